@@ -1,0 +1,128 @@
+/**
+ * Who may import whom. The reasons are in docs/decisions/0001 and 0002; a new arrow in LAYERS is a
+ * change of its own, with its own review. Run by scripts/check-boundaries.mjs, which also makes
+ * sure that the tool has looked at every source file.
+ */
+const src = "^packages/holdfast/src/";
+const test = "\\.test(-d)?\\.ts$";
+
+/**
+ * Folder: what its code may import besides itself. Tests beside the code are exempt: they wire real
+ * parts together. `holdfast.ts` is the composition root, which a program may use, and a part may not.
+ */
+const LAYERS = {
+  core: [],
+  contract: ["core/"],
+  workflow: ["core/"],
+  store: ["core/"],
+  "store-sqlite": ["core/", "store/"],
+  "store-postgres": ["core/", "store/"],
+  engine: ["core/", "workflow/", "store/"],
+  operate: ["core/", "store/"],
+  http: ["core/", "contract/", "operate/"],
+  cli: ["core/", "contract/", "operate/", "holdfast\\.ts$"],
+  connectors: ["workflow/"],
+  telemetry: ["core/", "engine/"],
+  testing: ["core/", "workflow/", "store/", "engine/", "operate/", "holdfast\\.ts$"],
+};
+
+/** A client library and the only folders that may load it, so that users pay for what they use. */
+const CLIENTS = {
+  "(node:)?sqlite": ["store-sqlite"],
+  "node_modules/(pg|pg-[^/]+)/": ["store-postgres"],
+  "node_modules/undici/": ["connectors"],
+  "node_modules/nodemailer/": ["connectors"],
+  "node_modules/commander/": ["cli"],
+};
+
+const layerRules = Object.entries(LAYERS).map(([folder, may]) => ({
+  name: `${folder}-imports`,
+  comment: `${folder} may import ${["itself", ...may].join(", ").replaceAll("\\", "").replaceAll("$", "")} of our code`,
+  severity: "error",
+  from: { path: `${src}${folder}/`, pathNot: test },
+  to: { path: src, pathNot: [`${folder}/`, ...may].map((path) => `${src}${path}`) },
+}));
+
+const clientRules = Object.entries(CLIENTS).map(([library, folders]) => ({
+  name: `only-${folders.join("-and-")}-loads-this-library`,
+  severity: "error",
+  from: { path: src, pathNot: [test, ...folders.map((folder) => `${src}${folder}/`)] },
+  to: { path: `(^|/)${library}${library.endsWith("/") ? "" : "$"}` },
+}));
+
+module.exports = {
+  forbidden: [
+    {
+      name: "no-cycles",
+      comment: "a cycle is allowed only if `import type` breaks it, inside one folder",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    {
+      name: "no-cycles-between-folders",
+      severity: "error",
+      from: { path: `${src}([^/]+)/` },
+      to: { circular: true, via: { pathNot: `${src}$1/` } },
+    },
+    {
+      name: "core-is-pure",
+      comment: "no package and no Node module: time, ids, random numbers and hashes are arguments",
+      severity: "error",
+      from: { path: `${src}core/`, pathNot: test },
+      to: { pathNot: src },
+    },
+    ...layerRules,
+    ...clientRules,
+    {
+      name: "unknown-folder",
+      comment: "a new folder needs its line in LAYERS",
+      severity: "error",
+      from: {
+        path: `${src}[^/]+/`,
+        pathNot: Object.keys(LAYERS).map((folder) => `${src}${folder}/`),
+      },
+      to: {},
+    },
+    {
+      name: "declared-dependencies-only",
+      comment: "what ships may load only what packages/holdfast/package.json declares for users",
+      severity: "error",
+      from: { path: src, pathNot: test },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
+    },
+    {
+      name: "code-does-not-import-tests",
+      severity: "error",
+      from: { pathNot: [test, "^tests/"] },
+      to: { path: [test, "^tests/"] },
+    },
+    {
+      name: "public-doors-only",
+      comment: 'import "holdfast" or "holdfast/...", as a user does; not a path',
+      severity: "error",
+      from: { path: "^(tests|examples|bench)/" },
+      to: {
+        path: "^packages/holdfast/",
+        dependencyTypes: ["local"],
+        dependencyTypesNot: ["aliased-workspace"],
+      },
+    },
+    {
+      name: "no-unresolvable",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "(^|/)(node_modules|dist)/" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["holdfast-source", "import", "node", "default", "types"],
+      extensions: [".ts", ".mjs", ".js", ".cjs", ".d.ts", ".json"],
+      mainFields: ["module", "main", "types"],
+    },
+  },
+};

@@ -1,0 +1,22 @@
+/** What the runtime's own table says of an error that no connector reported (a plain `fetch`). */
+import type { ClassifierInput } from "../../core/classify.ts";
+import type { Evidence } from "../../core/failure.ts";
+import { classifyNodeError } from "./node-error.ts";
+
+/**
+ * Null if no row knows the error. Nobody watched the call, so nothing is proved about its effect.
+ */
+export function classifyForeign(
+  error: unknown,
+): { readonly input: ClassifierInput; readonly evidence: Evidence } | null {
+  const { classified, rule, evidence } = classifyNodeError(error, {
+    phase: null,
+    callCount: 1,
+    attempt: 1,
+  });
+  if (classified === null || rule === null) return null;
+  return {
+    input: { source: "table", says: classified, id: rule.id, version: rule.version },
+    evidence,
+  };
+}

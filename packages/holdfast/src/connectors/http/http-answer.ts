@@ -1,0 +1,163 @@
+/** Reads the body of an answer: JSON or text, and what an error body says of itself. */
+import type { HeaderFields } from "./retry-after.ts";
+
+/** What a call expects of the body of a success. */
+export type Expectation = "json" | "text" | "none";
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: HeaderFields;
+  /** Parsed JSON, text, or null for `expect: "none"` and where a status that is no success has no JSON. */
+  readonly body: unknown;
+  readonly bodyText: string;
+}
+
+/** Said in 500 characters at most, and of a body that is no JSON less: it may be a whole page. */
+const SAID_CHARS_MAX = 500;
+const TEXT_CHARS_MAX = 200;
+const REASON_CHARS_MAX = 200;
+
+/**
+ * The answer as the caller expects it.
+ *
+ * @throws {Error} with code HTTP_BODY_UNREADABLE if the body is not what is expected.
+ */
+export function readAnswer(
+  status: number,
+  headers: HeaderFields,
+  body: Buffer,
+  expect: Expectation,
+): HttpAnswer {
+  if (expect === "none") return { status, headers, body: null, bodyText: looseText(body) };
+  const encoding = textOf(headers["content-encoding"]);
+  if (encoding !== null && encoding !== "identity") {
+    throw unreadable(`the body is encoded as ${encoding}, which was not asked for`);
+  }
+  if (expect === "text") {
+    const bodyText = decode(body, charsetOf(headers));
+    return { status, headers, body: bodyText, bodyText };
+  }
+  // A 204, 205 or an answer to HEAD has no body by definition.
+  if (body.length === 0 && (status === 204 || status === 205)) {
+    return { status, headers, body: null, bodyText: "" };
+  }
+  if (body.length === 0) {
+    throw unreadable('the body is empty; say expect: "none" if no JSON is expected');
+  }
+  const bodyText = decode(body, "utf-8");
+  try {
+    const value: unknown = JSON.parse(bodyText);
+    return { status, headers, body: value, bodyText };
+  } catch (cause) {
+    throw unreadable("the body is not JSON", cause);
+  }
+}
+
+/** The same for a status that is no success: an unreadable body is just no body. */
+export function readLoosely(
+  status: number,
+  headers: HeaderFields,
+  body: Buffer | null,
+): HttpAnswer {
+  const bodyText = looseText(body ?? Buffer.alloc(0));
+  try {
+    const value: unknown = JSON.parse(bodyText);
+    return { status, headers, body: value, bodyText };
+  } catch {
+    return { status, headers, body: null, bodyText };
+  }
+}
+
+/** Names of an error code in the bodies of common APIs, the most particular first. */
+const REASON_PATHS: readonly (readonly string[])[] = [
+  ["error", "code"],
+  ["error", "type"],
+  ["errors", "0", "code"],
+  ["code"],
+  ["errorCode"],
+  ["error_code"],
+  ["__type"],
+  ["error"],
+];
+
+/** Problem type (RFC 9457) or error code: stable and machine made. Null if the body names none. */
+export function reasonOf(answer: HttpAnswer): string | null {
+  if (isProblem(answer)) {
+    const type = at(answer.body, ["type"]);
+    if (typeof type === "string" && type !== "" && type !== "about:blank") return cut(type);
+  }
+  const header = answer.headers["x-amzn-errortype"];
+  if (typeof header === "string") return cut(header.split(":")[0] ?? header);
+  for (const path of REASON_PATHS) {
+    const reason = at(answer.body, path);
+    // A sentence is no code: it changes with the wording, and operators group by it.
+    if (typeof reason === "string" && /^[\w.:/#-]{1,200}$/u.test(reason)) return reason;
+  }
+  return null;
+}
+
+const SAID_PATHS: readonly (readonly string[])[] = [
+  ["error", "message"],
+  ["errors", "0", "message"],
+  ["message"],
+  ["error_description"],
+  ["error"],
+];
+
+/** What the body says to people, without the values in `secrets`. */
+export function saidOf(answer: HttpAnswer, secrets: readonly string[]): string | undefined {
+  const problem = [at(answer.body, ["title"]), at(answer.body, ["detail"])];
+  const said = isProblem(answer)
+    ? problem.filter((text) => typeof text === "string").join(": ")
+    : (SAID_PATHS.map((path) => at(answer.body, path)).find((text) => typeof text === "string") ??
+      answer.bodyText.slice(0, TEXT_CHARS_MAX));
+  let text = said.slice(0, SAID_CHARS_MAX);
+  for (const secret of secrets) text = text.replaceAll(secret, "***");
+  return text === "" ? undefined : text;
+}
+
+function isProblem(answer: HttpAnswer): boolean {
+  return textOf(answer.headers["content-type"])?.includes("application/problem+json") === true;
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  let here = value;
+  for (const name of path) {
+    if (typeof here !== "object" || here === null || !Object.hasOwn(here, name)) return undefined;
+    here = Reflect.get(here, name);
+  }
+  return here;
+}
+
+function cut(text: string): string {
+  return text.slice(0, REASON_CHARS_MAX);
+}
+
+function looseText(body: Buffer): string {
+  return new TextDecoder("utf-8").decode(body);
+}
+
+function decode(body: Buffer, charset: string): string {
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(body);
+  } catch (cause) {
+    throw unreadable(`the body is not ${charset}`, cause);
+  }
+}
+
+function charsetOf(headers: HeaderFields): string {
+  const type = textOf(headers["content-type"]) ?? "";
+  return /charset\s*=\s*"?([\w-]+)/iu.exec(type)?.[1] ?? "utf-8";
+}
+
+function textOf(value: HeaderFields[string]): string | null {
+  if (value === undefined) return null;
+  return (typeof value === "string" ? value : value.join(", ")).toLowerCase();
+}
+
+function unreadable(message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), {
+    code: "HTTP_BODY_UNREADABLE",
+  });
+}

@@ -1,0 +1,241 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  PROBE_SCHEDULE_MS,
+  afterProbe,
+  firstProbeAtMs,
+  type AfterProbe,
+  type ProbeAnswer,
+  type ProbeCase,
+} from "./after-probe.ts";
+import type { Contract } from "./contract.ts";
+import type { Failure } from "./failure.ts";
+import { PROBE_SAYINGS } from "./journal.ts";
+import { DEFAULT_RETRY } from "./retry-policy.ts";
+import type { Situation } from "./situation.ts";
+
+const SENT_MS = 1_000_000;
+const SETTLE_MS = 8_000;
+const CONTRACT: Contract = { kind: "probeable", canProbe: true, settleMs: SETTLE_MS };
+
+const FAILURE: Failure = {
+  effect: "maybe",
+  class: "transient",
+  scope: "item",
+  origin: "network",
+  reasonCode: "NODE:ECONNRESET",
+  message: "connection reset",
+  evidence: { phase: "sent" },
+  rule: { source: "table", id: "node/ECONNRESET", version: 1 },
+};
+
+function probeCase(earlier: readonly ProbeAnswer[] = [], over: Partial<ProbeCase> = {}): ProbeCase {
+  return {
+    failure: FAILURE,
+    contract: CONTRACT,
+    unknown: "outcome-unknown",
+    lastSentAtMs: SENT_MS,
+    earlier,
+    ...over,
+  };
+}
+
+function situation(over: Partial<Situation> = {}): Situation {
+  return {
+    nowMs: SENT_MS + SETTLE_MS,
+    attempt: 1,
+    meters: { attempts: 1, contentions: 0, crashes: 0 },
+    firstSentAtMs: SENT_MS,
+    budgetFromMs: SENT_MS,
+    openMaybe: true,
+    samePayload: true,
+    resultNeeded: true,
+    haveResult: false,
+    policy: DEFAULT_RETRY,
+    hintMs: null,
+    deadlineAtMs: null,
+    probeCount: 1,
+    random01: 0.5,
+    cancelRequested: false,
+    immediateUsed: 0,
+    ...over,
+  };
+}
+
+const absent = (afterSentMs: number, fenced = false): ProbeAnswer => ({
+  says: "notDone",
+  askedAtMs: SENT_MS + afterSentMs,
+  fenced,
+});
+const unknown = (afterSentMs: number): ProbeAnswer => ({
+  says: "cannotTell",
+  askedAtMs: SENT_MS + afterSentMs,
+  why: "search is down",
+});
+const kindOf = (result: AfterProbe) => (result.kind === "decided" ? result.move.kind : result.kind);
+
+test("the first look is at settle", () => {
+  expect(firstProbeAtMs(CONTRACT, SENT_MS)).toBe(SENT_MS + SETTLE_MS);
+});
+
+describe("a look that finds nothing", () => {
+  test("before settle counts for nothing, and the next one is at settle", () => {
+    expect(afterProbe(absent(100), probeCase(), situation())).toMatchObject({
+      kind: "probeAgain",
+      atMs: SENT_MS + SETTLE_MS,
+    });
+    expect(kindOf(afterProbe(absent(9_000), probeCase([absent(100)]), situation()))).toBe(
+      "probeAgain",
+    );
+  });
+
+  test("counts the second time, a quarter of settle after the first that counted", () => {
+    expect(afterProbe(absent(8_000), probeCase(), situation())).toMatchObject({
+      kind: "probeAgain",
+      atMs: SENT_MS + 10_000,
+    });
+    expect(afterProbe(absent(9_999), probeCase([absent(8_000)]), situation()).kind).toBe(
+      "probeAgain",
+    );
+    expect(afterProbe(absent(10_000), probeCase([absent(8_000)]), situation())).toMatchObject({
+      kind: "decided",
+      proof: "never",
+      move: { kind: "retry" },
+    });
+  });
+
+  test("still counts with an answer between that could not tell", () => {
+    const earlier = [absent(8_000), unknown(10_000)];
+    expect(kindOf(afterProbe(absent(15_000), probeCase(earlier), situation()))).toBe("retry");
+  });
+
+  test("counts at once if the other system has fenced it", () => {
+    expect(afterProbe(absent(1, true), probeCase(), situation())).toMatchObject({ proof: "never" });
+  });
+
+  test("is a lagging search where it surely happened", () => {
+    const result = probeCase([], { unknown: "result-unknown" });
+    expect(kindOf(afterProbe(absent(9_000, true), result, situation()))).toBe("probeAgain");
+  });
+});
+
+describe("once it is proven that it never happened", () => {
+  const never = (over: Partial<Situation>, failure: Partial<Failure> = {}) =>
+    afterProbe(
+      absent(1, true),
+      probeCase([], { failure: { ...FAILURE, ...failure } }),
+      situation(over),
+    );
+
+  test("it is sent again within the limits, with a sentence that says both", () => {
+    const result = never({});
+    expect(result).toMatchObject({
+      move: {
+        kind: "retry",
+        because: expect.stringMatching(/does not have it\. Temporary failure .+ attempt 1 of 5/),
+      },
+    });
+  });
+
+  test("it is cancelled if that was asked for", () => {
+    expect(kindOf(never({ cancelRequested: true }))).toBe("cancel");
+  });
+
+  test("it is handed over when the attempts are used up", () => {
+    expect(kindOf(never({ meters: { attempts: 5, contentions: 0, crashes: 0 } }))).toBe("handOver");
+  });
+
+  test("it is stopped if it was refused for good, and resumed if we were interrupted", () => {
+    expect(kindOf(never({}, { class: "permanent" }))).toBe("stop");
+    expect(kindOf(never({}, { class: "interrupted" }))).toBe("resume");
+    expect(kindOf(never({}, { class: "ambiguous" }))).toBe("retry");
+  });
+});
+
+test("what is found is adopted; what is found different goes to the owner of the data", () => {
+  const done: ProbeAnswer = { says: "done", askedAtMs: SENT_MS };
+  expect(afterProbe(done, probeCase(), situation())).toMatchObject({
+    proof: "surely",
+    move: { kind: "adopt" },
+  });
+  expect(afterProbe({ ...done, says: "conflict" }, probeCase(), situation())).toMatchObject({
+    proof: "maybe",
+    move: { kind: "repair" },
+  });
+});
+
+test("a look that cannot tell is repeated by schedule, then a person is asked", () => {
+  const earlier: ProbeAnswer[] = [];
+  const waits: number[] = [];
+  let atMs = SENT_MS + SETTLE_MS;
+  for (let number = 1; number <= 10; number += 1) {
+    const answer: ProbeAnswer = { says: "cannotTell", askedAtMs: atMs, why: "search is down" };
+    const result = afterProbe(answer, probeCase(earlier), situation());
+    if (result.kind === "decided") {
+      expect(result).toMatchObject({
+        proof: "maybe",
+        move: {
+          kind: "askOutcome",
+          unknown: "outcome-unknown",
+          because:
+            "After 7 look-ups it is still unknown: the look-up could not tell (search is down).",
+        },
+      });
+      break;
+    }
+    waits.push(result.atMs - atMs);
+    earlier.push(answer);
+    atMs = result.atMs;
+  }
+  expect(waits).toEqual([SETTLE_MS / 4, ...PROBE_SCHEDULE_MS]);
+});
+
+test("for any answers at any times, nothing is sent again before two absents apart, or a fence", () => {
+  const answer = fc.record({
+    says: fc.constantFrom(...PROBE_SAYINGS),
+    afterMs: fc.integer({ min: 0, max: 20_000 }),
+    fenced: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(answer, { minLength: 1, maxLength: 9 }),
+      fc.boolean(),
+      (answers, cancelRequested) => {
+        const log = answers
+          .map((a): ProbeAnswer => ({
+            says: a.says,
+            askedAtMs: SENT_MS + a.afterMs,
+            fenced: a.says === "notDone" && a.fenced,
+          }))
+          .toSorted((a, b) => a.askedAtMs - b.askedAtMs);
+        const last = log.at(-1);
+        if (last === undefined) return;
+        const result = afterProbe(
+          last,
+          probeCase(log.slice(0, -1)),
+          situation({ cancelRequested }),
+        );
+        // Written from the rule, not from the code: is there a proof in this log?
+        const counted = log.filter(
+          (a) => a.says === "notDone" && a.askedAtMs >= SENT_MS + SETTLE_MS,
+        );
+        const apart =
+          last.says === "notDone" &&
+          counted.length >= 2 &&
+          counted[0] !== undefined &&
+          last.askedAtMs - counted[0].askedAtMs >= SETTLE_MS / 4;
+        const proven = last.fenced === true || apart;
+        if (result.kind === "probeAgain") {
+          expect(result.atMs).toBeGreaterThan(last.askedAtMs);
+          expect(proven).toBe(false);
+        } else if (result.proof === "never") {
+          expect(proven).toBe(true);
+        } else {
+          expect(proven).toBe(false);
+          expect(["adopt", "repair", "askOutcome"]).toContain(result.move.kind);
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});

@@ -1,0 +1,160 @@
+/**
+ * Decides what a look-up in the other system proves and what follows from it.
+ *
+ * A look-up that finds nothing proves nothing unless the other system has fenced the operation, or
+ * enough time has passed that the request can no longer land: it counts only from settle on, and
+ * only the second time. Source: failure model R27, R28; settled point 7.
+ */
+import { assertNever } from "./assert.ts";
+import type { Contract } from "./contract.ts";
+import { durationText } from "./duration.ts";
+import type { EffectProof, Failure } from "./failure.ts";
+import type { ProbeSaying } from "./journal.ts";
+import type { Move, Unknown } from "./move.ts";
+import { nextMove } from "./next-move.ts";
+import type { Situation } from "./situation.ts";
+
+/** Waits after the second look-up, in milliseconds; then a person is asked. Source: R28. */
+export const PROBE_SCHEDULE_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000] as const;
+
+export interface ProbeAnswer {
+  readonly says: ProbeSaying;
+  /** When the question was put, not when the answer came. */
+  readonly askedAtMs: number;
+  /** Only for `notDone`: it can no longer happen either. */
+  readonly fenced?: boolean;
+  readonly why?: string;
+}
+
+export interface ProbeCase {
+  /** The failure that made the outcome unknown. */
+  readonly failure: Failure;
+  readonly contract: Contract;
+  readonly unknown: Unknown;
+  /** Last intent of this operation: what is in flight longest. */
+  readonly lastSentAtMs: number;
+  /** Earlier answers about this operation since that last intent, oldest first. */
+  readonly earlier: readonly ProbeAnswer[];
+}
+
+export type AfterProbe =
+  | { readonly kind: "probeAgain"; readonly atMs: number; readonly because: string }
+  | {
+      readonly kind: "decided";
+      /** Of the whole operation. */
+      readonly proof: EffectProof;
+      readonly move: Move;
+    };
+
+/** When to look for the first time: from then on an unfenced "not found" may count. */
+export function firstProbeAtMs(contract: Contract, lastSentAtMs: number): number {
+  return lastSentAtMs + settleMsOf(contract);
+}
+
+export function afterProbe(answer: ProbeAnswer, probe: ProbeCase, s: Situation): AfterProbe {
+  switch (answer.says) {
+    case "done":
+      return {
+        kind: "decided",
+        proof: "surely",
+        move: {
+          kind: "adopt",
+          because: "The other system was asked and has it; it is not repeated.",
+        },
+      };
+    case "conflict":
+      // Something is there, but not what we sent: whether ours happened stays open until a person
+      // has looked.
+      return {
+        kind: "decided",
+        proof: probe.unknown === "result-unknown" ? "surely" : "maybe",
+        move: {
+          kind: "repair",
+          because:
+            "The other system has a record of this operation that differs from what was sent.",
+        },
+      };
+    case "notDone":
+      return afterAbsent(answer, probe, s);
+    case "cannotTell":
+      return again(
+        answer,
+        probe,
+        0,
+        `the look-up could not tell (${answer.why ?? "no reason given"})`,
+      );
+    default:
+      return assertNever(answer.says);
+  }
+}
+
+function afterAbsent(answer: ProbeAnswer, probe: ProbeCase, s: Situation): AfterProbe {
+  if (probe.unknown === "result-unknown") {
+    // It surely happened, so a search that misses it is lagging.
+    return again(answer, probe, 0, "the look-up does not show it yet");
+  }
+  if (answer.fenced === true) return provenNever(probe, s);
+  const settleMs = settleMsOf(probe.contract);
+  const settleAtMs = firstProbeAtMs(probe.contract, probe.lastSentAtMs);
+  if (answer.askedAtMs < settleAtMs) {
+    return again(answer, probe, settleAtMs, "a request may still be under way");
+  }
+  const first = probe.earlier.find((e) => e.says === "notDone" && e.askedAtMs >= settleAtMs);
+  const countsFromMs = (first?.askedAtMs ?? answer.askedAtMs) + apartMs(settleMs);
+  if (first !== undefined && answer.askedAtMs >= countsFromMs) return provenNever(probe, s);
+  return again(answer, probe, countsFromMs, "one look found nothing, and two are needed");
+}
+
+/** It did not happen and cannot: from here on like a failure that was never sent. */
+function provenNever(probe: ProbeCase, s: Situation): AfterProbe {
+  const failure: Failure = {
+    ...probe.failure,
+    effect: "never",
+    // The uncertainty is gone; what is left of it is a call that did not work.
+    class: probe.failure.class === "ambiguous" ? "transient" : probe.failure.class,
+  };
+  // An in-process retry is for what failed this moment, not for what was looked up since.
+  const settled: Situation = { ...s, openMaybe: false, immediateUsed: Number.MAX_SAFE_INTEGER };
+  const move = nextMove(failure, probe.contract, settled);
+  return {
+    kind: "decided",
+    proof: "never",
+    move: { ...move, because: `The other system was asked and does not have it. ${move.because}` },
+  };
+}
+
+function again(
+  answer: ProbeAnswer,
+  probe: ProbeCase,
+  notBeforeMs: number,
+  why: string,
+): AfterProbe {
+  const number = probe.earlier.length + 1;
+  const waitMs = number === 1 ? apartMs(settleMsOf(probe.contract)) : PROBE_SCHEDULE_MS[number - 2];
+  if (waitMs === undefined) {
+    return {
+      kind: "decided",
+      proof: probe.unknown === "result-unknown" ? "surely" : "maybe",
+      move: {
+        kind: "askOutcome",
+        unknown: probe.unknown,
+        because: `After ${String(number)} look-ups it is still unknown: ${why}.`,
+      },
+    };
+  }
+  const atMs = Math.max(answer.askedAtMs + waitMs, notBeforeMs);
+  return {
+    kind: "probeAgain",
+    atMs,
+    because: `Look-up ${String(number)}: ${why}; next in ${durationText(atMs - answer.askedAtMs)}.`,
+  };
+}
+
+function settleMsOf(contract: Contract): number {
+  return contract.kind === "read" ? 0 : contract.settleMs;
+}
+
+/** Two looks that find nothing must be this far apart. Source: settled point 7. */
+function apartMs(settleMs: number): number {
+  return Math.ceil(settleMs / 4);
+}

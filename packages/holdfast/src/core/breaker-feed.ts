@@ -1,0 +1,50 @@
+/** What a failure says about the other system as a whole. Source: failure model R9. */
+import { assertNever } from "./assert.ts";
+import type { Failure } from "./failure.ts";
+
+/**
+ * - `hard`    a certain sign that it cannot be reached: refused, no such host;
+ * - `soft`    a sign that counts in a share: no answer, 502, 503, 504;
+ * - `setting` a wrong setting or a used-up quota: every call will end like this;
+ * - `alive`   it answered, if only to refuse this payload;
+ * - `silent`  says nothing about it.
+ */
+export type Feed = "hard" | "soft" | "setting" | "alive" | "silent";
+
+const GATEWAY_STATUSES: readonly (number | undefined)[] = [502, 503, 504];
+
+export function feedOf(failure: Failure): Feed {
+  const { phase, status } = failure.evidence;
+  switch (failure.class) {
+    case "unavailable":
+      return phase === "none" || phase === "created" ? "hard" : "soft";
+    case "misconfigured":
+    case "exhausted":
+      return "setting";
+    case "transient":
+      if (GATEWAY_STATUSES.includes(status)) return "soft";
+      // Our own lack of sockets or memory is not the other system's fault.
+      if (phase === "answered" || failure.scope === "system") return phaseFeed(failure);
+      return failure.origin === "network" ? "soft" : "silent";
+    case "throttled":
+    case "contention":
+    case "permanent":
+    case "data":
+    case "policy":
+    case "ambiguous":
+      return phaseFeed(failure);
+    case "defect":
+    case "expired":
+    case "poison":
+    case "cancelled":
+    case "interrupted":
+      return "silent";
+    default:
+      return assertNever(failure.class);
+  }
+}
+
+/** Only an answer shows that somebody is there. */
+function phaseFeed(failure: Failure): Feed {
+  return failure.evidence.phase === "answered" ? "alive" : "silent";
+}

@@ -1,0 +1,306 @@
+/**
+ * The breaker of one integration: when to stop calling it, when to try one call again, and how fast
+ * to come back. Pure: the engine keeps the state behind a store verb and does the waiting.
+ * Source: failure model R9, R10, R12, R13.
+ */
+import { assertNever } from "./assert.ts";
+import { feedOf, type Feed } from "./breaker-feed.ts";
+import { EMPTY_WINDOW, counted, countsOf, type CallWindow } from "./call-window.ts";
+import { durationText } from "./duration.ts";
+import type { Failure, FailureClass } from "./failure.ts";
+
+export interface BreakerConfig {
+  /** Share of bad calls, above 0 and up to 1, at which it opens. */
+  readonly openAt: number;
+  /** Fewest calls within the window that a share may be taken of. */
+  readonly of: number;
+  /** First wait before one call is tried, in milliseconds; doubles up to 5 minutes. */
+  readonly probeFirstMs: number;
+  /** A canary without an answer for this long is given up and another one may go. */
+  readonly canaryMaxMs: number;
+  /** Concurrency at which coming back is over and only the integration's own limit holds. */
+  readonly rampDoneAt: number;
+}
+
+/** Source: R10 and R12. */
+export const DEFAULT_BREAKER: BreakerConfig = {
+  openAt: 0.5,
+  of: 10,
+  probeFirstMs: 5_000,
+  canaryMaxMs: 60_000,
+  rampDoneAt: 64,
+};
+/** Certain signs (refused, DNS) and identical wrong settings open it at this many in a row. */
+export const IN_A_ROW_MAX = 3;
+export const PROBE_MS_MAX = 300_000;
+
+/** Why it does not let calls through. */
+export interface Outage {
+  readonly class: FailureClass;
+  readonly reason: string;
+  readonly sinceMs: number;
+  /** The wait that came before the last canary, or before the first one. */
+  readonly spacingMs: number;
+}
+
+export type BreakerState =
+  | {
+      readonly kind: "closed";
+      readonly window: CallWindow;
+      /** Certain signs in a row. */
+      readonly hardCount: number;
+      /** Failures with the same reason code in a row, of settings and quotas. */
+      readonly settingCount: number;
+      readonly settingCode: string | null;
+      /** While coming back: how many calls may be under way, and how many of them came through. */
+      readonly ramp: { readonly limit: number; readonly doneCount: number } | null;
+      /** Spacing to go on with if coming back fails. */
+      readonly spacingMs: number | null;
+    }
+  /** `probeAtMs` null: nothing is tried until a setting changes or a person says so. */
+  | { readonly kind: "open"; readonly outage: Outage; readonly probeAtMs: number | null }
+  /** One canary is under way. */
+  | { readonly kind: "probing"; readonly outage: Outage; readonly startedAtMs: number };
+
+export const CLOSED_BREAKER: BreakerState = {
+  kind: "closed",
+  window: EMPTY_WINDOW,
+  hardCount: 0,
+  settingCount: 0,
+  settingCode: null,
+  ramp: null,
+  spacingMs: null,
+};
+
+export type BreakerEvent =
+  /** A call ended well. `canary`: it was the one that was let through on trial. */
+  | { readonly kind: "succeeded"; readonly canary: boolean }
+  | { readonly kind: "failed"; readonly canary: boolean; readonly failure: Failure }
+  /** A setting or a secret was changed, or a person asks for a trial. */
+  | { readonly kind: "tryNow" };
+
+export interface At {
+  readonly nowMs: number;
+  /** In [0, 1). */
+  readonly random01: number;
+}
+
+/** The state after an event. Ends of calls that began before it opened change nothing. */
+export function breakerNext(
+  state: BreakerState,
+  event: BreakerEvent,
+  config: BreakerConfig,
+  at: At,
+): BreakerState {
+  if (event.kind === "tryNow") {
+    return state.kind === "open" ? { ...state, probeAtMs: at.nowMs } : state;
+  }
+  const feed: Feed = event.kind === "succeeded" ? "alive" : feedOf(event.failure);
+  const failure = event.kind === "failed" ? event.failure : null;
+  switch (state.kind) {
+    case "closed":
+      return afterCall(state, feed, failure, config, at);
+    case "open":
+      return state;
+    case "probing":
+      return event.canary ? afterCanary(state, feed, failure, config, at) : state;
+    default:
+      return assertNever(state);
+  }
+}
+
+export type Admission =
+  | { readonly kind: "go"; readonly canary: boolean; readonly state: BreakerState }
+  /** Not now. `atMs`: when to ask again; null: after the next event. */
+  | { readonly kind: "wait"; readonly atMs: number | null };
+
+/**
+ * Whether one more call may start. The answer holds for that call: the engine keeps `state`.
+ *
+ * @param inFlight - calls to this integration under way.
+ */
+export function admit(
+  state: BreakerState,
+  inFlight: number,
+  config: BreakerConfig,
+  nowMs: number,
+): Admission {
+  switch (state.kind) {
+    case "closed":
+      return state.ramp === null || inFlight < state.ramp.limit
+        ? { kind: "go", canary: false, state }
+        : { kind: "wait", atMs: null };
+    case "open":
+      return state.probeAtMs !== null && nowMs >= state.probeAtMs
+        ? canary(state.outage, nowMs)
+        : { kind: "wait", atMs: state.probeAtMs };
+    case "probing": {
+      const givenUpAtMs = state.startedAtMs + config.canaryMaxMs;
+      return nowMs >= givenUpAtMs
+        ? canary(state.outage, nowMs)
+        : { kind: "wait", atMs: givenUpAtMs };
+    }
+    default:
+      return assertNever(state);
+  }
+}
+
+/** When a run that was parked for this integration should ask again; null: after an event. */
+export function parkedUntilMs(state: BreakerState, config: BreakerConfig, at: At): number | null {
+  // One bad call parks its own run before it is enough to open the breaker for all.
+  if (state.kind === "closed") return at.nowMs + jittered(config.probeFirstMs, at);
+  return state.kind === "open" ? state.probeAtMs : state.startedAtMs + config.canaryMaxMs;
+}
+
+/** A breaker that was open when the store was last written. */
+export function reopened(
+  row: { readonly reason: string; readonly class: FailureClass; readonly sinceMs: number },
+  probeAtMs: number | null,
+  config: BreakerConfig,
+): BreakerState {
+  const { reason, sinceMs } = row;
+  const outage: Outage = { class: row.class, reason, sinceMs, spacingMs: config.probeFirstMs };
+  return { kind: "open", outage, probeAtMs };
+}
+
+function canary(outage: Outage, nowMs: number): Admission {
+  return { kind: "go", canary: true, state: { kind: "probing", outage, startedAtMs: nowMs } };
+}
+
+type Closed = Extract<BreakerState, { kind: "closed" }>;
+type Probing = Extract<BreakerState, { kind: "probing" }>;
+
+function afterCall(
+  state: Closed,
+  feed: Feed,
+  failure: Failure | null,
+  config: BreakerConfig,
+  at: At,
+): BreakerState {
+  if (feed === "silent") return state;
+  if (feed === "alive" || failure === null) return afterAlive(state, config, at);
+  const code = failure.reasonCode;
+  const sameSetting = feed === "setting" && state.settingCode === code;
+  const next: Closed = {
+    ...state,
+    window: feed === "setting" ? state.window : counted(state.window, at.nowMs, false),
+    hardCount: feed === "hard" ? state.hardCount + 1 : 0,
+    settingCount: feed === "setting" ? (sameSetting ? state.settingCount + 1 : 1) : 0,
+    settingCode: feed === "setting" ? code : null,
+  };
+  const why = tripReason(next, code, config, at.nowMs);
+  return why === null ? next : opened(next, failure, why, config, at);
+}
+
+function tripReason(
+  state: Closed,
+  code: string,
+  config: BreakerConfig,
+  nowMs: number,
+): string | null {
+  if (state.settingCount >= IN_A_ROW_MAX) {
+    return `${String(IN_A_ROW_MAX)} times the same wrong setting in a row (${code})`;
+  }
+  if (state.hardCount >= IN_A_ROW_MAX) {
+    return `not reachable ${String(IN_A_ROW_MAX)} times in a row (${code})`;
+  }
+  if (state.ramp !== null && state.settingCount === 0) {
+    return `failed again while coming back (${code})`;
+  }
+  const { badCount, callCount } = countsOf(state.window, nowMs);
+  return callCount >= config.of && badCount >= config.openAt * callCount
+    ? `${String(badCount)} of ${String(callCount)} calls failed within 30 s (${code})`
+    : null;
+}
+
+function opened(
+  state: Closed,
+  failure: Failure,
+  reason: string,
+  config: BreakerConfig,
+  at: At,
+): BreakerState {
+  // Coming back failed: go on waiting longer, as if the canary had failed.
+  const spacingMs =
+    state.spacingMs === null ? config.probeFirstMs : longer(state.spacingMs, config);
+  const outage: Outage = { class: failure.class, reason, sinceMs: at.nowMs, spacingMs };
+  return { kind: "open", outage, probeAtMs: probeAtMs(failure, spacingMs, at) };
+}
+
+function afterAlive(state: Closed, config: BreakerConfig, at: At): BreakerState {
+  const calm: Closed = {
+    ...state,
+    window: counted(state.window, at.nowMs, true),
+    hardCount: 0,
+    settingCount: 0,
+    settingCode: null,
+  };
+  if (state.ramp === null) return calm;
+  const doneCount = state.ramp.doneCount + 1;
+  if (doneCount < state.ramp.limit) return { ...calm, ramp: { ...state.ramp, doneCount } };
+  const limit = state.ramp.limit * 2;
+  return limit >= config.rampDoneAt
+    ? { ...calm, ramp: null, spacingMs: null }
+    : { ...calm, ramp: { limit, doneCount: 0 } };
+}
+
+function afterCanary(
+  state: Probing,
+  feed: Feed,
+  failure: Failure | null,
+  config: BreakerConfig,
+  at: At,
+): BreakerState {
+  const { outage } = state;
+  if (feed === "alive") {
+    // The first step of coming back, with one call at a time.
+    return { ...CLOSED_BREAKER, ramp: { limit: 1, doneCount: 0 }, spacingMs: outage.spacingMs };
+  }
+  const spacingMs = longer(outage.spacingMs, config);
+  if (failure === null || feed === "silent") {
+    // It ended without saying anything about the other system: try again after the same wait.
+    const again = at.nowMs + jittered(outage.spacingMs, at);
+    return { kind: "open", outage, probeAtMs: again };
+  }
+  return {
+    kind: "open",
+    outage: { ...outage, class: failure.class, spacingMs },
+    probeAtMs: probeAtMs(failure, spacingMs, at),
+  };
+}
+
+function probeAtMs(failure: Failure, spacingMs: number, at: At): number | null {
+  const hintMs = failure.evidence.retryAfterMs;
+  if (feedOf(failure) === "setting") {
+    // A wrong setting does not heal by itself and a locked account is worse; a quota may say when.
+    return failure.class === "exhausted" && hintMs !== undefined ? at.nowMs + hintMs : null;
+  }
+  return at.nowMs + Math.max(jittered(spacingMs, at), hintMs ?? 0);
+}
+
+function longer(spacingMs: number, config: BreakerConfig): number {
+  return Math.min(spacingMs * 2, Math.max(PROBE_MS_MAX, config.probeFirstMs));
+}
+
+/** Never sooner than asked, up to 20 % later: many engines must not try in the same moment. */
+function jittered(spacingMs: number, at: At): number {
+  return spacingMs + Math.floor(spacingMs * 0.2 * at.random01);
+}
+
+/** The state as a sentence for the dependency's record and for people. */
+export function breakerText(state: BreakerState, nowMs: number): string {
+  switch (state.kind) {
+    case "closed":
+      return state.ramp === null
+        ? "It is called normally."
+        : `It answers again and is called at most ${String(state.ramp.limit)} at a time.`;
+    case "open":
+      return state.probeAtMs === null
+        ? `It is not called: ${state.outage.reason}; a setting must change, or a person must say so.`
+        : `It is not called: ${state.outage.reason}; one call is tried in ${durationText(state.probeAtMs - nowMs)}.`;
+    case "probing":
+      return `One call is being tried: ${state.outage.reason}.`;
+    default:
+      return assertNever(state);
+  }
+}

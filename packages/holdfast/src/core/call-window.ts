@@ -1,0 +1,48 @@
+/**
+ * How many calls went well and badly in the last 30 seconds, in slices of 5, so that its cost does
+ * not depend on how many calls there are. Source: failure model R10.
+ */
+const SLICE_MS = 5_000;
+const SLICE_COUNT = 6;
+
+interface Slice {
+  /** Start of the slice in units of 5 s. */
+  readonly number: number;
+  readonly callCount: number;
+  readonly badCount: number;
+}
+
+/** Newest first, at most 6. */
+export type CallWindow = readonly Slice[];
+
+export const EMPTY_WINDOW: CallWindow = [];
+
+/** The window with one more call. A clock that goes back counts into the newest slice. */
+export function counted(window: CallWindow, nowMs: number, wentWell: boolean): CallWindow {
+  const newest = window[0];
+  const number = Math.max(Math.floor(nowMs / SLICE_MS), newest?.number ?? 0);
+  const isNew = newest === undefined || newest.number < number;
+  const slice: Slice = {
+    number,
+    callCount: (isNew ? 0 : newest.callCount) + 1,
+    badCount: (isNew ? 0 : newest.badCount) + (wentWell ? 0 : 1),
+  };
+  return [slice, ...(isNew ? window : window.slice(1))].filter(
+    (old) => old.number > number - SLICE_COUNT,
+  );
+}
+
+export function countsOf(
+  window: CallWindow,
+  nowMs: number,
+): { readonly callCount: number; readonly badCount: number } {
+  const number = Math.floor(nowMs / SLICE_MS);
+  let callCount = 0;
+  let badCount = 0;
+  for (const slice of window) {
+    if (slice.number <= number - SLICE_COUNT) continue;
+    callCount += slice.callCount;
+    badCount += slice.badCount;
+  }
+  return { callCount, badCount };
+}

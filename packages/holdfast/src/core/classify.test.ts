@@ -1,0 +1,338 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { findRow, rowInput, type ClassificationRow } from "./classification-row.ts";
+import { classify, upperSnake, type ClassifierInput, type ClassifyContext } from "./classify.ts";
+import {
+  CLASSIFIER_SOURCES,
+  EFFECT_PROOFS,
+  FAILURE_CLASSES,
+  PHASES,
+  type Classified,
+  type ClassifierSource,
+  type Evidence,
+} from "./failure.ts";
+
+function context(evidence: Evidence = {}, over: Partial<ClassifyContext> = {}): ClassifyContext {
+  return {
+    evidence,
+    attempt: 1,
+    openMaybe: false,
+    thrownBy: "connector",
+    message: "no answer in 30 s",
+    ...over,
+  };
+}
+
+function input(
+  source: ClassifierSource,
+  says: Classified | null,
+  over: Partial<ClassifierInput> = {},
+): ClassifierInput {
+  return { source, says, id: `${source}/rule`, version: 3, ...over };
+}
+
+const UNSENT: Evidence = { phase: "created", callCount: 1 };
+const SENT: Evidence = { phase: "sent", callCount: 1 };
+const ANSWERED: Evidence = { phase: "answered", status: 400, callCount: 1 };
+
+describe("precedence", () => {
+  test("the strongest source decides, in whatever order they are given", () => {
+    const inputs = CLASSIFIER_SOURCES.map((source, index) =>
+      input(source, { class: FAILURE_CLASSES[index] ?? "data" }),
+    );
+    fc.assert(
+      fc.property(fc.shuffledSubarray(inputs, { minLength: 1 }), (given) => {
+        const strongest = CLASSIFIER_SOURCES.find((source) =>
+          given.some((i) => i.source === source),
+        );
+        const failure = classify(given, context());
+        expect(failure.rule).toEqual({
+          source: strongest,
+          id: `${strongest ?? ""}/rule`,
+          version: 3,
+        });
+        expect(failure.class).toBe(given.find((i) => i.source === strongest)?.says?.class);
+      }),
+    );
+  });
+
+  test("gaps are filled by weaker sources, then by the class", () => {
+    const failure = classify(
+      [
+        input("effect", { class: "data" }),
+        input("integration", null),
+        input("signal", { class: "throttled", scope: "key" }),
+        input("table", {
+          class: "permanent",
+          scope: "system",
+          reasonCode: "HTTP:STATUS_422",
+          effect: "surely",
+        }),
+      ],
+      context(ANSWERED),
+    );
+    expect(failure).toEqual({
+      class: "data",
+      scope: "key",
+      origin: "remote",
+      reasonCode: "HTTP:STATUS_422",
+      effect: "surely",
+      message: "no answer in 30 s",
+      evidence: ANSWERED,
+      rule: { source: "effect", id: "effect/rule", version: 3 },
+    });
+  });
+
+  test("a default scope and a reason code are there for every class", () => {
+    for (const cls of FAILURE_CLASSES) {
+      const failure = classify(
+        [input("effect", { class: cls }, { id: "effect create-invoice" })],
+        context(),
+      );
+      expect(failure.reasonCode).toMatch(/^[A-Z0-9_]+:[A-Z0-9_]+$/);
+      expect(failure.scope).toBeDefined();
+    }
+    expect(classify([input("table", { class: "unavailable" })], context()).scope).toBe(
+      "dependency",
+    );
+    expect(classify([input("table", { class: "data" })], context()).scope).toBe("item");
+  });
+});
+
+describe("the guard", () => {
+  const never: Classified = { class: "transient", effect: "never" };
+
+  test("a table may say never only if no request left, in the attempt's only call", () => {
+    const effectFor = (evidence: Evidence) =>
+      classify([input("table", never)], context(evidence)).effect;
+    expect(effectFor(UNSENT)).toBe("never");
+    expect(effectFor({ phase: "none", callCount: 0 })).toBe("never");
+    expect(effectFor(SENT)).toBe("maybe");
+    expect(effectFor({ phase: "bodySent", callCount: 1 })).toBe("maybe");
+    expect(effectFor(ANSWERED)).toBe("maybe");
+    expect(effectFor({ phase: "created", callCount: 2 })).toBe("maybe");
+    expect(effectFor({ phase: "created" })).toBe("maybe");
+    expect(effectFor({})).toBe("maybe");
+  });
+
+  test("a row about answers may say never once an answer came", () => {
+    const says = input("table", never, { neverNeeds: "answered" });
+    expect(classify([says], context(ANSWERED)).effect).toBe("never");
+    expect(classify([says], context({ ...ANSWERED, callCount: 2 })).effect).toBe("maybe");
+    expect(classify([says], context(SENT)).effect).toBe("maybe");
+  });
+
+  test("code may say never: that is the approved assertion", () => {
+    for (const source of ["effect", "integration"] as const) {
+      expect(
+        classify(
+          [input(source, never), input("table", { class: "data", effect: "maybe" })],
+          context(SENT),
+        ).effect,
+      ).toBe("never");
+    }
+  });
+
+  test("an operator's rule may raise caution, but not lower it", () => {
+    const table = input("table", never);
+    const raised = input("operator-rule", { class: "data", effect: "maybe" });
+    expect(classify([raised, table], context(UNSENT))).toMatchObject({
+      class: "data",
+      effect: "maybe",
+    });
+    for (const effect of ["never", "surely"] as const) {
+      const lowered = input("operator-rule", { class: "data", effect });
+      expect(
+        classify([lowered, input("table", { class: "data", effect: "maybe" })], context(SENT))
+          .effect,
+      ).toBe("maybe");
+      expect(classify([lowered], context(SENT)).effect).toBe("maybe");
+    }
+  });
+
+  test("without a statement the phase decides", () => {
+    const says = input("effect", { class: "transient" });
+    expect(classify([says], context(UNSENT)).effect).toBe("never");
+    expect(classify([says], context(SENT)).effect).toBe("maybe");
+  });
+
+  test("never is never said without proof or code, for any sources and any evidence", () => {
+    const evidence = fc.record(
+      { phase: fc.constantFrom(...PHASES), callCount: fc.integer({ min: 0, max: 3 }) },
+      { requiredKeys: [] },
+    );
+    const says = fc.option(
+      fc.record(
+        { class: fc.constantFrom(...FAILURE_CLASSES), effect: fc.constantFrom(...EFFECT_PROOFS) },
+        { requiredKeys: ["class"] },
+      ),
+    );
+    const inputs = fc.array(
+      fc.record({
+        source: fc.constantFrom("operator-rule", "signal", "table", "fallback"),
+        says,
+        id: fc.constant("x/y"),
+        version: fc.constant(1),
+        neverNeeds: fc.constantFrom("unsent", "answered"),
+        echo: fc.boolean(),
+      }),
+      { maxLength: 5 },
+    );
+    fc.assert(
+      fc.property(inputs, evidence, fc.boolean(), (given, proof, openMaybe) => {
+        const failure = classify(given, context(proof, { openMaybe }));
+        if (failure.effect !== "never") return;
+        expect(proof.callCount).toBeLessThanOrEqual(1);
+        expect(["none", "created", "answered"]).toContain(proof.phase);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe("the echo rule", () => {
+  const duplicate = input(
+    "table",
+    { class: "data", effect: "never", reasonCode: "HTTP:STATUS_409" },
+    { echo: true, neverNeeds: "answered" },
+  );
+
+  test("takes a duplicate for our own success on a repeat, and after an earlier maybe", () => {
+    for (const over of [{ attempt: 2 }, { openMaybe: true }]) {
+      expect(classify([duplicate], context(ANSWERED, over))).toMatchObject({
+        class: "ambiguous",
+        effect: "surely",
+        reasonCode: "HTTP:STATUS_409",
+        scope: "key",
+      });
+    }
+  });
+
+  test("leaves it a data failure on the first attempt", () => {
+    expect(classify([duplicate], context(ANSWERED))).toMatchObject({
+      class: "data",
+      effect: "never",
+    });
+  });
+
+  test("gives way to code that says what happened, but not to a mere class", () => {
+    const repeat = context(ANSWERED, { attempt: 2 });
+    const code = input("integration", { class: "data", effect: "never" });
+    expect(classify([code, duplicate], repeat)).toMatchObject({ class: "data", effect: "never" });
+    const mere = input("integration", { class: "data" });
+    expect(classify([mere, duplicate], repeat)).toMatchObject({
+      class: "ambiguous",
+      effect: "surely",
+    });
+    const weaker = input("fallback", { class: "data", effect: "never" });
+    expect(classify([duplicate, weaker], repeat)).toMatchObject({ class: "ambiguous" });
+  });
+});
+
+describe("the unknown", () => {
+  test("is a defect if user code threw it, and not called unsent for lack of evidence", () => {
+    const failure = classify([], context({}, { thrownBy: "code", code: "TypeError" }));
+    expect(failure).toMatchObject({
+      class: "defect",
+      effect: "maybe",
+      origin: "code",
+      reasonCode: "CODE:TYPE_ERROR",
+      rule: { source: "fallback", id: "fallback/code" },
+    });
+    expect(failure.unclassified).toBeUndefined();
+  });
+
+  test("is transient and listed as unclassified if a connector met it", () => {
+    expect(classify([input("table", null)], context({ ...SENT, code: "E_NEW" }))).toMatchObject({
+      class: "transient",
+      effect: "maybe",
+      unclassified: true,
+      origin: "network",
+      reasonCode: "UNKNOWN:E_NEW",
+      rule: { source: "fallback", id: "fallback/connector" },
+    });
+    expect(classify([], context(UNSENT)).effect).toBe("never");
+  });
+});
+
+test("long messages are cut at 500, not inside a surrogate pair", () => {
+  const message = `${"x".repeat(496)}😀${"y".repeat(100)}`;
+  const failure = classify([], context({ message }, { message }));
+  expect(failure.message).toBe(`${"x".repeat(496)}...`);
+  expect(failure.evidence.message).toBe(failure.message);
+});
+
+test.each([
+  ["TypeError", "TYPE_ERROR"],
+  ["ECONNRESET", "ECONNRESET"],
+  ["other side closed", "OTHER_SIDE_CLOSED"],
+  ["--", "NO_CODE"],
+])("upperSnake(%j) is %j", (text, snake) => {
+  expect(upperSnake(text)).toBe(snake);
+});
+
+describe("tables", () => {
+  const row = (over: Partial<ClassificationRow>): ClassificationRow => ({
+    protocol: "http",
+    match: {},
+    effect: "maybe",
+    class: "transient",
+    reasonCode: "HTTP:ANY",
+    source: "test",
+    ...over,
+  });
+
+  test("the first row that fits in every part is taken", () => {
+    const rows = [
+      row({ reasonCode: "A", match: { codes: ["ECONNRESET"] }, phases: ["none", "created"] }),
+      row({ reasonCode: "B", match: { codes: ["ECONNRESET", "EPIPE"] } }),
+      row({ reasonCode: "C", match: { statuses: [503] } }),
+      row({ reasonCode: "D", match: { statusRange: [500, 599], message: /busy/ } }),
+      row({ reasonCode: "E", match: { statusRange: [500, 599] } }),
+    ];
+    const find = (symptom: Parameters<typeof findRow>[1]) =>
+      findRow(rows, symptom)?.reasonCode ?? null;
+    expect(find({ code: "ECONNRESET", phase: "created" })).toBe("A");
+    expect(find({ code: "ECONNRESET", phase: "sent" })).toBe("B");
+    expect(find({ code: "ECONNRESET" })).toBe("B");
+    expect(find({ code: "EPIPE", phase: "none" })).toBe("B");
+    expect(find({ status: 503 })).toBe("C");
+    expect(find({ status: 500, message: "database busy" })).toBe("D");
+    expect(find({ status: 599 })).toBe("E");
+    expect(find({ status: 600 })).toBeNull();
+    expect(find({ status: 499 })).toBeNull();
+    expect(find({})).toBeNull();
+  });
+
+  test("a row becomes an input with its id and only what it says", () => {
+    const says = row({
+      reasonCode: "HTTP:STATUS_409",
+      class: "data",
+      effect: "never",
+      echo: true,
+      neverNeeds: "answered",
+      scope: "key",
+      origin: "remote",
+    });
+    expect(rowInput(says, 7)).toEqual({
+      source: "table",
+      id: "http/HTTP:STATUS_409",
+      version: 7,
+      says: {
+        class: "data",
+        effect: "never",
+        reasonCode: "HTTP:STATUS_409",
+        scope: "key",
+        origin: "remote",
+      },
+      echo: true,
+      neverNeeds: "answered",
+    });
+    expect(rowInput(row({}), 1)).toEqual({
+      source: "table",
+      id: "http/HTTP:ANY",
+      version: 1,
+      says: { class: "transient", effect: "maybe", reasonCode: "HTTP:ANY" },
+    });
+  });
+});

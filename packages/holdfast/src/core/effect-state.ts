@@ -1,0 +1,363 @@
+/**
+ * Where one effect step stands, folded from its journal records: the same fold on recovery and
+ * while the engine runs, so that a run goes on after a crash exactly as it would have without.
+ */
+import { assertNever } from "./assert.ts";
+import type { ProbeAnswer } from "./after-probe.ts";
+import { IMMEDIATE_MS_MAX } from "./backoff.ts";
+import type { RepeatKind } from "./contract.ts";
+import type { EffectProof, Failure, FailureScope } from "./failure.ts";
+import type {
+  ClosedHead,
+  IntentHead,
+  JournalRecord,
+  Meters,
+  OpenedHead,
+  OutcomeHead,
+  PendingHead,
+  ProbeHead,
+  RecordKind,
+  ResumedHead,
+  SettledHead,
+} from "./journal.ts";
+import type { Move, Unknown } from "./move.ts";
+import { NO_METERS, combineProof } from "./proof.ts";
+
+interface Placed {
+  readonly seq: number;
+  readonly attempt: number;
+  readonly atMs: number;
+  /** JSON payload, or null. */
+  readonly data: string | null;
+}
+
+/** A record of an effect step with its head parsed. */
+export type EffectRecord = Placed &
+  (
+    | { readonly kind: "intent"; readonly head: IntentHead }
+    | { readonly kind: "outcome"; readonly head: OutcomeHead }
+    | { readonly kind: "probe"; readonly head: ProbeHead }
+    | { readonly kind: "settled"; readonly head: SettledHead }
+    | { readonly kind: "pending"; readonly head: PendingHead }
+    | { readonly kind: "opened"; readonly head: OpenedHead }
+    | { readonly kind: "closed"; readonly head: ClosedHead }
+    | { readonly kind: "resumed"; readonly head: ResumedHead }
+  );
+
+const EFFECT_RECORD_KINDS = [
+  "intent",
+  "outcome",
+  "probe",
+  "settled",
+  "pending",
+  "opened",
+  "closed",
+  "resumed",
+] as const satisfies readonly RecordKind[];
+
+/** What the engine has to do with the step next. */
+export type EffectNext =
+  | { readonly kind: "fresh" }
+  /** The code has its answer: `record.data` is the value, or `failure` says why there is none. */
+  | { readonly kind: "ended"; readonly end: "value"; readonly record: EffectRecord }
+  | {
+      readonly kind: "ended";
+      readonly end: "failed";
+      readonly record: EffectRecord;
+      readonly failure: Failure | null;
+    }
+  /** `probe` also where nothing can be looked up: then a person is asked at that time. */
+  | { readonly kind: "due"; readonly atMs: number; readonly action: "attempt" | "probe" }
+  /** An intent without an outcome: in flight, or (on recovery) it may have happened. */
+  | { readonly kind: "inDoubt"; readonly attempt: number; readonly sentAtMs: number }
+  | { readonly kind: "pending"; readonly ref: string; readonly dueAtMs: number }
+  /** `opened` is the exception's sequence number, null until its record follows. */
+  | { readonly kind: "person"; readonly move: Move["kind"]; readonly opened: number | null }
+  | { readonly kind: "held" }
+  | {
+      readonly kind: "parked";
+      readonly scope: FailureScope;
+      readonly dependency: string | null;
+    }
+  /** A move that gives up was recorded, and the record that ends the step must follow. */
+  | { readonly kind: "givingUp"; readonly move: "stop" | "late" | "cancel" };
+
+export interface EffectState {
+  readonly next: EffectNext;
+  /** The newest intent's head: effect, integration, contract, key, digest, generation ... */
+  readonly intent: IntentHead | null;
+  /** Sequence number of the operation's first intent. */
+  readonly operation: number | null;
+  /** Last attempt, 0 if there was none. */
+  readonly attempt: number;
+  readonly meters: Meters;
+  readonly firstSentAtMs: number | null;
+  readonly lastSentAtMs: number | null;
+  /** See `Situation.budgetFromMs`. */
+  readonly budgetFromMs: number | null;
+  /** Of the whole operation; null before anything has ended. */
+  readonly proof: EffectProof | null;
+  /** Something may have happened that nothing has settled since. */
+  readonly openMaybe: boolean;
+  /** What a look-up or a person has to find out, if anything. */
+  readonly unknown: Unknown | null;
+  /** Look-ups since the last intent, oldest first. */
+  readonly probes: readonly ProbeAnswer[];
+  readonly immediateUsed: number;
+  readonly failure: Failure | null;
+  /** Sequence number of the open exception about this step. */
+  readonly opened: number | null;
+  readonly ref: string | null;
+}
+
+export const FRESH_EFFECT: EffectState = {
+  next: { kind: "fresh" },
+  intent: null,
+  operation: null,
+  attempt: 0,
+  meters: NO_METERS,
+  firstSentAtMs: null,
+  lastSentAtMs: null,
+  budgetFromMs: null,
+  proof: null,
+  openMaybe: false,
+  unknown: null,
+  probes: [],
+  immediateUsed: 0,
+  failure: null,
+  opened: null,
+  ref: null,
+};
+
+/** The record with its head parsed, or null if it is of a kind that effects do not have. */
+export function effectRecordOf(record: JournalRecord): EffectRecord | null {
+  const { kind, head, seq, attempt, atMs, data } = record;
+  if (!(EFFECT_RECORD_KINDS as readonly RecordKind[]).includes(kind) || head === null) return null;
+  // The head was written by us for this kind, and the store's seals guard it since.
+  return { kind, seq, attempt, atMs, data, head: JSON.parse(head) as unknown } as EffectRecord;
+}
+
+/** The state after one more record. The caller passes only records about this step. */
+export function foldEffect(state: EffectState, record: EffectRecord): EffectState {
+  switch (record.kind) {
+    case "intent":
+      return afterIntent(state, record, record.head);
+    case "outcome":
+      return afterOutcome(state, record, record.head);
+    case "probe":
+      return afterProbeRecord(state, record, record.head);
+    case "settled":
+      return afterSettled(state, record, record.head);
+    case "pending":
+      return ended(state)
+        ? state
+        : {
+            ...state,
+            ref: record.head.ref,
+            next: { kind: "pending", ref: record.head.ref, dueAtMs: record.head.dueAtMs },
+          };
+    case "opened":
+      return withOpened(state, record.seq);
+    case "closed":
+      return state.opened === record.head.opened ? withOpened(state, null) : state;
+    case "resumed":
+      return afterResumed(state, record);
+    default:
+      return assertNever(record);
+  }
+}
+
+function ended(state: EffectState): boolean {
+  return state.next.kind === "ended";
+}
+
+function afterIntent(state: EffectState, record: Placed, head: IntentHead): EffectState {
+  const isNew = head.operation !== state.operation;
+  const from = isNew ? { ...FRESH_EFFECT, attempt: state.attempt, opened: state.opened } : state;
+  // An intent after an intent: whatever became of the first one was never recorded.
+  const lost = !isNew && state.next.kind === "inDoubt";
+  const proof = lost ? combineProof(from.proof, "maybe") : from.proof;
+  return {
+    ...from,
+    intent: head,
+    operation: head.operation,
+    attempt: record.attempt,
+    firstSentAtMs: from.firstSentAtMs ?? record.atMs,
+    lastSentAtMs: record.atMs,
+    budgetFromMs: from.budgetFromMs ?? record.atMs,
+    proof,
+    openMaybe: proof === "maybe",
+    unknown: null,
+    probes: [],
+    next: { kind: "inDoubt", attempt: record.attempt, sentAtMs: record.atMs },
+  };
+}
+
+function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHead): EffectState {
+  // One attempt's end never settles what an earlier attempt left open.
+  const proof = combineProof(state.proof, head.proof);
+  const immediate =
+    head.move?.kind === "retry" &&
+    head.move.delayMs < IMMEDIATE_MS_MAX &&
+    head.failure?.effect === "never";
+  return withMove(
+    {
+      ...state,
+      operation: state.operation ?? head.operation,
+      attempt: Math.max(state.attempt, record.attempt),
+      // Reads have no intents; their horizon counts from the end of their first attempt.
+      budgetFromMs: state.budgetFromMs ?? record.atMs,
+      proof,
+      openMaybe: proof === "maybe",
+      immediateUsed: state.immediateUsed + (immediate ? 1 : 0),
+      meters: head.meters ?? state.meters,
+      failure: head.failure ?? state.failure,
+      ref: head.ref ?? state.ref,
+    },
+    record,
+    head,
+  );
+}
+
+function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeHead): EffectState {
+  const answer: ProbeAnswer = {
+    says: head.says,
+    askedAtMs: record.atMs,
+    ...(head.fenced === undefined ? {} : { fenced: head.fenced }),
+    ...(head.why === undefined ? {} : { why: head.why }),
+  };
+  return withMove(
+    {
+      ...state,
+      proof: head.proof,
+      openMaybe: head.proof === "maybe",
+      probes: [...state.probes, answer],
+      meters: head.meters ?? state.meters,
+      failure: head.failure ?? state.failure,
+      ref: head.ref ?? state.ref,
+    },
+    record,
+    // Without a move the look-up has decided nothing, and the next one is due.
+    head.move === undefined && head.end === undefined ? { ...head, move: LOOK_AGAIN } : head,
+  );
+}
+
+const LOOK_AGAIN: Move = { kind: "resolve", unknown: "outcome-unknown", because: "" };
+
+function afterSettled(state: EffectState, record: EffectRecord, head: SettledHead): EffectState {
+  const settled: EffectState = {
+    ...state,
+    proof: head.proof,
+    openMaybe: head.proof === "maybe",
+    unknown: null,
+    ref: head.ref ?? state.ref,
+  };
+  if (head.end === undefined && head.move === undefined && !ended(state)) {
+    return { ...settled, next: due(settled, record.atMs, "attempt") };
+  }
+  return withMove(settled, record, head);
+}
+
+/** What a record says about the step: its end, or the move that was decided. */
+function withMove(
+  state: EffectState,
+  record: EffectRecord,
+  head: Pick<OutcomeHead, "end" | "move" | "nextAtMs">,
+): EffectState {
+  // The answer given to the code is final (settled point 11); only a person's resume voids it.
+  if (ended(state)) return state;
+  if (head.end === "value") return { ...state, next: { kind: "ended", end: "value", record } };
+  if (head.end === "failed") {
+    return { ...state, next: { kind: "ended", end: "failed", record, failure: state.failure } };
+  }
+  if (head.move === undefined) return state;
+  const unknown =
+    head.move.kind === "resolve" || head.move.kind === "askOutcome"
+      ? // A look-up that decided nothing leaves the question as it was.
+        head.move === LOOK_AGAIN
+        ? (state.unknown ?? head.move.unknown)
+        : head.move.unknown
+      : null;
+  const asked = { ...state, unknown };
+  return { ...asked, next: nextOf(asked, head.move, head.nextAtMs ?? record.atMs) };
+}
+
+function nextOf(state: EffectState, move: Move, atMs: number): EffectNext {
+  switch (move.kind) {
+    case "retry":
+    case "wait":
+    case "redo":
+    case "resume":
+      return due(state, atMs, "attempt");
+    case "resolve":
+    case "adopt":
+      // An adoption always comes with the record that ends the step; without it, look again.
+      return due(state, atMs, "probe");
+    case "park":
+      return {
+        kind: "parked",
+        scope: move.scope,
+        dependency: state.intent?.integration ?? null,
+      };
+    case "hold":
+      return { kind: "held" };
+    case "stop":
+    case "late":
+    case "cancel":
+      return { kind: "givingUp", move: move.kind };
+    case "askOutcome":
+    case "repair":
+    case "approve":
+    case "split":
+    case "handOver":
+    case "quarantine":
+      return { kind: "person", move: move.kind, opened: state.opened };
+    default:
+      return assertNever(move);
+  }
+}
+
+/** Contracts under which sending again is harmless, a key's age apart (see `beforeSend`). */
+const HARMLESS: readonly RepeatKind[] = ["read", "idempotent", "keyed"];
+
+/** The last guard: nothing is sent again over an unknown outcome, whatever was recorded. */
+function due(state: EffectState, atMs: number, action: "attempt" | "probe"): EffectNext {
+  const nothingDone = state.proof === null || state.proof === "never";
+  // Only reads have no intent, and reads are harmless.
+  const harmless = state.intent === null || HARMLESS.includes(state.intent.contract);
+  return { kind: "due", atMs, action: nothingDone || harmless ? action : "probe" };
+}
+
+function withOpened(state: EffectState, opened: number | null): EffectState {
+  const { next } = state;
+  return { ...state, opened, next: next.kind === "person" ? { ...next, opened } : next };
+}
+
+/** A person lets it go on: due at once, with a new budget. What is in flight or done stays. */
+function afterResumed(state: EffectState, record: Placed): EffectState {
+  const { next } = state;
+  switch (next.kind) {
+    case "fresh":
+    case "inDoubt":
+    case "pending":
+      return state;
+    case "ended":
+      if (next.end === "value") return state;
+      break;
+    case "due":
+    case "person":
+    case "held":
+    case "parked":
+    case "givingUp":
+      break;
+    default:
+      return assertNever(next);
+  }
+  return {
+    ...state,
+    meters: NO_METERS,
+    immediateUsed: 0,
+    budgetFromMs: record.atMs,
+    next: due(state, record.atMs, "attempt"),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * Errors that Holdfast itself raises. What ends a step badly is a `Failure`, not one of these.
+ *
+ * `message` says what happened in one line, with the names involved; `remedy` says what to do, in
+ * whole sentences. The command line prints both; docs/reference/errors.md is checked against
+ * `ERROR_CODES` by a test, in both directions.
+ *
+ * Hundreds: 1 definitions, 2 versions and recovery, 3 effects and outcomes, 4 input, 5 stores and
+ * machine, 6 operators' actions.
+ */
+export const ERROR_CODES = {
+  HF1001: "An option of a definition is not valid.",
+  HF1002: "Two definitions have the same name.",
+  HF1003: "A workflow, effect or review is used that this app does not know.",
+  HF1101: "An effect does not say how it may be repeated.",
+  HF1107: "A retry policy reaches beyond what the repeat contract allows.",
+  HF1203: "Two steps in one run have the same name.",
+  HF1204: "A run's verb was used after the run had ended.",
+  HF2104: "The code does not fit the history of a run.",
+  HF2105: "A run needs a workflow that this app does not have.",
+  HF3001: "An effect may or may not have happened.",
+  HF3002: "An effect has failed for good.",
+  HF3003: "An effect answered with something that breaks its output schema.",
+  HF4102: "An input does not fit its schema.",
+  HF4103: "A value cannot be kept as JSON.",
+  HF4104: "A payload is larger than a named limit.",
+  HF4105: "A payload is nested deeper than the named limit.",
+  HF4201: "The intake is full.",
+  HF5001: "This Node.js is too old.",
+  HF5002: "The store cannot be opened.",
+  HF5003: "The store is on a network disk.",
+  HF5004: "Another engine holds this store.",
+  HF5005: "The store is not durable as configured.",
+  HF5006: "The store is damaged.",
+  HF5007: "The store is older than its anchor.",
+  HF5008: "A write to the store failed and nothing more may be written.",
+  HF5009: "The key file of the store is missing or not its own.",
+  HF5010: "The store was written by a newer Holdfast.",
+  HF6001: "There is nothing with that name.",
+  HF6002: "This person may not do that.",
+  HF6003: "The action does not fit the present state.",
+  HF6004: "The action is refused while an outcome is unknown.",
+  HF6005: "No engine answered in time.",
+} as const;
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface HoldfastErrorOptions {
+  /** Where: file and line, JSON pointer, run and step. */
+  readonly where?: string;
+  readonly cause?: unknown;
+}
+
+export class HoldfastError extends Error {
+  override readonly name: string = "HoldfastError";
+  readonly code: ErrorCode;
+  readonly remedy: string;
+  readonly where: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    remedy: string,
+    options: HoldfastErrorOptions = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.remedy = remedy;
+    this.where = options.where;
+  }
+}
+
+/** The one form in which an error is shown, in log, console and command line. */
+export function formatError(error: HoldfastError): string {
+  const lines = [`${error.code}  ${error.message}`];
+  if (error.where !== undefined) lines.push(`        ${error.where}`);
+  lines.push(
+    `        Fix: ${error.remedy}`,
+    `        See docs/reference/errors.md#${error.code.toLowerCase()}`,
+  );
+  return lines.join("\n");
+}

@@ -1,0 +1,127 @@
+/**
+ * What a bad end of an attempt is made of: four values that do not depend on each other, and the
+ * evidence for them. Every list of words here exists once; types, schemas and (by test) the CHECKs
+ * of both databases follow from it. Source: failure model, sections 2.1 and 2.2.
+ */
+
+/** What can be proved about the effect of one attempt in the other system. */
+export const EFFECT_PROOFS = ["never", "maybe", "partial", "surely"] as const;
+export type EffectProof = (typeof EFFECT_PROOFS)[number];
+
+export const FAILURE_CLASSES = [
+  "transient",
+  "throttled",
+  "contention",
+  "unavailable",
+  "permanent",
+  "misconfigured",
+  "defect",
+  "exhausted",
+  "data",
+  "policy",
+  "expired",
+  "ambiguous",
+  "poison",
+  "cancelled",
+  "interrupted",
+] as const;
+export type FailureClass = (typeof FAILURE_CLASSES)[number];
+
+export const FAILURE_FAMILIES = ["transient", "permanent", "data", "policy", "ambiguous"] as const;
+export type FailureFamily = (typeof FAILURE_FAMILIES)[number];
+
+/** What has to be paused: this payload, this ordering key, this endpoint and credential, or us. */
+export const FAILURE_SCOPES = ["item", "key", "dependency", "system"] as const;
+export type FailureScope = (typeof FAILURE_SCOPES)[number];
+
+export const FAILURE_ORIGINS = ["remote", "network", "local", "code", "human", "rule"] as const;
+export type FailureOrigin = (typeof FAILURE_ORIGINS)[number];
+
+/** How far an attempt is known to have got. `sent`: the request head was handed to a socket. */
+export const PHASES = ["none", "created", "sent", "bodySent", "answered"] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** Who said what a failure is, strongest first. Source: failure model 2.3, precedence. */
+export const CLASSIFIER_SOURCES = [
+  "operator-rule",
+  "effect",
+  "integration",
+  "signal",
+  "table",
+  "fallback",
+] as const;
+export type ClassifierSource = (typeof CLASSIFIER_SOURCES)[number];
+
+/** What a person needs to check the classification. Never holds secrets or whole payloads. */
+export interface Evidence {
+  readonly phase?: Phase;
+  /** Protocol status, for example 503. */
+  readonly status?: number;
+  /** Error code, SQLSTATE, reason id: stable, machine made. */
+  readonly code?: string;
+  /** At most 500 characters of what was said, for people. */
+  readonly message?: string;
+  /** Smallest wait the other side asked for, in milliseconds. */
+  readonly retryAfterMs?: number;
+  /** How many outside calls this attempt made; more than one forbids the proof `never`. */
+  readonly callCount?: number;
+  /** Answers of probes, in order, as sentences. */
+  readonly probes?: readonly string[];
+}
+
+/** Which rule classified, so that the decision can be checked later. */
+export interface RuleReference {
+  readonly source: ClassifierSource;
+  /** For example `http-status/503`, `node/ECONNREFUSED`, `effect create-invoice`. */
+  readonly id: string;
+  readonly version: number;
+}
+
+export interface Failure {
+  readonly effect: EffectProof;
+  readonly class: FailureClass;
+  readonly scope: FailureScope;
+  readonly origin: FailureOrigin;
+  /** UPPER_SNAKE, domain-qualified, for example `HTTP:STATUS_503`. Operators group by it. */
+  readonly reasonCode: string;
+  /** One line for people. */
+  readonly message: string;
+  readonly evidence: Evidence;
+  readonly rule: RuleReference;
+  /** True if no rule knew this failure: it is listed as "teach me a rule". */
+  readonly unclassified?: boolean;
+}
+
+/** What a classifier says. Anything left out is filled in by the next weaker source. */
+export interface Classified {
+  readonly class: FailureClass;
+  readonly effect?: EffectProof;
+  readonly scope?: FailureScope;
+  readonly origin?: FailureOrigin;
+  readonly reasonCode?: string;
+  readonly message?: string;
+}
+
+const FAMILY_OF: Readonly<Record<FailureClass, FailureFamily>> = {
+  transient: "transient",
+  throttled: "transient",
+  contention: "transient",
+  unavailable: "transient",
+  permanent: "permanent",
+  misconfigured: "permanent",
+  defect: "permanent",
+  exhausted: "permanent",
+  data: "data",
+  policy: "policy",
+  expired: "policy",
+  ambiguous: "ambiguous",
+  poison: "permanent",
+  // The two non-failures reach user code only as a repeat that may come: transient.
+  cancelled: "transient",
+  interrupted: "transient",
+};
+
+/** The family that user code switches over and that the badge on screen shows. */
+export function familyOf(failureClass: FailureClass): FailureFamily {
+  return FAMILY_OF[failureClass];
+}

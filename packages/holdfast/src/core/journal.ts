@@ -1,0 +1,345 @@
+/**
+ * The words of the journal: kinds of records and the shape of each kind's head.
+ *
+ * The journal is the truth. Everything that a screen or the engine looks up (runs, effect ledger,
+ * exceptions, reviews, counters, issues) is a fold of these records and can be rebuilt from them,
+ * so a head must hold whatever a projection shows. Payloads (inputs, results) are kept apart in
+ * `data`, so that folding never parses them.
+ *
+ * Run number 0 is the store's own journal: incarnations, recovery groups, dependencies, events.
+ */
+import type { RepeatKind } from "./contract.ts";
+import type { EffectProof, Failure, FailureClass, FailureFamily } from "./failure.ts";
+import type { Move, Unknown } from "./move.ts";
+import type { FinalRunState, RunState } from "./run-state.ts";
+
+/** Order is the stored number: append only, never reorder. */
+export const RECORD_KINDS = [
+  // of a run
+  "started",
+  "result", // of local work, now: resolves its step
+  "intent", // an attempt of an effect is about to be sent; durable before it leaves
+  "outcome", // an attempt ended
+  "probe", // the other system was asked what happened
+  "settled", // a person or a late answer said what happened
+  "pending", // accepted now, done later (202)
+  "timer",
+  "fired",
+  "asked",
+  "answered",
+  "escalated",
+  "awaited", // an event is waited for
+  "event",
+  "called", // a child run was started
+  "returned",
+  "state", // the run waits, is parked, held ... or runs again
+  "opened", // an exception
+  "closed", // an exception
+  "cancel", // cancellation was asked for
+  "resumed", // an operator let the run go on
+  "finished",
+  // of the store itself (run 0)
+  "incarnation",
+  "group", // a recovery group was started or came through
+  "dependency", // an integration was parked or came back
+  "kept", // an event arrived before anybody waited for it
+  "applied", // a command from another process that changed no run
+] as const;
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
+/** Number under which a kind is stored. */
+export function kindNumber(kind: RecordKind): number {
+  return RECORD_KINDS.indexOf(kind);
+}
+
+/** One record as the store keeps it. `seq` counts from 1 within a run, without gaps. */
+export interface JournalRecord {
+  readonly run: number;
+  readonly seq: number;
+  readonly kind: RecordKind;
+  /** Attempt of an effect (first is 1), else 0. */
+  readonly attempt: number;
+  /** Step path (scopes, name and `as`), or "" for records about the run itself. */
+  readonly name: string;
+  readonly atMs: number;
+  /** JSON of the kind's head, or null where a kind has none. */
+  readonly head: string | null;
+  /** JSON payload, or null. */
+  readonly data: string | null;
+}
+
+/** Business view of a run or effect, from `describe`. */
+export interface Described {
+  /** Minor units or decimal as text, never a float. */
+  readonly amount?: string;
+  readonly currency?: string;
+  readonly keys?: Readonly<Record<string, string>>;
+}
+
+export interface StartedHead extends Described {
+  readonly namespace: string;
+  readonly workflow: string;
+  readonly key: string;
+  /** Hex HMAC of (namespace, workflow, key): guards uniqueness after retention took the run. */
+  readonly keyHash: string;
+  readonly generation: number;
+  readonly version: string;
+  readonly owner: string;
+  readonly lane: string | null;
+  readonly correlationId: string;
+  readonly startedBy: string;
+  readonly parent: { readonly run: number; readonly step: string } | null;
+  /** First state: `running`, or `waiting` behind another run of its lane. */
+  readonly state: "running" | "waiting";
+  readonly reason: string;
+  readonly deadlineAtMs: number | null;
+}
+
+export interface ResultHead {
+  /** Set if the step threw: what the code sees again on recovery. */
+  readonly threw?: { readonly name: string; readonly message: string };
+  /** Set for `run.now`, which answers at once and has no place in the order of answers. */
+  readonly now?: true;
+}
+
+export interface IntentHead extends Described {
+  readonly effect: string;
+  readonly integration: string;
+  readonly contract: RepeatKind;
+  /** Operation key, the same on every attempt. */
+  readonly key: string;
+  readonly generation: number;
+  /** Hex HMAC of the canonical input. */
+  readonly digest: string;
+  /** No answer is awaited beyond this. */
+  readonly deadlineAtMs: number;
+  /** Sequence number of this operation's first intent: its identity in the effect ledger. */
+  readonly operation: number;
+  /** The step that this effect undoes, for compensations. */
+  readonly undoes?: string;
+}
+
+/** Present on exactly one record of each step: the one that gives the code its answer. */
+export type StepEnd = "value" | "failed";
+
+export interface Meters {
+  /** Attempts that count against the policy. */
+  readonly attempts: number;
+  readonly contentions: number;
+  readonly crashes: number;
+}
+
+export interface OutcomeHead {
+  /** Sequence number of the operation's first intent. */
+  readonly operation: number;
+  readonly effect: string;
+  /** What is known of the whole operation, all its attempts together. */
+  readonly proof: EffectProof;
+  readonly end?: StepEnd;
+  /** The other system's reference, if it is known. */
+  readonly ref?: string;
+  /** Absent if the attempt succeeded. */
+  readonly failure?: Failure;
+  readonly move?: Move;
+  /** When the move is due. */
+  readonly nextAtMs?: number;
+  readonly meters?: Meters;
+}
+
+export const PROBE_SAYINGS = ["done", "conflict", "notDone", "cannotTell"] as const;
+export type ProbeSaying = (typeof PROBE_SAYINGS)[number];
+
+export interface ProbeHead extends OutcomeHead {
+  readonly says: ProbeSaying;
+  readonly why?: string;
+  /** True if it can no longer happen either (the other system has fenced it). */
+  readonly fenced?: boolean;
+  /** Which look-up of this operation, first is 1. */
+  readonly number: number;
+}
+
+export interface SettledHead {
+  readonly operation: number;
+  readonly effect: string;
+  readonly proof: EffectProof;
+  readonly end?: StepEnd;
+  readonly happened: boolean;
+  readonly ref?: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly move?: Move;
+}
+
+export interface PendingHead {
+  readonly operation: number;
+  readonly integration: string;
+  readonly ref: string;
+  readonly dueAtMs: number;
+}
+
+export interface TimerHead {
+  readonly dueAtMs: number;
+}
+
+export interface AskedHead extends Described {
+  readonly review: string;
+  /** Role or team that may answer. */
+  readonly by: string;
+  readonly notBy: string | null;
+  readonly dueAtMs: number | null;
+  readonly digest: string;
+}
+
+export interface AnsweredHead {
+  /** Sequence number of the `asked` record. */
+  readonly asked: number;
+  readonly end: StepEnd;
+  readonly by: string;
+  /** True if nobody answered in time and the declared default was taken. */
+  readonly timedOut?: boolean;
+}
+
+export interface EscalatedHead {
+  readonly asked: number;
+  readonly to: string;
+}
+
+export interface AwaitedHead {
+  readonly event: string;
+  readonly key: string;
+  readonly dueAtMs: number | null;
+}
+
+export interface EventHead {
+  readonly end: StepEnd;
+  /** True if nothing came in time. */
+  readonly timedOut?: boolean;
+  /** Sequence number in the store's own journal of the kept event that was taken. */
+  readonly kept?: number;
+}
+
+export interface CalledHead {
+  readonly workflow: string;
+  readonly child: number;
+}
+
+export interface ReturnedHead {
+  readonly child: number;
+  readonly end: StepEnd;
+  readonly state: FinalRunState;
+  readonly reason?: string;
+}
+
+export interface StateHead {
+  readonly workflow: string;
+  readonly from: RunState;
+  readonly to: RunState;
+  /** What it waits for, as a sentence. */
+  readonly reason: string;
+  readonly wakeAtMs: number | null;
+  /** Integration that a parked run waits for. */
+  readonly dependency?: string;
+}
+
+export interface OpenedHead extends Described {
+  readonly workflow: string;
+  readonly effectName?: string;
+  readonly integration?: string;
+  readonly class: FailureClass;
+  readonly family: FailureFamily;
+  readonly effect: Failure["effect"];
+  readonly scope: Failure["scope"];
+  readonly origin: Failure["origin"];
+  readonly reasonCode: string;
+  readonly rule: string;
+  readonly message: string;
+  readonly because: string;
+  readonly owner: string;
+  readonly dueAtMs: number;
+  /** Groups items with one cause: class, reason, integration, workflow and step. */
+  readonly fingerprint: string;
+  /** One line that names the group. */
+  readonly title: string;
+  readonly unknown?: Unknown;
+  /** The effect operation that it is about, if any. */
+  readonly operation?: number;
+}
+
+export interface ClosedHead {
+  /** Sequence number of the `opened` record. */
+  readonly opened: number;
+  readonly resolution:
+    | "settled"
+    | "resumed"
+    | "rejected"
+    | "cancelled"
+    | "late-answer"
+    | "superseded";
+  readonly by: string;
+  readonly reason: string;
+  readonly fingerprint: string;
+  readonly class: FailureClass;
+}
+
+export interface CancelHead {
+  readonly by: string;
+  readonly reason: string;
+}
+
+export interface ResumedHead {
+  readonly by: string;
+  readonly reason: string;
+  /** Steps whose recorded error is void from here on. */
+  readonly steps: readonly string[];
+}
+
+export interface FinishedHead {
+  readonly from: RunState;
+  readonly state: FinalRunState;
+  readonly reason: string;
+  /** Set where it ended by compensation. */
+  readonly compensated?: boolean;
+  readonly workflow: string;
+  readonly lane: string | null;
+}
+
+export interface IncarnationHead {
+  readonly incarnation: number;
+  /** Chains that this one found and closed. */
+  readonly closes: readonly {
+    readonly incarnation: number;
+    readonly flush: number;
+    readonly seal: string;
+    /** False if it ended without closing its store: a crash. */
+    readonly clean: boolean;
+  }[];
+}
+
+export interface GroupHead {
+  readonly group: number;
+  readonly event: "started" | "passed";
+  readonly runs: readonly number[];
+  /** Crashes of this group so far when it was started. */
+  readonly crashes: number;
+}
+
+export interface DependencyHead {
+  readonly integration: string;
+  readonly to: "closed" | "open" | "parked" | "probing";
+  readonly reason: string;
+  readonly class?: FailureClass;
+  readonly probeAtMs: number | null;
+}
+
+export interface KeptHead {
+  readonly event: string;
+  readonly key: string;
+  readonly id: string;
+}
+
+export interface AppliedHead {
+  readonly command: string;
+  readonly topic: string;
+  readonly by: string;
+  readonly answer: string;
+}

@@ -1,0 +1,145 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { HoldfastError } from "./error.ts";
+import { assertJsonValue, jsonPointer } from "./json-value.ts";
+
+function refusal(value: unknown): HoldfastError {
+  try {
+    assertJsonValue(value, "result of step x");
+  } catch (error) {
+    // assertJsonValue throws nothing else; `code` is asserted by the caller.
+    return error as HoldfastError;
+  }
+  throw new Error("was not refused");
+}
+
+function nested(depth: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < depth; level += 1) value = [value];
+  return value;
+}
+
+class Money {
+  readonly cents = 1;
+}
+
+describe("assertJsonValue", () => {
+  test("lets everything pass that comes back the same from JSON", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        const limits = JSON.stringify(value).match(/\de\+\d|\d{17}/) === null;
+        if (limits)
+          expect(() => {
+            assertJsonValue(value, "x");
+          }).not.toThrow();
+      }),
+    );
+  });
+
+  test("lets undefined properties pass, and plain objects without a prototype", () => {
+    const bare: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    bare["a"] = { b: undefined };
+    expect(() => {
+      assertJsonValue(bare, "x");
+    }).not.toThrow();
+  });
+
+  test.each([
+    [new Date(0), "an instance of Date"],
+    [new Map(), "an instance of Map"],
+    [new Money(), "an instance of Money"],
+    [new (class Rows extends Array<number> {})(), "an instance of Rows"],
+    [Object("text"), "an instance of String"],
+    [1n, "a bigint"],
+    [Number.NaN, "NaN"],
+    [Number.NEGATIVE_INFINITY, "-Infinity"],
+    [2 ** 53, "9007199254740992, beyond 2^53"],
+    [-(2 ** 53), "-9007199254740992, beyond 2^53"],
+    [undefined, "undefined"],
+    [() => 1, "a function"],
+    [Symbol("x"), "a symbol"],
+    ["\ud800", "text with a lone surrogate"],
+    [Uint8Array.of(1), "an instance of Uint8Array"],
+  ])("refuses %o and says what it is and where", (value, got) => {
+    const error = refusal({
+      lines: [{ ok: 1 }, { "a/b~c": value === undefined ? [value] : value }],
+    });
+    expect(error.code).toBe("HF4103");
+    expect(error.message).toContain(`got ${got}, at /lines/1/a~1b~0c`);
+    expect(error.where).toMatch(/^\/lines\/1\/a~1b~0c/);
+  });
+
+  test("refuses holes in arrays and lone surrogates in property names", () => {
+    // oxlint would prefer no holes; they are what is tested.
+    const holes: unknown[] = [1];
+    holes[2] = 3;
+    expect(refusal({ holes }).message).toContain("got undefined, at /holes/1");
+    expect(refusal({ "\udfff": 1 }).message).toContain("a property name with a lone surrogate");
+  });
+
+  test("allows 128 levels and refuses 129", () => {
+    expect(() => {
+      assertJsonValue(nested(128), "x");
+    }).not.toThrow();
+    expect(refusal(nested(129)).code).toBe("HF4105");
+  });
+
+  test("says that a value contains itself", () => {
+    const a: Record<string, unknown> = { list: [] };
+    a["list"] = [{ back: a }];
+    expect(refusal(a)).toMatchObject({
+      code: "HF4103",
+      message: "The result of step x cannot be kept: it contains itself.",
+    });
+  });
+
+  test("ends quickly on a small graph with 2^100 paths", () => {
+    let value: unknown = "leaf";
+    for (let level = 0; level < 100; level += 1) value = [value, value];
+    expect(refusal(value).code).toBe("HF4104");
+  });
+
+  test("refuses what must be larger than 8 MiB", () => {
+    expect(refusal({ text: "x".repeat(8 * 1024 * 1024) }).code).toBe("HF4104");
+  });
+
+  test("treats an own __proto__ property as data and walks into it", () => {
+    const value: unknown = JSON.parse('{"__proto__":{"n":90071992547409920}}');
+    expect(refusal(value).message).toContain("at /__proto__/n");
+    expect(Reflect.get({}, "n")).toBeUndefined();
+  });
+
+  test("a value that passes survives JSON, whatever it is", () => {
+    fc.assert(
+      fc.property(
+        fc.anything({
+          withBigInt: true,
+          withDate: true,
+          withMap: true,
+          withSparseArray: true,
+          withTypedArray: true,
+          withNullPrototype: true,
+          withBoxedValues: true,
+          maxDepth: 4,
+        }),
+        (value) => {
+          try {
+            assertJsonValue(value, "x");
+          } catch (error) {
+            expect(error).toMatchObject({ code: expect.stringMatching(/^HF410[345]$/) });
+            return;
+          }
+          const back: unknown = JSON.parse(JSON.stringify(value));
+          // -0 comes back as 0, and undefined properties are left out: both are allowed.
+          expect(JSON.stringify(back)).toBe(JSON.stringify(value));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+test("jsonPointer escapes as RFC 6901 prescribes", () => {
+  expect(jsonPointer([])).toBe("");
+  expect(jsonPointer(["a/b", 0, "~1", ""])).toBe("/a~1b/0/~01/");
+});

@@ -1,0 +1,440 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { IDEMPOTENT_REASONS, KEY_REPLAYS, type Contract } from "./contract.ts";
+import {
+  EFFECT_PROOFS,
+  FAILURE_CLASSES,
+  FAILURE_SCOPES,
+  type Failure,
+  type FailureClass,
+} from "./failure.ts";
+import { MOVE_KINDS, type MoveKind } from "./move.ts";
+import { beforeSend, nextMove } from "./next-move.ts";
+import { DEFAULT_RETRY } from "./retry-policy.ts";
+import { keyLive, type Situation } from "./situation.ts";
+
+const HOUR_MS = 3_600_000;
+
+const READ: Contract = { kind: "read" };
+const PROBE = { canProbe: true, settleMs: 5_000 };
+const BLIND = { canProbe: false, settleMs: 5_000 };
+const IDEMPOTENT: Contract = { kind: "idempotent", why: "put", ...BLIND };
+const KEYED: Contract = { kind: "keyed", windowMs: 24 * HOUR_MS, replays: "non5xx", ...BLIND };
+const PROBEABLE: Contract = { kind: "probeable", ...PROBE };
+const ONCE: Contract = { kind: "once", ...BLIND };
+
+function failed(failureClass: FailureClass, over: Partial<Failure> = {}): Failure {
+  return {
+    effect: "maybe",
+    class: failureClass,
+    scope: "dependency",
+    origin: "remote",
+    reasonCode: "HTTP:STATUS_500",
+    message: "no answer in 30 s",
+    evidence: {},
+    rule: { source: "table", id: "http/HTTP:STATUS_500", version: 1 },
+    ...over,
+  };
+}
+
+function situation(over: Partial<Situation> = {}): Situation {
+  return {
+    nowMs: 1_000_000,
+    attempt: 1,
+    meters: { attempts: 1, contentions: 0, crashes: 0 },
+    firstSentAtMs: 999_000,
+    budgetFromMs: 999_000,
+    openMaybe: false,
+    samePayload: true,
+    resultNeeded: true,
+    haveResult: false,
+    policy: DEFAULT_RETRY,
+    hintMs: null,
+    deadlineAtMs: null,
+    probeCount: 0,
+    random01: 0.5,
+    cancelRequested: false,
+    immediateUsed: 2,
+    ...over,
+  };
+}
+
+describe("nextMove on proven failures", () => {
+  const NEVER: readonly [FailureClass, MoveKind][] = [
+    ["transient", "retry"],
+    ["throttled", "wait"],
+    ["contention", "redo"],
+    ["unavailable", "park"],
+    ["permanent", "stop"],
+    ["misconfigured", "park"],
+    ["defect", "hold"],
+    ["exhausted", "park"],
+    ["data", "repair"],
+    ["policy", "approve"],
+    ["expired", "late"],
+    ["poison", "quarantine"],
+    ["cancelled", "cancel"],
+    ["interrupted", "resume"],
+  ];
+
+  test.each(NEVER)("%s that never happened -> %s, under every contract", (cls, kind) => {
+    for (const contract of [READ, IDEMPOTENT, KEYED, PROBEABLE, ONCE]) {
+      expect(nextMove(failed(cls, { effect: "never" }), contract, situation()).kind).toBe(kind);
+    }
+  });
+
+  test("splits what happened in part", () => {
+    expect(nextMove(failed("data", { effect: "partial" }), ONCE, situation()).kind).toBe("split");
+  });
+
+  test("adopts what surely happened once its result is there or not needed", () => {
+    const failure = failed("transient", { effect: "surely" });
+    expect(nextMove(failure, ONCE, situation({ haveResult: true })).kind).toBe("adopt");
+    expect(nextMove(failure, ONCE, situation({ resultNeeded: false })).kind).toBe("adopt");
+  });
+
+  test("looks a lost result up, and asks a person where it cannot", () => {
+    const failure = failed("transient", { effect: "surely" });
+    expect(nextMove(failure, PROBEABLE, situation())).toMatchObject({
+      kind: "resolve",
+      unknown: "result-unknown",
+    });
+    expect(nextMove(failure, ONCE, situation())).toMatchObject({
+      kind: "askOutcome",
+      unknown: "result-unknown",
+    });
+  });
+
+  test("fetches a lost answer with the same key, but not one that broke its schema", () => {
+    expect(nextMove(failed("transient", { effect: "surely" }), KEYED, situation()).kind).toBe(
+      "retry",
+    );
+    expect(nextMove(failed("defect", { effect: "surely" }), KEYED, situation()).kind).toBe(
+      "askOutcome",
+    );
+  });
+});
+
+describe("nextMove on unknown outcomes", () => {
+  test("repeats only where the contract makes it harmless", () => {
+    const kinds = [READ, IDEMPOTENT, KEYED, PROBEABLE, ONCE].map(
+      (contract) => nextMove(failed("transient"), contract, situation()).kind,
+    );
+    expect(kinds).toEqual(["retry", "retry", "retry", "resolve", "askOutcome"]);
+  });
+
+  test("does not repeat with a key that is too old, and says how old it is", () => {
+    const old = situation({ nowMs: 999_000 + 21.6 * HOUR_MS, budgetFromMs: null });
+    expect(nextMove(failed("transient"), KEYED, { ...old, nowMs: old.nowMs - 1 }).kind).toBe(
+      "retry",
+    );
+    const move = nextMove(failed("transient"), KEYED, old);
+    expect(move).toMatchObject({ kind: "askOutcome", unknown: "outcome-unknown" });
+    expect(move.because).toContain("key 22 h old of 24 h, too old to repeat");
+  });
+
+  test("does not repeat a changed payload under the same key", () => {
+    expect(nextMove(failed("transient"), KEYED, situation({ samePayload: false })).kind).toBe(
+      "askOutcome",
+    );
+  });
+
+  test("remembers an earlier attempt: a proven failure now does not make it safe", () => {
+    const never = failed("transient", { effect: "never" });
+    expect(nextMove(never, PROBEABLE, situation({ openMaybe: true })).kind).toBe("resolve");
+    expect(nextMove(never, ONCE, situation({ openMaybe: true })).kind).toBe("askOutcome");
+  });
+
+  test("resolves before it cancels, and cancels at once where nothing can be open", () => {
+    const cancelRequested = true;
+    expect(nextMove(failed("transient"), PROBEABLE, situation({ cancelRequested })).kind).toBe(
+      "resolve",
+    );
+    expect(nextMove(failed("cancelled"), KEYED, situation()).kind).toBe("askOutcome");
+    expect(nextMove(failed("cancelled"), READ, situation()).kind).toBe("cancel");
+    const never = failed("cancelled", { effect: "never" });
+    expect(nextMove(never, ONCE, situation()).kind).toBe("cancel");
+    expect(nextMove(never, ONCE, situation({ openMaybe: true })).kind).toBe("askOutcome");
+  });
+
+  test("does not give up as refused or late while an earlier attempt is open", () => {
+    const open = situation({ openMaybe: true });
+    for (const cls of ["permanent", "expired"] as const) {
+      expect(nextMove(failed(cls, { effect: "never" }), IDEMPOTENT, open).kind).toBe("askOutcome");
+      expect(
+        nextMove(failed(cls, { effect: "never" }), { ...IDEMPOTENT, canProbe: true }, open).kind,
+      ).toBe("resolve");
+    }
+  });
+
+  test("does not ask a receiver again that has stored its failure under the key", () => {
+    const stored: Contract = { ...KEYED, replays: "all" };
+    const failure = failed("transient", { evidence: { status: 500, phase: "answered" } });
+    expect(nextMove(failure, stored, situation()).kind).toBe("askOutcome");
+    expect(nextMove({ ...failure, effect: "never" }, stored, situation()).kind).toBe("handOver");
+    expect(nextMove(failure, KEYED, situation()).kind).toBe("retry");
+    const gateway = failed("transient", { evidence: { status: 502, phase: "answered" } });
+    expect(nextMove(gateway, stored, situation()).kind).toBe("retry");
+  });
+});
+
+describe("the limits", () => {
+  const meters = (attempts: number, contentions = 0, crashes = 0) => ({
+    attempts,
+    contentions,
+    crashes,
+  });
+
+  test("retries up to the fourth of 5 attempts and then hands over", () => {
+    const s = situation({ meters: meters(4), attempt: 4 });
+    expect(nextMove(failed("transient"), KEYED, s)).toEqual({
+      kind: "retry",
+      delayMs: 4_000,
+      because:
+        "Temporary failure (HTTP:STATUS_500), attempt 4 of 5, next in 4 s; key 1 s old of 24 h.",
+    });
+    expect(nextMove(failed("transient"), KEYED, situation({ meters: meters(5) }))).toEqual({
+      kind: "handOver",
+      reason: "attempts-used-up",
+      because: "Still failing (HTTP:STATUS_500), attempt 5 of 5; it may have happened.",
+    });
+  });
+
+  test("looks once before it hands an open outcome to a person", () => {
+    const s = situation({ meters: meters(5) });
+    const contract: Contract = { ...KEYED, canProbe: true };
+    expect(nextMove(failed("transient"), contract, s).kind).toBe("resolve");
+    expect(nextMove(failed("transient"), contract, { ...s, probeCount: 1 }).kind).toBe("handOver");
+    expect(nextMove(failed("transient", { effect: "never" }), contract, s).kind).toBe("handOver");
+  });
+
+  test("hands over when the next attempt would be past the horizon", () => {
+    const s = situation({ budgetFromMs: 1_000_000 - 599_000, meters: meters(3) });
+    expect(nextMove(failed("transient"), KEYED, { ...s, random01: 0.1 }).kind).toBe("retry");
+    expect(nextMove(failed("transient"), KEYED, { ...s, random01: 0.5 })).toMatchObject({
+      kind: "handOver",
+      reason: "horizon-passed",
+    });
+  });
+
+  test("gives a failure that no rule knows two attempts", () => {
+    const failure = failed("transient", { unclassified: true });
+    expect(nextMove(failure, KEYED, situation()).kind).toBe("retry");
+    expect(nextMove(failure, KEYED, situation({ meters: meters(2) }))).toMatchObject({
+      kind: "handOver",
+      reason: "unclassified",
+    });
+    expect(nextMove(failure, ONCE, situation()).kind).toBe("askOutcome");
+  });
+
+  test("repeats once only what never left, five times at most", () => {
+    const policy = { ...DEFAULT_RETRY, attemptsMax: 1 };
+    const never = failed("transient", { effect: "never" });
+    expect(nextMove(never, ONCE, situation({ policy, meters: meters(4) })).kind).toBe("retry");
+    expect(nextMove(never, ONCE, situation({ policy, meters: meters(5) })).kind).toBe("handOver");
+  });
+
+  test("hands a race over that was lost 8 times", () => {
+    const contention = failed("contention", { effect: "never" });
+    expect(nextMove(contention, ONCE, situation({ meters: meters(0, 7) })).kind).toBe("redo");
+    expect(nextMove(contention, ONCE, situation({ meters: meters(0, 8) }))).toMatchObject({
+      kind: "handOver",
+      reason: "contention-used-up",
+    });
+  });
+
+  test("quarantines what crashed three times, but never forgets an unknown outcome for it", () => {
+    const s = situation({ meters: meters(0, 0, 3) });
+    expect(nextMove(failed("interrupted"), IDEMPOTENT, s).kind).toBe("quarantine");
+    expect(nextMove(failed("interrupted"), IDEMPOTENT, situation()).kind).toBe("resume");
+    expect(nextMove(failed("interrupted"), ONCE, situation()).kind).toBe("askOutcome");
+  });
+
+  test("retries at once, within a second, only what surely sent nothing", () => {
+    const fast = situation({ immediateUsed: 0, meters: meters(3), random01: 0.999 });
+    const delayOf = (failure: Failure, s: Situation) => {
+      const move = nextMove(failure, KEYED, s);
+      return move.kind === "retry" ? move.delayMs : null;
+    };
+    expect(delayOf(failed("transient", { effect: "never" }), fast)).toBeLessThan(1_000);
+    expect(delayOf(failed("transient"), fast)).toBeGreaterThan(1_000);
+    const used = { ...fast, immediateUsed: 2 };
+    expect(delayOf(failed("transient", { effect: "never" }), used)).toBeGreaterThan(1_000);
+  });
+});
+
+describe("waiting and parking", () => {
+  const throttled = failed("throttled", { effect: "never" });
+
+  test("waits at least as long as asked", () => {
+    expect(nextMove(throttled, ONCE, situation({ hintMs: 90_000 }))).toMatchObject({
+      kind: "wait",
+      delayMs: 99_000,
+      because: expect.stringContaining("asked for at least 90 s"),
+    });
+  });
+
+  test("parks and says so when asked to wait beyond the horizon", () => {
+    const move = nextMove(throttled, ONCE, situation({ hintMs: 6 * HOUR_MS }));
+    expect(move).toMatchObject({ kind: "park", scope: "dependency" });
+    expect(move.because).toContain("asked for at least 6 h");
+    expect(move.because).toContain("beyond the 10 m allowed");
+  });
+
+  test("parks an unreachable system after any time, without using up attempts", () => {
+    const s = situation({
+      budgetFromMs: 0,
+      nowMs: 100 * HOUR_MS,
+      meters: { attempts: 5, contentions: 0, crashes: 0 },
+    });
+    expect(nextMove(failed("unavailable", { effect: "never" }), ONCE, s).kind).toBe("park");
+  });
+
+  test("gives up as late when the wait would pass the deadline", () => {
+    expect(nextMove(throttled, ONCE, situation({ deadlineAtMs: 1_003_000 }))).toMatchObject({
+      kind: "late",
+      because: expect.stringContaining("is in 3 s"),
+    });
+    const maybe = situation({ deadlineAtMs: 1_000_050 });
+    expect(nextMove(failed("transient"), KEYED, maybe).kind).toBe("askOutcome");
+  });
+});
+
+describe("beforeSend", () => {
+  const failure = failed("unavailable", { effect: "never" });
+  test("lets a due attempt go", () => {
+    expect(beforeSend(failure, KEYED, situation({ openMaybe: true }))).toBeNull();
+    expect(beforeSend(failure, ONCE, situation())).toBeNull();
+  });
+
+  test("stops a repeat whose key grew too old while it was parked", () => {
+    const late = situation({ openMaybe: true, nowMs: 999_000 + 22 * HOUR_MS });
+    expect(beforeSend(failure, KEYED, late)?.kind).toBe("askOutcome");
+    expect(beforeSend(failure, { ...KEYED, canProbe: true }, late)?.kind).toBe("resolve");
+    expect(beforeSend(failure, KEYED, { ...late, openMaybe: false })).toBeNull();
+  });
+
+  test("stops for a cancellation and for a deadline", () => {
+    expect(beforeSend(failure, ONCE, situation({ cancelRequested: true }))?.kind).toBe("cancel");
+    expect(beforeSend(failure, ONCE, situation({ deadlineAtMs: 1_000_000 }))?.kind).toBe("late");
+    expect(beforeSend(failure, ONCE, situation({ deadlineAtMs: 1_000_001 }))).toBeNull();
+  });
+});
+
+const settleMs = fc.integer({ min: 0, max: 10_000_000 });
+const anyContract: fc.Arbitrary<Contract> = fc.oneof(
+  fc.constant(READ),
+  fc.record({
+    kind: fc.constant("idempotent" as const),
+    why: fc.constantFrom(...IDEMPOTENT_REASONS),
+    canProbe: fc.boolean(),
+    settleMs,
+  }),
+  fc.record({
+    kind: fc.constant("keyed" as const),
+    windowMs: fc.integer({ min: 1, max: 100 * HOUR_MS }),
+    replays: fc.constantFrom(...KEY_REPLAYS),
+    canProbe: fc.boolean(),
+    settleMs,
+  }),
+  fc.record({ kind: fc.constant("probeable" as const), canProbe: fc.constant(true), settleMs }),
+  fc.record({ kind: fc.constant("once" as const), canProbe: fc.boolean(), settleMs }),
+);
+const count = fc.integer({ min: 0, max: 9 });
+const atMs = fc.option(fc.integer({ min: 0, max: 200 * HOUR_MS }));
+const anyFailure: fc.Arbitrary<Failure> = fc
+  .record({
+    class: fc.constantFrom(...FAILURE_CLASSES),
+    effect: fc.constantFrom(...EFFECT_PROOFS),
+    scope: fc.constantFrom(...FAILURE_SCOPES),
+    unclassified: fc.boolean(),
+    evidence: fc.record({
+      status: fc.constantFrom(500, 502),
+      phase: fc.constantFrom("sent", "answered"),
+    }),
+  })
+  .map((over) => failed(over.class, over));
+const anySituation: fc.Arbitrary<Situation> = fc.record({
+  nowMs: fc.integer({ min: 0, max: 200 * HOUR_MS }),
+  attempt: fc.integer({ min: 1, max: 20 }),
+  meters: fc.record({ attempts: count, contentions: count, crashes: count }),
+  firstSentAtMs: atMs,
+  budgetFromMs: atMs,
+  openMaybe: fc.boolean(),
+  samePayload: fc.boolean(),
+  resultNeeded: fc.boolean(),
+  haveResult: fc.boolean(),
+  policy: fc.constant(DEFAULT_RETRY),
+  hintMs: atMs,
+  deadlineAtMs: atMs,
+  probeCount: count,
+  random01: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  cancelRequested: fc.boolean(),
+  immediateUsed: count,
+});
+
+describe("for every failure, contract and situation", () => {
+  const every = (check: (f: Failure, c: Contract, s: Situation) => void) =>
+    fc.assert(fc.property(anyFailure, anyContract, anySituation, check), { numRuns: 3_000 });
+  const SENDING: readonly MoveKind[] = ["retry", "wait", "redo", "resume"];
+  const GIVING_UP: readonly MoveKind[] = ["stop", "late", "cancel"];
+  const harmless = (c: Contract, s: Situation) =>
+    c.kind === "read" || c.kind === "idempotent" || keyLive(c, s);
+
+  test("nothing is sent again over an unknown outcome unless that is harmless by contract", () => {
+    every((f, c, s) => {
+      const open = f.effect !== "never" || s.openMaybe;
+      if (open && !harmless(c, s)) expect(SENDING).not.toContain(nextMove(f, c, s).kind);
+    });
+  });
+
+  test("nothing that may have happened is given up, so nothing unknown is compensated", () => {
+    every((f, c, s) => {
+      if (c.kind === "read") return;
+      if (f.effect === "maybe" || s.openMaybe) {
+        expect(GIVING_UP).not.toContain(nextMove(f, c, s).kind);
+      }
+    });
+  });
+
+  test("nothing is looked up that cannot be, and nobody is asked where a look would tell", () => {
+    every((f, c, s) => {
+      const { kind } = nextMove(f, c, s);
+      const canProbe = c.kind !== "read" && c.canProbe;
+      if (kind === "resolve") expect(canProbe).toBe(true);
+      if (kind === "askOutcome") expect(canProbe).toBe(false);
+    });
+  });
+
+  test("the same input gives the same move, of the closed list, with a whole sentence", () => {
+    every((f, c, s) => {
+      const move = nextMove(f, c, s);
+      expect(move).toEqual(nextMove(f, c, s));
+      expect(MOVE_KINDS).toContain(move.kind);
+      expect(move.because).toMatch(/^[A-Z0-9].*\.$/s);
+      expect(move.because).not.toMatch(/undefined|NaN|Infinity|null/);
+    });
+  });
+
+  test("every attempt that counts brings a retry nearer to its end", () => {
+    every((f, c, s) => {
+      const move = nextMove(f, c, s);
+      if (move.kind === "retry") expect(s.meters.attempts).toBeLessThan(5);
+      if (move.kind === "redo") expect(s.meters.contentions).toBeLessThan(8);
+      if (move.kind === "retry" || move.kind === "redo" || move.kind === "wait") {
+        expect(move.delayMs).toBeGreaterThanOrEqual(25);
+        if (s.budgetFromMs !== null && s.nowMs >= s.budgetFromMs) {
+          expect(s.nowMs - s.budgetFromMs + move.delayMs).toBeLessThan(DEFAULT_RETRY.horizonMs);
+        }
+        if (s.deadlineAtMs !== null) expect(s.nowMs + move.delayMs).toBeLessThan(s.deadlineAtMs);
+      }
+    });
+  });
+
+  test("cancelling ends in a cancel, a look-up, a person or an adoption, and in no repeat", () => {
+    every((f, c, s) => {
+      const move = nextMove(f, c, { ...s, cancelRequested: true });
+      expect(["cancel", "resolve", "askOutcome", "adopt", "split"]).toContain(move.kind);
+    });
+  });
+});

@@ -1,0 +1,310 @@
+/**
+ * Turns a bad end of an attempt into the engine's next move.
+ *
+ * This is the only place where that decision is made: the engine acts on it, log, console and
+ * command line print its `because`. Source: failure model 2.3, joined with settled point 9
+ * (an open `maybe` is resolved before anything gives up; limits used up is an owned exception).
+ */
+import { assertNever } from "./assert.ts";
+import {
+  IMMEDIATE_MAX,
+  backoffDelayMs,
+  contentionDelayMs,
+  immediateDelayMs,
+  throttledDelayMs,
+} from "./backoff.ts";
+import type { Contract } from "./contract.ts";
+import { durationText } from "./duration.ts";
+import type { Failure, FailureClass } from "./failure.ts";
+import type { HandOverReason, Move, Unknown } from "./move.ts";
+import { isHarmless, isProbeable, repeatText, type Situation } from "./situation.ts";
+
+/** After this many counted crashes an item no longer runs. Source: failure model 2.2, `poison`. */
+export const CRASHES_MAX = 3;
+/** Attempts at a failure that no rule knows. Source: failure model 2.3, fallback. */
+export const UNCLASSIFIED_ATTEMPTS_MAX = 2;
+/**
+ * Attempts of a `once` effect, all of them proven never to have happened: its policy allows one
+ * attempt that may leave, and nothing has left yet. Source: R1, with the count of R3's defaults.
+ */
+export const ONCE_UNSENT_ATTEMPTS_MAX = 5;
+
+/** What the decision functions below share. */
+interface Case {
+  readonly failure: Failure;
+  readonly contract: Contract;
+  readonly s: Situation;
+  /** Whether something may have happened outside that nobody has settled yet. */
+  readonly unsure: boolean;
+}
+
+export function nextMove(failure: Failure, contract: Contract, s: Situation): Move {
+  if (failure.effect === "partial") {
+    return {
+      kind: "split",
+      because: `Some of it happened and some did not (${failure.reasonCode}); each part is decided alone.`,
+    };
+  }
+  const changes = contract.kind !== "read";
+  const unsure =
+    changes && (failure.effect === "maybe" || s.openMaybe || failure.class === "ambiguous");
+  const c: Case = { failure, contract, s, unsure };
+  if (failure.effect === "surely" && (changes || s.haveResult)) return afterSurely(c);
+  const failureClass = failure.class;
+  if (failureClass === "cancelled" || s.cancelRequested) return cancelled(c);
+  if (failureClass === "poison" || s.meters.crashes >= CRASHES_MAX) {
+    return {
+      kind: "quarantine",
+      because: `It crashed the engine ${String(s.meters.crashes)} times (limit ${String(CRASHES_MAX)}).`,
+    };
+  }
+  if (unsure && !isHarmless(contract, s)) return findOut(c, "before anything is sent again");
+  return byClass(c, failureClass);
+}
+
+/**
+ * What must happen instead of sending, checked when a repeat falls due: time has passed since the
+ * move was decided, and a key may have grown too old while the run was parked (R7, R18).
+ *
+ * @returns null if the attempt may be sent now.
+ */
+export function beforeSend(failure: Failure, contract: Contract, s: Situation): Move | null {
+  const unsure = contract.kind !== "read" && s.openMaybe;
+  const c: Case = { failure, contract, s, unsure };
+  if (s.cancelRequested) return cancelled(c);
+  if (unsure && !isHarmless(contract, s)) return findOut(c, "before anything is sent again");
+  if (s.deadlineAtMs !== null && s.nowMs >= s.deadlineAtMs) return tooLate(c, s.deadlineAtMs);
+  return null;
+}
+
+function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poison">): Move {
+  const { failure, s } = c;
+  switch (failureClass) {
+    case "transient":
+      return repeatOrGiveUp(c);
+    case "ambiguous":
+      // Only where a repeat is harmless; a look-up tells more than a repeat if there is one.
+      return isProbeable(c.contract) ? findOut(c, "before it is repeated") : repeatOrGiveUp(c);
+    case "throttled":
+      return waitOrPark(c);
+    case "contention":
+      return redoOrGiveUp(c);
+    case "unavailable":
+    case "misconfigured":
+    case "exhausted":
+      return {
+        kind: "park",
+        scope: failure.scope,
+        because: `${PARKED[failureClass]} (${failure.reasonCode}); it waits without using up attempts (${String(s.meters.attempts)} of ${String(attemptsMaxOf(c))} used).`,
+      };
+    case "permanent":
+      return c.unsure
+        ? findOut(c, "before it is given up")
+        : { kind: "stop", because: `It was refused for good (${failure.reasonCode}).` };
+    case "defect":
+      return person("hold", c, `Our code or contract is wrong (${failure.reasonCode})`);
+    case "data":
+      return person("repair", c, `The data were refused (${failure.reasonCode})`);
+    case "policy":
+      return person("approve", c, `A rule forbids it or asks for approval (${failure.reasonCode})`);
+    case "expired":
+      return tooLate(c, s.deadlineAtMs ?? s.nowMs);
+    case "interrupted":
+      return {
+        kind: "resume",
+        because: `Our own engine was interrupted during attempt ${String(s.attempt)}; ${repeatText(c.contract, s)}.`,
+      };
+    default:
+      return assertNever(failureClass);
+  }
+}
+
+function cancelled(c: Case): Move {
+  return c.unsure
+    ? findOut(c, "before it is cancelled")
+    : { kind: "cancel", because: `It was cancelled, and ${nothingOpen(c.contract)}.` };
+}
+
+const PARKED = {
+  unavailable: "The other system cannot be reached",
+  misconfigured: "A setting is wrong, so every call would fail alike",
+  exhausted: "A quota or a budget is used up",
+} as const;
+
+/** It happened; what may still be missing is its answer. */
+function afterSurely(c: Case): Move {
+  const { failure, contract, s } = c;
+  if (!s.resultNeeded || s.haveResult) {
+    return { kind: "adopt", because: `It happened, as ${failure.rule.id} proves.` };
+  }
+  if (isProbeable(contract)) {
+    return {
+      kind: "resolve",
+      unknown: "result-unknown",
+      because: "It happened, but its answer was lost; the other system is asked for it.",
+    };
+  }
+  // The same request again brings the stored answer, but only if the answer was lost on its way:
+  // one that broke its schema would break it again.
+  if (isHarmless(contract, s) && failure.class === "transient" && !s.cancelRequested) {
+    return repeatOrGiveUp(c);
+  }
+  return {
+    kind: "askOutcome",
+    unknown: "result-unknown",
+    because: "It happened, but its answer was lost and cannot be looked up.",
+  };
+}
+
+function repeatOrGiveUp(c: Case): Move {
+  const { failure, contract, s } = c;
+  if (storedFailure(c)) {
+    const stored = `The other system answers the same key with its stored failure ${String(failure.evidence.status)}`;
+    return c.unsure
+      ? findOut(c, "because the same key would bring the same answer")
+      : handOver("attempts-used-up", `${stored}; a new key needs a person's decision.`);
+  }
+  const max = attemptsMaxOf(c);
+  const used = s.meters.attempts;
+  const of = `attempt ${String(used)} of ${String(max)}`;
+  if (used >= max) {
+    return failure.unclassified === true
+      ? usedUp(c, "unclassified", `No rule knows this failure (${failure.reasonCode}), ${of}`)
+      : usedUp(c, "attempts-used-up", `Still failing (${failure.reasonCode}), ${of}`);
+  }
+  const immediate =
+    failure.effect === "never" && failure.class === "transient" && s.immediateUsed < IMMEDIATE_MAX;
+  const delayMs = immediate
+    ? immediateDelayMs(s.random01)
+    : backoffDelayMs(s.policy, Math.max(1, used), s.random01);
+  const beyond = beyondLimit(c, delayMs);
+  if (beyond !== null) return beyond;
+  const harmless =
+    c.unsure || failure.effect !== "never" ? repeatText(contract, s) : "nothing was done";
+  return {
+    kind: "retry",
+    delayMs,
+    because: `Temporary failure (${failure.reasonCode}), ${of}, next in ${durationText(delayMs)}; ${harmless}.`,
+  };
+}
+
+function waitOrPark(c: Case): Move {
+  const { failure, s } = c;
+  // Only these ends do not count as attempts, so this is how often we were told to slow down.
+  const throttled = Math.max(1, s.attempt - s.meters.attempts - s.meters.contentions);
+  const delayMs = throttledDelayMs(s.hintMs, throttled, s.random01);
+  const asked = s.hintMs === null ? "" : ` (asked for at least ${durationText(s.hintMs)})`;
+  const late = pastDeadline(c, delayMs);
+  if (late !== null) return late;
+  if (elapsedMs(s) + delayMs >= s.policy.horizonMs) {
+    return {
+      kind: "park",
+      scope: failure.scope,
+      because: `The other system wants us slower${asked}: the wait of ${durationText(delayMs)} goes beyond the ${durationText(s.policy.horizonMs)} allowed, ${durationText(elapsedMs(s))} of them gone.`,
+    };
+  }
+  return {
+    kind: "wait",
+    delayMs,
+    because: `The other system wants us slower, next in ${durationText(delayMs)}${asked}; this uses up no attempt.`,
+  };
+}
+
+function redoOrGiveUp(c: Case): Move {
+  const { failure, s } = c;
+  const lost = s.meters.contentions;
+  const of = `${String(lost)} of ${String(s.policy.contentionMax)}`;
+  if (lost >= s.policy.contentionMax) {
+    return usedUp(c, "contention-used-up", `Lost every race (${failure.reasonCode}), ${of}`);
+  }
+  const delayMs = contentionDelayMs(Math.max(1, lost), s.random01);
+  const beyond = beyondLimit(c, delayMs);
+  if (beyond !== null) return beyond;
+  return {
+    kind: "redo",
+    delayMs,
+    because: `Lost a race (${failure.reasonCode}), ${of}; it is done again from its last read in ${durationText(delayMs)}.`,
+  };
+}
+
+function beyondLimit(c: Case, delayMs: number): Move | null {
+  const late = pastDeadline(c, delayMs);
+  if (late !== null) return late;
+  const { s } = c;
+  if (elapsedMs(s) + delayMs < s.policy.horizonMs) return null;
+  return usedUp(
+    c,
+    "horizon-passed",
+    `${durationText(elapsedMs(s))} of ${durationText(s.policy.horizonMs)} are gone and the next attempt would be in ${durationText(delayMs)} (attempt ${String(s.meters.attempts)} of ${String(attemptsMaxOf(c))})`,
+  );
+}
+
+function pastDeadline(c: Case, delayMs: number): Move | null {
+  const { deadlineAtMs, nowMs } = c.s;
+  if (deadlineAtMs === null || nowMs + delayMs < deadlineAtMs) return null;
+  return tooLate(c, deadlineAtMs);
+}
+
+function tooLate(c: Case, deadlineAtMs: number): Move {
+  if (c.unsure) return findOut(c, "before it is given up as late");
+  const byMs = c.s.nowMs - deadlineAtMs;
+  const when = byMs >= 0 ? `passed ${durationText(byMs)} ago` : `is in ${durationText(-byMs)}`;
+  return { kind: "late", because: `Its deadline ${when}, before it could be done.` };
+}
+
+/** A limit is reached. Where something may have happened, one look comes before asking a person. */
+function usedUp(c: Case, reason: HandOverReason, sentence: string): Move {
+  if (c.unsure && isProbeable(c.contract) && c.s.probeCount === 0) {
+    return {
+      kind: "resolve",
+      unknown: "outcome-unknown",
+      because: `${sentence}; it is looked up before a person is asked.`,
+    };
+  }
+  return handOver(reason, c.unsure ? `${sentence}; it may have happened.` : `${sentence}.`);
+}
+
+function handOver(reason: HandOverReason, because: string): Move {
+  return { kind: "handOver", reason, because };
+}
+
+function person(kind: "hold" | "repair" | "approve", c: Case, sentence: string): Move {
+  const open = c.unsure ? "; an earlier attempt may have happened" : "";
+  return { kind, because: `${sentence} in attempt ${String(c.s.attempt)}${open}.` };
+}
+
+/** The outcome must be known first: by a look-up, or by a person. */
+function findOut(c: Case, when: string): Move {
+  const unknown: Unknown = "outcome-unknown";
+  const why = `It may have happened (${c.failure.reasonCode}, attempt ${String(c.s.attempt)}) and ${repeatText(c.contract, c.s)}`;
+  return isProbeable(c.contract)
+    ? { kind: "resolve", unknown, because: `${why}; it is looked up ${when}.` }
+    : {
+        kind: "askOutcome",
+        unknown,
+        because: `${why}; nobody can look it up, so a person is asked ${when}.`,
+      };
+}
+
+/** A receiver that replays every answer will repeat this failure for as long as it keeps the key. */
+function storedFailure(c: Case): boolean {
+  const { status, phase } = c.failure.evidence;
+  const own = status === 500 || status === 501;
+  return c.contract.kind === "keyed" && c.contract.replays === "all" && phase === "answered" && own;
+}
+
+function attemptsMaxOf(c: Case): number {
+  const once = c.contract.kind === "once" && !c.unsure;
+  const max = once
+    ? Math.max(c.s.policy.attemptsMax, ONCE_UNSENT_ATTEMPTS_MAX)
+    : c.s.policy.attemptsMax;
+  return c.failure.unclassified === true ? Math.min(max, UNCLASSIFIED_ATTEMPTS_MAX) : max;
+}
+
+function elapsedMs(s: Situation): number {
+  return s.budgetFromMs === null ? 0 : Math.max(0, s.nowMs - s.budgetFromMs);
+}
+
+function nothingOpen(contract: Contract): string {
+  return contract.kind === "read" ? "a read leaves nothing behind" : "nothing of it happened";
+}

@@ -1,0 +1,129 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseJsonText } from "./parse-json.ts";
+
+const SHARED = new URL("../../../../../shared/data/", import.meta.url);
+const SUITE = new URL("json-parsing/test_parsing/", SHARED);
+const NAUGHTY = new URL("naughty-strings/blns.json", SHARED);
+
+/** What happened to a text: "ok", or the code of the error. Anything else is thrown on. */
+function fate(text: string): string {
+  try {
+    parseJsonText(text, "input of place-order");
+    return "ok";
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return String(error.code);
+    throw error;
+  }
+}
+
+describe("parseJsonText", () => {
+  test("gives the value", () => {
+    expect(parseJsonText(' {"a":[1,null,"x"]} ', "input")).toEqual({ a: [1, null, "x"] });
+  });
+
+  test.each(["", " ", "{", "[1,]", "{'a':1}", "\ufeff{}", "1 2", "NaN", "undefined", "01"])(
+    "refuses %j as not JSON, without quoting it",
+    (text) => {
+      expect(fate(text)).toBe("HF4102");
+    },
+  );
+
+  test("names the place but never repeats the content, which may be secret", () => {
+    const leak = () => parseJsonText('{"card":"4111111111111111",}', "input of pay");
+    expect(leak).toThrowError(/^The input of pay is not JSON: .+ \(character 27\)\.$/);
+    expect(leak).not.toThrowError(/4111/);
+  });
+
+  test("refuses more than 8 MiB, counted as UTF-8", () => {
+    const mib = 1024 * 1024;
+    expect(fate(JSON.stringify("x".repeat(8 * mib - 2)))).toBe("ok");
+    expect(fate(JSON.stringify("x".repeat(8 * mib - 1)))).toBe("HF4104");
+    expect(fate(JSON.stringify("é".repeat(4 * mib)))).toBe("HF4104");
+    expect(fate(JSON.stringify("€".repeat(2.7 * mib)))).toBe("HF4104");
+    expect(fate(JSON.stringify("😀".repeat(2 * mib)))).toBe("HF4104");
+    expect(fate(`"${"x".repeat(20 * mib)}"`)).toBe("HF4104");
+  });
+
+  test("refuses 10,000 nested arrays before they are built, and allows 128", () => {
+    const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+    expect(fate(nested(128))).toBe("ok");
+    expect(fate(nested(129))).toBe("HF4105");
+    expect(fate(nested(10_000))).toBe("HF4105");
+    expect(fate("[".repeat(4_000_000))).toBe("HF4105");
+    expect(fate('{"a":'.repeat(200) + "1" + "}".repeat(200))).toBe("HF4105");
+  });
+
+  test("does not take brackets inside strings for nesting", () => {
+    const text = JSON.stringify({ "[[": `${"[".repeat(300)}\\"${"{".repeat(300)}` });
+    expect(parseJsonText(text, "input")).toEqual(JSON.parse(text));
+  });
+
+  test("refuses lone surrogates and numbers beyond 2^53 with their place", () => {
+    expect(() => parseJsonText(String.raw`{"a":["\ud800"]}`, "input")).toThrowError(/at \/a\/0/);
+    expect(fate("[9007199254740993]")).toBe("HF4103");
+    expect(fate("[1e999]")).toBe("HF4103");
+  });
+
+  test("agrees with JSON.parse on every text that it accepts, and gives a coded error else", () => {
+    const text = fc.oneof(
+      fc.json(),
+      fc.string({ unit: "binary" }),
+      fc
+        .array(fc.constantFrom('"', "\\", "[", "]", "{", "}", ",", ":", "1", "a", " "))
+        .map((x) => x.join("")),
+    );
+    fc.assert(
+      fc.property(text, (json) => {
+        const found = fate(json);
+        if (found === "ok") expect(parseJsonText(json, "x")).toEqual(JSON.parse(json));
+        else expect(found).toMatch(/^HF410[2345]$/);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+/** These parse, and hold a number beyond 2^53, which may not be kept (settled point 10). */
+const TOO_LARGE = [
+  "y_number.json",
+  "y_number_real_capital_e.json",
+  "y_number_real_exponent.json",
+  "y_number_real_fraction_exponent.json",
+  "y_object_extreme_numbers.json",
+];
+
+if (existsSync(SUITE) && existsSync(NAUGHTY)) {
+  test("all 318 files of the JSON parsing suite end as they must", () => {
+    const names = readdirSync(SUITE);
+    expect(names).toHaveLength(318);
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    const wrong: string[] = [];
+    for (const name of names) {
+      let found: string;
+      try {
+        found = fate(decoder.decode(readFileSync(new URL(encodeURIComponent(name), SUITE))));
+      } catch (error) {
+        // Not UTF-8: refused by whoever decodes the bytes. Anything else is a bug of ours.
+        if (!(error instanceof TypeError)) throw error;
+        found = "not UTF-8";
+      }
+      const expected = TOO_LARGE.includes(name) ? "HF4103" : "ok";
+      if (name.startsWith("y_") && found !== expected) wrong.push(`${name}: ${found}`);
+      if (name.startsWith("n_") && !/^(?:HF4102|HF4105|not UTF-8)$/.test(found)) {
+        wrong.push(`${name}: ${found}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("naughty strings come back as they went in", () => {
+    const text = readFileSync(NAUGHTY, "utf8");
+    expect(parseJsonText(text, "input")).toEqual(JSON.parse(text));
+  });
+} else {
+  test("the published suites are not here, so only our own texts were parsed", () => {
+    expect(existsSync(SUITE) && existsSync(NAUGHTY)).toBe(false);
+  });
+}

@@ -1,0 +1,155 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  ITEM_PREFIXES,
+  RUN_EPOCH_MS,
+  SLOT_COUNT,
+  formatItemId,
+  formatRunId,
+  nextRunNumber,
+  parseItemId,
+  parseRunId,
+  runNumberAtMs,
+} from "./run-number.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 23, 17, 0, 0);
+const slot = fc.integer({ min: 0, max: SLOT_COUNT - 1 });
+const nowMs = fc.integer({ min: 0, max: Date.UTC(2050, 0, 1) });
+
+/** The slot's part of a number. */
+const slotOf = (number: number) => Math.floor(number / 2 ** 15) % 256;
+
+describe("nextRunNumber", () => {
+  test("puts the second, the slot and the counter where settled point 4 says", () => {
+    const number = nextRunNumber(0, 7, NOW_MS);
+    expect(BigInt(number)).toBe((BigInt((NOW_MS - RUN_EPOCH_MS) / 1_000) << 23n) | (7n << 15n));
+    expect(runNumberAtMs(number)).toBe(NOW_MS);
+    expect(nextRunNumber(number, 7, NOW_MS)).toBe(number + 1);
+  });
+
+  test("never goes back, stays in its slot and stays a safe integer, whatever the clock does", () => {
+    fc.assert(
+      fc.property(slot, fc.array(nowMs, { minLength: 1, maxLength: 50 }), (own, clock) => {
+        let last = 0;
+        for (const now of clock) {
+          const next = nextRunNumber(last, own, now);
+          expect(next).toBeGreaterThan(last);
+          expect(Number.isSafeInteger(next)).toBe(true);
+          expect(slotOf(next)).toBe(own);
+          expect(runNumberAtMs(next)).toBeGreaterThanOrEqual(Math.min(now, RUN_EPOCH_MS));
+          last = next;
+        }
+      }),
+    );
+  });
+
+  test("passes any number that another slot gave out", () => {
+    fc.assert(
+      fc.property(
+        slot,
+        slot,
+        nowMs,
+        fc.integer({ min: 0, max: 2 ** 15 - 1 }),
+        (own, other, now, count) => {
+          const last = nextRunNumber(0, other, now) + count;
+          const next = nextRunNumber(last, own, now);
+          expect(next).toBeGreaterThan(last);
+          expect(slotOf(next)).toBe(own);
+        },
+      ),
+    );
+  });
+
+  test("runs ahead of the clock when a second's 32,768 numbers are used up", () => {
+    const first = nextRunNumber(0, 3, NOW_MS);
+    const lastOfSecond = first + 2 ** 15 - 1;
+    const next = nextRunNumber(lastOfSecond, 3, NOW_MS);
+    expect(slotOf(next)).toBe(3);
+    expect(runNumberAtMs(next)).toBe(NOW_MS + 1_000);
+    expect(nextRunNumber(next, 3, NOW_MS + 1_000)).toBe(next + 1);
+  });
+
+  test("gives 100,000 different numbers in one second", () => {
+    const seen = new Set<number>();
+    let last = 0;
+    for (let count = 0; count < 100_000; count += 1) {
+      last = nextRunNumber(last, 0, NOW_MS);
+      seen.add(last);
+    }
+    expect(seen.size).toBe(100_000);
+    expect(runNumberAtMs(last)).toBe(NOW_MS + 3_000);
+  });
+
+  test("refuses a slot that there is not, and the end of its numbers", () => {
+    expect(() => nextRunNumber(0, 256, NOW_MS)).toThrow(RangeError);
+    expect(() => nextRunNumber(0, -1, NOW_MS)).toThrow(RangeError);
+    expect(() => nextRunNumber(Number.MAX_SAFE_INTEGER, 255, NOW_MS)).toThrow(RangeError);
+    expect(() => nextRunNumber(0, 0, RUN_EPOCH_MS + 2 ** 30 * 1_000)).toThrow(RangeError);
+  });
+});
+
+describe("ids", () => {
+  test("come back as they were", () => {
+    const seq = fc.integer({ min: 1, max: 10 ** 15 - 1 });
+    fc.assert(
+      fc.property(
+        fc.maxSafeNat(),
+        seq,
+        fc.constantFrom(...ITEM_PREFIXES),
+        (run, number, prefix) => {
+          expect(parseRunId(formatRunId(run))).toBe(run);
+          expect(parseRunId(formatRunId(run).toUpperCase())).toBe(run);
+          const id = { run, seq: number };
+          expect(parseItemId(prefix, formatItemId(prefix, id))).toEqual(id);
+        },
+      ),
+    );
+  });
+
+  test("sort like their numbers", () => {
+    expect(formatRunId(0)).toBe("run_00000000000");
+    expect(formatRunId(Number.MAX_SAFE_INTEGER)).toBe("run_7zzzzzzzzzz");
+  });
+
+  test.each([
+    "",
+    "run_",
+    "run_0",
+    "run_00000000000 ",
+    "run_0000000000u",
+    "run_zzzzzzzzzzz",
+    "exc_00000000000_1",
+    "00000000000",
+    "run_000000000000",
+  ])("refuse %j as a run", (text) => {
+    expect(() => parseRunId(text)).toThrowError(expect.objectContaining({ code: "HF6001" }));
+  });
+
+  test.each([
+    "exc_00000000000",
+    "exc_00000000000_0",
+    "exc_00000000000_-1",
+    "exc_00000000000_1.5",
+    "eff_00000000000_1",
+    "exc_0_1",
+    "exc_zzzzzzzzzzz_1",
+  ])("refuse %j as an exception", (text) => {
+    expect(() => parseItemId("exc", text)).toThrowError(
+      expect.objectContaining({ code: "HF6001" }),
+    );
+  });
+
+  test("never throw anything else, whatever the text", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        for (const parse of [() => parseRunId(text), () => parseItemId("eff", text)]) {
+          try {
+            expect(parse()).toBeDefined();
+          } catch (error) {
+            expect(error).toMatchObject({ code: "HF6001" });
+          }
+        }
+      }),
+    );
+  });
+});

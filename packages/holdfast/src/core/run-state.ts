@@ -1,0 +1,28 @@
+/** States of a run. Source: settled points, "Run states". The numbers are what both databases store. */
+export const RUN_STATES = [
+  "running",
+  "waiting",
+  "parked",
+  "review",
+  "exception",
+  "held",
+  "paused",
+  "cancelling",
+  "compensating",
+  "completed",
+  "stopped",
+  "cancelled",
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+export const FINAL_RUN_STATES = ["completed", "stopped", "cancelled"] as const;
+export type FinalRunState = (typeof FINAL_RUN_STATES)[number];
+
+export function isFinal(state: RunState): state is FinalRunState {
+  return (FINAL_RUN_STATES as readonly RunState[]).includes(state);
+}
+
+/** States in which the engine itself has work to do; a crash makes suspects of exactly these. */
+export function isActive(state: RunState): boolean {
+  return state === "running" || state === "cancelling" || state === "compensating";
+}

@@ -1,0 +1,82 @@
+/** Everything but the failure and the contract that a decision about an effect depends on. */
+import type { Contract, RetryPolicy } from "./contract.ts";
+import { durationText } from "./duration.ts";
+import type { Meters } from "./journal.ts";
+import { usableWindowMs } from "./retry-policy.ts";
+
+/** The engine fills it in when an attempt or a look-up has ended. Times in milliseconds, UTC. */
+export interface Situation {
+  readonly nowMs: number;
+  /** Ordinal of the attempt that ended; the first is 1. Counts every attempt, also free ones. */
+  readonly attempt: number;
+  /** This attempt included (`countFailure`). */
+  readonly meters: Meters;
+  /** When the first intent of this operation was written; null if there is none. */
+  readonly firstSentAtMs: number | null;
+  /** Since when the horizon counts: the first send, or the last time that a person resumed it. */
+  readonly budgetFromMs: number | null;
+  /** An earlier attempt of this operation ended with `maybe`, and nothing has settled it since. */
+  readonly openMaybe: boolean;
+  /** False if the payload was changed since the first attempt: its key no longer protects it. */
+  readonly samePayload: boolean;
+  /** Whether the run needs the effect's answer, and not only that it happened. */
+  readonly resultNeeded: boolean;
+  readonly haveResult: boolean;
+  readonly policy: RetryPolicy;
+  /** Smallest wait the other side asked for; null if it did not. */
+  readonly hintMs: number | null;
+  /** When doing it becomes harmful or pointless; null if never. */
+  readonly deadlineAtMs: number | null;
+  /** Look-ups since the last attempt of this operation. */
+  readonly probeCount: number;
+  /** In [0, 1). */
+  readonly random01: number;
+  readonly cancelRequested: boolean;
+  /** In-process retries that this operation has had. */
+  readonly immediateUsed: number;
+}
+
+/**
+ * Whether the other system still recognises our key, with a margin of 10 % of the window (the same
+ * 10 % by which R3 clamps the horizon). Before the first send it does; after an edit it does not.
+ */
+export function keyLive(
+  contract: Contract,
+  s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
+): boolean {
+  if (contract.kind !== "keyed" || !s.samePayload) return false;
+  return s.firstSentAtMs === null || s.nowMs < s.firstSentAtMs + usableWindowMs(contract.windowMs);
+}
+
+/** Whether sending the same again is harmless by contract, whatever the last attempt did. */
+export function isHarmless(
+  contract: Contract,
+  s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
+): boolean {
+  return contract.kind === "read" || contract.kind === "idempotent" || keyLive(contract, s);
+}
+
+/** Whether this effect declared how to find out what happened. */
+export function isProbeable(contract: Contract): boolean {
+  return contract.kind !== "read" && contract.canProbe;
+}
+
+/** Why a repeat is harmless or not, as the end of a sentence. */
+export function repeatText(contract: Contract, s: Situation): string {
+  switch (contract.kind) {
+    case "read":
+      return "a read changes nothing";
+    case "idempotent":
+      return `it is idempotent (${contract.why})`;
+    case "keyed": {
+      if (!s.samePayload) return "the payload was changed, so its key does not protect it";
+      const age = s.firstSentAtMs === null ? 0 : s.nowMs - s.firstSentAtMs;
+      const ages = `key ${durationText(age)} old of ${durationText(contract.windowMs)}`;
+      return keyLive(contract, s) ? ages : `${ages}, too old to repeat`;
+    }
+    case "probeable":
+      return "it may be repeated only after a look-up has proved that nothing happened";
+    case "once":
+      return "it may be done only once";
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Where a run stands, in words for people: what it waits for, what has happened outside with what
+ * proof, what comes next, and which acts are safe. One source for log, console and command line.
+ * Form: api.md 3.5, `holdfast why`.
+ */
+import { assertNever } from "./assert.ts";
+import type { RepeatKind } from "./contract.ts";
+import { durationText } from "./duration.ts";
+import type { EffectProof, FailureClass } from "./failure.ts";
+import type { RunState } from "./run-state.ts";
+
+export interface VerdictRun {
+  readonly state: RunState;
+  readonly reason: string;
+  readonly wakeAtMs: number | null;
+  readonly dependency: string | null;
+  /** When its state last changed. */
+  readonly updatedAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly compensated: boolean;
+}
+
+export interface VerdictEffect {
+  readonly step: string;
+  readonly contract: RepeatKind;
+  readonly proof: EffectProof;
+  readonly ended: boolean;
+  readonly attempts: number;
+  readonly lastSentAtMs: number;
+  readonly ref: string | null;
+  /** Step that it undoes; null unless it is a compensation. */
+  readonly undoes: string | null;
+  readonly settledBy: string | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+}
+
+export interface VerdictException {
+  readonly step: string;
+  readonly class: FailureClass;
+  readonly reasonCode: string;
+  readonly rule: string;
+  readonly because: string;
+  readonly owner: string;
+  readonly dueAtMs: number;
+}
+
+export interface VerdictReview {
+  readonly review: string;
+  readonly by: string;
+  readonly dueAtMs: number | null;
+}
+
+/** Rows of one run; exceptions and reviews only open ones, oldest first. */
+export interface VerdictFacts {
+  readonly run: VerdictRun;
+  readonly effects: readonly VerdictEffect[];
+  readonly exceptions: readonly VerdictException[];
+  readonly reviews: readonly VerdictReview[];
+  readonly nowMs: number;
+}
+
+export interface Verdict {
+  /** "WAITING at create-invoice, 46 m. charge-card done (120.00 EUR, ch_77, proven)." */
+  readonly headline: string;
+  readonly next: string;
+  /** Which rule decided and from what; null if nothing went wrong. */
+  readonly rule: string | null;
+  readonly safe: readonly string[];
+  readonly unsafe: readonly string[];
+}
+
+/** Effects named one by one; of more, only the number is said. */
+const EFFECTS_SHOWN_MAX = 5;
+
+export function verdictOf(facts: VerdictFacts): Verdict {
+  const exception = facts.exceptions[0];
+  return {
+    headline: [headOf(facts), ...effectSentences(facts)].join(" "),
+    next: nextOf(facts),
+    rule:
+      exception === undefined
+        ? null
+        : `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}`,
+    ...advice(facts),
+  };
+}
+
+/** The lines as they are printed. */
+export function verdictLines(verdict: Verdict): readonly string[] {
+  const rule = verdict.rule === null ? "" : `      ${verdict.rule}`;
+  const lines = [verdict.headline, `next  ${verdict.next}${rule}`];
+  if (verdict.safe.length > 0) lines.push(`safe  ${verdict.safe.join(" | ")}`);
+  if (verdict.unsafe.length > 0) lines.push(`not safe  ${verdict.unsafe.join(" | ")}`);
+  return lines;
+}
+
+function headOf({ run, effects, exceptions, nowMs }: VerdictFacts): string {
+  const at = exceptions[0]?.step ?? effects.find((effect) => !effect.ended)?.step;
+  const where = at === undefined ? "" : ` at ${at}`;
+  if (run.endedAtMs !== null) {
+    const undone = run.compensated ? ", undone" : "";
+    const why = run.reason === "" ? "" : `: ${trimStop(run.reason)}`;
+    return `${run.state.toUpperCase()}${undone} ${durationText(nowMs - run.endedAtMs)} ago${why}.`;
+  }
+  return `${run.state.toUpperCase()}${where}, ${durationText(nowMs - run.updatedAtMs)}.`;
+}
+
+function effectSentences({ effects, nowMs }: VerdictFacts): readonly string[] {
+  // What is open comes first: it is what a person has to look at.
+  const told = effects.filter((effect) => effect.contract !== "read");
+  const ordered = [...told.filter(isOpen), ...told.filter((effect) => !isOpen(effect))];
+  const shown = ordered.slice(0, EFFECTS_SHOWN_MAX).map((effect) => effectSentence(effect, nowMs));
+  const rest = ordered.length - shown.length;
+  return rest > 0 ? [...shown, `${String(rest)} more effects.`] : shown;
+}
+
+function isOpen(effect: VerdictEffect): boolean {
+  return effect.proof === "maybe" || effect.proof === "partial" || !effect.ended;
+}
+
+function effectSentence(effect: VerdictEffect, nowMs: number): string {
+  const money =
+    effect.amount === null ? null : [effect.amount, effect.currency ?? ""].join(" ").trim();
+  const by = effect.settledBy === null ? "proven" : `says ${effect.settledBy}`;
+  const details = (...parts: readonly (string | null)[]) =>
+    parts.filter((part) => part !== null && part !== "").join(", ");
+  const what = effect.undoes === null ? effect.step : `${effect.step} (undoes ${effect.undoes})`;
+  const sent = `sent ${durationText(nowMs - effect.lastSentAtMs)} ago, attempt ${String(effect.attempts)}`;
+  switch (effect.proof) {
+    case "surely":
+      return `${what} done (${details(money, effect.ref, by)}).`;
+    case "never":
+      return `${what} not done (${details(money, by)}).`;
+    case "maybe":
+      return `${what} may have happened (${details(money, effect.ref, sent)}).`;
+    case "partial":
+      return `${what} done in part (${details(money, effect.ref, sent)}).`;
+    default:
+      return assertNever(effect.proof);
+  }
+}
+
+function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
+  const inTime = (atMs: number) =>
+    atMs > nowMs ? `in ${durationText(atMs - nowMs)}` : `overdue by ${durationText(nowMs - atMs)}`;
+  switch (run.state) {
+    case "running":
+      return "the engine goes on with it";
+    case "waiting":
+      return run.wakeAtMs === null
+        ? trimStop(run.reason)
+        : `${trimStop(run.reason)}, ${inTime(run.wakeAtMs)}`;
+    case "parked": {
+      const who = run.dependency ?? "the other system";
+      return run.wakeAtMs === null
+        ? `when a setting of ${who} is changed, or a person resumes it`
+        : `when ${who} answers a probe (${inTime(run.wakeAtMs)})`;
+    }
+    case "review": {
+      const review = reviews[0];
+      if (review === undefined) return "when a person has decided";
+      const due = review.dueAtMs === null ? "" : `, due ${inTime(review.dueAtMs)}`;
+      return `when ${review.by} has decided ${review.review}${due}`;
+    }
+    case "exception": {
+      const exception = exceptions[0];
+      if (exception === undefined) return "when a person has looked at it";
+      return `when ${exception.owner} has dealt with ${exception.step}, due ${inTime(exception.dueAtMs)}: ${trimStop(exception.because)}`;
+    }
+    case "held":
+      return "when a new version is deployed, or a person resumes it";
+    case "paused":
+      return `when the person who paused it lets it go on: ${trimStop(run.reason)}`;
+    case "cancelling":
+    case "compensating":
+      return "the engine undoes what was done";
+    case "completed":
+    case "stopped":
+    case "cancelled":
+      return "nothing, it has ended";
+    default:
+      return assertNever(run.state);
+  }
+}
+
+function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
+  const { run, effects, exceptions } = facts;
+  const safe: string[] = [];
+  const unsafe: string[] = [];
+  const unknown = effects.filter(
+    (effect) => effect.proof === "maybe" || effect.proof === "partial",
+  );
+  const undone = new Set(effects.filter((e) => e.proof === "surely").map((e) => e.undoes));
+  const done = effects.filter(
+    (e) =>
+      e.proof === "surely" && e.contract !== "read" && e.undoes === null && !undone.has(e.step),
+  );
+  const goesOn =
+    run.endedAtMs === null && run.state !== "cancelling" && run.state !== "compensating";
+  if (goesOn) {
+    if (run.state === "waiting" || run.state === "parked" || run.state === "running")
+      safe.push("wait");
+    if (run.state === "review") safe.push("answer");
+    if (unknown.length > 0 && exceptions.length > 0) safe.push(`settle ${namesOf(unknown)}`);
+    else if (exceptions.length > 0 || run.state === "held") safe.push("resume");
+    if (unknown.length > 0) unsafe.push(`cancel (${namesOf(unknown)} may have happened)`);
+    else safe.push(done.length > 0 ? `cancel (undoes ${namesOf(done)})` : "cancel");
+  }
+  const again = [...done, ...unknown];
+  if (again.length > 0) unsafe.push(`start over (would do ${namesOf(again)} again)`);
+  return { safe, unsafe };
+}
+
+function namesOf(effects: readonly VerdictEffect[]): string {
+  const names = effects.slice(0, EFFECTS_SHOWN_MAX).map((effect) => effect.step);
+  const rest = effects.length - names.length;
+  return rest > 0 ? `${names.join(", ")} and ${String(rest)} more` : names.join(", ");
+}
+
+function trimStop(sentence: string): string {
+  return sentence.replace(/\.$/, "");
+}

@@ -1,0 +1,163 @@
+/** `run.ask`: a person decides. */
+import { canonicalJson } from "../core/canonical-json.ts";
+import { durationMs } from "../core/duration.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { AskedHead, AnsweredHead, JournalRecord } from "../core/journal.ts";
+import type { AnyReview } from "../workflow/review.ts";
+import { parse, problemText } from "../workflow/schema.ts";
+import { Deferred } from "./deferred.ts";
+import type { LiveRun } from "./live-run.ts";
+import { toJson } from "./payload.ts";
+import { headOf } from "./recovery.ts";
+import { APPLIED, refused, type CommandAnswer, type StepCommand, type StepSlot, type StepVerb } from "./step-slot.ts";
+
+export class AskStep implements StepVerb {
+  readonly #run: LiveRun;
+  readonly #path: string;
+  readonly #review: AnyReview;
+  readonly #subject: string;
+  readonly #subjectValue: unknown;
+  readonly #deferred = new Deferred<unknown>();
+  #slot: StepSlot | null = null;
+  #asked: { readonly seq: number; readonly head: AskedHead } | null = null;
+  #escalatedTo: string | null = null;
+
+  constructor(run: LiveRun, path: string, review: AnyReview, subject: unknown) {
+    this.#run = run;
+    this.#path = path;
+    this.#review = review;
+    this.#subjectValue = subject;
+    this.#subject = toJson(subject, run.host.limits, `subject of review "${path}"`);
+    run.enter(path, this);
+  }
+
+  get what(): string {
+    return `review ${this.#path}`;
+  }
+
+  get promise(): Promise<unknown> {
+    return this.#deferred.promise;
+  }
+
+  misfit(records: readonly JournalRecord[]): string | null {
+    const asked = records[0];
+    if (asked?.kind !== "asked") {
+      return `The journal holds another kind of step (${String(asked?.kind)}) under "${this.#path}".`;
+    }
+    return headOf<AskedHead>(asked).digest === this.#digest()
+      ? null
+      : `Review "${this.#path}" was asked about something else before.`;
+  }
+
+  #digest(): string {
+    return this.#run.host.digests.hex(canonicalJson(this.#subjectValue));
+  }
+
+  settle(record: JournalRecord): void | Promise<void> {
+    const parsed = parse(this.#review.definition.decision, JSON.parse(record.data ?? "null"));
+    return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
+  }
+
+  #hand(parsed: Awaited<ReturnType<typeof parse>>): void {
+    if (parsed.ok) this.#deferred.resolve(parsed.value);
+    else this.#run.ending.drift(`The recorded decision of "${this.#path}" no longer fits its schema.`);
+  }
+
+  live(slot: StepSlot): void {
+    this.#slot = slot;
+    const [asked] = slot.records;
+    if (asked === undefined) {
+      this.#ask(slot);
+      return;
+    }
+    this.#asked = { seq: asked.seq, head: headOf<AskedHead>(asked) };
+    const escalated = slot.records.findLast((record) => record.kind === "escalated");
+    if (escalated !== undefined) this.#escalatedTo = headOf<{ to: string }>(escalated).to;
+    this.#wait(slot);
+  }
+
+  #ask(slot: StepSlot): void {
+    const { definition } = this.#review;
+    const parsed = parse(definition.subject, this.#subjectValue);
+    const ask = (p: Awaited<typeof parsed>) => {
+      if (!p.ok) {
+        this.#deferred.reject(
+          new HoldfastError(
+            "HF4102",
+            `The subject of review "${this.#path}" is not valid: ${problemText(p.problems)}.`,
+            "Mend the workflow's code or the schema.",
+          ),
+        );
+        slot.ended = true;
+        return;
+      }
+      const withinMs = definition.within === undefined ? null : durationMs(definition.within, "within");
+      const head: AskedHead = {
+        ...definition.describe?.(p.value),
+        review: this.#review.name,
+        by: definition.by,
+        notBy: definition.notBy === "starter" ? this.#run.row.startedBy : (definition.notBy ?? null),
+        dueAtMs: withinMs === null ? null : this.#run.host.clock.nowMs() + withinMs,
+        digest: this.#digest(),
+      };
+      const record = this.#run.append("asked", this.#path, head, this.#subject);
+      this.#asked = { seq: record.seq, head };
+      this.#wait(slot);
+    };
+    if (parsed instanceof Promise) void parsed.then(ask);
+    else ask(parsed);
+  }
+
+  #wait(slot: StepSlot): void {
+    const asked = this.#asked;
+    if (asked === null) return;
+    const { dueAtMs, by } = asked.head;
+    const wakeAtMs = this.#escalatedTo === null ? dueAtMs : null;
+    if (wakeAtMs !== null && wakeAtMs <= this.#run.host.clock.nowMs()) {
+      this.#timeOut(slot, asked.seq);
+      return;
+    }
+    this.#run.setWait(slot, {
+      state: "review",
+      reason: `review "${this.#review.name}" waits for ${this.#escalatedTo ?? by}`,
+      wakeAtMs,
+      onWake: () => {
+        this.#wait(slot);
+      },
+    });
+  }
+
+  #timeOut(slot: StepSlot, asked: number): void {
+    const { onTimeout } = this.#review.definition;
+    if (onTimeout !== undefined && "default" in onTimeout) {
+      const text = toJson(onTimeout.default, this.#run.host.limits, `default of review "${this.#path}"`);
+      const head: AnsweredHead = { asked, end: "value", by: "(timeout)", timedOut: true };
+      this.#run.deliver(slot, this.#run.append("answered", this.#path, head, text));
+      return;
+    }
+    // Without a declared default nothing is decided: the review stays open and goes up.
+    this.#escalatedTo = onTimeout?.escalateTo ?? this.#run.row.owner;
+    this.#run.append("escalated", this.#path, { asked, to: this.#escalatedTo });
+    this.#wait(slot);
+  }
+
+  async command(command: StepCommand): Promise<CommandAnswer> {
+    const slot = this.#slot;
+    if (command.kind !== "answer" || slot === null || slot.ended || this.#asked === null) {
+      return refused("HF6003", `Review "${this.#path}" does not wait for an answer.`);
+    }
+    if (command.seq !== this.#asked.seq) return refused("HF6003", "That review was answered already.");
+    if (this.#asked.head.notBy === command.by) {
+      return refused("HF6002", `${command.by} may not decide this: the review excludes who started the run.`);
+    }
+    const parsed = await parse(this.#review.definition.decision, command.decision);
+    if (!parsed.ok) {
+      return refused("HF4102", `The decision is not valid: ${problemText(parsed.problems)}.`);
+    }
+    if (slot.ended) return refused("HF6003", "That review was answered already.");
+    const text = toJson(command.decision, this.#run.host.limits, `decision of "${this.#path}"`);
+    const head: AnsweredHead = { asked: this.#asked.seq, end: "value", by: command.by };
+    this.#run.deliver(slot, this.#run.append("answered", this.#path, head, text));
+    return APPLIED;
+  }
+}

@@ -1,0 +1,127 @@
+/** `run.call`: another workflow, waited for. The child is a run of its own with this one as parent. */
+import type { CalledHead, JournalRecord, ReturnedHead } from "../core/journal.ts";
+import { formatRunId } from "../core/run-number.ts";
+import { parse, problemText } from "../workflow/schema.ts";
+import { StepFailed } from "../workflow/run.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { Deferred } from "./deferred.ts";
+import type { LiveRun } from "./live-run.ts";
+import { headOf } from "./recovery.ts";
+import { APPLIED, refused, type CommandAnswer, type StepCommand, type StepSlot, type StepVerb } from "./step-slot.ts";
+
+export class CallStep implements StepVerb {
+  readonly #run: LiveRun;
+  readonly #path: string;
+  readonly #workflow: AnyWorkflow;
+  readonly #input: unknown;
+  readonly #deferred = new Deferred<unknown>();
+  #slot: StepSlot | null = null;
+  #child: number | null = null;
+
+  constructor(run: LiveRun, path: string, workflow: AnyWorkflow, input: unknown) {
+    this.#run = run;
+    this.#path = path;
+    this.#workflow = workflow;
+    this.#input = input;
+    run.enter(path, this);
+  }
+
+  get what(): string {
+    return `call ${this.#workflow.name}`;
+  }
+
+  get promise(): Promise<unknown> {
+    return this.#deferred.promise;
+  }
+
+  misfit(records: readonly JournalRecord[]): string | null {
+    const called = records[0];
+    if (called?.kind !== "called") {
+      return `The journal holds another kind of step (${String(called?.kind)}) under "${this.#path}".`;
+    }
+    const { workflow } = headOf<CalledHead>(called);
+    return workflow === this.#workflow.name
+      ? null
+      : `The run called workflow "${workflow}" under "${this.#path}".`;
+  }
+
+  settle(record: JournalRecord): void | Promise<void> {
+    const head = headOf<ReturnedHead>(record);
+    if (head.end === "failed") {
+      const why = `workflow "${this.#workflow.name}" (${formatRunId(head.child)}) was ${head.state}: ${head.reason ?? ""}`;
+      this.#deferred.reject(new StepFailed(this.#path, "ChildFailed", why));
+      return;
+    }
+    const parsed = parse(this.#workflow.definition.output, JSON.parse(record.data ?? "null"));
+    return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
+  }
+
+  #hand(parsed: Awaited<ReturnType<typeof parse>>): void {
+    if (parsed.ok) this.#deferred.resolve(parsed.value);
+    else {
+      this.#run.ending.drift(
+        `The recorded result of "${this.#path}" no longer fits its schema: ${problemText(parsed.problems)}.`,
+      );
+    }
+  }
+
+  live(slot: StepSlot): void {
+    this.#slot = slot;
+    const called = slot.records[0];
+    if (called !== undefined) this.#child = headOf<CalledHead>(called).child;
+    void this.#callAndWait(slot);
+  }
+
+  async #callAndWait(slot: StepSlot): Promise<void> {
+    const { host, row } = this.#run;
+    if (this.#child === null) {
+      const parent = { run: row.run, step: this.#path, correlationId: row.correlationId };
+      try {
+        this.#child = await host.startChild(this.#workflow, this.#input, parent);
+      } catch (error) {
+        // Given to the code: a wrong input of a child is the caller's to handle.
+        slot.ended = true;
+        this.#deferred.reject(error instanceof Error ? error : new Error(String(error)));
+        this.#run.recheck();
+        return;
+      }
+      if (this.#run.mode === "gone") return;
+      this.#run.append("called", this.#path, { workflow: this.#workflow.name, child: this.#child });
+    }
+    // The child may have ended before this run listened.
+    const end = await host.childEnd(this.#child);
+    if (slot.ended || this.#run.mode === "gone") return;
+    if (end !== null) {
+      this.#returned(slot, this.#child, end);
+      return;
+    }
+    this.#run.setWait(slot, {
+      state: "waiting",
+      reason: `waits for workflow "${this.#workflow.name}" (${formatRunId(this.#child)})`,
+      wakeAtMs: null,
+    });
+  }
+
+  #returned(
+    slot: StepSlot,
+    child: number,
+    end: { readonly state: ReturnedHead["state"]; readonly reason: string; readonly data: string | null },
+  ): void {
+    const head: ReturnedHead = {
+      child,
+      end: end.state === "completed" ? "value" : "failed",
+      state: end.state,
+      reason: end.reason,
+    };
+    this.#run.deliver(slot, this.#run.append("returned", this.#path, head, end.data));
+  }
+
+  command(command: StepCommand): Promise<CommandAnswer> {
+    const slot = this.#slot;
+    if (command.kind !== "returned" || slot === null || slot.ended || command.child !== this.#child) {
+      return Promise.resolve(refused("HF6003", `"${this.#path}" does not wait for that run.`));
+    }
+    this.#returned(slot, command.child, command);
+    return Promise.resolve(APPLIED);
+  }
+}

@@ -1,0 +1,96 @@
+/** Asks every source that has something to say about a thrown error, strongest first. */
+import { classify, type ClassifierInput } from "../core/classify.ts";
+import type { Evidence, Failure } from "../core/failure.ts";
+import { CallFailed, DeadlinePassed, type Attempt } from "../workflow/attempt.ts";
+import type { AnyEffect } from "../workflow/effect.ts";
+
+/** What is known of errors that did not come from a connector: the tables of the runtime. */
+export type ForeignClassifier = (
+  error: unknown,
+  evidence: Evidence,
+) => { readonly input: ClassifierInput; readonly evidence: Evidence } | null;
+
+/** Version of `classify` functions in code: they change with the deployment. */
+const CODE_VERSION = 1;
+
+export function classifyThrown(
+  error: unknown,
+  effect: AnyEffect,
+  attempt: Attempt,
+  openMaybe: boolean,
+  foreign: ForeignClassifier,
+): Failure {
+  const { definition } = effect;
+  const seen = evidenceOf(error, attempt, definition.single === true);
+  const inputs: ClassifierInput[] = [
+    {
+      source: "effect",
+      says: definition.classify?.(error) ?? null,
+      id: `effect/${effect.name}`,
+      version: CODE_VERSION,
+    },
+    {
+      source: "integration",
+      says: definition.on.options.classify?.(error) ?? null,
+      id: `integration/${definition.on.name}`,
+      version: CODE_VERSION,
+    },
+  ];
+  let evidence = seen;
+  let thrownBy: "connector" | "code" = "code";
+  if (error instanceof CallFailed) {
+    thrownBy = "connector";
+    for (const told of [error.signal, error.table]) {
+      if (told === undefined) continue;
+      const { source, id, version } = told.rule;
+      inputs.push({ source, says: told.says, id, version, echo: error.echo, neverNeeds: "answered" });
+    }
+  } else if (error instanceof DeadlinePassed) {
+    thrownBy = "connector";
+    inputs.push(ownDeadline());
+  } else {
+    const known = foreign(error, seen);
+    if (known !== null) {
+      thrownBy = "connector";
+      inputs.push(known.input);
+      evidence = known.evidence;
+    }
+  }
+  return classify(inputs, {
+    evidence,
+    attempt: attempt.number,
+    openMaybe,
+    thrownBy,
+    message: messageOf(error),
+    ...codeOf(error),
+  });
+}
+
+function ownDeadline(): ClassifierInput {
+  return {
+    source: "table",
+    says: { class: "transient", origin: "network", reasonCode: "CALL:DEADLINE_PASSED" },
+    id: "call/DEADLINE_PASSED",
+    version: 1,
+  };
+}
+
+/**
+ * Marks count as proof only where a connector made the only outside call, or where the effect says
+ * that it makes one and marks it itself (settled point 15). Else nothing is known.
+ */
+function evidenceOf(error: unknown, attempt: Attempt, single: boolean): Evidence {
+  if (error instanceof CallFailed) return error.evidence;
+  const message = messageOf(error).slice(0, 500);
+  return single ? { phase: attempt.calls.phase, callCount: 1, message } : { message };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): { readonly code?: string } {
+  if (!(error instanceof Error)) return {};
+  const code: unknown = "code" in error ? error.code : error.name;
+  return typeof code === "string" ? { code } : {};
+}

@@ -1,0 +1,236 @@
+/**
+ * What people and other systems may do to runs: the same verbs for this process and, by way of the
+ * inbox, for others. Each answers after it is durable.
+ */
+import type { ErrorCode } from "../core/error.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { JournalRecord, KeptHead } from "../core/journal.ts";
+import { formatRunId } from "../core/run-number.ts";
+import { isFinal, type FinalRunState } from "../core/run-state.ts";
+import type { KeptEventRow } from "../store/rows.ts";
+import type { Engine } from "./engine.ts";
+import type { LiveRun } from "./live-run.ts";
+import { toJson } from "./payload.ts";
+import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
+
+/** Early events under one name and key that are kept. */
+const KEPT_EVENTS_MAX = 1_000;
+
+export interface SettleCommand {
+  readonly run: number;
+  /** Sequence number of the operation's first intent. */
+  readonly operation: number;
+  readonly happened: boolean;
+  readonly value: unknown;
+  readonly ref: string | null;
+  readonly by: string;
+  readonly reason: string;
+}
+
+export class Commands {
+  readonly #engine: Engine;
+  /** Early events that are recorded but perhaps not yet in the store's projection. */
+  readonly #kept = new Map<string, KeptEventRow[]>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Answers a review. `seq` is that of its `asked` record. */
+  async answer(run: number, seq: number, decision: unknown, by: string): Promise<void> {
+    await this.#withRun(run, async (live) => {
+      const path = this.#pathOf(live, (record) => record.kind === "asked" && record.seq === seq);
+      await this.#step(live, path, { kind: "answer", seq, decision, by });
+    });
+  }
+
+  /** Says what happened outside. Also for a run that has ended: it changes ledger and exception only. */
+  async settle(command: SettleCommand): Promise<void> {
+    const { run, operation, happened, value, ref, by, reason } = command;
+    await this.#withRun(run, async (live) => {
+      const path = this.#pathOf(live, isIntent(operation));
+      await this.#step(live, path, { kind: "settle", happened, value, ref, by, reason });
+    });
+  }
+
+  /** Lets a run go on that waits for a person; `step` null: all of it that may. */
+  async resume(run: number, step: string | null, by: string, reason: string): Promise<void> {
+    await this.#withRun(run, async (live) => {
+      const { exception } = live.ending;
+      if (step === null && exception !== null) {
+        exception.resume(by, reason);
+        await this.#engine.committer.durable();
+        return;
+      }
+      const paths = step === null ? this.#waitingSteps(live) : [step];
+      if (paths.length === 0) {
+        throw new HoldfastError(
+          "HF6003",
+          `Run ${live.id} does not wait for a person (it is ${live.state}).`,
+          `Look at it with: holdfast why ${live.id}`,
+        );
+      }
+      for (const path of paths) await this.#step(live, path, { kind: "resume", by, reason });
+    });
+  }
+
+  #waitingSteps(live: LiveRun): string[] {
+    return [...live.slots.values()]
+      .filter((slot) => !slot.ended && slot.wait !== null)
+      .filter((slot) => ["exception", "held", "parked"].includes(slot.wait?.state ?? ""))
+      .map((slot) => slot.path);
+  }
+
+  async cancel(run: number, by: string, reason: string): Promise<void> {
+    await this.#withRun(run, async (live) => {
+      if (isFinal(live.state)) {
+        throw new HoldfastError(
+          "HF6003",
+          `Run ${live.id} is ${live.state} already.`,
+          "What it did can be undone by a workflow of its own.",
+        );
+      }
+      live.ending.cancel(by, reason);
+      await this.#engine.committer.durable();
+    });
+  }
+
+  /** Delivers an event: to the oldest run that waits for it, else it is kept for the next. */
+  async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
+    const { committer, store, journal, limits } = this.#engine;
+    const data = toJson(payload, limits, `event ${event}`);
+    await committer.durable();
+    for (const run of await store.awaiting(event, key, KEPT_EVENTS_MAX)) {
+      const live = await this.#engine.wakes.reach(run);
+      if (live === null) continue;
+      const unpin = live.pin();
+      try {
+        await live.settledDown;
+        if (!(await this.#offer(live, event, key, data))) continue;
+        await committer.durable();
+        return;
+      } finally {
+        unpin();
+      }
+    }
+    const head: KeptHead = { event, key, id };
+    const seq = journal.append("kept", head, data);
+    const list = this.#kept.get(keptKey(event, key)) ?? [];
+    list.push({ seq, event, key, id, atMs: this.#engine.clock.nowMs(), data });
+    this.#kept.set(keptKey(event, key), list);
+    await committer.durable();
+    this.#kept.delete(keptKey(event, key));
+  }
+
+  async #offer(live: LiveRun, event: string, key: string, data: string): Promise<boolean> {
+    for (const slot of live.slots.values()) {
+      if (slot.ended || slot.verb.awaits?.(event, key) !== true) continue;
+      const answer = await slot.verb.command?.({ kind: "event", data, kept: null });
+      if (answer?.kind === "applied") return true;
+      if (answer?.kind === "refused") throw refusal(answer, live.id);
+    }
+    return false;
+  }
+
+  /** Oldest early event with this key, or null. */
+  async keptEvent(event: string, key: string): Promise<KeptEventRow | null> {
+    const buffered = this.#kept.get(keptKey(event, key))?.shift();
+    if (buffered !== undefined) return buffered;
+    await this.#engine.committer.durable();
+    const [kept] = await this.#engine.store.keptEvents(event, key, 1);
+    return kept ?? null;
+  }
+
+  /** The late answer to a request that was accepted under `ref`. */
+  async complete(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
+    await this.#engine.committer.durable();
+    const pending = await this.#engine.store.pendingByRef(integration, ref);
+    if (pending === null) {
+      throw new HoldfastError(
+        "HF6001",
+        `No effect of "${integration}" waits for an answer under "${ref}".`,
+        "Check the reference; a second answer to the same request is ignored.",
+      );
+    }
+    await this.#withRun(pending.run, async (live) => {
+      const path = this.#pathOf(live, isIntent(pending.operation));
+      await this.#step(live, path, { kind: "complete", ref, outcome });
+    });
+  }
+
+  /** A child has ended: its parent hears of it. */
+  childEnded(
+    parent: number,
+    step: string,
+    child: number,
+    end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null },
+  ): void {
+    void this.#engine.wakes.reach(parent).then(async (live) => {
+      if (live === null) return;
+      const unpin = live.pin();
+      await live.settledDown;
+      const slot = live.slots.get(step);
+      // Refused means that the parent has learned it already, by asking.
+      if (slot?.ended === false) await slot.verb.command?.({ kind: "returned", child, ...end });
+      unpin();
+    });
+  }
+
+  /** Has the run in memory, recovered, for as long as `act` takes. */
+  async #withRun(run: number, act: (live: LiveRun) => Promise<void>): Promise<void> {
+    const live = await this.#engine.wakes.reach(run, true);
+    if (live === null) {
+      throw new HoldfastError(
+        "HF6001",
+        `There is no run ${formatRunId(run)} that this engine can work on.`,
+        "List runs with: holdfast runs. A run whose workflow this app does not have needs its own app.",
+      );
+    }
+    const unpin = live.pin();
+    try {
+      await live.settledDown;
+      await act(live);
+    } finally {
+      unpin();
+    }
+  }
+
+  #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {
+    const path = live.findPath(matches);
+    if (path !== null) return path;
+    throw new HoldfastError(
+      "HF6001",
+      `Run ${live.id} has nothing with that number.`,
+      `Look at it with: holdfast show ${live.id}`,
+    );
+  }
+
+  async #step(live: LiveRun, path: string, command: StepCommand): Promise<void> {
+    const slot = live.slots.get(path);
+    const answer: CommandAnswer =
+      (await slot?.verb.command?.(command)) ??
+      refused("HF6001", `Run ${live.id} has no step "${path}" at work.`);
+    if (answer.kind === "refused") throw refusal(answer, live.id);
+    await this.#engine.committer.durable();
+  }
+}
+
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  HF6002: "Ask somebody who may.",
+  HF6004: "Find out what happened and say so with: holdfast settle",
+  HF4102: "Mend the value and try again; nothing was changed.",
+};
+
+function isIntent(operation: number): (record: JournalRecord) => boolean {
+  return (record) => record.kind === "intent" && record.seq === operation;
+}
+
+function refusal(answer: Extract<CommandAnswer, { kind: "refused" }>, run: string): HoldfastError {
+  const remedy = REMEDIES[answer.code] ?? `Look at it with: holdfast why ${run}`;
+  return new HoldfastError(answer.code, answer.why, remedy, { where: run });
+}
+
+function keptKey(event: string, key: string): string {
+  return `${event}\u0000${key}`;
+}
+

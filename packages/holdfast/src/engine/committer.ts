@@ -1,0 +1,199 @@
+/**
+ * Group commit: everything buffered while a flush is under way goes out with the next one.
+ *
+ * The order of records in the buffer is the order in the journal. `durable()` answers for all that
+ * was buffered before it was called. A failed flush is fatal: nothing is written after it.
+ */
+import { kindNumber, type RecordKind } from "../core/journal.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { RecordColumns, Store } from "../store/store.ts";
+import type { Clock } from "./clock.ts";
+import type { EngineLimits } from "./limits.ts";
+
+interface Batch {
+  readonly records: RecordColumns;
+  readonly taken: { id: string; answer: string }[];
+  chars: number;
+  promise: Promise<void> | null;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+export interface NewRecord {
+  readonly run: number;
+  readonly seq: number;
+  readonly kind: RecordKind;
+  readonly attempt: number;
+  readonly name: string;
+  readonly head: object | null;
+  readonly data: string | null;
+}
+
+/** Flushes handed to the store at a time: the writer never waits for the engine's thread. */
+const FLUSHES_IN_FLIGHT_MAX = 2;
+
+export class Committer {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #limits: EngineLimits;
+  readonly #onFlush: (records: number, number: number) => void;
+  readonly #onFatal: (error: Error) => void;
+  /** The last one is being filled; those before it wait for their turn. */
+  #batches: Batch[] = [newBatch()];
+  #inFlight = 0;
+  #lastDurable: Promise<void> = Promise.resolve();
+  #buffered = 0;
+  #number = 0;
+  #scheduled = false;
+  #failed: Error | null = null;
+
+  constructor(
+    store: Store,
+    clock: Clock,
+    limits: EngineLimits,
+    onFlush: (records: number, number: number) => void,
+    onFatal: (error: Error) => void,
+  ) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#onFlush = onFlush;
+    this.#onFatal = onFatal;
+  }
+
+  /** Records that are not yet durable. */
+  get bufferedCount(): number {
+    return this.#buffered;
+  }
+
+  /** Buffers a record. It is written after all records buffered before it. */
+  add(record: NewRecord): void {
+    const batch = this.#open();
+    const { records } = batch;
+    const head = record.head === null ? null : JSON.stringify(record.head);
+    records.run.push(record.run);
+    records.seq.push(record.seq);
+    records.kind.push(kindNumber(record.kind));
+    records.attempt.push(record.attempt);
+    records.name.push(record.name);
+    records.atMs.push(this.#clock.nowMs());
+    records.head.push(head);
+    records.data.push(record.data);
+    batch.chars += (head?.length ?? 0) + (record.data?.length ?? 0);
+    this.#buffered += 1;
+    this.#schedule();
+  }
+
+  /** Marks a command as applied, with its answer, after the records that applied it. */
+  take(id: string, answer: string): void {
+    this.#open().taken.push({ id, answer });
+    this.#schedule();
+  }
+
+  /** Resolves when everything buffered so far is durable. */
+  durable(): Promise<void> {
+    if (this.#failed !== null) return Promise.reject(this.#failed);
+    const batch = this.#batches.at(-1);
+    if (batch === undefined || isEmpty(batch)) {
+      const before = this.#batches.at(-2);
+      return before === undefined ? this.#lastDurable : promiseOf(before);
+    }
+    return promiseOf(batch);
+  }
+
+  #open(): Batch {
+    if (this.#failed !== null) throw this.#failed;
+    const last = this.#batches.at(-1);
+    if (
+      last !== undefined &&
+      last.records.run.length < this.#limits.flushRecordsMax &&
+      last.chars < this.#limits.flushCharsMax
+    ) {
+      return last;
+    }
+    const batch = newBatch();
+    this.#batches.push(batch);
+    return batch;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight >= FLUSHES_IN_FLIGHT_MAX) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const batch = this.#batches[0];
+    if (batch === undefined || isEmpty(batch) || this.#failed !== null) return;
+    if (this.#inFlight >= FLUSHES_IN_FLIGHT_MAX) return;
+    this.#batches.shift();
+    if (this.#batches.length === 0) this.#batches.push(newBatch());
+    const { records } = batch;
+    const count = records.run.length;
+    this.#number += 1;
+    this.#inFlight += 1;
+    const number = this.#number;
+    const promise = promiseOf(batch);
+    this.#lastDurable = promise;
+    this.#store.flush({ number, atMs: this.#clock.nowMs(), records, taken: batch.taken }).then(
+      () => {
+        this.#inFlight -= 1;
+        this.#buffered -= count;
+        batch.resolve();
+        this.#onFlush(count, number);
+        const next = this.#batches[0];
+        if (next !== undefined && !isEmpty(next)) this.#schedule();
+      },
+      (cause: unknown) => {
+        this.#fail(batch, cause);
+      },
+    );
+  }
+
+  #fail(batch: Batch, cause: unknown): void {
+    const error =
+      cause instanceof HoldfastError
+        ? cause
+        : new HoldfastError(
+            "HF5008",
+            `a write to the store failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+            "Nothing was written after it. Check the disk, then start again: recovery goes on from the last durable record.",
+            { cause },
+          );
+    this.#failed = error;
+    batch.reject(error);
+    for (const waiting of this.#batches) waiting.reject(error);
+    this.#onFatal(error);
+  }
+}
+
+function newBatch(): Batch {
+  return {
+    records: { run: [], seq: [], kind: [], attempt: [], name: [], atMs: [], head: [], data: [] },
+    taken: [],
+    chars: 0,
+    promise: null,
+    resolve: () => undefined,
+    reject: () => undefined,
+  };
+}
+
+function isEmpty(batch: Batch): boolean {
+  return batch.records.run.length === 0 && batch.taken.length === 0;
+}
+
+/** Made only when somebody asks: most batches of local steps have no waiter. */
+function promiseOf(batch: Batch): Promise<void> {
+  if (batch.promise === null) {
+    batch.promise = new Promise<void>((resolve, reject) => {
+      batch.resolve = resolve;
+      batch.reject = reject;
+    });
+    // Waiters attach their own handlers; a batch without any must not end the process by itself.
+    batch.promise.catch(() => undefined);
+  }
+  return batch.promise;
+}

@@ -1,0 +1,89 @@
+/**
+ * Undoes what a run has done, newest first. Each undoing is an effect of its own, with its own
+ * contract and journal; one that fails waits for a person and is never given up.
+ */
+import type { EffectDefinition, AnyEffect } from "../workflow/effect.ts";
+import { effectPlan } from "../workflow/effect-plan.ts";
+import type { Schema } from "../workflow/schema.ts";
+import { EffectStep } from "./effect-step.ts";
+import type { LiveRun } from "./live-run.ts";
+import { openRunException } from "./run-exception.ts";
+
+export class Compensation {
+  readonly #run: LiveRun;
+  readonly #done: readonly EffectStep[];
+  #isDone = false;
+  #started = false;
+
+  constructor(run: LiveRun) {
+    this.#run = run;
+    this.#done = [...run.slots.values()]
+      .map((slot) => slot.verb)
+      .filter((verb): verb is EffectStep => verb instanceof EffectStep)
+      .filter((step) => step.endSeq !== null && step.effect.definition.compensate !== undefined)
+      .toSorted((a, b) => (b.endSeq ?? 0) - (a.endSeq ?? 0));
+  }
+
+  get isNeeded(): boolean {
+    return this.#done.length > 0;
+  }
+
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    if (!this.isNeeded) {
+      this.#isDone = true;
+      return;
+    }
+    void this.#undoAll();
+  }
+
+  async #undoAll(): Promise<void> {
+    try {
+      for (const step of this.#done) {
+        const undo = undoEffectOf(step);
+        const path = `undo/${step.path}`;
+        await new EffectStep(this.#run, path, undo.effect, undo.input, "undo", step.path).promise;
+      }
+      this.#isDone = true;
+    } catch (error) {
+      // An undoing ends badly only where its definition is wrong: that is the code owner's.
+      this.#run.ending.holdUndo(openRunException(this.#run, error));
+    }
+    this.#run.recheck();
+  }
+}
+
+/** The declared undoing: an effect of its own, or a call under the contract of what it undoes. */
+function undoEffectOf(step: EffectStep): { readonly effect: AnyEffect; readonly input: unknown } {
+  const { compensate } = step.effect.definition;
+  if (compensate === undefined) throw new TypeError(`effect ${step.effect.name} declares no undoing`);
+  if (typeof compensate !== "function") {
+    return { effect: compensate.effect, input: compensate.input(step.input, step.output) };
+  }
+  const { definition } = step.effect;
+  const { probe, settle, describe, ...rest } = definition;
+  const name = `undo-${step.effect.name}`;
+  const undo: EffectDefinition = {
+    ...rest,
+    input: ANYTHING,
+    output: ANYTHING,
+    run: async (_input, attempt) => {
+      await compensate(step.input, step.output, attempt);
+      return null;
+    },
+  };
+  return {
+    effect: { kind: "effect", name, definition: undo, plan: effectPlan(name, undo) },
+    input: { undoes: step.path },
+  };
+}
+
+/** A schema that takes every value: an undoing call gets the original input and output instead. */
+const ANYTHING: Schema = {
+  "~standard": { version: 1, vendor: "holdfast", validate: (value) => ({ value }) },
+};

@@ -1,0 +1,134 @@
+/** What operators and late answers may do to an effect, and when it is refused. */
+import type { EffectState } from "../core/effect-state.ts";
+import type { Failure } from "../core/failure.ts";
+import type { SettledHead } from "../core/journal.ts";
+import { closeException, personNeeded } from "./effect-exception.ts";
+import type { EffectStep } from "./effect-step.ts";
+import { parse, problemText } from "../workflow/schema.ts";
+import { toJson } from "./payload.ts";
+import { APPLIED, refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
+
+export async function commandEffect(step: EffectStep, command: StepCommand): Promise<CommandAnswer> {
+  switch (command.kind) {
+    case "settle":
+      return await settle(step, command);
+    case "resume":
+      return resume(step, command.by, command.reason);
+    case "complete":
+      return await complete(step, command.ref, command.outcome);
+    case "answer":
+    case "event":
+    case "returned":
+      return refused("HF6003", `"${step.path}" is an effect and takes no ${command.kind}.`);
+  }
+}
+
+type Settle = Extract<StepCommand, { kind: "settle" }>;
+
+async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
+  const { state } = step.journal;
+  const why = notSettleable(step, state);
+  if (why !== null) return refused("HF6003", why);
+  if (!command.happened) return settleNotDone(step, command, state);
+  // The code still waits for the answer, so it has to be given; a step that was answered needs none.
+  const text = await checkedValue(step, command.value);
+  if (typeof text !== "string") return text;
+  const { slot } = step;
+  if (slot === null || step.isCalling) return refused("HF6003", `"${step.path}" is being looked up just now.`);
+  const head: SettledHead = {
+    operation: state.operation ?? 0,
+    effect: step.effect.name,
+    proof: "surely",
+    happened: true,
+    by: command.by,
+    reason: command.reason,
+    ...(slot.ended ? {} : { end: "value" as const }),
+    ...(command.ref === null ? {} : { ref: command.ref }),
+  };
+  const record = step.journal.write("settled", state.attempt, head, text);
+  closeException(step, "settled", command.by, command.reason);
+  if (!slot.ended) step.run.deliver(slot, record);
+  return APPLIED;
+}
+
+function notSettleable(step: EffectStep, state: EffectState): string | null {
+  if (step.slot === null) return `"${step.path}" is not at work.`;
+  if (step.isCalling) return `"${step.path}" is being looked up just now; try again when that has ended.`;
+  if (!personNeeded(state)) return `The outcome of "${step.path}" is known; there is nothing to settle.`;
+  return null;
+}
+
+async function checkedValue(step: EffectStep, value: unknown): Promise<string | CommandAnswer> {
+  if (step.slot?.ended === true && value === null) return "null";
+  const parsed = await parse(step.effect.definition.output, value);
+  if (parsed.ok) return toJson(value, step.run.host.limits, `answer of ${step.path}`);
+  const text = problemText(parsed.problems);
+  return refused("HF4102", `The value does not fit the output of "${step.effect.name}": ${text}.`);
+}
+
+function settleNotDone(step: EffectStep, command: Settle, state: EffectState): CommandAnswer {
+  const head: SettledHead = {
+    operation: state.operation ?? 0,
+    effect: step.effect.name,
+    proof: "never",
+    happened: false,
+    by: command.by,
+    reason: command.reason,
+  };
+  step.journal.write("settled", state.attempt, head);
+  closeException(step, "settled", command.by, command.reason);
+  poke(step);
+  return APPLIED;
+}
+
+/** Lets the step go on at once: a new attempt where nothing is unknown. */
+function resume(step: EffectStep, by: string, reason: string): CommandAnswer {
+  const { state } = step.journal;
+  const { slot } = step;
+  if (slot === null || slot.ended) return refused("HF6003", `"${step.path}" does not wait.`);
+  if (personNeeded(state) && state.next.kind === "person") {
+    return refused("HF6004", `"${step.path}" may have happened. Settle that first: holdfast settle.`);
+  }
+  if (slot.wait === null) return refused("HF6003", `"${step.path}" is under way already.`);
+  closeException(step, "resumed", by, reason);
+  step.journal.write("resumed", 0, { by, reason, steps: [] });
+  poke(step);
+  return APPLIED;
+}
+
+/** The other system tells later what its acceptance came to. */
+async function complete(step: EffectStep, ref: string, outcome: LateOutcome): Promise<CommandAnswer> {
+  const { state } = step.journal;
+  const { slot } = step;
+  if (slot === null || slot.ended || state.ref !== ref) {
+    return refused("HF6003", `"${step.path}" does not wait for an answer under "${ref}".`);
+  }
+  if (step.isCalling) return refused("HF6003", `"${step.path}" is being looked up just now.`);
+  if (!outcome.ok) {
+    step.fail(refusedLater(outcome.message));
+    return APPLIED;
+  }
+  slot.wait = null;
+  const fits = await step.acceptValue(outcome.value, ref, "outcome", {});
+  if (fits) closeException(step, "late-answer", "(other system)", `answered under ${ref}`);
+  return APPLIED;
+}
+
+function poke(step: EffectStep): void {
+  if (step.slot === null || step.slot.ended) return;
+  step.slot.wait = null;
+  step.go();
+}
+
+function refusedLater(message: string): Failure {
+  return {
+    effect: "never",
+    class: "permanent",
+    scope: "item",
+    origin: "remote",
+    reasonCode: "CALL:REFUSED_LATER",
+    message,
+    evidence: { phase: "answered" },
+    rule: { source: "signal", id: "call/REFUSED_LATER", version: 1 },
+  };
+}

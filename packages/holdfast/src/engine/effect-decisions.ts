@@ -1,0 +1,225 @@
+/** Turns ends of attempts and look-ups into records: what is known, what comes next, and why. */
+import { afterProbe, firstProbeAtMs, type ProbeAnswer } from "../core/after-probe.ts";
+import type { EffectState } from "../core/effect-state.ts";
+import type { Failure } from "../core/failure.ts";
+import type { JournalRecord, OutcomeHead, ProbeHead, StepEnd } from "../core/journal.ts";
+import type { Move } from "../core/move.ts";
+import { beforeSend, nextMove } from "../core/next-move.ts";
+import { combineProof, countFailure } from "../core/proof.ts";
+import type { Situation } from "../core/situation.ts";
+import type { AnyEffect } from "../workflow/effect.ts";
+import type { EffectJournal } from "./effect-journal.ts";
+import type { LiveRun } from "./live-run.ts";
+
+/** `do` waits for a decision; `try` takes one more kinds of it as its answer; `undo` never gives up. */
+export type EffectMode = "do" | "try" | "tryHandOver" | "undo";
+
+/** What the run's side of a decision adds to the effect's own. */
+export interface Circumstances {
+  readonly mode: EffectMode;
+  readonly cancelRequested: boolean;
+}
+
+export function situationOf(
+  run: LiveRun,
+  effect: AnyEffect,
+  state: EffectState,
+  circumstances: Circumstances,
+  hintMs: number | null,
+): Situation {
+  const { clock, random } = run.host;
+  return {
+    nowMs: clock.nowMs(),
+    attempt: Math.max(1, state.attempt),
+    meters: state.meters,
+    firstSentAtMs: state.firstSentAtMs,
+    budgetFromMs: state.budgetFromMs,
+    openMaybe: state.openMaybe,
+    samePayload: true,
+    resultNeeded: true,
+    haveResult: false,
+    policy: effect.plan.policy,
+    hintMs,
+    deadlineAtMs: null,
+    probeCount: state.probes.length,
+    random01: random.next(),
+    cancelRequested: circumstances.cancelRequested,
+    immediateUsed: state.immediateUsed,
+  };
+}
+
+/** Records how an attempt failed and what follows. */
+export function recordFailure(
+  run: LiveRun,
+  effect: AnyEffect,
+  journal: EffectJournal,
+  failure: Failure,
+  circumstances: Circumstances,
+): { readonly record: JournalRecord; readonly move: Move } {
+  const { state } = journal;
+  const counted = { ...state, meters: countFailure(state.meters, failure.class) };
+  const hintMs = failure.evidence.retryAfterMs ?? null;
+  const situation = situationOf(run, effect, counted, circumstances, hintMs);
+  const move = nextMove(failure, effect.plan.contract, situation);
+  const head: OutcomeHead = {
+    operation: state.operation ?? 0,
+    effect: effect.name,
+    proof: combineProof(state.proof, failure.effect),
+    failure,
+    move,
+    meters: counted.meters,
+    ...nextAt(move, effect, state, situation.nowMs),
+    ...endOf(move, circumstances.mode),
+  };
+  return { record: journal.write("outcome", state.attempt, head), move };
+}
+
+/**
+ * Checks once more before something is sent again: time has passed, and a key may have grown old.
+ * Null if it may be sent; else the decision has been recorded.
+ */
+export function recheckBeforeSend(
+  run: LiveRun,
+  effect: AnyEffect,
+  journal: EffectJournal,
+  circumstances: Circumstances,
+): { readonly record: JournalRecord; readonly move: Move } | null {
+  const { state } = journal;
+  if (state.failure === null) return null;
+  const situation = situationOf(run, effect, state, circumstances, null);
+  const move = beforeSend(state.failure, effect.plan.contract, situation);
+  if (move === null) return null;
+  const head: OutcomeHead = {
+    operation: state.operation ?? 0,
+    effect: effect.name,
+    proof: state.proof ?? "never",
+    failure: state.failure,
+    move,
+    meters: state.meters,
+    ...nextAt(move, effect, state, situation.nowMs),
+    ...endOf(move, circumstances.mode),
+  };
+  return { record: journal.write("outcome", state.attempt, head), move };
+}
+
+/** Records what a look-up said and what follows. `value` is the JSON of what was found. */
+export function recordProbe(
+  run: LiveRun,
+  effect: AnyEffect,
+  journal: EffectJournal,
+  answer: ProbeAnswer,
+  found: { readonly value: string; readonly ref: string | null } | null,
+  circumstances: Circumstances,
+): { readonly record: JournalRecord; readonly move: Move } {
+  const { state } = journal;
+  const failure = state.failure ?? interrupted("the outcome was never recorded");
+  const situation = situationOf(run, effect, state, circumstances, null);
+  const after = afterProbe(
+    answer,
+    {
+      failure,
+      contract: effect.plan.contract,
+      unknown: state.unknown ?? "outcome-unknown",
+      lastSentAtMs: state.lastSentAtMs ?? situation.nowMs,
+      earlier: state.probes,
+    },
+    situation,
+  );
+  const again = after.kind === "probeAgain";
+  const move: Move = again
+    ? { kind: "resolve", unknown: state.unknown ?? "outcome-unknown", because: after.because }
+    : after.move;
+  const adopted = !again && move.kind === "adopt" && found !== null;
+  const head: ProbeHead = {
+    operation: state.operation ?? 0,
+    effect: effect.name,
+    proof: again ? (state.proof ?? "maybe") : after.proof,
+    says: answer.says,
+    number: state.probes.length + 1,
+    failure,
+    move,
+    meters: state.meters,
+    ...(answer.why === undefined ? {} : { why: answer.why }),
+    ...(answer.fenced === undefined ? {} : { fenced: answer.fenced }),
+    ...(again ? { nextAtMs: after.atMs } : nextAt(move, effect, state, situation.nowMs)),
+    ...(adopted ? { end: "value" as const } : endOf(move, circumstances.mode)),
+    ...(adopted && found.ref !== null ? { ref: found.ref } : {}),
+  };
+  const data = adopted ? found.value : null;
+  return { record: journal.write("probe", state.attempt, head, data), move };
+}
+
+function nextAt(
+  move: Move,
+  effect: AnyEffect,
+  state: EffectState,
+  nowMs: number,
+): { readonly nextAtMs?: number } {
+  switch (move.kind) {
+    case "retry":
+    case "wait":
+    case "redo":
+      return { nextAtMs: nowMs + move.delayMs };
+    case "resume":
+      return { nextAtMs: nowMs };
+    case "resolve": {
+      const sentAtMs = state.lastSentAtMs ?? nowMs;
+      return { nextAtMs: Math.max(nowMs, firstProbeAtMs(effect.plan.contract, sentAtMs)) };
+    }
+    case "park":
+    case "adopt":
+    case "askOutcome":
+    case "stop":
+    case "hold":
+    case "repair":
+    case "approve":
+    case "late":
+    case "split":
+    case "cancel":
+    case "handOver":
+    case "quarantine":
+      return {};
+  }
+}
+
+/** Which decisions are the answer that the code gets (settled point 11). */
+function endOf(move: Move, mode: EffectMode): { readonly end?: StepEnd } {
+  switch (move.kind) {
+    case "cancel":
+      return { end: "failed" };
+    case "stop":
+    case "late":
+      return mode === "undo" ? {} : { end: "failed" };
+    case "askOutcome":
+    case "handOver":
+      return mode === "try" || mode === "tryHandOver" ? { end: "failed" } : {};
+    case "hold":
+    case "repair":
+    case "approve":
+    case "split":
+    case "quarantine":
+      return mode === "tryHandOver" ? { end: "failed" } : {};
+    case "retry":
+    case "wait":
+    case "redo":
+    case "park":
+    case "resolve":
+    case "adopt":
+    case "resume":
+      return {};
+  }
+}
+
+/** The engine went away while an attempt was under way. */
+export function interrupted(message: string): Failure {
+  return {
+    effect: "maybe",
+    class: "interrupted",
+    scope: "system",
+    origin: "local",
+    reasonCode: "ENGINE:INTERRUPTED",
+    message,
+    evidence: {},
+    rule: { source: "fallback", id: "engine/interrupted", version: 1 },
+  };
+}

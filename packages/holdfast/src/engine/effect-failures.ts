@@ -1,0 +1,49 @@
+/** Failures that the engine itself finds, and a failure as workflow code sees it. */
+import type { EffectState } from "../core/effect-state.ts";
+import { familyOf, type Failure } from "../core/failure.ts";
+import type { Move } from "../core/move.ts";
+import type { FailureView } from "../workflow/run.ts";
+
+/** An input that does not fit was never sent; an answer that does not fit surely came. */
+export function badAnswer(what: "input" | "answer", step: string, problems: string): Failure {
+  const sent = what === "answer";
+  return {
+    effect: sent ? "surely" : "never",
+    class: "defect",
+    scope: "item",
+    origin: "code",
+    reasonCode: sent ? "EFFECT:ANSWER_SCHEMA" : "EFFECT:INPUT_SCHEMA",
+    message: `The ${what} of "${step}" is not valid: ${problems}.`,
+    evidence: sent ? { phase: "answered" } : { phase: "none", callCount: 0 },
+    rule: { source: "table", id: `effect/${what}-schema`, version: 1 },
+  };
+}
+
+export function failureView(effectName: string, state: EffectState, move: Move | null): FailureView {
+  const { failure } = state;
+  if (failure === null) {
+    return {
+      family: "ambiguous",
+      class: "ambiguous",
+      effect: state.proof ?? "maybe",
+      effectName,
+      code: "ENGINE:NO_FAILURE",
+      message: "it ended without a recorded failure",
+      attempts: state.attempt,
+      because: move?.because ?? "",
+    };
+  }
+  // What a person has to find out is the family that the code must handle, not the last symptom.
+  const unknown = state.unknown !== null || state.openMaybe;
+  const failureClass = unknown ? "ambiguous" : failure.class;
+  return {
+    family: familyOf(failureClass),
+    class: failureClass,
+    effect: state.proof ?? failure.effect,
+    effectName,
+    code: failure.reasonCode,
+    message: failure.message,
+    attempts: state.attempt,
+    because: move?.because ?? failure.message,
+  };
+}

@@ -1,0 +1,85 @@
+/** One effect step's part of the journal: writes its records and folds them as they are written. */
+import { inputDigest, operationKey } from "../core/operation-key.ts";
+import {
+  effectRecordOf,
+  foldEffect,
+  FRESH_EFFECT,
+  type EffectState,
+} from "../core/effect-state.ts";
+import type { Described, IntentHead, JournalRecord, RecordKind } from "../core/journal.ts";
+import type { AnyEffect } from "../workflow/effect.ts";
+import type { LiveRun } from "./live-run.ts";
+
+export class EffectJournal {
+  readonly #run: LiveRun;
+  readonly #path: string;
+  readonly #effect: AnyEffect;
+  readonly digest: string;
+  #state: EffectState = FRESH_EFFECT;
+  #key: string | null = null;
+
+  constructor(run: LiveRun, path: string, effect: AnyEffect, input: unknown) {
+    this.#run = run;
+    this.#path = path;
+    this.#effect = effect;
+    this.digest = inputDigest(input, (text) => run.host.digests.hex(text));
+  }
+
+  get state(): EffectState {
+    return this.#state;
+  }
+
+  /** The key under which the other system knows this operation. */
+  get key(): string {
+    this.#key ??= this.#state.intent?.key ?? this.#newKey();
+    return this.#key;
+  }
+
+  #newKey(): string {
+    const { namespace, run } = this.#run.row;
+    const identity = {
+      namespace,
+      workflow: this.#run.workflow.name,
+      run,
+      step: this.#path,
+      generation: 1,
+    };
+    return operationKey(identity, (text) => this.#run.host.digests.hex(text));
+  }
+
+  load(records: readonly JournalRecord[]): void {
+    for (const record of records) this.#fold(record);
+  }
+
+  write(kind: RecordKind, attempt: number, head: object, data: string | null = null): JournalRecord {
+    const record = this.#run.append(kind, this.#path, head, data, attempt);
+    this.#fold(record);
+    return record;
+  }
+
+  /** Declares what is about to be done. Must be durable before the call leaves. */
+  writeIntent(inputText: string, described: Described | undefined, undoes: string | null): void {
+    const { plan, name, definition } = this.#effect;
+    const { clock } = this.#run.host;
+    const attempt = this.#state.attempt + 1;
+    const first = this.#state.operation === null;
+    const head: IntentHead = {
+      ...described,
+      effect: name,
+      integration: definition.on.name,
+      contract: plan.contract.kind,
+      key: this.key,
+      generation: this.#state.intent?.generation ?? 1,
+      digest: this.digest,
+      deadlineAtMs: clock.nowMs() + plan.timeoutMs,
+      operation: this.#state.operation ?? this.#run.nextSeq,
+      ...(undoes === null ? {} : { undoes }),
+    };
+    this.write("intent", attempt, head, first ? inputText : null);
+  }
+
+  #fold(record: JournalRecord): void {
+    const effectRecord = effectRecordOf(record);
+    if (effectRecord !== null) this.#state = foldEffect(this.#state, effectRecord);
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * The engine: keeps runs in memory while they have work to do, forgets them while they wait, and
+ * brings them back from the journal. See README.md of this folder for what may be interrupted where.
+ */
+import { HoldfastError } from "../core/error.ts";
+import type { StartedHead } from "../core/journal.ts";
+import { formatRunId } from "../core/run-number.ts";
+import { isFinal, type FinalRunState } from "../core/run-state.ts";
+import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
+import type { Store } from "../store/store.ts";
+import type { Integration } from "../workflow/integration.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
+import type { ForeignClassifier } from "./classification.ts";
+import type { Clock, Random } from "./clock.ts";
+import { Commands } from "./commands.ts";
+import { Committer } from "./committer.ts";
+import { digestsWith, type Digests } from "./digest.ts";
+import type { EngineEvent, EngineListener } from "./events.ts";
+import { Gates } from "./gates.ts";
+import type { Gate } from "./gate.ts";
+import { InboxDoor } from "./inbox-door.ts";
+import { Lanes } from "./lanes.ts";
+import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
+import { LiveRun } from "./live-run.ts";
+import { headOf } from "./recovery.ts";
+import type { Departure, RunHost } from "./run-host.ts";
+import { StartUp } from "./start-up.ts";
+import { Starts, type Started, type StartOptions } from "./starts.ts";
+import { SystemJournal } from "./system-journal.ts";
+import { DurableTimers } from "./timers.ts";
+import { EndWaiters, type RunEnd } from "./waiters.ts";
+import { Wakes } from "./wakes.ts";
+
+export interface EngineOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly workflows: readonly AnyWorkflow[];
+  readonly version: string;
+  readonly namespace?: string;
+  readonly limits?: Partial<EngineLimits>;
+  readonly foreign?: ForeignClassifier;
+}
+
+export class Engine implements RunHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: EngineLimits;
+  readonly digests: Digests;
+  readonly committer: Committer;
+  readonly version: string;
+  readonly namespace: string;
+  readonly foreign: ForeignClassifier;
+  readonly store: Store;
+  readonly live = new Map<number, LiveRun>();
+  readonly wakes: Wakes;
+  readonly journal: SystemJournal;
+  readonly commands: Commands;
+  readonly lanes = new Lanes();
+  readonly #workflows = new Map<string, AnyWorkflow>();
+  readonly #listeners = new Set<EngineListener>();
+  readonly #starts: Starts;
+  readonly #timers: DurableTimers;
+  readonly #gates: Gates;
+  readonly #inbox: InboxDoor;
+  readonly #startUp: StartUp;
+  readonly #waiters = new EndWaiters();
+  #draining = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: EngineOptions) {
+    this.store = options.store;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.version = options.version;
+    this.namespace = options.namespace ?? "main";
+    this.foreign = options.foreign ?? (() => null);
+    this.digests = digestsWith(options.store.secret);
+    for (const workflow of options.workflows) this.#addWorkflow(workflow);
+    this.committer = new Committer(
+      this.store,
+      this.clock,
+      this.limits,
+      (records, number) => {
+        this.emit({ type: "flush", records, number });
+      },
+      (error) => {
+        this.emit({ type: "engine.fatal", message: error.message });
+      },
+    );
+    this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
+    this.#starts = this.#makeStarts();
+    this.wakes = new Wakes(this);
+    this.#timers = new DurableTimers(this.store, this.clock, (runs) => {
+      this.wakes.add(runs);
+    });
+    this.#gates = new Gates(this);
+    this.commands = new Commands(this);
+    this.#inbox = new InboxDoor(this);
+    this.#startUp = new StartUp(this);
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  #addWorkflow(workflow: AnyWorkflow): void {
+    if (this.#workflows.has(workflow.name)) {
+      throw new HoldfastError(
+        "HF1002",
+        `Two workflows have the name "${workflow.name}".`,
+        "Give each workflow a name of its own: a run finds its code by it.",
+      );
+    }
+    this.#workflows.set(workflow.name, workflow);
+  }
+
+  #makeStarts(): Starts {
+    return new Starts({
+      store: this.store,
+      clock: this.clock,
+      committer: this.committer,
+      digests: this.digests,
+      lanes: this.lanes,
+      limits: this.limits,
+      namespace: this.namespace,
+      version: this.version,
+      liveCount: () => this.live.size,
+      begin: (row, workflow, inputText, head) => {
+        this.#begin(row, workflow, inputText, head);
+      },
+    });
+  }
+
+  workflow(name: string): AnyWorkflow | null {
+    return this.#workflows.get(name) ?? null;
+  }
+
+  emit(event: EngineEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** The answer takes the listener away again. */
+  on(listener: EngineListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** Brings back what was under way, then opens the doors. */
+  async start(): Promise<void> {
+    await this.#startUp.prepare();
+    await this.#gates.restore();
+    await this.#timers.start();
+    await this.#startUp.recover();
+    this.#inbox.open();
+  }
+
+  /** Resolves when all runs of the last crash are back at work. */
+  get recovered(): Promise<void> {
+    return this.#startUp.recovered;
+  }
+
+  startRun(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
+    if (this.#workflows.get(workflow.name) !== workflow) {
+      throw new HoldfastError(
+        "HF1003",
+        `This app does not know workflow "${workflow.name}".`,
+        "List it in holdfast({ workflows: [...] }).",
+      );
+    }
+    if (this.#draining) {
+      throw new HoldfastError("HF4201", "The engine is shutting down.", "Start it at another worker, or later.");
+    }
+    return this.#starts.start(workflow, input, options);
+  }
+
+  #begin(row: RunRow, workflow: AnyWorkflow, inputText: string, head: StartedHead): void {
+    const { run, key } = row;
+    this.emit({ type: "run.started", run, workflow: workflow.name, key, recovered: false });
+    if (row.state !== "running") return;
+    const started = { run, seq: 1, kind: "started" as const, attempt: 0, name: "", atMs: row.startedAtMs };
+    this.resume({ row, records: [{ ...started, head: JSON.stringify(head), data: inputText }] });
+  }
+
+  /** Puts a stored run to work. False if this app does not have its code. */
+  resume(stored: StoredRun): LiveRun | null {
+    const workflow = this.#workflows.get(stored.row.workflow);
+    if (workflow === undefined) return null;
+    const run = new LiveRun(this, workflow, stored);
+    this.live.set(stored.row.run, run);
+    run.start();
+    return run;
+  }
+
+  /** A stored run for a command, before its turn. */
+  lend(stored: StoredRun): LiveRun | null {
+    const workflow = this.#workflows.get(stored.row.workflow);
+    if (workflow === undefined) return null;
+    const run = this.dormant(stored, workflow);
+    this.live.set(stored.row.run, run);
+    run.lend();
+    return run;
+  }
+
+  /** A stored run without its code running: to be given to a person. */
+  dormant(stored: StoredRun, workflow: AnyWorkflow): LiveRun {
+    return new LiveRun(this, workflow, stored);
+  }
+
+  gate(integration: Integration): Gate {
+    return this.#gates.of(integration);
+  }
+
+  progressed(run: number): void {
+    this.#startUp.progressed(run);
+  }
+
+  departed(run: LiveRun, departure: Departure): void {
+    const { row } = run;
+    if (this.live.get(row.run) === run) this.live.delete(row.run);
+    this.progressed(row.run);
+    this.#gates.forget(row.run);
+    switch (departure.kind) {
+      case "suspended":
+        if (departure.wakeAtMs !== null) this.#timers.add(row.run, departure.wakeAtMs);
+        break;
+      case "reload":
+        this.wakes.add([row.run]);
+        break;
+      case "finished":
+        this.#finished(row, departure);
+        break;
+    }
+    this.wakes.pump();
+    if (this.live.size === 0) this.#onIdle?.();
+  }
+
+  #finished(row: RunRow, end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null }): void {
+    const { run, workflow, key, namespace, lane } = row;
+    if (lane !== null) {
+      const next = this.lanes.leave(namespace, lane, run);
+      if (next !== null) this.wakes.add([next]);
+    }
+    // Nobody hears of the end before it is durable.
+    void this.committer.durable().then(() => {
+      this.emit({ type: "run.finished", run, workflow, key, state: end.state, reason: end.reason });
+      this.#waiters.ended(run, end);
+      if (row.parentRun !== null) this.commands.childEnded(row.parentRun, row.parentStep ?? "", run, end);
+    });
+  }
+
+  async startChild(
+    workflow: AnyWorkflow,
+    input: unknown,
+    parent: { readonly run: number; readonly step: string; readonly correlationId: string },
+  ): Promise<number> {
+    const by = `run ${formatRunId(parent.run)}`;
+    const { run } = await this.startRun(workflow, input, {
+      by,
+      correlationId: parent.correlationId,
+      parent: { run: parent.run, step: parent.step },
+    });
+    return run;
+  }
+
+  async childEnd(child: number): Promise<RunEnd | null> {
+    if (this.live.has(child)) return null;
+    await this.committer.durable();
+    const [stored] = await this.store.load([child]);
+    return stored === undefined ? null : endOf(stored);
+  }
+
+  /** How a run ends: at once if it has ended, else when it does. */
+  async end(run: number): Promise<RunEnd> {
+    const waiting = this.#waiters.wait(run);
+    const ended = await this.childEnd(run);
+    if (ended !== null) this.#waiters.ended(run, ended);
+    return waiting;
+  }
+
+  async keptEvent(event: string, key: string): Promise<KeptEventRow | null> {
+    return await this.commands.keptEvent(event, key);
+  }
+
+  /** Lets attempts in flight end (bounded), then closes the store. Nothing new is started. */
+  async close(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#inbox.close();
+    this.#timers.close();
+    this.#gates.close();
+    await this.#drain();
+    await this.committer.durable();
+    await this.store.close();
+  }
+
+  async #drain(): Promise<void> {
+    const busy = () => this.#gates.inFlight > 0;
+    if (!busy()) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.clock.after(this.limits.drainMs, resolve);
+      this.#onIdle = () => {
+        if (busy()) return;
+        cancel();
+        resolve();
+      };
+      this.#gates.onQuiet(() => this.#onIdle?.());
+    });
+    // Outcomes that came in during the drain are still being recorded.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+/** How a stored run ended, or null. */
+function endOf(stored: StoredRun): RunEnd | null {
+  if (!isFinal(stored.row.state)) return null;
+  const finished = stored.records.findLast((record) => record.kind === "finished");
+  if (finished === undefined) return null;
+  const head = headOf<{ state: FinalRunState; reason: string }>(finished);
+  return { state: head.state, reason: head.reason, data: finished.data };
+}

@@ -1,0 +1,127 @@
+/** `run.wait`: an event with a key; one that came before is taken. */
+import { durationMs, type Duration } from "../core/duration.ts";
+import type { AwaitedHead, EventHead, JournalRecord } from "../core/journal.ts";
+import type { EventType } from "../workflow/run.ts";
+import { parse, problemText, type Schema } from "../workflow/schema.ts";
+import { Deferred } from "./deferred.ts";
+import type { LiveRun } from "./live-run.ts";
+import { headOf } from "./recovery.ts";
+import { APPLIED, refused, type CommandAnswer, type StepCommand, type StepSlot, type StepVerb } from "./step-slot.ts";
+
+export class EventStep implements StepVerb {
+  readonly #run: LiveRun;
+  readonly #path: string;
+  readonly #event: EventType<Schema>;
+  readonly #key: string;
+  readonly #withinMs: number | null;
+  readonly #deferred = new Deferred<unknown>();
+  #slot: StepSlot | null = null;
+
+  constructor(
+    run: LiveRun,
+    path: string,
+    event: EventType<Schema>,
+    options: { readonly key: string; readonly within?: string },
+  ) {
+    this.#run = run;
+    this.#path = path;
+    this.#event = event;
+    this.#key = options.key;
+    this.#withinMs = options.within === undefined ? null : durationMs(options.within as Duration, "within");
+    run.enter(path, this);
+  }
+
+  get what(): string {
+    return `event ${this.#event.name}`;
+  }
+
+  get promise(): Promise<unknown> {
+    return this.#deferred.promise;
+  }
+
+  misfit(records: readonly JournalRecord[]): string | null {
+    const awaited = records[0];
+    if (awaited?.kind !== "awaited") {
+      return `The journal holds another kind of step (${String(awaited?.kind)}) under "${this.#path}".`;
+    }
+    const head = headOf<AwaitedHead>(awaited);
+    return head.event === this.#event.name && head.key === this.#key
+      ? null
+      : `The run waited for event "${head.event}" with key "${head.key}" under "${this.#path}".`;
+  }
+
+  settle(record: JournalRecord): void | Promise<void> {
+    if (headOf<EventHead>(record).timedOut === true) {
+      this.#deferred.resolve("timeout");
+      return;
+    }
+    const parsed = parse(this.#event.schema, JSON.parse(record.data ?? "null"));
+    return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
+  }
+
+  #hand(parsed: Awaited<ReturnType<typeof parse>>): void {
+    if (parsed.ok) this.#deferred.resolve(parsed.value);
+    else this.#run.ending.drift(`The recorded event of "${this.#path}" no longer fits its schema.`);
+  }
+
+  live(slot: StepSlot): void {
+    this.#slot = slot;
+    const recorded = slot.records[0];
+    const nowMs = this.#run.host.clock.nowMs();
+    const dueAtMs =
+      recorded === undefined
+        ? this.#withinMs === null
+          ? null
+          : nowMs + this.#withinMs
+        : headOf<AwaitedHead>(recorded).dueAtMs;
+    if (recorded === undefined) {
+      const head: AwaitedHead = { event: this.#event.name, key: this.#key, dueAtMs };
+      this.#run.append("awaited", this.#path, head);
+    }
+    void this.#takeKept(slot, dueAtMs);
+  }
+
+  /** Looks for an event that came before, once the wait itself is on record. */
+  async #takeKept(slot: StepSlot, dueAtMs: number | null): Promise<void> {
+    const kept = await this.#run.host.keptEvent(this.#event.name, this.#key);
+    if (slot.ended || this.#run.isGone) return;
+    if (kept !== null) {
+      const answer = await this.command({ kind: "event", data: kept.data, kept: kept.seq });
+      if (answer.kind === "applied") return;
+    }
+    if (!slot.ended && !this.#run.isGone) this.#wait(slot, dueAtMs);
+  }
+
+  #wait(slot: StepSlot, dueAtMs: number | null): void {
+    if (dueAtMs !== null && dueAtMs <= this.#run.host.clock.nowMs()) {
+      const head: EventHead = { end: "value", timedOut: true };
+      this.#run.deliver(slot, this.#run.append("event", this.#path, head));
+      return;
+    }
+    this.#run.setWait(slot, {
+      state: "waiting",
+      reason: `waits for event "${this.#event.name}" with key "${this.#key}"`,
+      wakeAtMs: dueAtMs,
+      onWake: () => {
+        this.#wait(slot, dueAtMs);
+      },
+    });
+  }
+
+  awaits(event: string, key: string): boolean {
+    return event === this.#event.name && key === this.#key;
+  }
+
+  async command(command: StepCommand): Promise<CommandAnswer> {
+    const slot = this.#slot;
+    if (command.kind !== "event" || slot === null || slot.ended) {
+      return refused("HF6003", `"${this.#path}" does not wait for an event.`);
+    }
+    const parsed = await parse(this.#event.schema, JSON.parse(command.data ?? "null"));
+    if (!parsed.ok) return refused("HF4102", `The event is not valid: ${problemText(parsed.problems)}.`);
+    if (slot.ended) return refused("HF6003", `"${this.#path}" has its event already.`);
+    const head: EventHead = { end: "value", ...(command.kept === null ? {} : { kept: command.kept }) };
+    this.#run.deliver(slot, this.#run.append("event", this.#path, head, command.data));
+    return APPLIED;
+  }
+}

@@ -1,0 +1,38 @@
+/** What the engine tells whoever listens (telemetry, tests, a progress bar). A closed union. */
+import type { Failure } from "../core/failure.ts";
+import type { Move } from "../core/move.ts";
+import type { FinalRunState, RunState } from "../core/run-state.ts";
+
+interface OfRun {
+  readonly run: number;
+  readonly workflow: string;
+  readonly key: string;
+}
+
+export type EngineEvent =
+  | ({ readonly type: "run.started"; readonly recovered: boolean } & OfRun)
+  | ({ readonly type: "run.state"; readonly state: RunState; readonly reason: string } & OfRun)
+  | ({ readonly type: "run.finished"; readonly state: FinalRunState; readonly reason: string } & OfRun)
+  | ({ readonly type: "attempt.started"; readonly step: string; readonly attempt: number } & OfRun)
+  | ({ readonly type: "attempt.succeeded"; readonly step: string; readonly attempt: number } & OfRun)
+  | ({
+      readonly type: "attempt.failed";
+      readonly step: string;
+      readonly attempt: number;
+      readonly failure: Failure;
+      readonly move: Move;
+    } & OfRun)
+  | ({ readonly type: "probe.answered"; readonly step: string; readonly says: string } & OfRun)
+  | ({ readonly type: "exception.opened"; readonly step: string; readonly owner: string; readonly because: string } & OfRun)
+  | ({ readonly type: "run.drift"; readonly message: string } & OfRun)
+  | {
+      readonly type: "dependency.changed";
+      readonly integration: string;
+      readonly to: string;
+      readonly reason: string;
+    }
+  | { readonly type: "flush"; readonly records: number; readonly number: number }
+  | { readonly type: "recovery.done"; readonly runs: number; readonly suspects: number }
+  | { readonly type: "engine.fatal"; readonly message: string };
+
+export type EngineListener = (event: EngineEvent) => void;

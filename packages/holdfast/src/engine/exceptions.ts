@@ -1,0 +1,93 @@
+/** Builds the record of an exception: who owns it, until when, and which group it belongs to. */
+import { fingerprint } from "../core/fingerprint.ts";
+import { familyOf, type FailureClass } from "../core/failure.ts";
+import type { Described, OpenedHead } from "../core/journal.ts";
+import type { Unknown } from "../core/move.ts";
+import type { LiveRun } from "./live-run.ts";
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Time until somebody has to have looked, by class, in milliseconds: money that may have moved and
+ * our own defects first, business questions within half a day. Business calendars come later.
+ */
+const DUE_MS: Readonly<Record<FailureClass, number>> = {
+  ambiguous: HOUR_MS,
+  poison: HOUR_MS,
+  defect: 4 * HOUR_MS,
+  misconfigured: HOUR_MS,
+  exhausted: 4 * HOUR_MS,
+  unavailable: 4 * HOUR_MS,
+  transient: 4 * HOUR_MS,
+  throttled: 4 * HOUR_MS,
+  contention: 4 * HOUR_MS,
+  permanent: 8 * HOUR_MS,
+  data: 12 * HOUR_MS,
+  policy: 12 * HOUR_MS,
+  expired: 4 * HOUR_MS,
+  cancelled: 8 * HOUR_MS,
+  interrupted: 4 * HOUR_MS,
+};
+
+export interface ExceptionCase {
+  readonly class: FailureClass;
+  readonly effect: OpenedHead["effect"];
+  readonly scope: OpenedHead["scope"];
+  readonly origin: OpenedHead["origin"];
+  readonly reasonCode: string;
+  readonly rule: string;
+  readonly message: string;
+  readonly because: string;
+  readonly owner: string;
+  readonly step: string;
+  readonly effectName?: string;
+  readonly integration?: string;
+  readonly operation?: number;
+  readonly unknown?: Unknown;
+  readonly described?: Described;
+}
+
+/** Characters of a message that are kept. */
+const MESSAGE_CHARS_MAX = 500;
+
+export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
+  const workflow = run.workflow.name;
+  const described = c.described ?? describedOf(run);
+  const place = { workflow, step: c.step === "" ? "(workflow code)" : c.step };
+  const group = fingerprint({
+    class: c.class,
+    reasonCode: c.reasonCode,
+    integration: c.integration ?? "",
+    message: c.message,
+    ...place,
+  });
+  return {
+    ...described,
+    workflow,
+    ...(c.effectName === undefined ? {} : { effectName: c.effectName }),
+    ...(c.integration === undefined ? {} : { integration: c.integration }),
+    class: c.class,
+    family: familyOf(c.class),
+    effect: c.effect,
+    scope: c.scope,
+    origin: c.origin,
+    reasonCode: c.reasonCode,
+    rule: c.rule,
+    message: c.message.slice(0, MESSAGE_CHARS_MAX),
+    because: c.because,
+    owner: c.owner,
+    dueAtMs: run.host.clock.nowMs() + DUE_MS[c.class],
+    fingerprint: group.place,
+    title: group.title,
+    ...(c.unknown === undefined ? {} : { unknown: c.unknown }),
+    ...(c.operation === undefined ? {} : { operation: c.operation }),
+  };
+}
+
+function describedOf(run: LiveRun): Described {
+  const { amount, currency } = run.row;
+  return {
+    ...(amount === null ? {} : { amount }),
+    ...(currency === null ? {} : { currency }),
+  };
+}

@@ -1,0 +1,132 @@
+/** The gates of all integrations, made when first needed and restored from the store. */
+import { DEFAULT_BREAKER } from "../core/breaker.ts";
+import { durationMs } from "../core/duration.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { Rate } from "../core/rate.ts";
+import type { Integration, IntegrationOptions } from "../workflow/integration.ts";
+import type { Engine } from "./engine.ts";
+import { Gate, type GateOptions } from "./gate.ts";
+
+/** Calls at a time where nothing is declared. */
+const CONCURRENCY = 64;
+const UNKNOWN: GateOptions = {
+  concurrency: CONCURRENCY,
+  rate: null,
+  breaker: DEFAULT_BREAKER,
+  health: null,
+};
+
+export class Gates {
+  readonly #engine: Engine;
+  readonly #gates = new Map<string, Gate>();
+  readonly #known = new Map<string, Integration>();
+  #onQuiet: (() => void) | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Calls under way at all integrations. */
+  get inFlight(): number {
+    let count = 0;
+    for (const gate of this.#gates.values()) count += gate.inFlight;
+    return count;
+  }
+
+  onQuiet(listener: () => void): void {
+    this.#onQuiet = listener;
+  }
+
+  /** @throws {HoldfastError} HF1002 if another integration has this name, HF1001 for bad options. */
+  of(integration: Integration): Gate {
+    const gate = this.#named(integration.name);
+    const known = this.#known.get(integration.name);
+    if (known === integration) return gate;
+    if (known !== undefined) {
+      throw new HoldfastError(
+        "HF1002",
+        `Two integrations have the name "${integration.name}".`,
+        "Declare an integration once and import it where it is used.",
+      );
+    }
+    this.#known.set(integration.name, integration);
+    gate.options = optionsOf(integration.name, integration.options);
+    return gate;
+  }
+
+  #named(name: string): Gate {
+    const existing = this.#gates.get(name);
+    if (existing !== undefined) return existing;
+    const { clock, random, limits, journal } = this.#engine;
+    const gate = new Gate(name, UNKNOWN, {
+      clock,
+      random,
+      queueMax: limits.gateQueueMax,
+      record: (head) => {
+        journal.append("dependency", head);
+        const { integration, to, reason } = head;
+        this.#engine.emit({ type: "dependency.changed", integration, to, reason });
+      },
+      wakeParked: (integration, count) => this.#wakeParked(integration, count),
+      quiet: () => this.#onQuiet?.(),
+    });
+    this.#gates.set(name, gate);
+    return gate;
+  }
+
+  async #wakeParked(integration: string, count: number): Promise<boolean> {
+    const { committer, store, wakes, live } = this.#engine;
+    await committer.durable();
+    const runs = await store.parked(integration, { afterRun: 0, limit: count + live.size });
+    const asleep = runs.filter((run) => !live.has(run)).slice(0, count);
+    wakes.add(asleep);
+    return asleep.length > 0;
+  }
+
+  /** What the last engine knew of its dependencies; parked runs come back by it. */
+  async restore(): Promise<void> {
+    for (const row of await this.#engine.store.dependencies()) {
+      const gate = this.#named(row.integration);
+      gate.restore(row.state === "closed" ? "closed" : "open", row.reason, row.probeAtMs);
+    }
+  }
+
+  /** The run has left memory. */
+  forget(run: number): void {
+    for (const gate of this.#gates.values()) gate.forget(run);
+  }
+
+  close(): void {
+    for (const gate of this.#gates.values()) gate.close();
+  }
+}
+
+function optionsOf(name: string, options: IntegrationOptions): GateOptions {
+  const { limit, breaker } = options;
+  return {
+    concurrency: positive(limit?.concurrency ?? CONCURRENCY, `limit.concurrency of "${name}"`),
+    rate: limit?.rate === undefined ? null : rateOf(limit.rate, name),
+    breaker:
+      breaker === undefined
+        ? DEFAULT_BREAKER
+        : {
+            openAtShare: positive(Number.parseFloat(breaker.openAt), `breaker.openAt of "${name}"`) / 100,
+            callsMin: positive(breaker.of, `breaker.of of "${name}"`),
+            probeEveryMs: durationMs(breaker.probeEvery, `breaker.probeEvery of "${name}"`),
+          },
+    health: options.health ?? null,
+  };
+}
+
+const SECONDS = { s: 1, m: 60, h: 3_600 } as const;
+
+function rateOf(text: string, name: string): Rate {
+  const [count = "", unit = ""] = text.split("/");
+  const seconds = unit === "s" || unit === "m" || unit === "h" ? SECONDS[unit] : 0;
+  return { perSecond: positive(Number(count) / seconds, `limit.rate of "${name}"`) };
+}
+
+function positive(value: number, what: string): number {
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new HoldfastError("HF1001", `${what} must be above 0, got ${String(value)}.`, "Give a number above 0.");
+}

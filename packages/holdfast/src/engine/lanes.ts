@@ -1,0 +1,39 @@
+/**
+ * Lanes: runs of one lane are done one at a time, in the order in which they were accepted.
+ * Holds open runs of lanes only; a lane without open runs costs nothing.
+ */
+export class Lanes {
+  readonly #queues = new Map<string, number[]>();
+
+  /** Puts a run at the end of its lane. The answer is the run before it, or null if it may go. */
+  enter(namespace: string, lane: string, run: number): number | null {
+    const id = `${namespace}\u0000${lane}`;
+    const queue = this.#queues.get(id);
+    if (queue === undefined) {
+      this.#queues.set(id, [run]);
+      return null;
+    }
+    const before = queue.at(-1) ?? null;
+    queue.push(run);
+    return before;
+  }
+
+  /** Takes an ended run out. The answer is the run whose turn it is now, or null. */
+  leave(namespace: string, lane: string, run: number): number | null {
+    const id = `${namespace}\u0000${lane}`;
+    const queue = this.#queues.get(id);
+    if (queue === undefined) return null;
+    const index = queue.indexOf(run);
+    if (index >= 0) queue.splice(index, 1);
+    if (queue.length === 0) {
+      this.#queues.delete(id);
+      return null;
+    }
+    return index === 0 ? (queue[0] ?? null) : null;
+  }
+
+  /** True if no other run of its lane is before it. */
+  mayGo(namespace: string, lane: string, run: number): boolean {
+    return this.#queues.get(`${namespace}\u0000${lane}`)?.[0] === run;
+  }
+}

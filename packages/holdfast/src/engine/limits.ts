@@ -1,0 +1,53 @@
+/** Everything that can grow, with its bound (settled point 28). Changing one is an option, not a patch. */
+export interface EngineLimits {
+  /** Runs in memory at a time; more starts are refused with HF4201, wake-ups wait. */
+  readonly liveRunsMax: number;
+  /** Records not yet durable; beyond it starts are refused with HF4201. */
+  readonly bufferedRecordsMax: number;
+  /** Records of one flush. */
+  readonly flushRecordsMax: number;
+  /** Characters of payload in one flush. */
+  readonly flushCharsMax: number;
+  /** Characters of one payload (JSON text). */
+  readonly payloadCharsMax: number;
+  /** A run that only waits stays in memory if it goes on within this, milliseconds. */
+  readonly keepLiveMs: number;
+  /** Runs loaded at a time when many wake. */
+  readonly wakeBatchMax: number;
+  /** Runs read at a time on recovery. */
+  readonly recoveryPageMax: number;
+  /** Runs of one recovery group. */
+  readonly groupRunsMax: number;
+  /** Crashes of one run alone after which it is quarantined. */
+  readonly crashesMax: number;
+  /** Attempts waiting for a place at one integration. */
+  readonly gateQueueMax: number;
+  /** Commands taken from the inbox at a time. */
+  readonly inboxBatchMax: number;
+  /** Poll of the inbox while commands come in, and while none do, milliseconds. */
+  readonly inboxBusyMs: number;
+  readonly inboxIdleMs: number;
+  /** How long `close` lets attempts in flight end before it aborts them, milliseconds. */
+  readonly drainMs: number;
+  /** Steps of one run. */
+  readonly stepsMax: number;
+}
+
+export const DEFAULT_LIMITS: EngineLimits = {
+  liveRunsMax: 20_000,
+  bufferedRecordsMax: 200_000,
+  flushRecordsMax: 2_000,
+  flushCharsMax: 1 << 20,
+  payloadCharsMax: 8 << 20,
+  keepLiveMs: 1_000,
+  wakeBatchMax: 500,
+  recoveryPageMax: 2_000,
+  groupRunsMax: 256,
+  crashesMax: 3,
+  gateQueueMax: 20_000,
+  inboxBatchMax: 100,
+  inboxBusyMs: 25,
+  inboxIdleMs: 200,
+  drainMs: 10_000,
+  stepsMax: 1_000_000,
+};

@@ -1,0 +1,390 @@
+/**
+ * One run in memory: its code, its steps, and the order in which answers reach the code.
+ *
+ * Answers are handed to the code one at a time, in the order of the journal, and only after the
+ * code has come to rest (the microtask queue is empty). Recovery hands out the same answers in the
+ * same order, so `Promise.all` and `Promise.race` take the same path again. Nothing is executed
+ * until recovery has come through without a misfit.
+ */
+import type { JournalRecord, RecordKind } from "../core/journal.ts";
+import { HoldfastError } from "../core/error.ts";
+import { formatRunId } from "../core/run-number.ts";
+import { isActive, isFinal, type RunState } from "../core/run-state.ts";
+import type { StoredRun } from "../store/rows.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { Deferred } from "./deferred.ts";
+import { Recovery } from "./recovery.ts";
+import { makeRunApi } from "./run-api.ts";
+import { RunEnding } from "./run-ending.ts";
+import type { Departure, RunHost } from "./run-host.ts";
+import type { StepSlot, StepVerb, Wait } from "./step-slot.ts";
+
+/** Which of several waits the run is said to be in: the one that needs somebody most. */
+const WAIT_RANK: readonly RunState[] = ["exception", "held", "review", "parked", "waiting"];
+
+/** Answers handed out in a row before the event loop gets its turn. */
+const TICKS_MAX = 256;
+
+/** Records that do not mean that the run goes on. */
+const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "state",
+  "finished",
+  "cancel",
+  "opened",
+  "closed",
+]);
+
+export type RunMode = "recovering" | "live" | "unwinding" | "gone";
+
+export class LiveRun {
+  readonly host: RunHost;
+  readonly workflow: AnyWorkflow;
+  readonly row: StoredRun["row"];
+  readonly ending: RunEnding;
+  readonly slots = new Map<string, StepSlot>();
+  readonly inputText: string;
+  /** The input as the code sees it; set before the code runs. */
+  input: unknown = undefined;
+  state: RunState;
+  mode: RunMode;
+  #seq: number;
+  readonly #recovery: Recovery;
+  readonly #down = new Deferred<void>();
+  /** Records since the run was loaded that commands may name: questions and intents. */
+  readonly #written: JournalRecord[] = [];
+  #pins = 0;
+  #turns = 0;
+  #lent = false;
+  readonly #answers: { slot: StepSlot; record: JournalRecord }[] = [];
+  #delivering = false;
+  #cancelTimer: (() => void) | null = null;
+  #restCheck = false;
+
+  constructor(host: RunHost, workflow: AnyWorkflow, stored: StoredRun) {
+    this.host = host;
+    this.workflow = workflow;
+    this.row = stored.row;
+    this.state = stored.row.state;
+    this.inputText = stored.records[0]?.data ?? "null";
+    this.#seq = stored.records.at(-1)?.seq ?? 0;
+    this.#recovery = new Recovery(stored.records);
+    this.mode = this.#recovery.isFresh ? "live" : "recovering";
+    this.ending = new RunEnding(this, this.#recovery.ofRun);
+  }
+
+  get id(): string {
+    return formatRunId(this.row.run);
+  }
+
+  /** Runs the code. Failures of the code end up in `ending`. */
+  start(): void {
+    const parsed = this.ending.parseInput(this.inputText);
+    if (parsed instanceof Promise) {
+      void parsed.then((ok) => {
+        this.#begin(ok);
+      });
+    } else {
+      this.#begin(parsed);
+    }
+  }
+
+  #begin(parsed: { readonly value: unknown } | null): void {
+    if (parsed === null || this.mode === "gone") return;
+    this.input = parsed.value;
+    this.ending.follow(this.workflow.body(parsed.value, makeRunApi(this)));
+    if (this.mode === "recovering") {
+      this.#afterRest(() => {
+        this.#recover();
+      });
+      return;
+    }
+    this.#down.resolve();
+    this.#restSoon();
+  }
+
+  /** Resolves when recovery is over, or the run has left: then its steps take commands. */
+  get settledDown(): Promise<void> {
+    return this.#down.promise;
+  }
+
+  /** Keeps the run in memory while somebody has something for it. The answer lets it go again. */
+  pin(): () => void {
+    this.#pins += 1;
+    return () => {
+      this.#pins -= 1;
+      this.#restSoon();
+    };
+  }
+
+  /** The step with a record like this, or null. */
+  findPath(matches: (record: JournalRecord) => boolean): string | null {
+    return this.#written.find(matches)?.name ?? this.#recovery.find(matches)?.name ?? null;
+  }
+
+  /** Writes a record of this run. It is durable after `host.committer.durable()`. */
+  append(
+    kind: RecordKind,
+    name: string,
+    head: object | null,
+    data: string | null = null,
+    attempt = 0,
+  ): JournalRecord {
+    // On record as running before anything of it moves: a crash must find it.
+    if (!QUIET_KINDS.has(kind) && !isActive(this.state) && !isFinal(this.state)) this.changeState("running", "it goes on");
+    this.#seq += 1;
+    const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
+    this.host.committer.add(record);
+    const text = head === null ? null : JSON.stringify(head);
+    const written = { ...record, atMs: this.host.clock.nowMs(), head: text };
+    if (kind === "asked" || kind === "intent") this.#written.push(written);
+    return written;
+  }
+
+  /** Sequence number that the next record of this run will get. */
+  get nextSeq(): number {
+    return this.#seq + 1;
+  }
+
+  /** What the journal held for a step when the run was loaded. */
+  recorded(path: string): readonly JournalRecord[] {
+    return this.#recovery.recordsOf(path);
+  }
+
+  /**
+   * Enters a step that the code has asked for.
+   *
+   * @throws {HoldfastError} HF1203 if the name is taken, HF4104 beyond the limit of steps.
+   */
+  enter(path: string, verb: StepVerb): StepSlot {
+    this.checkName(path);
+    const records = this.recorded(path);
+    const slot: StepSlot = { path, verb, records, ended: false, wait: null };
+    this.slots.set(path, slot);
+    const misfit = records.length === 0 ? null : verb.misfit(records);
+    if (misfit !== null) this.ending.drift(misfit);
+    else if (this.mode === "live" || this.mode === "unwinding") this.goLive(slot);
+    return slot;
+  }
+
+  checkName(path: string): void {
+    if (this.slots.has(path)) {
+      throw new HoldfastError(
+        "HF1203",
+        `Two steps in one run have the name "${path}".`,
+        "A run finds its past by name, so names must differ: give this use a name of its own with { as: ... }.",
+        { where: `workflow ${this.workflow.name}, run ${this.id}` },
+      );
+    }
+    if (this.slots.size >= this.host.limits.stepsMax) {
+      throw new HoldfastError(
+        "HF4104",
+        `The run has ${String(this.slots.size)} steps, the limit stepsMax.`,
+        "Split the work into child workflows, or raise the limit.",
+      );
+    }
+  }
+
+  get isGone(): boolean {
+    return this.mode === "gone";
+  }
+
+  /** Lends the run to a command without running its code: it waits for its turn in a lane. */
+  lend(): void {
+    this.#lent = true;
+    this.#down.resolve();
+  }
+
+  /** True while the code may use verbs. A verb of a run that is gone never answers. */
+  get listens(): boolean {
+    return this.mode === "live" || this.mode === "recovering";
+  }
+
+  goLive(slot: StepSlot): void {
+    if (slot.ended) return;
+    slot.verb.live(slot);
+  }
+
+  /** Hands the answer of a step to the code, after those before it. */
+  deliver(slot: StepSlot, record: JournalRecord): void {
+    slot.ended = true;
+    slot.wait = null;
+    this.#answers.push({ slot, record });
+    if (!this.#delivering) this.#deliverNext();
+  }
+
+  #deliverNext(): void {
+    const next = this.#answers.shift();
+    if (next === undefined || this.mode === "gone") {
+      this.#delivering = false;
+      this.#restSoon();
+      return;
+    }
+    this.#delivering = true;
+    const settled = next.slot.verb.settle(next.record);
+    if (settled instanceof Promise) void settled.then(() => this.#afterRest(() => this.#deliverNext()));
+    else this.#afterRest(() => this.#deliverNext());
+  }
+
+  /** Calls back once the code has come to rest: nextTick runs when no microtask is left. */
+  #afterRest(callback: () => void): void {
+    this.#turns += 1;
+    // nextTick starves the event loop: a long run of quick steps lets the others in now and then.
+    if (this.#turns % TICKS_MAX === 0) setImmediate(callback);
+    else process.nextTick(callback);
+  }
+
+  #recover(): void {
+    if (this.mode !== "recovering") return;
+    const next = this.#recovery.next(this.slots);
+    switch (next.kind) {
+      case "answer": {
+        next.slot.ended = true;
+        const settled = next.slot.verb.settle(next.record);
+        if (settled instanceof Promise) void settled.then(() => this.#afterRest(() => this.#recover()));
+        else this.#afterRest(() => this.#recover());
+        return;
+      }
+      case "later":
+        setImmediate(() => this.#recover());
+        return;
+      case "misfit":
+        this.ending.drift(next.sentence);
+        return;
+      case "over":
+        this.#recovered();
+        return;
+    }
+  }
+
+  #recovered(): void {
+    this.mode = "live";
+    this.#down.resolve();
+    if (this.ending.resumeUnwinding()) return;
+    for (const slot of [...this.slots.values()]) if (!slot.ended) this.goLive(slot);
+    this.#restSoon();
+  }
+
+  /** Says what a step waits for; null: something of it is under way again. */
+  setWait(slot: StepSlot, wait: Wait | null): void {
+    slot.wait = wait;
+    if (wait !== null) this.#restSoon();
+  }
+
+  /** Looks, once the code is at rest, whether the run ends, sleeps or stays. */
+  #restSoon(): void {
+    if (this.#restCheck || this.mode === "gone") return;
+    this.#restCheck = true;
+    this.#afterRest(() => {
+      this.#restCheck = false;
+      if (!this.#delivering && this.mode !== "recovering") this.#atRest();
+    });
+  }
+
+  /** To be called when something that the run waits for may have changed. */
+  recheck(): void {
+    this.#restSoon();
+  }
+
+  #atRest(): void {
+    if (this.mode === "gone" || this.#pins > 0) return;
+    // A run that was over when it was loaded only lends its steps to a command.
+    if (isFinal(this.row.state)) {
+      this.leave({ kind: "suspended", state: this.row.state, wakeAtMs: null });
+      return;
+    }
+    if (this.ending.tryEnd()) return;
+    if (this.#lent && !this.ending.unwinding) {
+      this.leave({ kind: "suspended", state: this.row.state, wakeAtMs: null });
+      return;
+    }
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    const waits = this.ending.runWait === null ? [] : [this.ending.runWait];
+    let wakeAtMs: number | null = null;
+    let busy = false;
+    for (const slot of this.slots.values()) {
+      if (slot.ended) continue;
+      if (slot.wait === null) {
+        busy = true;
+      } else {
+        waits.push(slot.wait);
+        const at = slot.wait.wakeAtMs;
+        if (at !== null && (wakeAtMs === null || at < wakeAtMs)) wakeAtMs = at;
+      }
+    }
+    const delayMs = wakeAtMs === null ? null : wakeAtMs - this.host.clock.nowMs();
+    if (busy || (delayMs !== null && delayMs <= this.host.limits.keepLiveMs)) {
+      if (delayMs !== null) this.#wakeAfter(delayMs);
+      return;
+    }
+    // Code that waits for something of its own (not for a step) stays in memory.
+    if (waits.length > 0) this.#suspend(waits, wakeAtMs);
+  }
+
+  #wakeAfter(delayMs: number): void {
+    this.#cancelTimer = this.host.clock.after(delayMs, () => {
+      this.#cancelTimer = null;
+      const nowMs = this.host.clock.nowMs();
+      for (const slot of this.slots.values()) {
+        const wait = slot.wait;
+        if (wait === null || wait.wakeAtMs === null || wait.wakeAtMs > nowMs) continue;
+        slot.wait = null;
+        wait.onWake?.();
+      }
+      this.#restSoon();
+    });
+  }
+
+  #suspend(waits: readonly Wait[], wakeAtMs: number | null): void {
+    const first = [...waits].sort((a, b) => WAIT_RANK.indexOf(a.state) - WAIT_RANK.indexOf(b.state))[0];
+    if (first === undefined) return;
+    const state = this.ending.unwinding ? this.ending.suspendedState(first.state) : first.state;
+    this.changeState(state, first.reason, wakeAtMs, first.dependency);
+    this.leave({ kind: "suspended", state, wakeAtMs });
+  }
+
+  /** Journals that the run is in another state. */
+  changeState(to: RunState, reason: string, wakeAtMs: number | null = null, dependency?: string): void {
+    const head = {
+      workflow: this.workflow.name,
+      from: this.state,
+      to,
+      reason,
+      wakeAtMs,
+      ...(dependency === undefined ? {} : { dependency }),
+    };
+    this.append("state", "", head);
+    this.state = to;
+    this.emitState(reason);
+  }
+
+  emitState(reason: string): void {
+    const { run, workflow, key } = this.row;
+    this.host.emit({ type: "run.state", run, workflow, key, state: this.state, reason });
+  }
+
+  /** Takes the run out of memory. Its promises are never settled: the code is forgotten. */
+  leave(departure: Departure): void {
+    if (this.mode === "gone") return;
+    this.mode = "gone";
+    this.#down.resolve();
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.host.departed(this, departure);
+  }
+
+  /** Slots of effects that may still come or go. */
+  get hasOpenEffects(): boolean {
+    for (const slot of this.slots.values()) if (slot.verb.isOpen?.() === true) return true;
+    return false;
+  }
+
+  /** Steps that ended badly: done again when an operator lets the run go on. */
+  failedSteps(): readonly string[] {
+    const failed: string[] = [];
+    for (const slot of this.slots.values()) {
+      if (slot.ended && slot.verb.endedBadly?.() === true) failed.push(slot.path);
+    }
+    return failed;
+  }
+}

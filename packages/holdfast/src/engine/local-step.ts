@@ -1,0 +1,106 @@
+/** `run.step`: local work whose result is recorded. */
+import type { JournalRecord, ResultHead } from "../core/journal.ts";
+import { StepFailed } from "../workflow/run.ts";
+import { Deferred } from "./deferred.ts";
+import type { LiveRun } from "./live-run.ts";
+import { toJson } from "./payload.ts";
+import { headOf } from "./recovery.ts";
+import type { StepSlot, StepVerb } from "./step-slot.ts";
+
+/** Characters of an error's message that are kept. */
+const MESSAGE_CHARS_MAX = 2_000;
+
+export class LocalStep implements StepVerb {
+  readonly #run: LiveRun;
+  readonly #path: string;
+  readonly #work: () => unknown;
+  readonly #durable: boolean;
+  #threwAt = false;
+  readonly #deferred = new Deferred<unknown>();
+
+  constructor(run: LiveRun, path: string, work: () => unknown, durable: boolean) {
+    this.#run = run;
+    this.#path = path;
+    this.#work = work;
+    this.#durable = durable;
+    run.enter(path, this);
+  }
+
+  get what(): string {
+    return `step ${this.#path}`;
+  }
+
+  get promise(): Promise<unknown> {
+    return this.#deferred.promise;
+  }
+
+  misfit(records: readonly JournalRecord[]): string | null {
+    const first = records.find((record) => record.kind !== "resumed");
+    return first === undefined || first.kind === "result"
+      ? null
+      : `The journal holds another kind of step (${first.kind}) under "${this.#path}".`;
+  }
+
+  settle(record: JournalRecord): void {
+    const threw = record.head === null ? undefined : headOf<ResultHead>(record).threw;
+    if (threw === undefined) this.#deferred.resolve(JSON.parse(record.data ?? "null"));
+    else {
+      this.#threwAt = true;
+      this.#deferred.reject(new StepFailed(this.#path, threw.name, threw.message));
+    }
+  }
+
+  endedBadly(): boolean {
+    return this.#threwAt;
+  }
+
+  live(slot: StepSlot): void {
+    try {
+      const value = this.#work();
+      if (value instanceof Promise) {
+        value.then(
+          (result: unknown) => {
+            this.#done(slot, result);
+          },
+          (error: unknown) => {
+            this.#threw(slot, error);
+          },
+        );
+      } else {
+        this.#done(slot, value);
+      }
+    } catch (error) {
+      this.#threw(slot, error);
+    }
+  }
+
+  #done(slot: StepSlot, value: unknown): void {
+    if (this.#run.mode === "gone") return;
+    let text: string;
+    try {
+      text = toJson(value, this.#run.host.limits, `result of step "${this.#path}"`);
+    } catch (error) {
+      this.#threw(slot, error);
+      return;
+    }
+    this.#end(slot, null, text);
+  }
+
+  #threw(slot: StepSlot, error: unknown): void {
+    if (this.#run.mode === "gone") return;
+    const name = error instanceof Error ? error.name : "a value";
+    const text = error instanceof Error ? error.message : String(error);
+    this.#end(slot, { threw: { name, message: text.slice(0, MESSAGE_CHARS_MAX) } }, null);
+  }
+
+  #end(slot: StepSlot, head: ResultHead | null, data: string | null): void {
+    const record = this.#run.append("result", this.#path, head, data);
+    if (!this.#durable) {
+      this.#run.deliver(slot, record);
+      return;
+    }
+    void this.#run.host.committer.durable().then(() => {
+      this.#run.deliver(slot, record);
+    });
+  }
+}

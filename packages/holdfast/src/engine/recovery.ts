@@ -1,0 +1,128 @@
+/**
+ * The journal of one run as recovery hands it out: what each step recorded, and the answers in the
+ * order in which the code got them.
+ */
+import type { EventHead, JournalRecord, ResultHead } from "../core/journal.ts";
+import type { StepSlot } from "./step-slot.ts";
+
+/** Turns of the event loop that recovery waits for code that awaits something unrecorded. */
+const TURNS_MAX = 20;
+
+export type RecoveryStep =
+  | { readonly kind: "answer"; readonly slot: StepSlot; readonly record: JournalRecord }
+  | { readonly kind: "later" }
+  | { readonly kind: "misfit"; readonly sentence: string }
+  | { readonly kind: "over" };
+
+export class Recovery {
+  /** Records about the run itself, in order. */
+  readonly ofRun: readonly JournalRecord[];
+  /** True if the journal holds nothing but the start. */
+  readonly isFresh: boolean;
+  readonly #steps = new Map<string, JournalRecord[]>();
+  readonly #answers: JournalRecord[] = [];
+  #index = 0;
+  #turns = 0;
+
+  constructor(records: readonly JournalRecord[]) {
+    const ofRun: JournalRecord[] = [];
+    const lastResume = lastResumes(records);
+    for (const record of records) {
+      if (record.name === "") {
+        ofRun.push(record);
+        continue;
+      }
+      // An operator let the step go on: how it had ended is void from there on.
+      const isVoid = record.seq < (lastResume.get(record.name) ?? 0) && endsStep(record);
+      if (isVoid && record.kind === "result") continue;
+      const list = this.#steps.get(record.name);
+      if (list === undefined) this.#steps.set(record.name, [record]);
+      else list.push(record);
+      if (!isVoid && endsStep(record)) this.#answers.push(record);
+    }
+    this.ofRun = ofRun;
+    this.isFresh = this.#steps.size === 0;
+  }
+
+  find(matches: (record: JournalRecord) => boolean): JournalRecord | undefined {
+    for (const list of this.#steps.values()) {
+      const found = list.find(matches);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  recordsOf(path: string): readonly JournalRecord[] {
+    return this.#steps.get(path) ?? [];
+  }
+
+  /** What comes next, given the steps that the code has asked for so far. */
+  next(slots: ReadonlyMap<string, StepSlot>): RecoveryStep {
+    const record = this.#answers[this.#index];
+    if (record === undefined) return this.#end(slots);
+    // Compensations are asked for by the engine, after recovery.
+    if (record.name.startsWith("undo/")) {
+      this.#index += 1;
+      return this.next(slots);
+    }
+    const slot = slots.get(record.name);
+    if (slot === undefined) return this.#missing(record.name);
+    this.#index += 1;
+    this.#turns = 0;
+    return { kind: "answer", slot, record };
+  }
+
+  #end(slots: ReadonlyMap<string, StepSlot>): RecoveryStep {
+    for (const path of this.#steps.keys()) {
+      if (!slots.has(path) && !path.startsWith("undo/") && this.#matters(path)) return this.#missing(path);
+    }
+    return { kind: "over" };
+  }
+
+  /** `run.now` may be skipped without harm: it left nothing behind. */
+  #matters(path: string): boolean {
+    return this.recordsOf(path)[0]?.kind !== "result";
+  }
+
+  #missing(path: string): RecoveryStep {
+    this.#turns += 1;
+    if (this.#turns <= TURNS_MAX) return { kind: "later" };
+    return {
+      kind: "misfit",
+      sentence: `The journal holds a step "${path}" that the code no longer asks for here.`,
+    };
+  }
+}
+
+/** True if this record is the one that gave the code its answer. */
+export function endsStep(record: JournalRecord): boolean {
+  switch (record.kind) {
+    case "result":
+      return record.head === null || headOf<ResultHead>(record).now !== true;
+    case "fired":
+      return true;
+    case "outcome":
+    case "probe":
+    case "settled":
+    case "answered":
+    case "event":
+    case "returned":
+      return headOf<Partial<EventHead>>(record).end !== undefined;
+    default:
+      return false;
+  }
+}
+
+/** For each step that an operator let go on: where that was said last. */
+function lastResumes(records: readonly JournalRecord[]): Map<string, number> {
+  const last = new Map<string, number>();
+  for (const record of records) {
+    if (record.kind === "resumed" && record.name !== "") last.set(record.name, record.seq);
+  }
+  return last;
+}
+
+/** The head of a record whose kind the caller knows; the journal's own shapes are trusted. */
+export function headOf<T>(record: JournalRecord): T {
+  return JSON.parse(record.head ?? "null") as T;
+}

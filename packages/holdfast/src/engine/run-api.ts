@@ -1,0 +1,66 @@
+/** Builds the `run` object that a workflow's code gets. Each verb is a file of its own. */
+import { stepPath } from "../core/step-path.ts";
+import type { AnyEffect } from "../workflow/effect.ts";
+import type { AnyReview } from "../workflow/review.ts";
+import type { EventType, Named, Run } from "../workflow/run.ts";
+import type { Schema } from "../workflow/schema.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { AskStep } from "./ask-step.ts";
+import { CallStep } from "./call-step.ts";
+import { derivedRandom, derivedUuid, recordedNow } from "./derived-values.ts";
+import { EffectStep } from "./effect-step.ts";
+import { EventStep } from "./event-step.ts";
+import type { LiveRun } from "./live-run.ts";
+import { LocalStep } from "./local-step.ts";
+import { RunStopped } from "./run-ending.ts";
+import { SleepStep } from "./sleep-step.ts";
+
+/** A verb of a run that has left memory, or that is being taken back, never answers. */
+const NEVER = new Promise<never>(() => undefined);
+
+/** The untyped form of `Run`: the types are kept by the interface, the values by the schemas. */
+export function makeRunApi(run: LiveRun): Run {
+  const path = (name: string, named?: Named) => stepPath([], name, named?.as);
+  const enter = <T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> =>
+    run.listens ? rejecting(makeStep) : NEVER;
+  const api = {
+    id: run.id,
+    key: run.row.key,
+    correlationId: run.row.correlationId,
+    do: (effect: AnyEffect, input: unknown, named?: Named) =>
+      enter(() => new EffectStep(run, path(effect.name, named), effect, input, "do")),
+    try: (effect: AnyEffect, input: unknown, named?: Named & { readonly handOver?: boolean }) =>
+      enter(() => {
+        const mode = named?.handOver === true ? "tryHandOver" : "try";
+        return new EffectStep(run, path(effect.name, named), effect, input, mode);
+      }),
+    step: (name: string, work: () => unknown, named?: Named & { readonly durable?: boolean }) =>
+      enter(() => new LocalStep(run, path(name, named), work, named?.durable ?? false)),
+    ask: (review: AnyReview, subject: unknown, named?: Named) =>
+      enter(() => new AskStep(run, path(review.name, named), review, subject)),
+    wait: (event: EventType<Schema>, options: Named & { readonly key: string; readonly within?: string }) =>
+      enter(() => new EventStep(run, path(event.name, options), event, options)),
+    call: (workflow: AnyWorkflow, input: unknown, named?: Named) =>
+      enter(() => new CallStep(run, path(workflow.name, named), workflow, input)),
+    sleep: (until: string | Date, named?: Named) =>
+      enter(() => new SleepStep(run, path("sleep", named), until)),
+    now: (name: string) => recordedNow(run, path(name)),
+    random: (name: string) => derivedRandom(run, path(name)),
+    uuid: (name: string) => derivedUuid(run, path(name)),
+    stop(reason: string, options: { readonly compensate?: boolean } = {}): never {
+      run.ending.stop(reason, options.compensate);
+      throw new RunStopped(reason);
+    },
+  };
+  // The cast restores the types that the verbs above forget: schemas check what they carry.
+  return api as unknown as Run;
+}
+
+/** A wrong use (a name twice) rejects the verb's promise instead of throwing past an `await`. */
+function rejecting<T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> {
+  try {
+    return makeStep().promise;
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * How a run ends: its code returns, stops, fails or is cancelled; and what then has to be settled
+ * and undone before it is over. Effects whose end is not known always come first.
+ */
+import type { JournalRecord, StateHead } from "../core/journal.ts";
+import type { FinalRunState, RunState } from "../core/run-state.ts";
+import { formatError, HoldfastError } from "../core/error.ts";
+import { EffectFailed } from "../workflow/run.ts";
+import { parse, problemText } from "../workflow/schema.ts";
+import { Compensation } from "./compensation.ts";
+import type { LiveRun } from "./live-run.ts";
+import { toJson } from "./payload.ts";
+import { openRunException, RunException } from "./run-exception.ts";
+import { headOf } from "./recovery.ts";
+import type { Wait } from "./step-slot.ts";
+
+/** Thrown by `run.stop`. The user's catch may swallow it: the run has stopped all the same. */
+export class RunStopped extends Error {
+  override readonly name = "RunStopped";
+}
+
+interface Unwinding {
+  readonly state: Extract<FinalRunState, "stopped" | "cancelled">;
+  readonly reason: string;
+  readonly compensate: boolean;
+}
+
+export class RunEnding {
+  readonly #run: LiveRun;
+  readonly #ofRun: readonly JournalRecord[];
+  #result: { readonly value: unknown } | null = null;
+  #stop: { readonly reason: string; readonly compensate: boolean } | null = null;
+  #unwinding: Unwinding | null = null;
+  #compensation: Compensation | null = null;
+  #exception: RunException | null = null;
+
+  constructor(run: LiveRun, ofRun: readonly JournalRecord[]) {
+    this.#run = run;
+    this.#ofRun = ofRun;
+  }
+
+  get unwinding(): boolean {
+    return this.#unwinding !== null;
+  }
+
+  /** What the run as a whole waits for, apart from its steps. */
+  get runWait(): Wait | null {
+    return this.#exception?.wait ?? null;
+  }
+
+  get exception(): RunException | null {
+    return this.#exception;
+  }
+
+  /** A run being undone stays in that state while it waits, unless a person is needed. */
+  suspendedState(wanted: RunState): RunState {
+    if (wanted === "exception" || wanted === "held") return wanted;
+    return this.#compensation === null ? "cancelling" : "compensating";
+  }
+
+  /** The input as the code sees it; null if it no longer fits its schema (the run is then held). */
+  parseInput(text: string): { readonly value: unknown } | null | Promise<{ readonly value: unknown } | null> {
+    const parsed = parse(this.#run.workflow.definition.input, JSON.parse(text));
+    return parsed instanceof Promise ? parsed.then((p) => this.#checked(p)) : this.#checked(parsed);
+  }
+
+  #checked(parsed: Awaited<ReturnType<typeof parse>>): { readonly value: unknown } | null {
+    if (parsed.ok) return { value: parsed.value };
+    this.drift(`The recorded input no longer fits the schema: ${problemText(parsed.problems)}.`);
+    return null;
+  }
+
+  /** Watches the code. Its end is acted on once the run is at rest. */
+  follow(body: Promise<unknown>): void {
+    body.then(
+      (value) => {
+        this.#result ??= { value };
+        this.#run.recheck();
+      },
+      (error: unknown) => {
+        this.#failed(error);
+        this.#run.recheck();
+      },
+    );
+  }
+
+  /** The code has called `run.stop`. */
+  stop(reason: string, compensate: boolean | undefined): void {
+    const byDefault = this.#run.workflow.definition.onFailure === "compensate";
+    this.#stop ??= { reason, compensate: compensate ?? byDefault };
+    this.#run.recheck();
+  }
+
+  #failed(error: unknown): void {
+    if (this.#stop !== null || this.#exception !== null || this.#run.mode === "gone") return;
+    if (error instanceof EffectFailed) {
+      const onFailure = this.#run.workflow.definition.onFailure ?? "ask";
+      if (onFailure === "ask") this.#open(error);
+      else this.#stop = { reason: error.message, compensate: onFailure === "compensate" };
+      return;
+    }
+    this.#open(error);
+  }
+
+  /** The run needs somebody: an effect has failed for good, or the code itself has. */
+  #open(error: unknown): void {
+    this.#exception =
+      RunException.recorded(this.#run, this.#ofRun) ?? openRunException(this.#run, error);
+    this.#run.recheck();
+  }
+
+  /** The code does not fit the journal. Nothing is executed; the run waits for another version. */
+  drift(sentence: string): void {
+    const run = this.#run;
+    const error = new HoldfastError(
+      "HF2104",
+      `This code does not fit run ${run.id} (started on version ${run.row.version}): ${sentence} Nothing was executed.`,
+      "Deploy the version it fits, or make the code ask for the recorded steps, then resume the run.",
+      { where: `workflow ${run.workflow.name}` },
+    );
+    run.mode = "live";
+    const { run: number, workflow, key } = run.row;
+    run.host.emit({ type: "run.drift", run: number, workflow, key, message: formatError(error) });
+    this.#open(error);
+    const wait = this.runWait;
+    if (wait === null) return;
+    if (run.state !== wait.state) run.changeState(wait.state, wait.reason);
+    run.leave({ kind: "suspended", state: wait.state, wakeAtMs: null });
+  }
+
+  /** A person or the parent asks for the end. */
+  cancel(by: string, reason: string): void {
+    if (this.#unwinding !== null) return;
+    this.#run.append("cancel", "", { by, reason });
+    this.#exception?.close("cancelled", by, reason);
+    this.#exception = null;
+    this.#beginUnwinding({ state: "cancelled", reason, compensate: true });
+  }
+
+  /** After recovery: goes on with taking back what was begun. */
+  resumeUnwinding(): boolean {
+    const cancel = this.#ofRun.find((record) => record.kind === "cancel");
+    if (cancel !== undefined) {
+      const { reason } = headOf<{ reason: string }>(cancel);
+      this.#beginUnwinding({ state: "cancelled", reason, compensate: true });
+      return true;
+    }
+    const undoing = this.#ofRun.some(
+      (record) => record.kind === "state" && headOf<StateHead>(record).to === "compensating",
+    );
+    // A stop that had begun to undo goes on even if the code would decide otherwise now.
+    if (undoing && this.#stop === null) this.#stop = { reason: "it was being undone", compensate: true };
+    return false;
+  }
+
+  #beginUnwinding(unwinding: Unwinding): void {
+    const run = this.#run;
+    this.#unwinding = unwinding;
+    run.mode = "unwinding";
+    if (run.state !== "compensating" && run.state !== "cancelling") {
+      run.changeState("cancelling", unwinding.reason);
+    }
+    for (const slot of run.slots.values()) {
+      if (slot.ended) continue;
+      if (slot.verb.unwind === undefined) slot.ended = true;
+      else slot.verb.unwind();
+    }
+    run.recheck();
+  }
+
+  /** Called when the run is at rest. True if the run is over. */
+  tryEnd(): boolean {
+    const run = this.#run;
+    if (this.#stop !== null && this.#unwinding === null) {
+      this.#beginUnwinding({ state: "stopped", ...this.#stop });
+      return false;
+    }
+    if (this.#unwinding !== null) return this.#tryUnwound(this.#unwinding);
+    if (this.#result === null || run.hasOpenEffects) return false;
+    return this.#complete(this.#result.value);
+  }
+
+  #complete(value: unknown): boolean {
+    const run = this.#run;
+    try {
+      const text = toJson(value, run.host.limits, `result of workflow ${run.workflow.name}`);
+      const parsed = parse(run.workflow.definition.output, value);
+      if (parsed instanceof Promise) {
+        void parsed.then((p) => this.#finishIfFit(p, text));
+        this.#result = null;
+        return false;
+      }
+      return this.#finishIfFit(parsed, text);
+    } catch (error) {
+      // Translated, not swallowed: a result that cannot be kept is a defect of the code.
+      this.#result = null;
+      this.#open(error);
+      return false;
+    }
+  }
+
+  #finishIfFit(parsed: Awaited<ReturnType<typeof parse>>, text: string): boolean {
+    if (!parsed.ok) {
+      this.#result = null;
+      this.#open(
+        new HoldfastError(
+          "HF4102",
+          `The result of workflow "${this.#run.workflow.name}" is not valid: ${problemText(parsed.problems)}.`,
+          "Mend the code or the output schema, deploy, and resume the run.",
+        ),
+      );
+      return false;
+    }
+    this.#finish("completed", "its code has returned", text, false);
+    return true;
+  }
+
+  #tryUnwound(unwinding: Unwinding): boolean {
+    const run = this.#run;
+    if (run.hasOpenEffects) return false;
+    if (unwinding.compensate && this.#compensation === null) {
+      this.#compensation = new Compensation(run);
+      if (this.#compensation.isNeeded && run.state !== "compensating") {
+        run.changeState("compensating", unwinding.reason);
+      }
+      this.#compensation.start();
+    }
+    if (this.#compensation !== null && !this.#compensation.isDone) return false;
+    const compensated = this.#compensation?.isNeeded ?? false;
+    this.#finish(unwinding.state, unwinding.reason, null, compensated);
+    return true;
+  }
+
+  /** An undoing cannot even be tried: the run is held until somebody mends that. */
+  holdUndo(exception: RunException): void {
+    this.#exception = exception;
+  }
+
+  #finish(state: FinalRunState, reason: string, data: string | null, compensated: boolean): void {
+    const run = this.#run;
+    const { workflow, lane } = run.row;
+    const head = { from: run.state, state, reason, workflow, lane, ...(compensated ? { compensated } : {}) };
+    run.append("finished", "", head, data);
+    run.state = state;
+    run.leave({ kind: "finished", state, reason, data });
+  }
+}

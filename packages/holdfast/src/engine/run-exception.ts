@@ -1,0 +1,121 @@
+/** The exception of a run as a whole: its code has failed, or an effect of it has failed for good. */
+import { formatError, HoldfastError } from "../core/error.ts";
+import type { ClosedHead, JournalRecord, OpenedHead } from "../core/journal.ts";
+import { EffectFailed, StepFailed } from "../workflow/run.ts";
+import { exceptionHead } from "./exceptions.ts";
+import type { LiveRun } from "./live-run.ts";
+import { headOf } from "./recovery.ts";
+import type { Wait } from "./step-slot.ts";
+
+export class RunException {
+  readonly wait: Wait;
+  readonly #run: LiveRun;
+  readonly #seq: number;
+  readonly #head: OpenedHead;
+
+  private constructor(run: LiveRun, seq: number, head: OpenedHead) {
+    this.#run = run;
+    this.#seq = seq;
+    this.#head = head;
+    const state = head.class === "defect" ? "held" : "exception";
+    this.wait = { state, reason: head.because, wakeAtMs: null };
+  }
+
+  /** The one that the journal holds open, if there is one: recovery opens no second. */
+  static recorded(run: LiveRun, ofRun: readonly JournalRecord[]): RunException | null {
+    const closed = new Set<number>();
+    for (const record of ofRun) {
+      if (record.kind === "closed") closed.add(headOf<ClosedHead>(record).opened);
+    }
+    const open = ofRun.findLast((record) => record.kind === "opened" && !closed.has(record.seq));
+    return open === undefined ? null : new RunException(run, open.seq, headOf<OpenedHead>(open));
+  }
+
+  static open(run: LiveRun, head: OpenedHead): RunException {
+    const record = run.append("opened", "", head);
+    const { run: number, workflow, key } = run.row;
+    run.host.emit({
+      type: "exception.opened",
+      run: number,
+      workflow,
+      key,
+      step: "",
+      owner: head.owner,
+      because: head.because,
+    });
+    return new RunException(run, record.seq, head);
+  }
+
+  close(resolution: ClosedHead["resolution"], by: string, reason: string): void {
+    this.#run.append("closed", "", {
+      opened: this.#seq,
+      resolution,
+      by,
+      reason,
+      fingerprint: this.#head.fingerprint,
+      class: this.#head.class,
+    });
+  }
+
+  /**
+   * Lets the run go on: steps that had ended badly are done again, and the code runs anew from the
+   * journal.
+   */
+  resume(by: string, reason: string): void {
+    this.close("resumed", by, reason);
+    for (const step of this.#run.failedSteps()) {
+      this.#run.append("resumed", step, { by, reason, steps: [] });
+    }
+    this.#run.changeState("running", `resumed by ${by}`);
+    this.#run.leave({ kind: "reload" });
+  }
+}
+
+/** Opens the exception of a run whose code ended with this error. */
+export function openRunException(run: LiveRun, error: unknown): RunException {
+  const { owner } = run.row;
+  if (error instanceof EffectFailed) {
+    const { failure } = error;
+    return RunException.open(
+      run,
+      exceptionHead(run, {
+        class: failure.class,
+        effect: failure.effect,
+        scope: "item",
+        origin: "remote",
+        reasonCode: failure.code,
+        rule: "workflow",
+        message: failure.message,
+        because: `${failure.effectName} has failed for good and the workflow does not handle it: ${failure.because}`,
+        owner,
+        step: "",
+      }),
+    );
+  }
+  const { name, message } = describeError(error);
+  const where = error instanceof StepFailed ? ` in step "${error.step}"` : "";
+  return RunException.open(
+    run,
+    exceptionHead(run, {
+      class: "defect",
+      effect: "never",
+      scope: "item",
+      origin: "code",
+      reasonCode: error instanceof HoldfastError ? error.code : `CODE:${name}`,
+      rule: "fallback/user-code@1",
+      message,
+      because: `The code threw ${name}${where}: ${message}. It is held until the code is mended.`,
+      owner,
+      step: "",
+    }),
+  );
+}
+
+function describeError(error: unknown): { readonly name: string; readonly message: string } {
+  if (error instanceof HoldfastError) return { name: error.code, message: formatError(error) };
+  if (error instanceof Error) {
+    const name = error instanceof StepFailed ? error.errorName : error.name;
+    return { name, message: error.message };
+  }
+  return { name: "a value", message: String(error) };
+}

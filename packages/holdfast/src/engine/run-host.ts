@@ -1,0 +1,52 @@
+/** What a live run needs from the engine around it. */
+import type { FinalRunState, RunState } from "../core/run-state.ts";
+import type { Integration } from "../workflow/integration.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
+import type { KeptEventRow } from "../store/rows.ts";
+import type { Clock, Random } from "./clock.ts";
+import type { Committer } from "./committer.ts";
+import type { Digests } from "./digest.ts";
+import type { EngineEvent } from "./events.ts";
+import type { Gate } from "./gate.ts";
+import type { EngineLimits } from "./limits.ts";
+import type { ForeignClassifier } from "./classification.ts";
+import type { LiveRun } from "./live-run.ts";
+
+/** How a run left memory. */
+export type Departure =
+  | { readonly kind: "suspended"; readonly state: RunState; readonly wakeAtMs: number | null }
+  | {
+      readonly kind: "finished";
+      readonly state: FinalRunState;
+      readonly reason: string;
+      readonly data: string | null;
+    }
+  /** To be loaded again at once, because its journal changed under its feet. */
+  | { readonly kind: "reload" };
+
+export interface RunHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: EngineLimits;
+  readonly digests: Digests;
+  readonly committer: Committer;
+  readonly version: string;
+  readonly foreign: ForeignClassifier;
+  emit(event: EngineEvent): void;
+  gate(integration: Integration): Gate;
+  departed(run: LiveRun, departure: Departure): void;
+  /** Something of the run has become durable: it has come through the step it crashed in. */
+  progressed(run: number): void;
+  startChild(
+    workflow: AnyWorkflow,
+    input: unknown,
+    parent: { readonly run: number; readonly step: string; readonly correlationId: string },
+  ): Promise<number>;
+  /** How a child ended, if it has ended. */
+  childEnd(
+    child: number,
+  ): Promise<{ readonly state: FinalRunState; readonly reason: string; readonly data: string | null } | null>;
+  keptEvent(event: string, key: string): Promise<KeptEventRow | null>;
+  /** The engine is shutting down: nothing new may be started. */
+  readonly draining: boolean;
+}

@@ -1,0 +1,71 @@
+/** `run.sleep`: a durable timer. */
+import { durationMs } from "../core/duration.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { JournalRecord, TimerHead } from "../core/journal.ts";
+import { Deferred } from "./deferred.ts";
+import type { LiveRun } from "./live-run.ts";
+import { headOf } from "./recovery.ts";
+import type { StepSlot, StepVerb } from "./step-slot.ts";
+
+export class SleepStep implements StepVerb {
+  readonly #run: LiveRun;
+  readonly #path: string;
+  readonly #until: string | Date;
+  readonly #deferred = new Deferred<void>();
+
+  constructor(run: LiveRun, path: string, until: string | Date) {
+    this.#run = run;
+    this.#path = path;
+    this.#until = until;
+    if (until instanceof Date && Number.isNaN(until.getTime())) {
+      throw new HoldfastError("HF1001", "run.sleep got an invalid Date.", "Give a valid Date or a duration such as \"2h\".");
+    }
+    if (!(until instanceof Date)) durationMs(until, "run.sleep");
+    run.enter(path, this);
+  }
+
+  get what(): string {
+    return `sleep ${this.#path}`;
+  }
+
+  get promise(): Promise<void> {
+    return this.#deferred.promise;
+  }
+
+  misfit(records: readonly JournalRecord[]): string | null {
+    return records[0]?.kind === "timer"
+      ? null
+      : `The journal holds another kind of step (${String(records[0]?.kind)}) under "${this.#path}".`;
+  }
+
+  settle(): void {
+    this.#deferred.resolve();
+  }
+
+  live(slot: StepSlot): void {
+    const recorded = slot.records[0];
+    const dueAtMs = recorded === undefined ? this.#dueAtMs() : headOf<TimerHead>(recorded).dueAtMs;
+    if (recorded === undefined) this.#run.append("timer", this.#path, { dueAtMs });
+    this.#waitUntil(slot, dueAtMs);
+  }
+
+  #dueAtMs(): number {
+    const nowMs = this.#run.host.clock.nowMs();
+    return this.#until instanceof Date ? this.#until.getTime() : nowMs + durationMs(this.#until, "run.sleep");
+  }
+
+  #waitUntil(slot: StepSlot, dueAtMs: number): void {
+    if (this.#run.host.clock.nowMs() >= dueAtMs) {
+      this.#run.deliver(slot, this.#run.append("fired", this.#path, null));
+      return;
+    }
+    this.#run.setWait(slot, {
+      state: "waiting",
+      reason: `sleeps until ${new Date(dueAtMs).toISOString()}`,
+      wakeAtMs: dueAtMs,
+      onWake: () => {
+        this.#waitUntil(slot, dueAtMs);
+      },
+    });
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * What happens when the engine starts: its chain of seals is opened, lanes are known again, and the
+ * runs that were at work come back.
+ *
+ * After a crash those runs are suspects: one of them may have brought the process down. They come
+ * back in groups whose start is on record. A group that is on record when the next crash comes is
+ * halved, and groups that have crashed before go one at a time, so that only a run that crashes
+ * alone is ever counted (settled point 24).
+ */
+import { groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts";
+import type { IncarnationHead, GroupHead } from "../core/journal.ts";
+import type { RunState } from "../core/run-state.ts";
+import type { StoredRun } from "../store/rows.ts";
+import type { Engine } from "./engine.ts";
+import { exceptionHead } from "./exceptions.ts";
+import { RunException } from "./run-exception.ts";
+
+const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
+
+interface OpenGroup {
+  readonly group: RecoveryGroup;
+  readonly waiting: Set<number>;
+  readonly passed: () => void;
+}
+
+export class StartUp {
+  readonly #engine: Engine;
+  /** Group of each suspect that has not come through yet. */
+  readonly #suspects = new Map<number, OpenGroup>();
+  #nextGroup = 1;
+  #recovered: Promise<void> = Promise.resolve();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  get recovered(): Promise<void> {
+    return this.#recovered;
+  }
+
+  /** Before anything else is written: who opened the store, and which chains it closes. */
+  async prepare(): Promise<void> {
+    const { store, journal, lanes, limits } = this.#engine;
+    const head: IncarnationHead = {
+      incarnation: store.incarnation,
+      closes: store.predecessors.map((p) => ({ ...p })),
+    };
+    journal.append("incarnation", head);
+    let afterRun = 0;
+    for (;;) {
+      const page = await store.openLanes({ afterRun, limit: limits.recoveryPageMax });
+      for (const row of page) lanes.enter(row.namespace, row.lane, row.run);
+      afterRun = page.at(-1)?.run ?? afterRun;
+      if (page.length < limits.recoveryPageMax) return;
+    }
+  }
+
+  /** Starts bringing runs back; `recovered` resolves when all of them are at work again. */
+  async recover(): Promise<void> {
+    const { store } = this.#engine;
+    const crashed = store.predecessors.some((p) => !p.clean);
+    const known = crashed ? await store.openGroups() : [];
+    for (const group of known) this.#nextGroup = Math.max(this.#nextGroup, group.group + 1);
+    this.#recovered = this.#recover(crashed, known);
+    this.#recovered.catch((error: unknown) => {
+      this.#engine.emit({ type: "engine.fatal", message: `recovery failed: ${String(error)}` });
+    });
+  }
+
+  async #recover(
+    crashed: boolean,
+    known: readonly { readonly runs: readonly number[]; readonly crashes: number }[],
+  ): Promise<void> {
+    const split = groupsAfterCrash(known, this.#engine.limits.crashesMax);
+    const apart = new Set([...split.groups.flatMap((g) => g.runs), ...split.quarantined]);
+    const count = await this.#recoverPages(crashed, apart);
+    for (const run of split.quarantined) await this.#quarantine(run);
+    // One at a time: the next only after the one before has come through.
+    for (const group of split.groups) await this.#recoverApart(group);
+    this.#engine.emit({ type: "recovery.done", runs: count + apart.size, suspects: apart.size });
+  }
+
+  /** Runs that were at work and are not known suspects, page by page, as there is room. */
+  async #recoverPages(crashed: boolean, apart: ReadonlySet<number>): Promise<number> {
+    const { store, limits, committer } = this.#engine;
+    let afterRun = 0;
+    let count = 0;
+    for (;;) {
+      await this.#room();
+      if (this.#engine.draining) return count;
+      const page = await store.page(ACTIVE, { afterRun, limit: limits.recoveryPageMax });
+      const normal = page.filter((stored) => !apart.has(stored.row.run));
+      if (crashed) {
+        for (let i = 0; i < normal.length; i += limits.groupRunsMax) {
+          this.#mark(normal.slice(i, i + limits.groupRunsMax).map((s) => s.row.run), 0);
+        }
+        await committer.durable();
+      }
+      for (const stored of normal) if (this.#revive(stored)) count += 1;
+      afterRun = page.at(-1)?.row.run ?? afterRun;
+      if (page.length < limits.recoveryPageMax) return count;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #recoverApart(group: RecoveryGroup): Promise<void> {
+    const { store, committer } = this.#engine;
+    const stored = await store.load(group.runs);
+    const here = stored.filter((one) => ACTIVE.includes(one.row.state));
+    if (here.length === 0) return;
+    const open = this.#mark(here.map((one) => one.row.run), group.crashes);
+    await committer.durable();
+    for (const one of here) this.#revive(one);
+    await open;
+  }
+
+  #revive(stored: StoredRun): boolean {
+    const { row } = stored;
+    if (this.#engine.live.has(row.run)) return false;
+    const run = this.#engine.wakes.revive(stored, "recovered");
+    if (run === null) {
+      this.progressed(row.run);
+      return false;
+    }
+    this.#engine.emit({ type: "run.started", run: row.run, workflow: row.workflow, key: row.key, recovered: true });
+    return true;
+  }
+
+  /** Puts on record that these runs are being brought back. Resolves when all have come through. */
+  #mark(runs: readonly number[], crashes: number): Promise<void> {
+    const id = this.#nextGroup;
+    this.#nextGroup += 1;
+    const head: GroupHead = { group: id, event: "started", runs, crashes };
+    this.#engine.journal.append("group", head);
+    return new Promise((resolve) => {
+      const waiting = new Set(runs);
+      const passed = () => {
+        this.#engine.journal.append("group", { group: id, event: "passed", runs: [], crashes });
+        resolve();
+      };
+      const open: OpenGroup = { group: { runs, crashes }, waiting, passed };
+      for (const run of runs) this.#suspects.set(run, open);
+    });
+  }
+
+  /** A run has come through what it was doing when the process died. */
+  progressed(run: number): void {
+    const open = this.#suspects.get(run);
+    if (open === undefined) return;
+    this.#suspects.delete(run);
+    open.waiting.delete(run);
+    if (open.waiting.size === 0) open.passed();
+  }
+
+  async #quarantine(run: number): Promise<void> {
+    const { store, limits } = this.#engine;
+    const [stored] = await store.load([run]);
+    const workflow = stored === undefined ? null : this.#engine.workflow(stored.row.workflow);
+    if (stored === undefined || workflow === null || !ACTIVE.includes(stored.row.state)) return;
+    const live = this.#engine.dormant(stored, workflow);
+    const because = `It crashed the engine ${String(limits.crashesMax)} times while it was the only run at work.`;
+    const head = exceptionHead(live, {
+      class: "poison",
+      effect: "maybe",
+      scope: "item",
+      origin: "code",
+      reasonCode: "ENGINE:CRASHED",
+      rule: "engine/poison@1",
+      message: because,
+      because,
+      owner: stored.row.owner,
+      step: "",
+    });
+    const { wait } = RunException.open(live, head);
+    live.changeState(wait.state, wait.reason);
+    live.leave({ kind: "suspended", state: wait.state, wakeAtMs: null });
+  }
+
+  /** Resolves when there is room for another page of runs. */
+  async #room(): Promise<void> {
+    const { live, limits } = this.#engine;
+    while (live.size > limits.liveRunsMax - limits.recoveryPageMax && !this.#engine.draining) {
+      await new Promise<void>((resolve) => {
+        this.#engine.clock.after(5, resolve);
+      });
+    }
+  }
+}

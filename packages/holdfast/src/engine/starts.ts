@@ -1,0 +1,216 @@
+/**
+ * Starting runs: one run per (namespace, workflow, key). A second start joins the first.
+ *
+ * Accepted means durable: the promise resolves after the flush that holds the start. Look-ups of
+ * keys are gathered, one message to the store per turn of the event loop.
+ */
+import { HoldfastError } from "../core/error.ts";
+import type { StartedHead } from "../core/journal.ts";
+import { runKeyHash } from "../core/operation-key.ts";
+import { formatRunId, nextRunNumber } from "../core/run-number.ts";
+import type { FoundRun, RunKey, Store } from "../store/store.ts";
+import type { RunRow } from "../store/rows.ts";
+import { parse, problemText } from "../workflow/schema.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
+import type { Clock } from "./clock.ts";
+import type { Committer } from "./committer.ts";
+import type { Digests } from "./digest.ts";
+import type { Lanes } from "./lanes.ts";
+import type { EngineLimits } from "./limits.ts";
+import { toJson } from "./payload.ts";
+
+export interface StartOptions {
+  readonly by?: string;
+  readonly correlationId?: string;
+  readonly parent?: { readonly run: number; readonly step: string };
+}
+
+export interface Started {
+  readonly run: number;
+  readonly isNew: boolean;
+}
+
+export interface StartsNeeds {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly committer: Committer;
+  readonly digests: Digests;
+  readonly lanes: Lanes;
+  readonly limits: EngineLimits;
+  readonly namespace: string;
+  readonly version: string;
+  /** How many runs are in memory now. */
+  liveCount(): number;
+  /** A new run may begin; its start is buffered. */
+  begin(row: RunRow, workflow: AnyWorkflow, inputText: string, head: StartedHead): void;
+}
+
+/** Characters of a business key. */
+const KEY_CHARS_MAX = 512;
+
+export class Starts {
+  readonly #needs: StartsNeeds;
+  #lastRun: number;
+  /** Starts that are decided but not yet durable, by key hash. */
+  readonly #fresh = new Map<string, Promise<Started>>();
+  #lookups: { key: RunKey; resolve: (found: FoundRun | null) => void; reject: (e: unknown) => void }[] = [];
+
+  constructor(needs: StartsNeeds) {
+    this.#needs = needs;
+    this.#lastRun = needs.store.lastRun;
+  }
+
+  /**
+   * @throws {HoldfastError} HF4102 if the input does not fit, HF4103..5 if it is no plain JSON or
+   *   too large, HF4201 if the intake is full. Nothing is started then.
+   */
+  async start(workflow: AnyWorkflow, input: unknown, options: StartOptions = {}): Promise<Started> {
+    const { limits, digests, namespace } = this.#needs;
+    const what = `input of ${workflow.name}`;
+    const text = toJson(input, limits, what);
+    // The copy is what the journal keeps, so that the first execution sees what recovery will see.
+    const parsed = await parse(workflow.definition.input, JSON.parse(text));
+    if (!parsed.ok) {
+      throw new HoldfastError(
+        "HF4102",
+        `The ${what} is not valid: ${problemText(parsed.problems)}. Nothing was started.`,
+        "Mend the input and start again.",
+      );
+    }
+    const key = this.#keyOf(workflow, parsed.value);
+    const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
+    const fresh = this.#fresh.get(keyHash);
+    if (fresh !== undefined) return { ...(await fresh), isNew: false };
+    const started = this.#startOrJoin(workflow, parsed.value, text, key, keyHash, options);
+    this.#fresh.set(keyHash, started);
+    try {
+      return await started;
+    } finally {
+      this.#fresh.delete(keyHash);
+    }
+  }
+
+  async #startOrJoin(
+    workflow: AnyWorkflow,
+    input: unknown,
+    text: string,
+    key: string,
+    keyHash: string,
+    options: StartOptions,
+  ): Promise<Started> {
+    const { committer, namespace } = this.#needs;
+    const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
+    if (found !== null) return { run: found.run, isNew: false };
+    // A parent has been accepted: its children are part of it and are never refused.
+    if (options.parent === undefined) this.#refuseIfFull();
+    const run = this.#begin(workflow, input, text, key, keyHash, options);
+    await committer.durable();
+    return { run, isNew: true };
+  }
+
+  #refuseIfFull(): void {
+    const { limits, committer } = this.#needs;
+    const live = this.#needs.liveCount();
+    if (live < limits.liveRunsMax && committer.bufferedCount < limits.bufferedRecordsMax) return;
+    throw new HoldfastError(
+      "HF4201",
+      `The intake is full: ${String(live)} runs are at work (limit liveRunsMax ${String(limits.liveRunsMax)}), ${String(committer.bufferedCount)} records wait to be written (limit bufferedRecordsMax ${String(limits.bufferedRecordsMax)}).`,
+      "Try again in a moment; nothing was started.",
+    );
+  }
+
+  #begin(
+    workflow: AnyWorkflow,
+    input: unknown,
+    text: string,
+    key: string,
+    keyHash: string,
+    options: StartOptions,
+  ): number {
+    const { clock, committer, lanes, namespace, version } = this.#needs;
+    const { definition, name } = workflow;
+    const nowMs = clock.nowMs();
+    const run = nextRunNumber(this.#lastRun, 0, nowMs);
+    this.#lastRun = run;
+    const lane = definition.lane?.(input) ?? null;
+    const before = lane === null ? null : lanes.enter(namespace, lane, run);
+    const head: StartedHead = {
+      ...definition.describe?.(input),
+      namespace,
+      workflow: name,
+      key,
+      keyHash,
+      generation: 1,
+      version,
+      owner: definition.owner,
+      lane,
+      correlationId: options.correlationId ?? formatRunId(run),
+      startedBy: options.by ?? "app",
+      parent: options.parent ?? null,
+      state: before === null ? "running" : "waiting",
+      reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
+      deadlineAtMs: null,
+    };
+    committer.add({ run, seq: 1, kind: "started", attempt: 0, name: "", head, data: text });
+    this.#needs.begin(rowOf(run, head, nowMs), workflow, text, head);
+    return run;
+  }
+
+  #keyOf(workflow: AnyWorkflow, input: unknown): string {
+    const key = workflow.definition.key(input);
+    if (typeof key === "string" && key !== "" && key.length <= KEY_CHARS_MAX) return key;
+    throw new HoldfastError(
+      "HF4102",
+      `The key of workflow "${workflow.name}" must be a text of 1 to ${String(KEY_CHARS_MAX)} characters. Nothing was started.`,
+      "Mend the input, or the workflow's key function.",
+    );
+  }
+
+  #find(key: RunKey): Promise<FoundRun | null> {
+    return new Promise((resolve, reject) => {
+      this.#lookups.push({ key, resolve, reject });
+      if (this.#lookups.length === 1) setImmediate(() => void this.#look());
+    });
+  }
+
+  async #look(): Promise<void> {
+    const lookups = this.#lookups;
+    this.#lookups = [];
+    try {
+      const found = await this.#needs.store.find(lookups.map((lookup) => lookup.key));
+      for (const [index, lookup] of lookups.entries()) lookup.resolve(found[index] ?? null);
+    } catch (error) {
+      for (const lookup of lookups) lookup.reject(error);
+    }
+  }
+}
+
+/** The row that the store will hold once the start is durable. */
+function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
+  return {
+    run,
+    namespace: head.namespace,
+    workflow: head.workflow,
+    key: head.key,
+    generation: head.generation,
+    version: head.version,
+    owner: head.owner,
+    lane: head.lane,
+    correlationId: head.correlationId,
+    startedBy: head.startedBy,
+    state: head.state,
+    reason: head.reason,
+    wakeAtMs: null,
+    dependency: null,
+    parentRun: head.parent?.run ?? null,
+    parentStep: head.parent?.step ?? null,
+    startedAtMs: nowMs,
+    updatedAtMs: nowMs,
+    endedAtMs: null,
+    deadlineAtMs: head.deadlineAtMs,
+    compensated: false,
+    amount: head.amount ?? null,
+    currency: head.currency ?? null,
+    keys: head.keys === undefined ? null : JSON.stringify(head.keys),
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * One step of one run in memory: the promise that the code waits on, and what the journal says.
+ *
+ * A slot is made when the code asks for the step. During recovery it then waits for its turn in the
+ * journal's order; a step that the journal has not ended goes live once recovery has come through.
+ */
+import type { JournalRecord } from "../core/journal.ts";
+import type { FinalRunState, RunState } from "../core/run-state.ts";
+import type { ErrorCode } from "../core/error.ts";
+
+/** What a step waits for while nothing of it is under way. */
+export interface Wait {
+  readonly state: RunState;
+  readonly reason: string;
+  readonly wakeAtMs: number | null;
+  readonly dependency?: string;
+  /** Called when the time has come while the run is still in memory. */
+  readonly onWake?: () => void;
+}
+
+/** One verb of `run` at work. Made when the code asks for the step. */
+export interface StepVerb {
+  /** For messages: `effect charge-card`, `sleep`. */
+  readonly what: string;
+  /** Sentence if the journal holds something else under this name, else null. */
+  misfit(records: readonly JournalRecord[]): string | null;
+  /** Gives the code its answer from the record that ended the step. May wait for a schema. */
+  settle(record: JournalRecord): void | Promise<void>;
+  /** Goes on from the records so far. Called once, when recovery is over or the step is new. */
+  live(slot: StepSlot): void;
+  /** An operator or another process has something for this step. */
+  command?(command: StepCommand): Promise<CommandAnswer>;
+  /** True if the step waits for this event. */
+  awaits?(event: string, key: string): boolean;
+  /** The run is being taken back: end what may be ended without harm. */
+  unwind?(): void;
+  /** True if the step has ended with a failure or an error. */
+  endedBadly?(): boolean;
+  /** True while an effect of this step may still come or go: the run does not end before. */
+  isOpen?(): boolean;
+}
+
+export type StepCommand =
+  | { readonly kind: "answer"; readonly seq: number; readonly decision: unknown; readonly by: string }
+  | {
+      readonly kind: "settle";
+      readonly happened: boolean;
+      readonly value: unknown;
+      readonly ref: string | null;
+      readonly by: string;
+      readonly reason: string;
+    }
+  | { readonly kind: "resume"; readonly by: string; readonly reason: string }
+  | { readonly kind: "event"; readonly data: string | null; readonly kept: number | null }
+  | { readonly kind: "complete"; readonly ref: string; readonly outcome: LateOutcome }
+  | {
+      readonly kind: "returned";
+      readonly child: number;
+      readonly state: FinalRunState;
+      readonly reason: string;
+      readonly data: string | null;
+    };
+
+/** What an accepted request came to, told later by the other system. */
+export type LateOutcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly message: string };
+
+export type CommandAnswer =
+  | { readonly kind: "applied" }
+  | { readonly kind: "refused"; readonly code: ErrorCode; readonly why: string };
+
+export const APPLIED: CommandAnswer = { kind: "applied" };
+
+export function refused(code: ErrorCode, why: string): CommandAnswer {
+  return { kind: "refused", code, why };
+}
+
+export interface StepSlot {
+  readonly path: string;
+  readonly verb: StepVerb;
+  readonly records: readonly JournalRecord[];
+  /** The code has its answer, or will have it next. */
+  ended: boolean;
+  /** What it waits for; null while something of it is under way. */
+  wait: Wait | null;
+}

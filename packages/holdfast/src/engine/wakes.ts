@@ -1,0 +1,91 @@
+/**
+ * Brings sleeping runs back: a bounded queue, loaded in batches, as many as there is room for.
+ * A run is journalled as running again before anything of it is done, so that a crash knows it.
+ */
+import { isFinal } from "../core/run-state.ts";
+import type { StoredRun } from "../store/rows.ts";
+import type { Engine } from "./engine.ts";
+import type { LiveRun } from "./live-run.ts";
+
+export class Wakes {
+  readonly #engine: Engine;
+  #queue: number[] = [];
+  #queued = new Set<number>();
+  #loading = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  add(runs: readonly number[]): void {
+    for (const run of runs) {
+      if (this.#queued.has(run)) continue;
+      this.#queued.add(run);
+      this.#queue.push(run);
+    }
+    this.pump();
+  }
+
+  /** Loads the next batch if there is room. */
+  pump(): void {
+    const { live, limits, draining } = this.#engine;
+    if (this.#loading || this.#queue.length === 0 || draining) return;
+    const room = limits.liveRunsMax - live.size;
+    if (room <= 0) return;
+    this.#loading = true;
+    const batch = this.#queue.splice(0, Math.min(room, limits.wakeBatchMax));
+    for (const run of batch) this.#queued.delete(run);
+    void this.#wake(batch).then(() => {
+      this.#loading = false;
+      this.pump();
+    });
+  }
+
+  async #wake(batch: readonly number[]): Promise<void> {
+    const { committer, store, live } = this.#engine;
+    const asleep = batch.filter((run) => !live.has(run));
+    if (asleep.length === 0) return;
+    try {
+      // Their last records may still be in the buffer.
+      await committer.durable();
+      const stored = await store.load(asleep);
+      for (const one of stored) if (!live.has(one.row.run)) this.revive(one, "it is due");
+    } catch (error) {
+      this.#engine.emit({ type: "engine.fatal", message: `could not load runs: ${String(error)}` });
+    }
+  }
+
+  /** Puts a stored run to work unless it has ended, or waits for its lane. */
+  revive(stored: StoredRun, reason: string): LiveRun | null {
+    if (isFinal(stored.row.state)) return null;
+    if (this.#waitsForLane(stored)) return null;
+    const run = this.#engine.resume(stored);
+    if (run === null || run.mode === "gone") return run;
+    // A run from the front of its lane has done nothing yet: its turn is on record first.
+    if (run.state === "waiting" && stored.records.length === 1) run.changeState("running", reason);
+    return run;
+  }
+
+  #waitsForLane({ row }: StoredRun): boolean {
+    const { lanes } = this.#engine;
+    return row.lane !== null && !lanes.mayGo(row.namespace, row.lane, row.run);
+  }
+
+  /**
+   * The run in memory, loaded if need be; null if it is not known here, waits for its lane, or has
+   * ended (`evenEnded`: also then, to settle what it left open).
+   */
+  async reach(run: number, evenEnded = false): Promise<LiveRun | null> {
+    const { committer, store, live } = this.#engine;
+    const here = live.get(run);
+    if (here !== undefined) return here;
+    await committer.durable();
+    const [stored] = await store.load([run]);
+    const again = live.get(run);
+    if (again !== undefined) return again;
+    if (stored === undefined) return null;
+    if (evenEnded && isFinal(stored.row.state)) return this.#engine.resume(stored);
+    if (evenEnded && this.#waitsForLane(stored)) return this.#engine.lend(stored);
+    return this.revive(stored, "somebody has something for it");
+  }
+}

@@ -1,0 +1,235 @@
+/** The composition root: wires store, engine and tables together. */
+import { HoldfastError } from "./core/error.ts";
+import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
+import type { FinalRunState } from "./core/run-state.ts";
+import { classifyForeign } from "./connectors/http/foreign.ts";
+import { systemClock, systemRandom } from "./engine/clock.ts";
+import { Engine } from "./engine/engine.ts";
+import type { EngineListener } from "./engine/events.ts";
+import type { EngineLimits } from "./engine/limits.ts";
+import type { LateOutcome } from "./engine/step-slot.ts";
+import type { RunRow } from "./store/rows.ts";
+import type { Store } from "./store/store.ts";
+import { openSqliteStore } from "./store-sqlite/index.ts";
+import type { EventType } from "./workflow/run.ts";
+import { parse, type In, type Out, type Schema } from "./workflow/schema.ts";
+import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
+
+export interface HoldfastOptions {
+  /** `sqlite:PATH`; `:memory:` keeps nothing and is for tests. */
+  readonly store: `sqlite:${string}` | ":memory:";
+  readonly workflows: readonly AnyWorkflow[];
+  /** Version of your code. Runs remember the version they began with. Default "1". */
+  readonly version?: string;
+  readonly limits?: Partial<EngineLimits>;
+}
+
+/** Thrown by `result()` of a run that ended without a result. */
+export class RunEnded extends Error {
+  override readonly name = "RunEnded";
+  readonly runId: string;
+  readonly state: Exclude<FinalRunState, "completed">;
+
+  constructor(runId: string, state: Exclude<FinalRunState, "completed">, reason: string) {
+    super(`run ${runId} was ${state}: ${reason}`);
+    this.runId = runId;
+    this.state = state;
+  }
+}
+
+export interface Handle<T> {
+  readonly id: string;
+  /** False for a duplicate: the run was there already and this start has joined it. */
+  readonly isNew: boolean;
+  /**
+   * The run's result, however long it takes.
+   *
+   * @throws {RunEnded} if the run was stopped or cancelled.
+   */
+  result(): Promise<T>;
+}
+
+/** Who does something and why; both are on record. */
+export interface Actor {
+  readonly by: string;
+  readonly reason?: string;
+}
+
+export interface App {
+  /**
+   * Starts a run, or joins the one with the same key. Accepted means kept: it survives `kill -9`
+   * and loss of power.
+   *
+   * @throws {HoldfastError} HF4102..HF4105 for an input that does not fit, HF4201 if the intake is full.
+   */
+  start<N extends string, I extends Schema, O extends Schema>(
+    workflow: Workflow<N, I, O>,
+    input: In<I>,
+    options?: { readonly by?: string; readonly correlationId?: string },
+  ): Promise<Handle<Out<O>>>;
+  /** Where a run stands; null if there is no such run. */
+  get(runId: string): Promise<RunRow | null>;
+  /** Takes a run back: settles what is unknown, then undoes what was done. */
+  cancel(runId: string, actor: Actor): Promise<void>;
+  /** Delivers an event; one that nobody waits for yet is kept. `id` is the sender's. */
+  send<S extends Schema>(
+    event: EventType<S>,
+    message: { readonly key: string; readonly id: string; readonly payload: In<S> },
+  ): Promise<void>;
+  /** The late answer to a request that an effect returned as `pending`. */
+  complete(integration: string, ref: string, outcome: LateOutcome): Promise<void>;
+  /** Answers a review, by its id (`rev_...`). */
+  answer(reviewId: string, decision: unknown, actor: Actor): Promise<void>;
+  /** Says whether an effect (`eff_...`) happened. */
+  settle(
+    effectId: string,
+    said: { readonly happened: boolean; readonly value?: unknown; readonly ref?: string },
+    actor: Actor,
+  ): Promise<void>;
+  /** Lets a run go on that waits for a person. */
+  resume(runId: string, actor: Actor & { readonly step?: string }): Promise<void>;
+  /** Opens the store and brings back what was under way. `start` does it too, at first use. */
+  listen(): Promise<void>;
+  /** Everything the engine does, as it does it. The answer ends the subscription. */
+  on(listener: EngineListener): () => void;
+  /** Lets attempts in flight end, then closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * An app: your workflows on a store.
+ *
+ * @throws {HoldfastError} at first use: HF5001 on a Node.js that is too old, HF1002 for two
+ *   workflows of one name, HF5002..HF5010 for a store that cannot be opened.
+ */
+export function holdfast(options: HoldfastOptions): App {
+  const listeners = new Set<EngineListener>();
+  let opening: Promise<Engine> | null = null;
+  const engine = () => (opening ??= openEngine(options, listeners));
+  return {
+    async start(workflow, input, startOptions) {
+      const running = await engine();
+      const { run, isNew } = await running.startRun(workflow, input, startOptions);
+      return { id: formatRunId(run), isNew, result: () => resultOf(running, workflow, run) };
+    },
+    async get(runId) {
+      const running = await engine();
+      await running.committer.durable();
+      const [stored] = await running.store.load([parseRunId(runId)]);
+      return stored?.row ?? null;
+    },
+    async cancel(runId, { by, reason }) {
+      await (await engine()).commands.cancel(parseRunId(runId), by, reason ?? "");
+    },
+    async send(event, { key, id, payload }) {
+      const parsed = await parse(event.schema, payload);
+      if (!parsed.ok) throw invalidEvent(event.name, parsed.problems.map((p) => `${p.message} at ${p.at}`));
+      await (await engine()).commands.send(event.name, key, id, payload);
+    },
+    async complete(integration, ref, outcome) {
+      await (await engine()).commands.complete(integration, ref, outcome);
+    },
+    async answer(reviewId, decision, { by }) {
+      const { run, seq } = parseItemId("rev", reviewId);
+      await (await engine()).commands.answer(run, seq, decision, by);
+    },
+    async settle(effectId, { happened, value, ref }, { by, reason }) {
+      const { run, seq } = parseItemId("eff", effectId);
+      const running = await engine();
+      await running.commands.settle({
+        run,
+        operation: seq,
+        happened,
+        value: value ?? null,
+        ref: ref ?? null,
+        by,
+        reason: reason ?? "",
+      });
+    },
+    async resume(runId, { by, reason, step }) {
+      await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
+    },
+    async listen() {
+      await engine();
+    },
+    on(listener) {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    async close() {
+      if (opening !== null) await (await opening).close();
+    },
+  };
+}
+
+async function openEngine(options: HoldfastOptions, listeners: Set<EngineListener>): Promise<Engine> {
+  const store = await openStore(options.store);
+  const engine = new Engine({
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    workflows: options.workflows,
+    version: options.version ?? "1",
+    limits: options.limits ?? {},
+    foreign: classifyForeign,
+  });
+  engine.on((event) => {
+    for (const listener of listeners) listener(event);
+  });
+  store.onFatal((error) => {
+    engine.emit({ type: "engine.fatal", message: error.message });
+    endProcess(error);
+  });
+  await engine.start();
+  return engine;
+}
+
+/** Nothing may be written over a hole: the process ends, and recovery goes on from what is durable. */
+function endProcess(error: Error): void {
+  process.stderr.write(`holdfast: the store has failed, the process ends: ${error.message}\n`);
+  process.exit(70);
+}
+
+function openStore(url: HoldfastOptions["store"]): Promise<Store> {
+  const nowMs = () => systemClock.nowMs();
+  if (url === ":memory:") return openSqliteStore({ path: ":memory:", thread: "inline", nowMs });
+  const path = url.slice("sqlite:".length);
+  if (!url.startsWith("sqlite:") || path === "") {
+    throw new HoldfastError(
+      "HF5002",
+      `The store "${String(url)}" cannot be opened: expected sqlite:PATH.`,
+      'Give store: "sqlite:./holdfast.db".',
+    );
+  }
+  return openSqliteStore({ path, nowMs });
+}
+
+async function resultOf<N extends string, I extends Schema, O extends Schema>(
+  engine: Engine,
+  workflow: Workflow<N, I, O>,
+  run: number,
+): Promise<Out<O>> {
+  const end = await engine.end(run);
+  if (end.state !== "completed") throw new RunEnded(formatRunId(run), end.state, end.reason);
+  const parsed = await parse(workflow.definition.output, JSON.parse(end.data ?? "null"));
+  if (!parsed.ok) {
+    throw new HoldfastError(
+      "HF4102",
+      `The recorded result of run ${formatRunId(run)} no longer fits the output schema of "${workflow.name}".`,
+      "Read it as it is with: holdfast show.",
+    );
+  }
+  // The value was parsed by the workflow's own output schema just now.
+  return parsed.value as Out<O>;
+}
+
+function invalidEvent(name: string, problems: readonly string[]): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `Event "${name}" is not valid: ${problems.join("; ")}. Nothing was sent.`,
+    "Mend the payload and send it again.",
+  );
+}
+

@@ -1,0 +1,41 @@
+/** The public door: what workflows are written with, and the app that runs them. */
+export { HoldfastError, formatError } from "./core/error.ts";
+export type { ErrorCode } from "./core/error.ts";
+export type { Duration } from "./core/duration.ts";
+export type {
+  Classified,
+  EffectProof,
+  Evidence,
+  Failure,
+  FailureClass,
+  FailureFamily,
+  FailureOrigin,
+  FailureScope,
+  Phase,
+  RuleReference,
+} from "./core/failure.ts";
+export type { IdempotentReason, KeyReplays, RepeatKind } from "./core/contract.ts";
+export type { Described } from "./core/journal.ts";
+export type { Move } from "./core/move.ts";
+export type { FinalRunState, RunState } from "./core/run-state.ts";
+export type { EngineEvent, EngineListener } from "./engine/events.ts";
+export type { EngineLimits } from "./engine/limits.ts";
+export type { LateOutcome } from "./engine/step-slot.ts";
+export { holdfast, RunEnded } from "./holdfast.ts";
+export type { Actor, App, Handle, HoldfastOptions } from "./holdfast.ts";
+export type { RunRow } from "./store/rows.ts";
+export { CallFailed, DeadlinePassed } from "./workflow/attempt.ts";
+export type { Attempt, CallFailedOptions, CallLog } from "./workflow/attempt.ts";
+export { effect } from "./workflow/effect.ts";
+export type { Effect, EffectOptions, Probe, RetryOptions, UndoEffect } from "./workflow/effect.ts";
+export { integration } from "./workflow/integration.ts";
+export type { Integration, IntegrationOptions } from "./workflow/integration.ts";
+export { review } from "./workflow/review.ts";
+export type { Review, ReviewOptions } from "./workflow/review.ts";
+export { EffectFailed, StepFailed } from "./workflow/run.ts";
+export type { EventType, FailureView, Named, Outcome, Run } from "./workflow/run.ts";
+export type { In, Out, Schema } from "./workflow/schema.ts";
+export { cannotTell, conflict, done, notDone, pending } from "./workflow/seen.ts";
+export type { Pending, Seen } from "./workflow/seen.ts";
+export { workflow } from "./workflow/workflow.ts";
+export type { OnFailure, Workflow, WorkflowOptions } from "./workflow/workflow.ts";

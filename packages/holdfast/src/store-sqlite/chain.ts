@@ -1,0 +1,109 @@
+/** Reading the chain of flushes as it is stored. */
+import type { Cells } from "./row-columns.ts";
+import { rowsOf } from "./row-columns.ts";
+import { prepareRows } from "./queries.ts";
+import type { Database } from "./runtime.ts";
+import type { Predecessor } from "../store/store.ts";
+import type { Anchor } from "./anchor.ts";
+
+export interface FlushRow {
+  readonly id: number;
+  readonly incarnation: number;
+  readonly number: number;
+  readonly firstPos: number;
+  readonly lastPos: number;
+  readonly taken: number;
+  readonly atMs: number;
+  readonly closed: boolean;
+  readonly seal: Uint8Array;
+}
+
+const FLUSH_COLUMNS =
+  "id, incarnation, number, first_pos, last_pos, taken, at_ms, closed, seal, records";
+
+export const CHAIN_SQL = {
+  last: `select ${FLUSH_COLUMNS} from flush order by id desc limit 1`,
+  byId: `select ${FLUSH_COLUMNS} from flush where id = ?`,
+  after: `select ${FLUSH_COLUMNS} from flush where id > ? order by id limit ?`,
+  inChain: `select ${FLUSH_COLUMNS} from flush where incarnation = ? and number = ?`,
+  heads: `select ${FLUSH_COLUMNS} from incarnation i join flush f on f.id =
+    (select id from flush where flush.incarnation = i.incarnation order by number desc limit 1)
+    where i.closed_by is null order by i.incarnation`.replaceAll(
+    FLUSH_COLUMNS,
+    FLUSH_COLUMNS.split(", ")
+      .map((column) => `f.${column}`)
+      .join(", "),
+  ),
+} as const;
+
+export class ChainQueries {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  last(): FlushRow | null {
+    return this.#first(CHAIN_SQL.last);
+  }
+
+  byId(id: number): FlushRow | null {
+    return this.#first(CHAIN_SQL.byId, id);
+  }
+
+  inChain(incarnation: number, number: number): FlushRow | null {
+    return this.#first(CHAIN_SQL.inChain, incarnation, number);
+  }
+
+  after(id: number, limit: number): FlushRow[] {
+    return rowsOf(prepareRows(this.#database, CHAIN_SQL.after), id, limit).map(toFlush);
+  }
+
+  /** Newest flush of each chain that no later engine has closed. */
+  openHeads(): FlushRow[] {
+    return rowsOf(prepareRows(this.#database, CHAIN_SQL.heads)).map(toFlush);
+  }
+
+  #first(sql: string, ...values: number[]): FlushRow | null {
+    const cells = rowsOf(prepareRows(this.#database, sql), ...values)[0];
+    return cells === undefined ? null : toFlush(cells);
+  }
+}
+
+export function toPredecessor(head: FlushRow): Predecessor {
+  return {
+    incarnation: head.incarnation,
+    flush: head.number,
+    seal: hex(head.seal),
+    clean: head.closed,
+  };
+}
+
+export function anchorOf(storeId: string, last: FlushRow | null, heads: readonly FlushRow[]): Anchor {
+  return {
+    storeId,
+    flushId: last?.id ?? 0,
+    position: last?.lastPos ?? 0,
+    heads: heads
+      .map((head) => ({ incarnation: head.incarnation, flush: head.number, seal: hex(head.seal) }))
+      .toSorted((left, right) => left.incarnation - right.incarnation),
+  };
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function toFlush(c: Cells): FlushRow {
+  return {
+    id: c[0] as number,
+    incarnation: c[1] as number,
+    number: c[2] as number,
+    firstPos: c[3] as number,
+    lastPos: c[4] as number,
+    taken: c[5] as number,
+    atMs: c[6] as number,
+    closed: c[7] === 1,
+    seal: c[8] as Uint8Array,
+  };
+}

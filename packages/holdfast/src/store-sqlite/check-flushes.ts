@@ -1,0 +1,196 @@
+/**
+ * Recomputes digests and seals from the stored bytes, flush by flush, and stops at the first that
+ * does not hold. Start-up does it from the anchor on, `store verify` from the beginning.
+ */
+import { ChainQueries } from "./chain.ts";
+import type { FlushRow } from "./chain.ts";
+import { prepareRows } from "./queries.ts";
+import { INBOX_COLUMNS, rowsOf, toInbox } from "./row-columns.ts";
+import type { Cells } from "./row-columns.ts";
+import type { Database, Statement } from "./runtime.ts";
+import { DIGEST_BYTES, flushSeal, genesis, takenDigest, writeRecordDigest } from "./seal.ts";
+
+/** Something in the store that is not as it was written. */
+export interface Damage {
+  /** One sentence: what is wrong, and where. */
+  readonly what: string;
+  /** Position in the journal, where a record is meant. */
+  readonly pos?: number;
+  readonly run?: number;
+  readonly seq?: number;
+}
+
+export interface CheckedFlushes {
+  readonly damage: Damage | null;
+  /** Newest flush that holds; the one to start from if there was none. */
+  readonly last: FlushRow | null;
+  readonly flushes: number;
+  readonly records: number;
+}
+
+/** Flush rows read at once. */
+const FLUSHES_PER_READ = 500;
+/** Records read at once; the engine caps a flush at this number. */
+const RECORDS_PER_READ = 2000;
+
+/** Checks every flush after `from` (null: from the first), in order. */
+export function checkFlushes(
+  database: Database,
+  store: { readonly key: string; readonly storeId: string },
+  from: FlushRow | null,
+  onFlush: (flush: FlushRow) => void = () => undefined,
+): CheckedFlushes {
+  const check = new FlushCheck(database, store);
+  let last = from;
+  let flushes = 0;
+  let records = 0;
+  for (;;) {
+    const rows = check.chain.after(last?.id ?? 0, FLUSHES_PER_READ);
+    for (const row of rows) {
+      const damage = check.flush(row, last);
+      if (damage !== null) return { damage, last, flushes, records };
+      last = row;
+      flushes += 1;
+      records += row.lastPos - row.firstPos + 1;
+      onFlush(row);
+    }
+    if (rows.length < FLUSHES_PER_READ) break;
+  }
+  return { damage: check.beyond(last), last, flushes, records };
+}
+
+class FlushCheck {
+  readonly chain: ChainQueries;
+  readonly #key: string;
+  readonly #storeId: string;
+  readonly #records: Statement;
+  readonly #taken: Statement;
+  readonly #beyond: Statement;
+  readonly #takenBeyond: Statement;
+  /** Newest flush seen of each chain. */
+  readonly #heads = new Map<number, FlushRow>();
+
+  constructor(database: Database, store: { readonly key: string; readonly storeId: string }) {
+    this.chain = new ChainQueries(database);
+    this.#key = store.key;
+    this.#storeId = store.storeId;
+    this.#records = prepareRows(
+      database,
+      `select run, seq, kind, attempt, name, at_ms, head, data, pos, digest from journal
+        where pos >= ? and pos <= ? order by pos limit ${RECORDS_PER_READ}`,
+    );
+    this.#taken = prepareRows(
+      database,
+      `select ${INBOX_COLUMNS}, digest from inbox where taken_by = ? order by pos`,
+    );
+    this.#beyond = prepareRows(
+      database,
+      "select pos, run, seq from journal where pos > ? order by pos limit 1",
+    );
+    this.#takenBeyond = prepareRows(
+      database,
+      "select id from inbox where taken_by > ? order by taken_by limit 1",
+    );
+  }
+
+  flush(row: FlushRow, last: FlushRow | null): Damage | null {
+    const name = `flush ${row.number} of incarnation ${row.incarnation}`;
+    if (row.id !== (last?.id ?? 0) + 1 || row.firstPos !== (last?.lastPos ?? 0) + 1) {
+      return { what: `flushes are missing before ${name}`, pos: (last?.lastPos ?? 0) + 1 };
+    }
+    const previous = this.#previous(row);
+    if (previous === null) return { what: `the chain has a gap before ${name}`, pos: row.firstPos };
+    const records = this.#recordDigests(row);
+    if (!Buffer.isBuffer(records)) return records;
+    const taken = this.#takenDigests(row);
+    if (!Buffer.isBuffer(taken)) return taken;
+    const seal = flushSeal(this.#key, previous, row, Buffer.concat([records, taken]));
+    if (!seal.equals(row.seal)) {
+      return { what: `the seal of ${name} does not hold`, pos: row.firstPos };
+    }
+    this.#heads.set(row.incarnation, row);
+    return null;
+  }
+
+  /** What lies behind the last flush was written by nobody. */
+  beyond(last: FlushRow | null): Damage | null {
+    const cells = rowsOf(this.#beyond, last?.lastPos ?? 0)[0];
+    if (cells !== undefined) {
+      const [pos, run, seq] = cells as [number, number, number];
+      return { what: `record ${pos} belongs to no flush`, pos, run, seq };
+    }
+    const command = rowsOf(this.#takenBeyond, last?.id ?? 0)[0];
+    return command === undefined
+      ? null
+      : { what: `command ${String(command[0])} was taken by a flush that is not there` };
+  }
+
+  /** Seal that this flush's seal is built on; null if that flush is missing or ended the chain. */
+  #previous(row: FlushRow): Uint8Array | null {
+    if (row.number === 1) return genesis(this.#key, this.#storeId, row.incarnation);
+    const previous =
+      this.#heads.get(row.incarnation) ?? this.chain.inChain(row.incarnation, row.number - 1);
+    if (previous === null || previous.number !== row.number - 1 || previous.closed) return null;
+    return previous.seal;
+  }
+
+  #recordDigests(row: FlushRow): Buffer | Damage {
+    const count = row.lastPos - row.firstPos + 1;
+    const digests = Buffer.alloc(count * DIGEST_BYTES);
+    let pos = row.firstPos;
+    while (pos <= row.lastPos) {
+      const rows = rowsOf(this.#records, pos, row.lastPos);
+      for (const cells of rows) {
+        const damage = this.#record(cells, pos, digests, (pos - row.firstPos) * DIGEST_BYTES);
+        if (damage !== null) return damage;
+        pos += 1;
+      }
+      if (rows.length === 0) return { what: `record ${pos} is missing`, pos };
+    }
+    return digests;
+  }
+
+  #record(cells: Cells, pos: number, digests: Buffer, offset: number): Damage | null {
+    const [run, seq] = cells as [number, number];
+    if (cells[8] !== pos) return { what: `record ${pos} is missing`, pos };
+    writeRecordDigest(this.#key, toSealed(cells), digests, offset);
+    // A blob column of a STRICT table.
+    const stored = cells[9] as Uint8Array;
+    if (digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) return null;
+    return { what: `record ${pos} (run ${run}, seq ${seq}) was changed`, pos, run, seq };
+  }
+
+  #takenDigests(row: FlushRow): Buffer | Damage {
+    const rows = rowsOf(this.#taken, row.id);
+    if (rows.length !== row.taken) {
+      const what = `flush ${row.number} of incarnation ${row.incarnation} took ${row.taken} commands, the inbox shows ${rows.length}`;
+      return { what, pos: row.firstPos };
+    }
+    const digests: Buffer[] = [];
+    for (const cells of rows) {
+      const command = toInbox(cells);
+      const digest = takenDigest(this.#key, command, row.id, command.answer ?? "");
+      // A blob column of a STRICT table.
+      if (!digest.equals(cells[6] as Uint8Array)) {
+        return { what: `command ${command.id} in the inbox was changed`, pos: row.firstPos };
+      }
+      digests.push(digest);
+    }
+    return Buffer.concat(digests);
+  }
+}
+
+/** The cells of a journal row as the digest covers them; a STRICT schema keeps the types. */
+function toSealed(c: Cells) {
+  return {
+    run: c[0] as number,
+    seq: c[1] as number,
+    kind: c[2] as number,
+    attempt: c[3] as number,
+    name: c[4] as string,
+    atMs: c[5] as number,
+    head: c[6] as string | null,
+    data: c[7] as string | null,
+    pos: c[8] as number,
+  };
+}

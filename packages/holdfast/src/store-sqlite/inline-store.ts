@@ -1,0 +1,54 @@
+/** The store in the caller's own thread: each call blocks it. For tests and the command line. */
+import type { HoldfastError } from "../core/error.ts";
+import type { Store } from "../store/store.ts";
+import type { OnNotice } from "./notice.ts";
+import { Session } from "./session.ts";
+import type { SessionSettings } from "./session.ts";
+import type { SqliteStore } from "./open.ts";
+
+export function openInline(
+  settings: SessionSettings,
+  nowMs: () => number,
+  onNotice: OnNotice,
+): SqliteStore {
+  const fatal = new FatalListeners();
+  const session = new Session(settings, { onNotice, onFatal: (error) => fatal.tell(error) });
+  return {
+    ...session.opened,
+    flush: async (batch) => session.flush(batch),
+    find: async (keys) => session.queries.find(keys),
+    load: async (runs) => session.queries.load(runs),
+    page: async (states, page) => session.queries.page(states, page),
+    due: async (untilMs, limit) => session.queries.due(untilMs, limit),
+    parked: async (integration, page) => session.queries.parked(integration, page),
+    lane: async (namespace, lane, limit) => session.queries.lane(namespace, lane, limit),
+    openLanes: async (page) => session.queries.openLanes(page),
+    keptEvents: async (event, key, limit) => session.queries.keptEvents(event, key, limit),
+    awaiting: async (event, key, limit) => session.queries.awaiting(event, key, limit),
+    pendingByRef: async (integration, ref) => session.queries.pendingByRef(integration, ref),
+    dependencies: async () => session.queries.dependencies(),
+    openGroups: async () => session.queries.openGroups(),
+    inbox: async (limit) => session.inbox(limit),
+    changed: async () => session.changed(),
+    close: async () => session.close(nowMs()),
+    abandon: async () => session.abandon(),
+    onFatal: (listener) => fatal.add(listener),
+  };
+}
+
+/** Tells each listener once, and at once one that comes too late. */
+export class FatalListeners {
+  readonly #listeners: Parameters<Store["onFatal"]>[0][] = [];
+  #error: HoldfastError | null = null;
+
+  add(listener: Parameters<Store["onFatal"]>[0]): void {
+    if (this.#error === null) this.#listeners.push(listener);
+    else listener(this.#error);
+  }
+
+  tell(error: HoldfastError): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    for (const listener of this.#listeners) listener(error);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Appends records to the journal: the hot path. Sixteen rows a statement, because binding is cheap
+ * and starting a statement is not (measured: a quarter less time than one row a statement; 32 and
+ * 64 were no better).
+ */
+import type { RecordColumns } from "../store/store.ts";
+import type { Database, Statement } from "./runtime.ts";
+import { DIGEST_BYTES, writeRecordDigest } from "./seal.ts";
+
+type Bound = null | number | string | Uint8Array;
+
+const ROWS_PER_STATEMENT = 16;
+const COLUMNS = 10;
+
+export class JournalWriter {
+  readonly #one: Statement;
+  readonly #many: Statement;
+  readonly #key: string;
+
+  constructor(database: Database, key: string) {
+    const row = `(${Array.from({ length: COLUMNS }, () => "?").join(", ")})`;
+    const insert = "insert into journal values ";
+    this.#one = database.prepare(insert + row);
+    this.#many = database.prepare(
+      insert + Array.from({ length: ROWS_PER_STATEMENT }, () => row).join(", "),
+    );
+    this.#key = key;
+  }
+
+  /**
+   * Inserts the records at `firstPos` and on.
+   *
+   * @returns their digests, one after the other, for the seal.
+   */
+  append(records: RecordColumns, firstPos: number): Buffer {
+    const count = records.run.length;
+    const digests = Buffer.allocUnsafe(count * DIGEST_BYTES);
+    let index = 0;
+    while (index < count) {
+      const rows = count - index >= ROWS_PER_STATEMENT ? ROWS_PER_STATEMENT : 1;
+      const bound: Bound[] = Array.from({ length: rows * COLUMNS });
+      for (let row = 0; row < rows; row += 1) {
+        this.#bind(bound, row * COLUMNS, records, index + row, firstPos, digests);
+      }
+      (rows === 1 ? this.#one : this.#many).run(...bound);
+      index += rows;
+    }
+    return digests;
+  }
+
+  #bind(
+    bound: Bound[],
+    at: number,
+    records: RecordColumns,
+    index: number,
+    firstPos: number,
+    digests: Buffer,
+  ): void {
+    const record = {
+      pos: firstPos + index,
+      run: column(records.run, index),
+      seq: column(records.seq, index),
+      kind: column(records.kind, index),
+      attempt: column(records.attempt, index),
+      name: column(records.name, index),
+      atMs: column(records.atMs, index),
+      head: column(records.head, index),
+      data: column(records.data, index),
+    };
+    const offset = index * DIGEST_BYTES;
+    writeRecordDigest(this.#key, record, digests, offset);
+    bound[at] = record.pos;
+    bound[at + 1] = record.run;
+    bound[at + 2] = record.seq;
+    bound[at + 3] = record.kind;
+    bound[at + 4] = record.attempt;
+    bound[at + 5] = record.name;
+    bound[at + 6] = record.atMs;
+    bound[at + 7] = record.head;
+    bound[at + 8] = record.data;
+    bound[at + 9] = digests.subarray(offset, offset + DIGEST_BYTES);
+  }
+}
+
+/** A value of a column; a shorter column is a bug of the caller and must not become a null. */
+function column<Value>(values: readonly Value[], index: number): Value {
+  const value = values[index];
+  if (value === undefined) throw new RangeError(`a column of the flush ends before ${index}`);
+  return value;
+}

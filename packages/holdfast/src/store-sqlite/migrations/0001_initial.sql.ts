@@ -1,0 +1,299 @@
+/**
+ * Migration 1: the first schema. Never edited after release; a change is a new migration.
+ *
+ * The SQL is text in a module, and not a .sql file, because what is published is compiled by `tsc`
+ * alone, which copies nothing: so the same import finds it from source and from dist.
+ *
+ * Times are integer milliseconds in UTC. `run.state` and `journal.kind` are numbers, the positions
+ * in RUN_STATES and RECORD_KINDS; other closed lists are words. Both are checked against the lists
+ * of core by a test.
+ */
+export const sql = `
+-- One row: who this store is. \`digest\` covers the other columns.
+create table meta (
+  one integer primary key check (one = 1),
+  store_id text not null,
+  key_id text not null,
+  created_at_ms integer not null,
+  digest blob not null check (length(digest) = 16)
+) strict;
+
+-- The truth. Rows are only ever appended, so that a page is filled once and written once.
+-- \`digest\` covers the other columns, keyed with the store's key.
+create table journal (
+  pos integer primary key,
+  run integer not null,
+  seq integer not null,
+  kind integer not null check (kind between 0 and 26),
+  attempt integer not null,
+  name text not null,
+  at_ms integer not null,
+  head text,
+  data text,
+  digest blob not null check (length(digest) = 16)
+) strict;
+-- Serves load and page (a run's records in order), records, and the last seq of the store's own
+-- journal (run 0). Unique: a record that is written twice is refused.
+create unique index journal_run on journal (run, seq);
+
+-- One row per flush: the chain of seals. \`closed\` marks the end of an engine that closed its store.
+create table flush (
+  id integer primary key,
+  incarnation integer not null,
+  number integer not null check (number >= 1),
+  first_pos integer not null,
+  last_pos integer not null,
+  records integer not null check (records = last_pos - first_pos + 1),
+  taken integer not null check (taken >= 0),
+  at_ms integer not null,
+  closed integer not null check (closed in (0, 1)),
+  seal blob not null check (length(seal) = 32)
+) strict;
+-- Serves the look-up of an anchored head and the head of a chain.
+create unique index flush_chain on flush (incarnation, number);
+
+-- One row per chain of flushes. The columns of the end are set together, by the record of the
+-- engine that found it.
+create table incarnation (
+  incarnation integer primary key,
+  first_flush integer not null,
+  closed_by integer,
+  closed_flush integer,
+  closed_seal text,
+  clean integer check (clean in (0, 1)),
+  check ((closed_by is null) = (closed_flush is null)
+     and (closed_by is null) = (closed_seal is null)
+     and (closed_by is null) = (clean is null))
+) strict;
+-- Serves the chains that the next engine has to close.
+create index incarnation_open on incarnation (incarnation) where closed_by is null;
+
+create table run (
+  run integer primary key,
+  namespace text not null,
+  workflow text not null,
+  key text not null,
+  generation integer not null,
+  version text not null,
+  owner text not null,
+  lane text,
+  correlation_id text not null,
+  started_by text not null,
+  state integer not null check (state between 0 and 11),
+  reason text not null,
+  wake_at_ms integer,
+  dependency text,
+  parent_run integer,
+  parent_step text,
+  started_at_ms integer not null,
+  updated_at_ms integer not null,
+  ended_at_ms integer,
+  deadline_at_ms integer,
+  compensated integer not null check (compensated in (0, 1)),
+  amount text,
+  currency text,
+  keys text,
+  -- States 9 to 11 are final: a run has ended if and only if its state says so.
+  check ((state >= 9) = (ended_at_ms is not null)),
+  check (ended_at_ms is null or wake_at_ms is null),
+  check ((parent_run is null) = (parent_step is null))
+) strict;
+-- Serves page (recovery) and lists of runs by state: one range per state, in order of run.
+create index run_state on run (state, run);
+-- Serves due: sleeping runs, soonest first.
+create index run_due on run (wake_at_ms, run) where wake_at_ms is not null;
+-- Serves parked: runs that wait for one integration.
+create index run_parked on run (dependency, run) where dependency is not null;
+-- Serves lane: the runs of one lane that have not ended. The query repeats the condition.
+create index run_lane on run (namespace, lane, run) where lane is not null and ended_at_ms is null;
+-- Serves openLanes, read once at start in pages by run.
+create index run_laned on run (run) where lane is not null and ended_at_ms is null;
+-- Serves runsByKey.
+create index run_business_key on run (key, run);
+
+-- Guards that a run is unique by (namespace, workflow, key). Never purged. Serves find.
+create table run_key (
+  key_hash blob primary key,
+  run integer not null,
+  generation integer not null
+) strict, without rowid;
+
+-- One row per operation of an effect. What never changes after its first intent (step, integration,
+-- contract, keys, digest) is in that record of the journal, whose position is this row's key: so a
+-- row is small, and no further index is needed to find it from (run, operation).
+create table effect (
+  pos integer primary key,
+  effect text not null,
+  proof text not null check (proof in ('never', 'maybe', 'partial', 'surely')),
+  ended integer not null check (ended in (0, 1)),
+  attempts integer not null check (attempts >= 1),
+  last_sent_at_ms integer not null,
+  ended_at_ms integer,
+  ref text,
+  settled_by text,
+  check ((ended = 1) = (ended_at_ms is not null))
+) strict;
+-- Serves the list of operations whose end is not known. The query repeats the condition.
+create index effect_open on effect (pos) where ended = 0;
+
+create table exception (
+  id integer primary key,
+  run integer not null,
+  seq integer not null,
+  workflow text not null,
+  step text not null,
+  effect_name text,
+  integration text,
+  operation integer,
+  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
+    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
+    'poison', 'cancelled', 'interrupted')),
+  family text not null
+    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
+  effect text not null check (effect in ('never', 'maybe', 'partial', 'surely')),
+  reason_code text not null,
+  rule text not null,
+  message text not null,
+  because text not null,
+  owner text not null check (owner <> ''),
+  fingerprint text not null,
+  opened_at_ms integer not null,
+  due_at_ms integer not null,
+  closed_at_ms integer,
+  resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
+    'late-answer', 'superseded')),
+  closed_by text,
+  amount text,
+  currency text,
+  check ((closed_at_ms is null) = (resolution is null)
+     and (closed_at_ms is null) = (closed_by is null))
+) strict;
+-- Serves closing one, and lists of all exceptions by run.
+create unique index exception_run on exception (run, seq);
+-- Serves the queue of open exceptions. The query repeats the condition.
+create index exception_open on exception (run, seq) where closed_at_ms is null;
+
+create table issue (
+  fingerprint text primary key,
+  title text not null,
+  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
+    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
+    'poison', 'cancelled', 'interrupted')),
+  family text not null
+    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
+  workflow text not null,
+  step text not null,
+  owner text not null,
+  first_seen_at_ms integer not null,
+  last_seen_at_ms integer not null,
+  open_count integer not null check (open_count >= 0),
+  total_count integer not null check (total_count >= open_count)
+) strict, without rowid;
+-- Serves the list of issues, latest first.
+create index issue_last_seen on issue (last_seen_at_ms);
+
+create table review (
+  id integer primary key,
+  run integer not null,
+  seq integer not null,
+  step text not null,
+  review text not null,
+  answer_by text not null,
+  not_by text,
+  state text not null check (state in ('open', 'answered', 'withdrawn')),
+  asked_at_ms integer not null,
+  due_at_ms integer,
+  escalated_to text,
+  answered_by text,
+  answered_at_ms integer,
+  digest text not null,
+  amount text,
+  currency text,
+  check ((state = 'answered') = (answered_by is not null)
+     and (answered_by is null) = (answered_at_ms is null))
+) strict;
+-- Serves answering one, and lists of all reviews by run.
+create unique index review_run on review (run, seq);
+-- Serves the queue of open reviews, and their withdrawal. The query repeats the condition.
+create index review_open on review (run, seq) where state = 'open';
+
+create table counter (
+  name text primary key,
+  value integer not null
+) strict, without rowid;
+
+create table dependency (
+  integration text primary key,
+  state text not null check (state in ('closed', 'open', 'parked', 'probing')),
+  reason text not null,
+  class text check (class in ('transient', 'throttled', 'contention', 'unavailable', 'permanent',
+    'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous', 'poison',
+    'cancelled', 'interrupted')),
+  since_ms integer not null,
+  probe_at_ms integer
+) strict, without rowid;
+
+create table kept_event (
+  seq integer primary key,
+  event text not null,
+  key text not null,
+  id text not null,
+  at_ms integer not null,
+  data text
+) strict;
+-- Serves keptEvents, oldest first.
+create index kept_event_key on kept_event (event, key, seq);
+
+create table awaiting (
+  id integer primary key,
+  event text not null,
+  key text not null,
+  run integer not null,
+  seq integer not null,
+  step text not null,
+  due_at_ms integer
+) strict;
+-- Serves awaiting, oldest first.
+create index awaiting_event on awaiting (event, key, id);
+-- Serves the removal when the event has come or the run has ended.
+create index awaiting_run on awaiting (run);
+
+create table pending (
+  integration text not null,
+  ref text not null,
+  run integer not null,
+  operation integer not null,
+  due_at_ms integer not null,
+  primary key (integration, ref, run, operation)
+) strict, without rowid;
+-- Serves the removal when the operation or the run has ended.
+create index pending_run on pending (run, operation);
+
+create table recovery_group (
+  number integer primary key,
+  runs text not null,
+  crashes integer not null check (crashes >= 0)
+) strict;
+
+-- Commands from other processes. \`digest\` covers the other columns; once taken, the row's new
+-- digest is part of the seal of the flush that took it.
+create table inbox (
+  pos integer primary key,
+  id text not null,
+  topic text not null
+    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete')),
+  at_ms integer not null,
+  sent_by text not null,
+  data text not null,
+  taken_by integer,
+  answer text,
+  digest blob not null check (length(digest) = 16),
+  check ((taken_by is null) = (answer is null))
+) strict;
+-- Serves post (the same id twice is one command), answer, and taking.
+create unique index inbox_id on inbox (id);
+-- Serves inbox: what is not yet taken, in order of arrival.
+create index inbox_open on inbox (pos) where taken_by is null;
+-- Serves the check of a flush's seal.
+create index inbox_taken on inbox (taken_by) where taken_by is not null;
+`;

@@ -1,0 +1,167 @@
+/**
+ * Opening the store to write: lock, disk, key, schema, chain - in that order, so that whatever is
+ * refused has changed nothing.
+ */
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { HoldfastError } from "../core/error.ts";
+import { readAnchor } from "./anchor.ts";
+import { ChainQueries } from "./chain.ts";
+import { checkStart } from "./check-start.ts";
+import { syncFolder } from "./files.ts";
+import { foreignKey, keyPath, makeKey, readKey } from "./key-file.ts";
+import { takeLock } from "./lock.ts";
+import { insertMeta, readMeta } from "./meta.ts";
+import { migrate, schemaVersion } from "./migrations.ts";
+import { refuseNetworkDisk } from "./network-disk.ts";
+import type { OnNotice } from "./notice.ts";
+import { makeDurable } from "./pragmas.ts";
+import { openDatabase } from "./runtime.ts";
+import type { Database } from "./runtime.ts";
+import { keyId } from "./seal.ts";
+import { sqliteCode } from "./sqlite-errors.ts";
+import { SqliteWriter } from "./writer.ts";
+import type { WriterIdentity } from "./writer.ts";
+
+export const IN_MEMORY = ":memory:";
+
+/** Random values for what may have to be made. */
+export interface FreshRandom {
+  readonly storeId: string;
+  readonly key: Uint8Array;
+  readonly incarnation: number;
+}
+
+export interface OpenSettings {
+  readonly path: string;
+  readonly nowMs: number;
+  readonly fresh: FreshRandom;
+  readonly busyTimeoutMs: number;
+  /** `checked`: as the engine opens it. `accepting`: whatever the anchor says. */
+  readonly anchor: "checked" | "accepting";
+}
+
+export interface OpenedWriter {
+  readonly writer: SqliteWriter;
+  /** Drops the lock; after the writer was closed. */
+  readonly release: () => void;
+  readonly isNew: boolean;
+}
+
+/** @throws {HoldfastError} HF5001 to HF5010. */
+export function openWriter(
+  settings: OpenSettings,
+  listeners: { readonly onNotice: OnNotice; readonly onFatal: (error: HoldfastError) => void },
+): OpenedWriter {
+  if (settings.path === IN_MEMORY) return openInMemory(settings, listeners.onFatal);
+  const lock = lockFile(settings.path);
+  let database: Database | null = null;
+  try {
+    const isNew = !existsSync(settings.path);
+    const anchor = settings.anchor === "checked" ? readAnchor(settings.path) : null;
+    if (isNew && settings.anchor === "accepting") throw nothingThere(settings.path);
+    if (isNew && anchor !== null) throw databaseGone(settings.path);
+    database = openFile(settings);
+    const identity = prepare(database, settings);
+    if (settings.anchor === "checked") {
+      checkStart(database, identity, anchor, settings.path, listeners.onNotice);
+    }
+    const writer = new SqliteWriter(database, identity, listeners.onFatal);
+    return { writer, release: () => lock.close(), isNew };
+  } catch (error) {
+    database?.close();
+    lock.close();
+    throw translated(error, settings.path);
+  }
+}
+
+function openInMemory(
+  settings: OpenSettings,
+  onFatal: (error: HoldfastError) => void,
+): OpenedWriter {
+  const database = openDatabase(IN_MEMORY);
+  makeDurable(database);
+  migrate(database, 0);
+  const { storeId, key, incarnation } = settings.fresh;
+  insertMeta(database, key, { storeId, keyId: keyId(key), createdAtMs: settings.nowMs });
+  const writer = new SqliteWriter(database, { storeId, secret: key, incarnation }, onFatal);
+  return { writer, release: () => undefined, isNew: true };
+}
+
+function lockFile(path: string): Database {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    refuseNetworkDisk(path);
+    return takeLock(path);
+  } catch (error) {
+    throw translated(error, path);
+  }
+}
+
+function openFile(settings: OpenSettings): Database {
+  return openDatabase(settings.path, { busyTimeoutMs: settings.busyTimeoutMs });
+}
+
+/** Looks before it changes: a file that is not ours is left as it was. */
+function prepare(database: Database, settings: OpenSettings): WriterIdentity {
+  const { path, fresh } = settings;
+  const version = schemaVersion(database, path);
+  const key = version === 0 ? makeKey(path, fresh.key) : readKey(path);
+  makeDurable(database, settings.busyTimeoutMs);
+  migrate(database, version);
+  const meta = readMeta(database) ?? {
+    storeId: fresh.storeId,
+    keyId: keyId(key),
+    createdAtMs: settings.nowMs,
+  };
+  if (meta.keyId !== keyId(key)) throw foreignKey(keyPath(path));
+  // A process that died while it made the store left one without this row.
+  if (readMeta(database) === null && new ChainQueries(database).last() === null) {
+    insertMeta(database, key, meta);
+    syncFolder(path);
+  }
+  return { storeId: meta.storeId, secret: key, incarnation: fresh.incarnation };
+}
+
+function nothingThere(path: string): HoldfastError {
+  return new HoldfastError(
+    "HF5002",
+    `there is no store at ${path}`,
+    "Put the restored database there first, with its key file beside it.",
+  );
+}
+
+function databaseGone(path: string): HoldfastError {
+  return new HoldfastError(
+    "HF5007",
+    `the database ${path} is gone, its anchor is still there`,
+    "Restore a backup to this place and run `holdfast store accept --reason`. If the store was " +
+      "removed on purpose, remove the .anchor and .key files beside it as well.",
+  );
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB */
+const CORRUPT = 11;
+const NOT_A_DATABASE = 26;
+
+/** Gives what SQLite and the operating system say about the file a code and a way on. */
+export function translated(error: unknown, path: string): unknown {
+  if (error instanceof HoldfastError) return error;
+  const because = error instanceof Error ? error.message : String(error);
+  const code = sqliteCode(error);
+  if (code === CORRUPT || (code === NOT_A_DATABASE && existsSync(keyPath(path)))) {
+    return new HoldfastError(
+      "HF5006",
+      `the database ${path} is damaged: ${because}`,
+      "Run `holdfast store verify` for the details, then restore the newest backup that passes it.",
+      { cause: error },
+    );
+  }
+  return new HoldfastError(
+    "HF5002",
+    `the store ${path} cannot be opened: ${because}`,
+    "Check that the folder exists and that this user may write in it, and that the path names a " +
+      "database of Holdfast's.",
+    { cause: error },
+  );
+}

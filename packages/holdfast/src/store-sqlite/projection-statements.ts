@@ -1,0 +1,82 @@
+/** The SQL of the changes. Prepared once per connection; every value is bound. */
+import {
+  EXCEPTION_COLUMNS,
+  ISSUE_COLUMNS,
+  REVIEW_COLUMNS,
+  RUN_COLUMNS,
+} from "./row-columns.ts";
+import type { Database, Statement } from "./runtime.ts";
+
+export type ProjectionStatements = Readonly<Record<keyof typeof SQL, Statement>>;
+
+const SQL = {
+  runInsert: insert("run", RUN_COLUMNS),
+  // Changes nothing if a run of this generation exists: the writer refuses the flush then.
+  runKey: `insert into run_key (key_hash, run, generation) values (?, ?, ?)
+    on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation
+    where excluded.generation > generation`,
+  runMove: `update run set state = ?, reason = ?, wake_at_ms = ?, dependency = ?, updated_at_ms = ?
+    where run = ?`,
+  runTouch: "update run set updated_at_ms = ? where run = ?",
+  runFinish: `update run set state = ?, reason = ?, wake_at_ms = null, dependency = null,
+    compensated = ?, updated_at_ms = ?, ended_at_ms = ? where run = ?`,
+  effectInsert: `insert into effect (pos, effect, proof, ended, attempts, last_sent_at_ms)
+    values (?, ?, ?, 0, 1, ?)`,
+  // Sent once more: whatever was proved of the attempts before, this one may have happened.
+  effectAgain: `update effect set attempts = attempts + 1, last_sent_at_ms = ?, ended = 0,
+    ended_at_ms = null, proof = case proof when 'never' then 'maybe' else proof end
+    where pos = (select pos from journal where run = ? and seq = ?)`,
+  effectLearn: `update effect set proof = ?1, ended = max(ended, ?2),
+    ended_at_ms = coalesce(ended_at_ms, ?3), ref = coalesce(?4, ref),
+    settled_by = coalesce(?5, settled_by)
+    where pos = (select pos from journal where run = ?6 and seq = ?7)`,
+  exceptionInsert: insert("exception", EXCEPTION_COLUMNS),
+  exceptionClose: `update exception set closed_at_ms = ?, resolution = ?, closed_by = ?
+    where run = ? and seq = ?`,
+  issueSeen: `insert into issue (${ISSUE_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)
+    on conflict (fingerprint) do update set last_seen_at_ms = excluded.last_seen_at_ms,
+    open_count = open_count + 1, total_count = total_count + 1`,
+  issueEased: "update issue set open_count = open_count - 1 where fingerprint = ?",
+  reviewInsert: insert("review", REVIEW_COLUMNS),
+  reviewAnswer: `update review set state = 'answered', answered_by = ?, answered_at_ms = ?
+    where run = ? and seq = ?`,
+  reviewEscalate: "update review set escalated_to = ? where run = ? and seq = ?",
+  reviewsWithdraw: "update review set state = 'withdrawn' where run = ? and state = 'open'",
+  counter: `insert into counter (name, value) values (?, ?)
+    on conflict (name) do update set value = value + excluded.value`,
+  dependency: `insert into dependency (integration, state, reason, class, since_ms, probe_at_ms)
+    values (?, ?, ?, ?, ?, ?)
+    on conflict (integration) do update set state = excluded.state, reason = excluded.reason,
+    class = excluded.class, probe_at_ms = excluded.probe_at_ms,
+    since_ms = case when state = excluded.state then since_ms else excluded.since_ms end`,
+  keptInsert: "insert into kept_event (seq, event, key, id, at_ms, data) values (?, ?, ?, ?, ?, ?)",
+  keptTake: "delete from kept_event where seq = ?",
+  awaitingInsert:
+    "insert into awaiting (event, key, run, seq, step, due_at_ms) values (?, ?, ?, ?, ?, ?)",
+  awaitingRemove: "delete from awaiting where run = ? and step = ?",
+  awaitingClear: "delete from awaiting where run = ?",
+  pendingInsert: `insert into pending (integration, ref, run, operation, due_at_ms)
+    values (?, ?, ?, ?, ?) on conflict do update set due_at_ms = excluded.due_at_ms`,
+  pendingRemove: "delete from pending where run = ? and operation = ?",
+  pendingClear: "delete from pending where run = ?",
+  pendingExists: "select 1 from pending limit 1",
+  groupStart: `insert into recovery_group (number, runs, crashes) values (?, ?, ?)
+    on conflict (number) do update set runs = excluded.runs, crashes = excluded.crashes`,
+  groupPass: "delete from recovery_group where number = ?",
+  chainClose: `update incarnation set closed_by = ?, closed_flush = ?, closed_seal = ?, clean = ?
+    where incarnation = ?`,
+} as const;
+
+export function prepareProjections(database: Database): ProjectionStatements {
+  const entries = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)] as const);
+  // The keys are those of SQL, which `fromEntries` forgets.
+  return Object.fromEntries(entries) as ProjectionStatements;
+}
+
+function insert(table: string, columns: string): string {
+  const marks = columns
+    .split(",")
+    .map(() => "?")
+    .join(", ");
+  return `insert into ${table} (${columns}) values (${marks})`;
+}

@@ -1,0 +1,374 @@
+/**
+ * Writes the changes that `project` derived. Used by a flush inside its transaction, and by verify
+ * to build the same rows again from the journal.
+ */
+import { assertNever } from "../core/assert.ts";
+import { RUN_STATES } from "../core/run-state.ts";
+import type { RunState } from "../core/run-state.ts";
+import type { Change } from "../store/change.ts";
+import type { ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
+import { prepareProjections } from "./projection-statements.ts";
+import type { ProjectionStatements } from "./projection-statements.ts";
+import type { Database } from "./runtime.ts";
+
+export class ProjectionsWriter {
+  readonly #sql: ProjectionStatements;
+  /** Sums of this flush, so that a counter is written once however often it moved. */
+  readonly #counted = new Map<string, number>();
+  /** False while no operation waits for a late answer, which spares each effect's end a look-up. */
+  #mayHavePending: boolean;
+
+  constructor(database: Database) {
+    this.#sql = prepareProjections(database);
+    this.#mayHavePending = this.#sql.pendingExists.get() !== undefined;
+  }
+
+  /** Writes what is left to write at the end of a flush. */
+  finishFlush(): void {
+    // In key order, so that drivers that share counters between writers cannot lock crosswise.
+    for (const [name, delta] of [...this.#counted].toSorted(byName)) {
+      if (delta !== 0) this.#sql.counter.run(name, delta);
+    }
+    this.#counted.clear();
+  }
+
+  /** `pos` is the position of the record that the change comes from. */
+  apply(change: Change, pos: number): void {
+    switch (change.kind) {
+      case "counted":
+        this.#counted.set(change.name, (this.#counted.get(change.name) ?? 0) + change.delta);
+        return;
+      case "run-started":
+      case "run-moved":
+      case "run-touched":
+      case "run-finished":
+        this.#applyRun(change);
+        return;
+      case "effect-sent":
+      case "effect-sent-again":
+      case "effect-learnt":
+        this.#applyEffect(change, pos);
+        return;
+      case "exception-opened":
+      case "exception-closed":
+      case "issue-seen":
+      case "issue-eased":
+        this.#applyException(change);
+        return;
+      case "review-asked":
+      case "review-answered":
+      case "review-escalated":
+        this.#applyReview(change);
+        return;
+      case "awaiting-added":
+      case "awaiting-removed":
+      case "event-kept":
+      case "event-taken":
+      case "pending-added":
+      case "pending-removed":
+        this.#applyWaiting(change);
+        return;
+      case "dependency-moved":
+      case "group-started":
+      case "group-passed":
+      case "chain-closed":
+        this.#applySystem(change);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  #applyRun(change: Extract<Change, { kind: `run-${string}` }>): void {
+    const sql = this.#sql;
+    switch (change.kind) {
+      case "run-started": {
+        const { run, generation } = change.row;
+        sql.runInsert.run(...runValues(change.row));
+        const claimed = sql.runKey.run(Buffer.from(change.keyHash, "hex"), run, generation);
+        requireOne(claimed.changes, run, "its key belongs to another run");
+        return;
+      }
+      case "run-moved": {
+        const moved = sql.runMove.run(
+          stateNumber(change.state),
+          change.reason,
+          change.wakeAtMs,
+          change.dependency,
+          change.atMs,
+          change.run,
+        );
+        requireOne(moved.changes, change.run, "it was never started");
+        return;
+      }
+      case "run-touched":
+        sql.runTouch.run(change.atMs, change.run);
+        return;
+      case "run-finished": {
+        const finished = sql.runFinish.run(
+          stateNumber(change.state),
+          change.reason,
+          change.compensated ? 1 : 0,
+          change.atMs,
+          change.atMs,
+          change.run,
+        );
+        requireOne(finished.changes, change.run, "it was never started");
+        sql.reviewsWithdraw.run(change.run);
+        sql.awaitingClear.run(change.run);
+        if (this.#mayHavePending) sql.pendingClear.run(change.run);
+        return;
+      }
+      default:
+        assertNever(change);
+    }
+  }
+
+  #applyEffect(change: Extract<Change, { kind: `effect-${string}` }>, pos: number): void {
+    const sql = this.#sql;
+    switch (change.kind) {
+      case "effect-sent": {
+        const { effect, proof, lastSentAtMs } = change.row;
+        sql.effectInsert.run(pos, effect, proof, lastSentAtMs);
+        return;
+      }
+      case "effect-sent-again":
+        sql.effectAgain.run(change.atMs, change.run, change.operation);
+        return;
+      case "effect-learnt": {
+        const ended = change.ended ? 1 : 0;
+        sql.effectLearn.run(
+          change.proof,
+          ended,
+          ended === 1 ? change.atMs : null,
+          change.ref,
+          change.settledBy,
+          change.run,
+          change.operation,
+        );
+        return;
+      }
+      default:
+        assertNever(change);
+    }
+  }
+
+  #applyException(change: Extract<Change, { kind: `exception-${string}` | `issue-${string}` }>) {
+    const sql = this.#sql;
+    switch (change.kind) {
+      case "exception-opened":
+        sql.exceptionInsert.run(...exceptionValues(change.row));
+        return;
+      case "exception-closed":
+        sql.exceptionClose.run(
+          change.atMs,
+          change.resolution,
+          change.by,
+          change.run,
+          change.seq,
+        );
+        return;
+      case "issue-seen":
+        sql.issueSeen.run(
+          change.fingerprint,
+          change.title,
+          change.class,
+          change.family,
+          change.workflow,
+          change.step,
+          change.owner,
+          change.atMs,
+          change.atMs,
+        );
+        return;
+      case "issue-eased":
+        sql.issueEased.run(change.fingerprint);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  #applyReview(change: Extract<Change, { kind: `review-${string}` }>): void {
+    const sql = this.#sql;
+    switch (change.kind) {
+      case "review-asked":
+        sql.reviewInsert.run(...reviewValues(change.row));
+        return;
+      case "review-answered":
+        sql.reviewAnswer.run(change.by, change.atMs, change.run, change.seq);
+        return;
+      case "review-escalated":
+        sql.reviewEscalate.run(change.to, change.run, change.seq);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  #applyWaiting(
+    change: Extract<
+      Change,
+      { kind: `awaiting-${string}` | `event-${string}` | `pending-${string}` }
+    >,
+  ): void {
+    const sql = this.#sql;
+    switch (change.kind) {
+      case "awaiting-added": {
+        const { event, key, run, seq, step, dueAtMs } = change;
+        sql.awaitingInsert.run(event, key, run, seq, step, dueAtMs);
+        return;
+      }
+      case "awaiting-removed":
+        sql.awaitingRemove.run(change.run, change.step);
+        return;
+      case "event-kept": {
+        const { seq, event, key, id, atMs, data } = change.row;
+        sql.keptInsert.run(seq, event, key, id, atMs, data);
+        return;
+      }
+      case "event-taken":
+        sql.keptTake.run(change.seq);
+        return;
+      case "pending-added": {
+        const { integration, ref, run, operation, dueAtMs } = change;
+        sql.pendingInsert.run(integration, ref, run, operation, dueAtMs);
+        this.#mayHavePending = true;
+        return;
+      }
+      case "pending-removed":
+        if (this.#mayHavePending) sql.pendingRemove.run(change.run, change.operation);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  #applySystem(
+    change: Extract<Change, { kind: "dependency-moved" | `group-${string}` | "chain-closed" }>,
+  ): void {
+    const sql = this.#sql;
+    switch (change.kind) {
+      case "dependency-moved": {
+        const row = change.row;
+        sql.dependency.run(
+          row.integration,
+          row.state,
+          row.reason,
+          row.class,
+          row.sinceMs,
+          row.probeAtMs,
+        );
+        return;
+      }
+      case "group-started":
+        sql.groupStart.run(change.group, JSON.stringify(change.runs), change.crashes);
+        return;
+      case "group-passed":
+        sql.groupPass.run(change.group);
+        return;
+      case "chain-closed":
+        sql.chainClose.run(
+          change.by,
+          change.flush,
+          change.seal,
+          change.clean ? 1 : 0,
+          change.incarnation,
+        );
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+}
+
+/** A record that hits no row is a bug of the engine, which must not become a row that is missing. */
+function requireOne(changes: number | bigint, run: number, because: string): void {
+  if (changes !== 1) throw new Error(`a record of run ${run} cannot be written: ${because}`);
+}
+
+function byName([left]: readonly [string, number], [right]: readonly [string, number]): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** The number under which a state is stored. */
+export function stateNumber(state: RunState): number {
+  return RUN_STATES.indexOf(state);
+}
+
+function runValues(row: RunRow) {
+  return [
+    row.run,
+    row.namespace,
+    row.workflow,
+    row.key,
+    row.generation,
+    row.version,
+    row.owner,
+    row.lane,
+    row.correlationId,
+    row.startedBy,
+    stateNumber(row.state),
+    row.reason,
+    row.wakeAtMs,
+    row.dependency,
+    row.parentRun,
+    row.parentStep,
+    row.startedAtMs,
+    row.updatedAtMs,
+    row.endedAtMs,
+    row.deadlineAtMs,
+    row.compensated ? 1 : 0,
+    row.amount,
+    row.currency,
+    row.keys,
+  ];
+}
+
+function exceptionValues(row: ExceptionRow) {
+  return [
+    row.run,
+    row.seq,
+    row.workflow,
+    row.step,
+    row.effectName,
+    row.integration,
+    row.operation,
+    row.class,
+    row.family,
+    row.effect,
+    row.reasonCode,
+    row.rule,
+    row.message,
+    row.because,
+    row.owner,
+    row.fingerprint,
+    row.openedAtMs,
+    row.dueAtMs,
+    row.closedAtMs,
+    row.resolution,
+    row.closedBy,
+    row.amount,
+    row.currency,
+  ];
+}
+
+function reviewValues(row: ReviewRow) {
+  return [
+    row.run,
+    row.seq,
+    row.step,
+    row.review,
+    row.by,
+    row.notBy,
+    row.state,
+    row.askedAtMs,
+    row.dueAtMs,
+    row.escalatedTo,
+    row.answeredBy,
+    row.answeredAtMs,
+    row.digest,
+    row.amount,
+    row.currency,
+  ];
+}

@@ -1,0 +1,198 @@
+/**
+ * What the engine reads. Each answer is one statement, or one per state or thousand runs, so that
+ * recovery of many runs costs what reading their rows costs. All answers are bounded by the caller.
+ */
+import { RUN_STATES } from "../core/run-state.ts";
+import type { RunState } from "../core/run-state.ts";
+import type { DependencyRow, InboxRow, KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
+import type { FoundRun, Page, RunKey } from "../store/store.ts";
+import {
+  DEPENDENCY_COLUMNS,
+  INBOX_COLUMNS,
+  KEPT_COLUMNS,
+  RECORD_COLUMNS,
+  RUN_COLUMNS,
+  rowsOf,
+  toDependency,
+  toInbox,
+  toKeptEvent,
+  toRecord,
+  toRun,
+} from "./row-columns.ts";
+import type { Cells } from "./row-columns.ts";
+import type { Database, Statement } from "./runtime.ts";
+
+/** Runs in one statement of `load`; more are read in several. */
+const RUNS_PER_READ = 2000;
+
+export const ENGINE_SQL = {
+  find: `select k.run, k.generation, ${prefixed("r", RUN_COLUMNS)} from run_key k
+    left join run r on r.run = k.run where k.key_hash = ?`,
+  // The list of runs is one JSON array, so that the statement is the same for any length.
+  runs: `select ${RUN_COLUMNS} from run where run in (select value from json_each(?)) order by run`,
+  records: `select ${RECORD_COLUMNS} from journal
+    where run in (select value from json_each(?)) order by run, seq`,
+  inState: `select run from run where state = ? and run > ? order by run limit ?`,
+  due: `select run, wake_at_ms from run where wake_at_ms is not null and wake_at_ms <= ?
+    order by wake_at_ms, run limit ?`,
+  parked: "select run from run where dependency = ? and run > ? order by run limit ?",
+  lane: `select ${RUN_COLUMNS} from run where namespace = ? and lane = ? and lane is not null
+    and ended_at_ms is null order by run limit ?`,
+  openLanes: `select run, namespace, lane from run where lane is not null
+    and ended_at_ms is null and run > ? order by run limit ?`,
+  kept: `select ${KEPT_COLUMNS} from kept_event where event = ? and key = ? order by seq limit ?`,
+  awaiting: "select run from awaiting where event = ? and key = ? order by id limit ?",
+  pending: `select run, operation from pending where integration = ? and ref = ?
+    order by run, operation limit 1`,
+  dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,
+  groups: "select number, runs, crashes from recovery_group order by number",
+  inbox: `select ${INBOX_COLUMNS}, pos, digest from inbox where taken_by is null
+    order by pos limit ?`,
+  dataVersion: "pragma data_version",
+} as const;
+
+/** A command that waits, with what proves that it is still what was posted. */
+export interface WaitingCommand extends InboxRow {
+  readonly pos: number;
+  readonly digest: Uint8Array;
+}
+
+type Prepared = Readonly<Record<keyof typeof ENGINE_SQL, Statement>>;
+
+export class EngineQueries {
+  readonly #sql: Prepared;
+
+  constructor(database: Database) {
+    const entries = Object.entries(ENGINE_SQL).map(
+      ([name, sql]) => [name, prepareRows(database, sql)] as const,
+    );
+    // The keys are those of ENGINE_SQL, which `fromEntries` forgets.
+    this.#sql = Object.fromEntries(entries) as Prepared;
+  }
+
+  find(keys: readonly RunKey[]): (FoundRun | null)[] {
+    return keys.map(({ keyHash }) => {
+      const cells = this.#sql.find.get(Buffer.from(keyHash, "hex")) as unknown as Cells | undefined;
+      if (cells === undefined) return null;
+      const [run, generation, ...row] = cells as [number, number, ...Cells];
+      return { run, generation, row: row[0] === null ? null : toRun(row) };
+    });
+  }
+
+  load(runs: readonly number[]): StoredRun[] {
+    const found = new Map<number, StoredRun>();
+    for (let start = 0; start < runs.length; start += RUNS_PER_READ) {
+      for (const stored of this.#read(runs.slice(start, start + RUNS_PER_READ))) {
+        found.set(stored.row.run, stored);
+      }
+    }
+    return runs.flatMap((run) => found.get(run) ?? []);
+  }
+
+  page(states: readonly RunState[], page: Page): StoredRun[] {
+    const runs = states
+      .flatMap((state) =>
+        rowsOf(this.#sql.inState, RUN_STATES.indexOf(state), page.afterRun, page.limit),
+      )
+      .map((cells) => cells[0] as number)
+      .toSorted((left, right) => left - right);
+    return this.load(runs.slice(0, page.limit));
+  }
+
+  /** Rows of runs and of their records come in the same order, so one pass joins them. */
+  #read(runs: readonly number[]): StoredRun[] {
+    const list = JSON.stringify(runs);
+    const stored = rowsOf(this.#sql.runs, list).map((cells) => ({
+      row: toRun(cells),
+      records: [] as StoredRun["records"][number][],
+    }));
+    let index = 0;
+    for (const cells of rowsOf(this.#sql.records, list)) {
+      const record = toRecord(cells);
+      while (index < stored.length && (stored[index]?.row.run ?? 0) < record.run) index += 1;
+      const current = stored[index];
+      if (current?.row.run === record.run) current.records.push(record);
+    }
+    return stored;
+  }
+
+  due(untilMs: number, limit: number): { run: number; wakeAtMs: number }[] {
+    return rowsOf(this.#sql.due, untilMs, limit).map((cells) => ({
+      run: cells[0] as number,
+      wakeAtMs: cells[1] as number,
+    }));
+  }
+
+  parked(integration: string, page: Page): number[] {
+    return rowsOf(this.#sql.parked, integration, page.afterRun, page.limit).map(
+      (cells) => cells[0] as number,
+    );
+  }
+
+  lane(namespace: string, lane: string, limit: number): RunRow[] {
+    return rowsOf(this.#sql.lane, namespace, lane, limit).map(toRun);
+  }
+
+  openLanes(page: Page): { run: number; namespace: string; lane: string }[] {
+    return rowsOf(this.#sql.openLanes, page.afterRun, page.limit).map((cells) => ({
+      run: cells[0] as number,
+      namespace: cells[1] as string,
+      lane: cells[2] as string,
+    }));
+  }
+
+  keptEvents(event: string, key: string, limit: number): KeptEventRow[] {
+    return rowsOf(this.#sql.kept, event, key, limit).map(toKeptEvent);
+  }
+
+  awaiting(event: string, key: string, limit: number): number[] {
+    return rowsOf(this.#sql.awaiting, event, key, limit).map((cells) => cells[0] as number);
+  }
+
+  pendingByRef(integration: string, ref: string): { run: number; operation: number } | null {
+    const cells = rowsOf(this.#sql.pending, integration, ref)[0];
+    return cells === undefined
+      ? null
+      : { run: cells[0] as number, operation: cells[1] as number };
+  }
+
+  dependencies(): DependencyRow[] {
+    return rowsOf(this.#sql.dependencies).map(toDependency);
+  }
+
+  openGroups(): { group: number; runs: number[]; crashes: number }[] {
+    return rowsOf(this.#sql.groups).map((cells) => ({
+      group: cells[0] as number,
+      // Written by the projection from a list of numbers.
+      runs: JSON.parse(cells[1] as string) as number[],
+      crashes: cells[2] as number,
+    }));
+  }
+
+  inbox(limit: number): WaitingCommand[] {
+    return rowsOf(this.#sql.inbox, limit).map((cells) => ({
+      ...toInbox(cells),
+      pos: cells[6] as number,
+      digest: cells[7] as Uint8Array,
+    }));
+  }
+
+  /** Changes when another connection has committed. */
+  dataVersion(): number {
+    return rowsOf(this.#sql.dataVersion)[0]?.[0] as number;
+  }
+}
+
+/** A statement whose rows come as arrays. */
+export function prepareRows(database: Database, sql: string): Statement {
+  const statement = database.prepare(sql);
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+function prefixed(alias: string, columns: string): string {
+  return columns
+    .split(",")
+    .map((column) => `${alias}.${column.trim()}`)
+    .join(", ");
+}

@@ -1,0 +1,222 @@
+/**
+ * The columns of each projection, in one order for writing, reading and mapping. A row comes from
+ * SQLite as an array, which is faster than an object per row, and is mapped here by position.
+ */
+import { RECORD_KINDS } from "../core/journal.ts";
+import { RUN_STATES } from "../core/run-state.ts";
+import type { IntentHead, JournalRecord } from "../core/journal.ts";
+import type {
+  DependencyRow,
+  EffectRow,
+  ExceptionRow,
+  InboxRow,
+  IssueRow,
+  KeptEventRow,
+  ReviewRow,
+  RunRow,
+} from "../store/rows.ts";
+import type { Statement } from "./runtime.ts";
+
+/**
+ * A row as SQLite hands it out. `any` would be the honest type of a cell; instead each mapping says
+ * by a cast what the STRICT schema and its CHECKs guarantee for the column.
+ */
+export type Cells = readonly unknown[];
+
+export const RUN_COLUMNS = `run, namespace, workflow, key, generation, version, owner, lane,
+  correlation_id, started_by, state, reason, wake_at_ms, dependency, parent_run, parent_step,
+  started_at_ms, updated_at_ms, ended_at_ms, deadline_at_ms, compensated, amount, currency, keys`;
+
+export const RECORD_COLUMNS = "run, seq, kind, attempt, name, at_ms, head, data";
+
+/** Of an operation's row `e` and the record `j` of its first intent. */
+export const EFFECT_COLUMNS = `j.run, j.seq, j.name, j.at_ms, j.head, e.proof, e.ended, e.attempts,
+  e.last_sent_at_ms, e.ended_at_ms, e.ref, e.settled_by`;
+
+export const EXCEPTION_COLUMNS = `run, seq, workflow, step, effect_name, integration, operation,
+  class, family, effect, reason_code, rule, message, because, owner, fingerprint, opened_at_ms,
+  due_at_ms, closed_at_ms, resolution, closed_by, amount, currency`;
+
+export const ISSUE_COLUMNS = `fingerprint, title, class, family, workflow, step, owner,
+  first_seen_at_ms, last_seen_at_ms, open_count, total_count`;
+
+export const REVIEW_COLUMNS = `run, seq, step, review, answer_by, not_by, state, asked_at_ms,
+  due_at_ms, escalated_to, answered_by, answered_at_ms, digest, amount, currency`;
+
+export const DEPENDENCY_COLUMNS = "integration, state, reason, class, since_ms, probe_at_ms";
+
+export const KEPT_COLUMNS = "seq, event, key, id, at_ms, data";
+
+export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
+
+/** All rows of a statement as arrays. The statement was prepared by `prepareRows`. */
+export function rowsOf(statement: Statement, ...values: (null | number | string)[]): Cells[] {
+  // `setReturnArrays` makes every row an array of cells, which the declared type does not know.
+  return statement.all(...values) as unknown as Cells[];
+}
+
+export function toRun(c: Cells): RunRow {
+  return {
+    run: c[0] as number,
+    namespace: c[1] as string,
+    workflow: c[2] as string,
+    key: c[3] as string,
+    generation: c[4] as number,
+    version: c[5] as string,
+    owner: c[6] as string,
+    lane: c[7] as string | null,
+    correlationId: c[8] as string,
+    startedBy: c[9] as string,
+    state: RUN_STATES[c[10] as number] as RunRow["state"],
+    reason: c[11] as string,
+    wakeAtMs: c[12] as number | null,
+    dependency: c[13] as string | null,
+    parentRun: c[14] as number | null,
+    parentStep: c[15] as string | null,
+    startedAtMs: c[16] as number,
+    updatedAtMs: c[17] as number,
+    endedAtMs: c[18] as number | null,
+    deadlineAtMs: c[19] as number | null,
+    compensated: c[20] === 1,
+    amount: c[21] as string | null,
+    currency: c[22] as string | null,
+    keys: c[23] as string | null,
+  };
+}
+
+export function toRecord(c: Cells): JournalRecord {
+  return {
+    run: c[0] as number,
+    seq: c[1] as number,
+    kind: RECORD_KINDS[c[2] as number] as JournalRecord["kind"],
+    attempt: c[3] as number,
+    name: c[4] as string,
+    atMs: c[5] as number,
+    head: c[6] as string | null,
+    data: c[7] as string | null,
+  };
+}
+
+export function toEffect(c: Cells): EffectRow {
+  // The engine wrote this head; the seal says that it is still the same.
+  const intent = JSON.parse(c[4] as string) as IntentHead;
+  return {
+    run: c[0] as number,
+    operation: c[1] as number,
+    step: c[2] as string,
+    effect: intent.effect,
+    integration: intent.integration,
+    contract: intent.contract,
+    key: intent.key,
+    generation: intent.generation,
+    digest: intent.digest,
+    proof: c[5] as EffectRow["proof"],
+    ended: c[6] === 1,
+    attempts: c[7] as number,
+    firstSentAtMs: c[3] as number,
+    lastSentAtMs: c[8] as number,
+    endedAtMs: c[9] as number | null,
+    ref: c[10] as string | null,
+    undoes: intent.undoes ?? null,
+    settledBy: c[11] as string | null,
+    amount: intent.amount ?? null,
+    currency: intent.currency ?? null,
+  };
+}
+
+export function toException(c: Cells): ExceptionRow {
+  return {
+    run: c[0] as number,
+    seq: c[1] as number,
+    workflow: c[2] as string,
+    step: c[3] as string,
+    effectName: c[4] as string | null,
+    integration: c[5] as string | null,
+    operation: c[6] as number | null,
+    class: c[7] as ExceptionRow["class"],
+    family: c[8] as ExceptionRow["family"],
+    effect: c[9] as ExceptionRow["effect"],
+    reasonCode: c[10] as string,
+    rule: c[11] as string,
+    message: c[12] as string,
+    because: c[13] as string,
+    owner: c[14] as string,
+    fingerprint: c[15] as string,
+    openedAtMs: c[16] as number,
+    dueAtMs: c[17] as number,
+    closedAtMs: c[18] as number | null,
+    resolution: c[19] as string | null,
+    closedBy: c[20] as string | null,
+    amount: c[21] as string | null,
+    currency: c[22] as string | null,
+  };
+}
+
+export function toIssue(c: Cells): IssueRow {
+  return {
+    fingerprint: c[0] as string,
+    title: c[1] as string,
+    class: c[2] as IssueRow["class"],
+    family: c[3] as IssueRow["family"],
+    workflow: c[4] as string,
+    step: c[5] as string,
+    owner: c[6] as string,
+    firstSeenAtMs: c[7] as number,
+    lastSeenAtMs: c[8] as number,
+    openCount: c[9] as number,
+    totalCount: c[10] as number,
+  };
+}
+
+export function toReview(c: Cells): ReviewRow {
+  return {
+    run: c[0] as number,
+    seq: c[1] as number,
+    step: c[2] as string,
+    review: c[3] as string,
+    by: c[4] as string,
+    notBy: c[5] as string | null,
+    state: c[6] as ReviewRow["state"],
+    askedAtMs: c[7] as number,
+    dueAtMs: c[8] as number | null,
+    escalatedTo: c[9] as string | null,
+    answeredBy: c[10] as string | null,
+    answeredAtMs: c[11] as number | null,
+    digest: c[12] as string,
+    amount: c[13] as string | null,
+    currency: c[14] as string | null,
+  };
+}
+
+export function toDependency(c: Cells): DependencyRow {
+  return {
+    integration: c[0] as string,
+    state: c[1] as DependencyRow["state"],
+    reason: c[2] as string,
+    class: c[3] as DependencyRow["class"],
+    sinceMs: c[4] as number,
+    probeAtMs: c[5] as number | null,
+  };
+}
+
+export function toKeptEvent(c: Cells): KeptEventRow {
+  return {
+    seq: c[0] as number,
+    event: c[1] as string,
+    key: c[2] as string,
+    id: c[3] as string,
+    atMs: c[4] as number,
+    data: c[5] as string | null,
+  };
+}
+
+export function toInbox(c: Cells): InboxRow {
+  return {
+    id: c[0] as string,
+    topic: c[1] as InboxRow["topic"],
+    atMs: c[2] as number,
+    by: c[3] as string,
+    data: c[4] as string,
+    answer: c[5] as string | null,
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * A store that is open for an engine, as the thread that owns the connection sees it: lock, writer
+ * and upkeep as one lifetime. The same behind a thread and inline.
+ */
+import type { HoldfastError } from "../core/error.ts";
+import type { FlushBatch, Predecessor } from "../store/store.ts";
+import type { OnNotice } from "./notice.ts";
+import { IN_MEMORY, openWriter } from "./open-writer.ts";
+import type { OpenSettings } from "./open-writer.ts";
+import type { EngineQueries } from "./queries.ts";
+import { Upkeep } from "./upkeep.ts";
+import type { UpkeepSettings } from "./upkeep.ts";
+import type { SqliteWriter, WriterIdentity } from "./writer.ts";
+
+export interface SessionSettings extends OpenSettings, UpkeepSettings {}
+
+/** What the engine is told about a store when it has been opened. */
+export interface Opened extends WriterIdentity {
+  readonly predecessors: readonly Predecessor[];
+  readonly lastRun: number;
+  readonly lastSystemSeq: number;
+}
+
+export interface SessionListeners {
+  readonly onNotice: OnNotice;
+  readonly onFatal: (error: HoldfastError) => void;
+}
+
+/** Reads that go to the database as they are. */
+export const READS = [
+  "find",
+  "load",
+  "page",
+  "due",
+  "parked",
+  "lane",
+  "openLanes",
+  "keptEvents",
+  "awaiting",
+  "pendingByRef",
+  "dependencies",
+  "openGroups",
+] as const;
+export type Read = (typeof READS)[number];
+
+export class Session {
+  readonly opened: Opened;
+  readonly #writer: SqliteWriter;
+  readonly #release: () => void;
+  readonly #upkeep: Upkeep | null;
+
+  /** @throws {HoldfastError} HF5001 to HF5010. */
+  constructor(settings: SessionSettings, listeners: SessionListeners) {
+    const { writer, release } = openWriter(settings, listeners);
+    this.#writer = writer;
+    this.#release = release;
+    this.#upkeep =
+      settings.path === IN_MEMORY ? null : new Upkeep(writer, settings, listeners.onNotice);
+    // What was just checked need not be checked again at the next start.
+    this.#upkeep?.writeAnchor();
+    const { identity, predecessors, lastRun, lastSystemSeq } = writer;
+    this.opened = { ...identity, predecessors, lastRun, lastSystemSeq };
+  }
+
+  flush(batch: FlushBatch): void {
+    this.#writer.flush(batch);
+    this.#upkeep?.flushed(batch.records.run.length);
+  }
+
+  /** The reads; none is answered once a write has failed. */
+  get queries(): EngineQueries {
+    this.#writer.requireAlive();
+    return this.#writer.queries;
+  }
+
+  inbox(limit: number): ReturnType<SqliteWriter["inbox"]> {
+    return this.#writer.inbox(limit);
+  }
+
+  changed(): boolean {
+    return this.#writer.changed();
+  }
+
+  /** Seals the end of the chain, writes the anchor, drops the lock. */
+  async close(atMs: number): Promise<void> {
+    await this.#upkeep?.stop();
+    try {
+      this.#writer.close(atMs);
+      this.#upkeep?.writeAnchor();
+    } finally {
+      this.#writer.abandon();
+      this.#release();
+    }
+  }
+
+  /** Lets go of the files and leaves them as a crash would. */
+  async abandon(): Promise<void> {
+    await this.#upkeep?.stop();
+    this.#writer.abandon();
+    this.#release();
+  }
+}

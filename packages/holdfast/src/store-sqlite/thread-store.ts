@@ -1,0 +1,162 @@
+/**
+ * The store in a thread of its own: the caller's event loop is not blocked while the disk works.
+ * Each call is one message and one answer. If the thread dies, nothing more can be written: whoever
+ * waits is refused and the engine is told.
+ */
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { HoldfastError } from "../core/error.ts";
+import type { Store } from "../store/store.ts";
+import { FatalListeners } from "./inline-store.ts";
+import type { OnNotice } from "./notice.ts";
+import type { SqliteStore } from "./open.ts";
+import type { Opened } from "./session.ts";
+import { OPENING, fromSent } from "./thread-messages.ts";
+import type { Reply, Request, ThreadSettings } from "./thread-messages.ts";
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export async function openInThread(
+  settings: ThreadSettings,
+  nowMs: () => number,
+  onNotice: OnNotice,
+): Promise<SqliteStore> {
+  const thread = new WriterThread(settings, onNotice);
+  const opened = await thread.opened;
+  return {
+    ...opened,
+    flush: (batch) => thread.ask("flush", batch),
+    find: (keys) => thread.ask("find", keys),
+    load: (runs) => thread.ask("load", runs),
+    page: (states, page) => thread.ask("page", states, page),
+    due: (untilMs, limit) => thread.ask("due", untilMs, limit),
+    parked: (integration, page) => thread.ask("parked", integration, page),
+    lane: (namespace, lane, limit) => thread.ask("lane", namespace, lane, limit),
+    openLanes: (page) => thread.ask("openLanes", page),
+    keptEvents: (event, key, limit) => thread.ask("keptEvents", event, key, limit),
+    awaiting: (event, key, limit) => thread.ask("awaiting", event, key, limit),
+    pendingByRef: (integration, ref) => thread.ask("pendingByRef", integration, ref),
+    dependencies: () => thread.ask("dependencies"),
+    openGroups: () => thread.ask("openGroups"),
+    inbox: (limit) => thread.ask("inbox", limit),
+    changed: () => thread.ask("changed"),
+    close: () => thread.end("close", nowMs()),
+    abandon: () => thread.end("abandon"),
+    onFatal: (listener) => thread.fatal.add(listener),
+  };
+}
+
+class WriterThread {
+  readonly fatal = new FatalListeners();
+  readonly opened: Promise<Opened>;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = OPENING + 1;
+  #ended: HoldfastError | null = null;
+
+  constructor(settings: ThreadSettings, onNotice: OnNotice) {
+    // No flags of the parent: what the thread imports needs none, and some are refused in threads.
+    this.#worker = new Worker(threadFile(), { workerData: settings, execArgv: [] });
+    this.opened = this.#wait<Opened>(OPENING);
+    this.#worker.on("message", (reply: Reply) => {
+      this.#receive(reply, onNotice);
+    });
+    this.#worker.on("error", (error) => {
+      this.#die(error);
+    });
+    this.#worker.on("exit", (code) => {
+      this.#die(new Error(`the writer's thread ended with code ${code}`));
+    });
+  }
+
+  /** The thread answers what the port's verb of this name promises. */
+  ask<Answer>(verb: keyof Store | "abandon", ...args: readonly unknown[]): Promise<Answer> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const answer = this.#wait<Answer>(id);
+    const request: Request = { id, verb, args };
+    this.#worker.postMessage(request);
+    return answer;
+  }
+
+  /** The last verb. The thread is gone when this resolves; a second call changes nothing. */
+  async end(verb: "close" | "abandon", ...args: readonly unknown[]): Promise<void> {
+    if (this.#ended !== null) return;
+    const done = this.ask<void>(verb, ...args);
+    this.#ended = stopped(new Error("the store was closed"));
+    try {
+      await done;
+    } finally {
+      const gone = once(this.#worker, "exit");
+      await this.#worker.terminate();
+      await gone;
+    }
+  }
+
+  #wait<Answer>(id: number): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+    });
+  }
+
+  #receive(reply: Reply, onNotice: OnNotice): void {
+    switch (reply.kind) {
+      case "opened":
+        this.#settle(OPENING)?.resolve(reply.opened);
+        return;
+      case "answer":
+        this.#settle(reply.id)?.resolve(reply.value);
+        return;
+      case "failed":
+        if (reply.id === OPENING) this.#ended = stopped(new Error("it was never opened"));
+        this.#settle(reply.id)?.reject(fromSent(reply.error));
+        return;
+      case "notice":
+        onNotice(reply.notice);
+        return;
+      case "fatal":
+        this.#tellFatal(fromSent(reply.error));
+        return;
+    }
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  #tellFatal(error: Error): void {
+    this.fatal.tell(error instanceof HoldfastError ? error : stopped(error));
+  }
+
+  /** The thread is gone: expected after close, else fatal. */
+  #die(cause: Error): void {
+    const error = this.#ended ?? stopped(cause);
+    if (this.#ended === null) {
+      this.#ended = error;
+      this.fatal.tell(error);
+    }
+    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(error);
+  }
+}
+
+/** This file and the thread's have the same suffix: .ts from source, .js from dist. */
+function threadFile(): URL {
+  const suffix = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+  return new URL(`./writer-thread${suffix}`, import.meta.url);
+}
+
+function stopped(cause: Error): HoldfastError {
+  return new HoldfastError(
+    "HF5008",
+    `the store cannot be written any more: ${cause.message}`,
+    "Stop this process and start it again. The next start checks the store and goes on from what " +
+      "is durable.",
+    { cause },
+  );
+}

@@ -1,0 +1,260 @@
+/**
+ * The writer: one connection, synchronous, used by the thread it lives in alone. One flush is one
+ * transaction that holds the records, everything that is looked up, the commands it took, and the
+ * seal over all of it.
+ *
+ * Once a write has failed this object is dead: it neither writes nor answers again. After a failed
+ * fsync the next write can succeed over a hole (reliability.md, section 3), so what is on the disk
+ * is for the next start to find out.
+ */
+import { HoldfastError } from "../core/error.ts";
+import { RECORD_KINDS } from "../core/journal.ts";
+import type { RecordKind } from "../core/journal.ts";
+import { hasProjection, project } from "../store/projection.ts";
+import type { InboxRow } from "../store/rows.ts";
+import type { FlushBatch, Predecessor, RecordColumns } from "../store/store.ts";
+import type { Anchor } from "./anchor.ts";
+import { ChainQueries, anchorOf, toPredecessor } from "./chain.ts";
+import type { FlushRow } from "./chain.ts";
+import { InboxWriter } from "./inbox-writer.ts";
+import { JournalWriter } from "./journal-writer.ts";
+import { beginImmediate } from "./sqlite-errors.ts";
+import { ProjectionsWriter } from "./projections-writer.ts";
+import { EngineQueries } from "./queries.ts";
+import type { Database, Statement } from "./runtime.ts";
+import { flushSeal, genesis, postedDigest, sealKey } from "./seal.ts";
+
+export interface WriterIdentity {
+  readonly storeId: string;
+  readonly secret: Uint8Array;
+  readonly incarnation: number;
+}
+
+const NO_RECORDS: RecordColumns = {
+  run: [],
+  seq: [],
+  kind: [],
+  attempt: [],
+  name: [],
+  atMs: [],
+  head: [],
+  data: [],
+};
+
+export class SqliteWriter {
+  readonly identity: WriterIdentity;
+  readonly predecessors: readonly Predecessor[];
+  readonly lastRun: number;
+  readonly lastSystemSeq: number;
+  readonly queries: EngineQueries;
+  readonly #database: Database;
+  readonly #key: string;
+  readonly #journal: JournalWriter;
+  readonly #projections: ProjectionsWriter;
+  readonly #inbox: InboxWriter;
+  readonly #openChain: Statement;
+  readonly #insertFlush: Statement;
+  readonly #commit: Statement;
+  readonly #onFatal: (error: HoldfastError) => void;
+  /** Newest flush of the store, of whichever chain. */
+  #last: FlushRow | null;
+  /** Newest flush of this chain. */
+  #head: FlushRow | null = null;
+  /** Chains that this one has not closed yet. */
+  #openHeads: readonly FlushRow[];
+  #death: HoldfastError | null = null;
+  #dataVersion: number;
+
+  constructor(
+    database: Database,
+    identity: WriterIdentity,
+    onFatal: (error: HoldfastError) => void,
+  ) {
+    const chain = new ChainQueries(database);
+    this.identity = identity;
+    this.#database = database;
+    this.#onFatal = onFatal;
+    this.#last = chain.last();
+    this.#openHeads = chain.openHeads();
+    this.predecessors = this.#openHeads.map(toPredecessor);
+    this.lastRun = maxOf(database, "select max(run) from journal");
+    this.lastSystemSeq = maxOf(database, "select max(seq) from journal where run = 0");
+    this.queries = new EngineQueries(database);
+    this.#dataVersion = this.queries.dataVersion();
+    this.#key = sealKey(identity.secret);
+    this.#journal = new JournalWriter(database, this.#key);
+    this.#projections = new ProjectionsWriter(database);
+    this.#inbox = new InboxWriter(database, this.#key);
+    this.#openChain = database.prepare(
+      "insert into incarnation (incarnation, first_flush) values (?, ?)",
+    );
+    this.#insertFlush = database.prepare(
+      `insert into flush (id, incarnation, number, first_pos, last_pos, records, taken, at_ms,
+        closed, seal) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#commit = database.prepare("commit");
+  }
+
+  /**
+   * Durable when it returns.
+   *
+   * @throws {RangeError} if the number is not the next one; nothing was written, more may be.
+   * @throws {HoldfastError} HF5008 if the write failed; nothing more can be written.
+   */
+  flush(batch: FlushBatch): void {
+    this.requireAlive();
+    const next = (this.#head?.number ?? 0) + 1;
+    if (batch.number !== next) {
+      throw new RangeError(`flush ${next} of this chain comes next, not ${batch.number}`);
+    }
+    this.#guarded(() => {
+      this.#write(batch, false);
+    });
+  }
+
+  /** Commands that wait, each checked against its digest. */
+  inbox(limit: number): InboxRow[] {
+    this.requireAlive();
+    return this.queries.inbox(limit).map(({ pos, digest, ...command }) => {
+      if (postedDigest(command).equals(digest)) return command;
+      throw new HoldfastError(
+        "HF5006",
+        `command ${command.id} in the inbox (position ${pos}) is not what was posted`,
+        "Run `holdfast store verify`, then restore the newest backup that passes it.",
+      );
+    });
+  }
+
+  /** Whether another connection has committed since the last call. */
+  changed(): boolean {
+    this.requireAlive();
+    const version = this.queries.dataVersion();
+    const changed = version !== this.#dataVersion;
+    this.#dataVersion = version;
+    return changed;
+  }
+
+  /** What the anchor has to say now. */
+  anchor(): Anchor {
+    const heads = this.#head === null ? this.#openHeads : [...this.#openHeads, this.#head];
+    return anchorOf(this.identity.storeId, this.#last, heads);
+  }
+
+  /** Copies what it can of the write-ahead log into the database, without waiting for readers. */
+  checkpoint(): void {
+    this.requireAlive();
+    this.#guarded(() => {
+      this.#database.exec("pragma wal_checkpoint(passive)");
+    });
+  }
+
+  /** Ends this chain, if it has begun, and closes the connection. */
+  close(atMs: number): void {
+    if (this.#death === null && this.#head !== null) {
+      const number = this.#head.number + 1;
+      this.#guarded(() => {
+        this.#write({ number, atMs, records: NO_RECORDS, taken: [] }, true);
+      });
+    }
+    this.abandon();
+  }
+
+  /**
+   * Closes the connection and leaves the chain as a crash would. SQLite may checkpoint while it
+   * closes: only what was committed, and so durable, before; never a flush that failed.
+   */
+  abandon(): void {
+    this.#death ??= dead(new Error("the store was closed"));
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** @throws {HoldfastError} HF5008 if a write has failed before. */
+  requireAlive(): void {
+    if (this.#death !== null) throw this.#death;
+  }
+
+  /** Makes this object dead and tells why. The first reason counts. */
+  die(cause: unknown): HoldfastError {
+    if (this.#death === null) {
+      this.#death = dead(cause);
+      this.#onFatal(this.#death);
+    }
+    return this.#death;
+  }
+
+  #guarded(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      throw this.die(error);
+    }
+  }
+
+  #write(batch: FlushBatch, closed: boolean): void {
+    const { incarnation } = this.identity;
+    const { records, number, atMs } = batch;
+    const id = (this.#last?.id ?? 0) + 1;
+    const firstPos = (this.#last?.lastPos ?? 0) + 1;
+    const lastPos = firstPos + records.run.length - 1;
+    beginImmediate(this.#database);
+    const recordDigests = this.#journal.append(records, firstPos);
+    if (number === 1) this.#openChain.run(incarnation, id);
+    this.#project(records, firstPos);
+    const digests = [recordDigests, this.#inbox.take(batch.taken, id)];
+    const taken = batch.taken.length;
+    const numbers = { incarnation, number, firstPos, lastPos, taken, atMs, closed };
+    const seal = flushSeal(this.#key, this.#previousSeal(), numbers, Buffer.concat(digests));
+    const values = [id, incarnation, number, firstPos, lastPos, records.run.length, taken, atMs];
+    this.#insertFlush.run(...values, closed ? 1 : 0, seal);
+    this.#commit.run();
+    this.#head = { ...numbers, id, seal };
+    this.#last = this.#head;
+  }
+
+  #previousSeal(): Uint8Array {
+    const { storeId, incarnation } = this.identity;
+    return this.#head?.seal ?? genesis(this.#key, storeId, incarnation);
+  }
+
+  #project(records: RecordColumns, firstPos: number): void {
+    for (const [index, kind] of records.kind.entries()) {
+      if (!hasProjection(kind)) continue;
+      const changes = project({
+        // Each column was found to have this index when the record was appended.
+        run: records.run[index] as number,
+        seq: records.seq[index] as number,
+        kind: RECORD_KINDS[kind] as RecordKind,
+        attempt: records.attempt[index] as number,
+        name: records.name[index] as string,
+        atMs: records.atMs[index] as number,
+        head: records.head[index] as string | null,
+        data: records.data[index] as string | null,
+      });
+      for (const change of changes) {
+        this.#projections.apply(change, firstPos + index);
+        if (change.kind === "chain-closed") this.#forget(change.incarnation);
+      }
+    }
+    this.#projections.finishFlush();
+  }
+
+  #forget(incarnation: number): void {
+    this.#openHeads = this.#openHeads.filter((head) => head.incarnation !== incarnation);
+  }
+}
+
+function dead(cause: unknown): HoldfastError {
+  const because = cause instanceof Error ? cause.message : String(cause);
+  return new HoldfastError(
+    "HF5008",
+    `the store cannot be written any more: ${because}`,
+    "Stop this process and look at the disk: space, health, permissions. The next start checks " +
+      "the store and goes on from what is durable.",
+    { cause },
+  );
+}
+
+function maxOf(database: Database, sql: string): number {
+  const row = database.prepare(sql).get();
+  return Number(row === undefined ? 0 : (Object.values(row)[0] ?? 0));
+}

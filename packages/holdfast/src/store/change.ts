@@ -1,0 +1,130 @@
+/**
+ * What a journal record does to the rows that are looked up: the closed list of changes. A change
+ * says what to do to a row, not what the row will be, so that it needs no memory of earlier records
+ * and two workers of a shared store can fold their own records without reading each other.
+ */
+import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { RunState } from "../core/run-state.ts";
+import type {
+  DependencyRow,
+  EffectRow,
+  ExceptionRow,
+  KeptEventRow,
+  ReviewRow,
+  RunRow,
+} from "./rows.ts";
+
+export type Change =
+  | { readonly kind: "run-started"; readonly row: RunRow; readonly keyHash: string }
+  | {
+      readonly kind: "run-moved";
+      readonly run: number;
+      readonly state: RunState;
+      readonly reason: string;
+      readonly wakeAtMs: number | null;
+      readonly dependency: string | null;
+      readonly atMs: number;
+    }
+  | { readonly kind: "run-touched"; readonly run: number; readonly atMs: number }
+  /** Also ends what the run was still waiting for: events, late answers, open reviews. */
+  | {
+      readonly kind: "run-finished";
+      readonly run: number;
+      readonly state: RunState;
+      readonly reason: string;
+      readonly compensated: boolean;
+      readonly atMs: number;
+    }
+  | { readonly kind: "effect-sent"; readonly row: EffectRow }
+  | {
+      readonly kind: "effect-sent-again";
+      readonly run: number;
+      readonly operation: number;
+      readonly atMs: number;
+    }
+  /** `ended` only ever becomes true here; `ref` and `settledBy` keep the older value if null. */
+  | {
+      readonly kind: "effect-learnt";
+      readonly run: number;
+      readonly operation: number;
+      readonly proof: EffectProof;
+      readonly ended: boolean;
+      readonly ref: string | null;
+      readonly settledBy: string | null;
+      readonly atMs: number;
+    }
+  | { readonly kind: "exception-opened"; readonly row: ExceptionRow }
+  | {
+      readonly kind: "exception-closed";
+      readonly run: number;
+      readonly seq: number;
+      readonly resolution: string;
+      readonly by: string;
+      readonly atMs: number;
+    }
+  /** One more open item of this cause; the row is made with the first. */
+  | {
+      readonly kind: "issue-seen";
+      readonly fingerprint: string;
+      readonly title: string;
+      readonly class: FailureClass;
+      readonly family: FailureFamily;
+      readonly workflow: string;
+      readonly step: string;
+      readonly owner: string;
+      readonly atMs: number;
+    }
+  | { readonly kind: "issue-eased"; readonly fingerprint: string }
+  | { readonly kind: "review-asked"; readonly row: ReviewRow }
+  | {
+      readonly kind: "review-answered";
+      readonly run: number;
+      readonly seq: number;
+      readonly by: string;
+      readonly atMs: number;
+    }
+  | {
+      readonly kind: "review-escalated";
+      readonly run: number;
+      readonly seq: number;
+      readonly to: string;
+    }
+  | {
+      readonly kind: "awaiting-added";
+      readonly event: string;
+      readonly key: string;
+      readonly run: number;
+      readonly seq: number;
+      readonly step: string;
+      readonly dueAtMs: number | null;
+    }
+  | { readonly kind: "awaiting-removed"; readonly run: number; readonly step: string }
+  | { readonly kind: "event-kept"; readonly row: KeptEventRow }
+  | { readonly kind: "event-taken"; readonly seq: number }
+  | {
+      readonly kind: "pending-added";
+      readonly integration: string;
+      readonly ref: string;
+      readonly run: number;
+      readonly operation: number;
+      readonly dueAtMs: number;
+    }
+  | { readonly kind: "pending-removed"; readonly run: number; readonly operation: number }
+  | { readonly kind: "dependency-moved"; readonly row: DependencyRow }
+  | {
+      readonly kind: "group-started";
+      readonly group: number;
+      readonly runs: readonly number[];
+      readonly crashes: number;
+    }
+  | { readonly kind: "group-passed"; readonly group: number }
+  | {
+      readonly kind: "chain-closed";
+      readonly incarnation: number;
+      readonly by: number;
+      readonly flush: number;
+      readonly seal: string;
+      readonly clean: boolean;
+    }
+  /** Adds to a named counter: `runs/<workflow>/<state>` and so on. */
+  | { readonly kind: "counted"; readonly name: string; readonly delta: number };

@@ -1,0 +1,408 @@
+/**
+ * The fold from the journal to what is looked up: one record in, a list of changes out. It is the
+ * only place that says what a record means for runs, effects, exceptions, issues, reviews and
+ * counters. A driver writes the changes in the flush's own transaction, and `store verify` folds
+ * the whole journal again with the same function and compares, so the two cannot differ.
+ *
+ * Pure, and without memory of earlier records (see change.ts).
+ */
+import { assertNever } from "../core/assert.ts";
+import { RECORD_KINDS } from "../core/journal.ts";
+import type { EffectProof } from "../core/failure.ts";
+import type * as journal from "../core/journal.ts";
+import type { RunState } from "../core/run-state.ts";
+import type { Change } from "./change.ts";
+import type {
+  DependencyRow,
+  EffectRow,
+  ExceptionRow,
+  KeptEventRow,
+  ReviewRow,
+  RunRow,
+} from "./rows.ts";
+
+type JournalRecord = journal.JournalRecord;
+
+/** Kinds whose records change no row that is looked up; most of a journal is of these. */
+const WITHOUT_PROJECTION: readonly journal.RecordKind[] = [
+  "result",
+  "timer",
+  "fired",
+  "called",
+  "returned",
+  "resumed",
+  "applied",
+];
+
+const PROJECTED: readonly boolean[] = RECORD_KINDS.map(
+  (kind) => !WITHOUT_PROJECTION.includes(kind),
+);
+
+/** Whether records of this kind number change any projection; false spares parsing the head. */
+export function hasProjection(kindNumber: number): boolean {
+  return PROJECTED[kindNumber] ?? false;
+}
+
+const NOTHING: readonly Change[] = [];
+
+/**
+ * What one record changes, in the order in which to apply it.
+ *
+ * @throws {SyntaxError} if the head is not JSON: the journal is damaged or not ours.
+ */
+export function project(record: JournalRecord): readonly Change[] {
+  switch (record.kind) {
+    case "started":
+      return started(record, headOf<journal.StartedHead>(record));
+    case "intent":
+      return intent(record, headOf<journal.IntentHead>(record));
+    case "outcome":
+    case "probe":
+      return outcome(record, headOf<journal.OutcomeHead>(record));
+    case "settled":
+      return settled(record, headOf<journal.SettledHead>(record));
+    case "pending":
+      return pending(record, headOf<journal.PendingHead>(record));
+    case "asked":
+      return asked(record, headOf<journal.AskedHead>(record));
+    case "answered":
+      return answered(record, headOf<journal.AnsweredHead>(record));
+    case "escalated":
+      return escalated(record, headOf<journal.EscalatedHead>(record));
+    case "awaited":
+      return awaited(record, headOf<journal.AwaitedHead>(record));
+    case "event":
+      return event(record, headOf<journal.EventHead>(record));
+    case "state":
+      return moved(record, headOf<journal.StateHead>(record));
+    case "opened":
+      return opened(record, headOf<journal.OpenedHead>(record));
+    case "closed":
+      return closed(record, headOf<journal.ClosedHead>(record));
+    case "cancel":
+      return [{ kind: "run-touched", run: record.run, atMs: record.atMs }];
+    case "finished":
+      return finished(record, headOf<journal.FinishedHead>(record));
+    case "incarnation":
+      return incarnation(headOf<journal.IncarnationHead>(record));
+    case "group":
+      return group(headOf<journal.GroupHead>(record));
+    case "dependency":
+      return dependency(record, headOf<journal.DependencyHead>(record));
+    case "kept":
+      return kept(record, headOf<journal.KeptHead>(record));
+    case "result":
+    case "timer":
+    case "fired":
+    case "called":
+    case "returned":
+    case "resumed":
+    case "applied":
+      return NOTHING;
+    default:
+      return assertNever(record.kind);
+  }
+}
+
+/** The engine wrote this head with the shape of its kind; the seal says it is still the same. */
+function headOf<Head>(record: JournalRecord): Head {
+  return JSON.parse(record.head ?? "null") as Head;
+}
+
+function runCounter(workflow: string, state: RunState, delta: number): Change {
+  return { kind: "counted", name: `runs/${workflow}/${state}`, delta };
+}
+
+function started(record: JournalRecord, head: journal.StartedHead): readonly Change[] {
+  const row: RunRow = {
+    run: record.run,
+    namespace: head.namespace,
+    workflow: head.workflow,
+    key: head.key,
+    generation: head.generation,
+    version: head.version,
+    owner: head.owner,
+    lane: head.lane,
+    correlationId: head.correlationId,
+    startedBy: head.startedBy,
+    state: head.state,
+    reason: head.reason,
+    wakeAtMs: null,
+    dependency: null,
+    parentRun: head.parent?.run ?? null,
+    parentStep: head.parent?.step ?? null,
+    startedAtMs: record.atMs,
+    updatedAtMs: record.atMs,
+    endedAtMs: null,
+    deadlineAtMs: head.deadlineAtMs,
+    compensated: false,
+    amount: head.amount ?? null,
+    currency: head.currency ?? null,
+    keys: head.keys === undefined ? null : JSON.stringify(head.keys),
+  };
+  return [
+    { kind: "run-started", row, keyHash: head.keyHash },
+    runCounter(head.workflow, head.state, 1),
+  ];
+}
+
+function moved(record: JournalRecord, head: journal.StateHead): readonly Change[] {
+  const change: Change = {
+    kind: "run-moved",
+    run: record.run,
+    state: head.to,
+    reason: head.reason,
+    wakeAtMs: head.wakeAtMs,
+    dependency: head.dependency ?? null,
+    atMs: record.atMs,
+  };
+  if (head.from === head.to) return [change];
+  return [change, runCounter(head.workflow, head.from, -1), runCounter(head.workflow, head.to, 1)];
+}
+
+function finished(record: JournalRecord, head: journal.FinishedHead): readonly Change[] {
+  return [
+    {
+      kind: "run-finished",
+      run: record.run,
+      state: head.state,
+      reason: head.reason,
+      compensated: head.compensated ?? false,
+      atMs: record.atMs,
+    },
+    runCounter(head.workflow, head.from, -1),
+    runCounter(head.workflow, head.state, 1),
+  ];
+}
+
+function intent(record: JournalRecord, head: journal.IntentHead): readonly Change[] {
+  const attempt: Change = { kind: "counted", name: `effect-attempts/${head.effect}`, delta: 1 };
+  if (head.operation !== record.seq) {
+    return [
+      {
+        kind: "effect-sent-again",
+        run: record.run,
+        operation: head.operation,
+        atMs: record.atMs,
+      },
+      attempt,
+    ];
+  }
+  const row: EffectRow = {
+    run: record.run,
+    operation: head.operation,
+    step: record.name,
+    effect: head.effect,
+    integration: head.integration,
+    contract: head.contract,
+    key: head.key,
+    generation: head.generation,
+    digest: head.digest,
+    // A request that may have left and has no answer yet is exactly a "maybe".
+    proof: "maybe",
+    ended: false,
+    attempts: 1,
+    firstSentAtMs: record.atMs,
+    lastSentAtMs: record.atMs,
+    endedAtMs: null,
+    ref: null,
+    undoes: head.undoes ?? null,
+    settledBy: null,
+    amount: head.amount ?? null,
+    currency: head.currency ?? null,
+  };
+  return [{ kind: "effect-sent", row }, attempt];
+}
+
+/** The step has its answer: no late one is waited for, and the end is counted. */
+function stepEnded(
+  record: JournalRecord,
+  head: { readonly operation: number; readonly effect: string; readonly proof: EffectProof },
+): readonly Change[] {
+  return [
+    { kind: "pending-removed", run: record.run, operation: head.operation },
+    { kind: "counted", name: `effect-ends/${head.effect}/${head.proof}`, delta: 1 },
+  ];
+}
+
+function outcome(record: JournalRecord, head: journal.OutcomeHead): readonly Change[] {
+  const learnt: Change = {
+    kind: "effect-learnt",
+    run: record.run,
+    operation: head.operation,
+    proof: head.proof,
+    // Giving up on a "maybe" ends the step, not the question what happened over there.
+    ended: head.end !== undefined && head.proof !== "maybe",
+    ref: head.ref ?? null,
+    settledBy: null,
+    atMs: record.atMs,
+  };
+  return head.end === undefined ? [learnt] : [learnt, ...stepEnded(record, head)];
+}
+
+function settled(record: JournalRecord, head: journal.SettledHead): readonly Change[] {
+  const learnt: Change = {
+    kind: "effect-learnt",
+    run: record.run,
+    operation: head.operation,
+    proof: head.proof,
+    ended: head.proof !== "maybe",
+    ref: head.ref ?? null,
+    settledBy: head.by,
+    atMs: record.atMs,
+  };
+  return head.end === undefined ? [learnt] : [learnt, ...stepEnded(record, head)];
+}
+
+function pending(record: JournalRecord, head: journal.PendingHead): readonly Change[] {
+  const { integration, ref, operation, dueAtMs } = head;
+  return [{ kind: "pending-added", integration, ref, run: record.run, operation, dueAtMs }];
+}
+
+function asked(record: JournalRecord, head: journal.AskedHead): readonly Change[] {
+  const row: ReviewRow = {
+    run: record.run,
+    seq: record.seq,
+    step: record.name,
+    review: head.review,
+    by: head.by,
+    notBy: head.notBy,
+    state: "open",
+    askedAtMs: record.atMs,
+    dueAtMs: head.dueAtMs,
+    escalatedTo: null,
+    answeredBy: null,
+    answeredAtMs: null,
+    digest: head.digest,
+    amount: head.amount ?? null,
+    currency: head.currency ?? null,
+  };
+  return [{ kind: "review-asked", row }];
+}
+
+function answered(record: JournalRecord, head: journal.AnsweredHead): readonly Change[] {
+  return [
+    {
+      kind: "review-answered",
+      run: record.run,
+      seq: head.asked,
+      by: head.by,
+      atMs: record.atMs,
+    },
+  ];
+}
+
+function escalated(record: JournalRecord, head: journal.EscalatedHead): readonly Change[] {
+  return [{ kind: "review-escalated", run: record.run, seq: head.asked, to: head.to }];
+}
+
+function awaited(record: JournalRecord, head: journal.AwaitedHead): readonly Change[] {
+  const { event: eventName, key, dueAtMs } = head;
+  const { run, seq, name } = record;
+  return [{ kind: "awaiting-added", event: eventName, key, run, seq, step: name, dueAtMs }];
+}
+
+function event(record: JournalRecord, head: journal.EventHead): readonly Change[] {
+  const removed: Change = { kind: "awaiting-removed", run: record.run, step: record.name };
+  return head.kept === undefined ? [removed] : [removed, { kind: "event-taken", seq: head.kept }];
+}
+
+function opened(record: JournalRecord, head: journal.OpenedHead): readonly Change[] {
+  const row: ExceptionRow = {
+    run: record.run,
+    seq: record.seq,
+    workflow: head.workflow,
+    step: record.name,
+    effectName: head.effectName ?? null,
+    integration: head.integration ?? null,
+    operation: head.operation ?? null,
+    class: head.class,
+    family: head.family,
+    effect: head.effect,
+    reasonCode: head.reasonCode,
+    rule: head.rule,
+    message: head.message,
+    because: head.because,
+    owner: head.owner,
+    fingerprint: head.fingerprint,
+    openedAtMs: record.atMs,
+    dueAtMs: head.dueAtMs,
+    closedAtMs: null,
+    resolution: null,
+    closedBy: null,
+    amount: head.amount ?? null,
+    currency: head.currency ?? null,
+  };
+  const { fingerprint, title, class: failureClass, family, workflow, owner } = head;
+  return [
+    { kind: "exception-opened", row },
+    {
+      kind: "issue-seen",
+      fingerprint,
+      title,
+      class: failureClass,
+      family,
+      workflow,
+      step: record.name,
+      owner,
+      atMs: record.atMs,
+    },
+    { kind: "counted", name: `exceptions/${failureClass}`, delta: 1 },
+  ];
+}
+
+function closed(record: JournalRecord, head: journal.ClosedHead): readonly Change[] {
+  return [
+    {
+      kind: "exception-closed",
+      run: record.run,
+      seq: head.opened,
+      resolution: head.resolution,
+      by: head.by,
+      atMs: record.atMs,
+    },
+    { kind: "issue-eased", fingerprint: head.fingerprint },
+    { kind: "counted", name: `exceptions/${head.class}`, delta: -1 },
+  ];
+}
+
+function incarnation(head: journal.IncarnationHead): readonly Change[] {
+  return head.closes.map((chain) => ({
+    kind: "chain-closed",
+    incarnation: chain.incarnation,
+    by: head.incarnation,
+    flush: chain.flush,
+    seal: chain.seal,
+    clean: chain.clean,
+  }));
+}
+
+function group(head: journal.GroupHead): readonly Change[] {
+  return head.event === "started"
+    ? [{ kind: "group-started", group: head.group, runs: head.runs, crashes: head.crashes }]
+    : [{ kind: "group-passed", group: head.group }];
+}
+
+function dependency(record: JournalRecord, head: journal.DependencyHead): readonly Change[] {
+  const row: DependencyRow = {
+    integration: head.integration,
+    state: head.to,
+    reason: head.reason,
+    class: head.class ?? null,
+    sinceMs: record.atMs,
+    probeAtMs: head.probeAtMs,
+  };
+  return [{ kind: "dependency-moved", row }];
+}
+
+function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] {
+  const row: KeptEventRow = {
+    seq: record.seq,
+    event: head.event,
+    key: head.key,
+    id: head.id,
+    atMs: record.atMs,
+    data: record.data,
+  };
+  return [{ kind: "event-kept", row }];
+}

@@ -1,0 +1,178 @@
+/**
+ * Rows of the projections, as every driver hands them out. Times are integer milliseconds in UTC;
+ * `null` means known to be absent.
+ */
+import type { RepeatKind } from "../core/contract.ts";
+import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import type { RunState } from "../core/run-state.ts";
+
+export interface RunRow {
+  readonly run: number;
+  readonly namespace: string;
+  readonly workflow: string;
+  readonly key: string;
+  readonly generation: number;
+  readonly version: string;
+  readonly owner: string;
+  readonly lane: string | null;
+  readonly correlationId: string;
+  readonly startedBy: string;
+  readonly state: RunState;
+  /** What it waits for, or why it ended, as a sentence. */
+  readonly reason: string;
+  readonly wakeAtMs: number | null;
+  /** Integration that a parked run waits for. */
+  readonly dependency: string | null;
+  readonly parentRun: number | null;
+  readonly parentStep: string | null;
+  readonly startedAtMs: number;
+  readonly updatedAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly deadlineAtMs: number | null;
+  readonly compensated: boolean;
+  readonly amount: string | null;
+  readonly currency: string | null;
+  /** JSON object of business keys, or null. */
+  readonly keys: string | null;
+}
+
+/** A run with its whole journal, in order of `seq`. */
+export interface StoredRun {
+  readonly row: RunRow;
+  readonly records: readonly JournalRecord[];
+}
+
+/** One operation of an effect: all its attempts together. */
+export interface EffectRow {
+  readonly run: number;
+  /** Sequence number of its first intent. */
+  readonly operation: number;
+  readonly step: string;
+  readonly effect: string;
+  readonly integration: string;
+  readonly contract: RepeatKind;
+  readonly key: string;
+  readonly generation: number;
+  readonly digest: string;
+  readonly proof: EffectProof;
+  /** False while it is not known to have ended. */
+  readonly ended: boolean;
+  readonly attempts: number;
+  readonly firstSentAtMs: number;
+  readonly lastSentAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly ref: string | null;
+  readonly undoes: string | null;
+  readonly settledBy: string | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+}
+
+export interface ExceptionRow {
+  readonly run: number;
+  /** Sequence number of its `opened` record; (run, seq) is its identity. */
+  readonly seq: number;
+  readonly workflow: string;
+  readonly step: string;
+  readonly effectName: string | null;
+  readonly integration: string | null;
+  readonly operation: number | null;
+  readonly class: FailureClass;
+  readonly family: FailureFamily;
+  readonly effect: EffectProof;
+  readonly reasonCode: string;
+  readonly rule: string;
+  readonly message: string;
+  readonly because: string;
+  readonly owner: string;
+  readonly fingerprint: string;
+  readonly openedAtMs: number;
+  readonly dueAtMs: number;
+  readonly closedAtMs: number | null;
+  readonly resolution: string | null;
+  readonly closedBy: string | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+}
+
+/** Exceptions with one cause. */
+export interface IssueRow {
+  readonly fingerprint: string;
+  readonly title: string;
+  readonly class: FailureClass;
+  readonly family: FailureFamily;
+  readonly workflow: string;
+  readonly step: string;
+  readonly owner: string;
+  readonly firstSeenAtMs: number;
+  readonly lastSeenAtMs: number;
+  readonly openCount: number;
+  readonly totalCount: number;
+}
+
+export const REVIEW_STATES = ["open", "answered", "withdrawn"] as const;
+export type ReviewState = (typeof REVIEW_STATES)[number];
+
+export interface ReviewRow {
+  readonly run: number;
+  /** Sequence number of its `asked` record; (run, seq) is its identity. */
+  readonly seq: number;
+  readonly step: string;
+  readonly review: string;
+  readonly by: string;
+  readonly notBy: string | null;
+  readonly state: ReviewState;
+  readonly askedAtMs: number;
+  readonly dueAtMs: number | null;
+  readonly escalatedTo: string | null;
+  readonly answeredBy: string | null;
+  readonly answeredAtMs: number | null;
+  readonly digest: string;
+  readonly amount: string | null;
+  readonly currency: string | null;
+}
+
+export interface DependencyRow {
+  readonly integration: string;
+  readonly state: "closed" | "open" | "parked" | "probing";
+  readonly reason: string;
+  readonly class: FailureClass | null;
+  readonly sinceMs: number;
+  readonly probeAtMs: number | null;
+}
+
+/** An event that came before anybody waited for it. */
+export interface KeptEventRow {
+  readonly seq: number;
+  readonly event: string;
+  readonly key: string;
+  readonly id: string;
+  readonly atMs: number;
+  /** JSON payload. */
+  readonly data: string | null;
+}
+
+export const INBOX_TOPICS = [
+  "start",
+  "send",
+  "answer",
+  "settle",
+  "resume",
+  "cancel",
+  "complete",
+] as const;
+export type InboxTopic = (typeof INBOX_TOPICS)[number];
+
+/** A command from another process, written by anybody and applied by the owner alone. */
+export interface InboxRow {
+  /** Made by the sender; posting the same id twice is one command. */
+  readonly id: string;
+  readonly topic: InboxTopic;
+  readonly atMs: number;
+  readonly by: string;
+  /** JSON of the command. */
+  readonly data: string;
+  /** JSON of the answer once it was applied. */
+  readonly answer: string | null;
+}

@@ -1,0 +1,192 @@
+/**
+ * The storage port. Each verb is one transaction. A driver applies what `core` decided; it never
+ * decides. The write path is one verb, `flush`: a batch of journal records, from which the driver
+ * derives the projections with `project` (one implementation for all drivers) and writes both in
+ * the same transaction, sealed.
+ *
+ * Everything that a flush resolved is durable (a power cut does not lose it). A flush that fails is
+ * fatal: the engine stops, because the next write may succeed over a hole.
+ */
+import type { RunState } from "../core/run-state.ts";
+import type {
+  DependencyRow,
+  EffectRow,
+  ExceptionRow,
+  InboxRow,
+  IssueRow,
+  KeptEventRow,
+  ReviewRow,
+  RunRow,
+  StoredRun,
+} from "./rows.ts";
+import type { JournalRecord } from "../core/journal.ts";
+
+/** Records as columns of equal length: cheap to hand to another thread or to bind as arrays. */
+export interface RecordColumns {
+  readonly run: number[];
+  readonly seq: number[];
+  /** Numbers of RECORD_KINDS. */
+  readonly kind: number[];
+  readonly attempt: number[];
+  readonly name: string[];
+  readonly atMs: number[];
+  readonly head: (string | null)[];
+  readonly data: (string | null)[];
+}
+
+export interface FlushBatch {
+  /** Counts from 1 within an incarnation; a driver refuses any other order. */
+  readonly number: number;
+  readonly atMs: number;
+  readonly records: RecordColumns;
+  /** Commands that this flush applies, with their answers (JSON). */
+  readonly taken: readonly { readonly id: string; readonly answer: string }[];
+}
+
+/** A chain of flushes that ended before this engine opened the store. */
+export interface Predecessor {
+  readonly incarnation: number;
+  /** Number of its last flush. */
+  readonly flush: number;
+  /** Hex seal of that flush. */
+  readonly seal: string;
+  /** False if it ended without closing the store: a crash. */
+  readonly clean: boolean;
+}
+
+export interface RunKey {
+  readonly namespace: string;
+  readonly workflow: string;
+  /** Hex HMAC of (namespace, workflow, key). */
+  readonly keyHash: string;
+}
+
+/** A run that still exists, or the trace that retention left of it. */
+export interface FoundRun {
+  readonly run: number;
+  readonly generation: number;
+  readonly row: RunRow | null;
+}
+
+export interface Page {
+  /** Rows beyond this run number (exclusive); 0 to begin. */
+  readonly afterRun: number;
+  readonly limit: number;
+}
+
+/** What the engine needs. One at a time per store: it holds an operating-system lock. */
+export interface Store {
+  /** Random identity of the store, made when it was created. */
+  readonly storeId: string;
+  /** 32 bytes, the key of every digest in this store. */
+  readonly secret: Uint8Array;
+  /** Random, made by this opening; leads this engine's chain of seals. */
+  readonly incarnation: number;
+  readonly predecessors: readonly Predecessor[];
+  /** Highest run number and highest `seq` of the store's own journal (run 0) so far. */
+  readonly lastRun: number;
+  readonly lastSystemSeq: number;
+
+  /** Resolves when durable. Flushes are applied in the order of the calls. */
+  flush(batch: FlushBatch): Promise<void>;
+  /** Runs by key hash, in the order asked; null where there is none. */
+  find(keys: readonly RunKey[]): Promise<readonly (FoundRun | null)[]>;
+  /** Runs with their journals, in the order asked; unknown numbers are left out. */
+  load(runs: readonly number[]): Promise<readonly StoredRun[]>;
+  /** Runs in one of the states with their journals, by run number: the recovery page. */
+  page(states: readonly RunState[], page: Page): Promise<readonly StoredRun[]>;
+  /** Sleeping runs with `afterMs` < `wakeAtMs` <= `untilMs`, soonest first. */
+  due(
+    afterMs: number,
+    untilMs: number,
+    limit: number,
+  ): Promise<readonly { readonly run: number; readonly wakeAtMs: number }[]>;
+  /** Runs parked for an integration, oldest first. */
+  parked(integration: string, page: Page): Promise<readonly number[]>;
+  /** Runs of a lane that have not ended, by run number. */
+  lane(namespace: string, lane: string, limit: number): Promise<readonly RunRow[]>;
+  /** All lanes with open runs: lane -> open runs in order. Read once at start. */
+  openLanes(
+    page: Page,
+  ): Promise<
+    readonly { readonly run: number; readonly namespace: string; readonly lane: string }[]
+  >;
+  keptEvents(event: string, key: string, limit: number): Promise<readonly KeptEventRow[]>;
+  /** Runs that wait for an event with this key, oldest first. */
+  awaiting(event: string, key: string, limit: number): Promise<readonly number[]>;
+  /** The operation that waits for a late answer under this reference, if any. */
+  pendingByRef(
+    integration: string,
+    ref: string,
+  ): Promise<{ readonly run: number; readonly operation: number } | null>;
+  dependencies(): Promise<readonly DependencyRow[]>;
+  /** Recovery groups that were started and did not come through before the last crash. */
+  openGroups(): Promise<
+    readonly {
+      readonly group: number;
+      readonly runs: readonly number[];
+      readonly crashes: number;
+    }[]
+  >;
+  /** Commands not yet taken, in order of arrival. */
+  inbox(limit: number): Promise<readonly InboxRow[]>;
+  /** Cheap: true if another process may have written since the last call. */
+  changed(): Promise<boolean>;
+  /** Seals the end of this chain, writes the anchor, releases the lock. */
+  close(): Promise<void>;
+  /** Called at once if the driver can no longer write (a writer thread has died, a disk failed). */
+  onFatal(listener: (error: Error) => void): void;
+}
+
+export interface RunQuery extends Page {
+  readonly namespace?: string;
+  readonly workflow?: string;
+  readonly key?: string;
+  readonly owner?: string;
+  readonly states?: readonly RunState[];
+}
+
+export interface ExceptionQuery extends Page {
+  /** Open ones only, unless `all`. */
+  readonly all?: boolean;
+  readonly owner?: string;
+  readonly class?: string;
+  readonly run?: number;
+}
+
+export interface EffectQuery extends Page {
+  readonly run?: number;
+  readonly effect?: string;
+  readonly proof?: string;
+  /** Only operations whose end is not known. */
+  readonly open?: boolean;
+}
+
+export interface ReviewQuery extends Page {
+  readonly all?: boolean;
+  readonly by?: string;
+  readonly run?: number;
+}
+
+/** What other processes may do: read projections and leave commands. Needs no engine. */
+export interface StoreReader {
+  readonly storeId: string;
+  runs(query: RunQuery): Promise<readonly RunRow[]>;
+  run(run: number): Promise<RunRow | null>;
+  /** By business key, newest first. */
+  runsByKey(key: string, limit: number): Promise<readonly RunRow[]>;
+  records(run: number, afterSeq: number, limit: number): Promise<readonly JournalRecord[]>;
+  exceptions(query: ExceptionQuery): Promise<readonly ExceptionRow[]>;
+  effects(query: EffectQuery): Promise<readonly EffectRow[]>;
+  reviews(query: ReviewQuery): Promise<readonly ReviewRow[]>;
+  issues(limit: number): Promise<readonly IssueRow[]>;
+  dependencies(): Promise<readonly DependencyRow[]>;
+  counters(prefix: string): Promise<readonly { readonly name: string; readonly value: number }[]>;
+  /** Leaves a command; the same id twice is one command. */
+  post(command: Omit<InboxRow, "answer">): Promise<void>;
+  /** The answer to a command, or null while it was not taken. */
+  answer(id: string): Promise<string | null>;
+  /** True if an engine holds the store now. */
+  engineRuns(): Promise<boolean>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,49 @@
+/** A request for a person's decision, with what it is about and who may decide. */
+import type { Duration } from "../core/duration.ts";
+import type { Described } from "../core/journal.ts";
+import type { In, Out, Schema } from "./schema.ts";
+
+export interface ReviewOptions<S extends Schema, D extends Schema> {
+  /** What the person sees. */
+  readonly subject: S;
+  /** What the person answers. */
+  readonly decision: D;
+  /** Role or team that may answer. */
+  readonly by: string;
+  /** Who may not: the one who started the run, or a named person. */
+  readonly notBy?: "starter" | (string & {});
+  readonly within?: Duration;
+  readonly onTimeout?: { readonly escalateTo: string } | { readonly default: In<D> };
+  readonly describe?: (subject: Out<S>) => Described;
+  readonly sensitive?: readonly string[];
+}
+
+export interface ReviewDefinition {
+  readonly subject: Schema;
+  readonly decision: Schema;
+  readonly by: string;
+  readonly notBy?: string;
+  readonly within?: Duration;
+  readonly onTimeout?: { readonly escalateTo: string } | { readonly default: unknown };
+  readonly describe?: (subject: unknown) => Described;
+  readonly sensitive?: readonly string[];
+}
+
+export interface AnyReview {
+  readonly kind: "review";
+  readonly name: string;
+  readonly definition: ReviewDefinition;
+}
+
+export interface Review<S extends Schema, D extends Schema> extends AnyReview {
+  /** Types only; never set. */
+  readonly types?: { readonly subject: S; readonly decision: D };
+}
+
+export function review<S extends Schema, D extends Schema>(
+  name: string,
+  options: ReviewOptions<S, D>,
+): Review<S, D> {
+  // The cast forgets S and D: the engine parses by the schemas instead of trusting the types.
+  return { kind: "review", name, definition: options as unknown as ReviewDefinition };
+}

@@ -1,0 +1,130 @@
+/**
+ * What a workflow's code may do: everything that must be remembered goes through `run`.
+ *
+ * Every verb takes `as`; a second use of the same name in one run needs it (HF1203), because a run
+ * finds its past by name.
+ */
+import type { Duration } from "../core/duration.ts";
+import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { Effect } from "./effect.ts";
+import type { Review } from "./review.ts";
+import type { In, Out, Schema } from "./schema.ts";
+import type { Workflow } from "./workflow.ts";
+
+/** A failure as workflow code sees it. Switch over `family`. */
+export interface FailureView {
+  readonly family: FailureFamily;
+  readonly class: FailureClass;
+  readonly effect: EffectProof;
+  readonly effectName: string;
+  /** Stable reason code, for example `HTTP:STATUS_422`. */
+  readonly code: string;
+  readonly message: string;
+  readonly attempts: number;
+  /** The sentence that the console shows too. */
+  readonly because: string;
+}
+
+/** Thrown by `run.do` once giving up has been decided; never while anything is still open. */
+export class EffectFailed extends Error {
+  override readonly name = "EffectFailed";
+  readonly failure: FailureView;
+
+  constructor(failure: FailureView) {
+    super(`${failure.effectName}: ${failure.message}`);
+    this.failure = failure;
+  }
+}
+
+/** Thrown by `run.step` when the local work threw; the same again on recovery. */
+export class StepFailed extends Error {
+  override readonly name = "StepFailed";
+  readonly step: string;
+  /** `name` of the error that the work threw. */
+  readonly errorName: string;
+
+  constructor(step: string, errorName: string, message: string) {
+    super(message);
+    this.step = step;
+    this.errorName = errorName;
+  }
+}
+
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: FailureView };
+
+export interface Named {
+  /** Tells two uses of the same name in one run apart. */
+  readonly as?: string;
+}
+
+/** An event that a run may wait for. */
+export interface EventType<S extends Schema> {
+  readonly name: string;
+  readonly schema: S;
+}
+
+export interface Run {
+  readonly id: string;
+  readonly key: string;
+  readonly correlationId: string;
+  /**
+   * Makes an effect. Suspends the run while a retry, wait, park, probe, repair, approval or hold
+   * is open.
+   *
+   * @throws {EffectFailed} once giving up has been decided.
+   */
+  do<I extends Schema, O extends Schema>(
+    effect: Effect<I, O>,
+    input: In<I>,
+    options?: Named,
+  ): Promise<Out<O>>;
+  /**
+   * Like `do`, but answers instead of throwing; with `handOver` also at repair, approval and hold.
+   * The answer given is final; a later settlement changes the ledger and the exception only.
+   */
+  try<I extends Schema, O extends Schema>(
+    effect: Effect<I, O>,
+    input: In<I>,
+    options?: Named & { readonly handOver?: boolean },
+  ): Promise<Outcome<Out<O>>>;
+  /**
+   * Local work, recorded. Its result (plain JSON) may be used before it is durable; `durable`
+   * waits. Calls to other systems belong in effects.
+   *
+   * @throws {StepFailed} if `work` throws, now and on recovery.
+   */
+  step<T>(
+    name: string,
+    work: () => T | Promise<T>,
+    options?: Named & { readonly durable?: boolean },
+  ): Promise<T>;
+  /** Asks a person. */
+  ask<S extends Schema, D extends Schema>(
+    review: Review<S, D>,
+    subject: In<S>,
+    options?: Named,
+  ): Promise<Out<D>>;
+  /** Waits for an event with this key; one that came earlier is taken. */
+  wait<S extends Schema>(
+    event: EventType<S>,
+    options: Named & { readonly key: string; readonly within?: Duration },
+  ): Promise<Out<S> | "timeout">;
+  /** Starts another workflow and waits for its result. */
+  call<N extends string, I extends Schema, O extends Schema>(
+    workflow: Workflow<N, I, O>,
+    input: In<I>,
+    options?: Named,
+  ): Promise<Out<O>>;
+  /** Costs nothing while it lasts, however long. */
+  sleep(until: Duration | Date, options?: Named): Promise<void>;
+  /** The time when this was first asked; recorded. */
+  now(name: string): Date;
+  /** In [0, 1); the same on recovery. */
+  random(name: string): number;
+  /** Version 4 form; the same on recovery. */
+  uuid(name: string): string;
+  /** Ends the run by its own logic. */
+  stop(reason: string, options?: { readonly compensate?: boolean }): never;
+}

@@ -1,0 +1,62 @@
+/** A workflow: a plain async function over `run`, with the schema of its input and its owner. */
+import type { Described } from "../core/journal.ts";
+import type { Run } from "./run.ts";
+import type { In, Out, Schema } from "./schema.ts";
+
+/** What happens when the run stops because an effect has failed for good. */
+export const ON_FAILURE = ["compensate", "ask", "stop"] as const;
+export type OnFailure = (typeof ON_FAILURE)[number];
+
+export interface WorkflowOptions<I extends Schema, O extends Schema> {
+  readonly input: I;
+  readonly output: O;
+  /** Business identity of the run: a second start with the same key joins the first. */
+  readonly key: (input: Out<I>) => string;
+  /** The team that owns what nobody else owns. */
+  readonly owner: string;
+  /** Default `ask`: the owner decides. */
+  readonly onFailure?: OnFailure;
+  /** Runs of one lane are done one at a time, in the order in which they were accepted. */
+  readonly lane?: (input: Out<I>) => string;
+  readonly describe?: (input: Out<I>) => Described;
+  readonly sensitive?: readonly string[];
+}
+
+export interface WorkflowDefinition {
+  readonly input: Schema;
+  readonly output: Schema;
+  readonly key: (input: unknown) => string;
+  readonly owner: string;
+  readonly onFailure?: OnFailure;
+  readonly lane?: (input: unknown) => string;
+  readonly describe?: (input: unknown) => Described;
+  readonly sensitive?: readonly string[];
+}
+
+export interface AnyWorkflow {
+  readonly kind: "workflow";
+  readonly name: string;
+  readonly definition: WorkflowDefinition;
+  readonly body: (input: unknown, run: Run) => Promise<unknown>;
+}
+
+export interface Workflow<N extends string, I extends Schema, O extends Schema>
+  extends AnyWorkflow {
+  readonly name: N;
+  /** Types only; never set. */
+  readonly types?: { readonly input: I; readonly output: O };
+}
+
+export function workflow<N extends string, I extends Schema, O extends Schema>(
+  name: N,
+  options: WorkflowOptions<I, O>,
+  body: (input: Out<I>, run: Run) => Promise<In<O>>,
+): Workflow<N, I, O> {
+  // The casts forget I and O: the engine parses by the schemas instead of trusting the types.
+  return {
+    kind: "workflow",
+    name,
+    definition: options as unknown as WorkflowDefinition,
+    body: body as AnyWorkflow["body"],
+  };
+}

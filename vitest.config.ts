@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// Our packages are tested from source: the condition names the .ts files in package.json "exports".
+const conditions = ["holdfast-source"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts", "bench/src/**/*.test.ts", "tests/**/*.test.ts"],
+    exclude: ["tests/real/**", "**/node_modules/**"],
+    typecheck: { enabled: false },
+  },
+});
