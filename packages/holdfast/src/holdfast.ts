@@ -123,7 +123,11 @@ export function holdfast(options: HoldfastOptions): App {
     },
     async send(event, { key, id, payload }) {
       const parsed = await parse(event.schema, payload);
-      if (!parsed.ok) throw invalidEvent(event.name, parsed.problems.map((p) => `${p.message} at ${p.at}`));
+      if (!parsed.ok)
+        throw invalidEvent(
+          event.name,
+          parsed.problems.map((p) => `${p.message} at ${p.at}`),
+        );
       await (await engine()).commands.send(event.name, key, id, payload);
     },
     async complete(integration, ref, outcome) {
@@ -164,7 +168,10 @@ export function holdfast(options: HoldfastOptions): App {
   };
 }
 
-async function openEngine(options: HoldfastOptions, listeners: Set<EngineListener>): Promise<Engine> {
+async function openEngine(
+  options: HoldfastOptions,
+  listeners: Set<EngineListener>,
+): Promise<Engine> {
   const store = await openStore(options.store);
   const engine = new Engine({
     store,
@@ -192,18 +199,22 @@ function endProcess(error: Error): void {
   process.exit(70);
 }
 
+function systemNowMs(): number {
+  return systemClock.nowMs();
+}
+
 function openStore(url: HoldfastOptions["store"]): Promise<Store> {
-  const nowMs = () => systemClock.nowMs();
-  if (url === ":memory:") return openSqliteStore({ path: ":memory:", thread: "inline", nowMs });
+  if (url === ":memory:")
+    return openSqliteStore({ path: ":memory:", thread: "inline", nowMs: systemNowMs });
   const path = url.slice("sqlite:".length);
   if (!url.startsWith("sqlite:") || path === "") {
     throw new HoldfastError(
       "HF5002",
-      `The store "${String(url)}" cannot be opened: expected sqlite:PATH.`,
+      `The store "${url}" cannot be opened: expected sqlite:PATH.`,
       'Give store: "sqlite:./holdfast.db".',
     );
   }
-  return openSqliteStore({ path, nowMs });
+  return openSqliteStore({ path, nowMs: systemNowMs });
 }
 
 async function resultOf<N extends string, I extends Schema, O extends Schema>(
@@ -221,8 +232,7 @@ async function resultOf<N extends string, I extends Schema, O extends Schema>(
       "Read it as it is with: holdfast show.",
     );
   }
-  // The value was parsed by the workflow's own output schema just now.
-  return parsed.value as Out<O>;
+  return parsed.value;
 }
 
 function invalidEvent(name: string, problems: readonly string[]): HoldfastError {
@@ -232,4 +242,3 @@ function invalidEvent(name: string, problems: readonly string[]): HoldfastError 
     "Mend the payload and send it again.",
   );
 }
-

@@ -62,7 +62,7 @@ export type BreakerState =
   /** One canary is under way. */
   | { readonly kind: "probing"; readonly outage: Outage; readonly startedAtMs: number };
 
-export const CLOSED_BREAKER: BreakerState = {
+const CALM: Closed = {
   kind: "closed",
   window: EMPTY_WINDOW,
   hardCount: 0,
@@ -71,6 +71,7 @@ export const CLOSED_BREAKER: BreakerState = {
   ramp: null,
   spacingMs: null,
 };
+export const CLOSED_BREAKER: BreakerState = CALM;
 
 export type BreakerEvent =
   /** A call ended well. `canary`: it was the one that was let through on trial. */
@@ -224,7 +225,7 @@ function opened(
   const spacingMs =
     state.spacingMs === null ? config.probeFirstMs : longer(state.spacingMs, config);
   const outage: Outage = { class: failure.class, reason, sinceMs: at.nowMs, spacingMs };
-  return { kind: "open", outage, probeAtMs: probeAtMs(failure, spacingMs, at) };
+  return { kind: "open", outage, probeAtMs: nextProbeAtMs(failure, spacingMs, at) };
 }
 
 function afterAlive(state: Closed, config: BreakerConfig, at: At): BreakerState {
@@ -254,7 +255,7 @@ function afterCanary(
   const { outage } = state;
   if (feed === "alive") {
     // The first step of coming back, with one call at a time.
-    return { ...CLOSED_BREAKER, ramp: { limit: 1, doneCount: 0 }, spacingMs: outage.spacingMs };
+    return { ...CALM, ramp: { limit: 1, doneCount: 0 }, spacingMs: outage.spacingMs };
   }
   const spacingMs = longer(outage.spacingMs, config);
   if (failure === null || feed === "silent") {
@@ -265,11 +266,11 @@ function afterCanary(
   return {
     kind: "open",
     outage: { ...outage, class: failure.class, spacingMs },
-    probeAtMs: probeAtMs(failure, spacingMs, at),
+    probeAtMs: nextProbeAtMs(failure, spacingMs, at),
   };
 }
 
-function probeAtMs(failure: Failure, spacingMs: number, at: At): number | null {
+function nextProbeAtMs(failure: Failure, spacingMs: number, at: At): number | null {
   const hintMs = failure.evidence.retryAfterMs;
   if (feedOf(failure) === "setting") {
     // A wrong setting does not heal by itself and a locked account is worse; a quota may say when.

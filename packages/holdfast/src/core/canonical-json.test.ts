@@ -111,14 +111,14 @@ describe("canonicalJson", () => {
   });
 });
 
-if (existsSync(VECTORS)) {
-  test.each(readdirSync(new URL("input/", VECTORS)))("the published vector %s", (name) => {
+// The folder is beside the repository where it is present; it is no part of it.
+const names = existsSync(VECTORS) ? readdirSync(new URL("input/", VECTORS)) : [];
+
+test(`${String(names.length)} published vectors (0: the folder is not here)`, () => {
+  const wrong = names.filter((name) => {
     const input = JSON.parse(readFileSync(new URL(`input/${name}`, VECTORS), "utf8")) as unknown;
     const expected = readFileSync(new URL(`output/${name}`, VECTORS));
-    expect(Buffer.from(canonicalJson(input), "utf8").equals(expected)).toBe(true);
+    return !Buffer.from(canonicalJson(input), "utf8").equals(expected);
   });
-} else {
-  test("the published vectors are not here, so only those of the RFC were compared", () => {
-    expect(existsSync(VECTORS)).toBe(false);
-  });
-}
+  expect(wrong).toEqual([]);
+});

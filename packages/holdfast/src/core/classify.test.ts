@@ -9,6 +9,7 @@ import {
   PHASES,
   type Classified,
   type ClassifierSource,
+  type EffectProof,
   type Evidence,
 } from "./failure.ts";
 
@@ -99,12 +100,14 @@ describe("precedence", () => {
   });
 });
 
-describe("the guard", () => {
-  const never: Classified = { class: "transient", effect: "never" };
+const never: Classified = { class: "transient", effect: "never" };
 
+function effectFor(evidence: Evidence): EffectProof {
+  return classify([input("table", never)], context(evidence)).effect;
+}
+
+describe("the guard", () => {
   test("a table may say never only if no request left, in the attempt's only call", () => {
-    const effectFor = (evidence: Evidence) =>
-      classify([input("table", never)], context(evidence)).effect;
     expect(effectFor(UNSENT)).toBe("never");
     expect(effectFor({ phase: "none", callCount: 0 })).toBe("never");
     expect(effectFor(SENT)).toBe("maybe");
@@ -271,8 +274,8 @@ test.each([
   expect(upperSnake(text)).toBe(snake);
 });
 
-describe("tables", () => {
-  const row = (over: Partial<ClassificationRow>): ClassificationRow => ({
+function row(over: Partial<ClassificationRow>): ClassificationRow {
+  return {
     protocol: "http",
     match: {},
     effect: "maybe",
@@ -280,8 +283,10 @@ describe("tables", () => {
     reasonCode: "HTTP:ANY",
     source: "test",
     ...over,
-  });
+  };
+}
 
+describe("tables", () => {
   test("the first row that fits in every part is taken", () => {
     const rows = [
       row({ reasonCode: "A", match: { codes: ["ECONNRESET"] }, phases: ["none", "created"] }),

@@ -1,6 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { REPEAT_KINDS, type RepeatKind } from "./contract.ts";
+import type { RepeatKind } from "./contract.ts";
 import {
   FRESH_EFFECT,
   effectRecordOf,
@@ -8,8 +7,8 @@ import {
   type EffectRecord,
   type EffectState,
 } from "./effect-state.ts";
-import { EFFECT_PROOFS, type Failure } from "./failure.ts";
-import { PROBE_SAYINGS, type IntentHead, type JournalRecord, type RecordKind } from "./journal.ts";
+import type { Failure } from "./failure.ts";
+import type { IntentHead, JournalRecord, RecordKind } from "./journal.ts";
 import type { Move } from "./move.ts";
 
 const FAILURE: Failure = {
@@ -65,11 +64,9 @@ function journal(contract: RepeatKind = "probeable") {
     },
     probe: (over: Partial<Extract<EffectRecord, { kind: "probe" }>["head"]>) => {
       const number = records.filter((r) => r.kind === "probe").length + 1;
-      records.push({
-        ...place(0),
-        kind: "probe",
-        head: { ...own, proof: "maybe", says: "notDone", number, ...over },
-      });
+      const at = place(0);
+      const asked = { askedAtMs: at.atMs, says: "notDone" as const, number };
+      records.push({ ...at, kind: "probe", head: { ...own, proof: "maybe", ...asked, ...over } });
       return self;
     },
     settled: (over: Partial<Extract<EffectRecord, { kind: "settled" }>["head"]>) => {
@@ -122,6 +119,20 @@ function journal(contract: RepeatKind = "probeable") {
     state: () => records.reduce<EffectState>(foldEffect, FRESH_EFFECT),
   };
   return self;
+}
+
+/** What follows an attempt that ended with this move, proven not to have happened. */
+function after(move: Move) {
+  return journal().intent(1).outcome(1, { proof: "never", failure: NEVER, move }).state().next;
+}
+
+/** A `once` effect whose outcome a person is asked for. */
+function asked() {
+  return journal("once").intent(1).outcome(1, { move: ASK });
+}
+
+function row(kind: RecordKind, head: string | null): JournalRecord {
+  return { run: 1, seq: 2, kind, attempt: 1, name: "x", atMs: 3, head, data: '"v"' };
 }
 
 describe("what to do next", () => {
@@ -252,8 +263,6 @@ describe("what to do next", () => {
   });
 
   test("parked, held and given up are told apart", () => {
-    const after = (move: Move) =>
-      journal().intent(1).outcome(1, { proof: "never", failure: NEVER, move }).state().next;
     expect(after({ kind: "park", scope: "dependency", because: "x" })).toEqual({
       kind: "parked",
       scope: "dependency",
@@ -292,21 +301,20 @@ describe("what to do next", () => {
 
 describe("people", () => {
   test("an exception is what the step waits for, until it is closed", () => {
-    const asked = journal().intent(1).outcome(1, { move: ASK });
-    expect(asked.state().next).toEqual({ kind: "person", move: "askOutcome", opened: null });
-    expect(asked.opened().state()).toMatchObject({
+    const open = journal().intent(1).outcome(1, { move: ASK });
+    expect(open.state().next).toEqual({ kind: "person", move: "askOutcome", opened: null });
+    expect(open.opened().state()).toMatchObject({
       next: { kind: "person", opened: 13 },
       opened: 13,
     });
-    expect(asked.closed(99).state().opened).toBe(13);
-    expect(asked.closed(13).state()).toMatchObject({
+    expect(open.closed(99).state().opened).toBe(13);
+    expect(open.closed(13).state()).toMatchObject({
       next: { kind: "person", opened: null },
       opened: null,
     });
   });
 
   test("what a person says happened ends it; what did not is due again", () => {
-    const asked = () => journal("once").intent(1).outcome(1, { move: ASK });
     expect(
       asked().settled({ proof: "surely", happened: true, end: "value", ref: "ch_7" }).state(),
     ).toMatchObject({
@@ -389,17 +397,7 @@ describe("people", () => {
 
 describe("reading", () => {
   test("parses the heads of an effect's records and passes by the others", () => {
-    const record = (kind: RecordKind, head: string | null): JournalRecord => ({
-      run: 1,
-      seq: 2,
-      kind,
-      attempt: 1,
-      name: "x",
-      atMs: 3,
-      head,
-      data: '"v"',
-    });
-    expect(effectRecordOf(record("pending", '{"ref":"r"}'))).toEqual({
+    expect(effectRecordOf(row("pending", '{"ref":"r"}'))).toEqual({
       kind: "pending",
       seq: 2,
       attempt: 1,
@@ -407,111 +405,7 @@ describe("reading", () => {
       data: '"v"',
       head: { ref: "r" },
     });
-    expect(effectRecordOf(record("result", "{}"))).toBeNull();
-    expect(effectRecordOf(record("outcome", null))).toBeNull();
-  });
-});
-
-const moves = fc.constantFrom<Move | undefined>(
-  undefined,
-  RETRY,
-  RESOLVE,
-  ASK,
-  { kind: "wait", delayMs: 1, because: "x" },
-  { kind: "redo", delayMs: 1, because: "x" },
-  { kind: "resume", because: "x" },
-  { kind: "adopt", because: "x" },
-  { kind: "park", scope: "key", because: "x" },
-  { kind: "hold", because: "x" },
-  { kind: "stop", because: "x" },
-  { kind: "repair", because: "x" },
-);
-const proofs = fc.constantFrom(...EFFECT_PROOFS);
-const ends = fc.constantFrom(undefined, undefined, undefined, "value" as const, "failed" as const);
-const steps = fc.array(
-  fc.oneof(
-    fc.record({ do: fc.constant("intent" as const) }),
-    fc.record({ do: fc.constant("outcome" as const), proof: proofs, move: moves, end: ends }),
-    fc.record({
-      do: fc.constant("probe" as const),
-      proof: proofs,
-      move: moves,
-      end: ends,
-      says: fc.constantFrom(...PROBE_SAYINGS),
-    }),
-    fc.record({ do: fc.constant("settled" as const), proof: proofs, move: moves, end: ends }),
-    fc.record({ do: fc.constantFrom("pending" as const, "opened" as const, "resumed" as const) }),
-  ),
-  { maxLength: 12 },
-);
-
-/** Whatever was recorded, also what no engine would write. */
-const anyRecords = fc.tuple(fc.constantFrom(...REPEAT_KINDS), steps).map(([contract, todo]) => {
-  const j = journal(contract);
-  let attempt = 0;
-  for (const step of todo) {
-    if (step.do === "intent") j.intent((attempt += 1));
-    else if (step.do === "outcome" || step.do === "probe" || step.do === "settled") {
-      const { proof, move, end } = step;
-      const head = { proof, ...(move && { move }), ...(end && { end }) };
-      if (step.do === "outcome") j.outcome(attempt, head);
-      else if (step.do === "probe") j.probe({ ...head, says: step.says });
-      else j.settled(head);
-    } else j[step.do]();
-  }
-  return { contract, records: j.records };
-});
-
-describe("for any records", () => {
-  test("nothing is due for another attempt over an open outcome unless it is harmless", () => {
-    fc.assert(
-      fc.property(anyRecords, ({ contract, records }) => {
-        let state = FRESH_EFFECT;
-        for (const record of records) {
-          state = foldEffect(state, record);
-          if (state.next.kind !== "due" || state.next.action !== "attempt") continue;
-          if (state.proof === null || state.proof === "never" || state.intent === null) continue;
-          expect(["read", "idempotent", "keyed"]).toContain(contract);
-        }
-      }),
-      { numRuns: 3_000 },
-    );
-  });
-
-  test("folding live, with a crash after any record, gives what folding the journal gives", () => {
-    fc.assert(
-      fc.property(anyRecords, fc.nat(12), ({ records }, crashAt) => {
-        const live = records.reduce(foldEffect, FRESH_EFFECT);
-        const rows = records.map((r): JournalRecord => ({
-          run: 1,
-          seq: r.seq,
-          kind: r.kind,
-          attempt: r.attempt,
-          name: "create-invoice",
-          atMs: r.atMs,
-          head: JSON.stringify(r.head),
-          data: r.data,
-        }));
-        const read = rows.map((row) => effectRecordOf(row)).filter((r) => r !== null);
-        const before = read.slice(0, crashAt).reduce(foldEffect, FRESH_EFFECT);
-        expect(read.slice(crashAt).reduce(foldEffect, before)).toEqual(live);
-      }),
-    );
-  });
-
-  test("the code's answer never changes once given, except by a person's resume", () => {
-    fc.assert(
-      fc.property(anyRecords, ({ records }) => {
-        let state = FRESH_EFFECT;
-        for (const record of records) {
-          const before = state.next;
-          state = foldEffect(state, record);
-          if (before.kind !== "ended" || record.kind === "intent") continue;
-          if (record.kind === "resumed" && before.end === "failed") continue;
-          expect(state.next).toBe(before);
-        }
-      }),
-      { numRuns: 2_000 },
-    );
+    expect(effectRecordOf(row("result", "{}"))).toBeNull();
+    expect(effectRecordOf(row("outcome", null))).toBeNull();
   });
 });

@@ -222,7 +222,7 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
 function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeHead): EffectState {
   const answer: ProbeAnswer = {
     says: head.says,
-    askedAtMs: record.atMs,
+    askedAtMs: head.askedAtMs,
     ...(head.fenced === undefined ? {} : { fenced: head.fenced }),
     ...(head.why === undefined ? {} : { why: head.why }),
   };

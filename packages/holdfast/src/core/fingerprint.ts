@@ -47,7 +47,7 @@ const MESSAGE_MAX = 500;
 
 /** In this order: a quoted value may hold a date, a date holds numbers. */
 const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
-  [/"[^"]*"|'[^'\s][^']*'|`[^`]*`|\u201c[^\u201d]*\u201d/g, "<value>"],
+  [/"[^"]*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|\u201c[^\u201d]*\u201d/g, "<value>"],
   [/\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi, "<uuid>"],
   [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+/g, "<address>"],
   [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g, "<date>"],

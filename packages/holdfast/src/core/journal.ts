@@ -154,6 +154,8 @@ export interface ProbeHead extends OutcomeHead {
   readonly why?: string;
   /** True if it can no longer happen either (the other system has fenced it). */
   readonly fenced?: boolean;
+  /** When the question was put, which may be well before its answer was recorded. */
+  readonly askedAtMs: number;
   /** Which look-up of this operation, first is 1. */
   readonly number: number;
 }

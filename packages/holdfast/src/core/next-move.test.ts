@@ -1,17 +1,11 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { IDEMPOTENT_REASONS, KEY_REPLAYS, type Contract } from "./contract.ts";
-import {
-  EFFECT_PROOFS,
-  FAILURE_CLASSES,
-  FAILURE_SCOPES,
-  type Failure,
-  type FailureClass,
-} from "./failure.ts";
-import { MOVE_KINDS, type MoveKind } from "./move.ts";
+import type { Contract } from "./contract.ts";
+import type { Failure, FailureClass } from "./failure.ts";
+import type { Meters } from "./journal.ts";
+import type { MoveKind } from "./move.ts";
 import { beforeSend, nextMove } from "./next-move.ts";
 import { DEFAULT_RETRY } from "./retry-policy.ts";
-import { keyLive, type Situation } from "./situation.ts";
+import type { Situation } from "./situation.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -178,13 +172,19 @@ describe("nextMove on unknown outcomes", () => {
   });
 });
 
-describe("the limits", () => {
-  const meters = (attempts: number, contentions = 0, crashes = 0) => ({
-    attempts,
-    contentions,
-    crashes,
-  });
+const meters = (attempts: number, contentions = 0, crashes = 0): Meters => ({
+  attempts,
+  contentions,
+  crashes,
+});
 
+/** How long a retry of a keyed effect waits; null if it is not retried. */
+function delayOf(failure: Failure, s: Situation): number | null {
+  const move = nextMove(failure, KEYED, s);
+  return move.kind === "retry" ? move.delayMs : null;
+}
+
+describe("the limits", () => {
   test("retries up to the fourth of 5 attempts and then hands over", () => {
     const s = situation({ meters: meters(4), attempt: 4 });
     expect(nextMove(failed("transient"), KEYED, s)).toEqual({
@@ -252,10 +252,6 @@ describe("the limits", () => {
 
   test("retries at once, within a second, only what surely sent nothing", () => {
     const fast = situation({ immediateUsed: 0, meters: meters(3), random01: 0.999 });
-    const delayOf = (failure: Failure, s: Situation) => {
-      const move = nextMove(failure, KEYED, s);
-      return move.kind === "retry" ? move.delayMs : null;
-    };
     expect(delayOf(failed("transient", { effect: "never" }), fast)).toBeLessThan(1_000);
     expect(delayOf(failed("transient"), fast)).toBeGreaterThan(1_000);
     const used = { ...fast, immediateUsed: 2 };
@@ -318,123 +314,5 @@ describe("beforeSend", () => {
     expect(beforeSend(failure, ONCE, situation({ cancelRequested: true }))?.kind).toBe("cancel");
     expect(beforeSend(failure, ONCE, situation({ deadlineAtMs: 1_000_000 }))?.kind).toBe("late");
     expect(beforeSend(failure, ONCE, situation({ deadlineAtMs: 1_000_001 }))).toBeNull();
-  });
-});
-
-const settleMs = fc.integer({ min: 0, max: 10_000_000 });
-const anyContract: fc.Arbitrary<Contract> = fc.oneof(
-  fc.constant(READ),
-  fc.record({
-    kind: fc.constant("idempotent" as const),
-    why: fc.constantFrom(...IDEMPOTENT_REASONS),
-    canProbe: fc.boolean(),
-    settleMs,
-  }),
-  fc.record({
-    kind: fc.constant("keyed" as const),
-    windowMs: fc.integer({ min: 1, max: 100 * HOUR_MS }),
-    replays: fc.constantFrom(...KEY_REPLAYS),
-    canProbe: fc.boolean(),
-    settleMs,
-  }),
-  fc.record({ kind: fc.constant("probeable" as const), canProbe: fc.constant(true), settleMs }),
-  fc.record({ kind: fc.constant("once" as const), canProbe: fc.boolean(), settleMs }),
-);
-const count = fc.integer({ min: 0, max: 9 });
-const atMs = fc.option(fc.integer({ min: 0, max: 200 * HOUR_MS }));
-const anyFailure: fc.Arbitrary<Failure> = fc
-  .record({
-    class: fc.constantFrom(...FAILURE_CLASSES),
-    effect: fc.constantFrom(...EFFECT_PROOFS),
-    scope: fc.constantFrom(...FAILURE_SCOPES),
-    unclassified: fc.boolean(),
-    evidence: fc.record({
-      status: fc.constantFrom(500, 502),
-      phase: fc.constantFrom("sent", "answered"),
-    }),
-  })
-  .map((over) => failed(over.class, over));
-const anySituation: fc.Arbitrary<Situation> = fc.record({
-  nowMs: fc.integer({ min: 0, max: 200 * HOUR_MS }),
-  attempt: fc.integer({ min: 1, max: 20 }),
-  meters: fc.record({ attempts: count, contentions: count, crashes: count }),
-  firstSentAtMs: atMs,
-  budgetFromMs: atMs,
-  openMaybe: fc.boolean(),
-  samePayload: fc.boolean(),
-  resultNeeded: fc.boolean(),
-  haveResult: fc.boolean(),
-  policy: fc.constant(DEFAULT_RETRY),
-  hintMs: atMs,
-  deadlineAtMs: atMs,
-  probeCount: count,
-  random01: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-  cancelRequested: fc.boolean(),
-  immediateUsed: count,
-});
-
-describe("for every failure, contract and situation", () => {
-  const every = (check: (f: Failure, c: Contract, s: Situation) => void) =>
-    fc.assert(fc.property(anyFailure, anyContract, anySituation, check), { numRuns: 3_000 });
-  const SENDING: readonly MoveKind[] = ["retry", "wait", "redo", "resume"];
-  const GIVING_UP: readonly MoveKind[] = ["stop", "late", "cancel"];
-  const harmless = (c: Contract, s: Situation) =>
-    c.kind === "read" || c.kind === "idempotent" || keyLive(c, s);
-
-  test("nothing is sent again over an unknown outcome unless that is harmless by contract", () => {
-    every((f, c, s) => {
-      const open = f.effect !== "never" || s.openMaybe;
-      if (open && !harmless(c, s)) expect(SENDING).not.toContain(nextMove(f, c, s).kind);
-    });
-  });
-
-  test("nothing that may have happened is given up, so nothing unknown is compensated", () => {
-    every((f, c, s) => {
-      if (c.kind === "read") return;
-      if (f.effect === "maybe" || s.openMaybe) {
-        expect(GIVING_UP).not.toContain(nextMove(f, c, s).kind);
-      }
-    });
-  });
-
-  test("nothing is looked up that cannot be, and nobody is asked where a look would tell", () => {
-    every((f, c, s) => {
-      const { kind } = nextMove(f, c, s);
-      const canProbe = c.kind !== "read" && c.canProbe;
-      if (kind === "resolve") expect(canProbe).toBe(true);
-      if (kind === "askOutcome") expect(canProbe).toBe(false);
-    });
-  });
-
-  test("the same input gives the same move, of the closed list, with a whole sentence", () => {
-    every((f, c, s) => {
-      const move = nextMove(f, c, s);
-      expect(move).toEqual(nextMove(f, c, s));
-      expect(MOVE_KINDS).toContain(move.kind);
-      expect(move.because).toMatch(/^[A-Z0-9].*\.$/s);
-      expect(move.because).not.toMatch(/undefined|NaN|Infinity|null/);
-    });
-  });
-
-  test("every attempt that counts brings a retry nearer to its end", () => {
-    every((f, c, s) => {
-      const move = nextMove(f, c, s);
-      if (move.kind === "retry") expect(s.meters.attempts).toBeLessThan(5);
-      if (move.kind === "redo") expect(s.meters.contentions).toBeLessThan(8);
-      if (move.kind === "retry" || move.kind === "redo" || move.kind === "wait") {
-        expect(move.delayMs).toBeGreaterThanOrEqual(25);
-        if (s.budgetFromMs !== null && s.nowMs >= s.budgetFromMs) {
-          expect(s.nowMs - s.budgetFromMs + move.delayMs).toBeLessThan(DEFAULT_RETRY.horizonMs);
-        }
-        if (s.deadlineAtMs !== null) expect(s.nowMs + move.delayMs).toBeLessThan(s.deadlineAtMs);
-      }
-    });
-  });
-
-  test("cancelling ends in a cancel, a look-up, a person or an adoption, and in no repeat", () => {
-    every((f, c, s) => {
-      const move = nextMove(f, c, { ...s, cancelRequested: true });
-      expect(["cancel", "resolve", "askOutcome", "adopt", "split"]).toContain(move.kind);
-    });
   });
 });

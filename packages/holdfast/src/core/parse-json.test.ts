@@ -7,6 +7,10 @@ const SHARED = new URL("../../../../../shared/data/", import.meta.url);
 const SUITE = new URL("json-parsing/test_parsing/", SHARED);
 const NAUGHTY = new URL("naughty-strings/blns.json", SHARED);
 
+function nested(depth: number): string {
+  return "[".repeat(depth) + "]".repeat(depth);
+}
+
 /** What happened to a text: "ok", or the code of the error. Anything else is thrown on. */
 function fate(text: string): string {
   try {
@@ -31,9 +35,9 @@ describe("parseJsonText", () => {
   );
 
   test("names the place but never repeats the content, which may be secret", () => {
-    const leak = () => parseJsonText('{"card":"4111111111111111",}', "input of pay");
-    expect(leak).toThrowError(/^The input of pay is not JSON: .+ \(character 27\)\.$/);
-    expect(leak).not.toThrowError(/4111/);
+    expect(() => parseJsonText('{"card":"4111111111111111",}', "input of pay")).toThrowError(
+      /^The input of pay is not JSON: [^4]+ \(character 27\)\.$/,
+    );
   });
 
   test("refuses more than 8 MiB, counted as UTF-8", () => {
@@ -47,7 +51,6 @@ describe("parseJsonText", () => {
   });
 
   test("refuses 10,000 nested arrays before they are built, and allows 128", () => {
-    const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
     expect(fate(nested(128))).toBe("ok");
     expect(fate(nested(129))).toBe("HF4105");
     expect(fate(nested(10_000))).toBe("HF4105");
@@ -67,21 +70,18 @@ describe("parseJsonText", () => {
   });
 
   test("agrees with JSON.parse on every text that it accepts, and gives a coded error else", () => {
+    const pieces = fc.constantFrom('"', "\\", "[", "]", "{", "}", ",", ":", "1", "a", " ");
     const text = fc.oneof(
       fc.json(),
       fc.string({ unit: "binary" }),
-      fc
-        .array(fc.constantFrom('"', "\\", "[", "]", "{", "}", ",", ":", "1", "a", " "))
-        .map((x) => x.join("")),
+      fc.array(pieces).map((x) => x.join("")),
     );
-    fc.assert(
-      fc.property(text, (json) => {
-        const found = fate(json);
-        if (found === "ok") expect(parseJsonText(json, "x")).toEqual(JSON.parse(json));
-        else expect(found).toMatch(/^HF410[2345]$/);
-      }),
-      { numRuns: 1_000 },
-    );
+    const texts = fc.property(text, (json) => {
+      const found = fate(json);
+      if (found !== "ok") return /^HF410[2345]$/.test(found);
+      return JSON.stringify(parseJsonText(json, "x")) === JSON.stringify(JSON.parse(json));
+    });
+    expect(fc.check(texts, { numRuns: 1_000 }).counterexample).toBeNull();
   });
 });
 
@@ -94,36 +94,36 @@ const TOO_LARGE = [
   "y_object_extreme_numbers.json",
 ];
 
-if (existsSync(SUITE) && existsSync(NAUGHTY)) {
-  test("all 318 files of the JSON parsing suite end as they must", () => {
-    const names = readdirSync(SUITE);
-    expect(names).toHaveLength(318);
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    const wrong: string[] = [];
-    for (const name of names) {
-      let found: string;
-      try {
-        found = fate(decoder.decode(readFileSync(new URL(encodeURIComponent(name), SUITE))));
-      } catch (error) {
-        // Not UTF-8: refused by whoever decodes the bytes. Anything else is a bug of ours.
-        if (!(error instanceof TypeError)) throw error;
-        found = "not UTF-8";
-      }
-      const expected = TOO_LARGE.includes(name) ? "HF4103" : "ok";
-      if (name.startsWith("y_") && found !== expected) wrong.push(`${name}: ${found}`);
-      if (name.startsWith("n_") && !/^(?:HF4102|HF4105|not UTF-8)$/.test(found)) {
-        wrong.push(`${name}: ${found}`);
-      }
-    }
-    expect(wrong).toEqual([]);
-  });
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  test("naughty strings come back as they went in", () => {
-    const text = readFileSync(NAUGHTY, "utf8");
-    expect(parseJsonText(text, "input")).toEqual(JSON.parse(text));
-  });
-} else {
-  test("the published suites are not here, so only our own texts were parsed", () => {
-    expect(existsSync(SUITE) && existsSync(NAUGHTY)).toBe(false);
-  });
+function fateOfBytes(bytes: Uint8Array): string {
+  let text: string;
+  try {
+    text = UTF8.decode(bytes);
+  } catch (error) {
+    // Whoever decodes the bytes refuses these. Anything else is a bug of ours.
+    if (error instanceof TypeError) return "not UTF-8";
+    throw error;
+  }
+  return fate(text);
 }
+
+/** y_ must be accepted, n_ refused, i_ may be either. */
+function isRight(name: string): boolean {
+  const found = fateOfBytes(readFileSync(new URL(encodeURIComponent(name), SUITE)));
+  if (name.startsWith("y_")) return found === (TOO_LARGE.includes(name) ? "HF4103" : "ok");
+  if (name.startsWith("n_")) return /^(?:HF4102|HF4105|not UTF-8)$/.test(found);
+  return /^(?:ok|HF410[2345]|not UTF-8)$/.test(found);
+}
+
+// The folders are beside the repository where they are present; they are no part of it.
+const suite = existsSync(SUITE) ? readdirSync(SUITE) : [];
+const naughty = existsSync(NAUGHTY) ? readFileSync(NAUGHTY, "utf8") : '["\u0000"]';
+
+test(`${String(suite.length)} files of the JSON parsing suite (0: the folder is not here)`, () => {
+  expect(suite.filter((name) => !isRight(name))).toEqual([]);
+});
+
+test(`${String(naughty.length)} characters of naughty strings come back as they went in`, () => {
+  expect(parseJsonText(naughty, "input")).toEqual(JSON.parse(naughty));
+});

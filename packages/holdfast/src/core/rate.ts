@@ -34,7 +34,7 @@ export function parseRate(text: string, what: string): Rate {
   if (periodMs === undefined) {
     throw new HoldfastError(
       "HF1001",
-      `${what} is not a rate: expected a whole number and a period, such as "100/s", "30/m" or "5/h", got ${JSON.stringify(String(text).slice(0, 40))}.`,
+      `${what} is not a rate: expected a whole number and a period, such as "100/s", "30/m" or "5/h", got ${JSON.stringify(text.slice(0, 40))}.`,
       "Write how many calls are allowed, a slash, and s, m or h.",
     );
   }
@@ -55,7 +55,7 @@ export function takeToken(
   const full = state === null ? { tokens: rate.burst, atMs: nowMs } : refilled(state, nowMs, rate);
   const tokens = full.tokens - 1;
   const waitMs = tokens >= 0 ? 0 : Math.ceil((-tokens * rate.periodMs) / rate.count);
-  return { state: { tokens, atMs: full.atMs }, waitMs: waitMs + (full.atMs - nowMs) };
+  return { state: { tokens, atMs: nowMs }, waitMs };
 }
 
 /** Gives a place back that was not used; only the newest ones can become earlier by it. */
@@ -63,15 +63,20 @@ export function returnToken(state: RateState, rate: Rate): RateState {
   return { ...state, tokens: Math.min(rate.burst, state.tokens + 1) };
 }
 
-/** Nothing more until then: the other system has said so. */
-export function pauseRate(state: RateState | null, untilMs: number): RateState {
-  const tokens = Math.min(0, state?.tokens ?? 0);
-  return { tokens, atMs: Math.max(state?.atMs ?? untilMs, untilMs) };
+/** The next place is not before that time: the other system has said so. */
+export function pauseRate(
+  state: RateState | null,
+  nowMs: number,
+  untilMs: number,
+  rate: Rate,
+): RateState {
+  const owed = (Math.max(0, untilMs - nowMs) * rate.count) / rate.periodMs;
+  const full = state === null ? { tokens: rate.burst, atMs: nowMs } : refilled(state, nowMs, rate);
+  return { tokens: Math.min(full.tokens, 1 - owed), atMs: nowMs };
 }
 
 function refilled(state: RateState, nowMs: number, rate: Rate): RateState {
-  // A clock that went back, or a pause: nothing is refilled before that time has come.
-  if (nowMs <= state.atMs) return state;
-  const gained = ((nowMs - state.atMs) * rate.count) / rate.periodMs;
+  // A clock that went back gives nothing, and costs nothing either.
+  const gained = (Math.max(0, nowMs - state.atMs) * rate.count) / rate.periodMs;
   return { tokens: Math.min(rate.burst, state.tokens + gained), atMs: nowMs };
 }

@@ -40,9 +40,9 @@ describe("retryPolicyFor", () => {
   });
 
   test("refuses to retry beyond the key window, with the numbers", () => {
-    const beyond = () =>
-      retryPolicyFor(keyed(24 * HOUR_MS), { withinMs: 36 * HOUR_MS }, "effect send-payout");
-    expect(beyond).toThrowError(
+    expect(() =>
+      retryPolicyFor(keyed(24 * HOUR_MS), { withinMs: 36 * HOUR_MS }, "effect send-payout"),
+    ).toThrowError(
       expect.objectContaining({
         code: "HF1107",
         message:

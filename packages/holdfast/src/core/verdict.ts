@@ -123,8 +123,6 @@ function effectSentence(effect: VerdictEffect, nowMs: number): string {
   const money =
     effect.amount === null ? null : [effect.amount, effect.currency ?? ""].join(" ").trim();
   const by = effect.settledBy === null ? "proven" : `says ${effect.settledBy}`;
-  const details = (...parts: readonly (string | null)[]) =>
-    parts.filter((part) => part !== null && part !== "").join(", ");
   const what = effect.undoes === null ? effect.step : `${effect.step} (undoes ${effect.undoes})`;
   const sent = `sent ${durationText(nowMs - effect.lastSentAtMs)} ago, attempt ${String(effect.attempts)}`;
   switch (effect.proof) {
@@ -139,6 +137,10 @@ function effectSentence(effect: VerdictEffect, nowMs: number): string {
     default:
       return assertNever(effect.proof);
   }
+}
+
+function details(...parts: readonly (string | null)[]): string {
+  return parts.filter((part) => part !== null && part !== "").join(", ");
 }
 
 function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {

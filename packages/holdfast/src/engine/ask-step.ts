@@ -9,7 +9,14 @@ import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
-import { APPLIED, refused, type CommandAnswer, type StepCommand, type StepSlot, type StepVerb } from "./step-slot.ts";
+import {
+  APPLIED,
+  refused,
+  type CommandAnswer,
+  type StepCommand,
+  type StepSlot,
+  type StepVerb,
+} from "./step-slot.ts";
 
 export class AskStep implements StepVerb {
   readonly #run: LiveRun;
@@ -60,7 +67,8 @@ export class AskStep implements StepVerb {
 
   #hand(parsed: Awaited<ReturnType<typeof parse>>): void {
     if (parsed.ok) this.#deferred.resolve(parsed.value);
-    else this.#run.ending.drift(`The recorded decision of "${this.#path}" no longer fits its schema.`);
+    else
+      this.#run.ending.drift(`The recorded decision of "${this.#path}" no longer fits its schema.`);
   }
 
   live(slot: StepSlot): void {
@@ -91,12 +99,14 @@ export class AskStep implements StepVerb {
         slot.ended = true;
         return;
       }
-      const withinMs = definition.within === undefined ? null : durationMs(definition.within, "within");
+      const withinMs =
+        definition.within === undefined ? null : durationMs(definition.within, "within");
       const head: AskedHead = {
         ...definition.describe?.(p.value),
         review: this.#review.name,
         by: definition.by,
-        notBy: definition.notBy === "starter" ? this.#run.row.startedBy : (definition.notBy ?? null),
+        notBy:
+          definition.notBy === "starter" ? this.#run.row.startedBy : (definition.notBy ?? null),
         dueAtMs: withinMs === null ? null : this.#run.host.clock.nowMs() + withinMs,
         digest: this.#digest(),
       };
@@ -130,7 +140,11 @@ export class AskStep implements StepVerb {
   #timeOut(slot: StepSlot, asked: number): void {
     const { onTimeout } = this.#review.definition;
     if (onTimeout !== undefined && "default" in onTimeout) {
-      const text = toJson(onTimeout.default, this.#run.host.limits, `default of review "${this.#path}"`);
+      const text = toJson(
+        onTimeout.default,
+        this.#run.host.limits,
+        `default of review "${this.#path}"`,
+      );
       const head: AnsweredHead = { asked, end: "value", by: "(timeout)", timedOut: true };
       this.#run.deliver(slot, this.#run.append("answered", this.#path, head, text));
       return;
@@ -146,9 +160,13 @@ export class AskStep implements StepVerb {
     if (command.kind !== "answer" || slot === null || slot.ended || this.#asked === null) {
       return refused("HF6003", `Review "${this.#path}" does not wait for an answer.`);
     }
-    if (command.seq !== this.#asked.seq) return refused("HF6003", "That review was answered already.");
+    if (command.seq !== this.#asked.seq)
+      return refused("HF6003", "That review was answered already.");
     if (this.#asked.head.notBy === command.by) {
-      return refused("HF6002", `${command.by} may not decide this: the review excludes who started the run.`);
+      return refused(
+        "HF6002",
+        `${command.by} may not decide this: the review excludes who started the run.`,
+      );
     }
     const parsed = await parse(this.#review.definition.decision, command.decision);
     if (!parsed.ok) {

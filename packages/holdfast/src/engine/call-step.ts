@@ -7,7 +7,14 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
-import { APPLIED, refused, type CommandAnswer, type StepCommand, type StepSlot, type StepVerb } from "./step-slot.ts";
+import {
+  APPLIED,
+  refused,
+  type CommandAnswer,
+  type StepCommand,
+  type StepSlot,
+  type StepVerb,
+} from "./step-slot.ts";
 
 export class CallStep implements StepVerb {
   readonly #run: LiveRun;
@@ -105,7 +112,11 @@ export class CallStep implements StepVerb {
   #returned(
     slot: StepSlot,
     child: number,
-    end: { readonly state: ReturnedHead["state"]; readonly reason: string; readonly data: string | null },
+    end: {
+      readonly state: ReturnedHead["state"];
+      readonly reason: string;
+      readonly data: string | null;
+    },
   ): void {
     const head: ReturnedHead = {
       child,
@@ -118,7 +129,12 @@ export class CallStep implements StepVerb {
 
   command(command: StepCommand): Promise<CommandAnswer> {
     const slot = this.#slot;
-    if (command.kind !== "returned" || slot === null || slot.ended || command.child !== this.#child) {
+    if (
+      command.kind !== "returned" ||
+      slot === null ||
+      slot.ended ||
+      command.child !== this.#child
+    ) {
       return Promise.resolve(refused("HF6003", `"${this.#path}" does not wait for that run.`));
     }
     this.#returned(slot, command.child, command);

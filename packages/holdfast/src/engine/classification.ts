@@ -43,7 +43,14 @@ export function classifyThrown(
     for (const told of [error.signal, error.table]) {
       if (told === undefined) continue;
       const { source, id, version } = told.rule;
-      inputs.push({ source, says: told.says, id, version, echo: error.echo, neverNeeds: "answered" });
+      inputs.push({
+        source,
+        says: told.says,
+        id,
+        version,
+        echo: error.echo,
+        neverNeeds: "answered",
+      });
     }
   } else if (error instanceof DeadlinePassed) {
     thrownBy = "connector";

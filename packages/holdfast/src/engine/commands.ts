@@ -233,4 +233,3 @@ function refusal(answer: Extract<CommandAnswer, { kind: "refused" }>, run: strin
 function keptKey(event: string, key: string): string {
   return `${event}\u0000${key}`;
 }
-

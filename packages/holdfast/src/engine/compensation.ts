@@ -61,15 +61,15 @@ export class Compensation {
 /** The declared undoing: an effect of its own, or a call under the contract of what it undoes. */
 function undoEffectOf(step: EffectStep): { readonly effect: AnyEffect; readonly input: unknown } {
   const { compensate } = step.effect.definition;
-  if (compensate === undefined) throw new TypeError(`effect ${step.effect.name} declares no undoing`);
+  if (compensate === undefined)
+    throw new TypeError(`effect ${step.effect.name} declares no undoing`);
   if (typeof compensate !== "function") {
     return { effect: compensate.effect, input: compensate.input(step.input, step.output) };
   }
   const { definition } = step.effect;
-  const { probe, settle, describe, ...rest } = definition;
   const name = `undo-${step.effect.name}`;
   const undo: EffectDefinition = {
-    ...rest,
+    ...callOptionsOf(definition),
     input: ANYTHING,
     output: ANYTHING,
     run: async (_input, attempt) => {
@@ -80,6 +80,24 @@ function undoEffectOf(step: EffectStep): { readonly effect: AnyEffect; readonly 
   return {
     effect: { kind: "effect", name, definition: undo, plan: effectPlan(name, undo) },
     input: { undoes: step.path },
+  };
+}
+
+/** What an undoing call takes over: where it goes and how it may be repeated, but no look-up. */
+function callOptionsOf(
+  definition: EffectDefinition,
+): Omit<EffectDefinition, "input" | "output" | "run"> {
+  const { on, repeat, timeout, owner, classify, retry, keyWindow, replays, why } = definition;
+  return {
+    on,
+    repeat,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(classify === undefined ? {} : { classify }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(keyWindow === undefined ? {} : { keyWindow }),
+    ...(replays === undefined ? {} : { replays }),
+    ...(why === undefined ? {} : { why }),
   };
 }
 

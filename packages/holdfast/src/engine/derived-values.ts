@@ -1,18 +1,16 @@
 /** `run.now`, `run.random` and `run.uuid`: values that are the same again on recovery. */
 import { HoldfastError } from "../core/error.ts";
+import { dateOf } from "./clock.ts";
 import type { LiveRun } from "./live-run.ts";
 
 /** The time when this was first asked. Recorded; it may be lost with the steps after it. */
 export function recordedNow(run: LiveRun, path: string): Date {
-  const recorded = run.recorded(path)[0]?.data;
-  if (recorded !== undefined && recorded !== null) {
-    enterValue(run, path);
-    return new Date(Number(recorded));
-  }
   enterValue(run, path);
+  const recorded = run.recorded(path)[0]?.data;
+  if (recorded !== undefined && recorded !== null) return dateOf(Number(recorded));
   const atMs = run.host.clock.nowMs();
   if (run.listens) run.append("result", path, { now: true }, String(atMs));
-  return new Date(atMs);
+  return dateOf(atMs);
 }
 
 /** In [0, 1): 48 bits of the digest of (run, name). */
@@ -28,7 +26,13 @@ export function derivedUuid(run: LiveRun, path: string): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytes.toString("hex");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join("-");
 }
 
 function derivedBytes(run: LiveRun, kind: string, path: string): Uint8Array {

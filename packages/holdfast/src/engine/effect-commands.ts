@@ -6,9 +6,18 @@ import { closeException, personNeeded } from "./effect-exception.ts";
 import type { EffectStep } from "./effect-step.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import { toJson } from "./payload.ts";
-import { APPLIED, refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
+import {
+  APPLIED,
+  refused,
+  type CommandAnswer,
+  type LateOutcome,
+  type StepCommand,
+} from "./step-slot.ts";
 
-export async function commandEffect(step: EffectStep, command: StepCommand): Promise<CommandAnswer> {
+export async function commandEffect(
+  step: EffectStep,
+  command: StepCommand,
+): Promise<CommandAnswer> {
   switch (command.kind) {
     case "settle":
       return await settle(step, command);
@@ -34,7 +43,8 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
   const { slot } = step;
-  if (slot === null || step.isCalling) return refused("HF6003", `"${step.path}" is being looked up just now.`);
+  if (slot === null || step.calls.isUnderWay)
+    return refused("HF6003", `"${step.path}" is being looked up just now.`);
   const head: SettledHead = {
     operation: state.operation ?? 0,
     effect: step.effect.name,
@@ -53,8 +63,10 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
 
 function notSettleable(step: EffectStep, state: EffectState): string | null {
   if (step.slot === null) return `"${step.path}" is not at work.`;
-  if (step.isCalling) return `"${step.path}" is being looked up just now; try again when that has ended.`;
-  if (!personNeeded(state)) return `The outcome of "${step.path}" is known; there is nothing to settle.`;
+  if (step.calls.isUnderWay)
+    return `"${step.path}" is being looked up just now; try again when that has ended.`;
+  if (!personNeeded(state))
+    return `The outcome of "${step.path}" is known; there is nothing to settle.`;
   return null;
 }
 
@@ -87,9 +99,13 @@ function resume(step: EffectStep, by: string, reason: string): CommandAnswer {
   const { slot } = step;
   if (slot === null || slot.ended) return refused("HF6003", `"${step.path}" does not wait.`);
   if (personNeeded(state) && state.next.kind === "person") {
-    return refused("HF6004", `"${step.path}" may have happened. Settle that first: holdfast settle.`);
+    return refused(
+      "HF6004",
+      `"${step.path}" may have happened. Settle that first: holdfast settle.`,
+    );
   }
   if (slot.wait === null) return refused("HF6003", `"${step.path}" is under way already.`);
+  if (slot.wait.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
   closeException(step, "resumed", by, reason);
   step.journal.write("resumed", 0, { by, reason, steps: [] });
   poke(step);
@@ -97,19 +113,24 @@ function resume(step: EffectStep, by: string, reason: string): CommandAnswer {
 }
 
 /** The other system tells later what its acceptance came to. */
-async function complete(step: EffectStep, ref: string, outcome: LateOutcome): Promise<CommandAnswer> {
+async function complete(
+  step: EffectStep,
+  ref: string,
+  outcome: LateOutcome,
+): Promise<CommandAnswer> {
   const { state } = step.journal;
   const { slot } = step;
   if (slot === null || slot.ended || state.ref !== ref) {
     return refused("HF6003", `"${step.path}" does not wait for an answer under "${ref}".`);
   }
-  if (step.isCalling) return refused("HF6003", `"${step.path}" is being looked up just now.`);
+  if (step.calls.isUnderWay)
+    return refused("HF6003", `"${step.path}" is being looked up just now.`);
   if (!outcome.ok) {
-    step.fail(refusedLater(outcome.message));
+    step.calls.fail(refusedLater(outcome.message));
     return APPLIED;
   }
   slot.wait = null;
-  const fits = await step.acceptValue(outcome.value, ref, "outcome", {});
+  const fits = await step.calls.acceptValue(outcome.value, ref);
   if (fits) closeException(step, "late-answer", "(other system)", `answered under ${ref}`);
   return APPLIED;
 }

@@ -54,10 +54,11 @@ export function recordFailure(
   effect: AnyEffect,
   journal: EffectJournal,
   failure: Failure,
+  attempt: number,
   circumstances: Circumstances,
 ): { readonly record: JournalRecord; readonly move: Move } {
   const { state } = journal;
-  const counted = { ...state, meters: countFailure(state.meters, failure.class) };
+  const counted = { ...state, attempt, meters: countFailure(state.meters, failure.class) };
   const hintMs = failure.evidence.retryAfterMs ?? null;
   const situation = situationOf(run, effect, counted, circumstances, hintMs);
   const move = nextMove(failure, effect.plan.contract, situation);
@@ -71,7 +72,7 @@ export function recordFailure(
     ...nextAt(move, effect, state, situation.nowMs),
     ...endOf(move, circumstances.mode),
   };
-  return { record: journal.write("outcome", state.attempt, head), move };
+  return { record: journal.write("outcome", attempt, head), move };
 }
 
 /**
@@ -136,6 +137,7 @@ export function recordProbe(
     proof: again ? (state.proof ?? "maybe") : after.proof,
     says: answer.says,
     number: state.probes.length + 1,
+    askedAtMs: answer.askedAtMs,
     failure,
     move,
     meters: state.meters,

@@ -76,6 +76,7 @@ export function closeException(
 
 function recordedHead(step: EffectStep, opened: number): OpenedHead {
   const record = step.slot?.records.find((r) => r.kind === "opened" && r.seq === opened);
-  if (record === undefined) throw new Error(`exception ${String(opened)} of ${step.path} has no record`);
+  if (record === undefined)
+    throw new Error(`exception ${String(opened)} of ${step.path} has no record`);
   return headOf<OpenedHead>(record);
 }

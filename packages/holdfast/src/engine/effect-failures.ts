@@ -19,7 +19,11 @@ export function badAnswer(what: "input" | "answer", step: string, problems: stri
   };
 }
 
-export function failureView(effectName: string, state: EffectState, move: Move | null): FailureView {
+export function failureView(
+  effectName: string,
+  state: EffectState,
+  move: Move | null,
+): FailureView {
   const { failure } = state;
   if (failure === null) {
     return {

@@ -51,7 +51,12 @@ export class EffectJournal {
     for (const record of records) this.#fold(record);
   }
 
-  write(kind: RecordKind, attempt: number, head: object, data: string | null = null): JournalRecord {
+  write(
+    kind: RecordKind,
+    attempt: number,
+    head: object,
+    data: string | null = null,
+  ): JournalRecord {
     const record = this.#run.append(kind, this.#path, head, data, attempt);
     this.#fold(record);
     return record;

@@ -5,34 +5,23 @@
  * record it, look again. Nothing is kept beside the records, so a crash between any two lines goes
  * on from the last of them.
  */
-import type { ProbeAnswer } from "../core/after-probe.ts";
 import { driftOf } from "../core/drift.ts";
 import type { Failure } from "../core/failure.ts";
 import type { IntentHead, JournalRecord, OpenedHead, OutcomeHead } from "../core/journal.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
-import { isPending, type Pending, type Seen } from "../workflow/seen.ts";
-import { durationMs, type Duration } from "../core/duration.ts";
-import { classifyThrown } from "./classification.ts";
 import { isoText } from "./clock.ts";
 import { Deferred } from "./deferred.ts";
-import { makeCall, type CallEnd } from "./effect-attempt.ts";
 import { commandEffect } from "./effect-commands.ts";
-import {
-  interrupted,
-  recheckBeforeSend,
-  recordFailure,
-  recordProbe,
-  type EffectMode,
-} from "./effect-decisions.ts";
-import { badAnswer, failureView } from "./effect-failures.ts";
+import { EffectCalls } from "./effect-calls.ts";
+import { interrupted, type EffectMode } from "./effect-decisions.ts";
+import { failureView } from "./effect-failures.ts";
 import { EffectJournal } from "./effect-journal.ts";
 import { closeException, openException, personNeeded } from "./effect-exception.ts";
-import type { Pass } from "./gate.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
-import { headOf } from "./recovery.ts";
+import { endsStep, headOf } from "./recovery.ts";
 import type { CommandAnswer, StepCommand, StepSlot, StepVerb } from "./step-slot.ts";
 
 export class EffectStep implements StepVerb {
@@ -54,9 +43,8 @@ export class EffectStep implements StepVerb {
   /** Why the last decision was made, for the exception that it may open. */
   lastBecause: string | null = null;
   openedHead: OpenedHead | null = null;
+  readonly calls: EffectCalls;
   readonly #deferred = new Deferred<unknown>();
-  #calling = false;
-  #parsed = false;
 
   constructor(
     run: LiveRun,
@@ -73,6 +61,7 @@ export class EffectStep implements StepVerb {
     this.undoes = undoes;
     this.inputText = toJson(input, run.host.limits, `input of ${path}`);
     this.journal = new EffectJournal(run, path, effect, JSON.parse(this.inputText));
+    this.calls = new EffectCalls(this);
     run.enter(path, this);
   }
 
@@ -85,7 +74,11 @@ export class EffectStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
-    const asked = { verb: "effect" as const, target: this.effect.name, digest: this.journal.digest };
+    const asked = {
+      verb: "effect" as const,
+      target: this.effect.name,
+      digest: this.journal.digest,
+    };
     const intent = records.find((record) => record.kind === "intent");
     if (intent !== undefined) {
       const { effect, digest } = headOf<IntentHead>(intent);
@@ -130,31 +123,39 @@ export class EffectStep implements StepVerb {
   live(slot: StepSlot): void {
     this.slot = slot;
     this.journal.load(slot.records);
-    this.go();
+    this.calls.recovered();
+    // It was woken: the gate says anew whether it may pass.
+    if (this.journal.state.next.kind === "parked" && !this.cancelRequested) this.#tryPassing(slot);
+    else this.go();
   }
 
   /** Does what is due. Called whenever something may have changed. */
   go(): void {
     const { slot } = this;
-    if (slot === null || slot.ended || this.#calling || this.run.mode === "gone") return;
+    if (slot === null || slot.ended || this.calls.isUnderWay || this.run.mode === "gone") return;
     const { next } = this.journal.state;
+    if (this.cancelRequested && this.#mayBeGivenUp()) {
+      closeException(this, "cancelled", "(engine)", "the run was cancelled");
+      this.calls.giveUp();
+      return;
+    }
     switch (next.kind) {
       case "fresh":
-        if (this.cancelRequested) this.#drop(slot);
-        else void this.#attempt(slot);
+        if (this.cancelRequested) this.drop(slot);
+        else void this.calls.attempt(slot);
         return;
       case "due":
         this.#whenDue(slot, next.atMs, next.action);
         return;
       case "inDoubt":
         // Only after a crash: a call of our own that is under way has `#calling` set.
-        this.fail(interrupted(`the engine stopped during attempt ${String(next.attempt)}`));
+        this.calls.fail(interrupted(`the engine stopped during attempt ${String(next.attempt)}`));
         return;
       case "pending":
         this.#whenDue(slot, next.dueAtMs, "pending");
         return;
       case "parked":
-        this.#park(slot, next.dependency ?? this.effect.definition.on.name);
+        this.park(slot, next.dependency ?? this.effect.definition.on.name);
         return;
       case "person":
       case "held":
@@ -168,13 +169,13 @@ export class EffectStep implements StepVerb {
   }
 
   #whenDue(slot: StepSlot, atMs: number, action: "attempt" | "probe" | "pending"): void {
-    if (this.run.host.clock.nowMs() < atMs && !(this.cancelRequested && action === "attempt")) {
+    if (this.run.host.clock.nowMs() < atMs) {
       this.#waitUntil(slot, atMs, action);
       return;
     }
-    if (action === "pending") this.fail(lateAnswer(this.journal.state.ref));
-    else if (action === "probe") void this.#probe(slot);
-    else void this.#attempt(slot);
+    if (action === "pending") this.calls.fail(lateAnswer(this.journal.state.ref));
+    else if (action === "probe") void this.calls.probe(slot);
+    else void this.calls.attempt(slot);
   }
 
   #waitUntil(slot: StepSlot, atMs: number, action: "attempt" | "probe" | "pending"): void {
@@ -193,32 +194,31 @@ export class EffectStep implements StepVerb {
     });
   }
 
-  #park(slot: StepSlot, dependency: string): void {
+  park(slot: StepSlot, dependency: string): void {
     const gate = this.run.host.gate(this.effect.definition.on);
-    if (gate.isOpenFor(this.run.row.run)) {
-      void this.#attempt(slot);
-      return;
-    }
+    const tryAgain = () => {
+      if (slot.ended || this.calls.isUnderWay || this.run.isGone) return;
+      slot.wait = null;
+      this.#tryPassing(slot);
+    };
     this.run.setWait(slot, {
       state: "parked",
       reason: `"${this.path}" waits for ${dependency}: ${gate.reason}`,
-      wakeAtMs: null,
+      wakeAtMs: gate.parkedUntilMs,
       dependency,
+      onWake: tryAgain,
     });
-    gate.whenOpen(this.run.row.run, () => {
-      if (!slot.ended && slot.wait !== null) {
-        slot.wait = null;
-        this.go();
-      }
-    });
+    gate.whenOpen(this.run.row.run, tryAgain);
+  }
+
+  /** What was kept from passing the gate: the next attempt, or a look-up that was due. */
+  #tryPassing(slot: StepSlot): void {
+    const { next } = this.journal.state;
+    if (next.kind === "due" && next.action === "probe") void this.calls.probe(slot);
+    else void this.calls.attempt(slot);
   }
 
   #waitForPerson(slot: StepSlot): void {
-    if (this.cancelRequested && !personNeeded(this.journal.state)) {
-      closeException(this, "cancelled", "(engine)", "the run was cancelled");
-      this.#drop(slot);
-      return;
-    }
     if (this.journal.state.opened === null) openException(this);
     this.run.setWait(slot, {
       state: this.journal.state.next.kind === "held" ? "held" : "exception",
@@ -227,280 +227,25 @@ export class EffectStep implements StepVerb {
     });
   }
 
+  /** The run is being taken back and nothing of this effect can have happened. */
+  #mayBeGivenUp(): boolean {
+    const { state } = this.journal;
+    if (personNeeded(state)) return false;
+    const { next } = state;
+    if (next.kind === "due") return next.action === "attempt";
+    return ["parked", "person", "held", "givingUp"].includes(next.kind);
+  }
+
   /** Ends a step that has nothing open outside and whose answer nobody will read. */
-  #drop(slot: StepSlot): void {
+  drop(slot: StepSlot): void {
     slot.ended = true;
     slot.wait = null;
     this.run.recheck();
   }
 
-  async #attempt(slot: StepSlot): Promise<void> {
-    this.#calling = true;
-    slot.wait = null;
-    const pass = await this.#enterGate(slot);
-    if (pass === null) return;
-    let end: CallEnd | null = null;
-    try {
-      if (!(await this.#prepare(slot))) return;
-      end = await this.#call((input, attempt) => this.effect.definition.run(input, attempt));
-    } finally {
-      pass.leave();
-      this.#calling = false;
-    }
-    if (this.run.mode === "gone") return;
-    if (end.ok) await this.#answered(end.value);
-    else this.#threw(end);
-    this.run.host.progressed(this.run.row.run);
-  }
-
-  /** Null if the step waits at the gate now. */
-  async #enterGate(slot: StepSlot): Promise<Pass | null> {
-    const gate = this.run.host.gate(this.effect.definition.on);
-    const entered = gate.enter(this.run.row.run);
-    const pass = entered instanceof Promise ? await entered : entered;
-    if (pass !== null && this.run.mode !== "gone") return pass;
-    pass?.leave();
-    this.#calling = false;
-    if (this.run.mode === "gone") return null;
-    if (this.cancelRequested && !this.isOpen()) this.#drop(slot);
-    else this.#park(slot, this.effect.definition.on.name);
-    return null;
-  }
-
-  /** Declares the attempt and waits until that is durable. False if it must not be sent. */
-  async #prepare(slot: StepSlot): Promise<boolean> {
-    if (!this.#parsed && !(await this.#parseInput())) return false;
-    const circumstances = { mode: this.mode, cancelRequested: this.cancelRequested };
-    const instead = recheckBeforeSend(this.run, this.effect, this.journal, circumstances);
-    if (instead !== null) {
-      this.#afterDecision(instead.record);
-      return false;
-    }
-    if (this.effect.plan.contract.kind === "read") return true;
-    const described = this.effect.definition.describe?.(this.input);
-    this.journal.writeIntent(this.inputText, described, this.undoes);
-    await this.run.host.committer.durable();
-    if (this.run.mode === "gone") return false;
-    if (!this.cancelRequested && !this.run.host.draining) return true;
-    // Nothing has left: say so, instead of leaving an intent that nobody can judge.
-    this.fail({ ...interrupted("it was stopped before it was sent"), effect: "never" });
-    void slot;
-    return false;
-  }
-
-  async #parseInput(): Promise<boolean> {
-    const parsed = await parse(this.effect.definition.input, JSON.parse(this.inputText));
-    this.#parsed = true;
-    if (parsed.ok) {
-      this.input = parsed.value;
-      return true;
-    }
-    this.fail(badAnswer("input", this.path, problemText(parsed.problems)));
-    return false;
-  }
-
-  #call(call: (input: unknown, attempt: Parameters<Parameters<typeof makeCall>[1]>[0]) => Promise<unknown>): Promise<CallEnd> {
-    const { state, key } = this.journal;
-    const { host, row } = this.run;
-    const { workflow } = this.run;
-    const number = Math.max(1, state.attempt);
-    host.emit({
-      type: "attempt.started",
-      run: row.run,
-      workflow: workflow.name,
-      key: row.key,
-      step: this.path,
-      attempt: number,
-    });
-    return makeCall(
-      {
-        clock: host.clock,
-        key,
-        number,
-        correlationId: row.correlationId,
-        firstSentAtMs: state.firstSentAtMs,
-        timeoutMs: this.effect.plan.timeoutMs,
-      },
-      (attempt) => call(this.input, attempt),
-    );
-  }
-
-  async #answered(value: unknown): Promise<void> {
-    if (isPending(value)) {
-      this.#accepted(value);
-      return;
-    }
-    this.run.host.gate(this.effect.definition.on).succeeded();
-    await this.acceptValue(value, null, "outcome", {});
-  }
-
-  /** Records a value as the step's end, if it fits. Else the answer is lost: a defect. */
-  async acceptValue(
-    value: unknown,
-    ref: string | null,
-    kind: "outcome" | "settled",
-    extra: object,
-  ): Promise<boolean> {
-    let text: string;
-    try {
-      text = toJson(value, this.run.host.limits, `answer of ${this.path}`);
-    } catch (error) {
-      this.fail(badAnswer("answer", this.path, error instanceof Error ? error.message : String(error)));
-      return false;
-    }
-    const validated = parse(this.effect.definition.output, value);
-    const parsed = validated instanceof Promise ? await validated : validated;
-    if (!parsed.ok) {
-      this.fail(badAnswer("answer", this.path, problemText(parsed.problems)));
-      return false;
-    }
-    const { slot } = this;
-    if (slot === null || slot.ended) return false;
-    const { state } = this.journal;
-    const head = {
-      operation: state.operation ?? 0,
-      effect: this.effect.name,
-      proof: "surely",
-      end: "value",
-      ...(ref === null ? {} : { ref }),
-      ...extra,
-    };
-    const record = this.journal.write(kind, Math.max(1, state.attempt), head, text);
-    const { run, key } = this.run.row;
-    this.run.host.emit({
-      type: "attempt.succeeded",
-      run,
-      workflow: this.run.workflow.name,
-      key,
-      step: this.path,
-      attempt: state.attempt,
-    });
-    this.run.deliver(slot, record);
-    return true;
-  }
-
-  #accepted(pending: Pending): void {
-    const { state } = this.journal;
-    const dueAtMs = this.run.host.clock.nowMs() + durationMs(pending.within as Duration, "pending within");
-    this.journal.write("pending", state.attempt, {
-      operation: state.operation ?? 0,
-      integration: this.effect.definition.on.name,
-      ref: pending.ref,
-      dueAtMs,
-    });
-    this.go();
-  }
-
-  #threw(end: Extract<CallEnd, { ok: false }>): void {
-    const { state } = this.journal;
-    const failure = classifyThrown(
-      end.error,
-      this.effect,
-      end.attempt,
-      state.openMaybe,
-      this.run.host.foreign,
-    );
-    this.run.host.gate(this.effect.definition.on).failed(failure);
-    this.fail(failure);
-  }
-
-  /** Decides what follows a failure, records it, and goes on. */
-  fail(failure: Failure): void {
-    const circumstances = { mode: this.mode, cancelRequested: this.cancelRequested };
-    const { record, move } = recordFailure(this.run, this.effect, this.journal, failure, circumstances);
-    const { run, key } = this.run.row;
-    this.run.host.emit({
-      type: "attempt.failed",
-      run,
-      workflow: this.run.workflow.name,
-      key,
-      step: this.path,
-      attempt: this.journal.state.attempt,
-      failure,
-      move,
-    });
-    if (move.kind === "park") this.run.host.gate(this.effect.definition.on).park(failure, move.because);
-    this.#afterDecision(record);
-  }
-
-  #afterDecision(record: JournalRecord): void {
-    const { slot } = this;
-    this.#calling = false;
-    this.lastBecause = headOf<OutcomeHead>(record).move?.because ?? null;
-    if (slot === null || slot.ended) return;
-    const { next } = this.journal.state;
-    if (next.kind !== "ended") {
-      this.go();
-      return;
-    }
-    if (headOf<OutcomeHead>(record).end === "failed" && personNeeded(this.journal.state)) openException(this);
-    this.run.deliver(slot, record);
-  }
-
-  async #probe(slot: StepSlot): Promise<void> {
-    const probe = this.effect.definition.probe;
-    if (probe === undefined) {
-      this.#recordAnswer({ says: "cannotTell", askedAtMs: this.run.host.clock.nowMs(), why: "it has no look-up" }, null);
-      return;
-    }
-    this.#calling = true;
-    slot.wait = null;
-    const pass = await this.#enterGate(slot);
-    if (pass === null) return;
-    const askedAtMs = this.run.host.clock.nowMs();
-    let end: CallEnd;
-    try {
-      if (!this.#parsed && !(await this.#parseInput())) return;
-      end = await this.#call((input, attempt) => probe(input, attempt));
-    } finally {
-      pass.leave();
-      this.#calling = false;
-    }
-    if (this.run.mode === "gone") return;
-    // The cast is the probe's declared type; what it found is parsed by the output schema below.
-    const seen: Seen<unknown> = end.ok
-      ? (end.value as Seen<unknown>)
-      : { seen: "cannotTell", why: end.error instanceof Error ? end.error.message : String(end.error) };
-    await this.#seen(seen, askedAtMs);
-  }
-
-  async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {
-    const { run, key } = this.run.row;
-    const workflow = this.run.workflow.name;
-    this.run.host.emit({ type: "probe.answered", run, workflow, key, step: this.path, says: seen.seen });
-    switch (seen.seen) {
-      case "done": {
-        const parsed = await parse(this.effect.definition.output, seen.value);
-        if (!parsed.ok) {
-          const why = `what it found breaks the output schema: ${problemText(parsed.problems)}`;
-          this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
-          return;
-        }
-        const value = toJson(seen.value, this.run.host.limits, `answer of ${this.path}`);
-        this.#recordAnswer({ says: "done", askedAtMs }, { value, ref: seen.ref ?? null });
-        return;
-      }
-      case "conflict":
-        this.#recordAnswer({ says: "conflict", askedAtMs }, null);
-        return;
-      case "notDone":
-        this.#recordAnswer({ says: "notDone", askedAtMs, fenced: seen.final }, null);
-        return;
-      case "cannotTell":
-        this.#recordAnswer({ says: "cannotTell", askedAtMs, why: seen.why }, null);
-        return;
-    }
-  }
-
-  #recordAnswer(answer: ProbeAnswer, found: { readonly value: string; readonly ref: string | null } | null): void {
-    const circumstances = { mode: this.mode, cancelRequested: this.cancelRequested };
-    const { record } = recordProbe(this.run, this.effect, this.journal, answer, found, circumstances);
-    this.#afterDecision(record);
-  }
-
   /** For a step whose end was recorded while it was not in memory. */
   #endRecord(): JournalRecord {
-    const record = this.slot?.records.findLast((r) => headOf<OutcomeHead | null>(r)?.end !== undefined);
+    const record = this.slot?.records.findLast(endsStep);
     if (record === undefined) throw new Error(`step ${this.path} has ended without a record`);
     return record;
   }
@@ -522,12 +267,7 @@ export class EffectStep implements StepVerb {
   isOpen(): boolean {
     if (this.slot === null || this.slot.ended) return false;
     if (this.effect.plan.contract.kind === "read") return false;
-    return this.#calling || this.journal.state.next.kind !== "fresh";
-  }
-
-  /** True while an attempt or a look-up is under way. */
-  get isCalling(): boolean {
-    return this.#calling;
+    return this.calls.isUnderWay || this.journal.state.next.kind !== "fresh";
   }
 
   endedBadly(): boolean {

@@ -172,7 +172,11 @@ export class Engine implements RunHost {
       );
     }
     if (this.#draining) {
-      throw new HoldfastError("HF4201", "The engine is shutting down.", "Start it at another worker, or later.");
+      throw new HoldfastError(
+        "HF4201",
+        "The engine is shutting down.",
+        "Start it at another worker, or later.",
+      );
     }
     return this.#starts.start(workflow, input, options);
   }
@@ -181,7 +185,14 @@ export class Engine implements RunHost {
     const { run, key } = row;
     this.emit({ type: "run.started", run, workflow: workflow.name, key, recovered: false });
     if (row.state !== "running") return;
-    const started = { run, seq: 1, kind: "started" as const, attempt: 0, name: "", atMs: row.startedAtMs };
+    const started = {
+      run,
+      seq: 1,
+      kind: "started" as const,
+      attempt: 0,
+      name: "",
+      atMs: row.startedAtMs,
+    };
     this.resume({ row, records: [{ ...started, head: JSON.stringify(head), data: inputText }] });
   }
 
@@ -238,7 +249,10 @@ export class Engine implements RunHost {
     if (this.live.size === 0) this.#onIdle?.();
   }
 
-  #finished(row: RunRow, end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null }): void {
+  #finished(
+    row: RunRow,
+    end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null },
+  ): void {
     const { run, workflow, key, namespace, lane } = row;
     if (lane !== null) {
       const next = this.lanes.leave(namespace, lane, run);
@@ -248,7 +262,8 @@ export class Engine implements RunHost {
     void this.committer.durable().then(() => {
       this.emit({ type: "run.finished", run, workflow, key, state: end.state, reason: end.reason });
       this.#waiters.ended(run, end);
-      if (row.parentRun !== null) this.commands.childEnded(row.parentRun, row.parentStep ?? "", run, end);
+      if (row.parentRun !== null)
+        this.commands.childEnded(row.parentRun, row.parentStep ?? "", run, end);
     });
   }
 

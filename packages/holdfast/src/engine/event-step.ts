@@ -1,12 +1,19 @@
 /** `run.wait`: an event with a key; one that came before is taken. */
-import { durationMs, type Duration } from "../core/duration.ts";
+import { durationMs } from "../core/duration.ts";
 import type { AwaitedHead, EventHead, JournalRecord } from "../core/journal.ts";
 import type { EventType } from "../workflow/run.ts";
 import { parse, problemText, type Schema } from "../workflow/schema.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
-import { APPLIED, refused, type CommandAnswer, type StepCommand, type StepSlot, type StepVerb } from "./step-slot.ts";
+import {
+  APPLIED,
+  refused,
+  type CommandAnswer,
+  type StepCommand,
+  type StepSlot,
+  type StepVerb,
+} from "./step-slot.ts";
 
 export class EventStep implements StepVerb {
   readonly #run: LiveRun;
@@ -27,7 +34,7 @@ export class EventStep implements StepVerb {
     this.#path = path;
     this.#event = event;
     this.#key = options.key;
-    this.#withinMs = options.within === undefined ? null : durationMs(options.within as Duration, "within");
+    this.#withinMs = options.within === undefined ? null : durationMs(options.within, "within");
     run.enter(path, this);
   }
 
@@ -118,9 +125,13 @@ export class EventStep implements StepVerb {
       return refused("HF6003", `"${this.#path}" does not wait for an event.`);
     }
     const parsed = await parse(this.#event.schema, JSON.parse(command.data ?? "null"));
-    if (!parsed.ok) return refused("HF4102", `The event is not valid: ${problemText(parsed.problems)}.`);
+    if (!parsed.ok)
+      return refused("HF4102", `The event is not valid: ${problemText(parsed.problems)}.`);
     if (slot.ended) return refused("HF6003", `"${this.#path}" has its event already.`);
-    const head: EventHead = { end: "value", ...(command.kept === null ? {} : { kept: command.kept }) };
+    const head: EventHead = {
+      end: "value",
+      ...(command.kept === null ? {} : { kept: command.kept }),
+    };
     this.#run.deliver(slot, this.#run.append("event", this.#path, head, command.data));
     return APPLIED;
   }

@@ -12,9 +12,17 @@ interface OfRun {
 export type EngineEvent =
   | ({ readonly type: "run.started"; readonly recovered: boolean } & OfRun)
   | ({ readonly type: "run.state"; readonly state: RunState; readonly reason: string } & OfRun)
-  | ({ readonly type: "run.finished"; readonly state: FinalRunState; readonly reason: string } & OfRun)
+  | ({
+      readonly type: "run.finished";
+      readonly state: FinalRunState;
+      readonly reason: string;
+    } & OfRun)
   | ({ readonly type: "attempt.started"; readonly step: string; readonly attempt: number } & OfRun)
-  | ({ readonly type: "attempt.succeeded"; readonly step: string; readonly attempt: number } & OfRun)
+  | ({
+      readonly type: "attempt.succeeded";
+      readonly step: string;
+      readonly attempt: number;
+    } & OfRun)
   | ({
       readonly type: "attempt.failed";
       readonly step: string;
@@ -23,7 +31,12 @@ export type EngineEvent =
       readonly move: Move;
     } & OfRun)
   | ({ readonly type: "probe.answered"; readonly step: string; readonly says: string } & OfRun)
-  | ({ readonly type: "exception.opened"; readonly step: string; readonly owner: string; readonly because: string } & OfRun)
+  | ({
+      readonly type: "exception.opened";
+      readonly step: string;
+      readonly owner: string;
+      readonly because: string;
+    } & OfRun)
   | ({ readonly type: "run.drift"; readonly message: string } & OfRun)
   | {
       readonly type: "dependency.changed";

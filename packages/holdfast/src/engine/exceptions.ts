@@ -1,5 +1,5 @@
 /** Builds the record of an exception: who owns it, until when, and which group it belongs to. */
-import { fingerprint } from "../core/fingerprint.ts";
+import { fingerprintsOf, issueTitle } from "../core/fingerprint.ts";
 import { familyOf, type FailureClass } from "../core/failure.ts";
 import type { Described, OpenedHead } from "../core/journal.ts";
 import type { Unknown } from "../core/move.ts";
@@ -54,13 +54,13 @@ export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
   const workflow = run.workflow.name;
   const described = c.described ?? describedOf(run);
   const place = { workflow, step: c.step === "" ? "(workflow code)" : c.step };
-  const group = fingerprint({
+  const symptoms = {
     class: c.class,
     reasonCode: c.reasonCode,
-    integration: c.integration ?? "",
+    integration: c.integration ?? null,
     message: c.message,
     ...place,
-  });
+  };
   return {
     ...described,
     workflow,
@@ -77,8 +77,8 @@ export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
     because: c.because,
     owner: c.owner,
     dueAtMs: run.host.clock.nowMs() + DUE_MS[c.class],
-    fingerprint: group.place,
-    title: group.title,
+    fingerprint: fingerprintsOf(symptoms, (text) => run.host.digests.hex(text)).place,
+    title: issueTitle(symptoms),
     ...(c.unknown === undefined ? {} : { unknown: c.unknown }),
     ...(c.operation === undefined ? {} : { operation: c.operation }),
   };

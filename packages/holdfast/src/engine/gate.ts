@@ -5,20 +5,28 @@
  * again one run goes first; if it gets an answer the others follow, a few at a time, oldest first.
  */
 import {
-  breakerEventOf,
+  admit,
   breakerNext,
+  breakerText,
   CLOSED_BREAKER,
+  parkedUntilMs,
+  reopened,
+  type At,
   type BreakerConfig,
   type BreakerEvent,
   type BreakerState,
 } from "../core/breaker.ts";
-import type { Failure, FailureClass } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import type { DependencyHead } from "../core/journal.ts";
 import { takeToken, type Rate, type RateState } from "../core/rate.ts";
+import type { DependencyRow } from "../store/rows.ts";
 import type { Clock, Random } from "./clock.ts";
 
-/** Leave to make one call. */
+/** Leave to make one call. What the call says of the system as a whole goes back to the gate. */
 export interface Pass {
+  succeeded(): void;
+  failed(failure: Failure): void;
+  /** Gives the place back. Calling it again does nothing. */
   leave(): void;
 }
 
@@ -35,16 +43,14 @@ export interface GateNeeds {
   readonly queueMax: number;
   /** Puts a change on record: one incident, whatever the number of parked runs. */
   record(head: DependencyHead): void;
-  /** Wakes parked runs of this integration, oldest first. True if there may be more. */
+  /** Wakes parked runs of this integration, oldest first. False if there were none. */
   wakeParked(integration: string, count: number): Promise<boolean>;
   /** Called when no call is in flight any more. */
   quiet(): void;
 }
 
-/** Parked runs are looked for this often while the gate is open to them, milliseconds. */
+/** Parked runs come back in portions this far apart, milliseconds. */
 const RELEASE_EVERY_MS = 250;
-/** Wait of a run that was turned away while the gate itself stayed open, milliseconds. */
-const SOFT_PARK_MS = 1_000;
 
 export class Gate {
   readonly name: string;
@@ -53,12 +59,9 @@ export class Gate {
   #breaker: BreakerState = CLOSED_BREAKER;
   #tokens: RateState | null = null;
   #inFlight = 0;
-  #canaryOut = false;
-  #reason = "";
-  readonly #queue: (() => void)[] = [];
+  readonly #line: (() => void)[] = [];
   readonly #parked = new Map<number, () => void>();
   #cancelTimer: (() => void) | null = null;
-  #cancelRate: (() => void) | null = null;
   #closed = false;
 
   constructor(name: string, options: GateOptions, needs: GateNeeds) {
@@ -71,105 +74,97 @@ export class Gate {
     return this.#inFlight;
   }
 
-  /** Why runs are parked here. */
+  /** Why runs are parked here, as a sentence. */
   get reason(): string {
-    return this.#reason === "" ? "it is tried again in a moment" : this.#reason;
+    return breakerText(this.#breaker, this.#needs.clock.nowMs());
   }
 
-  /** True if a run may try its luck at `enter` now. */
-  isOpenFor(_run: number): boolean {
-    return this.#breaker.kind === "closed"
-      ? this.#cancelTimer === null || this.#breaker.ramp !== null
-      : this.#breaker.kind === "probing" && !this.#canaryOut;
+  /**
+   * When a run that was parked should try again by itself; null: the gate wakes it. Only while the
+   * gate lets others through: one bad call parks its own run before it is enough to stop all.
+   */
+  get parkedUntilMs(): number | null {
+    if (this.#breaker.kind !== "closed") return null;
+    return parkedUntilMs(this.#breaker, this.options.breaker, this.#at);
+  }
+
+  get #at(): At {
+    return { nowMs: this.#needs.clock.nowMs(), random01: this.#needs.random.next() };
   }
 
   /** A pass, at once or when there is room; null if the run has to park. */
-  enter(run: number): Pass | null | Promise<Pass | null> {
-    if (this.#breaker.kind === "open") return null;
-    if (this.#breaker.kind === "probing") {
-      if (this.#canaryOut) return null;
-      this.#canaryOut = true;
-      return this.#pass(true);
+  enter(): Pass | null | Promise<Pass | null> {
+    const { clock, queueMax } = this.#needs;
+    const admission = admit(this.#breaker, this.#inFlight, this.options.breaker, clock.nowMs());
+    if (admission.kind === "wait" && this.#breaker.kind !== "closed") return null;
+    if (
+      admission.kind === "go" &&
+      (admission.canary || this.#inFlight < this.options.concurrency)
+    ) {
+      this.#breaker = admission.state;
+      return this.#paced(this.#pass(admission.canary), admission.canary);
     }
-    if (this.#mayGo()) return this.#pass(false);
-    if (this.#queue.length >= this.#needs.queueMax) return null;
+    if (this.#line.length >= queueMax) return null;
     return new Promise((resolve) => {
-      this.#queue.push(() => {
-        // The gate may have closed while it stood in line.
-        resolve(this.#breaker.kind === "closed" ? this.#pass(false) : this.enter(run));
+      // The gate may have closed while it stood in line: then it parks after all.
+      this.#line.push(() => {
+        resolve(this.enter());
       });
-      this.#pumpLater();
     });
   }
 
-  #mayGo(): boolean {
-    const ramp = this.#breaker.kind === "closed" ? this.#breaker.ramp : 1;
-    const limit = Math.min(this.options.concurrency, ramp ?? Number.POSITIVE_INFINITY);
-    if (this.#inFlight >= limit) return false;
-    if (this.options.rate === null) return true;
-    const { state, waitMs } = takeToken(this.#tokens, this.#needs.clock.nowMs(), this.options.rate);
+  /** Takes its place in the declared rate; waits for its turn if that is later. */
+  #paced(pass: Pass, canary: boolean): Pass | Promise<Pass | null> {
+    const { rate } = this.options;
+    if (rate === null) return pass;
+    const { clock } = this.#needs;
+    const { state, waitMs } = takeToken(this.#tokens, clock.nowMs(), rate);
     this.#tokens = state;
-    return waitMs === 0;
+    if (waitMs <= 0) return pass;
+    return new Promise((resolve) => {
+      clock.after(waitMs, () => {
+        if (canary || this.#breaker.kind === "closed") {
+          resolve(pass);
+          return;
+        }
+        pass.leave();
+        resolve(null);
+      });
+    });
   }
 
   #pass(canary: boolean): Pass {
     this.#inFlight += 1;
     let left = false;
     return {
+      succeeded: () => {
+        this.#feed({ kind: "succeeded", canary });
+      },
+      failed: (failure) => {
+        this.#feed({ kind: "failed", canary, failure });
+      },
       leave: () => {
         if (left) return;
         left = true;
         this.#inFlight -= 1;
-        if (canary) this.#canaryOut = false;
-        this.#pump();
+        this.#moveLine();
         if (this.#inFlight === 0) this.#needs.quiet();
       },
     };
   }
 
-  /** Lets those in line go, as far as there is room; all of them if the gate has closed. */
-  #pump(): void {
-    while (this.#queue.length > 0) {
-      if (this.#breaker.kind === "closed" && !this.#mayGo()) {
-        this.#pumpLater();
-        return;
-      }
-      this.#queue.shift()?.();
+  /** Lets those in line try again: one for the place that is free, all if the gate has closed. */
+  #moveLine(): void {
+    if (this.#breaker.kind === "closed") {
+      this.#line.shift()?.();
+      return;
     }
+    for (const next of this.#line.splice(0)) next();
   }
 
-  /** Only a rate needs a clock: room is made by calls that leave. */
-  #pumpLater(): void {
-    const { rate } = this.options;
-    if (rate === null || this.#cancelRate !== null) return;
-    this.#cancelRate = this.#needs.clock.after(Math.ceil(1_000 / rate.perSecond), () => {
-      this.#cancelRate = null;
-      this.#pump();
-    });
-  }
-
-  succeeded(): void {
-    this.#feed({ kind: "answered" });
-  }
-
-  failed(failure: Failure): void {
-    const event = breakerEventOf(failure);
-    if (event !== null) this.#feed(event, failure);
-    else if (this.#breaker.kind === "probing") this.#feed({ kind: "answered" });
-  }
-
-  /** A run was told to park. If the gate stays open it is tried again in a moment. */
-  park(failure: Failure, because: string): void {
-    if (this.#breaker.kind === "closed" && this.#cancelTimer === null) {
-      this.#record("closed", because, failure.class, null);
-      this.#releaseAfter(SOFT_PARK_MS);
-    }
-  }
-
-  /** Calls back, once, when a parked run may try again. Given up when the run leaves memory. */
+  /** Calls back when a parked run that is still in memory may try again. */
   whenOpen(run: number, callback: () => void): void {
     this.#parked.set(run, callback);
-    if (this.#breaker.kind === "closed" && this.#cancelTimer === null) this.#releaseAfter(SOFT_PARK_MS);
   }
 
   /** The run has left memory: the store knows that it is parked. */
@@ -177,58 +172,54 @@ export class Gate {
     this.#parked.delete(run);
   }
 
-  /** The state that the last engine left. */
-  restore(state: "closed" | "open", reason: string, probeAtMs: number | null): void {
-    this.#reason = reason;
-    const nowMs = this.#needs.clock.nowMs();
-    if (state === "closed") {
-      this.#releaseAfter(RELEASE_EVERY_MS);
+  /** What the last engine left. A setting may have been mended since: it is tried again soon. */
+  restore(row: DependencyRow): void {
+    if (row.state === "closed") {
+      this.#releaseAfter(0);
       return;
     }
-    this.#breaker = { kind: "open", probeAtMs: probeAtMs ?? nowMs, probes: 0 };
-    this.#probeAt(probeAtMs ?? nowMs);
+    const probeAtMs = row.probeAtMs ?? this.#needs.clock.nowMs();
+    const outage = { reason: row.reason, class: row.class ?? "unavailable", sinceMs: row.sinceMs };
+    this.#breaker = reopened(outage, probeAtMs, this.options.breaker);
+    this.#probeAt(probeAtMs);
   }
 
-  /** An operator wants it tried now. */
-  probeNow(): void {
-    if (this.#breaker.kind === "open") void this.#probe();
+  /** A person wants it tried now. */
+  tryNow(): void {
+    this.#feed({ kind: "tryNow" });
+    if (this.#breaker.kind === "open") this.#probeAt(this.#needs.clock.nowMs());
   }
 
   close(): void {
     this.#closed = true;
     this.#cancelTimer?.();
-    this.#cancelRate?.();
   }
 
-  #feed(event: BreakerEvent, failure?: Failure): void {
-    const { clock, random } = this.#needs;
+  #feed(event: BreakerEvent): void {
     const before = this.#breaker;
-    this.#breaker = breakerNext(before, event, clock.nowMs(), random.next(), this.options.breaker);
-    const now = this.#breaker;
-    if (now.kind === "open" && before.kind !== "open") {
-      this.#reason = failure === undefined ? "it does not answer" : `${failure.reasonCode}: ${failure.message}`;
-      this.#record("open", this.#reason, failure?.class, now.probeAtMs);
-      this.#probeAt(now.probeAtMs);
-      this.#pump();
+    const now = breakerNext(before, event, this.options.breaker, this.#at);
+    this.#breaker = now;
+    if (now.kind === "open") {
+      if (before.kind === "closed") this.#recordOutage(now);
+      if (before.kind !== "open" && now.probeAtMs !== null) this.#probeAt(now.probeAtMs);
+      this.#moveLine();
     } else if (now.kind === "closed" && before.kind === "probing") {
-      this.#record("closed", "it answers again", undefined, null);
-      this.#reason = "";
+      const head = { integration: this.name, to: "closed" as const, probeAtMs: null };
+      this.#needs.record({ ...head, reason: "it answers again" });
       this.#releaseAfter(0);
+    } else if (now.kind === "closed" && this.#line.length > 0) {
+      // The ramp may have grown.
+      this.#moveLine();
     }
   }
 
-  #record(
-    to: DependencyHead["to"],
-    reason: string,
-    failureClass: FailureClass | undefined,
-    probeAtMs: number | null,
-  ): void {
+  #recordOutage({ outage, probeAtMs }: Extract<BreakerState, { kind: "open" }>): void {
     this.#needs.record({
       integration: this.name,
-      to,
-      reason,
+      to: probeAtMs === null ? "parked" : "open",
+      reason: outage.reason,
+      class: outage.class,
       probeAtMs,
-      ...(failureClass === undefined ? {} : { class: failureClass }),
     });
   }
 
@@ -238,36 +229,38 @@ export class Gate {
 
   /** One goes first: the system's own health check, else a parked run. */
   async #probe(): Promise<void> {
-    const { clock, random } = this.#needs;
-    this.#breaker = breakerNext(this.#breaker, { kind: "probeDue" }, clock.nowMs(), random.next(), this.options.breaker);
-    if (this.#breaker.kind !== "probing") return;
-    if (this.options.health !== null) {
-      const healthy = await this.#isHealthy(this.options.health);
-      this.#feed(healthy ? { kind: "answered" } : { kind: "failed", certain: false });
+    if (this.#breaker.kind === "closed") return;
+    const { health, breaker } = this.options;
+    if (health !== null) {
+      await this.#askHealth(health);
       return;
     }
     const [first] = this.#parked;
-    if (first === undefined) {
-      const found = await this.#needs.wakeParked(this.name, 1);
-      // Nobody waits: the next one who comes is the probe.
-      if (!found) return;
-    } else {
+    if (first !== undefined) {
       this.#parked.delete(first[0]);
       first[1]();
+    } else if (!(await this.#needs.wakeParked(this.name, 1))) {
+      // Nobody waits: whoever comes next is the canary.
+      return;
     }
     // A run that does not come after all (cancelled, held) must not leave the gate closed.
-    this.#after(this.options.breaker.probeEveryMs, () => {
-      if (this.#breaker.kind === "probing" && !this.#canaryOut) void this.#probe();
-    });
+    this.#after(breaker.probeFirstMs, () => void this.#probe());
   }
 
-  async #isHealthy(health: () => Promise<boolean>): Promise<boolean> {
-    try {
-      return await health();
-    } catch {
-      // A health check that throws is the answer "no".
-      return false;
+  async #askHealth(health: () => Promise<boolean>): Promise<void> {
+    const { breaker } = this.options;
+    const admission = admit(this.#breaker, this.#inFlight, breaker, this.#needs.clock.nowMs());
+    if (admission.kind === "wait") {
+      if (admission.atMs !== null) this.#probeAt(admission.atMs);
+      return;
     }
+    this.#breaker = admission.state;
+    const failure = await unhealthy(health);
+    this.#feed(
+      failure === null
+        ? { kind: "succeeded", canary: true }
+        : { kind: "failed", canary: true, failure },
+    );
   }
 
   #releaseAfter(delayMs: number): void {
@@ -276,8 +269,10 @@ export class Gate {
 
   /** Brings parked runs back, as many as the ramp allows, until none is left. */
   async #release(): Promise<void> {
-    if (this.#breaker.kind !== "closed") return;
-    const count = Math.max(1, Math.min(this.options.concurrency, (this.#breaker.ramp ?? 64) * 2));
+    const state = this.#breaker;
+    if (state.kind !== "closed") return;
+    const count =
+      Math.min(this.options.concurrency, state.ramp?.limit ?? this.options.concurrency) * 2;
     for (const [run, callback] of [...this.#parked].slice(0, count)) {
       this.#parked.delete(run);
       callback();
@@ -295,4 +290,24 @@ export class Gate {
       callback();
     });
   }
+}
+
+/** Null if the system says that it is well; a check that throws says that it is not. */
+async function unhealthy(health: () => Promise<boolean>): Promise<Failure | null> {
+  let message = "its health check says no";
+  try {
+    if (await health()) return null;
+  } catch (error) {
+    message = error instanceof Error ? error.message : String(error);
+  }
+  return {
+    effect: "never",
+    class: "unavailable",
+    scope: "dependency",
+    origin: "remote",
+    reasonCode: "HEALTH:DOWN",
+    message,
+    evidence: { message },
+    rule: { source: "integration", id: "integration/health", version: 1 },
+  };
 }

@@ -2,7 +2,7 @@
 import { DEFAULT_BREAKER } from "../core/breaker.ts";
 import { durationMs } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
-import type { Rate } from "../core/rate.ts";
+import { parseRate } from "../core/rate.ts";
 import type { Integration, IntegrationOptions } from "../workflow/integration.ts";
 import type { Engine } from "./engine.ts";
 import { Gate, type GateOptions } from "./gate.ts";
@@ -87,7 +87,7 @@ export class Gates {
   async restore(): Promise<void> {
     for (const row of await this.#engine.store.dependencies()) {
       const gate = this.#named(row.integration);
-      gate.restore(row.state === "closed" ? "closed" : "open", row.reason, row.probeAtMs);
+      gate.restore(row);
     }
   }
 
@@ -105,28 +105,26 @@ function optionsOf(name: string, options: IntegrationOptions): GateOptions {
   const { limit, breaker } = options;
   return {
     concurrency: positive(limit?.concurrency ?? CONCURRENCY, `limit.concurrency of "${name}"`),
-    rate: limit?.rate === undefined ? null : rateOf(limit.rate, name),
+    rate: limit?.rate === undefined ? null : parseRate(limit.rate, `limit.rate of "${name}"`),
     breaker:
       breaker === undefined
         ? DEFAULT_BREAKER
         : {
-            openAtShare: positive(Number.parseFloat(breaker.openAt), `breaker.openAt of "${name}"`) / 100,
-            callsMin: positive(breaker.of, `breaker.of of "${name}"`),
-            probeEveryMs: durationMs(breaker.probeEvery, `breaker.probeEvery of "${name}"`),
+            ...DEFAULT_BREAKER,
+            openAt:
+              positive(Number.parseFloat(breaker.openAt), `breaker.openAt of "${name}"`) / 100,
+            of: positive(breaker.of, `breaker.of of "${name}"`),
+            probeFirstMs: durationMs(breaker.probeEvery, `breaker.probeEvery of "${name}"`),
           },
     health: options.health ?? null,
   };
 }
 
-const SECONDS = { s: 1, m: 60, h: 3_600 } as const;
-
-function rateOf(text: string, name: string): Rate {
-  const [count = "", unit = ""] = text.split("/");
-  const seconds = unit === "s" || unit === "m" || unit === "h" ? SECONDS[unit] : 0;
-  return { perSecond: positive(Number(count) / seconds, `limit.rate of "${name}"`) };
-}
-
 function positive(value: number, what: string): number {
   if (Number.isFinite(value) && value > 0) return value;
-  throw new HoldfastError("HF1001", `${what} must be above 0, got ${String(value)}.`, "Give a number above 0.");
+  throw new HoldfastError(
+    "HF1001",
+    `${what} must be above 0, got ${String(value)}.`,
+    "Give a number above 0.",
+  );
 }

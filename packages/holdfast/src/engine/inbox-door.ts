@@ -11,7 +11,11 @@ import type { LateOutcome } from "./step-slot.ts";
 
 /** What each topic's data holds, as JSON. Ids are in their public form. */
 export interface InboxCommands {
-  readonly start: { readonly workflow: string; readonly input: unknown; readonly correlationId?: string };
+  readonly start: {
+    readonly workflow: string;
+    readonly input: unknown;
+    readonly correlationId?: string;
+  };
   readonly send: { readonly event: string; readonly key: string; readonly payload: unknown };
   readonly answer: { readonly run: string; readonly seq: number; readonly decision: unknown };
   readonly settle: {
@@ -24,12 +28,21 @@ export interface InboxCommands {
   };
   readonly resume: { readonly run: string; readonly step: string | null; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string };
-  readonly complete: { readonly integration: string; readonly ref: string; readonly outcome: LateOutcome };
+  readonly complete: {
+    readonly integration: string;
+    readonly ref: string;
+    readonly outcome: LateOutcome;
+  };
 }
 
 export type InboxAnswer =
   | { readonly ok: true; readonly run?: string; readonly isNew?: boolean }
-  | { readonly ok: false; readonly code: string; readonly message: string; readonly remedy: string };
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly remedy: string;
+    };
 
 export class InboxDoor {
   readonly #engine: Engine;
@@ -88,7 +101,12 @@ export class InboxDoor {
         return { ok: false, code: error.code, message: error.message, remedy: error.remedy };
       }
       const message = error instanceof Error ? error.message : String(error);
-      return { ok: false, code: "HF6003", message, remedy: "This is a defect of Holdfast: report it." };
+      return {
+        ok: false,
+        code: "HF6003",
+        message,
+        remedy: "This is a defect of Holdfast: report it.",
+      };
     }
   }
 
@@ -140,7 +158,8 @@ export class InboxDoor {
         "Check the name, or deploy the app that has it.",
       );
     }
-    const options = start.correlationId === undefined ? { by } : { by, correlationId: start.correlationId };
+    const options =
+      start.correlationId === undefined ? { by } : { by, correlationId: start.correlationId };
     const { run, isNew } = await this.#engine.startRun(workflow, start.input, options);
     return { ok: true, run: formatRunId(run), isNew };
   }

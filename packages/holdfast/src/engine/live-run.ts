@@ -130,7 +130,8 @@ export class LiveRun {
     attempt = 0,
   ): JournalRecord {
     // On record as running before anything of it moves: a crash must find it.
-    if (!QUIET_KINDS.has(kind) && !isActive(this.state) && !isFinal(this.state)) this.changeState("running", "it goes on");
+    if (!QUIET_KINDS.has(kind) && !isActive(this.state) && !isFinal(this.state))
+      this.changeState("running", "it goes on");
     this.#seq += 1;
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     this.host.committer.add(record);
@@ -221,7 +222,8 @@ export class LiveRun {
     }
     this.#delivering = true;
     const settled = next.slot.verb.settle(next.record);
-    if (settled instanceof Promise) void settled.then(() => this.#afterRest(() => this.#deliverNext()));
+    if (settled instanceof Promise)
+      void settled.then(() => this.#afterRest(() => this.#deliverNext()));
     else this.#afterRest(() => this.#deliverNext());
   }
 
@@ -240,7 +242,8 @@ export class LiveRun {
       case "answer": {
         next.slot.ended = true;
         const settled = next.slot.verb.settle(next.record);
-        if (settled instanceof Promise) void settled.then(() => this.#afterRest(() => this.#recover()));
+        if (settled instanceof Promise)
+          void settled.then(() => this.#afterRest(() => this.#recover()));
         else this.#afterRest(() => this.#recover());
         return;
       }
@@ -260,7 +263,7 @@ export class LiveRun {
     this.mode = "live";
     this.#down.resolve();
     if (this.ending.resumeUnwinding()) return;
-    for (const slot of [...this.slots.values()]) if (!slot.ended) this.goLive(slot);
+    for (const slot of this.slots.values()) if (!slot.ended) this.goLive(slot);
     this.#restSoon();
   }
 
@@ -336,7 +339,9 @@ export class LiveRun {
   }
 
   #suspend(waits: readonly Wait[], wakeAtMs: number | null): void {
-    const first = [...waits].sort((a, b) => WAIT_RANK.indexOf(a.state) - WAIT_RANK.indexOf(b.state))[0];
+    const first = waits.toSorted(
+      (a, b) => WAIT_RANK.indexOf(a.state) - WAIT_RANK.indexOf(b.state),
+    )[0];
     if (first === undefined) return;
     const state = this.ending.unwinding ? this.ending.suspendedState(first.state) : first.state;
     this.changeState(state, first.reason, wakeAtMs, first.dependency);
@@ -344,7 +349,12 @@ export class LiveRun {
   }
 
   /** Journals that the run is in another state. */
-  changeState(to: RunState, reason: string, wakeAtMs: number | null = null, dependency?: string): void {
+  changeState(
+    to: RunState,
+    reason: string,
+    wakeAtMs: number | null = null,
+    dependency?: string,
+  ): void {
     const head = {
       workflow: this.workflow.name,
       from: this.state,

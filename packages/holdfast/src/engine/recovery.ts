@@ -2,7 +2,7 @@
  * The journal of one run as recovery hands it out: what each step recorded, and the answers in the
  * order in which the code got them.
  */
-import type { EventHead, JournalRecord, ResultHead } from "../core/journal.ts";
+import type { EventHead, JournalRecord, RecordKind, ResultHead } from "../core/journal.ts";
 import type { StepSlot } from "./step-slot.ts";
 
 /** Turns of the event loop that recovery waits for code that awaits something unrecorded. */
@@ -74,7 +74,8 @@ export class Recovery {
 
   #end(slots: ReadonlyMap<string, StepSlot>): RecoveryStep {
     for (const path of this.#steps.keys()) {
-      if (!slots.has(path) && !path.startsWith("undo/") && this.#matters(path)) return this.#missing(path);
+      if (!slots.has(path) && !path.startsWith("undo/") && this.#matters(path))
+        return this.#missing(path);
     }
     return { kind: "over" };
   }
@@ -96,22 +97,22 @@ export class Recovery {
 
 /** True if this record is the one that gave the code its answer. */
 export function endsStep(record: JournalRecord): boolean {
-  switch (record.kind) {
-    case "result":
-      return record.head === null || headOf<ResultHead>(record).now !== true;
-    case "fired":
-      return true;
-    case "outcome":
-    case "probe":
-    case "settled":
-    case "answered":
-    case "event":
-    case "returned":
-      return headOf<Partial<EventHead>>(record).end !== undefined;
-    default:
-      return false;
+  if (record.kind === "fired") return true;
+  if (record.kind === "result") {
+    return record.head === null || headOf<ResultHead>(record).now !== true;
   }
+  return ENDING_KINDS.has(record.kind) && headOf<Partial<EventHead>>(record).end !== undefined;
 }
+
+/** Kinds whose head says whether the record ends its step. */
+const ENDING_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "outcome",
+  "probe",
+  "settled",
+  "answered",
+  "event",
+  "returned",
+]);
 
 /** For each step that an operator let go on: where that was said last. */
 function lastResumes(records: readonly JournalRecord[]): Map<string, number> {

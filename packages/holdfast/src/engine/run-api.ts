@@ -20,7 +20,6 @@ const NEVER = new Promise<never>(() => undefined);
 
 /** The untyped form of `Run`: the types are kept by the interface, the values by the schemas. */
 export function makeRunApi(run: LiveRun): Run {
-  const path = (name: string, named?: Named) => stepPath([], name, named?.as);
   const enter = <T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> =>
     run.listens ? rejecting(makeStep) : NEVER;
   const api = {
@@ -38,8 +37,10 @@ export function makeRunApi(run: LiveRun): Run {
       enter(() => new LocalStep(run, path(name, named), work, named?.durable ?? false)),
     ask: (review: AnyReview, subject: unknown, named?: Named) =>
       enter(() => new AskStep(run, path(review.name, named), review, subject)),
-    wait: (event: EventType<Schema>, options: Named & { readonly key: string; readonly within?: string }) =>
-      enter(() => new EventStep(run, path(event.name, options), event, options)),
+    wait: (
+      event: EventType<Schema>,
+      options: Named & { readonly key: string; readonly within?: string },
+    ) => enter(() => new EventStep(run, path(event.name, options), event, options)),
     call: (workflow: AnyWorkflow, input: unknown, named?: Named) =>
       enter(() => new CallStep(run, path(workflow.name, named), workflow, input)),
     sleep: (until: string | Date, named?: Named) =>
@@ -54,6 +55,10 @@ export function makeRunApi(run: LiveRun): Run {
   };
   // The cast restores the types that the verbs above forget: schemas check what they carry.
   return api as unknown as Run;
+}
+
+function path(name: string, named?: Named): string {
+  return stepPath([], name, named?.as);
 }
 
 /** A wrong use (a name twice) rejects the verb's promise instead of throwing past an `await`. */

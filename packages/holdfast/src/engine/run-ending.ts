@@ -59,7 +59,9 @@ export class RunEnding {
   }
 
   /** The input as the code sees it; null if it no longer fits its schema (the run is then held). */
-  parseInput(text: string): { readonly value: unknown } | null | Promise<{ readonly value: unknown } | null> {
+  parseInput(
+    text: string,
+  ): { readonly value: unknown } | null | Promise<{ readonly value: unknown } | null> {
     const parsed = parse(this.#run.workflow.definition.input, JSON.parse(text));
     return parsed instanceof Promise ? parsed.then((p) => this.#checked(p)) : this.#checked(parsed);
   }
@@ -149,7 +151,8 @@ export class RunEnding {
       (record) => record.kind === "state" && headOf<StateHead>(record).to === "compensating",
     );
     // A stop that had begun to undo goes on even if the code would decide otherwise now.
-    if (undoing && this.#stop === null) this.#stop = { reason: "it was being undone", compensate: true };
+    if (undoing && this.#stop === null)
+      this.#stop = { reason: "it was being undone", compensate: true };
     return false;
   }
 
@@ -239,7 +242,14 @@ export class RunEnding {
   #finish(state: FinalRunState, reason: string, data: string | null, compensated: boolean): void {
     const run = this.#run;
     const { workflow, lane } = run.row;
-    const head = { from: run.state, state, reason, workflow, lane, ...(compensated ? { compensated } : {}) };
+    const head = {
+      from: run.state,
+      state,
+      reason,
+      workflow,
+      lane,
+      ...(compensated ? { compensated } : {}),
+    };
     run.append("finished", "", head, data);
     run.state = state;
     run.leave({ kind: "finished", state, reason, data });

@@ -43,9 +43,11 @@ export interface RunHost {
     parent: { readonly run: number; readonly step: string; readonly correlationId: string },
   ): Promise<number>;
   /** How a child ended, if it has ended. */
-  childEnd(
-    child: number,
-  ): Promise<{ readonly state: FinalRunState; readonly reason: string; readonly data: string | null } | null>;
+  childEnd(child: number): Promise<{
+    readonly state: FinalRunState;
+    readonly reason: string;
+    readonly data: string | null;
+  } | null>;
   keptEvent(event: string, key: string): Promise<KeptEventRow | null>;
   /** The engine is shutting down: nothing new may be started. */
   readonly draining: boolean;

@@ -2,6 +2,7 @@
 import { durationMs } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord, TimerHead } from "../core/journal.ts";
+import { isoText, msOfDate } from "./clock.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
@@ -17,10 +18,14 @@ export class SleepStep implements StepVerb {
     this.#run = run;
     this.#path = path;
     this.#until = until;
-    if (until instanceof Date && Number.isNaN(until.getTime())) {
-      throw new HoldfastError("HF1001", "run.sleep got an invalid Date.", "Give a valid Date or a duration such as \"2h\".");
+    if (Number.isNaN(msOfDate(until))) {
+      throw new HoldfastError(
+        "HF1001",
+        "run.sleep got an invalid Date.",
+        'Give a valid Date or a duration such as "2h".',
+      );
     }
-    if (!(until instanceof Date)) durationMs(until, "run.sleep");
+    if (typeof until === "string") durationMs(until, "run.sleep");
     run.enter(path, this);
   }
 
@@ -50,8 +55,8 @@ export class SleepStep implements StepVerb {
   }
 
   #dueAtMs(): number {
-    const nowMs = this.#run.host.clock.nowMs();
-    return this.#until instanceof Date ? this.#until.getTime() : nowMs + durationMs(this.#until, "run.sleep");
+    const atMs = msOfDate(this.#until);
+    return atMs ?? this.#run.host.clock.nowMs() + durationMs(String(this.#until), "run.sleep");
   }
 
   #waitUntil(slot: StepSlot, dueAtMs: number): void {
@@ -61,7 +66,7 @@ export class SleepStep implements StepVerb {
     }
     this.#run.setWait(slot, {
       state: "waiting",
-      reason: `sleeps until ${new Date(dueAtMs).toISOString()}`,
+      reason: `sleeps until ${isoText(dueAtMs)}`,
       wakeAtMs: dueAtMs,
       onWake: () => {
         this.#waitUntil(slot, dueAtMs);

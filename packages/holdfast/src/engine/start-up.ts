@@ -92,7 +92,11 @@ export class StartUp {
       const normal = page.filter((stored) => !apart.has(stored.row.run));
       if (crashed) {
         for (let i = 0; i < normal.length; i += limits.groupRunsMax) {
-          this.#mark(normal.slice(i, i + limits.groupRunsMax).map((s) => s.row.run), 0);
+          // Nobody waits for it here: the next page may come while this one is at work.
+          void this.#mark(
+            normal.slice(i, i + limits.groupRunsMax).map((s) => s.row.run),
+            0,
+          );
         }
         await committer.durable();
       }
@@ -108,7 +112,10 @@ export class StartUp {
     const stored = await store.load(group.runs);
     const here = stored.filter((one) => ACTIVE.includes(one.row.state));
     if (here.length === 0) return;
-    const open = this.#mark(here.map((one) => one.row.run), group.crashes);
+    const open = this.#mark(
+      here.map((one) => one.row.run),
+      group.crashes,
+    );
     await committer.durable();
     for (const one of here) this.#revive(one);
     await open;
@@ -122,7 +129,13 @@ export class StartUp {
       this.progressed(row.run);
       return false;
     }
-    this.#engine.emit({ type: "run.started", run: row.run, workflow: row.workflow, key: row.key, recovered: true });
+    this.#engine.emit({
+      type: "run.started",
+      run: row.run,
+      workflow: row.workflow,
+      key: row.key,
+      recovered: true,
+    });
     return true;
   }
 

@@ -53,7 +53,11 @@ export class Starts {
   #lastRun: number;
   /** Starts that are decided but not yet durable, by key hash. */
   readonly #fresh = new Map<string, Promise<Started>>();
-  #lookups: { key: RunKey; resolve: (found: FoundRun | null) => void; reject: (e: unknown) => void }[] = [];
+  #lookups: {
+    key: RunKey;
+    resolve: (found: FoundRun | null) => void;
+    reject: (e: unknown) => void;
+  }[] = [];
 
   constructor(needs: StartsNeeds) {
     this.#needs = needs;

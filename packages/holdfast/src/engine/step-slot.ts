@@ -41,7 +41,12 @@ export interface StepVerb {
 }
 
 export type StepCommand =
-  | { readonly kind: "answer"; readonly seq: number; readonly decision: unknown; readonly by: string }
+  | {
+      readonly kind: "answer";
+      readonly seq: number;
+      readonly decision: unknown;
+      readonly by: string;
+    }
   | {
       readonly kind: "settle";
       readonly happened: boolean;

@@ -38,7 +38,9 @@ export class DurableTimers {
     const full = rows.length === DUE_PAGE_MAX;
     // Less one: rows with the same time as the last may be on the next page; waking twice is harmless.
     this.#heldUntilMs = full ? (rows.at(-1)?.wakeAtMs ?? untilMs) - 1 : untilMs;
-    const nextMs = full ? Math.max(BUCKET_MS, this.#heldUntilMs - this.#clock.nowMs()) : AHEAD_MS / 2;
+    const nextMs = full
+      ? Math.max(BUCKET_MS, this.#heldUntilMs - this.#clock.nowMs())
+      : AHEAD_MS / 2;
     this.#cancelRefill = this.#clock.after(nextMs, () => {
       void this.start();
     });

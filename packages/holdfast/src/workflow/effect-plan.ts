@@ -24,7 +24,9 @@ export interface EffectPlan {
 export function effectPlan(name: string, definition: EffectDefinition): EffectPlan {
   const what = `effect "${name}"`;
   const timeoutMs =
-    definition.timeout === undefined ? TIMEOUT_MS : durationMs(definition.timeout, `timeout of ${what}`);
+    definition.timeout === undefined
+      ? TIMEOUT_MS
+      : durationMs(definition.timeout, `timeout of ${what}`);
   const contract = contractOf(what, definition, timeoutMs);
   const { retry } = definition;
   const declared =
@@ -38,7 +40,9 @@ export function effectPlan(name: string, definition: EffectDefinition): EffectPl
         };
   const policy = retryPolicyFor(contract, declared, what);
   const backoffFirstMs =
-    retry?.first === undefined ? policy.backoffFirstMs : durationMs(retry.first, `retry.first of ${what}`);
+    retry?.first === undefined
+      ? policy.backoffFirstMs
+      : durationMs(retry.first, `retry.first of ${what}`);
   return {
     contract,
     policy: { ...policy, backoffFirstMs },
@@ -57,10 +61,12 @@ function contractOf(what: string, definition: EffectDefinition, timeoutMs: numbe
     case "read":
       return { kind: "read" };
     case "idempotent":
-      if (definition.why === undefined) throw missing(what, "why", "put | delete | upsert | set-absolute | if-match | local-tx");
+      if (definition.why === undefined)
+        throw missing(what, "why", "put | delete | upsert | set-absolute | if-match | local-tx");
       return { kind: "idempotent", why: definition.why, canProbe, settleMs };
     case "keyed":
-      if (definition.keyWindow === undefined) throw missing(what, "keyWindow", "how long they remember our key, for example 24h");
+      if (definition.keyWindow === undefined)
+        throw missing(what, "keyWindow", "how long they remember our key, for example 24h");
       return {
         kind: "keyed",
         windowMs: durationMs(definition.keyWindow, `keyWindow of ${what}`),

@@ -93,11 +93,10 @@ interface RepeatRules<I extends Schema, O extends Schema> {
   };
 }
 
-export type EffectOptions<
-  I extends Schema,
-  O extends Schema,
-  R extends keyof RepeatRules<I, O>,
-> = { readonly repeat: R } & EffectBase<I, O> & RepeatRules<I, O>[R];
+export type EffectOptions<I extends Schema, O extends Schema, R extends keyof RepeatRules<I, O>> = {
+  readonly repeat: R;
+} & EffectBase<I, O> &
+  RepeatRules<I, O>[R];
 
 /** What every effect's options look like once the compiler has done its part. */
 export interface EffectDefinition {
@@ -141,11 +140,10 @@ export interface Effect<I extends Schema, O extends Schema> extends AnyEffect {
  * @throws {HoldfastError} HF1101 if `repeat` is missing or unknown (untyped callers), HF1001 for
  *   other options that are not valid, HF1107 for a retry beyond what the contract allows.
  */
-export function effect<
-  I extends Schema,
-  O extends Schema,
-  R extends keyof RepeatRules<I, O>,
->(name: string, options: EffectOptions<I, O, R>): Effect<I, O> {
+export function effect<I extends Schema, O extends Schema, R extends keyof RepeatRules<I, O>>(
+  name: string,
+  options: EffectOptions<I, O, R>,
+): Effect<I, O> {
   if (!(REPEAT_KINDS as readonly string[]).includes(options.repeat)) {
     throw new HoldfastError(
       "HF1101",

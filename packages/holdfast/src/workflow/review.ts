@@ -44,6 +44,5 @@ export function review<S extends Schema, D extends Schema>(
   name: string,
   options: ReviewOptions<S, D>,
 ): Review<S, D> {
-  // The cast forgets S and D: the engine parses by the schemas instead of trusting the types.
-  return { kind: "review", name, definition: options as unknown as ReviewDefinition };
+  return { kind: "review", name, definition: options };
 }

@@ -8,7 +8,10 @@ export type Out<S extends Schema> = StandardSchemaV1.InferOutput<S>;
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   /** JSON pointer and message of each problem, at most ten. */
-  | { readonly ok: false; readonly problems: readonly { readonly at: string; readonly message: string }[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly { readonly at: string; readonly message: string }[];
+    };
 
 /** How many problems of one value are reported. */
 const PROBLEMS_MAX = 10;

@@ -40,8 +40,11 @@ export interface AnyWorkflow {
   readonly body: (input: unknown, run: Run) => Promise<unknown>;
 }
 
-export interface Workflow<N extends string, I extends Schema, O extends Schema>
-  extends AnyWorkflow {
+export interface Workflow<
+  N extends string,
+  I extends Schema,
+  O extends Schema,
+> extends AnyWorkflow {
   readonly name: N;
   /** Types only; never set. */
   readonly types?: { readonly input: I; readonly output: O };
@@ -52,11 +55,10 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   options: WorkflowOptions<I, O>,
   body: (input: Out<I>, run: Run) => Promise<In<O>>,
 ): Workflow<N, I, O> {
-  // The casts forget I and O: the engine parses by the schemas instead of trusting the types.
   return {
     kind: "workflow",
     name,
-    definition: options as unknown as WorkflowDefinition,
-    body: body as AnyWorkflow["body"],
+    definition: options,
+    body,
   };
 }

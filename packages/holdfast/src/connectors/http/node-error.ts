@@ -131,7 +131,7 @@ function rowOfAbort({ abortedBy }: CallMarks): Found | null {
 function rowOfChain(chain: readonly Link[]): Found | null {
   return (
     firstFound(chain.flatMap((link) => link.codes)) ??
-    firstFound(chain.flatMap((link) => codesInWords(link.message))) ??
+    firstFound(chain.flatMap(codesInWords)) ??
     firstFound(chain.map((link) => link.name))
   );
 }
@@ -158,11 +158,14 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/socket hang up/iu, "ECONNRESET"],
   [/disconnected before secure TLS connection/iu, "ECONNRESET"],
   [/other side closed|connection terminated unexpectedly/iu, "UND_ERR_SOCKET"],
-  [/^(terminated|fetch failed)$/iu, "UND_ERR_SOCKET"],
 ];
 
-function codesInWords(message: string): string[] {
+function codesInWords({ name, message }: Link): string[] {
   const spoken = WORDS.filter(([pattern]) => pattern.test(message)).map(([, code]) => code);
+  // What `fetch` says of a connection lost before or in an answer, if it gives no cause.
+  if (name === "TypeError" && /^(terminated|fetch failed)$/u.test(message)) {
+    spoken.push("UND_ERR_SOCKET");
+  }
   return [
     ...spoken,
     ...(message.match(/\b(?:E[A-Z]{3,}|(?:UND_)?ERR_\w+|EAI_[A-Z]+|HPE_\w+)\b/gu) ?? []),

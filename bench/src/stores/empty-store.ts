@@ -1,0 +1,30 @@
+/** The reading half of a store that keeps nothing to be read: what the raw limits need. */
+import { randomBytes } from "node:crypto";
+import type { Store } from "holdfast/testing";
+
+/** Everything but `flush` and `close`. Every question is answered with "nothing there". */
+export function emptyStore(): Omit<Store, "flush" | "close"> {
+  return {
+    storeId: "store_bench",
+    secret: Uint8Array.from(randomBytes(32)),
+    incarnation: 1,
+    predecessors: [],
+    lastRun: 0,
+    lastSystemSeq: 0,
+    find: async (keys) => keys.map(() => null),
+    load: async () => [],
+    page: async () => [],
+    due: async () => [],
+    parked: async () => [],
+    lane: async () => [],
+    openLanes: async () => [],
+    keptEvents: async () => [],
+    awaiting: async () => [],
+    pendingByRef: async () => null,
+    dependencies: async () => [],
+    openGroups: async () => [],
+    inbox: async () => [],
+    changed: async () => false,
+    onFatal: () => undefined,
+  };
+}

@@ -1,0 +1,26 @@
+/** The stores that a workload can run on: the ones that ship, and the raw limits. */
+import { join } from "node:path";
+import { openSqliteStore } from "holdfast/sqlite";
+import type { Store } from "holdfast/testing";
+import { bareStore } from "./bare-store.ts";
+import { logStore } from "./log-store.ts";
+import { nullStore } from "./null-store.ts";
+
+export const STORE_KINDS = ["sqlite", "log", "null", "bare", "bare-sealed"] as const;
+export type StoreKind = (typeof STORE_KINDS)[number];
+
+/** A new store of a kind, with its files in `folder`. */
+export async function openStore(kind: StoreKind, folder: string): Promise<Store> {
+  switch (kind) {
+    case "sqlite":
+      return openSqliteStore({ path: join(folder, "store.db"), nowMs: Date.now });
+    case "log":
+      return logStore(join(folder, "append.log"));
+    case "null":
+      return nullStore();
+    case "bare":
+      return bareStore({ path: join(folder, "bare.db"), digests: false });
+    case "bare-sealed":
+      return bareStore({ path: join(folder, "bare-sealed.db"), digests: true });
+  }
+}

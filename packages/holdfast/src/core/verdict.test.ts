@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import { RUN_STATES } from "./run-state.ts";
+import { verdictLines, verdictOf, type VerdictEffect, type VerdictFacts } from "./verdict.ts";
+
+const NOW_MS = 10_000_000;
+const MINUTE_MS = 60_000;
+
+const CHARGE: VerdictEffect = {
+  step: "charge-card",
+  contract: "keyed",
+  proof: "surely",
+  ended: true,
+  attempts: 1,
+  lastSentAtMs: NOW_MS - 47 * MINUTE_MS,
+  ref: "ch_77",
+  undoes: null,
+  settledBy: null,
+  amount: "120.00",
+  currency: "EUR",
+};
+const INVOICE: VerdictEffect = {
+  ...CHARGE,
+  step: "create-invoice",
+  contract: "probeable",
+  proof: "never",
+  ended: false,
+  attempts: 2,
+  lastSentAtMs: NOW_MS - 46 * MINUTE_MS,
+  ref: null,
+  amount: null,
+  currency: null,
+};
+const REFUND: VerdictEffect = {
+  ...CHARGE,
+  step: "undo:charge-card",
+  undoes: "charge-card",
+  ref: "re_5",
+};
+
+function facts(
+  over: Partial<VerdictFacts> = {},
+  run: Partial<VerdictFacts["run"]> = {},
+): VerdictFacts {
+  return {
+    run: {
+      state: "parked",
+      reason: "erp cannot be reached.",
+      wakeAtMs: NOW_MS + 21_000,
+      dependency: "erp",
+      updatedAtMs: NOW_MS - 46 * MINUTE_MS,
+      endedAtMs: null,
+      compensated: false,
+      ...run,
+    },
+    effects: [CHARGE, INVOICE],
+    exceptions: [],
+    reviews: [],
+    nowMs: NOW_MS,
+    ...over,
+  };
+}
+
+const EXCEPTION: VerdictFacts["exceptions"][number] = {
+  step: "create-invoice",
+  class: "ambiguous",
+  reasonCode: "NODE:ECONNRESET",
+  rule: "node/ECONNRESET@3",
+  because: "After 7 look-ups it is still unknown.",
+  owner: "team-finance-it",
+  dueAtMs: NOW_MS + 30 * MINUTE_MS,
+};
+
+describe("verdictOf", () => {
+  test("says of a parked run what happened, what comes next and what is safe", () => {
+    expect(verdictLines(verdictOf(facts()))).toEqual([
+      "PARKED at create-invoice, 46 m. create-invoice not done (proven). charge-card done (120.00 EUR, ch_77, proven).",
+      "next  when erp answers a probe (in 21 s)",
+      "safe  wait | cancel (undoes charge-card)",
+      "not safe  start over (would do charge-card again)",
+    ]);
+  });
+
+  test("says of an unknown outcome who is asked, and that cancelling is not safe", () => {
+    const verdict = verdictOf(
+      facts(
+        { effects: [CHARGE, { ...INVOICE, proof: "maybe" }], exceptions: [EXCEPTION] },
+        { state: "exception", dependency: null },
+      ),
+    );
+    expect(verdict).toEqual({
+      headline:
+        "EXCEPTION at create-invoice, 46 m. create-invoice may have happened (sent 46 m ago, attempt 2). charge-card done (120.00 EUR, ch_77, proven).",
+      next: "when team-finance-it has dealt with create-invoice, due in 30 m: After 7 look-ups it is still unknown",
+      rule: "rule node/ECONNRESET@3: NODE:ECONNRESET -> ambiguous",
+      safe: ["settle create-invoice"],
+      unsafe: [
+        "cancel (create-invoice may have happened)",
+        "start over (would do charge-card, create-invoice again)",
+      ],
+    });
+  });
+
+  test("says resume where nothing is unknown, and how long it is overdue", () => {
+    const verdict = verdictOf(
+      facts(
+        { exceptions: [{ ...EXCEPTION, class: "data", dueAtMs: NOW_MS - 5 * MINUTE_MS }] },
+        { state: "exception" },
+      ),
+    );
+    expect(verdict.safe).toEqual(["resume", "cancel (undoes charge-card)"]);
+    expect(verdict.next).toContain("overdue by 5 m");
+  });
+
+  test("names a review, its role and when it is due", () => {
+    const review = {
+      review: "big-order",
+      by: "finance-approvers",
+      dueAtMs: NOW_MS + 4 * 60 * MINUTE_MS,
+    };
+    const verdict = verdictOf(facts({ reviews: [review], effects: [] }, { state: "review" }));
+    expect(verdict.next).toBe("when finance-approvers has decided big-order, due in 4 h");
+    expect(verdict.safe).toEqual(["answer", "cancel"]);
+    expect(verdict.unsafe).toEqual([]);
+  });
+
+  test("says of an ended run how and when, and what was undone", () => {
+    const run = {
+      state: "cancelled",
+      endedAtMs: NOW_MS - 2 * MINUTE_MS,
+      compensated: true,
+      reason: "asked by ana",
+    } as const;
+    const verdict = verdictOf(facts({ effects: [CHARGE, REFUND] }, run));
+    expect(verdict.headline).toBe(
+      "CANCELLED, undone 2 m ago: asked by ana. charge-card done (120.00 EUR, ch_77, proven). undo:charge-card (undoes charge-card) done (120.00 EUR, re_5, proven).",
+    );
+    expect(verdict.next).toBe("nothing, it has ended");
+    expect(verdict).toMatchObject({ safe: [], unsafe: [] });
+  });
+
+  test("warns against starting a completed run over", () => {
+    const verdict = verdictOf(
+      facts({ effects: [CHARGE] }, { state: "completed", endedAtMs: NOW_MS, reason: "" }),
+    );
+    expect(verdict.headline).toMatch(/^COMPLETED 0 ms ago\. /);
+    expect(verdict.unsafe).toEqual(["start over (would do charge-card again)"]);
+  });
+
+  test("tells whose word a settled outcome rests on", () => {
+    const settled = verdictOf(facts({ effects: [{ ...CHARGE, settledBy: "ana" }] }));
+    expect(settled.headline).toContain("charge-card done (120.00 EUR, ch_77, says ana).");
+  });
+
+  test("names at most five effects and leaves reads out", () => {
+    const many = Array.from({ length: 9 }, (_, index) => ({
+      ...CHARGE,
+      step: `line-${String(index)}`,
+    }));
+    const { headline, unsafe } = verdictOf(
+      facts({ effects: [...many, { ...CHARGE, step: "look", contract: "read" }] }),
+    );
+    expect(headline).toContain("line-4 done");
+    expect(headline).not.toContain("line-5 done");
+    expect(headline).toContain("4 more effects.");
+    expect(headline).not.toContain("look");
+    expect(unsafe[0]).toBe(
+      "start over (would do line-0, line-1, line-2, line-3, line-4 and 4 more again)",
+    );
+  });
+
+  test("has whole sentences for every state, with and without details", () => {
+    for (const state of RUN_STATES) {
+      for (const details of [{}, { wakeAtMs: null, dependency: null }]) {
+        const verdict = verdictOf(facts({}, { state, ...details }));
+        expect(verdict.headline).toMatch(new RegExp(`^${state.toUpperCase()} .+\\.$`));
+        expect(verdict.next).toMatch(/^\S.*\S$/);
+        expect(verdictLines(verdict).join("\n")).not.toMatch(/undefined|null|NaN/);
+      }
+    }
+  });
+});

@@ -1,0 +1,373 @@
+/**
+ * The outside calls of one effect step: attempts and look-ups, each through the gate, under a
+ * deadline, with its intent durable before it leaves and its end recorded after.
+ */
+import type { ProbeAnswer } from "../core/after-probe.ts";
+import { durationMs } from "../core/duration.ts";
+import type { Failure } from "../core/failure.ts";
+import type { JournalRecord, OutcomeHead } from "../core/journal.ts";
+import type { Attempt } from "../workflow/attempt.ts";
+import { parse, problemText } from "../workflow/schema.ts";
+import { isPending, type Pending, type Seen } from "../workflow/seen.ts";
+import { classifyThrown } from "./classification.ts";
+import { makeCall, type CallEnd } from "./effect-attempt.ts";
+import {
+  interrupted,
+  recheckBeforeSend,
+  recordFailure,
+  recordProbe,
+  type Circumstances,
+} from "./effect-decisions.ts";
+import { openException, personNeeded } from "./effect-exception.ts";
+import { badAnswer } from "./effect-failures.ts";
+import type { EffectStep } from "./effect-step.ts";
+import type { Pass } from "./gate.ts";
+import { toJson } from "./payload.ts";
+import { headOf } from "./recovery.ts";
+import type { StepSlot } from "./step-slot.ts";
+
+export class EffectCalls {
+  readonly #step: EffectStep;
+  #calling = false;
+  #parsed = false;
+  /** Ordinal of the attempt under way, or of the last one. */
+  #number = 1;
+
+  constructor(step: EffectStep) {
+    this.#step = step;
+  }
+
+  /** True while an attempt or a look-up is under way. */
+  get isUnderWay(): boolean {
+    return this.#calling;
+  }
+
+  get #circumstances(): Circumstances {
+    return { mode: this.#step.mode, cancelRequested: this.#step.cancelRequested };
+  }
+
+  /** The step was recovered: attempts count on from those in the journal. */
+  recovered(): void {
+    this.#number = Math.max(1, this.#step.journal.state.attempt);
+  }
+
+  async attempt(slot: StepSlot): Promise<void> {
+    this.#calling = true;
+    slot.wait = null;
+    const pass = await this.#enterGate(slot);
+    if (pass === null) return;
+    let end: CallEnd | null = null;
+    try {
+      if (!(await this.#prepare())) return;
+      end = await this.#call((input, attempt) => this.#step.effect.definition.run(input, attempt));
+    } finally {
+      pass.leave();
+      this.#calling = false;
+    }
+    if (this.#step.run.isGone) return;
+    if (end.ok) await this.#answered(end.value, pass);
+    else this.#threw(end, pass);
+    this.#step.run.host.progressed(this.#step.run.row.run);
+  }
+
+  /** The run is being taken back: records that this effect is not tried again. */
+  giveUp(): void {
+    const { run, effect, journal } = this.#step;
+    const decided = recheckBeforeSend(run, effect, journal, this.#circumstances);
+    if (decided !== null) this.#afterDecision(decided.record);
+    else if (this.#step.slot !== null) this.#step.drop(this.#step.slot);
+  }
+
+  /** Null if the step waits at the gate now. */
+  async #enterGate(slot: StepSlot): Promise<Pass | null> {
+    const gate = this.#step.run.host.gate(this.#step.effect.definition.on);
+    const entered = gate.enter();
+    const pass = entered instanceof Promise ? await entered : entered;
+    if (pass !== null && !this.#step.run.isGone) return pass;
+    pass?.leave();
+    this.#calling = false;
+    if (this.#step.run.isGone) return null;
+    if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
+    else this.#step.park(slot, this.#step.effect.definition.on.name);
+    return null;
+  }
+
+  /** Declares the attempt and waits until that is durable. False if it must not be sent. */
+  async #prepare(): Promise<boolean> {
+    if (!this.#parsed && !(await this.#parseInput())) return false;
+    const circumstances = this.#circumstances;
+    const instead = recheckBeforeSend(
+      this.#step.run,
+      this.#step.effect,
+      this.#step.journal,
+      circumstances,
+    );
+    if (instead !== null) {
+      this.#afterDecision(instead.record);
+      return false;
+    }
+    this.#number = this.#step.journal.state.attempt + 1;
+    if (this.#step.effect.plan.contract.kind === "read") return true;
+    const described = this.#step.effect.definition.describe?.(this.#step.input);
+    this.#step.journal.writeIntent(this.#step.inputText, described, this.#step.undoes);
+    await this.#step.run.host.committer.durable();
+    if (this.#step.run.isGone) return false;
+    if (!this.#step.cancelRequested && !this.#step.run.host.draining) return true;
+    // Nothing has left: say so, instead of leaving an intent that nobody can judge.
+    this.fail({ ...interrupted("it was stopped before it was sent"), effect: "never" });
+    return false;
+  }
+
+  async #parseInput(): Promise<boolean> {
+    const parsed = await parse(
+      this.#step.effect.definition.input,
+      JSON.parse(this.#step.inputText),
+    );
+    this.#parsed = true;
+    if (parsed.ok) {
+      this.#step.input = parsed.value;
+      return true;
+    }
+    this.fail(badAnswer("input", this.#step.path, problemText(parsed.problems)));
+    return false;
+  }
+
+  #call(call: (input: unknown, attempt: Attempt) => Promise<unknown>): Promise<CallEnd> {
+    const { state, key } = this.#step.journal;
+    const { host, row } = this.#step.run;
+    const { workflow } = this.#step.run;
+    const number = this.#number;
+    host.emit({
+      type: "attempt.started",
+      run: row.run,
+      workflow: workflow.name,
+      key: row.key,
+      step: this.#step.path,
+      attempt: number,
+    });
+    return makeCall(
+      {
+        clock: host.clock,
+        key,
+        number,
+        correlationId: row.correlationId,
+        firstSentAtMs: state.firstSentAtMs,
+        timeoutMs: this.#step.effect.plan.timeoutMs,
+      },
+      (attempt) => call(this.#step.input, attempt),
+    );
+  }
+
+  async #answered(value: unknown, pass: Pass): Promise<void> {
+    pass.succeeded();
+    if (isPending(value)) {
+      this.#accepted(value);
+      return;
+    }
+    await this.acceptValue(value, null);
+  }
+
+  /** Records a value as the step's end, if it fits. Else the answer is lost: a defect. */
+  async acceptValue(value: unknown, ref: string | null): Promise<boolean> {
+    let text: string;
+    try {
+      text = toJson(value, this.#step.run.host.limits, `answer of ${this.#step.path}`);
+    } catch (error) {
+      this.fail(
+        badAnswer(
+          "answer",
+          this.#step.path,
+          error instanceof Error ? error.message : String(error),
+        ),
+      );
+      return false;
+    }
+    const validated = parse(this.#step.effect.definition.output, value);
+    const parsed = validated instanceof Promise ? await validated : validated;
+    if (!parsed.ok) {
+      this.fail(badAnswer("answer", this.#step.path, problemText(parsed.problems)));
+      return false;
+    }
+    const { slot } = this.#step;
+    if (slot === null || slot.ended) return false;
+    const { state } = this.#step.journal;
+    const head = {
+      operation: state.operation ?? 0,
+      effect: this.#step.effect.name,
+      proof: "surely",
+      end: "value",
+      ...(ref === null ? {} : { ref }),
+    };
+    const record = this.#step.journal.write("outcome", this.#number, head, text);
+    const { run, key } = this.#step.run.row;
+    this.#step.run.host.emit({
+      type: "attempt.succeeded",
+      run,
+      workflow: this.#step.run.workflow.name,
+      key,
+      step: this.#step.path,
+      attempt: this.#number,
+    });
+    this.#step.run.deliver(slot, record);
+    return true;
+  }
+
+  #accepted(pending: Pending): void {
+    const { state } = this.#step.journal;
+    const dueAtMs =
+      this.#step.run.host.clock.nowMs() + durationMs(pending.within, "pending within");
+    this.#step.journal.write("pending", state.attempt, {
+      operation: state.operation ?? 0,
+      integration: this.#step.effect.definition.on.name,
+      ref: pending.ref,
+      dueAtMs,
+    });
+    this.#step.go();
+  }
+
+  #threw(end: Extract<CallEnd, { ok: false }>, pass: Pass): void {
+    const failure = this.#classify(end);
+    pass.failed(failure);
+    this.fail(failure);
+  }
+
+  #classify({ error, attempt }: Extract<CallEnd, { ok: false }>): Failure {
+    const { effect, journal, run } = this.#step;
+    return classifyThrown(error, effect, attempt, journal.state.openMaybe, run.host.foreign);
+  }
+
+  /** Decides what follows a failure, records it, and goes on. */
+  fail(failure: Failure): void {
+    const circumstances = this.#circumstances;
+    const { record, move } = recordFailure(
+      this.#step.run,
+      this.#step.effect,
+      this.#step.journal,
+      failure,
+      this.#number,
+      circumstances,
+    );
+    const { run, key } = this.#step.run.row;
+    this.#step.run.host.emit({
+      type: "attempt.failed",
+      run,
+      workflow: this.#step.run.workflow.name,
+      key,
+      step: this.#step.path,
+      attempt: this.#number,
+      failure,
+      move,
+    });
+    this.#afterDecision(record);
+  }
+
+  #afterDecision(record: JournalRecord): void {
+    const { slot } = this.#step;
+    this.#calling = false;
+    this.#step.lastBecause = headOf<OutcomeHead>(record).move?.because ?? null;
+    if (slot === null || slot.ended) return;
+    const { next } = this.#step.journal.state;
+    if (next.kind !== "ended") {
+      this.#step.go();
+      return;
+    }
+    if (headOf<OutcomeHead>(record).end === "failed" && personNeeded(this.#step.journal.state)) {
+      openException(this.#step);
+    }
+    this.#step.run.deliver(slot, record);
+  }
+
+  async probe(slot: StepSlot): Promise<void> {
+    const probe = this.#step.effect.definition.probe;
+    if (probe === undefined) {
+      this.#recordAnswer(
+        {
+          says: "cannotTell",
+          askedAtMs: this.#step.run.host.clock.nowMs(),
+          why: "it has no look-up",
+        },
+        null,
+      );
+      return;
+    }
+    this.#calling = true;
+    slot.wait = null;
+    const pass = await this.#enterGate(slot);
+    if (pass === null) return;
+    const askedAtMs = this.#step.run.host.clock.nowMs();
+    let end: CallEnd;
+    try {
+      if (!this.#parsed && !(await this.#parseInput())) return;
+      end = await this.#call((input, attempt) => probe(input, attempt));
+    } finally {
+      pass.leave();
+      this.#calling = false;
+    }
+    if (this.#step.run.isGone) return;
+    if (end.ok) pass.succeeded();
+    else pass.failed(this.#classify(end));
+    // The cast is the probe's declared type; what it found is parsed by the output schema below.
+    const seen: Seen<unknown> = end.ok
+      ? (end.value as Seen<unknown>)
+      : {
+          seen: "cannotTell",
+          why: end.error instanceof Error ? end.error.message : String(end.error),
+        };
+    await this.#seen(seen, askedAtMs);
+  }
+
+  async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {
+    const { run, key } = this.#step.run.row;
+    const workflow = this.#step.run.workflow.name;
+    this.#step.run.host.emit({
+      type: "probe.answered",
+      run,
+      workflow,
+      key,
+      step: this.#step.path,
+      says: seen.seen,
+    });
+    switch (seen.seen) {
+      case "done": {
+        const parsed = await parse(this.#step.effect.definition.output, seen.value);
+        if (!parsed.ok) {
+          const why = `what it found breaks the output schema: ${problemText(parsed.problems)}`;
+          this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
+          return;
+        }
+        const value = toJson(
+          seen.value,
+          this.#step.run.host.limits,
+          `answer of ${this.#step.path}`,
+        );
+        this.#recordAnswer({ says: "done", askedAtMs }, { value, ref: seen.ref ?? null });
+        return;
+      }
+      case "conflict":
+        this.#recordAnswer({ says: "conflict", askedAtMs }, null);
+        return;
+      case "notDone":
+        this.#recordAnswer({ says: "notDone", askedAtMs, fenced: seen.final }, null);
+        return;
+      case "cannotTell":
+        this.#recordAnswer({ says: "cannotTell", askedAtMs, why: seen.why }, null);
+        return;
+    }
+  }
+
+  #recordAnswer(
+    answer: ProbeAnswer,
+    found: { readonly value: string; readonly ref: string | null } | null,
+  ): void {
+    const circumstances = this.#circumstances;
+    const { record } = recordProbe(
+      this.#step.run,
+      this.#step.effect,
+      this.#step.journal,
+      answer,
+      found,
+      circumstances,
+    );
+    this.#afterDecision(record);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The real store, watched: counts what goes in, fails where a test says so, and can die, after which
+ * it never answers again, as a process that is gone.
+ */
+import type { FlushBatch, Store } from "../store/store.ts";
+import { RECORD_KINDS, type RecordKind } from "../core/journal.ts";
+
+/** What becomes of one flush. `unsaid`: it is applied, and an error is reported all the same. */
+export type FlushFate = "applied" | "refused" | "unsaid" | "diesBefore" | "diesAfter";
+
+export interface FlushSeen {
+  readonly number: number;
+  readonly kinds: readonly RecordKind[];
+  /** `kind name` of each record. */
+  readonly records: readonly string[];
+}
+
+export class WatchedStore {
+  readonly store: Store;
+  readonly flushes: FlushSeen[] = [];
+  /** Flushes that were asked for after one had failed: there must be none that is applied. */
+  appliedAfterFailure = 0;
+  /** Calls that began or ended; a test sees by it whether something is still going on. */
+  activity = 0;
+  isDead = false;
+  #failed = false;
+  readonly #inner: Store;
+  readonly #fateOf: (flush: FlushSeen) => FlushFate;
+  readonly #onDeath: () => void;
+
+  constructor(inner: Store, fateOf: (flush: FlushSeen) => FlushFate, onDeath: () => void) {
+    this.#inner = inner;
+    this.#fateOf = fateOf;
+    this.#onDeath = onDeath;
+    const read =
+      <A extends readonly unknown[], R>(call: (...args: A) => Promise<R>) =>
+      (...args: A) =>
+        this.#watch(() => call(...args));
+    this.store = {
+      ...inner,
+      find: read(inner.find),
+      load: read(inner.load),
+      page: read(inner.page),
+      due: read(inner.due),
+      parked: read(inner.parked),
+      lane: read(inner.lane),
+      openLanes: read(inner.openLanes),
+      keptEvents: read(inner.keptEvents),
+      awaiting: read(inner.awaiting),
+      pendingByRef: read(inner.pendingByRef),
+      dependencies: read(inner.dependencies),
+      openGroups: read(inner.openGroups),
+      inbox: read(inner.inbox),
+      changed: read(inner.changed),
+      close: read(inner.close),
+      flush: (batch) => this.#watch(() => this.#flush(batch)),
+    };
+  }
+
+  async #watch<T>(call: () => Promise<T>): Promise<T> {
+    if (this.isDead) return await new Promise<T>(() => undefined);
+    this.activity += 1;
+    const answer = await call();
+    this.activity += 1;
+    // A process that died meanwhile does not hear the answer.
+    return this.isDead ? await new Promise<T>(() => undefined) : answer;
+  }
+
+  async #flush(batch: FlushBatch): Promise<void> {
+    const kinds = batch.records.kind.map((number) => RECORD_KINDS[number] ?? "result");
+    const records = kinds.map((kind, index) => `${kind} ${batch.records.name[index] ?? ""}`);
+    const seen = { number: batch.number, kinds, records };
+    this.flushes.push(seen);
+    // A driver takes nothing after a failure; the engine must not even ask.
+    if (this.#failed) {
+      this.appliedAfterFailure += 1;
+      throw new Error("the store has failed before");
+    }
+    const fate = this.#fateOf(seen);
+    if (fate === "refused") {
+      this.#failed = true;
+      throw new Error("the disk refused the write (test)");
+    }
+    if (fate === "diesBefore") {
+      this.#die();
+      return;
+    }
+    await this.#inner.flush(batch);
+    if (fate === "diesAfter") this.#die();
+    if (fate === "unsaid") {
+      this.#failed = true;
+      throw new Error("the answer of the write was lost (test)");
+    }
+  }
+
+  #die(): void {
+    this.isDead = true;
+    this.#onDeath();
+  }
+}
