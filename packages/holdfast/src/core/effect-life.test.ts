@@ -199,7 +199,7 @@ function live(contract: Contract, luck: Luck): Life {
       },
       situation(),
     );
-    const head = { operation: 1, effect: "x", says, number: looks } as const;
+    const head = { operation: 1, effect: "x", says, number: looks, askedAtMs: nowMs } as const;
     if (result.kind === "probeAgain")
       write({
         kind: "probe",

@@ -65,8 +65,9 @@ function journal(contract: RepeatKind = "probeable") {
     probe: (over: Partial<Extract<EffectRecord, { kind: "probe" }>["head"]>) => {
       const number = records.filter((r) => r.kind === "probe").length + 1;
       const at = place(0);
-      const asked = { askedAtMs: at.atMs, says: "notDone" as const, number };
-      records.push({ ...at, kind: "probe", head: { ...own, proof: "maybe", ...asked, ...over } });
+      // The question was put before its answer was written down.
+      const asked = { ...own, says: "notDone", askedAtMs: at.atMs - 5_000, number } as const;
+      records.push({ ...at, kind: "probe", head: { ...asked, proof: "maybe", ...over } });
       return self;
     },
     settled: (over: Partial<Extract<EffectRecord, { kind: "settled" }>["head"]>) => {
@@ -127,7 +128,7 @@ function after(move: Move) {
 }
 
 /** A `once` effect whose outcome a person is asked for. */
-function asked() {
+function askedOnce() {
   return journal("once").intent(1).outcome(1, { move: ASK });
 }
 
@@ -215,7 +216,7 @@ describe("what to do next", () => {
     open.probe({ nextAtMs: 600_000 });
     expect(open.state()).toMatchObject({
       next: { kind: "due", atMs: 600_000, action: "probe" },
-      probes: [{ says: "notDone", askedAtMs: 130_000 }],
+      probes: [{ says: "notDone", askedAtMs: 125_000 }],
       unknown: "outcome-unknown",
     });
     open.probe({ proof: "never", move: RETRY, nextAtMs: 700_000 });
@@ -322,12 +323,12 @@ describe("people", () => {
       openMaybe: false,
       ref: "ch_7",
     });
-    expect(asked().settled({}).state()).toMatchObject({
+    expect(askedOnce().settled({}).state()).toMatchObject({
       next: { kind: "due", action: "attempt", atMs: 130_000 },
       openMaybe: false,
     });
     expect(
-      asked()
+      askedOnce()
         .settled({ move: { kind: "cancel", because: "x" } })
         .state().next,
     ).toEqual({ kind: "givingUp", move: "cancel" });

@@ -96,7 +96,7 @@ export class AskStep implements StepVerb {
             "Mend the workflow's code or the schema.",
           ),
         );
-        slot.ended = true;
+        this.#run.end(slot);
         return;
       }
       const withinMs =

@@ -87,7 +87,7 @@ export class CallStep implements StepVerb {
         this.#child = await host.startChild(this.#workflow, this.#input, parent);
       } catch (error) {
         // Given to the code: a wrong input of a child is the caller's to handle.
-        slot.ended = true;
+        this.#run.end(slot);
         this.#deferred.reject(error instanceof Error ? error : new Error(String(error)));
         this.#run.recheck();
         return;

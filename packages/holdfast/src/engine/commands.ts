@@ -75,8 +75,7 @@ export class Commands {
   }
 
   #waitingSteps(live: LiveRun): string[] {
-    return [...live.slots.values()]
-      .filter((slot) => !slot.ended && slot.wait !== null)
+    return [...live.open]
       .filter((slot) => ["exception", "held", "parked"].includes(slot.wait?.state ?? ""))
       .map((slot) => slot.path);
   }
@@ -123,8 +122,8 @@ export class Commands {
   }
 
   async #offer(live: LiveRun, event: string, key: string, data: string): Promise<boolean> {
-    for (const slot of live.slots.values()) {
-      if (slot.ended || slot.verb.awaits?.(event, key) !== true) continue;
+    for (const slot of live.open) {
+      if (slot.verb.awaits?.(event, key) !== true) continue;
       const answer = await slot.verb.command?.({ kind: "event", data, kept: null });
       if (answer?.kind === "applied") return true;
       if (answer?.kind === "refused") throw refusal(answer, live.id);

@@ -238,8 +238,7 @@ export class EffectStep implements StepVerb {
 
   /** Ends a step that has nothing open outside and whose answer nobody will read. */
   drop(slot: StepSlot): void {
-    slot.ended = true;
-    slot.wait = null;
+    this.run.end(slot);
     this.run.recheck();
   }
 

@@ -42,6 +42,8 @@ export class LiveRun {
   readonly row: StoredRun["row"];
   readonly ending: RunEnding;
   readonly slots = new Map<string, StepSlot>();
+  /** Those of them that have not ended: looked at whenever the run comes to rest. */
+  readonly open = new Set<StepSlot>();
   readonly inputText: string;
   /** The input as the code sees it; set before the code runs. */
   input: unknown = undefined;
@@ -161,6 +163,7 @@ export class LiveRun {
     const records = this.recorded(path);
     const slot: StepSlot = { path, verb, records, ended: false, wait: null };
     this.slots.set(path, slot);
+    this.open.add(slot);
     const misfit = records.length === 0 ? null : verb.misfit(records);
     if (misfit !== null) this.ending.drift(misfit);
     else if (this.mode === "live" || this.mode === "unwinding") this.goLive(slot);
@@ -205,10 +208,16 @@ export class LiveRun {
     slot.verb.live(slot);
   }
 
-  /** Hands the answer of a step to the code, after those before it. */
-  deliver(slot: StepSlot, record: JournalRecord): void {
+  /** Nothing more is to come of this step. */
+  end(slot: StepSlot): void {
     slot.ended = true;
     slot.wait = null;
+    this.open.delete(slot);
+  }
+
+  /** Hands the answer of a step to the code, after those before it. */
+  deliver(slot: StepSlot, record: JournalRecord): void {
+    this.end(slot);
     this.#answers.push({ slot, record });
     if (!this.#delivering) this.#deliverNext();
   }
@@ -240,7 +249,7 @@ export class LiveRun {
     const next = this.#recovery.next(this.slots);
     switch (next.kind) {
       case "answer": {
-        next.slot.ended = true;
+        this.end(next.slot);
         const settled = next.slot.verb.settle(next.record);
         if (settled instanceof Promise)
           void settled.then(() => this.#afterRest(() => this.#recover()));
@@ -263,7 +272,9 @@ export class LiveRun {
     this.mode = "live";
     this.#down.resolve();
     if (this.ending.resumeUnwinding()) return;
-    for (const slot of this.slots.values()) if (!slot.ended) this.goLive(slot);
+    // A snapshot: going live lets the code ask for more, and those steps go live by themselves.
+    const waiting = [...this.open];
+    for (const slot of waiting) this.goLive(slot);
     this.#restSoon();
   }
 
@@ -305,8 +316,7 @@ export class LiveRun {
     const waits = this.ending.runWait === null ? [] : [this.ending.runWait];
     let wakeAtMs: number | null = null;
     let busy = false;
-    for (const slot of this.slots.values()) {
-      if (slot.ended) continue;
+    for (const slot of this.open) {
       if (slot.wait === null) {
         busy = true;
       } else {
@@ -328,7 +338,8 @@ export class LiveRun {
     this.#cancelTimer = this.host.clock.after(delayMs, () => {
       this.#cancelTimer = null;
       const nowMs = this.host.clock.nowMs();
-      for (const slot of this.slots.values()) {
+      const asleep = [...this.open];
+      for (const slot of asleep) {
         const wait = slot.wait;
         if (wait === null || wait.wakeAtMs === null || wait.wakeAtMs > nowMs) continue;
         slot.wait = null;
@@ -385,7 +396,7 @@ export class LiveRun {
 
   /** Slots of effects that may still come or go. */
   get hasOpenEffects(): boolean {
-    for (const slot of this.slots.values()) if (slot.verb.isOpen?.() === true) return true;
+    for (const slot of this.open) if (slot.verb.isOpen?.() === true) return true;
     return false;
   }
 

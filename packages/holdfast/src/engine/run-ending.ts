@@ -133,6 +133,8 @@ export class RunEnding {
   /** A person or the parent asks for the end. */
   cancel(by: string, reason: string): void {
     if (this.#unwinding !== null) return;
+    // The state first: a crash between the two must find the run.
+    this.#run.changeState("cancelling", reason);
     this.#run.append("cancel", "", { by, reason });
     this.#exception?.close("cancelled", by, reason);
     this.#exception = null;
@@ -163,9 +165,9 @@ export class RunEnding {
     if (run.state !== "compensating" && run.state !== "cancelling") {
       run.changeState("cancelling", unwinding.reason);
     }
-    for (const slot of run.slots.values()) {
-      if (slot.ended) continue;
-      if (slot.verb.unwind === undefined) slot.ended = true;
+    const begun = [...run.open];
+    for (const slot of begun) {
+      if (slot.verb.unwind === undefined) run.end(slot);
       else slot.verb.unwind();
     }
     run.recheck();

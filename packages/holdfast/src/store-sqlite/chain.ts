@@ -18,22 +18,21 @@ export interface FlushRow {
   readonly seal: Uint8Array;
 }
 
-const FLUSH_COLUMNS =
-  "id, incarnation, number, first_pos, last_pos, taken, at_ms, closed, seal, records";
+const FLUSH_COLUMNS = `f.id, f.incarnation, f.number, f.first_pos, f.last_pos, f.taken, f.at_ms,
+  f.closed, f.seal`;
 
 export const CHAIN_SQL = {
-  last: `select ${FLUSH_COLUMNS} from flush order by id desc limit 1`,
-  byId: `select ${FLUSH_COLUMNS} from flush where id = ?`,
-  after: `select ${FLUSH_COLUMNS} from flush where id > ? order by id limit ?`,
-  inChain: `select ${FLUSH_COLUMNS} from flush where incarnation = ? and number = ?`,
-  heads: `select ${FLUSH_COLUMNS} from incarnation i join flush f on f.id =
-    (select id from flush where flush.incarnation = i.incarnation order by number desc limit 1)
-    where i.closed_by is null order by i.incarnation`.replaceAll(
-    FLUSH_COLUMNS,
-    FLUSH_COLUMNS.split(", ")
-      .map((column) => `f.${column}`)
-      .join(", "),
-  ),
+  last: `select ${FLUSH_COLUMNS} from flush f order by f.id desc limit 1`,
+  byId: `select ${FLUSH_COLUMNS} from flush f where f.id = ?`,
+  after: `select ${FLUSH_COLUMNS} from flush f where f.id > ? order by f.id limit ?`,
+  // The flushes of a chain follow each other: only one engine writes at a time.
+  inChain: `select ${FLUSH_COLUMNS} from incarnation i join flush f on f.id = i.first_flush + ?2 - 1
+    where i.incarnation = ?1 and f.incarnation = ?1 and f.number = ?2`,
+  // A chain ends where the next one begins.
+  heads: `select ${FLUSH_COLUMNS} from incarnation i join flush f on f.id = coalesce(
+    (select min(n.first_flush) - 1 from incarnation n where n.first_flush > i.first_flush),
+    (select max(id) from flush))
+    where i.closed_by is null order by i.incarnation`,
 } as const;
 
 export class ChainQueries {

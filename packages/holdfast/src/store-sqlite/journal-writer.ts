@@ -19,7 +19,8 @@ export class JournalWriter {
 
   constructor(database: Database, key: string) {
     const row = `(${Array.from({ length: COLUMNS }, () => "?").join(", ")})`;
-    const insert = "insert into journal values ";
+    // "or rollback": undoing the whole flush needs no copies of pages, undoing a statement does.
+    const insert = "insert or rollback into journal values ";
     this.#one = database.prepare(insert + row);
     this.#many = database.prepare(
       insert + Array.from({ length: ROWS_PER_STATEMENT }, () => row).join(", "),

@@ -1,5 +1,5 @@
 /** Starting a write while other processes leave commands in the same file. */
-import type { Database } from "./runtime.ts";
+import type { Statement } from "./runtime.ts";
 
 /** SQLITE_BUSY */
 const BUSY = 5;
@@ -10,11 +10,11 @@ const BUSY = 5;
  */
 const TRIES_MAX = 12;
 
-/** Begins a transaction that may write. Nothing has been written when it throws. */
-export function beginImmediate(database: Database): void {
+/** Runs "begin immediate". Nothing has been written when it throws. */
+export function beginImmediate(begin: Statement): void {
   for (let tries = 1; ; tries += 1) {
     try {
-      database.exec("begin immediate");
+      begin.run();
       return;
     } catch (error) {
       if (tries >= TRIES_MAX || !isBusy(error)) throw error;

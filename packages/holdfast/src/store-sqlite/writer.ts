@@ -54,6 +54,7 @@ export class SqliteWriter {
   readonly #inbox: InboxWriter;
   readonly #openChain: Statement;
   readonly #insertFlush: Statement;
+  readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #onFatal: (error: HoldfastError) => void;
   /** Newest flush of the store, of whichever chain. */
@@ -92,6 +93,7 @@ export class SqliteWriter {
       `insert into flush (id, incarnation, number, first_pos, last_pos, records, taken, at_ms,
         closed, seal) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    this.#begin = database.prepare("begin immediate");
     this.#commit = database.prepare("commit");
   }
 
@@ -196,7 +198,7 @@ export class SqliteWriter {
     const id = (this.#last?.id ?? 0) + 1;
     const firstPos = (this.#last?.lastPos ?? 0) + 1;
     const lastPos = firstPos + records.run.length - 1;
-    beginImmediate(this.#database);
+    beginImmediate(this.#begin);
     const recordDigests = this.#journal.append(records, firstPos);
     if (number === 1) this.#openChain.run(incarnation, id);
     this.#project(records, firstPos);

@@ -48,6 +48,17 @@ export interface FaultContextOptions {
   readonly startOutage: (variant: number) => void;
 }
 
+/**
+ * Ends a connection by a reset (RST), so that the other side sees ECONNRESET and not an end.
+ *
+ * A connection that we have ended ourselves, because the other side did, is only destroyed: libuv
+ * refuses to reset a socket that was shut down (EINVAL), and Node then never closes its handle.
+ */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** What the connections of one proxy share: the plan, the counts, the sockets and the waits to end. */
 export class FaultContext {
   readonly settleMs: number;

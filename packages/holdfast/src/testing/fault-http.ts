@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { ByteSource } from "./byte-source.ts";
 import { cutAnswer, malformedAnswer, throttledAnswer } from "./fault-answers.ts";
-import type { FaultContext } from "./fault-context.ts";
+import { reset, type FaultContext } from "./fault-context.ts";
 import type { FaultDecision } from "./fault-plan.ts";
 import { deliverLate } from "./late-delivery.ts";
 import {
@@ -43,7 +43,7 @@ export async function serveHttp(
   let source: ByteSource | undefined;
   for (;;) {
     if (decision.kind === "refuse") {
-      client.resetAndDestroy();
+      reset(client);
       context.fired(decision);
       return;
     }
@@ -76,11 +76,11 @@ async function carryOut(exchange: Exchange): Promise<boolean> {
       return relay(exchange);
     case "refuse":
     case "reset-before":
-      client.resetAndDestroy();
+      reset(client);
       context.fired(decision);
       return false;
     case "outage":
-      client.resetAndDestroy();
+      reset(client);
       context.startOutage(decision.variant);
       context.fired(decision);
       return false;
@@ -109,7 +109,7 @@ async function relay({ context, client, decision, request, source }: Exchange): 
   );
   if (answer === undefined) {
     context.count("upstreamLost");
-    client.resetAndDestroy();
+    reset(client);
     return false;
   }
   if (client.destroyed) context.count("abandoned");
@@ -122,7 +122,7 @@ async function spoilAnswer(exchange: Exchange): Promise<boolean> {
   const answer = await context.track(askUpstream(context, request));
   if (answer === undefined) {
     context.count("upstreamLost");
-    client.resetAndDestroy();
+    reset(client);
     return false;
   }
   context.fired(decision);
@@ -132,7 +132,7 @@ async function spoilAnswer(exchange: Exchange): Promise<boolean> {
   }
   if (decision.kind === "cut") await writeCut(exchange, answer);
   if (decision.kind === "swallow") await context.wait(context.hangMsMax, source.gone);
-  client.resetAndDestroy();
+  reset(client);
   return false;
 }
 
@@ -154,5 +154,5 @@ async function late(exchange: Exchange): Promise<void> {
     async () => (await askUpstream(context, request)) !== undefined,
   );
   await context.wait(context.hangMsMax, source.gone);
-  client.resetAndDestroy();
+  reset(client);
 }

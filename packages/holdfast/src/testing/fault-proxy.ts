@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { FaultContext, type FaultCounts, type FiredFault } from "./fault-context.ts";
+import { FaultContext, reset, type FaultCounts, type FiredFault } from "./fault-context.ts";
 import { serveHttp } from "./fault-http.ts";
 import { planFaults, type FaultMix, type FaultPlan, type FaultProtocol } from "./fault-plan.ts";
 import { serveStream } from "./fault-stream.ts";
@@ -171,7 +171,7 @@ class ListeningProxy implements FaultProxy {
   async #beOut(): Promise<void> {
     this.#server?.close();
     this.#server = undefined;
-    for (const client of this.#idle) client.resetAndDestroy();
+    for (const client of this.#idle) reset(client);
     for (let left = this.#leftMs(); left > 0; left = this.#leftMs()) {
       if (!(await this.#context.wait(left))) return;
     }

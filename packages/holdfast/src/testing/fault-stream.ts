@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { ByteSource } from "./byte-source.ts";
-import type { FaultContext } from "./fault-context.ts";
+import { reset, type FaultContext } from "./fault-context.ts";
 import type { FaultDecision } from "./fault-plan.ts";
 import { deliverLate } from "./late-delivery.ts";
 import type { RequestPhase, StreamWatch } from "./smtp-watch.ts";
@@ -16,14 +16,14 @@ export async function serveStream(
 ): Promise<void> {
   const decision = context.decide();
   if (decision.kind === "refuse") {
-    client.resetAndDestroy();
+    reset(client);
     context.fired(decision);
     return;
   }
   const upstream = await context.connectUpstream();
   if (upstream === undefined) {
     context.count("upstreamLost");
-    client.resetAndDestroy();
+    reset(client);
     return;
   }
   await new StreamExchange(client, upstream, context, watch, decision).run();
@@ -196,7 +196,7 @@ class StreamExchange {
   }
 
   #reset(): void {
-    this.#client.resetAndDestroy();
+    reset(this.#client);
     this.#upstream.destroy();
   }
 }

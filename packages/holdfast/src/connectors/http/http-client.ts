@@ -5,8 +5,7 @@
  * decided by the engine from the evidence that a failed call carries. The only request that is made
  * on top is one more after a 401, with fresh credentials, and the reads that follow a redirect.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import { Agent, type Dispatcher } from "undici";
 import { currentAttempt, type Attempt, type CallFailed } from "../../workflow/attempt.ts";
 import { trackCalls } from "./call-tracking.ts";
 import { exchange, type ExchangeResult } from "./exchange.ts";
@@ -64,15 +63,8 @@ export function httpClient(options: HttpClientOptions): HttpClient {
 }
 
 function agentFor(options: ResolvedOptions): Agent {
-  const connect = buildConnector({ timeout: options.connectTimeoutMs, ...options.tls });
-  const outside = AsyncLocalStorage.snapshot();
   return new Agent({
-    // A connection outlives the attempt that opened it and must not act in its name.
-    connect: (target, callback) => {
-      outside(() => {
-        connect(target, callback);
-      });
-    },
+    connect: { timeout: options.connectTimeoutMs, ...options.tls },
     headersTimeout: options.headersTimeoutMs,
     bodyTimeout: options.bodyTimeoutMs,
     // undici sends again what is lost in a pipeline behind another request, so there is none. No

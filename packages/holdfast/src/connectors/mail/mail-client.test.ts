@@ -19,6 +19,11 @@ interface Mailbox {
   readonly taken: string[];
 }
 
+interface RawMailbox extends Mailbox {
+  /** Commands that it was given, the content left out. */
+  readonly commands: string[];
+}
+
 async function smtp(options: SMTPServerOptions = {}): Promise<Mailbox> {
   const taken: string[] = [];
   const server = new SMTPServer({
@@ -59,8 +64,9 @@ async function breaking(
   at: BreakAt,
   end: (socket: Socket) => void,
   extensions: readonly string[] = [],
-): Promise<Mailbox> {
+): Promise<RawMailbox> {
   const taken: string[] = [];
+  const commands: string[] = [];
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy());
     if (at === "greeting") {
@@ -81,6 +87,7 @@ async function breaking(
       }
       for (let line = lineOf(text); line !== null; line = lineOf(text)) {
         text = text.slice(line.length + 2);
+        commands.push(line);
         if (line.startsWith(at)) {
           end(socket);
           return;
@@ -97,7 +104,7 @@ async function breaking(
     server.close();
   });
   // The cast is true: it listens on a TCP port.
-  return { port: (server.address() as AddressInfo).port, taken };
+  return { port: (server.address() as AddressInfo).port, taken, commands };
 }
 
 function lineOf(text: string): string | null {
@@ -178,9 +185,15 @@ describe("a message", () => {
 
   test("is not sent with credentials in clear, nor without them where they are refused", async () => {
     const auth = { user: "u", pass: "secret-1234" };
-    const plain = await smtp();
-    const clear = await failed(clientOf(plain.port, { auth }).send(fakeAttempt(), MESSAGE));
-    expect(clear.table?.says.effect).toBe("never");
+    for (const [extension, options] of [
+      ["AUTH PLAIN", { auth }],
+      ["SIZE", { auth, requireTls: false }],
+    ] as const) {
+      const { port, commands } = await breaking("MAIL FROM", (socket) => socket.end(), [extension]);
+      const clear = await failed(clientOf(port, options).send(fakeAttempt(), MESSAGE));
+      expect(clear.table?.says.effect).toBe("never");
+      expect(commands.filter((command) => !/^(EHLO|STARTTLS)/u.test(command))).toEqual([]);
+    }
     const { port, taken } = await smtp({
       allowInsecureAuth: true,
       onAuth: (given, _session, callback) => {
@@ -197,7 +210,7 @@ describe("a message", () => {
       says: { class: "misconfigured", effect: "never", scope: "dependency" },
       rule: { id: "smtp/auth-refused" },
     });
-    expect([...taken, ...plain.taken]).toHaveLength(1);
+    expect(taken).toHaveLength(1);
   });
 });
 
@@ -336,6 +349,22 @@ describe.each(ENDS)("a server that %s", (_how, end) => {
       }
     },
   );
+});
+
+test("content that has left in part is unknown, like all of it", async () => {
+  const { port, taken } = await breaking("content", (socket) => socket.resetAndDestroy());
+  const text = "x".repeat(8_000_000);
+  const failure = await failed(clientOf(port).send(fakeAttempt(), { ...MESSAGE, text }));
+  expect(failure.table?.says).toMatchObject({ class: "ambiguous", effect: "maybe" });
+  expect(failure.evidence.phase).toBe("sent");
+  expect(taken).toEqual([]);
+});
+
+test("a refusal that was cut off with the connection proves nothing", async () => {
+  const { port, taken } = await breaking("dot", (socket) => socket.end("554 n"));
+  const failure = await failed(clientOf(port).send(fakeAttempt(), MESSAGE));
+  expect(failure.table?.says).toMatchObject({ class: "ambiguous", effect: "maybe" });
+  expect(taken).toHaveLength(1);
 });
 
 describe("a delivery that is given up", () => {

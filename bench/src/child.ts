@@ -1,0 +1,41 @@
+/** A job's own process: measures what it was told to and says each figure as one line. */
+import type { Figure } from "./figure.ts";
+import type { Job, JobMessage } from "./job.ts";
+import { measureFanout } from "./workloads/fanout.ts";
+import { measureLatency } from "./workloads/latency.ts";
+import { measureLoads } from "./workloads/load.ts";
+import { makeUnfinished, measureRecovery } from "./workloads/recovery.ts";
+import { measureSleepers } from "./workloads/sleepers.ts";
+
+// Written by start-job.ts.
+const job = JSON.parse(process.argv[2] ?? "") as Job;
+
+function say(message: JobMessage): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+function report(figure: Figure): void {
+  say({ kind: "figure", figure });
+}
+
+switch (job.name) {
+  case "load":
+    await measureLoads(job.folder, job.workloads, job.budgetMs, report);
+    break;
+  case "latency":
+    await measureLatency(job.folder, job.workloads, report);
+    break;
+  case "fanout":
+    await measureFanout(job.folder, report);
+    break;
+  case "sleepers":
+    await measureSleepers(job.folder, report);
+    break;
+  case "recovery-make":
+    await makeUnfinished(job.folder);
+    say({ kind: "ready" });
+    break;
+  case "recovery":
+    await measureRecovery(job.folder, report);
+    break;
+}

@@ -1,0 +1,31 @@
+/**
+ * A job: workloads that are measured together in one process of their own, so that each begins
+ * with a heap and compiled code that no other has left behind.
+ */
+import type { Figure } from "./figure.ts";
+
+export const JOB_NAMES = [
+  "load",
+  "latency",
+  "fanout",
+  "sleepers",
+  "recovery-make",
+  "recovery",
+] as const;
+export type JobName = (typeof JOB_NAMES)[number];
+
+export interface Job {
+  readonly name: JobName;
+  /** Empty, for the job alone. */
+  readonly folder: string;
+  /** Workloads to measure; a job measures no other. */
+  readonly workloads: readonly string[];
+  /** How long the job may measure, milliseconds; it may take a little longer in all. */
+  readonly budgetMs: number;
+}
+
+/** What a job says to the process that started it. */
+export type JobMessage =
+  | { readonly kind: "figure"; readonly figure: Figure }
+  /** The job has come to the point at which it is to be killed. */
+  | { readonly kind: "ready" };

@@ -1,0 +1,148 @@
+/**
+ * One run at a time, alone on the machine: how long a step takes, whether an effect takes longer,
+ * and whether the ten-thousandth takes longer than the first.
+ */
+import { join } from "node:path";
+import { workflow } from "holdfast";
+import type { Engine } from "holdfast/testing";
+import { engineOn } from "../engine-on.ts";
+import { median, quantile, type Figure } from "../figure.ts";
+import { FdatasyncProbe } from "../raw-fdatasync.ts";
+import { openStore } from "../stores/open-store.ts";
+import { keyed, post, RESULT } from "../workflows.ts";
+
+const STEPS_LONG = 10_000;
+const STEPS_SHORT = 1_000;
+/** Runs of 1,000 steps: a hundredth of one is ten steps, too few to say anything alone. */
+const SHORT_RUNS = 3;
+const EFFECT_STEPS = 1_500;
+/** Steps of one kind in a row before the other kind gets its turn. */
+const EFFECT_BLOCK = 25;
+/** After each hundredth of a long run the raw limit is measured this many times. */
+const PROBES = 20;
+
+/** What the workflows below have measured, milliseconds each. */
+let plainMs: number[] = [];
+let effectMs: number[] = [];
+let probe: FdatasyncProbe | null = null;
+
+async function timed(into: number[], step: () => Promise<unknown>): Promise<void> {
+  const startMs = performance.now();
+  await step();
+  into.push(performance.now() - startMs);
+}
+
+const longRun = workflow("long-run", keyed, async (input, run) => {
+  const steps = Number(String(input).split("/")[1]);
+  for (let i = 0; i < steps; i += 1) {
+    await timed(plainMs, () => run.step(`step-${i}`, () => RESULT, { durable: true }));
+    if (i % (STEPS_LONG / 100) === 0) probe?.measure(PROBES);
+  }
+  return null;
+});
+
+const mixedRun = workflow("mixed-run", keyed, async (input, run) => {
+  const steps = Number(String(input).split("/")[1]);
+  for (let i = 0; i < steps; i += 1) {
+    const isEffect = Math.floor(i / EFFECT_BLOCK) % 2 === 1;
+    if (isEffect) await timed(effectMs, () => run.do(post, { step: i }, { as: `${i}` }));
+    else await timed(plainMs, () => run.step(`step-${i}`, () => RESULT, { durable: true }));
+  }
+  return null;
+});
+
+let runs = 0;
+
+async function runOf(engine: Engine, definition: typeof longRun | typeof mixedRun, steps: number) {
+  plainMs = [];
+  effectMs = [];
+  runs += 1;
+  const { run } = await engine.startRun(definition, `${runs}/${steps}`);
+  const end = await engine.end(run);
+  if (end.state !== "completed") throw new Error(`the run was ${end.state}: ${end.reason}`);
+}
+
+export async function measureLatency(
+  folder: string,
+  workloads: readonly string[],
+  report: (figure: Figure) => void,
+): Promise<void> {
+  const engine = await engineOn(await openStore("sqlite", folder), [longRun, mixedRun]);
+  await runOf(engine, longRun, 500);
+  await runOf(engine, mixedRun, 500);
+  if (workloads.includes("effect-latency")) await measureEffects(engine, report);
+  if (workloads.includes("growth")) await measureShort(engine, report);
+  probe = new FdatasyncProbe(join(folder, "raw"), JSON.stringify(RESULT));
+  probe.measure(PROBES);
+  if (workloads.includes("latency") || workloads.includes("growth")) {
+    await runOf(engine, longRun, STEPS_LONG);
+    for (const figure of longFigures(workloads)) report(figure);
+  }
+  report({
+    workload: "raw-fdatasync",
+    metric: "p50_ms",
+    value: median(probe.latenciesMs),
+    unit: "ms",
+    settings: { bytes: probe.bytes, samples: probe.latenciesMs.length },
+  });
+  probe.close();
+  await engine.close();
+}
+
+async function measureEffects(engine: Engine, report: (figure: Figure) => void): Promise<void> {
+  await runOf(engine, mixedRun, 2 * EFFECT_STEPS);
+  const settings = { concurrency: 1, steps: EFFECT_STEPS, blockSteps: EFFECT_BLOCK };
+  const figure = (metric: string, values: readonly number[]): Figure => ({
+    workload: "effect-latency",
+    metric,
+    value: median(values),
+    unit: "ms",
+    settings,
+  });
+  report(figure("p50_ms", effectMs));
+  report(figure("plain_p50_ms", plainMs));
+}
+
+async function measureShort(engine: Engine, report: (figure: Figure) => void): Promise<void> {
+  const first: number[] = [];
+  const last: number[] = [];
+  for (let i = 0; i < SHORT_RUNS; i += 1) {
+    await runOf(engine, longRun, STEPS_SHORT);
+    first.push(...hundredth(plainMs, 0));
+    last.push(...hundredth(plainMs, 99));
+  }
+  for (const figure of growthFigures(STEPS_SHORT, first, last)) report(figure);
+}
+
+function longFigures(workloads: readonly string[]): Figure[] {
+  const settings = { concurrency: 1, steps: STEPS_LONG };
+  const latency = (metric: string, q: number): Figure => ({
+    workload: "latency",
+    metric,
+    value: quantile(plainMs, q),
+    unit: "ms",
+    settings,
+  });
+  return [
+    ...(workloads.includes("latency") ? [latency("p50_ms", 0.5), latency("p99_ms", 0.99)] : []),
+    ...(workloads.includes("growth")
+      ? growthFigures(STEPS_LONG, hundredth(plainMs, 0), hundredth(plainMs, 99))
+      : []),
+  ];
+}
+
+function hundredth(values: readonly number[], index: number): readonly number[] {
+  const size = values.length / 100;
+  return values.slice(index * size, (index + 1) * size);
+}
+
+function growthFigures(steps: number, first: readonly number[], last: readonly number[]): Figure[] {
+  const figure = (metric: string, values: readonly number[]): Figure => ({
+    workload: "growth",
+    metric,
+    value: median(values),
+    unit: "ms",
+    settings: { steps, samples: values.length },
+  });
+  return [figure("first_hundredth_p50_ms", first), figure("last_hundredth_p50_ms", last)];
+}

@@ -1,0 +1,101 @@
+/** The other systems as Holdfast sees them: who answers for them, what they can take, what they say. */
+import { integration, type Classified, type Integration } from "holdfast";
+import { httpClient, HttpCallFailed, type HttpClient } from "holdfast/connectors/http";
+import { mailClient, type MailClient } from "holdfast/connectors/mail";
+
+/**
+ * Our systems' promise: a request that we gave up waiting for lands within this time or never, and
+ * the ERP's search shows by then what has landed. Everything `probeable` rests on it.
+ */
+export const SETTLE_MS = 5_000;
+
+/** Where each system listens, on 127.0.0.1. */
+export interface Ports {
+  readonly crm: number;
+  readonly payments: number;
+  readonly erp: number;
+  readonly mail: number;
+}
+
+/** What the ERP said no to, although it said so with HTTP 200. */
+export class ErpRefused extends Error {
+  override readonly name = "ErpRefused";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Each system with its client. */
+export interface Systems {
+  readonly crm: { readonly on: Integration; readonly client: HttpClient };
+  readonly payments: { readonly on: Integration; readonly client: HttpClient };
+  readonly erp: { readonly on: Integration; readonly client: HttpClient };
+  readonly mail: { readonly on: Integration; readonly client: MailClient };
+  /** Our own record, in this process. */
+  readonly audit: { readonly on: Integration };
+}
+
+/**
+ * Trips only when nearly nothing comes back: single calls of these systems fail all the time, and
+ * each is taken care of on its own. An outage is tried again after a second.
+ */
+const BREAKER = { openAt: "90%", of: 20, probeEvery: "1s" } as const;
+const LIMIT = { concurrency: 32 };
+
+export function connectSystems(ports: Ports): Systems {
+  const http = (port: number, keyHeader?: false): HttpClient =>
+    httpClient({
+      baseUrl: `http://127.0.0.1:${String(port)}`,
+      ...(keyHeader === undefined ? {} : { keyHeader }),
+    });
+  return {
+    crm: {
+      on: integration("crm", { owner: "sales-operations", limit: LIMIT, breaker: BREAKER }),
+      client: http(ports.crm),
+    },
+    payments: {
+      on: integration("payments", { owner: "team-payments", limit: LIMIT, breaker: BREAKER }),
+      client: http(ports.payments),
+    },
+    erp: {
+      on: integration("erp", {
+        owner: "team-finance-it",
+        limit: LIMIT,
+        breaker: BREAKER,
+        classify: classifyErp,
+      }),
+      // It would ignore a key, and a key in its log would look like protection that is not there.
+      client: http(ports.erp, false),
+    },
+    mail: {
+      on: integration("mail", { owner: "front-office", limit: LIMIT, breaker: BREAKER }),
+      client: mailClient({
+        host: "127.0.0.1",
+        port: ports.mail,
+        from: "Orders <orders@shop.example>",
+      }),
+    },
+    audit: { on: integration("audit", { owner: "internal-audit" }) },
+  };
+}
+
+/** Done already, by somebody: perhaps by an earlier request of ours, so it has to be looked up. */
+const DONE_BEFORE: readonly string[] = ["ALREADY_POSTED", "ALREADY_CANCELLED"];
+
+function classifyErp(error: unknown): Classified | undefined {
+  if (error instanceof ErpRefused) {
+    const reasonCode = `ERP:${error.code}`;
+    return DONE_BEFORE.includes(error.code)
+      ? { class: "ambiguous", effect: "maybe", reasonCode }
+      : // The ERP checks first and writes afterwards: what it refuses it has not done.
+        { class: "data", effect: "never", reasonCode };
+  }
+  // Its status is 200 whatever comes of it, so without the body nobody knows what it did.
+  if (error instanceof HttpCallFailed && error.answer === null && error.evidence.status === 200) {
+    return { class: "transient", effect: "maybe", reasonCode: "ERP:ANSWER_UNREADABLE" };
+  }
+  return undefined;
+}

@@ -1,0 +1,73 @@
+import { parseArgs } from "node:util";
+
+/** What `npm start` was asked to do. */
+export interface Settings {
+  /** Distinct valid orders; duplicates and malformed ones come on top. */
+  readonly orders: number;
+  /** Times that the engine is killed with SIGKILL. */
+  readonly kills: number;
+  readonly seed: number;
+  /** Share of the requests to each system that meet a fault, 0..1. */
+  readonly faults: number;
+  /** The labelled scenario: one request lands later than the ERP's contract allows. */
+  readonly brokenContract: boolean;
+}
+
+export const USAGE = `usage: npm start -- [--orders N] [--kills K] [--seed S] [--faults 0..1] [--broken-contract]
+  --orders           distinct orders that arrive, 1 to 100000    (300; 12 with --broken-contract)
+  --kills            times the engine is killed with SIGKILL     (10; none with --broken-contract)
+  --seed             of orders, faults, kills and decisions      (1)
+  --faults           share of requests that meet a fault, 0..1   (0.25; none with --broken-contract)
+  --broken-contract  one request lands later than the ERP promises: the duplicate must be found`;
+
+const ORDERS_MAX = 100_000;
+const KILLS_MAX = 1_000;
+const DEFAULTS = { orders: 300, kills: 10, faults: 0.25 };
+/** The scenario is about one request, so nothing else is to go wrong. */
+const SCENARIO_DEFAULTS = { orders: 12, kills: 0, faults: 0 };
+
+/** @throws {Error} with one line that says which flag is wrong and what was expected. */
+export function readSettings(args: readonly string[]): Settings {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      orders: { type: "string" },
+      kills: { type: "string" },
+      seed: { type: "string" },
+      faults: { type: "string" },
+      "broken-contract": { type: "boolean", default: false },
+    },
+  });
+  const brokenContract = values["broken-contract"];
+  const defaults = brokenContract ? SCENARIO_DEFAULTS : DEFAULTS;
+  if (brokenContract && (values.kills ?? values.faults) !== undefined) {
+    throw new Error("expected --broken-contract without --kills and --faults");
+  }
+  return {
+    orders: whole("orders", values.orders, defaults.orders, { min: 1, max: ORDERS_MAX }),
+    kills: whole("kills", values.kills, defaults.kills, { min: 0, max: KILLS_MAX }),
+    seed: whole("seed", values.seed, 1, { min: 0, max: Number.MAX_SAFE_INTEGER }),
+    faults: share("faults", values.faults, defaults.faults),
+    brokenContract,
+  };
+}
+
+function whole(
+  flag: string,
+  text: string | undefined,
+  preset: number,
+  range: { readonly min: number; readonly max: number },
+): number {
+  if (text === undefined) return preset;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= range.min && value <= range.max) return value;
+  const expected = `a whole number from ${String(range.min)} to ${String(range.max)}`;
+  throw new Error(`expected ${expected} for --${flag}, got "${text}"`);
+}
+
+function share(flag: string, text: string | undefined, preset: number): number {
+  if (text === undefined) return preset;
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+  throw new Error(`expected a share from 0 to 1 for --${flag}, got "${text}"`);
+}

@@ -1,0 +1,174 @@
+/** `holdfast exceptions`, `effects` and `reviews`: what waits for people, and what was done. */
+import type { EffectProof, FailureClass } from "../core/failure.ts";
+import type { RunRow } from "../store/rows.ts";
+import type { Page, StoreReader } from "../store/store.ts";
+import { findRuns, type RunReference } from "./find-run.ts";
+import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
+import {
+  effectView,
+  exceptionView,
+  reviewView,
+  type EffectView,
+  type ExceptionView,
+  type ReviewView,
+} from "./views.ts";
+
+interface WorkFilter extends PageRequest {
+  /** Only what belongs to this run, or to the runs with this business key. */
+  readonly of?: RunReference;
+}
+
+export interface ExceptionFilter extends WorkFilter {
+  /** Also closed ones. */
+  readonly all?: boolean;
+  readonly owner?: string;
+  readonly class?: FailureClass;
+  readonly workflow?: string;
+}
+
+export interface EffectFilter extends WorkFilter {
+  readonly effect?: string;
+  readonly proof?: EffectProof;
+  /** Only operations whose end is not known. */
+  readonly open?: boolean;
+}
+
+export interface ReviewFilter extends WorkFilter {
+  /** Also answered and withdrawn ones. */
+  readonly all?: boolean;
+  /** Role or team that may answer. */
+  readonly by?: string;
+}
+
+export interface ExceptionPage {
+  readonly exceptions: readonly ExceptionView[];
+  readonly next: string | null;
+}
+
+export interface EffectPage {
+  readonly effects: readonly EffectView[];
+  readonly next: string | null;
+}
+
+export interface ReviewPage {
+  readonly reviews: readonly ReviewView[];
+  readonly next: string | null;
+}
+
+/** Exceptions that fit the filter, oldest run first. */
+export async function listExceptions(
+  reader: StoreReader,
+  filter: ExceptionFilter,
+): Promise<ExceptionPage> {
+  const { limit, after: _cursor, of, workflow, ...conditions } = filter;
+  const fits = (row: { readonly workflow: string }) =>
+    workflow === undefined || row.workflow === workflow;
+  const page = await pageOf(reader, filter, fits, (at) =>
+    reader.exceptions({ ...conditions, ...at }),
+  );
+  return {
+    exceptions: page.rows.map((row) => exceptionView(row, page.runs.get(row.run) ?? null)),
+    next: page.next,
+  };
+}
+
+/** Operations of effects that fit the filter, oldest run first. */
+export async function listEffects(reader: StoreReader, filter: EffectFilter): Promise<EffectPage> {
+  const { limit, after: _cursor, of, ...conditions } = filter;
+  const page = await pageOf(reader, filter, everything, (at) =>
+    reader.effects({ ...conditions, ...at }),
+  );
+  return {
+    effects: page.rows.map((row) => effectView(row, page.runs.get(row.run) ?? null)),
+    next: page.next,
+  };
+}
+
+/** Reviews that fit the filter, oldest run first. */
+export async function listReviews(reader: StoreReader, filter: ReviewFilter): Promise<ReviewPage> {
+  const { limit, after: _cursor, of, ...conditions } = filter;
+  const page = await pageOf(reader, filter, everything, (at) =>
+    reader.reviews({ ...conditions, ...at }),
+  );
+  return {
+    reviews: page.rows.map((row) => reviewView(row, page.runs.get(row.run) ?? null)),
+    next: page.next,
+  };
+}
+
+interface OfRunNumber {
+  readonly run: number;
+}
+
+interface WorkPage<Row> {
+  readonly rows: readonly Row[];
+  readonly runs: ReadonlyMap<number, RunRow>;
+  readonly next: string | null;
+}
+
+type Ask<Row> = (at: Page & { readonly run?: number }) => Promise<readonly Row[]>;
+
+function everything(): boolean {
+  return true;
+}
+
+async function pageOf<Row extends OfRunNumber>(
+  reader: StoreReader,
+  filter: WorkFilter,
+  fits: (row: Row) => boolean,
+  ask: Ask<Row>,
+): Promise<WorkPage<Row>> {
+  const found =
+    filter.of === undefined
+      ? await scan(filter, fits, ask)
+      : await ofRuns(await findRuns(reader, filter.of), filter, fits, ask);
+  const runs = new Map<number, RunRow>();
+  // By primary key, and at most one for each row of a bounded page.
+  for (const number of new Set(found.rows.map((row) => row.run))) {
+    const row = await reader.run(number);
+    if (row !== null) runs.set(number, row);
+  }
+  return { ...found, runs };
+}
+
+/** Pages read for one answer where a condition is checked here and not by the store. */
+const PAGES_SCANNED_MAX = 20;
+
+/**
+ * Rows that fit, until the page is full or enough has been read: a cursor comes with a page that is
+ * short or even empty where more may follow.
+ */
+async function scan<Row extends OfRunNumber>(
+  filter: WorkFilter,
+  fits: (row: Row) => boolean,
+  ask: Ask<Row>,
+): Promise<Omit<WorkPage<Row>, "runs">> {
+  const rows: Row[] = [];
+  let afterRun = afterRunOf(filter);
+  for (let pages = 0; pages < PAGES_SCANNED_MAX; pages += 1) {
+    const limit = filter.limit - rows.length;
+    const page = await ask({ afterRun, limit });
+    rows.push(...page.filter(fits));
+    const next = nextCursor(page, limit);
+    if (next === null || rows.length >= filter.limit) return { rows, next };
+    afterRun = page.at(-1)?.run ?? afterRun;
+  }
+  return { rows, next: nextCursor([{ run: afterRun }], 1) };
+}
+
+/** All that a few named runs have, oldest run first, as one page. */
+async function ofRuns<Row extends OfRunNumber>(
+  runs: readonly RunRow[],
+  filter: WorkFilter,
+  fits: (row: Row) => boolean,
+  ask: Ask<Row>,
+): Promise<Omit<WorkPage<Row>, "runs">> {
+  const afterRun = afterRunOf(filter);
+  const rows: Row[] = [];
+  const wanted = runs.map(({ run }) => run).filter((run) => run > afterRun);
+  for (const run of wanted.toSorted((a, b) => a - b)) {
+    rows.push(...(await ask({ afterRun, limit: PAGE_LIMIT_MAX, run })).filter(fits));
+    if (rows.length >= filter.limit) return { rows, next: nextCursor(rows, filter.limit) };
+  }
+  return { rows, next: null };
+}

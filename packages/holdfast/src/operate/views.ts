@@ -1,0 +1,268 @@
+/**
+ * Rows as people and scripts see them: public ids, times as ISO 8601 in UTC, business keys as an
+ * object. The field names are stable: `--json` prints these, and the HTTP API will.
+ *
+ * `null` means known to be absent.
+ */
+import type { RepeatKind } from "../core/contract.ts";
+import type { ErrorCode } from "../core/error.ts";
+import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import { formatItemId, formatRunId } from "../core/run-number.ts";
+import type { RunState } from "../core/run-state.ts";
+import type {
+  DependencyRow,
+  EffectRow,
+  ExceptionRow,
+  ReviewRow,
+  ReviewState,
+  RunRow,
+} from "../store/rows.ts";
+import { pageOfException } from "./exception-page.ts";
+
+export interface RunView {
+  readonly id: string;
+  readonly key: string;
+  readonly namespace: string;
+  readonly workflow: string;
+  readonly version: string;
+  readonly generation: number;
+  readonly state: RunState;
+  readonly reason: string;
+  readonly owner: string;
+  readonly startedBy: string;
+  readonly correlationId: string;
+  readonly lane: string | null;
+  /** Integration that a parked run waits for. */
+  readonly dependency: string | null;
+  readonly wakeAt: string | null;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly endedAt: string | null;
+  readonly deadlineAt: string | null;
+  /** True if it ended by undoing what it had done. */
+  readonly compensated: boolean;
+  readonly parent: { readonly run: string; readonly step: string } | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+  readonly keys: Readonly<Record<string, string>> | null;
+}
+
+/** Which run something belongs to; both are null if retention has taken the run. */
+export interface OfRun {
+  readonly run: string;
+  readonly key: string | null;
+  readonly workflow: string | null;
+}
+
+export interface EffectView extends OfRun {
+  readonly id: string;
+  readonly step: string;
+  readonly effect: string;
+  readonly integration: string;
+  readonly contract: RepeatKind;
+  readonly proof: EffectProof;
+  /** False while it is not known how it ended. */
+  readonly ended: boolean;
+  readonly attempts: number;
+  readonly operationKey: string;
+  readonly generation: number;
+  readonly digest: string;
+  readonly firstSentAt: string;
+  readonly lastSentAt: string;
+  readonly endedAt: string | null;
+  /** The other system's reference. */
+  readonly ref: string | null;
+  /** Step that this one undoes. */
+  readonly undoes: string | null;
+  /** Who said what happened; null if the other system itself has. */
+  readonly settledBy: string | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+}
+
+export interface ExceptionView extends OfRun {
+  readonly id: string;
+  /** Page of docs/reference/errors.md that says what to do about it. */
+  readonly page: ErrorCode;
+  readonly step: string | null;
+  readonly effectName: string | null;
+  /** What `settle` takes, where it is about one operation. */
+  readonly effectId: string | null;
+  readonly integration: string | null;
+  readonly class: FailureClass;
+  readonly family: FailureFamily;
+  readonly proof: EffectProof;
+  readonly reasonCode: string;
+  readonly rule: string;
+  readonly message: string;
+  readonly because: string;
+  readonly owner: string;
+  readonly fingerprint: string;
+  readonly openedAt: string;
+  readonly dueAt: string;
+  readonly closedAt: string | null;
+  readonly resolution: string | null;
+  readonly closedBy: string | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+}
+
+export interface ReviewView extends OfRun {
+  readonly id: string;
+  readonly step: string;
+  readonly review: string;
+  /** Role or team that may answer. */
+  readonly by: string;
+  /** Who may not. */
+  readonly notBy: string | null;
+  readonly state: ReviewState;
+  readonly askedAt: string;
+  readonly dueAt: string | null;
+  readonly escalatedTo: string | null;
+  readonly answeredBy: string | null;
+  readonly answeredAt: string | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+}
+
+export interface DependencyView {
+  readonly integration: string;
+  readonly state: DependencyRow["state"];
+  readonly reason: string;
+  readonly class: FailureClass | null;
+  readonly since: string;
+  readonly probeAt: string | null;
+}
+
+export function isoText(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoText(ms);
+}
+
+export function runView(row: RunRow): RunView {
+  return {
+    id: formatRunId(row.run),
+    key: row.key,
+    namespace: row.namespace,
+    workflow: row.workflow,
+    version: row.version,
+    generation: row.generation,
+    state: row.state,
+    reason: row.reason,
+    owner: row.owner,
+    startedBy: row.startedBy,
+    correlationId: row.correlationId,
+    lane: row.lane,
+    dependency: row.dependency,
+    wakeAt: isoOrNull(row.wakeAtMs),
+    startedAt: isoText(row.startedAtMs),
+    updatedAt: isoText(row.updatedAtMs),
+    endedAt: isoOrNull(row.endedAtMs),
+    deadlineAt: isoOrNull(row.deadlineAtMs),
+    compensated: row.compensated,
+    parent:
+      row.parentRun === null
+        ? null
+        : { run: formatRunId(row.parentRun), step: row.parentStep ?? "" },
+    amount: row.amount,
+    currency: row.currency,
+    // Written by the projection from a record of strings.
+    keys: row.keys === null ? null : (JSON.parse(row.keys) as Readonly<Record<string, string>>),
+  };
+}
+
+function ofRun(number: number, run: RunRow | null): OfRun {
+  return {
+    run: formatRunId(number),
+    key: run?.key ?? null,
+    workflow: run?.workflow ?? null,
+  };
+}
+
+export function effectView(row: EffectRow, run: RunRow | null): EffectView {
+  return {
+    id: formatItemId("eff", { run: row.run, seq: row.operation }),
+    ...ofRun(row.run, run),
+    step: row.step,
+    effect: row.effect,
+    integration: row.integration,
+    contract: row.contract,
+    proof: row.proof,
+    ended: row.ended,
+    attempts: row.attempts,
+    operationKey: row.key,
+    generation: row.generation,
+    digest: row.digest,
+    firstSentAt: isoText(row.firstSentAtMs),
+    lastSentAt: isoText(row.lastSentAtMs),
+    endedAt: isoOrNull(row.endedAtMs),
+    ref: row.ref,
+    undoes: row.undoes,
+    settledBy: row.settledBy,
+    amount: row.amount,
+    currency: row.currency,
+  };
+}
+
+export function exceptionView(row: ExceptionRow, run: RunRow | null): ExceptionView {
+  return {
+    id: formatItemId("exc", row),
+    ...ofRun(row.run, run),
+    workflow: row.workflow,
+    page: pageOfException(row),
+    step: row.step === "" ? null : row.step,
+    effectName: row.effectName,
+    effectId:
+      row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation }),
+    integration: row.integration,
+    class: row.class,
+    family: row.family,
+    proof: row.effect,
+    reasonCode: row.reasonCode,
+    rule: row.rule,
+    message: row.message,
+    because: row.because,
+    owner: row.owner,
+    fingerprint: row.fingerprint,
+    openedAt: isoText(row.openedAtMs),
+    dueAt: isoText(row.dueAtMs),
+    closedAt: isoOrNull(row.closedAtMs),
+    resolution: row.resolution,
+    closedBy: row.closedBy,
+    amount: row.amount,
+    currency: row.currency,
+  };
+}
+
+export function reviewView(row: ReviewRow, run: RunRow | null): ReviewView {
+  return {
+    id: formatItemId("rev", row),
+    ...ofRun(row.run, run),
+    step: row.step,
+    review: row.review,
+    by: row.by,
+    notBy: row.notBy,
+    state: row.state,
+    askedAt: isoText(row.askedAtMs),
+    dueAt: isoOrNull(row.dueAtMs),
+    escalatedTo: row.escalatedTo,
+    answeredBy: row.answeredBy,
+    answeredAt: isoOrNull(row.answeredAtMs),
+    amount: row.amount,
+    currency: row.currency,
+  };
+}
+
+export function dependencyView(row: DependencyRow): DependencyView {
+  return {
+    integration: row.integration,
+    state: row.state,
+    reason: row.reason,
+    class: row.class,
+    since: isoText(row.sinceMs),
+    probeAt: isoOrNull(row.probeAtMs),
+  };
+}
