@@ -16,7 +16,7 @@ export function median(values: readonly number[]): number {
 
 /** The value below which a share `q` (0 to 1) of the values lies. NaN if there is none. */
 export function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN;
 }
 

@@ -34,9 +34,10 @@ const many = database.prepare(
 );
 let lastPos = 0;
 
-parentPort?.on("message", (request: ThreadRequest) => {
+const port = parentPort;
+port?.on("message", (request: ThreadRequest) => {
   if (request.verb === "flush") write(request.batch.records);
-  parentPort?.postMessage(request.id);
+  port?.postMessage(request.id);
 });
 
 function write(records: RecordColumns): void {

@@ -10,12 +10,13 @@ import type { ThreadRequest } from "./thread-store.ts";
 // Set by `threadStore`: the path of the log.
 const fd = openSync(workerData as string, "a");
 
-parentPort?.on("message", (request: ThreadRequest) => {
+const port = parentPort;
+port?.on("message", (request: ThreadRequest) => {
   if (request.verb === "flush") {
     writeAll(Buffer.from(logText(request.batch.records)));
     fdatasyncSync(fd);
   }
-  parentPort?.postMessage(request.id);
+  port?.postMessage(request.id);
 });
 
 function writeAll(bytes: Buffer): void {

@@ -36,7 +36,7 @@ export async function measureSleepers(
   report({
     workload: "sleepers",
     metric: "heap_bytes_per_run",
-    value: Math.max(0, kept / SLEEPERS),
+    value: kept / SLEEPERS,
     unit: "B",
     settings: { runs: SLEEPERS, dueWithinS: DUE_AFTER_MS / 1000 },
   });

@@ -9,7 +9,7 @@ import type { AuditLog } from "./audit-log.ts";
 import { ErpRefused, SETTLE_MS, type Systems } from "./integrations.ts";
 import { amountOf } from "./order.ts";
 
-const SETTLE = `${String(SETTLE_MS)}ms` as const;
+const SETTLE = `${SETTLE_MS}ms` as const;
 const TIMEOUT = "1200ms";
 /** Generous, because 60 % of the requests may fail; what uses it up waits for a person. */
 const RETRY = { attempts: 25, within: "5m", first: "200ms" } as const;
@@ -18,6 +18,7 @@ const KEY_WINDOW = "24h";
 const cents = z.int().min(1);
 const nothing = z.object({});
 const chargeRef = z.object({ chargeId: z.string() });
+const refundRef = z.object({ refundId: z.string() });
 const invoiceRef = z.object({ number: z.string() });
 
 export type OrderEffects = ReturnType<typeof orderEffects>;
@@ -98,15 +99,15 @@ function refundCard({ on, client }: Systems["payments"]) {
     timeout: TIMEOUT,
     retry: RETRY,
     input: z.object({ orderId: z.string(), chargeId: z.string(), cents }),
-    output: nothing,
+    output: refundRef,
     describe: (refund) => amountOf(refund.cents),
     run: async (refund, attempt) => {
       const path = "/refunds";
-      await client.request(attempt, { method: "POST", path, json: refund, expect: "none" });
-      return {};
+      const answer = await client.request(attempt, { method: "POST", path, json: refund });
+      return refundRef.parse(answer.body);
     },
     probe: async (_refund, attempt) => {
-      const found = z.object({ refunds: z.array(z.object({ refundId: z.string() })) });
+      const found = z.object({ refunds: z.array(refundRef) });
       const { refunds } = found.parse(await read(client, attempt, "/refunds", attempt.key));
       return onlyOne(refunds, (refund) => refund.refundId);
     },

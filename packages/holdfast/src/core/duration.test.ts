@@ -13,6 +13,7 @@ describe("durationMs", () => {
     ["30d", 2_592_000_000],
     ["0.001s", 1],
     ["1.1s", 1_100],
+    ["3650d", 315_360_000_000],
   ])("reads %s as %i ms", (text, ms) => {
     expect(durationMs(text, "timeout")).toBe(ms);
   });
@@ -43,6 +44,11 @@ describe("durationMs", () => {
     );
   });
 
+  test("quotes the text that it refuses, cut at 40 characters", () => {
+    expect(() => durationMs("5 s", "x")).toThrowError(/got "5 s"\.$/);
+    expect(() => durationMs("5".repeat(41), "x")).toThrowError(/got "5{40}\.\.\."\.$/);
+  });
+
   test("refuses what plain JavaScript passes in spite of the type", () => {
     const passed: unknown = 30;
     expect(() => durationMs(passed as string, "timeout")).toThrowError(/expected .+, got 30\.$/);
@@ -68,11 +74,16 @@ test.each([
   [999, "999 ms"],
   [1_400, "1.4 s"],
   [60_000, "60 s"],
-  [99_600, "1.7 m"],
+  [9_949, "9.9 s"],
+  [9_950, "10 s"],
+  [99_499, "99 s"],
+  [99_500, "1.7 m"],
+  [99.5 * 60_000, "1.7 h"],
   [2_760_000, "46 m"],
   [3 * 3_600_000, "3 h"],
   [86_400_000, "24 h"],
   [36 * 3_600_000, "36 h"],
+  [72 * 3_600_000, "3 d"],
   [12 * 86_400_000, "12 d"],
 ])("durationText(%i) is %j", (ms, text) => {
   expect(durationText(ms)).toBe(text);

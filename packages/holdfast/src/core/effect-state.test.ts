@@ -317,7 +317,7 @@ describe("people", () => {
 
   test("what a person says happened ends it; what did not is due again", () => {
     expect(
-      asked().settled({ proof: "surely", happened: true, end: "value", ref: "ch_7" }).state(),
+      askedOnce().settled({ proof: "surely", happened: true, end: "value", ref: "ch_7" }).state(),
     ).toMatchObject({
       next: { kind: "ended", end: "value" },
       openMaybe: false,

@@ -81,6 +81,14 @@ describe("assertJsonValue", () => {
     expect(refusal(nested(129)).code).toBe("HF4105");
   });
 
+  test("counts levels of objects as it counts those of arrays", () => {
+    const objects = (depth: number) => JSON.parse('{"a":'.repeat(depth) + "1" + "}".repeat(depth)) as unknown;
+    expect(() => {
+      assertJsonValue(objects(128), "x");
+    }).not.toThrow();
+    expect(refusal(objects(129))).toMatchObject({ code: "HF4105", where: expect.stringMatching(/^(?:\/a)+\.\.\.$/) });
+  });
+
   test("says that a value contains itself", () => {
     const a: Record<string, unknown> = { list: [] };
     a["list"] = [{ back: a }];

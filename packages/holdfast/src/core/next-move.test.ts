@@ -270,6 +270,14 @@ describe("waiting and parking", () => {
     });
   });
 
+  test("waits longer each time it is told to, not for each attempt of another kind", () => {
+    const told = (attempt: number, m: Meters) =>
+      nextMove(throttled, ONCE, situation({ attempt, meters: m, random01: 0 }));
+    expect(told(1, meters(0))).toMatchObject({ delayMs: 5_000 });
+    expect(told(6, meters(3, 1))).toMatchObject({ delayMs: 10_000 });
+    expect(told(6, meters(3, 0))).toMatchObject({ delayMs: 20_000 });
+  });
+
   test("parks and says so when asked to wait beyond the horizon", () => {
     const move = nextMove(throttled, ONCE, situation({ hintMs: 6 * HOUR_MS }));
     expect(move).toMatchObject({ kind: "park", scope: "dependency" });

@@ -52,6 +52,26 @@ describe("retryPolicyFor", () => {
     );
   });
 
+  test("allows exactly the window, less 10 %, and the shortest horizon", () => {
+    expect(retryPolicyFor(keyed(10 * HOUR_MS), { withinMs: 10 * HOUR_MS }, "x").horizonMs).toBe(
+      9 * HOUR_MS,
+    );
+    expect(retryPolicyFor(probeable, { withinMs: 1 }, "x").horizonMs).toBe(1);
+  });
+
+  test.each([
+    [40_000_000, "10h"],
+    [39_999_999, "599m"],
+    [666_667, "10m"],
+    [666_666, "599s"],
+    [11_112, "10s"],
+    [11_111, "9999ms"],
+  ])("advises a horizon for a window of %i ms that would be allowed: %s", (windowMs, within) => {
+    expect(() => retryPolicyFor(keyed(windowMs), { withinMs: windowMs + 1 }, "x")).toThrowError(
+      expect.objectContaining({ remedy: expect.stringContaining(`"${within}"`) }),
+    );
+  });
+
   test("allows it with a look-up, but still stops repeating 10 % before the window ends", () => {
     const policy = retryPolicyFor(keyed(10 * HOUR_MS, true), { withinMs: 36 * HOUR_MS }, "x");
     expect(policy.horizonMs).toBe(9 * HOUR_MS);

@@ -7,7 +7,6 @@ import { effectPlan } from "../workflow/effect-plan.ts";
 import type { Schema } from "../workflow/schema.ts";
 import { EffectStep } from "./effect-step.ts";
 import type { LiveRun } from "./live-run.ts";
-import { openRunException } from "./run-exception.ts";
 
 export class Compensation {
   readonly #run: LiveRun;
@@ -45,26 +44,29 @@ export class Compensation {
   async #undoAll(): Promise<void> {
     try {
       for (const step of this.#done) {
-        const undo = undoEffectOf(step);
+        const undo = undoEffectOf(step, await step.inputAsSeen());
         const path = `undo/${step.path}`;
         await new EffectStep(this.#run, path, undo.effect, undo.input, "undo", step.path).promise;
       }
       this.#isDone = true;
     } catch (error) {
       // An undoing ends badly only where its definition is wrong: that is the code owner's.
-      this.#run.ending.holdUndo(openRunException(this.#run, error));
+      this.#run.ending.holdUndo(error);
     }
     this.#run.recheck();
   }
 }
 
 /** The declared undoing: an effect of its own, or a call under the contract of what it undoes. */
-function undoEffectOf(step: EffectStep): { readonly effect: AnyEffect; readonly input: unknown } {
+function undoEffectOf(
+  step: EffectStep,
+  input: unknown,
+): { readonly effect: AnyEffect; readonly input: unknown } {
   const { compensate } = step.effect.definition;
   if (compensate === undefined)
     throw new TypeError(`effect ${step.effect.name} declares no undoing`);
   if (typeof compensate !== "function") {
-    return { effect: compensate.effect, input: compensate.input(step.input, step.output) };
+    return { effect: compensate.effect, input: compensate.input(input, step.output) };
   }
   const { definition } = step.effect;
   const name = `undo-${step.effect.name}`;
@@ -73,7 +75,7 @@ function undoEffectOf(step: EffectStep): { readonly effect: AnyEffect; readonly 
     input: ANYTHING,
     output: ANYTHING,
     run: async (_input, attempt) => {
-      await compensate(step.input, step.output, attempt);
+      await compensate(input, step.output, attempt);
       return null;
     },
   };

@@ -5,6 +5,7 @@
  * record it, look again. Nothing is kept beside the records, so a crash between any two lines goes
  * on from the last of them.
  */
+import { HoldfastError } from "../core/error.ts";
 import { driftOf } from "../core/drift.ts";
 import type { Failure } from "../core/failure.ts";
 import type { IntentHead, JournalRecord, OpenedHead, OutcomeHead } from "../core/journal.ts";
@@ -267,6 +268,18 @@ export class EffectStep implements StepVerb {
     if (this.slot === null || this.slot.ended) return false;
     if (this.effect.plan.contract.kind === "read") return false;
     return this.calls.isUnderWay || this.journal.state.next.kind !== "fresh";
+  }
+
+  /** The input as the call saw it; a step that was recovered has not parsed it yet. */
+  async inputAsSeen(): Promise<unknown> {
+    if (this.input !== undefined) return this.input;
+    const parsed = await parse(this.effect.definition.input, JSON.parse(this.inputText));
+    if (parsed.ok) return parsed.value;
+    throw new HoldfastError(
+      "HF4102",
+      `The recorded input of "${this.path}" no longer fits its schema, so it cannot be undone: ${problemText(parsed.problems)}.`,
+      "Deploy a version whose schema takes the recorded input, then resume the run.",
+    );
   }
 
   endedBadly(): boolean {

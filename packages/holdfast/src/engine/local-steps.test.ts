@@ -166,7 +166,10 @@ describe("names", () => {
     await world.begin([flow]);
     const run = await world.start(flow, { id: "1" });
     await world.untilState(run, "held");
-    expect((await world.exceptions(run))[0]).toMatchObject({ reasonCode: "HF1203", class: "defect" });
+    expect((await world.exceptions(run))[0]).toMatchObject({
+      reasonCode: "HF1203",
+      class: "defect",
+    });
   });
 
   test("stops a run that asks for more steps than the limit", async () => {
@@ -185,7 +188,13 @@ describe("values that are the same again", () => {
   test("now, random and uuid are equal on recovery, and differ between names and runs", async () => {
     const seen = new Map<string, unknown[]>();
     const flow = testWorkflow("flow", async (input, run) => {
-      const values = [run.now("t").getTime(), run.random("r"), run.random("s"), run.uuid("u"), run.uuid("v")];
+      const values = [
+        run.now("t").getTime(),
+        run.random("r"),
+        run.random("s"),
+        run.uuid("u"),
+        run.uuid("v"),
+      ];
       seen.set(input.id, [...(seen.get(input.id) ?? []), values]);
       await run.step("after", () => 1, { durable: true });
       await run.sleep("1h");

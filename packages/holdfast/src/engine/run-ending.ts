@@ -237,8 +237,8 @@ export class RunEnding {
   }
 
   /** An undoing cannot even be tried: the run is held until somebody mends that. */
-  holdUndo(exception: RunException): void {
-    this.#exception = exception;
+  holdUndo(error: unknown): void {
+    this.#open(error);
   }
 
   #finish(state: FinalRunState, reason: string, data: string | null, compensated: boolean): void {

@@ -88,7 +88,7 @@ export class StartUp {
     for (;;) {
       await this.#room();
       if (this.#engine.draining) return count;
-      const page = await store.page(ACTIVE, { afterRun, limit: limits.recoveryPageMax });
+      const page = await store.page(ACTIVE, { afterRun, limit: this.#pageMax });
       const normal = page.filter((stored) => !apart.has(stored.row.run));
       if (crashed) {
         for (let i = 0; i < normal.length; i += limits.groupRunsMax) {
@@ -102,7 +102,7 @@ export class StartUp {
       }
       for (const stored of normal) if (this.#revive(stored)) count += 1;
       afterRun = page.at(-1)?.row.run ?? afterRun;
-      if (page.length < limits.recoveryPageMax) return count;
+      if (page.length < this.#pageMax) return count;
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
@@ -189,10 +189,16 @@ export class StartUp {
     live.leave({ kind: "suspended", state: wait.state, wakeAtMs: null });
   }
 
+  /** Runs read at a time. Half of what fits into memory at most, or there would never be room. */
+  get #pageMax(): number {
+    const { liveRunsMax, recoveryPageMax } = this.#engine.limits;
+    return Math.max(1, Math.min(recoveryPageMax, Math.floor(liveRunsMax / 2)));
+  }
+
   /** Resolves when there is room for another page of runs. */
   async #room(): Promise<void> {
     const { live, limits } = this.#engine;
-    while (live.size > limits.liveRunsMax - limits.recoveryPageMax && !this.#engine.draining) {
+    while (live.size > limits.liveRunsMax - this.#pageMax && !this.#engine.draining) {
       await new Promise<void>((resolve) => {
         this.#engine.clock.after(5, resolve);
       });

@@ -101,7 +101,9 @@ describe("starting a run", () => {
 
 describe("a full intake", () => {
   test("refuses what is new and joins what is there, and takes again when there is room", async () => {
-    const engine = await world.begin([sleeper, echo], { limits: { liveRunsMax: 3, keepLiveMs: 2 * 3_600_000 } });
+    const engine = await world.begin([sleeper, echo], {
+      limits: { liveRunsMax: 3, keepLiveMs: 2 * 3_600_000 },
+    });
     for (const id of ["a", "b", "c"]) await engine.startRun(sleeper, { id });
     await expect(engine.startRun(sleeper, { id: "d" })).rejects.toMatchObject({ code: "HF4201" });
     expect(await engine.startRun(sleeper, { id: "a" })).toMatchObject({ isNew: false });

@@ -132,7 +132,7 @@ async function pageOf<Row extends OfRunNumber>(
 }
 
 /** Pages read for one answer where a condition is checked here and not by the store. */
-const PAGES_SCANNED_MAX = 20;
+const PAGES_SCANNED_MAX = 200;
 
 /**
  * Rows that fit, until the page is full or enough has been read: a cursor comes with a page that is

@@ -44,6 +44,7 @@ export interface FaultContextOptions {
   readonly settleMs: number;
   readonly hangMsMax: number;
   readonly onFault: ((fault: FiredFault) => void) | undefined;
+  readonly nowMs: () => number;
   /** Starts an outage whose length the variant chooses. */
   readonly startOutage: (variant: number) => void;
 }
@@ -63,6 +64,7 @@ export function reset(socket: Socket): void {
 export class FaultContext {
   readonly settleMs: number;
   readonly hangMsMax: number;
+  readonly nowMs: () => number;
   readonly startOutage: (variant: number) => void;
   readonly #options: FaultContextOptions;
   readonly #tally = new Map<Tally, number>();
@@ -77,6 +79,7 @@ export class FaultContext {
     this.#options = options;
     this.settleMs = options.settleMs;
     this.hangMsMax = options.hangMsMax;
+    this.nowMs = options.nowMs;
     this.startOutage = options.startOutage;
   }
 
@@ -115,7 +118,7 @@ export class FaultContext {
       return;
     }
     this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
-    this.#options.onFault?.({ kind, index, atMs: Date.now() });
+    this.#options.onFault?.({ kind, index, atMs: this.nowMs() });
   }
 
   /** Owns a socket until it closes, so that close() can end it. */

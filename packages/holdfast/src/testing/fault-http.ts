@@ -85,7 +85,7 @@ async function carryOut(exchange: Exchange): Promise<boolean> {
       context.fired(decision);
       return false;
     case "throttle":
-      client.write(throttledAnswer(request, decision, Date.now()));
+      client.write(throttledAnswer(request, decision, context.nowMs()));
       context.fired(decision);
       return !request.closes;
     case "late":

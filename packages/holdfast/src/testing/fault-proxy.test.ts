@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, request, Agent, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../engine/clock.ts";
 import type { FaultCounts } from "./fault-context.ts";
 import { FAULT_KINDS, type FaultKind } from "./fault-plan.ts";
 import { startFaultProxy, type FaultProxy, type FaultProxyOptions } from "./fault-proxy.ts";
@@ -248,7 +249,7 @@ describe("what each fault does to the server and to the client", () => {
     expect(dates.length).toBeGreaterThan(0);
     expect(dates.length).toBeLessThan(12);
     for (const date of dates) {
-      const inMs = Date.parse(date) - Date.now();
+      const inMs = Date.parse(date) - systemClock.nowMs();
       expect(inMs).toBeGreaterThan(-1_000);
       expect(inMs).toBeLessThanOrEqual(2_000);
     }

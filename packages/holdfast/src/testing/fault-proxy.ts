@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { systemClock } from "../engine/clock.ts";
 import { FaultContext, reset, type FaultCounts, type FiredFault } from "./fault-context.ts";
 import { serveHttp } from "./fault-http.ts";
 import { planFaults, type FaultMix, type FaultPlan, type FaultProtocol } from "./fault-plan.ts";
@@ -109,6 +110,7 @@ class ListeningProxy implements FaultProxy {
       settleMs: options.settleMs,
       hangMsMax: options.hangMsMax ?? HANG_MS_MAX,
       onFault: options.onFault,
+      nowMs: () => systemClock.nowMs(),
       startOutage: (variant) => {
         // Nobody awaits an outage of the plan; if it cannot be ended, close() reports it.
         void this.outage(min + (max - min) * variant).catch((error: unknown) => {

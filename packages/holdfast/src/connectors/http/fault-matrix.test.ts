@@ -4,7 +4,13 @@
  * where it was done, no `surely` where it was not.
  */
 import { describe, expect, test } from "vitest";
-import type { EffectProof, Evidence, FailureClass } from "../../core/failure.ts";
+import {
+  PHASES,
+  type EffectProof,
+  type Evidence,
+  type FailureClass,
+  type Phase,
+} from "../../core/failure.ts";
 import { DeadlinePassed, type Attempt } from "../../workflow/attempt.ts";
 import { fakeAttempt } from "../fake-attempt.test-support.ts";
 import {
@@ -19,7 +25,7 @@ import { HttpCallFailed } from "./http-failure.ts";
 import type { HttpClientOptions } from "./http-options.ts";
 
 const REPEATS = 12;
-/** Long enough for a loaded machine to get a request across the loopback, and no longer. */
+/** For timeouts that are the thing tested. */
 const SOON_MS = 150;
 
 interface Scenario {
@@ -29,22 +35,11 @@ interface Scenario {
   readonly scheme?: "http" | "https";
   readonly client?: Partial<HttpClientOptions>;
   readonly call?: Partial<HttpCall>;
-  readonly signal?: () => AbortSignal;
-  /** Abort as soon as the server has done this. */
-  readonly abortOn?: "executed";
+  /** Give up as soon as the call has got so far; `executed` as the server sees it. */
+  readonly giveUp?: { readonly at: Phase | "executed"; readonly by: "deadline" | "caller" };
   readonly effects: readonly EffectProof[];
   readonly classes: readonly FailureClass[];
   readonly phases: readonly Evidence["phase"][];
-}
-
-/** An abort signal as the engine makes it, for an attempt whose own time is up. */
-function deadline(ms: number): AbortSignal {
-  const controller = new AbortController();
-  const timer = setTimeout(() => {
-    controller.abort(new DeadlinePassed(`no answer within ${String(ms)} ms`));
-  }, ms);
-  timer.unref();
-  return controller.signal;
 }
 
 const NEVER = { effects: ["never"] } as const;
@@ -96,21 +91,21 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: "executed, no answer before the attempt's deadline",
     server: executes(),
-    signal: () => deadline(SOON_MS),
+    giveUp: { at: "executed", by: "deadline" },
     ...MAYBE,
     ...TRANSIENT,
   },
   {
     name: "never read, deadline passed",
     server: { onConnection: (socket) => socket.pause() },
-    signal: () => deadline(SOON_MS),
+    giveUp: { at: "sent", by: "deadline" },
     ...MAYBE,
     ...TRANSIENT,
   },
   {
     name: "executed, caller aborts",
     server: executes(),
-    abortOn: "executed",
+    giveUp: { at: "executed", by: "caller" },
     ...MAYBE,
     classes: ["cancelled"],
   },
@@ -138,7 +133,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: "executed, 200 head, then the deadline",
     server: executes((socket) => socket.write(answer(200, '{"id":', "", 100))),
-    signal: () => deadline(SOON_MS),
+    giveUp: { at: "answered", by: "deadline" },
     ...LOST,
   },
   {
@@ -234,7 +229,7 @@ const SCENARIOS: readonly Scenario[] = [
     name: "deadline while connecting",
     server: { onConnection: (socket) => socket.pause() },
     scheme: "https",
-    signal: () => deadline(20),
+    giveUp: { at: "created", by: "deadline" },
     ...NEVER,
     ...TRANSIENT,
     phases: ["created"],
@@ -373,18 +368,20 @@ async function failed(call: Promise<unknown>): Promise<HttpCallFailed> {
   return error;
 }
 
-function attemptOf(key: string, scenario: Scenario, server: FaultServer): Attempt {
-  if (scenario.abortOn === undefined) {
-    return fakeAttempt({
-      key,
-      ...(scenario.signal === undefined ? {} : { signal: scenario.signal() }),
-    });
-  }
+function attemptOf(key: string, { giveUp }: Scenario, server: FaultServer): Attempt {
+  if (giveUp === undefined) return fakeAttempt({ key });
   const controller = new AbortController();
+  const attempt = fakeAttempt({ key, signal: controller.signal });
   const until = setInterval(() => {
-    if (!server.executed.has(key)) return;
+    const isThere =
+      giveUp.at === "executed"
+        ? server.executed.has(key)
+        : PHASES.indexOf(attempt.calls.phase) >= PHASES.indexOf(giveUp.at);
+    if (!isThere) return;
     clearInterval(until);
-    controller.abort(new Error("the run was cancelled"));
+    controller.abort(
+      giveUp.by === "deadline" ? new DeadlinePassed("no time left") : new Error("run cancelled"),
+    );
   }, 5);
-  return fakeAttempt({ key, signal: controller.signal });
+  return attempt;
 }

@@ -7,22 +7,12 @@ import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DeadlinePassed } from "../../workflow/attempt.ts";
 import { fakeAttempt } from "../fake-attempt.test-support.ts";
+import { breaking, type Mailbox } from "./breaking-server.test-support.ts";
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from "../loopback-certificate.test-support.ts";
 import { mailClient, messageIdOf, type MailClientOptions } from "./mail-client.ts";
 import { MailCallFailed } from "./smtp-failure.ts";
 
 const MESSAGE = { to: "ana@shop.example", subject: "Order O-1", text: "Thank you.\r\n.\r\nBye" };
-
-interface Mailbox {
-  readonly port: number;
-  /** Contents of the messages that the server has taken. */
-  readonly taken: string[];
-}
-
-interface RawMailbox extends Mailbox {
-  /** Commands that it was given, the content left out. */
-  readonly commands: string[];
-}
 
 async function smtp(options: SMTPServerOptions = {}): Promise<Mailbox> {
   const taken: string[] = [];
@@ -54,69 +44,6 @@ async function smtp(options: SMTPServerOptions = {}): Promise<Mailbox> {
     });
   });
   return { port, taken };
-}
-
-/** Where a raw server breaks off: right after it has read this. */
-type BreakAt = "greeting" | "MAIL FROM" | "DATA" | "content" | "dot";
-
-/** Speaks just enough SMTP to take one message, and ends the session at a given point. */
-async function breaking(
-  at: BreakAt,
-  end: (socket: Socket) => void,
-  extensions: readonly string[] = [],
-): Promise<RawMailbox> {
-  const taken: string[] = [];
-  const commands: string[] = [];
-  const server = createServer((socket) => {
-    socket.on("error", () => socket.destroy());
-    if (at === "greeting") {
-      end(socket);
-      return;
-    }
-    socket.write("220 test\r\n");
-    let text = "";
-    let isContent = false;
-    socket.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-      if (isContent) {
-        if (at === "content" && text.length > 0) end(socket);
-        if (at === "content" || !text.endsWith("\r\n.\r\n")) return;
-        taken.push(text);
-        end(socket);
-        return;
-      }
-      for (let line = lineOf(text); line !== null; line = lineOf(text)) {
-        text = text.slice(line.length + 2);
-        commands.push(line);
-        if (line.startsWith(at)) {
-          end(socket);
-          return;
-        }
-        isContent = line === "DATA";
-        socket.write(replyTo(line, extensions));
-      }
-    });
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  onTestFinished(() => {
-    server.close();
-  });
-  // The cast is true: it listens on a TCP port.
-  return { port: (server.address() as AddressInfo).port, taken, commands };
-}
-
-function lineOf(text: string): string | null {
-  const end = text.indexOf("\r\n");
-  return end < 0 ? null : text.slice(0, end);
-}
-
-function replyTo(line: string, extensions: readonly string[]): string {
-  if (line === "DATA") return "354 go on\r\n";
-  if (!line.startsWith("EHLO")) return "250 ok\r\n";
-  const lines = ["test", ...extensions];
-  return lines.map((each, at) => `250${at === lines.length - 1 ? " " : "-"}${each}\r\n`).join("");
 }
 
 function clientOf(
@@ -341,7 +268,7 @@ describe.each(ENDS)("a server that %s", (_how, end) => {
     async (at) => {
       for (const extensions of [[], ["PIPELINING"]]) {
         const { port, taken } = await breaking(at, end, extensions);
-        const client = clientOf(port, { connectTimeoutMs: 150, idleTimeoutMs: 150 });
+        const client = clientOf(port, { idleTimeoutMs: 300 });
         const failure = await failed(client.send(fakeAttempt(), MESSAGE));
         expect(failure.table?.says).toMatchObject({ class: "ambiguous", effect: "maybe" });
         expect(["sent", "bodySent"]).toContain(failure.evidence.phase);

@@ -68,9 +68,13 @@ function failed(error: unknown, phase: Phase, attempt: Attempt): SessionEnd {
   return { kind: "failed", error, phase, abortedBy };
 }
 
+/** Handed over in pieces, so that its end is not reached before the socket has taken the rest. */
+const CHUNK_BYTES = 64 * 1_024;
+
 /** The content as a stream that notes how much of it was asked for. */
 class MarkedContent extends Readable {
   phase: Phase = "none";
+  #offset = 0;
   readonly #content: Buffer;
   readonly #attempt: Attempt;
 
@@ -85,8 +89,10 @@ class MarkedContent extends Readable {
 
   override _read(): void {
     this.mark("sent");
-    this.push(this.#content);
-    this.push(null);
+    const end = this.#offset + CHUNK_BYTES;
+    this.push(this.#content.subarray(this.#offset, end));
+    this.#offset = end;
+    if (end >= this.#content.length) this.push(null);
   }
 
   mark(phase: Phase): void {

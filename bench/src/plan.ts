@@ -1,0 +1,43 @@
+/** Which jobs measure which workloads, and how long each may take. */
+import type { JobName } from "./job.ts";
+
+/** Two minutes, less what starting and tidying up take. Source: the issue that asked for the bench. */
+export const BUDGET_MS = 112_000;
+
+export interface PlannedJob {
+  readonly jobs: readonly JobName[];
+  readonly workloads: readonly string[];
+  /** Raw limits that are measured beside any of the workloads. */
+  readonly beside: readonly string[];
+  /** How long to measure, milliseconds; what is fixed in size takes as long as it takes. */
+  readonly budgetMs: number;
+}
+
+export const PLAN: readonly PlannedJob[] = [
+  {
+    jobs: ["load"],
+    workloads: ["throughput", "effects", "throughput-speculative"],
+    beside: ["raw-append-log", "null-store"],
+    budgetMs: 30_000,
+  },
+  {
+    jobs: ["load"],
+    workloads: ["cost-journal", "cost-journal-seals"],
+    beside: ["throughput"],
+    budgetMs: 8_000,
+  },
+  {
+    jobs: ["latency"],
+    workloads: ["latency", "growth", "effect-latency"],
+    beside: ["raw-fdatasync"],
+    budgetMs: 0,
+  },
+  { jobs: ["fanout"], workloads: ["fanout"], beside: [], budgetMs: 0 },
+  { jobs: ["sleepers"], workloads: ["sleepers"], beside: [], budgetMs: 0 },
+  {
+    jobs: ["recovery-make", "recovery"],
+    workloads: ["recovery"],
+    beside: ["raw-read"],
+    budgetMs: 0,
+  },
+];

@@ -1,0 +1,134 @@
+/** The figures as a table, with the ratios that the targets are about. */
+import type { Figure } from "./figure.ts";
+import { rounded } from "./figure.ts";
+
+type Settings = Partial<Figure["settings"]>;
+
+interface Target {
+  readonly what: string;
+  readonly ratio: (find: Find) => number;
+  readonly unit: string;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+type Find = (workload: string, metric: string, settings?: Settings) => number;
+
+const AT_256 = { concurrency: 256 };
+const LONG = { steps: 10_000 };
+
+/** Source: the paragraph "Speed" of the issue that asked for the embedded store. */
+const TARGETS: readonly Target[] = [
+  {
+    what: "throughput at 256 / raw-append-log",
+    ratio: (find) =>
+      find("throughput", "steps_per_s", AT_256) / find("raw-append-log", "steps_per_s", AT_256),
+    unit: "",
+    atLeast: 0.6,
+  },
+  {
+    what: "effects / throughput at 256",
+    ratio: (find) =>
+      find("effects", "steps_per_s", AT_256) / find("throughput", "steps_per_s", AT_256),
+    unit: "",
+    atLeast: 0.5,
+  },
+  {
+    what: "CPU per step / null store's",
+    ratio: (find) =>
+      find("throughput", "cpu_s_per_1000_steps", AT_256) /
+      find("null-store", "cpu_s_per_1000_steps", AT_256),
+    unit: "",
+    atMost: 7,
+  },
+  {
+    what: "step alone / raw-fdatasync (p50)",
+    ratio: (find) => find("latency", "p50_ms") / find("raw-fdatasync", "p50_ms"),
+    unit: "",
+    atMost: 2,
+  },
+  {
+    what: "effect alone / plain step (p50)",
+    ratio: (find) => find("effect-latency", "p50_ms") / find("effect-latency", "plain_p50_ms"),
+    unit: "",
+    atMost: 1.15,
+  },
+  {
+    what: "last hundredth of 10,000 / first",
+    ratio: (find) =>
+      find("growth", "last_hundredth_p50_ms", LONG) /
+      find("growth", "first_hundredth_p50_ms", LONG),
+    unit: "",
+    atMost: 1.2,
+  },
+  {
+    what: "heap per suspended run",
+    ratio: (find) => find("sleepers", "heap_bytes_per_run"),
+    unit: " B",
+    atMost: 16,
+  },
+  {
+    what: "recovery / plain read",
+    ratio: (find) => find("recovery", "all_s") / find("raw-read", "read_s"),
+    unit: "",
+    atMost: 5,
+  },
+  {
+    what: "first run at work / all at work",
+    ratio: (find) => find("recovery", "first_s") / find("recovery", "all_s"),
+    unit: "",
+    atMost: 0.05,
+  },
+];
+
+/** The readable form: every figure, then every target whose figures were measured. */
+export function tableOf(figures: readonly Figure[]): string {
+  const rows = figures.map((figure) => [
+    figure.workload,
+    figure.metric,
+    String(rounded(figure.value)),
+    figure.unit,
+    Object.entries(figure.settings)
+      .map(([name, value]) => `${name}=${String(value)}`)
+      .join(" "),
+  ]);
+  const targets = TARGETS.map((target) => targetRow(target, figures)).filter((row) => row !== null);
+  return [
+    columns([["workload", "metric", "value", "unit", "settings"], ...rows]),
+    ...(targets.length === 0 ? [] : ["", columns([["ratio", "value", "target", ""], ...targets])]),
+  ].join("\n");
+}
+
+function targetRow(target: Target, figures: readonly Figure[]): string[] | null {
+  const value = target.ratio((workload, metric, settings = {}) => {
+    const found = figures.find(
+      (figure) =>
+        figure.workload === workload && figure.metric === metric && fits(figure, settings),
+    );
+    return found?.value ?? Number.NaN;
+  });
+  if (Number.isNaN(value)) return null;
+  const { what, unit, atLeast, atMost } = target;
+  const isMet = value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity);
+  const wanted = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+  return [what, `${rounded(value)}${unit}`, `${wanted}${unit}`, isMet ? "met" : "NOT MET"];
+}
+
+function fits(figure: Figure, settings: Settings): boolean {
+  return Object.entries(settings).every(([name, value]) => figure.settings[name] === value);
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

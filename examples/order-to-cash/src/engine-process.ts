@@ -1,0 +1,74 @@
+/**
+ * The process that runs the orders: Holdfast on its embedded store, and the intake before it. It may
+ * be killed at any moment and started again with the same arguments.
+ *
+ *     node engine-process.ts --dir var/order-to-cash --crm 4001 --payments 4002 --erp 4003 --mail 4004
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { holdfast } from "holdfast";
+import { openAuditLog } from "./audit-log.ts";
+import { orderEffects } from "./effects.ts";
+import { openIntake } from "./intake.ts";
+import { connectSystems, type Ports } from "./integrations.ts";
+import { AUDIT_FILE, STORE_FILE } from "./places.ts";
+import { placeOrderWith } from "./workflow.ts";
+
+const { dir, ports } = readArguments();
+const audit = openAuditLog(join(dir, AUDIT_FILE));
+const placeOrder = placeOrderWith(orderEffects(connectSystems(ports), audit));
+const app = holdfast({ store: `sqlite:${join(dir, STORE_FILE)}`, workflows: [placeOrder] });
+app.on((event) => {
+  if (event.type === "engine.fatal" || event.type === "run.drift") {
+    process.stderr.write(`${event.type}: ${event.message}\n`);
+  }
+});
+await app.listen();
+const intake = await openIntake(app, placeOrder);
+
+let isEnding = false;
+const end = (): void => {
+  if (isEnding) return;
+  isEnding = true;
+  void intake
+    .close()
+    .then(async () => app.close())
+    .then(() => {
+      audit.close();
+      process.exit(0);
+    });
+};
+process.once("SIGTERM", end);
+// A supervisor that is killed closes this pipe: nothing is left behind.
+process.stdin.resume().once("end", end);
+// Ctrl-C in a terminal reaches every process of the group; here the supervisor decides when to end.
+process.on("SIGINT", () => undefined);
+process.stdout.write(`${JSON.stringify({ ready: true, port: intake.port })}\n`);
+
+function readArguments(): { readonly dir: string; readonly ports: Ports } {
+  const { values } = parseArgs({
+    options: {
+      dir: { type: "string" },
+      crm: { type: "string" },
+      payments: { type: "string" },
+      erp: { type: "string" },
+      mail: { type: "string" },
+    },
+  });
+  if (values.dir === undefined) throw new Error("expected --dir DIRECTORY, got none");
+  return {
+    dir: values.dir,
+    ports: {
+      crm: portOf("crm", values.crm),
+      payments: portOf("payments", values.payments),
+      erp: portOf("erp", values.erp),
+      mail: portOf("mail", values.mail),
+    },
+  };
+}
+
+function portOf(flag: string, text: string | undefined): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new Error(`expected a port for --${flag}, got ${String(text)}`);
+}

@@ -1,0 +1,129 @@
+/**
+ * The people of the example: finance answers 70 % of the reviews, customers cancel 3 % of the orders.
+ * They speak to the engine through the inbox of its store, like every other process, so what they say
+ * survives a kill. Who does what follows from seed and order alone.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { seededRandom } from "holdfast/testing";
+import type { StoreReader } from "./store-reader.ts";
+
+const ANSWER_SHARE = 0.7;
+const APPROVE_SHARE = 0.9;
+const CANCEL_SHARE = 0.03;
+/** A customer changes his mind within this after the order was accepted. */
+const CANCEL_AFTER_MS_MAX = 8_000;
+const REVIEWS_MAX = 1_000;
+
+export interface PeopleReport {
+  /** Reviews that were given a decision. */
+  readonly answered: number;
+  /** Orders that a customer wanted to cancel; some of these wishes came when the order was over. */
+  readonly cancelled: readonly string[];
+}
+
+interface Command {
+  readonly id: string;
+  readonly topic: "answer" | "cancel";
+  readonly about: string;
+  /** What has been said of it; null while the engine has not taken it. */
+  answer: string | null;
+}
+
+export class People {
+  readonly #reader: StoreReader;
+  readonly #seed: number;
+  readonly #orderOf: (run: number) => Promise<{ orderId: string; runId: string } | null>;
+  readonly #commands = new Map<string, Command>();
+  readonly #settling = new Set<Promise<void>>();
+  readonly #leaving = new AbortController();
+
+  /** @param orderOf - the order of a run, and the public form of the run's number. */
+  constructor(
+    reader: StoreReader,
+    seed: number,
+    orderOf: (run: number) => Promise<{ orderId: string; runId: string } | null>,
+  ) {
+    this.#reader = reader;
+    this.#seed = seed;
+    this.#orderOf = orderOf;
+  }
+
+  /** An order was accepted: its customer may cancel it in some seconds. */
+  orderAccepted(orderId: string, runId: string): void {
+    const random = seededRandom(this.#seed, `cancel/${orderId}`);
+    if (random.next() >= CANCEL_SHARE) return;
+    const afterMs = random.next() * CANCEL_AFTER_MS_MAX;
+    const asking = this.#cancelLater(orderId, runId, afterMs).finally(() => {
+      this.#settling.delete(asking);
+    });
+    this.#settling.add(asking);
+  }
+
+  async #cancelLater(orderId: string, runId: string, afterMs: number): Promise<void> {
+    try {
+      await delay(afterMs, undefined, { signal: this.#leaving.signal });
+    } catch (error) {
+      if (this.#leaving.signal.aborted) return;
+      throw error;
+    }
+    const data = { run: runId, reason: "the customer has changed his mind" };
+    const id = `cancel-${orderId}`;
+    await this.#say({ id, topic: "cancel", about: orderId }, "customer", data);
+  }
+
+  /** Looks at the open reviews and answers those that somebody would answer. */
+  async work(): Promise<void> {
+    const open = await this.#reader.reviews({ afterRun: 0, limit: REVIEWS_MAX });
+    for (const review of open) {
+      const order = await this.#orderOf(review.run);
+      const id = answerId(review.run, review.seq);
+      if (order === null || this.#commands.has(id)) continue;
+      const random = seededRandom(this.#seed, `review/${order.orderId}`);
+      if (random.next() >= ANSWER_SHARE) continue;
+      const approve = random.next() < APPROVE_SHARE;
+      const decision = { approve, note: approve ? "credit line checked" : "credit line used up" };
+      const data = { run: order.runId, seq: review.seq, decision };
+      await this.#say({ id, topic: "answer", about: order.orderId }, "finance-clerk", data);
+    }
+    for (const command of this.#commands.values()) {
+      command.answer ??= await this.#reader.answer(command.id);
+    }
+  }
+
+  async #say(command: Omit<Command, "answer">, by: string, data: object): Promise<void> {
+    const { id, topic } = command;
+    await this.#reader.post({ id, topic, by, atMs: Date.now(), data: JSON.stringify(data) });
+    this.#commands.set(id, { ...command, answer: null });
+  }
+
+  /** True if nobody is about to say something, and everything said was heard. */
+  get isQuiet(): boolean {
+    return (
+      this.#settling.size === 0 &&
+      [...this.#commands.values()].every((command) => command.answer !== null)
+    );
+  }
+
+  /** True if somebody has answered this review. */
+  hasAnswered(run: number, seq: number): boolean {
+    return this.#commands.has(answerId(run, seq));
+  }
+
+  get report(): PeopleReport {
+    const ids = [...this.#commands.values()];
+    return {
+      answered: ids.filter((command) => command.topic === "answer").length,
+      cancelled: ids.filter((command) => command.topic === "cancel").map(({ about }) => about),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#leaving.abort();
+    await Promise.allSettled(this.#settling);
+  }
+}
+
+/** Stable, so that saying it twice is saying it once. */
+function answerId(run: number, seq: number): string {
+  return `answer-${String(run)}-${String(seq)}`;
+}

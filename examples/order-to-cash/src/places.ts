@@ -1,0 +1,8 @@
+import { fileURLToPath } from "node:url";
+
+/** Everything that a run of the example leaves behind is in here; made anew at each start. */
+export const VAR_DIR = fileURLToPath(new URL("../../../var/order-to-cash", import.meta.url));
+
+export const STORE_FILE = "holdfast.db";
+export const AUDIT_FILE = "audit.db";
+export const SUMMARY_FILE = "summary.json";

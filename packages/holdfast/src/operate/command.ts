@@ -1,0 +1,178 @@
+/**
+ * Commands to an engine: one row in the inbox, then a bounded wait for its answer. The engine is the
+ * only one who applies them (settled point 19), so whoever posts needs no lock and no workflow code.
+ *
+ * The id is derived from what is commanded. Giving the same command again while the first still
+ * waits joins it; once it was answered, the same words are a new command.
+ */
+import { createHash } from "node:crypto";
+import { assertNever } from "../core/assert.ts";
+import { canonicalJson } from "../core/canonical-json.ts";
+import { durationText } from "../core/duration.ts";
+import { ERROR_CODES, HoldfastError, type ErrorCode } from "../core/error.ts";
+import type { InboxRow } from "../store/rows.ts";
+import type { StoreReader } from "../store/store.ts";
+
+/** What each topic's data holds: the engine's inbox takes it in this form. Ids are public ones. */
+export interface CommandBodies {
+  readonly answer: { readonly run: string; readonly seq: number; readonly decision: unknown };
+  readonly settle: {
+    readonly run: string;
+    readonly operation: number;
+    readonly happened: boolean;
+    readonly value: unknown;
+    readonly ref: string | null;
+    readonly reason: string;
+  };
+  readonly resume: { readonly run: string; readonly step: string | null; readonly reason: string };
+  readonly cancel: { readonly run: string; readonly reason: string };
+}
+
+export type CommandTopic = keyof CommandBodies;
+
+export type Command = {
+  readonly [Topic in CommandTopic]: {
+    readonly topic: Topic;
+    /** Who commands. On record, not proved: whoever may write to the store may use any name. */
+    readonly by: string;
+    readonly body: CommandBodies[Topic];
+  };
+}[CommandTopic];
+
+/** How long an answer is waited for, and by which clock. */
+export interface Patience {
+  /** 0 posts the command and does not wait. */
+  readonly waitMs: number;
+  readonly nowMs: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+export interface Receipt {
+  readonly id: string;
+  readonly topic: CommandTopic;
+  readonly run: string;
+  readonly by: string;
+  /**
+   * `applied`: an engine has done it. `kept`: no engine runs, and the next one to start applies it.
+   * `sent`: an engine runs, and its answer was not waited for.
+   */
+  readonly outcome: "applied" | "kept" | "sent";
+}
+
+/** Between two looks at the answer: short at first, because an idle engine looks every 200 ms. */
+const POLL_MS_FIRST = 20;
+const POLL_MS_MAX = 250;
+/** Between two looks whether an engine still runs. */
+const ENGINE_CHECK_MS = 1_000;
+
+/**
+ * Leaves the command and waits for the engine's answer.
+ *
+ * @throws {HoldfastError} the engine's refusal, with its code; HF6005 if an engine runs and does not
+ *   answer in time. The command is kept then, and may still be applied.
+ */
+export async function giveCommand(
+  reader: StoreReader,
+  command: Command,
+  patience: Patience,
+): Promise<Receipt> {
+  const id = await freshId(reader, command);
+  const startedAtMs = patience.nowMs();
+  const { topic, by, body } = command;
+  await reader.post({ id, topic, by, atMs: startedAtMs, data: JSON.stringify(body) });
+  const outcome = await awaitAnswer(reader, command, id, startedAtMs, patience);
+  return { id, topic, run: body.run, by, outcome };
+}
+
+async function awaitAnswer(
+  reader: StoreReader,
+  command: Command,
+  id: string,
+  startedAtMs: number,
+  { waitMs, nowMs, pause }: Patience,
+): Promise<Receipt["outcome"]> {
+  let checkedAtMs = startedAtMs;
+  if (!(await reader.engineRuns())) return "kept";
+  if (waitMs === 0) return "sent";
+  for (let pollMs = POLL_MS_FIRST; ; pollMs = Math.min(2 * pollMs, POLL_MS_MAX)) {
+    const answer = await reader.answer(id);
+    if (answer !== null) return applied(command, answer);
+    const atMs = nowMs();
+    const leftMs = startedAtMs + waitMs - atMs;
+    if (leftMs <= 0) throw noAnswer(command, id, waitMs);
+    if (atMs - checkedAtMs >= ENGINE_CHECK_MS) {
+      checkedAtMs = atMs;
+      // It may have answered and ended between the two looks.
+      if (!(await reader.engineRuns()) && (await reader.answer(id)) === null) return "kept";
+    }
+    await pause(Math.min(pollMs, leftMs));
+  }
+}
+
+/** What the engine answers; its `InboxAnswer`, which a test compares with this. */
+export type CommandAnswer =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly remedy: string;
+    };
+
+function applied(command: Command, text: string): "applied" {
+  // Written by the engine in this form, and sealed since.
+  const answer = JSON.parse(text) as CommandAnswer;
+  if (answer.ok) return "applied";
+  // An engine that is newer than this may know more codes.
+  const code = isErrorCode(answer.code) ? answer.code : "HF6003";
+  throw new HoldfastError(code, answer.message, answer.remedy, { where: command.body.run });
+}
+
+function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, text);
+}
+
+function noAnswer(command: Command, id: string, waitMs: number): HoldfastError {
+  return new HoldfastError(
+    "HF6005",
+    `The engine did not answer within ${durationText(waitMs)} whether it could ${wordsOf(command)}.`,
+    "The command is kept and may still be applied. Look at the run, or give the same command again to go on waiting, with a longer --wait.",
+    { where: `${command.body.run}, command ${id}` },
+  );
+}
+
+/** The command as a verb and its object. */
+export function wordsOf({ topic, body }: Pick<Command, "topic" | "body">): string {
+  switch (topic) {
+    case "answer":
+      return "take the answer to the review";
+    case "settle":
+      return "settle the effect";
+    case "resume":
+      return `resume ${body.run}`;
+    case "cancel":
+      return `cancel ${body.run}`;
+    default:
+      return assertNever(topic);
+  }
+}
+
+/** Times that one command may be given in the same words. */
+const REPEATS_MAX = 1_000;
+const ID_HEX_LENGTH = 32;
+
+/** The first id of this command that has no answer yet. */
+async function freshId(reader: StoreReader, { topic, by, body }: Command): Promise<string> {
+  for (let number = 0; number < REPEATS_MAX; number += 1) {
+    const text = canonicalJson([reader.storeId, topic, by, body, number]);
+    const hash = createHash("sha256").update(text).digest("hex");
+    const id = `cmd_${hash.slice(0, ID_HEX_LENGTH)}` satisfies InboxRow["id"];
+    if ((await reader.answer(id)) === null) return id;
+  }
+  throw new HoldfastError(
+    "HF6003",
+    `This command was given and answered ${String(REPEATS_MAX)} times already.`,
+    "Look at why it does not help with: holdfast show. To give it all the same, change its reason.",
+    { where: body.run },
+  );
+}

@@ -1,0 +1,327 @@
+/**
+ * A run's journal as a timeline: one entry for each record, with what happened in words, and what
+ * was decided and why. Pure. The records are the truth; this adds nothing to them.
+ */
+import { durationText } from "../core/duration.ts";
+import { HoldfastError } from "../core/error.ts";
+import { familyOf } from "../core/failure.ts";
+import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/failure.ts";
+import type * as journal from "../core/journal.ts";
+import type { Move, MoveKind } from "../core/move.ts";
+import { formatRunId } from "../core/run-number.ts";
+import { isoOrNull, isoText } from "./views.ts";
+
+export interface TimelineFailure {
+  readonly class: FailureClass;
+  readonly family: FailureFamily;
+  /** What is proved about the effect of this attempt. */
+  readonly effect: EffectProof;
+  readonly reasonCode: string;
+  readonly message: string;
+  readonly rule: string;
+}
+
+export interface TimelineMove {
+  readonly kind: MoveKind;
+  readonly because: string;
+  readonly nextAt: string | null;
+}
+
+export interface Payload {
+  /** JSON text. */
+  readonly text: string;
+  /** Length of the whole text, in characters. */
+  readonly chars: number;
+  /** True if `text` is only its beginning. */
+  readonly isCut: boolean;
+}
+
+export interface TimelineEntry {
+  readonly seq: number;
+  readonly at: string;
+  readonly kind: journal.RecordKind;
+  /** Step path; null for what is about the run itself. */
+  readonly step: string | null;
+  /** Null where it is about no attempt. */
+  readonly attempt: number | null;
+  /** What happened, in words. */
+  readonly what: string;
+  /** What is known of the whole operation after this. */
+  readonly proof: EffectProof | null;
+  readonly failure: TimelineFailure | null;
+  readonly move: TimelineMove | null;
+  /** The person or system that did it, where one did. */
+  readonly by: string | null;
+  readonly payload?: Payload;
+}
+
+/** What one kind of record adds to its entry. */
+interface Said {
+  readonly what: string;
+  readonly proof?: EffectProof;
+  readonly failure?: Failure;
+  readonly move?: Move;
+  readonly nextAtMs?: number;
+  readonly by?: string;
+}
+
+/**
+ * @param payloadCharsMax - characters of a payload that are shown; null leaves payloads out.
+ * @throws {HoldfastError} HF5006 if the record's head is not what its kind has.
+ */
+export function timelineEntry(
+  record: journal.JournalRecord,
+  payloadCharsMax: number | null,
+): TimelineEntry {
+  const said = sayingOf(record);
+  const { failure, move } = said;
+  return {
+    seq: record.seq,
+    at: isoText(record.atMs),
+    kind: record.kind,
+    step: record.name === "" ? null : record.name,
+    attempt: record.attempt === 0 ? null : record.attempt,
+    what: said.what,
+    proof: said.proof ?? null,
+    failure: failure === undefined ? null : failureView(failure),
+    move:
+      move === undefined
+        ? null
+        : {
+            kind: move.kind,
+            because: move.because,
+            nextAt: isoOrNull(said.nextAtMs ?? null),
+          },
+    by: said.by ?? null,
+    ...(payloadCharsMax === null || record.data === null
+      ? {}
+      : { payload: payloadOf(record.data, payloadCharsMax) }),
+  };
+}
+
+/** The decision that a record holds, or null. Cheaper than its entry. */
+export function decisionOf(record: journal.JournalRecord): DecisionView | null {
+  if (record.kind !== "outcome" && record.kind !== "probe") return null;
+  const { failure, move } = parseHead<journal.OutcomeHead>(record);
+  if (move === undefined) return null;
+  return {
+    at: isoText(record.atMs),
+    seq: record.seq,
+    step: record.name,
+    rule: failure === undefined ? null : ruleText(failure),
+    reasonCode: failure?.reasonCode ?? null,
+    class: failure?.class ?? null,
+    move: move.kind,
+    because: move.because,
+  };
+}
+
+export interface DecisionView {
+  readonly at: string;
+  readonly seq: number;
+  readonly step: string;
+  /** The rule that classified, with its version. */
+  readonly rule: string | null;
+  readonly reasonCode: string | null;
+  readonly class: FailureClass | null;
+  readonly move: MoveKind;
+  readonly because: string;
+}
+
+function failureView(failure: Failure): TimelineFailure {
+  return {
+    class: failure.class,
+    family: familyOf(failure.class),
+    effect: failure.effect,
+    reasonCode: failure.reasonCode,
+    message: failure.message,
+    rule: ruleText(failure),
+  };
+}
+
+function ruleText({ rule }: Failure): string {
+  return `${rule.id}@${String(rule.version)}`;
+}
+
+function payloadOf(data: string, charsMax: number): Payload {
+  const isCut = data.length > charsMax;
+  // A cut through a surrogate pair would leave half a character.
+  const text = isCut ? data.slice(0, charsMax).toWellFormed() : data;
+  return { text, chars: data.length, isCut };
+}
+
+function parseHead<Head>(record: journal.JournalRecord): Head {
+  try {
+    // The engine wrote this head with the shape of its kind; the seal says it is still the same.
+    return JSON.parse(record.head ?? "{}") as Head;
+  } catch (cause) {
+    throw new HoldfastError(
+      "HF5006",
+      `Record ${String(record.seq)} of ${formatRunId(record.run)} cannot be read: its head is not JSON.`,
+      "Find out what else is damaged with: holdfast store verify",
+      { cause },
+    );
+  }
+}
+
+interface Heads {
+  readonly started: journal.StartedHead;
+  readonly result: journal.ResultHead;
+  readonly intent: journal.IntentHead;
+  readonly outcome: journal.OutcomeHead;
+  readonly probe: journal.ProbeHead;
+  readonly settled: journal.SettledHead;
+  readonly pending: journal.PendingHead;
+  readonly timer: journal.TimerHead;
+  readonly fired: object;
+  readonly asked: journal.AskedHead;
+  readonly answered: journal.AnsweredHead;
+  readonly escalated: journal.EscalatedHead;
+  readonly awaited: journal.AwaitedHead;
+  readonly event: journal.EventHead;
+  readonly called: journal.CalledHead;
+  readonly returned: journal.ReturnedHead;
+  readonly state: journal.StateHead;
+  readonly opened: journal.OpenedHead;
+  readonly closed: journal.ClosedHead;
+  readonly cancel: journal.CancelHead;
+  readonly resumed: journal.ResumedHead;
+  readonly finished: journal.FinishedHead;
+  readonly incarnation: journal.IncarnationHead;
+  readonly group: journal.GroupHead;
+  readonly dependency: journal.DependencyHead;
+  readonly kept: journal.KeptHead;
+  readonly applied: journal.AppliedHead;
+}
+
+function sayingOf(record: journal.JournalRecord): Said {
+  // Each entry of SAYINGS takes the head of its own key; the record's kind picks both together.
+  const say = SAYINGS[record.kind] as (head: unknown) => Said;
+  return say(parseHead(record));
+}
+
+const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => Said } = {
+  started: (head) => ({
+    what: `started as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}`,
+    by: head.startedBy,
+  }),
+  result: (head) =>
+    head.threw === undefined
+      ? { what: head.now === true ? "time taken" : "local work done" }
+      : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
+  intent: (head) => ({
+    what: `sent to ${head.integration} (${head.contract}), answer awaited until ${isoText(head.deadlineAtMs)}${undoing(head.undoes)}`,
+    proof: "maybe",
+  }),
+  outcome: (head) => ({
+    ...decided(head),
+    what:
+      head.failure === undefined
+        ? `done${reference(head.ref)}`
+        : failureText(head.failure, head.proof),
+  }),
+  probe: (head) => ({
+    ...decided(head),
+    what: `looked up (${String(head.number)}.): ${PROBE_TEXT[head.says]}${reference(head.ref)}${head.why === undefined ? "" : `, ${head.why}`}`,
+  }),
+  settled: (head) => ({
+    what: `settled: it ${head.happened ? "happened" : "did not happen"}${reference(head.ref)}; ${head.reason}`,
+    proof: head.proof,
+    ...(head.move === undefined ? {} : { move: head.move }),
+    by: head.by,
+  }),
+  pending: (head) => ({
+    what: `accepted by ${head.integration}${reference(head.ref)}, its answer is awaited until ${isoText(head.dueAtMs)}`,
+  }),
+  timer: (head) => ({ what: `sleeps until ${isoText(head.dueAtMs)}` }),
+  fired: () => ({ what: "woke up" }),
+  asked: (head) => ({
+    what: `review "${head.review}" asked of ${head.by}${due(head.dueAtMs)}`,
+  }),
+  answered: (head) => ({
+    what:
+      head.timedOut === true
+        ? "nobody answered in time: the declared default was taken"
+        : "review answered",
+    by: head.by,
+  }),
+  escalated: (head) => ({ what: `escalated to ${head.to}: nobody answered in time` }),
+  awaited: (head) => ({
+    what: `waits for event ${head.event} with key ${head.key}${due(head.dueAtMs)}`,
+  }),
+  event: (head) => ({
+    what: head.timedOut === true ? "the event did not come in time" : "the event came",
+  }),
+  called: (head) => ({ what: `started ${head.workflow} as ${formatRunId(head.child)}` }),
+  returned: (head) => ({
+    what: `${formatRunId(head.child)} was ${head.state}${head.reason === undefined ? "" : `: ${head.reason}`}`,
+  }),
+  state: (head) => ({
+    what: `${head.from} -> ${head.to}: ${head.reason}`,
+    ...(head.wakeAtMs === null ? {} : { nextAtMs: head.wakeAtMs }),
+  }),
+  opened: (head) => ({
+    what: `exception for ${head.owner}, due ${isoText(head.dueAtMs)}: ${head.because}`,
+    proof: head.effect,
+  }),
+  closed: (head) => ({
+    what: `exception closed (${head.resolution}): ${head.reason}`,
+    by: head.by,
+  }),
+  cancel: (head) => ({ what: `cancellation asked for: ${head.reason}`, by: head.by }),
+  resumed: (head) => ({ what: `resumed: ${head.reason}`, by: head.by }),
+  finished: (head) => ({
+    what: `${head.state}${head.compensated === true ? ", what was done has been undone" : ""}: ${head.reason}`,
+  }),
+  incarnation: (head) => ({ what: `engine started (incarnation ${String(head.incarnation)})` }),
+  group: (head) => ({
+    what: `recovery group ${String(head.group)} of ${String(head.runs.length)} runs ${head.event}`,
+  }),
+  dependency: (head) => ({
+    what: `${head.integration} is ${head.to}: ${head.reason}`,
+    ...(head.probeAtMs === null ? {} : { nextAtMs: head.probeAtMs }),
+  }),
+  kept: (head) => ({ what: `event ${head.event} with key ${head.key} kept until it is awaited` }),
+  applied: (head) => ({ what: `command ${head.command} (${head.topic}) applied`, by: head.by }),
+};
+
+const PROBE_TEXT: Readonly<Record<journal.ProbeSaying, string>> = {
+  done: "it was done",
+  conflict: "something else was done",
+  notDone: "it was not done",
+  cannotTell: "cannot tell",
+};
+
+const PROOF_TEXT: Readonly<Record<EffectProof, string>> = {
+  never: "surely not done",
+  maybe: "may have happened",
+  partial: "done in part",
+  surely: "surely done",
+};
+
+function failureText(failure: Failure, proof: EffectProof): string {
+  const wait = failure.evidence.retryAfterMs;
+  const asked = wait === undefined ? "" : `, asked to wait ${durationText(wait)}`;
+  return `failed: ${failure.class}, ${PROOF_TEXT[proof]} (${failure.reasonCode}: ${failure.message}${asked})`;
+}
+
+function decided(head: journal.OutcomeHead): Omit<Said, "what"> {
+  return {
+    proof: head.proof,
+    ...(head.failure === undefined ? {} : { failure: head.failure }),
+    ...(head.move === undefined ? {} : { move: head.move }),
+    ...(head.nextAtMs === undefined ? {} : { nextAtMs: head.nextAtMs }),
+  };
+}
+
+function reference(ref: string | undefined): string {
+  return ref === undefined ? "" : `, their reference ${ref}`;
+}
+
+function undoing(step: string | undefined): string {
+  return step === undefined ? "" : `, undoes ${step}`;
+}
+
+function due(atMs: number | null): string {
+  return atMs === null ? "" : `, due ${isoText(atMs)}`;
+}
