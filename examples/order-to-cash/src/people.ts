@@ -15,15 +15,16 @@ const CANCEL_AFTER_MS_MAX = 8_000;
 const REVIEWS_MAX = 1_000;
 
 export interface PeopleReport {
-  /** Reviews that were given a decision. */
-  readonly answered: number;
   /** Orders that a customer wanted to cancel; some of these wishes came when the order was over. */
   readonly cancelled: readonly string[];
+  /** As `run/seq` of the question. */
+  readonly answeredReviews: ReadonlySet<string>;
 }
 
 interface Command {
   readonly id: string;
   readonly topic: "answer" | "cancel";
+  /** The order, or `run/seq` of the question. */
   readonly about: string;
   /** What has been said of it; null while the engine has not taken it. */
   answer: string | null;
@@ -76,14 +77,16 @@ export class People {
     const open = await this.#reader.reviews({ afterRun: 0, limit: REVIEWS_MAX });
     for (const review of open) {
       const order = await this.#orderOf(review.run);
-      const id = answerId(review.run, review.seq);
+      const about = `${String(review.run)}/${String(review.seq)}`;
+      // Stable, so that saying it twice is saying it once.
+      const id = `answer-${about}`;
       if (order === null || this.#commands.has(id)) continue;
       const random = seededRandom(this.#seed, `review/${order.orderId}`);
       if (random.next() >= ANSWER_SHARE) continue;
       const approve = random.next() < APPROVE_SHARE;
       const decision = { approve, note: approve ? "credit line checked" : "credit line used up" };
       const data = { run: order.runId, seq: review.seq, decision };
-      await this.#say({ id, topic: "answer", about: order.orderId }, "finance-clerk", data);
+      await this.#say({ id, topic: "answer", about }, "finance-clerk", data);
     }
     for (const command of this.#commands.values()) {
       command.answer ??= await this.#reader.answer(command.id);
@@ -104,26 +107,15 @@ export class People {
     );
   }
 
-  /** True if somebody has answered this review. */
-  hasAnswered(run: number, seq: number): boolean {
-    return this.#commands.has(answerId(run, seq));
-  }
-
   get report(): PeopleReport {
-    const ids = [...this.#commands.values()];
-    return {
-      answered: ids.filter((command) => command.topic === "answer").length,
-      cancelled: ids.filter((command) => command.topic === "cancel").map(({ about }) => about),
-    };
+    const said = [...this.#commands.values()];
+    const of = (topic: Command["topic"]): string[] =>
+      said.filter((command) => command.topic === topic).map(({ about }) => about);
+    return { cancelled: of("cancel"), answeredReviews: new Set(of("answer")) };
   }
 
   async close(): Promise<void> {
     this.#leaving.abort();
     await Promise.allSettled(this.#settling);
   }
-}
-
-/** Stable, so that saying it twice is saying it once. */
-function answerId(run: number, seq: number): string {
-  return `answer-${String(run)}-${String(seq)}`;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { VAR_DIR } from "./places.ts";
 
 /** What `npm start` was asked to do. */
 export interface Settings {
@@ -11,14 +12,17 @@ export interface Settings {
   readonly faults: number;
   /** The labelled scenario: one request lands later than the ERP's contract allows. */
   readonly brokenContract: boolean;
+  /** Where databases and summary.json are left; emptied at the start. */
+  readonly dir: string;
 }
 
-export const USAGE = `usage: npm start -- [--orders N] [--kills K] [--seed S] [--faults 0..1] [--broken-contract]
+export const USAGE = `usage: npm start -- [--orders N] [--kills K] [--seed S] [--faults 0..1] [--broken-contract] [--dir PATH]
   --orders           distinct orders that arrive, 1 to 100000    (300; 12 with --broken-contract)
   --kills            times the engine is killed with SIGKILL     (10; none with --broken-contract)
   --seed             of orders, faults, kills and decisions      (1)
   --faults           share of requests that meet a fault, 0..1   (0.25; none with --broken-contract)
-  --broken-contract  one request lands later than the ERP promises: the duplicate must be found`;
+  --broken-contract  one request lands later than the ERP promises: the duplicate must be found
+  --dir              where everything is left; what is in it is removed   (var/order-to-cash)`;
 
 const ORDERS_MAX = 100_000;
 const KILLS_MAX = 1_000;
@@ -36,6 +40,7 @@ export function readSettings(args: readonly string[]): Settings {
       seed: { type: "string" },
       faults: { type: "string" },
       "broken-contract": { type: "boolean", default: false },
+      dir: { type: "string", default: VAR_DIR },
     },
   });
   const brokenContract = values["broken-contract"];
@@ -49,6 +54,7 @@ export function readSettings(args: readonly string[]): Settings {
     seed: whole("seed", values.seed, 1, { min: 0, max: Number.MAX_SAFE_INTEGER }),
     faults: share("faults", values.faults, defaults.faults),
     brokenContract,
+    dir: values.dir,
   };
 }
 

@@ -2,7 +2,7 @@
 import { HoldfastError } from "./core/error.ts";
 import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
-import { classifyForeign } from "./connectors/http/foreign.ts";
+import { classifyForeign } from "./foreign-errors.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
 import { Engine } from "./engine/engine.ts";
 import type { EngineListener } from "./engine/events.ts";

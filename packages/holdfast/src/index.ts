@@ -14,6 +14,7 @@ export type {
   Phase,
   RuleReference,
 } from "./core/failure.ts";
+export { PHASES } from "./core/failure.ts";
 export type { IdempotentReason, KeyReplays, RepeatKind } from "./core/contract.ts";
 export type { Described } from "./core/journal.ts";
 export type { Move } from "./core/move.ts";

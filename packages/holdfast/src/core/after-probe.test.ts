@@ -93,6 +93,7 @@ describe("a look that finds nothing", () => {
     expect(afterProbe(absent(8_000), probeCase(), situation())).toMatchObject({
       kind: "probeAgain",
       atMs: SENT_MS + 10_000,
+      because: "Look-up 1: one look found nothing, and two are needed; next in 2 s.",
     });
     expect(afterProbe(absent(9_999), probeCase([absent(8_000)]), situation()).kind).toBe(
       "probeAgain",

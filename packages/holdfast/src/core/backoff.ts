@@ -5,11 +5,11 @@
 import type { RetryPolicy } from "./contract.ts";
 
 /** No repeat comes sooner: a full-jitter draw of 0 would be a hot loop. */
-export const BACKOFF_FLOOR_MS = 100;
-export const CONTENTION_FIRST_MS = 25;
-export const CONTENTION_MAX_MS = 2_000;
-export const THROTTLED_FIRST_MS = 5_000;
-export const THROTTLED_MAX_MS = 600_000;
+const BACKOFF_FLOOR_MS = 100;
+const CONTENTION_FIRST_MS = 25;
+const CONTENTION_MAX_MS = 2_000;
+const THROTTLED_FIRST_MS = 5_000;
+const THROTTLED_MAX_MS = 600_000;
 /** An in-process retry is over within this time; everything longer is a durable timer. */
 export const IMMEDIATE_MS_MAX = 1_000;
 /** How many of an operation's retries may be immediate. */

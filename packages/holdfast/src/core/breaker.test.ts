@@ -94,6 +94,11 @@ describe("opening", () => {
     });
   });
 
+  test("counts refusals anew after another kind of failure", () => {
+    expect(play([REFUSED, REFUSED, GATEWAY, REFUSED, REFUSED]).kind).toBe("closed");
+    expect(play([GATEWAY, REFUSED, REFUSED, REFUSED]).kind).toBe("open");
+  });
+
   test("needs half of at least ten calls within 30 s otherwise", () => {
     const half = [...repeat("ok", 5), ...repeat(GATEWAY, 5)];
     expect(play(half.slice(0, 9)).kind).toBe("closed");
@@ -130,6 +135,12 @@ describe("opening", () => {
       random01: 0,
     });
     expect(admit(asked, 0, DEFAULT_BREAKER, 7)).toMatchObject({ kind: "go", canary: true });
+  });
+
+  test("does not try a wrong setting again because of a hint", () => {
+    const locked = { ...FORBIDDEN, evidence: { ...FORBIDDEN.evidence, retryAfterMs: 60_000 } };
+    expect(probeAtOf(play(repeat(locked, 3)))).toBeNull();
+    expect(probeAtOf(play(repeat(failed({ class: "exhausted", evidence: {} }), 3)))).toBeNull();
   });
 
   test("waits for a quota's reset if the other side said when", () => {
@@ -215,11 +226,19 @@ describe("coming back", () => {
     expect(tried(play(repeat(REFUSED, 3)), BAD_ORDER, 5_200)).toEqual(back);
   });
 
-  test("stops at the first sign and waits longer than before", () => {
-    const again = play([GATEWAY], back);
+  test("stops at the first certain sign and waits longer than before", () => {
+    const again = play([REFUSED], back);
     expect(again).toMatchObject({
       kind: "open",
       outage: { reason: "failed again while coming back (NODE:ECONNREFUSED)", spacingMs: 10_000 },
+    });
+  });
+
+  test("stops at a share of 3 calls, and not at one of a system that always loses some", () => {
+    expect(play(["ok", GATEWAY, "ok", "ok"], back)).toMatchObject({ kind: "closed" });
+    expect(play(["ok", GATEWAY, GATEWAY], back)).toMatchObject({
+      kind: "open",
+      outage: { spacingMs: 10_000 },
     });
   });
 });

@@ -31,11 +31,11 @@ export const DEFAULT_BREAKER: BreakerConfig = {
   rampDoneAt: 64,
 };
 /** Certain signs (refused, DNS) and identical wrong settings open it at this many in a row. */
-export const IN_A_ROW_MAX = 3;
+const IN_A_ROW_MAX = 3;
 export const PROBE_MS_MAX = 300_000;
 
 /** Why it does not let calls through. */
-export interface Outage {
+interface Outage {
   readonly class: FailureClass;
   readonly reason: string;
   readonly sinceMs: number;
@@ -205,11 +205,13 @@ function tripReason(
   if (state.hardCount >= IN_A_ROW_MAX) {
     return `not reachable ${String(IN_A_ROW_MAX)} times in a row (${code})`;
   }
-  if (state.ramp !== null && state.settingCount === 0) {
-    return `failed again while coming back (${code})`;
-  }
+  const isComingBack = state.ramp !== null;
+  if (isComingBack && state.hardCount > 0) return `failed again while coming back (${code})`;
+  // Coming back is stopped by fewer calls, but by their share as ever: a system that always loses
+  // some of its calls would otherwise never be back.
+  const callsMin = isComingBack ? Math.min(IN_A_ROW_MAX, config.of) : config.of;
   const { badCount, callCount } = countsOf(state.window, nowMs);
-  return callCount >= config.of && badCount >= config.openAt * callCount
+  return callCount >= callsMin && badCount >= config.openAt * callCount
     ? `${String(badCount)} of ${String(callCount)} calls failed within 30 s (${code})`
     : null;
 }

@@ -27,6 +27,13 @@ test("agrees with keeping every call, to the slice of 5 s", () => {
   expect(fc.check(course, { numRuns: 500 }).counterexample).toBeNull();
 });
 
+test("keeps six slices, however long it runs", () => {
+  let window: CallWindow = EMPTY_WINDOW;
+  for (let nowMs = 0; nowMs < 200_000; nowMs += 1_000) window = counted(window, nowMs, false);
+  expect(window).toHaveLength(6);
+  expect(countsOf(window, 199_000)).toEqual({ callCount: 30, badCount: 30 });
+});
+
 test("a clock that goes back counts into the newest slice", () => {
   const window = counted(counted(EMPTY_WINDOW, 60_000, true), 20_000, false);
   expect(countsOf(window, 60_000)).toEqual({ callCount: 2, badCount: 1 });

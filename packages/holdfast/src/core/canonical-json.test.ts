@@ -9,6 +9,10 @@ function numberOfBits(hex: string): number {
   return new DataView(Uint8Array.from(Buffer.from(hex, "hex")).buffer).getFloat64(0);
 }
 
+function arrays(depth: number): unknown {
+  return JSON.parse("[".repeat(depth) + "]".repeat(depth)) as unknown;
+}
+
 describe("canonicalJson", () => {
   test("gives the example of RFC 8785, section 3.2.2, its text", () => {
     const value = JSON.parse(String.raw`{
@@ -72,6 +76,19 @@ describe("canonicalJson", () => {
     [new Map()],
   ])("refuses %o", (value) => {
     expect(() => canonicalJson(value)).toThrowError(expect.objectContaining({ code: "HF4103" }));
+  });
+
+  test("allows 128 levels of arrays and objects and refuses 129", () => {
+    expect(canonicalJson(arrays(128))).toHaveLength(256);
+    expect(canonicalJson({ a: arrays(127) })).toHaveLength(260);
+    const refused = expect.objectContaining({ code: "HF4105" });
+    expect(() => canonicalJson(arrays(129))).toThrowError(refused);
+    expect(() => canonicalJson({ a: arrays(128) })).toThrowError(refused);
+  });
+
+  test("says what it got instead of JSON", () => {
+    expect(() => canonicalJson([undefined])).toThrowError(/got undefined\.$/);
+    expect(() => canonicalJson(1n)).toThrowError(/got a bigint\.$/);
   });
 
   test("ends on a value that contains itself", () => {

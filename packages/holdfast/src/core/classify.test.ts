@@ -226,6 +226,7 @@ describe("the echo rule", () => {
     expect(classify([mere, duplicate], repeat)).toMatchObject({
       class: "ambiguous",
       effect: "surely",
+      rule: { source: "table", id: "table/rule" },
     });
     const weaker = input("fallback", { class: "data", effect: "never" });
     expect(classify([duplicate, weaker], repeat)).toMatchObject({ class: "ambiguous" });
@@ -263,6 +264,20 @@ test("long messages are cut at 500, not inside a surrogate pair", () => {
   const failure = classify([], context({ message }, { message }));
   expect(failure.message).toBe(`${"x".repeat(496)}...`);
   expect(failure.evidence.message).toBe(failure.message);
+});
+
+test("messages of 500 are kept whole, and the fallback's rule has a version", () => {
+  const message = "x".repeat(500);
+  const failure = classify([], context({ message }, { message }));
+  expect(failure.message).toBe(message);
+  expect(failure.evidence.message).toBe(message);
+  expect(failure.rule.version).toBe(1);
+});
+
+test("a rule's id without a slash is completed by the code", () => {
+  const rule = input("table", { class: "data" }, { id: "erp" });
+  expect(classify([rule], context({ code: "E_17" })).reasonCode).toBe("ERP:E_17");
+  expect(classify([rule], context()).reasonCode).toBe("ERP:NO_CODE");
 });
 
 test.each([

@@ -51,7 +51,7 @@ export interface ClassifyContext {
 }
 
 /** Longest `message` of a failure and of its evidence, in UTF-16 units. */
-export const MESSAGE_MAX = 500;
+const MESSAGE_MAX = 500;
 
 export function classify(inputs: readonly ClassifierInput[], context: ClassifyContext): Failure {
   const spoken = inputs.filter(speaks).toSorted((a, b) => rank(a) - rank(b));
@@ -151,7 +151,7 @@ function proves(needs: "unsent" | "answered", evidence: Evidence): boolean {
  * Whether no request left in this attempt. True only for evidence of a Holdfast connector that
  * made the attempt's only outside call (settled point 15).
  */
-export function isUnsent(evidence: Evidence): boolean {
+function isUnsent(evidence: Evidence): boolean {
   return (evidence.phase === "none" || evidence.phase === "created") && isOnlyCall(evidence);
 }
 

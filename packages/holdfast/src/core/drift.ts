@@ -14,7 +14,7 @@ export const STEP_VERBS = [
   "call",
   "compensation",
 ] as const;
-export type StepVerb = (typeof STEP_VERBS)[number];
+type StepVerb = (typeof STEP_VERBS)[number];
 
 export interface StepShape {
   readonly verb: StepVerb;

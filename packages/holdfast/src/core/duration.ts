@@ -12,7 +12,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 
 /** Longest duration that a definition may name: 10 years. Longer is a slip of the keyboard. */
-export const DURATION_MS_MAX = 3_650 * 86_400_000;
+const DURATION_MS_MAX = 3_650 * 86_400_000;
 
 /**
  * Milliseconds of a duration such as "250ms", "1.5s", "10m", "24h" or "30d".

@@ -10,7 +10,7 @@ import {
   type EffectState,
 } from "./effect-state.ts";
 import { EFFECT_PROOFS } from "./failure.ts";
-import { PROBE_SAYINGS, type JournalRecord } from "./journal.ts";
+import { PROBE_SAYINGS, type JournalRecord, type RecordKind } from "./journal.ts";
 import type { Move } from "./move.ts";
 
 const MOVES: readonly Move[] = [
@@ -132,7 +132,7 @@ describe("for any records", () => {
           head: JSON.stringify(r.head),
           data: r.data,
         }))
-        .map((row) => effectRecordOf(row))
+        .map((own) => effectRecordOf(own))
         .filter((record) => record !== null);
       const before = read.slice(0, crashAt).reduce(foldEffect, FRESH_EFFECT);
       const after = read.slice(crashAt).reduce(foldEffect, before);
@@ -167,5 +167,40 @@ describe("for any records", () => {
       });
     });
     expect(fc.check(courses, { numRuns: 2_000 }).counterexample).toBeNull();
+  });
+});
+
+function row(kind: RecordKind, head: string | null): JournalRecord {
+  return { run: 1, seq: 2, kind, attempt: 1, name: "x", atMs: 3, head, data: '"v"' };
+}
+
+test("a late end that opens what a person had settled turns the repeat into a look-up", () => {
+  const own = { operation: 1, effect: "x", proof: "never" } as const;
+  const at = (seq: number) => ({ seq, attempt: 1, atMs: seq, data: null });
+  const intent = { operation: 1, contract: "once", integration: "erp" };
+  const list: readonly EffectRecord[] = [
+    { ...at(1), kind: "intent", head: intent } as EffectRecord,
+    { ...at(2), kind: "settled", head: { ...own, happened: false, by: "ana", reason: "x" } },
+    { ...at(3), kind: "outcome", head: { ...own, proof: "maybe" } },
+  ];
+  expect(statesOf(list).map(({ next }) => next)).toMatchObject([
+    { kind: "inDoubt" },
+    { kind: "due", action: "attempt" },
+    { kind: "due", action: "probe" },
+  ]);
+});
+
+describe("reading", () => {
+  test("parses the heads of an effect's records and passes by the others", () => {
+    expect(effectRecordOf(row("pending", '{"ref":"r"}'))).toEqual({
+      kind: "pending",
+      seq: 2,
+      attempt: 1,
+      atMs: 3,
+      data: '"v"',
+      head: { ref: "r" },
+    });
+    expect(effectRecordOf(row("result", "{}"))).toBeNull();
+    expect(effectRecordOf(row("outcome", null))).toBeNull();
   });
 });

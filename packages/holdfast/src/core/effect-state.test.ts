@@ -1,14 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { RepeatKind } from "./contract.ts";
-import {
-  FRESH_EFFECT,
-  effectRecordOf,
-  foldEffect,
-  type EffectRecord,
-  type EffectState,
-} from "./effect-state.ts";
+import { FRESH_EFFECT, foldEffect, type EffectRecord, type EffectState } from "./effect-state.ts";
 import type { Failure } from "./failure.ts";
-import type { IntentHead, JournalRecord, RecordKind } from "./journal.ts";
+import type { IntentHead } from "./journal.ts";
 import type { Move } from "./move.ts";
 
 const FAILURE: Failure = {
@@ -132,10 +126,6 @@ function askedOnce() {
   return journal("once").intent(1).outcome(1, { move: ASK });
 }
 
-function row(kind: RecordKind, head: string | null): JournalRecord {
-  return { run: 1, seq: 2, kind, attempt: 1, name: "x", atMs: 3, head, data: '"v"' };
-}
-
 describe("what to do next", () => {
   test("nothing recorded is a fresh step", () => {
     expect(journal().state()).toBe(FRESH_EFFECT);
@@ -234,6 +224,28 @@ describe("what to do next", () => {
     });
   });
 
+  test("a look-up brings what it found out, and leaves the rest", () => {
+    const open = journal().intent(1).outcome(1, { failure: FAILURE, move: RESOLVE, ref: "job-1" });
+    expect(open.probe({ nextAtMs: 1, fenced: true, why: "down" }).state()).toMatchObject({
+      probes: [{ fenced: true, why: "down" }],
+      failure: FAILURE,
+      ref: "job-1",
+    });
+    const found = open.probe({ proof: "surely", says: "done", ref: "INV-7", end: "value" }).state();
+    expect(found).toMatchObject({ ref: "INV-7", next: { kind: "ended", end: "value" } });
+  });
+
+  test("what is asked stays the same while looking", () => {
+    const lost: Move = { kind: "resolve", unknown: "result-unknown", because: "x" };
+    const open = journal().intent(1).outcome(1, { proof: "surely", move: lost });
+    expect(open.probe({ proof: "surely", nextAtMs: 1 }).state()).toMatchObject({
+      unknown: "result-unknown",
+      next: { kind: "due", action: "probe" },
+    });
+    const other = open.probe({ proof: "surely", move: RESOLVE }).state();
+    expect(other.unknown).toBe("outcome-unknown");
+  });
+
   test("a later attempt that did nothing does not close what an earlier one left open", () => {
     const state = journal("keyed")
       .intent(1)
@@ -281,6 +293,8 @@ describe("what to do next", () => {
       next: { kind: "due", action: "attempt" },
       budgetFromMs: 110_000,
       firstSentAtMs: null,
+      operation: 11,
+      attempt: 1,
     });
   });
 
@@ -355,6 +369,12 @@ describe("people", () => {
     });
   });
 
+  test("resume gives the immediate retries back", () => {
+    const fast: Move = { kind: "retry", delayMs: 300, because: "x" };
+    const used = journal().intent(1).outcome(1, { proof: "never", failure: NEVER, move: fast });
+    expect(used.resumed().state().immediateUsed).toBe(0);
+  });
+
   test("resume voids a failure that the code was given, but not a value", () => {
     const failed = journal()
       .intent(1)
@@ -393,20 +413,5 @@ describe("people", () => {
       ref: "INV-1",
     });
     expect(given.probe({ proof: "never", move: RETRY }).pending().state().next.kind).toBe("ended");
-  });
-});
-
-describe("reading", () => {
-  test("parses the heads of an effect's records and passes by the others", () => {
-    expect(effectRecordOf(row("pending", '{"ref":"r"}'))).toEqual({
-      kind: "pending",
-      seq: 2,
-      attempt: 1,
-      atMs: 3,
-      data: '"v"',
-      head: { ref: "r" },
-    });
-    expect(effectRecordOf(row("result", "{}"))).toBeNull();
-    expect(effectRecordOf(row("outcome", null))).toBeNull();
   });
 });

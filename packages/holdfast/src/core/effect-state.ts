@@ -56,7 +56,7 @@ const EFFECT_RECORD_KINDS = [
 ] as const satisfies readonly RecordKind[];
 
 /** What the engine has to do with the step next. */
-export type EffectNext =
+type EffectNext =
   | { readonly kind: "fresh" }
   /** The code has its answer: `record.data` is the value, or `failure` says why there is none. */
   | { readonly kind: "ended"; readonly end: "value"; readonly record: EffectRecord }
@@ -139,6 +139,15 @@ export function effectRecordOf(record: JournalRecord): EffectRecord | null {
 
 /** The state after one more record. The caller passes only records about this step. */
 export function foldEffect(state: EffectState, record: EffectRecord): EffectState {
+  const folded = folding(state, record);
+  const { next } = folded;
+  // A late end of an attempt may open what was settled, after a repeat had been made due.
+  if (next.kind !== "due" || next.action === "probe") return folded;
+  const guarded = due(folded, next.atMs, next.action);
+  return guarded.action === "attempt" ? folded : { ...folded, next: guarded };
+}
+
+function folding(state: EffectState, record: EffectRecord): EffectState {
   switch (record.kind) {
     case "intent":
       return afterIntent(state, record, record.head);
@@ -317,11 +326,13 @@ function nextOf(state: EffectState, move: Move, atMs: number): EffectNext {
   }
 }
 
+type Due = Extract<EffectNext, { kind: "due" }>;
+
 /** Contracts under which sending again is harmless, a key's age apart (see `beforeSend`). */
 const HARMLESS: readonly RepeatKind[] = ["read", "idempotent", "keyed"];
 
 /** The last guard: nothing is sent again over an unknown outcome, whatever was recorded. */
-function due(state: EffectState, atMs: number, action: "attempt" | "probe"): EffectNext {
+function due(state: EffectState, atMs: number, action: "attempt" | "probe"): Due {
   const nothingDone = state.proof === null || state.proof === "never";
   // Only reads have no intent, and reads are harmless.
   const harmless = state.intent === null || HARMLESS.includes(state.intent.contract);

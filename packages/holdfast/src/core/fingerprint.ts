@@ -6,7 +6,7 @@
 import type { FailureClass } from "./failure.ts";
 import { canonicalText, type Hmac } from "./operation-key.ts";
 
-export const FINGERPRINT_VERSION = 1;
+const FINGERPRINT_VERSION = 1;
 
 export interface Symptoms {
   readonly class: FailureClass;

@@ -19,6 +19,10 @@ function nested(depth: number): unknown {
   return value;
 }
 
+function objects(depth: number): unknown {
+  return JSON.parse('{"a":'.repeat(depth) + "1" + "}".repeat(depth)) as unknown;
+}
+
 class Money {
   readonly cents = 1;
 }
@@ -82,11 +86,13 @@ describe("assertJsonValue", () => {
   });
 
   test("counts levels of objects as it counts those of arrays", () => {
-    const objects = (depth: number) => JSON.parse('{"a":'.repeat(depth) + "1" + "}".repeat(depth)) as unknown;
     expect(() => {
       assertJsonValue(objects(128), "x");
     }).not.toThrow();
-    expect(refusal(objects(129))).toMatchObject({ code: "HF4105", where: expect.stringMatching(/^(?:\/a)+\.\.\.$/) });
+    expect(refusal(objects(129))).toMatchObject({
+      code: "HF4105",
+      where: expect.stringMatching(/^(?:\/a)+\.\.\.$/),
+    });
   });
 
   test("says that a value contains itself", () => {

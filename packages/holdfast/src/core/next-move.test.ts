@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Contract } from "./contract.ts";
 import type { Failure, FailureClass } from "./failure.ts";
 import type { Meters } from "./journal.ts";
-import type { MoveKind } from "./move.ts";
+import type { Move, MoveKind } from "./move.ts";
 import { beforeSend, nextMove } from "./next-move.ts";
 import { DEFAULT_RETRY } from "./retry-policy.ts";
 import type { Situation } from "./situation.ts";
@@ -234,6 +234,33 @@ describe("the limits", () => {
     expect(nextMove(never, ONCE, situation({ policy, meters: meters(5) })).kind).toBe("handOver");
   });
 
+  test("keeps to a declared number below the default, also for what never left", () => {
+    const policy = { ...DEFAULT_RETRY, attemptsMax: 2 };
+    const never = failed("transient", { effect: "never" });
+    const s = situation({ policy, meters: meters(2) });
+    expect(nextMove(never, KEYED, s).kind).toBe("handOver");
+    expect(nextMove(never, KEYED, { ...s, meters: meters(1) }).kind).toBe("retry");
+  });
+
+  test("begins to wait at the first step, also for what was not counted", () => {
+    const s = situation({ meters: meters(0), random01: 0.999 });
+    expect(nextMove(failed("ambiguous"), KEYED, s)).toMatchObject({ delayMs: 999 });
+    expect(nextMove(failed("contention"), KEYED, s)).toMatchObject({ delayMs: 74 });
+    const none = { ...s, budgetFromMs: null };
+    expect(nextMove(failed("contention"), KEYED, none).kind).toBe("redo");
+  });
+
+  test("counts the horizon and the deadline to the millisecond", () => {
+    const s = situation({ meters: meters(1), random01: 0.5 });
+    const begun = (agoMs: number) => ({ ...s, budgetFromMs: s.nowMs - agoMs });
+    expect(nextMove(failed("transient"), KEYED, begun(599_499)).kind).toBe("retry");
+    expect(nextMove(failed("transient"), KEYED, begun(599_500)).kind).toBe("handOver");
+    const due = (inMs: number) => ({ ...s, deadlineAtMs: s.nowMs + inMs });
+    const never = failed("transient", { effect: "never" });
+    expect(nextMove(never, KEYED, due(501)).kind).toBe("retry");
+    expect(nextMove(never, KEYED, due(500)).kind).toBe("late");
+  });
+
   test("hands a race over that was lost 8 times", () => {
     const contention = failed("contention", { effect: "never" });
     expect(nextMove(contention, ONCE, situation({ meters: meters(0, 7) })).kind).toBe("redo");
@@ -259,9 +286,13 @@ describe("the limits", () => {
   });
 });
 
-describe("waiting and parking", () => {
-  const throttled = failed("throttled", { effect: "never" });
+const throttled = failed("throttled", { effect: "never" });
 
+function told(attempt: number, m: Meters): Move {
+  return nextMove(throttled, ONCE, situation({ attempt, meters: m, random01: 0 }));
+}
+
+describe("waiting and parking", () => {
   test("waits at least as long as asked", () => {
     expect(nextMove(throttled, ONCE, situation({ hintMs: 90_000 }))).toMatchObject({
       kind: "wait",
@@ -271,8 +302,6 @@ describe("waiting and parking", () => {
   });
 
   test("waits longer each time it is told to, not for each attempt of another kind", () => {
-    const told = (attempt: number, m: Meters) =>
-      nextMove(throttled, ONCE, situation({ attempt, meters: m, random01: 0 }));
     expect(told(1, meters(0))).toMatchObject({ delayMs: 5_000 });
     expect(told(6, meters(3, 1))).toMatchObject({ delayMs: 10_000 });
     expect(told(6, meters(3, 0))).toMatchObject({ delayMs: 20_000 });
@@ -301,6 +330,32 @@ describe("waiting and parking", () => {
     });
     const maybe = situation({ deadlineAtMs: 1_000_050 });
     expect(nextMove(failed("transient"), KEYED, maybe).kind).toBe("askOutcome");
+  });
+});
+
+function because(failure: Failure, contract: Contract, over: Partial<Situation> = {}): string {
+  return nextMove(failure, contract, situation(over)).because;
+}
+
+describe("the sentence", () => {
+  test("says why a repeat is harmless", () => {
+    const never = failed("transient", { effect: "never" });
+    expect(because(never, ONCE)).toMatch(/; nothing was done\.$/);
+    expect(because(never, KEYED, { openMaybe: true })).toMatch(/; key 1 s old of 24 h\.$/);
+    expect(because(failed("transient"), IDEMPOTENT)).toMatch(/; it is idempotent \(put\)\.$/);
+    expect(because(failed("transient"), READ)).toMatch(/; a read changes nothing\.$/);
+    expect(because(failed("transient"), KEYED, { firstSentAtMs: null })).toMatch(/; key 0 ms old/);
+  });
+
+  test("says what a cancellation leaves behind, and how late something is", () => {
+    expect(because(failed("cancelled"), READ)).toContain("a read leaves nothing behind");
+    expect(because(failed("cancelled", { effect: "never" }), ONCE)).toContain(
+      "nothing of it happened",
+    );
+    const expired = failed("expired", { effect: "never" });
+    expect(because(expired, ONCE, { deadlineAtMs: 990_000 })).toContain("passed 10 s ago");
+    expect(because(expired, ONCE, { deadlineAtMs: 1_000_000 })).toContain("passed 0 ms ago");
+    expect(because(expired, ONCE)).toContain("passed 0 ms ago");
   });
 });
 

@@ -20,14 +20,14 @@ import type { HandOverReason, Move, Unknown } from "./move.ts";
 import { isHarmless, isProbeable, repeatText, type Situation } from "./situation.ts";
 
 /** After this many counted crashes an item no longer runs. Source: failure model 2.2, `poison`. */
-export const CRASHES_MAX = 3;
+const CRASHES_MAX = 3;
 /** Attempts at a failure that no rule knows. Source: failure model 2.3, fallback. */
-export const UNCLASSIFIED_ATTEMPTS_MAX = 2;
+const UNCLASSIFIED_ATTEMPTS_MAX = 2;
 /**
  * Attempts of a `once` effect, all of them proven never to have happened: its policy allows one
  * attempt that may leave, and nothing has left yet. Source: R1, with the count of R3's defaults.
  */
-export const ONCE_UNSENT_ATTEMPTS_MAX = 5;
+const ONCE_UNSENT_ATTEMPTS_MAX = 5;
 
 /** What the decision functions below share. */
 interface Case {

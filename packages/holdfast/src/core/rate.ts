@@ -18,8 +18,6 @@ export interface RateState {
   readonly atMs: number;
 }
 
-export type RateText = `${number}/${"s" | "m" | "h"}`;
-
 const PERIOD_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 /**

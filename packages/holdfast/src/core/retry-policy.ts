@@ -24,13 +24,13 @@ export const DEFAULT_RETRY: RetryPolicy = {
 };
 
 /** More attempts than this is a slip: with full jitter it would be weeks. */
-export const ATTEMPTS_MAX = 1_000;
+const ATTEMPTS_MAX = 1_000;
 
 /**
  * Share of a key window that is kept free at its end, so that the last repeat still arrives while
  * the other system knows the key. One number for the horizon and for `keyLive`. Source: R3, R18.
  */
-export const KEY_MARGIN = 0.1;
+const KEY_MARGIN = 0.1;
 
 /** How long after the first send a keyed operation may be repeated, in milliseconds. */
 export function usableWindowMs(windowMs: number): number {

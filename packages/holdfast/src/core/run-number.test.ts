@@ -82,10 +82,16 @@ describe("nextRunNumber", () => {
   });
 
   test("refuses a slot that there is not, and the end of its numbers", () => {
-    expect(() => nextRunNumber(0, 256, NOW_MS)).toThrow(RangeError);
+    expect(() => nextRunNumber(0, 256, NOW_MS)).toThrow("slot must be 0 to 255, got 256");
     expect(() => nextRunNumber(0, -1, NOW_MS)).toThrow(RangeError);
     expect(() => nextRunNumber(Number.MAX_SAFE_INTEGER, 255, NOW_MS)).toThrow(RangeError);
-    expect(() => nextRunNumber(0, 0, RUN_EPOCH_MS + 2 ** 30 * 1_000)).toThrow(RangeError);
+    const lastSecondMs = RUN_EPOCH_MS + (2 ** 30 - 1) * 1_000;
+    expect(nextRunNumber(0, 255, lastSecondMs)).toBeLessThan(2 ** 53);
+    expect(() => nextRunNumber(0, 0, lastSecondMs + 1_000)).toThrow(RangeError);
+  });
+
+  test("starts at 0 seconds where the clock is before 2025", () => {
+    expect(nextRunNumber(0, 1, 0)).toBe(2 ** 15);
   });
 });
 
@@ -104,6 +110,16 @@ describe("ids", () => {
           expect(parseItemId(prefix, formatItemId(prefix, id))).toEqual(id);
         },
       ),
+    );
+  });
+
+  test("name what they refuse and what they expected", () => {
+    expect(() => parseItemId("rev", "exc_1")).toThrowError(
+      expect.objectContaining({
+        message: '"exc_1" does not name a review.',
+        remedy:
+          "Ids of this kind have the form rev_, 11 letters and digits, _ and a number; they are listed by the command line.",
+      }),
     );
   });
 

@@ -40,7 +40,7 @@ export interface Situation {
  * Whether the other system still recognises our key, with a margin of 10 % of the window (the same
  * 10 % by which R3 clamps the horizon). Before the first send it does; after an edit it does not.
  */
-export function keyLive(
+function keyLive(
   contract: Contract,
   s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
 ): boolean {

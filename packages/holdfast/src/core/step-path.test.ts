@@ -58,6 +58,15 @@ describe("stepPath", () => {
   });
 
   test("allows 200 characters of any script", () => {
-    expect(stepPath([], "請求書".repeat(66))).toHaveLength(198);
+    expect(stepPath([], "請".repeat(200))).toHaveLength(200);
+  });
+
+  test("says what it expected and got", () => {
+    expect(() => stepPath([], "")).toThrowError(/expected 1 to 200 characters, got "" \(0 char/);
+    expect(() => stepPath([], "pay", "a\tb")).toThrowError(
+      'The name of "as" of step pay is not valid: expected text without control characters, got "a\\tb" (3 characters).',
+    );
+    const number: unknown = 7;
+    expect(() => stepPath([], number as string)).toThrowError(/got number\.$/);
   });
 });

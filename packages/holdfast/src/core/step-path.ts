@@ -11,9 +11,9 @@ export interface StepName {
 }
 
 /** Longest name of a step, scope or `as`, in UTF-16 units. */
-export const STEP_NAME_MAX = 200;
+const STEP_NAME_MAX = 200;
 /** Deepest nesting of scopes. */
-export const SCOPES_MAX = 32;
+const SCOPES_MAX = 32;
 
 /**
  * The path of a step. Different scopes, names and `as` never give the same path: the separators

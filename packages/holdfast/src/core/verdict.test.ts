@@ -168,6 +168,14 @@ describe("verdictOf", () => {
     );
   });
 
+  test("names six effects as five and one more, and prints no empty line", () => {
+    const six = Array.from({ length: 6 }, (_, index) => ({ ...CHARGE, step: `e${String(index)}` }));
+    expect(verdictOf(facts({ effects: six })).unsafe[0]).toContain("e4 and 1 more again");
+    expect(verdictLines(verdictOf(facts({ effects: [] })))).toHaveLength(3);
+    const ended = facts({ effects: [] }, { state: "completed", endedAtMs: NOW_MS });
+    expect(verdictLines(verdictOf(ended))).toHaveLength(2);
+  });
+
   test("has whole sentences for every state, with and without details", () => {
     for (const state of RUN_STATES) {
       for (const details of [{}, { wakeAtMs: null, dependency: null }]) {

@@ -9,7 +9,7 @@ import { durationText } from "./duration.ts";
 import type { EffectProof, FailureClass } from "./failure.ts";
 import type { RunState } from "./run-state.ts";
 
-export interface VerdictRun {
+interface VerdictRun {
   readonly state: RunState;
   readonly reason: string;
   readonly wakeAtMs: number | null;
@@ -35,7 +35,7 @@ export interface VerdictEffect {
   readonly currency: string | null;
 }
 
-export interface VerdictException {
+interface VerdictException {
   readonly step: string;
   readonly class: FailureClass;
   readonly reasonCode: string;
@@ -45,7 +45,7 @@ export interface VerdictException {
   readonly dueAtMs: number;
 }
 
-export interface VerdictReview {
+interface VerdictReview {
   readonly review: string;
   readonly by: string;
   readonly dueAtMs: number | null;

@@ -16,6 +16,13 @@ import {
   type StepVerb,
 } from "./step-slot.ts";
 
+/**
+ * A waiting parent looks after its child again after this time at the latest, and then after twice
+ * as long: the process may have died between the child's end and the parent's hearing of it.
+ */
+const LOOK_FIRST_MS = 60_000;
+const LOOK_MS_MAX = 3_600_000;
+
 export class CallStep implements StepVerb {
   readonly #run: LiveRun;
   readonly #path: string;
@@ -24,6 +31,7 @@ export class CallStep implements StepVerb {
   readonly #deferred = new Deferred<unknown>();
   #slot: StepSlot | null = null;
   #child: number | null = null;
+  #calledAtMs = 0;
 
   constructor(run: LiveRun, path: string, workflow: AnyWorkflow, input: unknown) {
     this.#run = run;
@@ -75,7 +83,10 @@ export class CallStep implements StepVerb {
   live(slot: StepSlot): void {
     this.#slot = slot;
     const called = slot.records[0];
-    if (called !== undefined) this.#child = headOf<CalledHead>(called).child;
+    if (called !== undefined) {
+      this.#child = headOf<CalledHead>(called).child;
+      this.#calledAtMs = called.atMs;
+    }
     void this.#callAndWait(slot);
   }
 
@@ -93,10 +104,11 @@ export class CallStep implements StepVerb {
         return;
       }
       if (this.#run.mode === "gone") return;
-      this.#run.append("called", this.#path, { workflow: this.#workflow.name, child: this.#child });
+      const head = { workflow: this.#workflow.name, child: this.#child };
+      this.#calledAtMs = this.#run.append("called", this.#path, head).atMs;
     }
     // The child may have ended before this run listened.
-    const end = await host.childEnd(this.#child);
+    const end = await host.childEnd(this.#child, { run: row.run, step: this.#path });
     if (slot.ended || this.#run.mode === "gone") return;
     if (end !== null) {
       this.#returned(slot, this.#child, end);
@@ -105,8 +117,15 @@ export class CallStep implements StepVerb {
     this.#run.setWait(slot, {
       state: "waiting",
       reason: `waits for workflow "${this.#workflow.name}" (${formatRunId(this.#child)})`,
-      wakeAtMs: null,
+      wakeAtMs: this.#lookAgainAtMs(),
+      onWake: () => void this.#callAndWait(slot),
     });
+  }
+
+  #lookAgainAtMs(): number {
+    const nowMs = this.#run.host.clock.nowMs();
+    const sinceMs = Math.max(LOOK_FIRST_MS, nowMs - this.#calledAtMs);
+    return nowMs + Math.min(LOOK_MS_MAX, sinceMs);
   }
 
   #returned(

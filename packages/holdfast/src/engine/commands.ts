@@ -29,8 +29,8 @@ export interface SettleCommand {
 
 export class Commands {
   readonly #engine: Engine;
-  /** Early events that are recorded but perhaps not yet in the store's projection. */
-  readonly #kept = new Map<string, KeptEventRow[]>();
+  /** Early events that a run is taking; the store has them until that is durable. */
+  readonly #claimed = new Set<number>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -96,48 +96,82 @@ export class Commands {
 
   /** Delivers an event: to the oldest run that waits for it, else it is kept for the next. */
   async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
-    const { committer, store, journal, limits } = this.#engine;
+    const { committer, journal, limits } = this.#engine;
     const data = toJson(payload, limits, `event ${event}`);
+    if (await this.#deliver(event, key, data, null)) return;
+    const head: KeptHead = { event, key, id };
+    const kept = journal.append("kept", head, data);
+    // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
+    await this.#deliver(event, key, data, kept);
+    await committer.durable();
+  }
+
+  /** Offers an event to those who wait for it, oldest first. True if one has taken it. */
+  async #deliver(event: string, key: string, data: string, kept: number | null): Promise<boolean> {
+    const { committer, store, wakes } = this.#engine;
     await committer.durable();
     for (const run of await store.awaiting(event, key, KEPT_EVENTS_MAX)) {
-      const live = await this.#engine.wakes.reach(run);
+      const live = await wakes.reach(run);
       if (live === null) continue;
       const unpin = live.pin();
       try {
         await live.settledDown;
-        if (!(await this.#offer(live, event, key, data))) continue;
+        if (kept !== null && !this.#claim(kept)) return true;
+        const taken = await this.#offer(live, event, key, data, kept);
+        if (kept !== null) this.keptEventOffered(kept, taken);
+        if (!taken) continue;
         await committer.durable();
-        return;
+        return true;
       } finally {
         unpin();
       }
     }
-    const head: KeptHead = { event, key, id };
-    const seq = journal.append("kept", head, data);
-    const list = this.#kept.get(keptKey(event, key)) ?? [];
-    list.push({ seq, event, key, id, atMs: this.#engine.clock.nowMs(), data });
-    this.#kept.set(keptKey(event, key), list);
-    await committer.durable();
-    this.#kept.delete(keptKey(event, key));
+    return false;
   }
 
-  async #offer(live: LiveRun, event: string, key: string, data: string): Promise<boolean> {
+  async #offer(
+    live: LiveRun,
+    event: string,
+    key: string,
+    data: string,
+    kept: number | null,
+  ): Promise<boolean> {
     for (const slot of live.open) {
       if (slot.verb.awaits?.(event, key) !== true) continue;
-      const answer = await slot.verb.command?.({ kind: "event", data, kept: null });
+      const answer = await slot.verb.command?.({ kind: "event", data, kept });
       if (answer?.kind === "applied") return true;
-      if (answer?.kind === "refused") throw refusal(answer, live.id);
+      // Refused for any other reason, it waits for the next; and one that is kept stays kept.
+      if (answer?.kind === "refused" && answer.code === "HF4102" && kept === null)
+        throw refusal(answer, live.id);
     }
     return false;
   }
 
-  /** Oldest early event with this key, or null. */
+  /** Oldest early event with this key that nobody is taking, or null. Say what became of the offer. */
   async keptEvent(event: string, key: string): Promise<KeptEventRow | null> {
-    const buffered = this.#kept.get(keptKey(event, key))?.shift();
-    if (buffered !== undefined) return buffered;
     await this.#engine.committer.durable();
-    const [kept] = await this.#engine.store.keptEvents(event, key, 1);
-    return kept ?? null;
+    for (let limit = 1; limit <= KEPT_EVENTS_MAX; limit += this.#claimed.size + 1) {
+      const rows = await this.#engine.store.keptEvents(event, key, limit);
+      const free = rows.find((row) => this.#claim(row.seq));
+      if (free !== undefined) return free;
+      if (rows.length < limit) break;
+    }
+    return null;
+  }
+
+  #claim(kept: number): boolean {
+    if (this.#claimed.has(kept)) return false;
+    this.#claimed.add(kept);
+    return true;
+  }
+
+  /** The run has taken it, or has not. */
+  keptEventOffered(kept: number, taken: boolean): void {
+    const release = () => {
+      this.#claimed.delete(kept);
+    };
+    if (taken) void this.#engine.committer.durable().then(release, release);
+    else release();
   }
 
   /** The late answer to a request that was accepted under `ref`. */
@@ -159,16 +193,15 @@ export class Commands {
 
   /** A child has ended: its parent hears of it. */
   childEnded(
-    parent: number,
-    step: string,
+    parent: { readonly run: number; readonly step: string },
     child: number,
     end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null },
   ): void {
-    void this.#engine.wakes.reach(parent).then(async (live) => {
+    void this.#engine.wakes.reach(parent.run).then(async (live) => {
       if (live === null) return;
       const unpin = live.pin();
       await live.settledDown;
-      const slot = live.slots.get(step);
+      const slot = live.slots.get(parent.step);
       // Refused means that the parent has learned it already, by asking.
       if (slot?.ended === false) await slot.verb.command?.({ kind: "returned", child, ...end });
       unpin();
@@ -227,8 +260,4 @@ function isIntent(operation: number): (record: JournalRecord) => boolean {
 function refusal(answer: Extract<CommandAnswer, { kind: "refused" }>, run: string): HoldfastError {
   const remedy = REMEDIES[answer.code] ?? `Look at it with: holdfast why ${run}`;
   return new HoldfastError(answer.code, answer.why, remedy, { where: run });
-}
-
-function keptKey(event: string, key: string): string {
-  return `${event}\u0000${key}`;
 }

@@ -3,6 +3,7 @@
  * deadline, with its intent durable before it leaves and its end recorded after.
  */
 import type { ProbeAnswer } from "../core/after-probe.ts";
+import { immediateDelayMs } from "../core/backoff.ts";
 import { durationMs } from "../core/duration.ts";
 import type { Failure } from "../core/failure.ts";
 import type { JournalRecord, OutcomeHead } from "../core/journal.ts";
@@ -25,6 +26,12 @@ import type { Pass } from "./gate.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
 import type { StepSlot } from "./step-slot.ts";
+
+/**
+ * Calls of one look-up that may fail before it is said that it could not tell. The schedule of look-ups
+ * (R28) spaces answers; it reaches minutes within four, and a lost packet is no answer.
+ */
+const LOOK_TRIES_MAX = 3;
 
 export class EffectCalls {
   readonly #step: EffectStep;
@@ -294,16 +301,16 @@ export class EffectCalls {
     slot.wait = null;
     const pass = await this.#enterGate(slot);
     if (pass === null) return;
-    const askedAtMs = this.#step.run.host.clock.nowMs();
-    let end: CallEnd;
+    let look: { readonly end: CallEnd; readonly askedAtMs: number };
     try {
       if (!this.#parsed && !(await this.#parseInput())) return;
-      end = await this.#call((input, attempt) => probe(input, attempt));
+      look = await this.#look(probe);
     } finally {
       pass.leave();
       this.#calling = false;
     }
     if (this.#step.run.isGone) return;
+    const { end, askedAtMs } = look;
     if (end.ok) pass.succeeded();
     else pass.failed(this.#classify(end));
     // The cast is the probe's declared type; what it found is parsed by the output schema below.
@@ -314,6 +321,23 @@ export class EffectCalls {
           why: end.error instanceof Error ? end.error.message : String(end.error),
         };
     await this.#seen(seen, askedAtMs);
+  }
+
+  /** A look-up is a read: one that does not get through is tried again before it counts as an answer. */
+  async #look(
+    probe: (input: unknown, attempt: Attempt) => Promise<unknown>,
+  ): Promise<{ readonly end: CallEnd; readonly askedAtMs: number }> {
+    const { host } = this.#step.run;
+    for (let tries = 1; ; tries += 1) {
+      const askedAtMs = host.clock.nowMs();
+      const end = await this.#call((input, attempt) => probe(input, attempt));
+      if (end.ok || tries >= LOOK_TRIES_MAX || host.draining || this.#step.run.isGone) {
+        return { end, askedAtMs };
+      }
+      await new Promise<void>((resolve) => {
+        host.clock.after(immediateDelayMs(host.random.next()), resolve);
+      });
+    }
   }
 
   async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {

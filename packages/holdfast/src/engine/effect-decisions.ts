@@ -70,6 +70,8 @@ export function recordFailure(
     move,
     meters: counted.meters,
     ...nextAt(move, effect, state, situation.nowMs),
+    // Parked because the wait asked for is longer than allowed: it is kept all the same.
+    ...(move.kind === "park" && hintMs !== null ? { nextAtMs: situation.nowMs + hintMs } : {}),
     ...endOf(move, circumstances.mode),
   };
   return { record: journal.write("outcome", attempt, head), move };

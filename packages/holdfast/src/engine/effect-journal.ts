@@ -17,6 +17,7 @@ export class EffectJournal {
   readonly digest: string;
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
+  #notBeforeMs: number | null = null;
 
   constructor(run: LiveRun, path: string, effect: AnyEffect, input: unknown) {
     this.#run = run;
@@ -27,6 +28,11 @@ export class EffectJournal {
 
   get state(): EffectState {
     return this.#state;
+  }
+
+  /** When what was decided last is due; null if that has no time of its own. */
+  get notBeforeMs(): number | null {
+    return this.#notBeforeMs;
   }
 
   /** The key under which the other system knows this operation. */
@@ -68,6 +74,8 @@ export class EffectJournal {
     const { clock } = this.#run.host;
     const attempt = this.#state.attempt + 1;
     const first = this.#state.operation === null;
+    // That record comes before the intent, whose number names the operation from then on.
+    this.#run.goOn();
     const head: IntentHead = {
       ...described,
       effect: name,
@@ -85,6 +93,10 @@ export class EffectJournal {
 
   #fold(record: JournalRecord): void {
     const effectRecord = effectRecordOf(record);
-    if (effectRecord !== null) this.#state = foldEffect(this.#state, effectRecord);
+    if (effectRecord === null) return;
+    this.#state = foldEffect(this.#state, effectRecord);
+    const { kind, head } = effectRecord;
+    if (kind === "resumed") this.#notBeforeMs = null;
+    if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
   }
 }

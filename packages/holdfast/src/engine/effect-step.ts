@@ -202,6 +202,13 @@ export class EffectStep implements StepVerb {
       slot.wait = null;
       this.#tryPassing(slot);
     };
+    const { notBeforeMs } = this.journal;
+    if (notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs) {
+      // The other system has said how long at least: not even an open gate lets it through sooner.
+      const reason = `"${this.path}" waits until ${isoText(notBeforeMs)}: ${dependency} asked for it`;
+      this.run.setWait(slot, { state: "parked", reason, wakeAtMs: notBeforeMs, onWake: tryAgain });
+      return;
+    }
     this.run.setWait(slot, {
       state: "parked",
       reason: `"${this.path}" waits for ${dependency}: ${gate.reason}`,
@@ -215,7 +222,10 @@ export class EffectStep implements StepVerb {
   /** What was kept from passing the gate: the next attempt, or a look-up that was due. */
   #tryPassing(slot: StepSlot): void {
     const { next } = this.journal.state;
-    if (next.kind === "due" && next.action === "probe") void this.calls.probe(slot);
+    const { notBeforeMs } = this.journal;
+    if (next.kind === "parked" && notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs)
+      this.park(slot, next.dependency ?? this.effect.definition.on.name);
+    else if (next.kind === "due" && next.action === "probe") void this.calls.probe(slot);
     else void this.calls.attempt(slot);
   }
 

@@ -28,7 +28,7 @@ import { StartUp } from "./start-up.ts";
 import { Starts, type Started, type StartOptions } from "./starts.ts";
 import { SystemJournal } from "./system-journal.ts";
 import { DurableTimers } from "./timers.ts";
-import { EndWaiters, type RunEnd } from "./waiters.ts";
+import { ChildWaiters, EndWaiters, type ChildWaiter, type RunEnd } from "./waiters.ts";
 import { Wakes } from "./wakes.ts";
 
 export interface EngineOptions {
@@ -65,7 +65,9 @@ export class Engine implements RunHost {
   readonly #inbox: InboxDoor;
   readonly #startUp: StartUp;
   readonly #waiters = new EndWaiters();
+  readonly #parents = new ChildWaiters();
   #draining = false;
+  #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
   constructor(options: EngineOptions) {
@@ -92,9 +94,14 @@ export class Engine implements RunHost {
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
     this.#starts = this.#makeStarts();
     this.wakes = new Wakes(this);
-    this.#timers = new DurableTimers(this.store, this.clock, (runs) => {
-      this.wakes.add(runs);
-    });
+    this.#timers = new DurableTimers(
+      this.store,
+      this.clock,
+      (runs) => {
+        this.wakes.add(runs);
+      },
+      () => this.committer.durable(),
+    );
     this.#gates = new Gates(this);
     this.commands = new Commands(this);
     this.#inbox = new InboxDoor(this);
@@ -262,8 +269,9 @@ export class Engine implements RunHost {
     void this.committer.durable().then(() => {
       this.emit({ type: "run.finished", run, workflow, key, state: end.state, reason: end.reason });
       this.#waiters.ended(run, end);
-      if (row.parentRun !== null)
-        this.commands.childEnded(row.parentRun, row.parentStep ?? "", run, end);
+      for (const parent of this.#parents.ended(run)) this.commands.childEnded(parent, run, end);
+      if (row.parentRun === null || row.parentStep === null) return;
+      this.commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
     });
   }
 
@@ -281,11 +289,25 @@ export class Engine implements RunHost {
     return run;
   }
 
-  async childEnd(child: number): Promise<RunEnd | null> {
-    if (this.live.has(child)) return null;
+  async childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {
+    const here = this.live.get(child);
+    if (here !== undefined) {
+      this.#listen(here.row, waiter);
+      return null;
+    }
     await this.committer.durable();
     const [stored] = await this.store.load([child]);
-    return stored === undefined ? null : endOf(stored);
+    if (stored === undefined) return null;
+    const end = endOf(stored);
+    if (end === null) this.#listen(stored.row, waiter);
+    return end;
+  }
+
+  /** A child tells the parent that started it; who else waits for it has to be remembered. */
+  #listen(child: RunRow, waiter: ChildWaiter | null): void {
+    if (waiter === null) return;
+    if (child.parentRun === waiter.run && child.parentStep === waiter.step) return;
+    this.#parents.wait(child.run, waiter);
   }
 
   /** How a run ends: at once if it has ended, else when it does. */
@@ -300,14 +322,25 @@ export class Engine implements RunHost {
     return await this.commands.keptEvent(event, key);
   }
 
+  keptEventOffered(kept: number, taken: boolean): void {
+    this.commands.keptEventOffered(kept, taken);
+  }
+
   /** Lets attempts in flight end (bounded), then closes the store. Nothing new is started. */
-  async close(): Promise<void> {
-    if (this.#draining) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#draining = true;
     this.#inbox.close();
     this.#timers.close();
     this.#gates.close();
     await this.#drain();
+    // What is still in memory writes nothing from here on: the next engine brings it back.
+    for (const run of this.live.values()) run.abandon();
+    this.live.clear();
     await this.committer.durable();
     await this.store.close();
   }

@@ -91,9 +91,13 @@ export class EventStep implements StepVerb {
   /** Looks for an event that came before, once the wait itself is on record. */
   async #takeKept(slot: StepSlot, dueAtMs: number | null): Promise<void> {
     const kept = await this.#run.host.keptEvent(this.#event.name, this.#key);
-    if (slot.ended || this.#run.isGone) return;
+    if (slot.ended || this.#run.isGone) {
+      if (kept !== null) this.#run.host.keptEventOffered(kept.seq, false);
+      return;
+    }
     if (kept !== null) {
       const answer = await this.command({ kind: "event", data: kept.data, kept: kept.seq });
+      this.#run.host.keptEventOffered(kept.seq, answer.kind === "applied");
       if (answer.kind === "applied") return;
     }
     if (!slot.ended && !this.#run.isGone) this.#wait(slot, dueAtMs);

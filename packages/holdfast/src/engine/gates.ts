@@ -103,14 +103,18 @@ export class Gates {
 
 function optionsOf(name: string, options: IntegrationOptions): GateOptions {
   const { limit, breaker } = options;
+  const concurrency = positive(limit?.concurrency ?? CONCURRENCY, `limit.concurrency of "${name}"`);
+  // Coming back is over where the integration's own limit holds.
+  const rampDoneAt = Math.min(DEFAULT_BREAKER.rampDoneAt, concurrency);
   return {
-    concurrency: positive(limit?.concurrency ?? CONCURRENCY, `limit.concurrency of "${name}"`),
+    concurrency,
     rate: limit?.rate === undefined ? null : parseRate(limit.rate, `limit.rate of "${name}"`),
     breaker:
       breaker === undefined
-        ? DEFAULT_BREAKER
+        ? { ...DEFAULT_BREAKER, rampDoneAt }
         : {
             ...DEFAULT_BREAKER,
+            rampDoneAt,
             openAt:
               positive(Number.parseFloat(breaker.openAt), `breaker.openAt of "${name}"`) / 100,
             of: positive(breaker.of, `breaker.of of "${name}"`),

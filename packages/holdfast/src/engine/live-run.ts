@@ -131,9 +131,7 @@ export class LiveRun {
     data: string | null = null,
     attempt = 0,
   ): JournalRecord {
-    // On record as running before anything of it moves: a crash must find it.
-    if (!QUIET_KINDS.has(kind) && !isActive(this.state) && !isFinal(this.state))
-      this.changeState("running", "it goes on");
+    if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     this.host.committer.add(record);
@@ -143,7 +141,12 @@ export class LiveRun {
     return written;
   }
 
-  /** Sequence number that the next record of this run will get. */
+  /** Puts on record that the run is running, before anything of it moves: a crash must find it. */
+  goOn(): void {
+    if (!isActive(this.state) && !isFinal(this.state)) this.changeState("running", "it goes on");
+  }
+
+  /** Sequence number that the next record of this run will get, once it is on record as running. */
   get nextSeq(): number {
     return this.#seq + 1;
   }
@@ -271,7 +274,9 @@ export class LiveRun {
   #recovered(): void {
     this.mode = "live";
     this.#down.resolve();
-    if (this.ending.resumeUnwinding()) return;
+    // What is being taken back goes live too: an effect whose end is not known has to be settled
+    // before anything is undone.
+    this.ending.resumeUnwinding();
     // A snapshot: going live lets the code ask for more, and those steps go live by themselves.
     const waiting = [...this.open];
     for (const slot of waiting) this.goLive(slot);
@@ -382,6 +387,14 @@ export class LiveRun {
   emitState(reason: string): void {
     const { run, workflow, key } = this.row;
     this.host.emit({ type: "run.state", run, workflow, key, state: this.state, reason });
+  }
+
+  /** The engine is closing: the run stays as the journal has it. */
+  abandon(): void {
+    this.mode = "gone";
+    this.#down.resolve();
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
   }
 
   /** Takes the run out of memory. Its promises are never settled: the code is forgotten. */

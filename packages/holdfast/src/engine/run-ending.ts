@@ -142,12 +142,12 @@ export class RunEnding {
   }
 
   /** After recovery: goes on with taking back what was begun. */
-  resumeUnwinding(): boolean {
+  resumeUnwinding(): void {
     const cancel = this.#ofRun.find((record) => record.kind === "cancel");
     if (cancel !== undefined) {
       const { reason } = headOf<{ reason: string }>(cancel);
       this.#beginUnwinding({ state: "cancelled", reason, compensate: true });
-      return true;
+      return;
     }
     const undoing = this.#ofRun.some(
       (record) => record.kind === "state" && headOf<StateHead>(record).to === "compensating",
@@ -155,7 +155,6 @@ export class RunEnding {
     // A stop that had begun to undo goes on even if the code would decide otherwise now.
     if (undoing && this.#stop === null)
       this.#stop = { reason: "it was being undone", compensate: true };
-    return false;
   }
 
   #beginUnwinding(unwinding: Unwinding): void {

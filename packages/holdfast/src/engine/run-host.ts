@@ -42,13 +42,18 @@ export interface RunHost {
     input: unknown,
     parent: { readonly run: number; readonly step: string; readonly correlationId: string },
   ): Promise<number>;
-  /** How a child ended, if it has ended. */
-  childEnd(child: number): Promise<{
+  /** How a child ended, if it has ended; else the step hears of it when it does. */
+  childEnd(
+    child: number,
+    waiter: { readonly run: number; readonly step: string },
+  ): Promise<{
     readonly state: FinalRunState;
     readonly reason: string;
     readonly data: string | null;
   } | null>;
+  /** Oldest early event that nobody is taking; `keptEventOffered` must follow. */
   keptEvent(event: string, key: string): Promise<KeptEventRow | null>;
+  keptEventOffered(kept: number, taken: boolean): void;
   /** The engine is shutting down: nothing new may be started. */
   readonly draining: boolean;
 }

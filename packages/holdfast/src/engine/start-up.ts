@@ -27,6 +27,8 @@ export class StartUp {
   readonly #engine: Engine;
   /** Group of each suspect that has not come through yet. */
   readonly #suspects = new Map<number, OpenGroup>();
+  /** The first run of each lane. */
+  readonly #laneHeads: number[] = [];
   #nextGroup = 1;
   #recovered: Promise<void> = Promise.resolve();
 
@@ -49,7 +51,9 @@ export class StartUp {
     let afterRun = 0;
     for (;;) {
       const page = await store.openLanes({ afterRun, limit: limits.recoveryPageMax });
-      for (const row of page) lanes.enter(row.namespace, row.lane, row.run);
+      for (const row of page) {
+        if (lanes.enter(row.namespace, row.lane, row.run) === null) this.#laneHeads.push(row.run);
+      }
       afterRun = page.at(-1)?.run ?? afterRun;
       if (page.length < limits.recoveryPageMax) return;
     }
@@ -74,6 +78,7 @@ export class StartUp {
     const split = groupsAfterCrash(known, this.#engine.limits.crashesMax);
     const apart = new Set([...split.groups.flatMap((g) => g.runs), ...split.quarantined]);
     const count = await this.#recoverPages(crashed, apart);
+    await this.#handTurnsOn();
     for (const run of split.quarantined) await this.#quarantine(run);
     // One at a time: the next only after the one before has come through.
     for (const group of split.groups) await this.#recoverApart(group);
@@ -104,6 +109,17 @@ export class StartUp {
       afterRun = page.at(-1)?.row.run ?? afterRun;
       if (page.length < this.#pageMax) return count;
       await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** The run before it may have ended just before the last engine did: then it is its turn. */
+  async #handTurnsOn(): Promise<void> {
+    const { store, wakes } = this.#engine;
+    for (let i = 0; i < this.#laneHeads.length; i += this.#pageMax) {
+      if (this.#engine.draining) return;
+      const stored = await store.load(this.#laneHeads.slice(i, i + this.#pageMax));
+      const begun = (one: StoredRun) => one.row.state !== "waiting" || one.records.length > 1;
+      wakes.add(stored.filter((one) => !begun(one)).map((one) => one.row.run));
     }
   }
 

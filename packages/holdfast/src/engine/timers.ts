@@ -16,22 +16,34 @@ export class DurableTimers {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #wake: (runs: readonly number[]) => void;
+  readonly #durable: () => Promise<void>;
   readonly #buckets = new Map<number, { runs: number[]; cancel: () => void }>();
   /** Everything in the store due up to here is held. */
   #heldUntilMs = -1;
   #cancelRefill: (() => void) | null = null;
   #closed = false;
 
-  constructor(store: Store, clock: Clock, wake: (runs: readonly number[]) => void) {
+  constructor(
+    store: Store,
+    clock: Clock,
+    wake: (runs: readonly number[]) => void,
+    durable: () => Promise<void>,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#wake = wake;
+    this.#durable = durable;
   }
 
   /** Reads what is due soon and goes on doing so. */
   async start(): Promise<void> {
     const untilMs = this.#clock.nowMs() + AHEAD_MS;
-    const rows = await this.#store.due(this.#heldUntilMs, untilMs, DUE_PAGE_MAX);
+    const fromMs = this.#heldUntilMs;
+    // Who goes to sleep from here on is held at once, and who did before is in the store when it is
+    // read: nobody falls between the two.
+    this.#heldUntilMs = untilMs;
+    await this.#durable();
+    const rows = await this.#store.due(fromMs, untilMs, DUE_PAGE_MAX);
     if (this.#closed) return;
     for (const row of rows) this.#hold(row.run, row.wakeAtMs);
     // A full page means that there is more: hold only up to its end and read on soon.

@@ -30,3 +30,28 @@ export class EndWaiters {
     for (const resolve of list) resolve(end);
   }
 }
+
+export interface ChildWaiter {
+  readonly run: number;
+  readonly step: string;
+}
+
+/**
+ * Which steps wait for which child. Most children know their parent by their own row; this is for
+ * those that somebody else has started, and is gone with the process: a parent looks again by itself.
+ */
+export class ChildWaiters {
+  readonly #waiters = new Map<number, ChildWaiter[]>();
+
+  wait(child: number, waiter: ChildWaiter): void {
+    const list = this.#waiters.get(child) ?? [];
+    const known = list.some((one) => one.run === waiter.run && one.step === waiter.step);
+    if (!known) this.#waiters.set(child, [...list, waiter]);
+  }
+
+  ended(child: number): readonly ChildWaiter[] {
+    const list = this.#waiters.get(child) ?? [];
+    this.#waiters.delete(child);
+    return list;
+  }
+}

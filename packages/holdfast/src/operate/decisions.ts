@@ -133,7 +133,8 @@ export async function resumeRun(
 ): Promise<Receipt> {
   const row = await findRun(reader, reference);
   const run = formatRunId(row.run);
-  if (isFinal(row.state)) throw hasEnded(run, row.state, "resumed", `See how with: holdfast show ${run}`);
+  if (isFinal(row.state))
+    throw hasEnded(run, row.state, "resumed", `See how with: holdfast show ${run}`);
   const exceptions = await reader.exceptions({ afterRun: 0, limit: PAGE_LIMIT_MAX, run: row.run });
   const unknown = exceptions.find((exception) => isUnknown(exception, step));
   // The exception of the run as a whole is what a resume without a step is about.

@@ -20,7 +20,7 @@ export interface RunReference {
 /**
  * The one run that is meant. An id wins over a key that looks like one.
  *
- * @throws {HoldfastError} HF6001 if there is none, HF6003 if the key has more than one.
+ * @throws {HoldfastError} HF6001 if there is none, HF4102 if the key has more than one.
  */
 export async function findRun(reader: StoreReader, reference: RunReference): Promise<RunRow> {
   const [first, ...others] = await findRuns(reader, reference);
@@ -58,7 +58,7 @@ function severalRuns({ run }: RunReference, rows: readonly RunRow[]): HoldfastEr
   const rest = rows.length - named.length;
   const more = rest > 0 ? ` and ${String(rest)} more` : "";
   return new HoldfastError(
-    "HF6003",
+    "HF4102",
     `${String(rows.length)} runs have the business key ${quoted(run)}: ${named.join(", ")}${more}.`,
     "Name one of them by its id, or add --workflow NAME.",
   );

@@ -19,7 +19,6 @@ export interface RunPage {
 
 /** Runs that fit the filter, oldest first. */
 export async function listRuns(reader: StoreReader, filter: RunFilter): Promise<RunPage> {
-  const { limit, after: _cursor, ...conditions } = filter;
-  const rows = await reader.runs({ ...conditions, afterRun: afterRunOf(filter), limit });
-  return { runs: rows.map(runView), next: nextCursor(rows, limit) };
+  const rows = await reader.runs({ ...filter, afterRun: afterRunOf(filter) });
+  return { runs: rows.map(runView), next: nextCursor(rows, filter.limit) };
 }

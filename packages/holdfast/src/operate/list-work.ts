@@ -1,6 +1,6 @@
 /** `holdfast exceptions`, `effects` and `reviews`: what waits for people, and what was done. */
 import type { EffectProof, FailureClass } from "../core/failure.ts";
-import type { RunRow } from "../store/rows.ts";
+import type { ExceptionRow, RunRow } from "../store/rows.ts";
 import type { Page, StoreReader } from "../store/store.ts";
 import { findRuns, type RunReference } from "./find-run.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
@@ -60,12 +60,9 @@ export async function listExceptions(
   reader: StoreReader,
   filter: ExceptionFilter,
 ): Promise<ExceptionPage> {
-  const { limit, after: _cursor, of, workflow, ...conditions } = filter;
-  const fits = (row: { readonly workflow: string }) =>
-    workflow === undefined || row.workflow === workflow;
-  const page = await pageOf(reader, filter, fits, (at) =>
-    reader.exceptions({ ...conditions, ...at }),
-  );
+  const { workflow } = filter;
+  const fits = (row: ExceptionRow) => workflow === undefined || row.workflow === workflow;
+  const page = await pageOf(reader, filter, fits, (at) => reader.exceptions({ ...filter, ...at }));
   return {
     exceptions: page.rows.map((row) => exceptionView(row, page.runs.get(row.run) ?? null)),
     next: page.next,
@@ -74,9 +71,8 @@ export async function listExceptions(
 
 /** Operations of effects that fit the filter, oldest run first. */
 export async function listEffects(reader: StoreReader, filter: EffectFilter): Promise<EffectPage> {
-  const { limit, after: _cursor, of, ...conditions } = filter;
   const page = await pageOf(reader, filter, everything, (at) =>
-    reader.effects({ ...conditions, ...at }),
+    reader.effects({ ...filter, ...at }),
   );
   return {
     effects: page.rows.map((row) => effectView(row, page.runs.get(row.run) ?? null)),
@@ -86,9 +82,8 @@ export async function listEffects(reader: StoreReader, filter: EffectFilter): Pr
 
 /** Reviews that fit the filter, oldest run first. */
 export async function listReviews(reader: StoreReader, filter: ReviewFilter): Promise<ReviewPage> {
-  const { limit, after: _cursor, of, ...conditions } = filter;
   const page = await pageOf(reader, filter, everything, (at) =>
-    reader.reviews({ ...conditions, ...at }),
+    reader.reviews({ ...filter, ...at }),
   );
   return {
     reviews: page.rows.map((row) => reviewView(row, page.runs.get(row.run) ?? null)),

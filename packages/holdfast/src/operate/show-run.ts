@@ -42,7 +42,7 @@ export interface ShownRun {
   readonly reviews: readonly ReviewView[];
 }
 
-/** @throws {HoldfastError} HF6001 if there is no such run, HF6003 if the key has several. */
+/** @throws {HoldfastError} HF6001 if there is no such run, HF4102 if the key has several. */
 export async function showRun(reader: StoreReader, request: ShowRequest): Promise<ShownRun> {
   const row = await findRun(reader, request);
   const records = await reader.records(row.run, request.afterSeq, request.limit);

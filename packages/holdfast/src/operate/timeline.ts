@@ -145,8 +145,8 @@ function ruleText({ rule }: Failure): string {
 
 function payloadOf(data: string, charsMax: number): Payload {
   const isCut = data.length > charsMax;
-  // A cut through a surrogate pair would leave half a character.
-  const text = isCut ? data.slice(0, charsMax).toWellFormed() : data;
+  // Half of a surrogate pair at the end is not a character.
+  const text = isCut ? data.slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, "") : data;
   return { text, chars: data.length, isCut };
 }
 
@@ -257,8 +257,7 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     what: `${formatRunId(head.child)} was ${head.state}${head.reason === undefined ? "" : `: ${head.reason}`}`,
   }),
   state: (head) => ({
-    what: `${head.from} -> ${head.to}: ${head.reason}`,
-    ...(head.wakeAtMs === null ? {} : { nextAtMs: head.wakeAtMs }),
+    what: `${head.from} -> ${head.to}: ${head.reason}${until(head.wakeAtMs)}`,
   }),
   opened: (head) => ({
     what: `exception for ${head.owner}, due ${isoText(head.dueAtMs)}: ${head.because}`,
@@ -278,8 +277,7 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     what: `recovery group ${String(head.group)} of ${String(head.runs.length)} runs ${head.event}`,
   }),
   dependency: (head) => ({
-    what: `${head.integration} is ${head.to}: ${head.reason}`,
-    ...(head.probeAtMs === null ? {} : { nextAtMs: head.probeAtMs }),
+    what: `${head.integration} is ${head.to}: ${head.reason}${until(head.probeAtMs)}`,
   }),
   kept: (head) => ({ what: `event ${head.event} with key ${head.key} kept until it is awaited` }),
   applied: (head) => ({ what: `command ${head.command} (${head.topic}) applied`, by: head.by }),
@@ -320,6 +318,10 @@ function reference(ref: string | undefined): string {
 
 function undoing(step: string | undefined): string {
   return step === undefined ? "" : `, undoes ${step}`;
+}
+
+function until(atMs: number | null): string {
+  return atMs === null ? "" : `, until ${isoText(atMs)}`;
 }
 
 function due(atMs: number | null): string {

@@ -32,7 +32,7 @@ export interface ExplainedRun {
   readonly reviews: readonly ReviewView[];
 }
 
-/** @throws {HoldfastError} HF6001 if there is no such run, HF6003 if the key has several. */
+/** @throws {HoldfastError} HF6001 if there is no such run, HF4102 if the key has several. */
 export async function whyRun(
   reader: StoreReader,
   reference: RunReference,

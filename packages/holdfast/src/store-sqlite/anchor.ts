@@ -24,6 +24,8 @@ export interface Anchor {
   readonly position: number;
   /** Newest flush of each chain that no later engine has closed, by incarnation. */
   readonly heads: readonly AnchoredHead[];
+  /** True beside a copy: since it was made, the original may have done more. */
+  readonly isBackup: boolean;
 }
 
 export function anchorPath(path: string): string {
@@ -61,10 +63,10 @@ function parseAnchor(text: string): Anchor | null {
     throw error;
   }
   if (!isObject(value) || value["holdfast"] !== "anchor" || value["version"] !== 1) return null;
-  const { storeId, flushId, position, heads } = value;
-  if (typeof storeId !== "string" || !isCount(flushId) || !isCount(position)) return null;
+  const { storeId, flushId, position, heads, isBackup } = value;
+  if (typeof isBackup !== "boolean" || typeof storeId !== "string" || !isCount(flushId) || !isCount(position)) return null;
   if (!Array.isArray(heads) || !heads.every(isHead)) return null;
-  return { storeId, flushId, position, heads };
+  return { storeId, flushId, position, heads, isBackup };
 }
 
 function isHead(value: unknown): value is AnchoredHead {

@@ -86,6 +86,7 @@ export function anchorOf(storeId: string, last: FlushRow | null, heads: readonly
     heads: heads
       .map((head) => ({ incarnation: head.incarnation, flush: head.number, seal: hex(head.seal) }))
       .toSorted((left, right) => left.incarnation - right.incarnation),
+    isBackup: false,
   };
 }
 

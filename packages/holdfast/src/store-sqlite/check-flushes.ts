@@ -139,7 +139,8 @@ class FlushCheck {
     const digests = Buffer.alloc(count * DIGEST_BYTES);
     let pos = row.firstPos;
     while (pos <= row.lastPos) {
-      const rows = rowsOf(this.#records, pos, row.lastPos);
+      const rows = this.#readFrom(pos, row.lastPos);
+      if (!Array.isArray(rows)) return rows;
       for (const cells of rows) {
         const damage = this.#record(cells, pos, digests, (pos - row.firstPos) * DIGEST_BYTES);
         if (damage !== null) return damage;
@@ -148,6 +149,19 @@ class FlushCheck {
       if (rows.length === 0) return { what: `record ${pos} is missing`, pos };
     }
     return digests;
+  }
+
+  /** Some records from `pos` on, or the first of them that cannot be read. */
+  #readFrom(pos: number, lastPos: number): Cells[] | Damage {
+    try {
+      return rowsOf(this.#records, pos, lastPos);
+    } catch (error) {
+      // A page is damaged so badly that SQLite refuses it: one by one, to name the record.
+      const bad = firstUnreadable(this.#records, pos, lastPos);
+      if (bad === null) throw error;
+      const because = error instanceof Error ? error.message : "unknown";
+      return { what: `record ${bad} cannot be read: ${because}`, pos: bad };
+    }
   }
 
   #record(cells: Cells, pos: number, digests: Buffer, offset: number): Damage | null {
@@ -177,6 +191,24 @@ class FlushCheck {
       digests.push(digest);
     }
     return Buffer.concat(digests);
+  }
+}
+
+/** Position of the first record between the two that SQLite cannot read; null if it can read all. */
+function firstUnreadable(records: Statement, firstPos: number, lastPos: number): number | null {
+  for (let pos = firstPos; pos <= lastPos; pos += 1) {
+    if (!canRead(records, pos)) return pos;
+  }
+  return null;
+}
+
+function canRead(records: Statement, pos: number): boolean {
+  try {
+    rowsOf(records, pos, pos);
+    return true;
+  } catch {
+    // Whatever it is that SQLite or its binding cannot make of the row: that is the answer.
+    return false;
   }
 }
 

@@ -32,11 +32,11 @@ export function checkStart(
   path: string,
   onNotice: OnNotice,
 ): void {
+  if (anchor?.isBackup === true) throw backup(path);
   const key = sealKey(identity.secret);
   const meta = readMeta(database);
   if (meta === null || !isMetaSound(key, meta)) throw damaged(path, "its first row was changed");
-  const chain = new ChainQueries(database);
-  const from = anchor === null ? null : anchored(chain, database, identity.storeId, anchor, path);
+  const from = anchor === null ? null : anchoredFlush(database, identity.storeId, anchor, path);
   const checked = checkFlushes(database, { key, storeId: identity.storeId }, from);
   if (checked.damage !== null) throw damaged(path, checked.damage.what, checked.damage);
   if (anchor === null && checked.flushes > 0) {
@@ -44,9 +44,12 @@ export function checkStart(
   }
 }
 
-/** The flush that the anchor names; null if the anchor was made before the first. */
-function anchored(
-  chain: ChainQueries,
+/**
+ * The flush that the anchor names; null if the anchor was made before the first.
+ *
+ * @throws {HoldfastError} HF5006 or HF5007 if the store does not hold it as the anchor saw it.
+ */
+export function anchoredFlush(
   database: Database,
   storeId: string,
   anchor: Anchor,
@@ -59,6 +62,7 @@ function anchored(
       ACCEPT,
     );
   }
+  const chain = new ChainQueries(database);
   const last = chain.last();
   if (anchor.flushId > (last?.id ?? 0)) throw behind(database, anchor, last, path);
   for (const head of anchor.heads) {
@@ -99,6 +103,15 @@ function behind(
     "HF5007",
     `the store ${path} ends at flush ${last?.id ?? 0}, its anchor knows ${anchor.flushId}`,
     ACCEPT,
+  );
+}
+
+function backup(path: string): HoldfastError {
+  return new HoldfastError(
+    "HF5007",
+    `the store ${path} is a backup; effects may have been done since it was made`,
+    "Run `holdfast store accept --reason \"...\"`: it lists the operations that may have been " +
+      "done, and makes this the store to go on with.",
   );
 }
 

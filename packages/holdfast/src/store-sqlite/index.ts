@@ -1,4 +1,11 @@
+export { acceptStore } from "./accept.ts";
+export type { Accepted, AcceptOptions } from "./accept.ts";
+export { backupStore } from "./backup.ts";
+export type { Backup, BackupOptions } from "./backup.ts";
+export type { Damage } from "./check-flushes.ts";
+export type { StoreNotice } from "./notice.ts";
 export { openSqliteStore } from "./open.ts";
 export type { SqliteStore, SqliteStoreOptions } from "./open.ts";
-export type { StoreNotice } from "./notice.ts";
 export { openSqliteReader } from "./reader.ts";
+export { verifyStore } from "./verify.ts";
+export type { VerifyReport } from "./verify.ts";

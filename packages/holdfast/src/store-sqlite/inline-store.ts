@@ -19,7 +19,7 @@ export function openInline(
     find: async (keys) => session.queries.find(keys),
     load: async (runs) => session.queries.load(runs),
     page: async (states, page) => session.queries.page(states, page),
-    due: async (untilMs, limit) => session.queries.due(untilMs, limit),
+    due: async (afterMs, untilMs, limit) => session.queries.due(afterMs, untilMs, limit),
     parked: async (integration, page) => session.queries.parked(integration, page),
     lane: async (namespace, lane, limit) => session.queries.lane(namespace, lane, limit),
     openLanes: async (page) => session.queries.openLanes(page),

@@ -37,7 +37,7 @@ export interface OpenSettings {
   readonly nowMs: number;
   readonly fresh: FreshRandom;
   readonly busyTimeoutMs: number;
-  /** `checked`: as the engine opens it. `accepting`: whatever the anchor says. */
+  /** `checked`: as the engine opens it. `accepting`: an existing store, whatever its anchor says. */
   readonly anchor: "checked" | "accepting";
 }
 
@@ -63,9 +63,9 @@ export function openWriter(
     if (isNew && anchor !== null) throw databaseGone(settings.path);
     database = openFile(settings);
     const identity = prepare(database, settings);
-    if (settings.anchor === "checked") {
-      checkStart(database, identity, anchor, settings.path, listeners.onNotice);
-    }
+    // Accepting means to check everything and to compare with no anchor.
+    const onNotice = settings.anchor === "checked" ? listeners.onNotice : () => undefined;
+    checkStart(database, identity, anchor, settings.path, onNotice);
     const writer = new SqliteWriter(database, identity, listeners.onFatal);
     return { writer, release: () => lock.close(), isNew };
   } catch (error) {

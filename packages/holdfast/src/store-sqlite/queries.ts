@@ -33,7 +33,7 @@ export const ENGINE_SQL = {
   records: `select ${RECORD_COLUMNS} from journal
     where run in (select value from json_each(?)) order by run, seq`,
   inState: `select run from run where state = ? and run > ? order by run limit ?`,
-  due: `select run, wake_at_ms from run where wake_at_ms is not null and wake_at_ms <= ?
+  due: `select run, wake_at_ms from run where wake_at_ms > ? and wake_at_ms <= ?
     order by wake_at_ms, run limit ?`,
   parked: "select run from run where dependency = ? and run > ? order by run limit ?",
   lane: `select ${RUN_COLUMNS} from run where namespace = ? and lane = ? and lane is not null
@@ -116,8 +116,8 @@ export class EngineQueries {
     return stored;
   }
 
-  due(untilMs: number, limit: number): { run: number; wakeAtMs: number }[] {
-    return rowsOf(this.#sql.due, untilMs, limit).map((cells) => ({
+  due(afterMs: number, untilMs: number, limit: number): { run: number; wakeAtMs: number }[] {
+    return rowsOf(this.#sql.due, afterMs, untilMs, limit).map((cells) => ({
       run: cells[0] as number,
       wakeAtMs: cells[1] as number,
     }));

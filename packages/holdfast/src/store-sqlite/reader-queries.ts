@@ -63,6 +63,12 @@ export class ReaderQueries {
     );
   }
 
+  /** Runs that have not ended, by number; all of them. */
+  openRuns(): number[] {
+    const sql = "select run from run where ended_at_ms is null order by run";
+    return this.#rows(sql, [], (cells) => cells[0] as number);
+  }
+
   run(run: number): RunRow | null {
     return this.#rows(`select ${RUN_COLUMNS} from run where run = ?`, [run], toRun)[0] ?? null;
   }

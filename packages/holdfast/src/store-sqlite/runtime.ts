@@ -36,17 +36,25 @@ export function openDatabase(
     enableForeignKeyConstraints: false,
     allowExtension: false,
   };
-  const database = new DatabaseSync(path, settings);
-  const version = String(database.prepare("select sqlite_version() as v").get()?.["v"]);
+  const version = sqliteVersion(DatabaseSync);
   if (isOlderThanMin(version)) {
-    database.close();
     throw new HoldfastError(
       "HF5001",
       `this Node.js (${process.version}) brings SQLite ${version}, which can damage a database`,
       REMEDY,
     );
   }
-  return database;
+  return new DatabaseSync(path, settings);
+}
+
+/** Asked of a database in memory: a file would have to be locked for its answer. */
+function sqliteVersion(DatabaseSync: typeof import("node:sqlite").DatabaseSync): string {
+  const database = new DatabaseSync(":memory:");
+  try {
+    return String(database.prepare("select sqlite_version() as v").get()?.["v"]);
+  } finally {
+    database.close();
+  }
 }
 
 function loadSqlite(): typeof import("node:sqlite") {

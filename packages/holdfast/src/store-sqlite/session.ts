@@ -48,6 +48,7 @@ export class Session {
   readonly #writer: SqliteWriter;
   readonly #release: () => void;
   readonly #upkeep: Upkeep | null;
+  #hasEnded = false;
 
   /** @throws {HoldfastError} HF5001 to HF5010. */
   constructor(settings: SessionSettings, listeners: SessionListeners) {
@@ -81,8 +82,10 @@ export class Session {
     return this.#writer.changed();
   }
 
-  /** Seals the end of the chain, writes the anchor, drops the lock. */
+  /** Seals the end of the chain, writes the anchor, drops the lock. A second call does nothing. */
   async close(atMs: number): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     await this.#upkeep?.stop();
     try {
       this.#writer.close(atMs);
@@ -95,6 +98,8 @@ export class Session {
 
   /** Lets go of the files and leaves them as a crash would. */
   async abandon(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     await this.#upkeep?.stop();
     this.#writer.abandon();
     this.#release();

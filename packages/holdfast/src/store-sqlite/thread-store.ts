@@ -32,7 +32,7 @@ export async function openInThread(
     find: (keys) => thread.ask("find", keys),
     load: (runs) => thread.ask("load", runs),
     page: (states, page) => thread.ask("page", states, page),
-    due: (untilMs, limit) => thread.ask("due", untilMs, limit),
+    due: (afterMs, untilMs, limit) => thread.ask("due", afterMs, untilMs, limit),
     parked: (integration, page) => thread.ask("parked", integration, page),
     lane: (namespace, lane, limit) => thread.ask("lane", namespace, lane, limit),
     openLanes: (page) => thread.ask("openLanes", page),

@@ -89,6 +89,25 @@ test.each([
   expect(attempt.calls).toEqual({ count: 1, phase });
 });
 
+test("keeps the furthest phase: an answer may come before the body has left", async () => {
+  trackCalls();
+  const result = await exchange(
+    new Scripted((handler) => {
+      const request = {};
+      const control = controller();
+      channel("undici:request:create").publish({ request });
+      handler.onRequestStart?.(control, {});
+      handler.onResponseStart?.(control, 413, {});
+      channel("undici:request:bodySent").publish({ request });
+      handler.onResponseError?.(control, LOST);
+    }),
+    REQUEST,
+    fakeAttempt(),
+    100,
+  );
+  expect(result).toMatchObject({ phase: "answered", head: { status: 413 } });
+});
+
 test("refuses to be sent a second time", async () => {
   const second = controller();
   const result = await exchange(

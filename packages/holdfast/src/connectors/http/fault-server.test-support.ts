@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from "../loopback-certificate.test-support.ts";
 
 /** What a server does with a request that it has read to its end. */
-export interface Arrived {
+interface Arrived {
   readonly socket: Socket;
   readonly text: string;
   /** Does the work: from now on the effect has happened. */

@@ -43,7 +43,7 @@ const MESSAGE_CHARS_MAX = 500;
 const CHAIN_MAX = 32;
 
 /** What the phase alone proves. `answered` without a status proves nothing. */
-export function effectByPhase(marks: CallMarks): EffectProof {
+function effectByPhase(marks: CallMarks): EffectProof {
   // A second call of the same attempt may have done what this one did not.
   if (isUnsent(marks)) return marks.callCount > 1 ? "maybe" : "never";
   const isDone =

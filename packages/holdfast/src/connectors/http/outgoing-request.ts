@@ -1,9 +1,9 @@
 /** Builds a request from what the caller asks for, and refuses what must not leave the process. */
 import type { Attempt } from "../../workflow/attempt.ts";
 
-export const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
-export const WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"] as const;
-export type HttpMethod = (typeof SAFE_METHODS)[number] | (typeof WRITE_METHODS)[number];
+/** Methods that ask for no change (RFC 9110 9.2.1). */
+const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"] as const;
+export type HttpMethod = (typeof SAFE_METHODS)[number] | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface Outgoing {
   readonly url: URL;

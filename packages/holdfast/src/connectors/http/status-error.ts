@@ -21,7 +21,7 @@ export interface AnswerFacts {
   readonly nowMs: number;
 }
 
-export interface Verdict {
+interface Verdict {
   readonly says: Classified;
   readonly rule: RuleReference;
 }

@@ -11,8 +11,7 @@ import type { Classified, FailureClass, FailureScope, RuleReference } from "../.
 export const SMTP_REPLIES_VERSION = 1;
 
 /** What was asked for when the reply came. `message` is the final dot. */
-export const SMTP_STAGES = ["connect", "auth", "sender", "recipient", "data", "message"] as const;
-export type SmtpStage = (typeof SMTP_STAGES)[number];
+export type SmtpStage = "connect" | "auth" | "sender" | "recipient" | "data" | "message";
 
 export interface SmtpReplyRow {
   /** Stable id of the rule: `smtp/` and this. */

@@ -4,10 +4,8 @@
  * under TLS and with pipelined commands alike, where bytes on the socket would tell nothing.
  */
 import { Readable } from "node:stream";
-import SMTPConnection, {
-  type SMTPConnectionOptions,
-  type SMTPConnectionSendInfo,
-} from "nodemailer/lib/smtp-connection";
+import SMTPConnection from "nodemailer/lib/smtp-connection";
+import type { SMTPConnectionOptions, SMTPConnectionSendInfo } from "nodemailer/lib/smtp-connection";
 import type { Phase } from "../../core/failure.ts";
 import { DeadlinePassed, type Attempt } from "../../workflow/attempt.ts";
 

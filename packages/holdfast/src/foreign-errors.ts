@@ -1,7 +1,7 @@
 /** What the runtime's own table says of an error that no connector reported (a plain `fetch`). */
-import type { ClassifierInput } from "../../core/classify.ts";
-import type { Evidence } from "../../core/failure.ts";
-import { classifyNodeError } from "./node-error.ts";
+import type { ClassifierInput } from "./core/classify.ts";
+import type { Evidence } from "./core/failure.ts";
+import { classifyNodeError } from "./connectors/http/node-error.ts";
 
 /**
  * Null if no row knows the error. Nobody watched the call, so nothing is proved about its effect.

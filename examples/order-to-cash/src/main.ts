@@ -1,0 +1,47 @@
+/** `npm start`: reference case 1, order to cash, through real faults. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SUMMARY_FILE } from "./places.ts";
+import { startProgress } from "./progress.ts";
+import { report } from "./report.ts";
+import { readSettings, USAGE, type Settings } from "./settings.ts";
+import { summarize } from "./summary.ts";
+import { runOrders } from "./supervisor.ts";
+
+/** As a shell says it of a program that Ctrl-C has ended. */
+const EXIT_INTERRUPTED = 130;
+const EXIT_BROKEN = 1;
+const EXIT_BAD_USE = 2;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const settings = settingsOrNull();
+  if (settings === null) return EXIT_BAD_USE;
+  const interrupted = new AbortController();
+  process.on("SIGINT", () => {
+    interrupted.abort();
+  });
+  const { dir } = settings;
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  const progress = startProgress(process.stdout, settings.orders);
+  const outcome = await runOrders({ settings, progress, signal: interrupted.signal });
+  if (outcome === null) {
+    process.stdout.write("interrupted: everything was stopped\n");
+    return EXIT_INTERRUPTED;
+  }
+  const summary = summarize(outcome);
+  writeFileSync(join(dir, SUMMARY_FILE), `${JSON.stringify(summary, null, 2)}\n`);
+  process.stdout.write(`\n${report(summary)}`);
+  return summary.broken.length === 0 ? 0 : EXIT_BROKEN;
+}
+
+function settingsOrNull(): Settings | null {
+  try {
+    return readSettings(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    return null;
+  }
+}

@@ -1,0 +1,222 @@
+/** What is said of a run of the case: the table on screen and summary.json are both made from this. */
+import type { OrderBook } from "./books.ts";
+import { brokenContracts, findingsOf, isTakenBack, type BrokenContract } from "./findings.ts";
+import type { Settings } from "./settings.ts";
+import type { Outcome } from "./supervisor.ts";
+import type { Finding } from "./systems/judge.ts";
+import { SYSTEM_OF_ACTION } from "./systems/ledger.ts";
+
+/** People who have something to do, and why. */
+export interface Waiting {
+  readonly class: string;
+  readonly owner: string;
+  readonly reason: string;
+  readonly count: number;
+  readonly example: string;
+}
+
+export interface EffectLine {
+  readonly system: string;
+  readonly effect: string;
+  /** Orders of which Holdfast says that it was done. */
+  readonly expected: number;
+  /** Orders of which it says that it may have been done, and who is on it. */
+  readonly open: number;
+  /** Rows in the system's own ledger. */
+  readonly counted: number;
+  readonly duplicated: number;
+  readonly lost: number;
+  readonly orphaned: number;
+}
+
+export interface Summary {
+  readonly settings: Settings;
+  readonly seconds: number;
+  readonly orders: {
+    readonly arrived: number;
+    readonly distinct: number;
+    readonly duplicatesAbsorbed: number;
+    readonly repeatedPosts: number;
+    readonly malformedRefused: Readonly<Record<string, number>>;
+    readonly accepted: number;
+    readonly completed: number;
+    readonly cancelled: number;
+    readonly rejected: number;
+    /** Of the cancelled and rejected: those of which something had to be undone. */
+    readonly compensated: number;
+    readonly cancelledTooLate: number;
+    readonly waiting: number;
+  };
+  /** Orders that wait for a person. */
+  readonly waiting: readonly Waiting[];
+  /** Completed orders of which a person has to find something out. */
+  readonly openQuestions: readonly Waiting[];
+  readonly effects: readonly EffectLine[];
+  readonly duplicated: readonly Finding[];
+  readonly lost: readonly Finding[];
+  readonly orphaned: readonly Finding[];
+  /** Faults that each proxy really did, by kind. */
+  readonly faults: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly kills: { readonly asked: number; readonly done: number };
+  readonly brokenContracts: readonly BrokenContract[];
+  /** Promises that were broken, as sentences. Empty is what has to be. */
+  readonly broken: readonly string[];
+}
+
+export function summarize(outcome: Outcome): Summary {
+  const { settings, feed, people, books, arrivals } = outcome;
+  const findings = findingsOf(books, feed.accepted);
+  const contracts = brokenContracts(books, findings);
+  const { completed, takenBack, waiting } = groups(books.orders);
+  const cancelled = takenBack.filter(({ run }) => run.state === "cancelled").length;
+  const { duplicated, lost, orphaned } = findings;
+  const distinct = arrivals.filter((arrival) => arrival.kind === "order").length;
+  const facts = { outcome, findings, contracts };
+  return {
+    settings,
+    seconds: Math.round(outcome.elapsedMs / 100) / 10,
+    orders: {
+      arrived: arrivals.length,
+      distinct,
+      duplicatesAbsorbed: feed.duplicatesAbsorbed,
+      repeatedPosts: feed.repeatedPosts,
+      malformedRefused: feed.refused,
+      accepted: feed.accepted.size,
+      completed: completed.length,
+      cancelled,
+      rejected: takenBack.length - cancelled,
+      compensated: takenBack.filter(({ run }) => run.compensated).length,
+      cancelledTooLate: people.cancelled.length - cancelled,
+      waiting: waiting.length,
+    },
+    waiting: waitingLines(waiting),
+    openQuestions: waitingLines(completed),
+    effects: effectLines(outcome, findings),
+    duplicated,
+    lost,
+    orphaned,
+    faults: firedFaults(outcome),
+    kills: { asked: settings.kills, done: outcome.killsDone },
+    brokenContracts: contracts,
+    broken: [...brokenPromises(facts), ...emptyProofs(facts)],
+  };
+}
+
+function groups(orders: readonly OrderBook[]) {
+  const completed = orders.filter(({ run }) => run.state === "completed");
+  const takenBack = orders.filter(isTakenBack);
+  const waiting = orders.filter((order) => order.run.state !== "completed" && !isTakenBack(order));
+  return { completed, takenBack, waiting };
+}
+
+function waitingLines(orders: readonly OrderBook[]): Waiting[] {
+  const lines = new Map<string, Waiting>();
+  for (const order of orders) {
+    for (const line of waitingsOf(order)) {
+      const id = JSON.stringify([line.class, line.owner, line.reason]);
+      const known = lines.get(id);
+      lines.set(id, known === undefined ? line : { ...known, count: known.count + 1 });
+    }
+  }
+  return [...lines.values()].toSorted((a, b) => b.count - a.count);
+}
+
+function waitingsOf({ orderId, exceptions, reviews }: OrderBook): Waiting[] {
+  const rest = { count: 1, example: orderId };
+  return [
+    ...exceptions.map((open) => ({
+      class: open.class,
+      owner: open.owner,
+      reason: [open.effectName, open.reasonCode].filter((word) => word !== null).join(": "),
+      ...rest,
+    })),
+    ...reviews.map((open) => ({ class: "review", owner: open.by, reason: open.review, ...rest })),
+  ];
+}
+
+function effectLines(outcome: Outcome, findings: ReturnType<typeof findingsOf>): EffectLine[] {
+  const { totals, duplicated, lost, orphaned } = findings;
+  const systems: Readonly<Record<string, string>> = { ...SYSTEM_OF_ACTION, "write-audit": "audit" };
+  const names = [...Object.keys(systems), ...Object.keys(totals)];
+  const count = (list: readonly Finding[], effect: string): number =>
+    list.filter((finding) => finding.action === effect).length;
+  return [...new Set(names)].map((effect) => ({
+    system: systems[effect] ?? "(unknown)",
+    effect,
+    expected: totals[effect]?.done ?? 0,
+    open: totals[effect]?.open ?? 0,
+    counted: outcome.books.ledger.filter((row) => row.action === effect).length,
+    duplicated: count(duplicated, effect),
+    lost: count(lost, effect),
+    orphaned: count(orphaned, effect),
+  }));
+}
+
+function firedFaults({ faults }: Outcome): Record<string, Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(faults).map(([system, counts]) => [
+      system,
+      Object.fromEntries(Object.entries(counts.faults).filter(([, count]) => count > 0)),
+    ]),
+  );
+}
+
+interface Facts {
+  readonly outcome: Outcome;
+  readonly findings: ReturnType<typeof findingsOf>;
+  readonly contracts: readonly BrokenContract[];
+}
+
+function brokenPromises({ outcome, findings, contracts }: Facts): string[] {
+  const { feed, books, troubles, settings } = outcome;
+  const explained = settings.brokenContract ? contracts : [];
+  const say = (list: readonly Finding[], what: string): string[] =>
+    list.map(({ orderId, action, because }) => `${what}: ${action} of ${orderId} (${because})`);
+  const unexplained = findings.duplicated.filter(
+    ({ orderId, action }) =>
+      !explained.some((known) => known.orderId === orderId && known.action === action),
+  );
+  const good = outcome.arrivals.filter((arrival) => arrival.kind === "order").length;
+  return [
+    ...troubles,
+    ...feed.wrong,
+    ...(feed.accepted.size < good
+      ? [`${String(good - feed.accepted.size)} good orders were not accepted in the time given`]
+      : []),
+    ...say(unexplained, "duplicated"),
+    ...say(findings.lost, "lost"),
+    ...say(findings.orphaned, "orphaned"),
+    ...say(findings.unfounded, "recorded but not there"),
+    ...say(findings.notUndone, "not undone"),
+    ...findings.vanished.map((orderId) => `vanished: ${orderId} was accepted and is not known`),
+    ...findings.stuck.map(({ orderId, why }) => `stuck: ${orderId} ${why}`),
+    ...unanswered(books.orders, outcome),
+  ];
+}
+
+/** A review that somebody has answered must not be open any more. */
+function unanswered(orders: readonly OrderBook[], { people }: Outcome): string[] {
+  return orders.flatMap(({ orderId, reviews }) =>
+    reviews
+      .filter((open) => people.answeredReviews.has(`${String(open.run)}/${String(open.seq)}`))
+      .map((open) => `unheard: ${open.review} of ${orderId} was answered and is still open`),
+  );
+}
+
+/** What was asked for must have happened, or the rest proves nothing. */
+function emptyProofs({ outcome, contracts }: Facts): string[] {
+  const { settings, killsDone, faults } = outcome;
+  const fired = Object.values(faults).flatMap((counts) => Object.values(counts.faults));
+  const firedCount = fired.reduce((sum, count) => sum + count, 0);
+  return [
+    ...(killsDone < settings.kills
+      ? [`void: ${String(settings.kills)} kills were asked for, ${String(killsDone)} happened`]
+      : []),
+    ...(settings.faults > 0 && firedCount === 0
+      ? ["void: faults were asked for and none happened"]
+      : []),
+    ...(settings.brokenContract && (faults.erp.faults["too-late"] === 0 || contracts.length === 0)
+      ? ["void: a broken contract was asked for and none was found"]
+      : []),
+  ];
+}

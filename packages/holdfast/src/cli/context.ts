@@ -1,0 +1,59 @@
+/** What every command has at hand, and what it gives back. */
+import type { Outside } from "../command-line.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { StoreCare, StoreReader } from "../operate/store-care.ts";
+import type { ExitCode } from "./exit-code.ts";
+import type { Look } from "./show-lists.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface Context {
+  readonly outside: Outside;
+  readonly terminal: Terminal;
+  readonly store: StoreCare;
+}
+
+/** What a command found or did: one document for scripts, text for people. */
+export interface Shown {
+  readonly document: unknown;
+  readonly text: (look: Look) => string;
+  /** Default `ok`. */
+  readonly exitCode?: ExitCode;
+}
+
+export type Work = (context: Context) => Promise<Shown>;
+
+/** Runs `use` with a reader of the store, which is closed in any case. */
+export async function withReader<T>(
+  { store }: Context,
+  use: (reader: StoreReader) => Promise<T>,
+): Promise<T> {
+  const reader = await store.openReader();
+  try {
+    return await use(reader);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** File that is taken where no store is named. */
+const DEFAULT_FILE = "./holdfast.db";
+
+/**
+ * Which store is meant: `--store`, else HOLDFAST_STORE, else `./holdfast.db` if it is there.
+ *
+ * @throws {HoldfastError} HF4102 if none is.
+ */
+export function storeAddress(option: string | undefined, { env, hasFile }: Terminal): string {
+  const named = option ?? env["HOLDFAST_STORE"];
+  if (named !== undefined && named !== "") return named;
+  if (hasFile(DEFAULT_FILE)) return `sqlite:${DEFAULT_FILE}`;
+  throw badUse(
+    `No store is named, and there is no ${DEFAULT_FILE} in this folder.`,
+    "Add --store sqlite:PATH, or set HOLDFAST_STORE, to what your app gives as its store.",
+  );
+}
+
+/** The command line itself is not as it should be. */
+export function badUse(message: string, remedy: string): HoldfastError {
+  return new HoldfastError("HF4102", message, remedy);
+}

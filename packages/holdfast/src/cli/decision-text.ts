@@ -1,0 +1,63 @@
+/** A decision as it is typed: one JSON value, or `key=value` pairs. */
+import { HoldfastError } from "../core/error.ts";
+import { quoted } from "../operate/find-run.ts";
+
+/**
+ * The decision in the words after the review's id: one word of JSON, or `key=value` pairs that make
+ * an object. A value that is JSON is taken as such (`approve=true`, `cents=120`), any other as text
+ * (`note=looks fine`); `note="120"` with its quotes is text.
+ *
+ * @throws {HoldfastError} HF4102 if there is nothing, or it is neither.
+ */
+export function decisionOf(words: readonly string[]): unknown {
+  const [first] = words;
+  if (first === undefined) throw badDecision("got nothing");
+  if (words.length === 1) {
+    const whole = parsedJson(first);
+    if (whole !== undefined) return whole.value;
+  }
+  // An object made from entries keeps an own property even where it is named `__proto__`.
+  return Object.fromEntries(words.map(pairOf));
+}
+
+function pairOf(word: string): readonly [string, unknown] {
+  const at = word.indexOf("=");
+  if (at < 1) throw badDecision(`got ${quoted(word)}`);
+  const text = word.slice(at + 1);
+  const parsed = parsedJson(text);
+  return [word.slice(0, at), parsed === undefined ? text : parsed.value];
+}
+
+/**
+ * A value given as JSON.
+ *
+ * @param option - its name, for the error.
+ * @throws {HoldfastError} HF4102 if it is not JSON.
+ */
+export function jsonValueOf(text: string, option: string): unknown {
+  const parsed = parsedJson(text);
+  if (parsed !== undefined) return parsed.value;
+  throw new HoldfastError(
+    "HF4102",
+    `${option} must be JSON, got ${quoted(text)}.`,
+    `Quote it for the shell, for example: ${option} '{"chargeId":"ch_91"}'. Text needs its own quotes: ${option} '"yes"'.`,
+  );
+}
+
+function parsedJson(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch (error) {
+    // Not JSON is an answer here, not a failure.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function badDecision(got: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `A decision is one JSON value or key=value pairs, ${got}.`,
+    `For example: holdfast answer rev_... approve=true note="as agreed", or: holdfast answer rev_... --json '{"approve":true}'`,
+  );
+}

@@ -1,0 +1,39 @@
+/** The program behind `npx holdfast`: hands the process to the command line. */
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
+import { outside } from "../command-line.ts";
+import { runCommandLine } from "./program.ts";
+import type { Terminal } from "./terminal.ts";
+
+const terminal: Terminal = {
+  env: process.env,
+  hasFile: existsSync,
+  userName,
+  out: (text) => {
+    process.stdout.write(text);
+  },
+  err: (text) => {
+    process.stderr.write(text);
+  },
+  width: process.stdout.isTTY ? process.stdout.columns : null,
+};
+
+// A reader that has seen enough (`holdfast runs | head`) closes the pipe; that is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
+// Not process.exit: what was written to a pipe is still on its way.
+process.exitCode = await runCommandLine(process.argv.slice(2), terminal, outside);
+
+function userName(): string | null {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    // No entry in the password file, as in many containers; anything else is no system of ours.
+    if (error instanceof Error && "code" in error) return null;
+    throw error;
+  }
+}

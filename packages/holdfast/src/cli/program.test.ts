@@ -1,0 +1,195 @@
+import { describe, expect, test } from "vitest";
+import type { Outside } from "../command-line.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { StoreCare } from "../operate/store-care.ts";
+import { runCommandLine } from "./program.ts";
+import type { Terminal } from "./terminal.ts";
+
+const SOUND = {
+  storeId: "store_1",
+  isSound: true,
+  flushes: 2,
+  records: 3,
+  damage: [],
+  harmless: [],
+  remedy: null,
+};
+
+/** A store that only says whether it is sound: the commands for runs have tests of their own. */
+function care(over: Partial<StoreCare> = {}): StoreCare {
+  const unexpected = () => Promise.reject(new Error("not expected here"));
+  return {
+    openReader: unexpected,
+    verify: async () => SOUND,
+    backup: unexpected,
+    accept: unexpected,
+    ...over,
+  };
+}
+
+interface Setting {
+  readonly terminal?: Partial<Terminal>;
+  readonly store?: StoreCare;
+}
+
+async function run(words: readonly string[], { terminal, store = care() }: Setting = {}) {
+  const addresses: string[] = [];
+  let out = "";
+  let err = "";
+  const outside: Outside = {
+    version: () => "1.2.3",
+    nowMs: () => 0,
+    pause: async () => undefined,
+    storeAt: (address) => {
+      addresses.push(address);
+      return store;
+    },
+  };
+  const code = await runCommandLine(
+    words,
+    {
+      env: {},
+      hasFile: () => false,
+      userName: () => "ana",
+      out: (text) => (out += text),
+      err: (text) => (err += text),
+      width: null,
+      ...terminal,
+    },
+    outside,
+  );
+  return { code, out, err, addresses };
+}
+
+const STORE = ["--store", "sqlite:a.db"];
+
+describe("bad use", () => {
+  test.each([
+    [["frobnicate"], /^HF4102 {2}Unknown command 'frobnicate'\./],
+    [["runz"], /^HF4102 {2}Unknown command 'runz' \(Did you mean runs\?\)/],
+    [["runs", "--jso"], /^HF4102 {2}Unknown option '--jso' \(Did you mean --json\?\)/],
+    [["show"], /^HF4102 {2}Missing required argument 'run'\./],
+    [["runs", "x", ...STORE], /^HF4102 {2}Too many arguments for 'runs'\./],
+    [[], /^HF4102 {2}No command was given\./],
+    [["store"], /^HF4102 {2}No command was given\./],
+    [["runs"], /^HF4102 {2}No store is named, and there is no \.\/holdfast\.db in this folder\./],
+    [
+      ["runs", "--limit", "0", ...STORE],
+      /^HF4102 {2}--limit must be a whole number from 1 to 1000/,
+    ],
+    [["runs", "--state", "done", ...STORE], /^HF4102 {2}--state "done" is not a state of a run\./],
+    [
+      ["exceptions", "--class", "odd", ...STORE],
+      /'odd' is invalid\. Allowed choices are transient,/,
+    ],
+    [
+      ["settle", "eff_1", "maybe", "--reason", "x", ...STORE],
+      /Allowed choices are happened, not\./,
+    ],
+    [["cancel", "O-1", ...STORE], /^HF4102 {2}Required option '--reason <text>' not specified\./],
+    [
+      ["cancel", "O-1", "--reason", "x", "--wait", "soon", ...STORE],
+      /^HF1001 {2}--wait is not a duration/,
+    ],
+    [
+      ["cancel", "O-1", "--reason", "x", "--wait", "2h", ...STORE],
+      /^HF4102 {2}--wait must be at most 10m/,
+    ],
+    [["store", "backup", ...STORE], /^HF4102 {2}Required option '--to <path>' not specified\./],
+  ])("%j is one error in our form, with exit code 2", async (words, said) => {
+    const { code, out, err } = await run(words);
+    expect(err).toMatch(said);
+    expect(err).toMatch(
+      /^HF\d{4} {2}.*\n {8}Fix: .*\n {8}See docs\/reference\/errors\.md#hf\d{4}\n$/,
+    );
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+  });
+
+  test("a reason must say something, and a person must have a name", async () => {
+    const words = ["store", "accept", "--reason", " ", ...STORE];
+    expect((await run(words)).err).toMatch(
+      /--reason must be a text of 1 to 2000 characters, got none/,
+    );
+    const nameless = { terminal: { userName: () => null } };
+    const said = await run(["store", "accept", "--reason", "why", ...STORE], nameless);
+    expect(said.err).toMatch(/does not know your name.*\n.*Add --by NAME/);
+    expect(said.code).toBe(2);
+  });
+});
+
+describe("help and version", () => {
+  test.each([[["--help"]], [["help", "show"]], [["store", "verify", "--help"]], [["-h"]]])(
+    "%j goes to the output, with exit code 0",
+    async (words) => {
+      const { code, out, err } = await run(words);
+      expect(out).toMatch(/^Usage: holdfast /);
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+    },
+  );
+
+  test("--version is the package's", async () => {
+    expect(await run(["--version"])).toMatchObject({ code: 0, out: "1.2.3\n" });
+  });
+});
+
+describe("the store that is meant", () => {
+  test("is the option's, else the environment's, else ./holdfast.db", async () => {
+    const terminal = { env: { HOLDFAST_STORE: "sqlite:env.db" }, hasFile: () => true };
+    const verify = ["store", "verify"];
+    expect((await run([...verify, ...STORE], { terminal })).addresses).toEqual(["sqlite:a.db"]);
+    expect((await run(["--store=sqlite:b.db", ...verify])).addresses).toEqual(["sqlite:b.db"]);
+    expect((await run(verify, { terminal })).addresses).toEqual(["sqlite:env.db"]);
+    const file = { terminal: { hasFile: (path: string) => path === "./holdfast.db" } };
+    expect((await run(verify, file)).addresses).toEqual(["sqlite:./holdfast.db"]);
+  });
+});
+
+describe("what is printed", () => {
+  test("text for people, one document for scripts, wherever --json stands", async () => {
+    const { out } = await run(["store", "verify", ...STORE]);
+    expect(out).toBe("sound: 3 records in 2 flushes checked\n");
+    for (const words of [
+      ["--json", "store", "verify"],
+      ["store", "verify", "--json"],
+    ]) {
+      expect(JSON.parse((await run([...words, ...STORE])).out)).toEqual(SOUND);
+    }
+  });
+
+  test("damage, with its records under the ids of their runs, and exit code 1", async () => {
+    const damage = [{ what: "record 7 was changed", pos: 7, run: 1, seq: 3 }];
+    const verify = async () => ({ ...SOUND, isSound: false, damage, remedy: "Restore it." });
+    const store = care({ verify });
+    const { code, out } = await run(["store", "verify", ...STORE], { store });
+    expect(out).toBe(
+      "DAMAGED: 3 records in 2 flushes checked\n  record 7 was changed: run_00000000001\nFix: Restore it.\n",
+    );
+    expect(code).toBe(1);
+  });
+
+  test("an error as the document too, where a document was asked for", async () => {
+    const refused = new HoldfastError("HF6004", "not now", "Wait.", { where: "run_1" });
+    const store = care({ verify: () => Promise.reject(refused) });
+    const { code, out, err } = await run(["store", "verify", "--json", ...STORE], { store });
+    expect(JSON.parse(out)).toEqual({
+      error: {
+        code: "HF6004",
+        message: "not now",
+        where: "run_1",
+        remedy: "Wait.",
+        page: "docs/reference/errors.md#hf6004",
+      },
+    });
+    expect(err).toMatch(/^HF6004 {2}not now\n {8}run_1\n {8}Fix: Wait\.\n/);
+    expect(code).toBe(4);
+  });
+
+  test("a defect of our own without its stack, and foreign text made visible", async () => {
+    const store = care({ verify: () => Promise.reject(new TypeError("x\u001b[2J\nis undefined")) });
+    const { code, err } = await run(["store", "verify", ...STORE], { store });
+    expect(err).toMatch(/TypeError: x\\u\{1b\}\[2J\n/);
+    expect(err).toContain("This is a defect of Holdfast");
+    expect(err).not.toMatch(/^ +at /m);
+    expect(code).toBe(1);
+  });
+});

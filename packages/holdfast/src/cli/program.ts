@@ -1,0 +1,116 @@
+/** The command line as a function: words in, text and an exit code out. */
+import { Command, CommanderError } from "commander";
+import type { Outside } from "../command-line.ts";
+import { formatError, HoldfastError } from "../core/error.ts";
+import { badUse, storeAddress, type Shown, type Work } from "./context.ts";
+import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
+import { addReadCommands } from "./read-commands.ts";
+import { jsonText, visibleLines } from "./safe-text.ts";
+import { addStoreCommands } from "./store-commands.ts";
+import type { Terminal } from "./terminal.ts";
+import { addWriteCommands } from "./write-commands.ts";
+
+interface GlobalOptions {
+  readonly store?: string;
+  readonly json?: true;
+}
+
+const AFTER_HELP = `
+Every command takes --store and --json. A run is named by its id or its business key.
+Exit codes: 0 ok, 1 failed, 2 bad use, 3 needs another person, 4 refused as unsafe.`;
+
+/** Runs one command line (without the program's own name). Never throws. */
+export async function runCommandLine(
+  words: readonly string[],
+  terminal: Terminal,
+  outside: Outside,
+): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  const program = new Command("holdfast");
+  const act = async (work: Work) => {
+    const options: GlobalOptions = program.opts();
+    const store = outside.storeAt(storeAddress(options.store, terminal));
+    const shown = await work({ outside, terminal, store });
+    print(shown, options, terminal, outside.nowMs());
+    exitCode = shown.exitCode ?? EXIT.ok;
+  };
+  build(program, terminal, outside);
+  addReadCommands(program, act);
+  addWriteCommands(program, act);
+  addStoreCommands(program, act);
+  try {
+    await program.parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return failed(error, words, terminal);
+  }
+}
+
+function build(program: Command, terminal: Terminal, outside: Outside): void {
+  program
+    .description("Look at runs, decide what people must decide, care for the store.")
+    .version(outside.version(), "-V, --version")
+    .option("--store <address>", "sqlite:PATH; else HOLDFAST_STORE, else ./holdfast.db")
+    .option("--json", "print one JSON document")
+    .addHelpText("after", AFTER_HELP)
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      // Help after a mistake; the mistake itself is printed in our own form, below.
+      writeErr: () => undefined,
+      getOutHelpWidth: () => terminal.width ?? HELP_WIDTH,
+      getOutHasColors: () => false,
+    });
+}
+
+/** Columns of help text where there is no terminal. */
+const HELP_WIDTH = 100;
+
+function print(shown: Shown, options: GlobalOptions, terminal: Terminal, nowMs: number): void {
+  if (options.json === true) {
+    terminal.out(`${jsonText(shown.document)}\n`);
+    return;
+  }
+  const { env, width } = terminal;
+  const noColor = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
+  const screen = { width, hasColor: width !== null && !noColor };
+  terminal.out(`${shown.text({ screen, nowMs })}\n`);
+}
+
+function failed(thrown: unknown, words: readonly string[], terminal: Terminal): ExitCode {
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
+  const error = translated(thrown);
+  // With --json the one document on `out` is the error; people and logs find it on `err` as well.
+  if (words.includes("--json")) terminal.out(`${jsonText({ error: errorDocument(error) })}\n`);
+  terminal.err(`${visibleLines(formatError(error))}\n`);
+  if (thrown instanceof CommanderError) return EXIT.badUse;
+  return thrown instanceof HoldfastError ? exitCodeOf(error.code) : EXIT.failed;
+}
+
+function errorDocument({ code, message, where, remedy }: HoldfastError) {
+  const page = `docs/reference/errors.md#${code.toLowerCase()}`;
+  return { code, message, where: where ?? null, remedy, page };
+}
+
+function translated(thrown: unknown): HoldfastError {
+  if (thrown instanceof HoldfastError) return thrown;
+  if (thrown instanceof CommanderError) return misuse(thrown);
+  const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return new HoldfastError(
+    "HF6003",
+    `The command line has failed in a way that it does not know: ${message}.`,
+    "This is a defect of Holdfast: report it, with the command that you gave.",
+    { cause: thrown },
+  );
+}
+
+/** Commander's sentence ("error: unknown option '--jso'", a suggestion on its second line) as ours. */
+function misuse(error: CommanderError): HoldfastError {
+  if (error.code === "commander.help") {
+    return badUse("No command was given.", "See what there is with: holdfast --help");
+  }
+  const said = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+  const sentence = `${said.charAt(0).toUpperCase()}${said.slice(1)}`;
+  const remedy = "See what the command takes with: holdfast help COMMAND";
+  return badUse(/[.)?]$/.test(sentence) ? sentence : `${sentence}.`, remedy);
+}

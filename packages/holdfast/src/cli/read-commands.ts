@@ -1,0 +1,200 @@
+/** Commands that look: runs, show, why, exceptions, effects, reviews. */
+import { Option, type Command } from "commander";
+import { EFFECT_PROOFS, FAILURE_CLASSES } from "../core/failure.ts";
+import type { EffectProof, FailureClass } from "../core/failure.ts";
+import type { RunState } from "../core/run-state.ts";
+import type { RunReference } from "../operate/find-run.ts";
+import { listRuns } from "../operate/list-runs.ts";
+import { listEffects, listExceptions, listReviews } from "../operate/list-work.ts";
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
+import {
+  PAYLOAD_CHARS_MAX,
+  showRun,
+  TIMELINE_LIMIT_DEFAULT,
+  TIMELINE_LIMIT_MAX,
+} from "../operate/show-run.ts";
+import { whyRun } from "../operate/why-run.ts";
+import { withReader, type Work } from "./context.ts";
+import { runStates, wholeNumber } from "./option-values.ts";
+import { effectsText, exceptionsText, reviewsText, runsText } from "./show-lists.ts";
+import { explainedRunText, shownRunText } from "./show-run-text.ts";
+
+type Act = (work: Work) => Promise<void>;
+
+export function addReadCommands(program: Command, act: Act): void {
+  addRuns(program, act);
+  addShow(program, act);
+  addWhy(program, act);
+  addExceptions(program, act);
+  addEffects(program, act);
+  addReviews(program, act);
+}
+
+interface PageOptions {
+  readonly limit: number;
+  readonly after?: string;
+}
+
+function paged(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--limit <rows>", "rows of a page")
+        .default(PAGE_LIMIT_DEFAULT)
+        .argParser(wholeNumber("--limit", 1, PAGE_LIMIT_MAX)),
+    )
+    .option("--after <run>", "go on after this run, as the page before says");
+}
+
+interface RunsOptions extends PageOptions {
+  readonly state?: readonly RunState[];
+  readonly workflow?: string;
+  readonly key?: string;
+  readonly owner?: string;
+}
+
+function addRuns(program: Command, act: Act): void {
+  paged(program.command("runs").description("list runs, oldest first"))
+    .option("--state <states>", "only in these states, separated by commas", runStates)
+    .option("--workflow <name>", "only of this workflow")
+    .option("--key <key>", "only with this business key")
+    .option("--owner <team>", "only of this owner")
+    .action(({ state, ...options }: RunsOptions) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const filter = state === undefined ? options : { ...options, states: state };
+          const page = await listRuns(reader, filter);
+          return { document: page, text: (look) => runsText(page, look) };
+        }),
+      ),
+    );
+}
+
+interface ShowOptions {
+  readonly workflow?: string;
+  readonly payloads?: true;
+  readonly limit: number;
+  readonly after: number;
+}
+
+function addShow(program: Command, act: Act): void {
+  program
+    .command("show")
+    .description("show a run: its journal as a timeline, its effects, what is open")
+    .argument("<run>", "id or business key of the run")
+    .option("--workflow <name>", "where runs of several workflows have this key")
+    .option(
+      "--payloads",
+      `also inputs and results, ${String(PAYLOAD_CHARS_MAX)} characters of each`,
+    )
+    .addOption(
+      new Option("--limit <entries>", "entries of the timeline")
+        .default(TIMELINE_LIMIT_DEFAULT)
+        .argParser(wholeNumber("--limit", 1, TIMELINE_LIMIT_MAX)),
+    )
+    .addOption(
+      new Option("--after <seq>", "go on after this entry")
+        .default(0)
+        .argParser(wholeNumber("--after", 0, Number.MAX_SAFE_INTEGER)),
+    )
+    .action((run: string, { after, payloads, ...options }: ShowOptions) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const payloadCharsMax = payloads === true ? PAYLOAD_CHARS_MAX : null;
+          const request = { run, ...options, afterSeq: after, payloadCharsMax };
+          const shown = await showRun(reader, request);
+          return { document: shown, text: (look) => shownRunText(shown, look) };
+        }),
+      ),
+    );
+}
+
+function addWhy(program: Command, act: Act): void {
+  program
+    .command("why")
+    .description("say where a run stands, what is proven, what comes next, what is safe")
+    .argument("<run>", "id or business key of the run")
+    .option("--workflow <name>", "where runs of several workflows have this key")
+    .action((run: string, options: { readonly workflow?: string }) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const explained = await whyRun(reader, { run, ...options }, context.outside.nowMs());
+          return { document: explained, text: (look) => explainedRunText(explained, look) };
+        }),
+      ),
+    );
+}
+
+interface ExceptionsOptions extends PageOptions {
+  readonly all?: true;
+  readonly class?: FailureClass;
+  readonly owner?: string;
+  readonly workflow?: string;
+  readonly key?: string;
+}
+
+function addExceptions(program: Command, act: Act): void {
+  paged(program.command("exceptions").description("list what needs somebody, oldest run first"))
+    .option("--all", "also closed ones")
+    .addOption(new Option("--class <class>", "only of this class").choices(FAILURE_CLASSES))
+    .option("--owner <team>", "only of this owner")
+    .option("--workflow <name>", "only of this workflow")
+    .option("--key <key>", "only of the run with this business key or id")
+    .action(({ key, ...options }: ExceptionsOptions) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const page = await listExceptions(reader, { ...options, ...of(key, options.workflow) });
+          return { document: page, text: (look) => exceptionsText(page, look) };
+        }),
+      ),
+    );
+}
+
+interface EffectsOptions extends PageOptions {
+  readonly open?: true;
+  readonly proof?: EffectProof;
+  readonly effect?: string;
+  readonly key?: string;
+}
+
+function addEffects(program: Command, act: Act): void {
+  paged(program.command("effects").description("list what was done in other systems, with proof"))
+    .option("--open", "only those whose end is not known")
+    .addOption(new Option("--proof <proof>", "only with this proof").choices(EFFECT_PROOFS))
+    .option("--effect <name>", "only of this effect")
+    .option("--key <key>", "only of the run with this business key or id")
+    .action(({ key, ...options }: EffectsOptions) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const page = await listEffects(reader, { ...options, ...of(key) });
+          return { document: page, text: (look) => effectsText(page, look) };
+        }),
+      ),
+    );
+}
+
+interface ReviewsOptions extends PageOptions {
+  readonly all?: true;
+  readonly owner?: string;
+  readonly key?: string;
+}
+
+function addReviews(program: Command, act: Act): void {
+  paged(program.command("reviews").description("list decisions that people are asked for"))
+    .option("--all", "also answered and withdrawn ones")
+    .option("--owner <role>", "only those that this role or team may answer")
+    .option("--key <key>", "only of the run with this business key or id")
+    .action(({ key, owner, ...options }: ReviewsOptions) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const by = owner === undefined ? {} : { by: owner };
+          const page = await listReviews(reader, { ...options, ...by, ...of(key) });
+          return { document: page, text: (look) => reviewsText(page, look) };
+        }),
+      ),
+    );
+}
+
+function of(key: string | undefined, workflow?: string): { readonly of?: RunReference } {
+  if (key === undefined) return {};
+  return { of: workflow === undefined ? { run: key } : { run: key, workflow } };
+}

@@ -1,0 +1,208 @@
+/** Pages of runs, exceptions, effects and reviews as text. */
+import { durationText } from "../core/duration.ts";
+import type { RunPage } from "../operate/list-runs.ts";
+import type { EffectPage, ExceptionPage, ReviewPage } from "../operate/list-work.ts";
+import type { EffectView, ExceptionView, ReviewView, RunView } from "../operate/views.ts";
+import { textTable, type Column, type Screen, type TableRow } from "./text-table.ts";
+
+/** When and where a list is looked at. */
+export interface Look {
+  readonly screen: Screen;
+  readonly nowMs: number;
+}
+
+const RUN_COLUMNS: readonly Column[] = [
+  { title: "RUN", isKept: true },
+  { title: "KEY" },
+  { title: "WORKFLOW" },
+  { title: "STATE", isKept: true },
+  { title: "SINCE", isKept: true },
+  { title: "OWNER" },
+  { title: "REASON" },
+];
+
+export function runsText(page: RunPage, look: Look): string {
+  return listText(RUN_COLUMNS, page.runs.map(rowOfRun(look)), page.next, "runs", look);
+}
+
+function rowOfRun({ nowMs }: Look): (run: RunView) => TableRow {
+  return (run) => ({
+    cells: [
+      run.id,
+      run.key,
+      run.workflow,
+      run.compensated ? `${run.state}, undone` : run.state,
+      ageText(run.updatedAt, nowMs),
+      run.owner,
+      run.reason,
+    ],
+  });
+}
+
+const EXCEPTION_COLUMNS: readonly Column[] = [
+  { title: "EXCEPTION", isKept: true },
+  { title: "KEY" },
+  { title: "STEP" },
+  { title: "CLASS", isKept: true },
+  { title: "VALUE" },
+  { title: "OWNER" },
+  { title: "DUE (UTC)", isKept: true },
+];
+
+export function exceptionsText(page: ExceptionPage, look: Look): string {
+  const rows = page.exceptions.map((exception) => exceptionRow(exception, look.nowMs));
+  return listText(EXCEPTION_COLUMNS, rows, page.next, "exceptions", look);
+}
+
+/** Of one run or of many: the same columns, so that they can be found again. */
+export function exceptionsTable(list: readonly ExceptionView[], { screen, nowMs }: Look): string {
+  const rows = list.map((exception) => exceptionRow(exception, nowMs));
+  return textTable(EXCEPTION_COLUMNS, rows, screen);
+}
+
+function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
+  const { closedAt, closedBy, resolution, dueAt } = exception;
+  const due =
+    closedAt === null ? dueText(dueAt, nowMs) : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
+  const settle = exception.class === "ambiguous" && exception.effectId !== null;
+  return {
+    cells: [
+      exception.id,
+      exception.key ?? exception.run,
+      exception.step ?? "(workflow code)",
+      exception.class,
+      valueText(exception),
+      exception.owner,
+      due,
+    ],
+    notes: [
+      exception.because,
+      `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}${settle ? `   settle ${exception.effectId ?? ""}` : ""}`,
+    ],
+  };
+}
+
+const EFFECT_COLUMNS: readonly Column[] = [
+  { title: "EFFECT", isKept: true },
+  { title: "KEY" },
+  { title: "STEP" },
+  { title: "CONTRACT", isKept: true },
+  { title: "PROOF", isKept: true },
+  { title: "TRIES", isKept: true },
+  { title: "VALUE" },
+  { title: "REF" },
+  { title: "SENT (UTC)", isKept: true },
+];
+
+export function effectsText(page: EffectPage, look: Look): string {
+  return listText(EFFECT_COLUMNS, page.effects.map(effectRow), page.next, "effects", look);
+}
+
+export function effectsTable(list: readonly EffectView[], { screen }: Look): string {
+  return textTable(EFFECT_COLUMNS, list.map(effectRow), screen);
+}
+
+function effectRow(effect: EffectView): TableRow {
+  const undoes = effect.undoes === null ? "" : ` (undoes ${effect.undoes})`;
+  return {
+    cells: [
+      effect.id,
+      effect.key ?? effect.run,
+      `${effect.step}${undoes}`,
+      effect.contract,
+      `${PROOF_TEXT[effect.proof]}${effect.ended ? "" : ", open"}`,
+      String(effect.attempts),
+      valueText(effect),
+      `${effect.ref ?? ""}${effect.settledBy === null ? "" : ` (says ${effect.settledBy})`}`,
+      timeText(effect.lastSentAt),
+    ],
+  };
+}
+
+const PROOF_TEXT: Readonly<Record<EffectView["proof"], string>> = {
+  never: "not done",
+  maybe: "may have happened",
+  partial: "done in part",
+  surely: "done",
+};
+
+const REVIEW_COLUMNS: readonly Column[] = [
+  { title: "REVIEW", isKept: true },
+  { title: "KEY" },
+  { title: "NAME" },
+  { title: "VALUE" },
+  { title: "WHO MAY ANSWER" },
+  { title: "ASKED (UTC)", isKept: true },
+  { title: "DUE (UTC)", isKept: true },
+];
+
+export function reviewsText(page: ReviewPage, look: Look): string {
+  const rows = page.reviews.map((review) => reviewRow(review, look.nowMs));
+  return listText(REVIEW_COLUMNS, rows, page.next, "reviews", look);
+}
+
+export function reviewsTable(list: readonly ReviewView[], { screen, nowMs }: Look): string {
+  return textTable(
+    REVIEW_COLUMNS,
+    list.map((review) => reviewRow(review, nowMs)),
+    screen,
+  );
+}
+
+function reviewRow(review: ReviewView, nowMs: number): TableRow {
+  const notBy = review.notBy === null ? "" : `, not ${review.notBy}`;
+  return {
+    cells: [
+      review.id,
+      review.key ?? review.run,
+      review.review,
+      valueText(review),
+      `${review.escalatedTo ?? review.by}${notBy}`,
+      timeText(review.askedAt),
+      reviewDueText(review, nowMs),
+    ],
+  };
+}
+
+function reviewDueText(review: ReviewView, nowMs: number): string {
+  if (review.state === "answered") return `answered by ${review.answeredBy ?? ""}`;
+  if (review.state === "withdrawn") return "withdrawn";
+  return review.dueAt === null ? "" : dueText(review.dueAt, nowMs);
+}
+
+function listText(
+  columns: readonly Column[],
+  rows: readonly TableRow[],
+  next: string | null,
+  what: string,
+  { screen }: Look,
+): string {
+  const more = next === null ? [] : [`more: holdfast ${what} --after ${next}`];
+  // An empty page with a cursor is not the end: there is more to look through.
+  const body = rows.length === 0 ? `no ${what} that fit` : textTable(columns, rows, screen);
+  return [body, ...more].join("\n");
+}
+
+/** To the second; the exact value is in `--json`. */
+export function timeText(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
+}
+
+function dueText(iso: string, nowMs: number): string {
+  const lateMs = nowMs - Date.parse(iso);
+  return lateMs > 0 ? `${timeText(iso)}, overdue ${durationText(lateMs)}` : timeText(iso);
+}
+
+function ageText(iso: string, nowMs: number): string {
+  return durationText(nowMs - Date.parse(iso));
+}
+
+function valueText({
+  amount,
+  currency,
+}: {
+  readonly amount: string | null;
+  readonly currency: string | null;
+}): string {
+  return amount === null ? "" : `${amount} ${currency ?? ""}`.trim();
+}

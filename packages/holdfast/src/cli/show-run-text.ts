@@ -1,0 +1,125 @@
+/** `show` and `why` as text. */
+import { verdictLines } from "../core/verdict.ts";
+import type { ShownRun } from "../operate/show-run.ts";
+import type { Payload, TimelineEntry } from "../operate/timeline.ts";
+import type { RunView } from "../operate/views.ts";
+import type { ExplainedRun } from "../operate/why-run.ts";
+import { effectsTable, exceptionsTable, reviewsTable, timeText, type Look } from "./show-lists.ts";
+import { bold, sentence, textTable, type Column, type TableRow } from "./text-table.ts";
+
+export function shownRunText(shown: ShownRun, look: Look): string {
+  const { run, timeline, next, effects, exceptions, reviews } = shown;
+  const more = next === null ? "" : `\nmore: holdfast show ${run.id} --after ${String(next)}`;
+  return [
+    runHead(run, look),
+    section("timeline", timelineText(timeline, look) + more, look),
+    ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
+    ...openSections(shown, look),
+    ...(exceptions.length + reviews.length > 0 ? [`why: holdfast why ${run.id}`] : []),
+  ].join("\n\n");
+}
+
+export function explainedRunText(explained: ExplainedRun, look: Look): string {
+  const { run, verdict, decision, dependency, effects } = explained;
+  const head = [
+    sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
+    ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
+  ];
+  if (decision !== null) {
+    const rule = decision.rule === null ? "" : ` (rule ${decision.rule})`;
+    const text = `last decision  ${timeText(decision.at)} UTC  ${decision.step}: ${decision.move}${rule}: ${decision.because}`;
+    head.push(sentence(text, 0, look.screen));
+  }
+  if (dependency !== null) {
+    const probe =
+      dependency.probeAt === null ? "" : `, probed at ${timeText(dependency.probeAt)} UTC`;
+    const text = `${dependency.integration} is ${dependency.state} since ${timeText(dependency.since)} UTC${probe}: ${dependency.reason}`;
+    head.push(sentence(text, 0, look.screen));
+  }
+  return [
+    head.join("\n"),
+    ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
+    ...openSections(explained, look),
+  ].join("\n\n");
+}
+
+function openSections(
+  { exceptions, reviews }: Pick<ShownRun, "exceptions" | "reviews">,
+  look: Look,
+): readonly string[] {
+  return [
+    ...(exceptions.length === 0
+      ? []
+      : [section("open exceptions", exceptionsTable(exceptions, look), look)]),
+    ...(reviews.length === 0 ? [] : [section("open reviews", reviewsTable(reviews, look), look)]),
+  ];
+}
+
+function section(title: string, body: string, { screen }: Look): string {
+  return `${bold(title, screen)}\n${body}`;
+}
+
+function runHead(run: RunView, { screen }: Look): string {
+  const facts: (readonly [string, string | null])[] = [
+    ["run", run.id],
+    ["key", run.key],
+    ["workflow", `${run.workflow}, version ${run.version}`],
+    ["state", `${run.state}${run.compensated ? ", undone" : ""}: ${run.reason}`],
+    ["owner", run.owner],
+    ["started", `${timeText(run.startedAt)} UTC by ${run.startedBy}`],
+    [run.endedAt === null ? "changed" : "ended", `${timeText(run.endedAt ?? run.updatedAt)} UTC`],
+    ["wakes", run.wakeAt === null ? null : `${timeText(run.wakeAt)} UTC`],
+    ["lane", run.lane],
+    ["value", run.amount === null ? null : `${run.amount} ${run.currency ?? ""}`.trim()],
+    ["keys", run.keys === null ? null : keysText(run.keys)],
+    ["parent", run.parent === null ? null : `${run.parent.run} at ${run.parent.step}`],
+  ];
+  return facts
+    .filter((fact): fact is readonly [string, string] => fact[1] !== null)
+    .map(([name, text]) => sentence(`${name.padEnd(10)}${text}`, 0, screen))
+    .join("\n");
+}
+
+function keysText(keys: Readonly<Record<string, string>>): string {
+  return Object.entries(keys)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+}
+
+const TIMELINE_COLUMNS: readonly Column[] = [
+  { title: "TIME (UTC)", isKept: true },
+  { title: "SEQ", isKept: true },
+  { title: "STEP" },
+  { title: "TRY", isKept: true },
+  { title: "KIND", isKept: true },
+  { title: "BY" },
+];
+
+function timelineText(timeline: readonly TimelineEntry[], { screen }: Look): string {
+  return textTable(TIMELINE_COLUMNS, timeline.map(timelineRow), screen);
+}
+
+function timelineRow(entry: TimelineEntry): TableRow {
+  const { move, payload } = entry;
+  const next = move?.nextAt === null || move === null ? "" : ` at ${move.nextAt}`;
+  return {
+    cells: [
+      entry.at.slice(0, 23).replace("T", " "),
+      String(entry.seq),
+      entry.step ?? "",
+      entry.attempt === null ? "" : String(entry.attempt),
+      entry.kind,
+      entry.by ?? "",
+    ],
+    notes: [
+      entry.what,
+      ...(entry.failure === null ? [] : [`by rule ${entry.failure.rule}`]),
+      ...(move === null ? [] : [`-> ${move.kind}${next}: ${move.because}`]),
+      ...(payload === undefined ? [] : [payloadText(payload)]),
+    ],
+  };
+}
+
+function payloadText({ text, chars, isCut }: Payload): string {
+  return isCut ? `${text}… (${String(chars)} characters in all)` : text;
+}

@@ -1,0 +1,75 @@
+/** Commands for a store as a whole: store verify, backup, accept. */
+import type { Command } from "commander";
+import { acceptStore, verifyStore } from "../operate/store-care.ts";
+import type { AcceptedStore, VerifiedStore } from "../operate/store-care.ts";
+import type { Work } from "./context.ts";
+import { EXIT } from "./exit-code.ts";
+import { personOf, reasonOf } from "./option-values.ts";
+import { effectsTable, type Look } from "./show-lists.ts";
+import { sentence } from "./text-table.ts";
+
+type Act = (work: Work) => Promise<void>;
+
+export function addStoreCommands(program: Command, act: Act): void {
+  const store = program.command("store").description("check, copy or accept a store as a whole");
+  store
+    .command("verify")
+    .description("check every record, seal and projection; name the first bad one")
+    .action(() =>
+      act(async ({ store: care }) => {
+        const verification = await verifyStore(care);
+        return {
+          document: verification,
+          text: (look) => verificationText(verification, look),
+          exitCode: verification.isSound ? EXIT.ok : EXIT.failed,
+        };
+      }),
+    );
+  store
+    .command("backup")
+    .description("copy the store while its engine may run")
+    .requiredOption("--to <path>", "file to write; must not exist")
+    .action(({ to }: { readonly to: string }) =>
+      act(async ({ store: care }) => {
+        const backup = await care.backup(to);
+        const text = `${to} holds the store ${backup.storeId} up to flush ${String(backup.flushId)}. Its key and anchor are beside it.`;
+        return { document: { ...backup, to }, text: (look) => sentence(text, 0, look.screen) };
+      }),
+    );
+  store
+    .command("accept")
+    .description("accept a restored store that is older than its anchor")
+    .requiredOption("--reason <text>", "why this is the right store; goes on record")
+    .option("--by <name>", "who decides; default: your name on this system")
+    .action((options: { readonly reason: string; readonly by?: string }) =>
+      act(async (context) => {
+        const decider = { by: personOf(options.by, context), reason: reasonOf(options.reason) };
+        const accepted = await acceptStore(context.store, decider);
+        return { document: accepted, text: (look) => acceptedText(accepted, look) };
+      }),
+    );
+}
+
+function verificationText(verification: VerifiedStore, { screen }: Look): string {
+  const { isSound, flushes, records, damage, harmless, remedy } = verification;
+  const checked = `${String(records)} records in ${String(flushes)} flushes checked`;
+  const lines = [isSound ? `sound: ${checked}` : `DAMAGED: ${checked}`];
+  for (const { what, run } of damage) {
+    lines.push(sentence(run === null ? what : `${what}: ${run}`, 2, screen));
+  }
+  for (const remark of harmless) lines.push(sentence(`harmless: ${remark}`, 2, screen));
+  if (remedy !== null) lines.push(sentence(`Fix: ${remedy}`, 0, screen));
+  return lines.join("\n");
+}
+
+function acceptedText({ storeId, operations, openRuns }: AcceptedStore, look: Look): string {
+  const open =
+    openRuns.length === 0
+      ? "No run was open when it was written."
+      : `${String(openRuns.length)} runs were open when it was written. Each may have gone on since, so look at them before an engine starts: ${openRuns.join(" ")}`;
+  const lines = [`accepted: ${storeId}`, sentence(open, 0, look.screen)];
+  if (operations.length > 0) {
+    lines.push("may have been done since:", effectsTable(operations, look));
+  }
+  return lines.join("\n");
+}

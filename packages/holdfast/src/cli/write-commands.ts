@@ -1,0 +1,188 @@
+/** Commands that decide: answer, settle, resume, cancel. */
+import { Argument, Option, type Command } from "commander";
+import type { Patience, Receipt } from "../operate/command.ts";
+import { answerReview, cancelRun, resumeRun, settleEffect } from "../operate/decisions.ts";
+import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { decisionOf, jsonValueOf } from "./decision-text.ts";
+import { personOf, reasonOf, waitMs } from "./option-values.ts";
+
+type Act = (work: Work) => Promise<void>;
+
+export function addWriteCommands(program: Command, act: Act): void {
+  addAnswer(program, act);
+  addSettle(program, act);
+  addResume(program, act);
+  addCancel(program, act);
+}
+
+interface PersonOptions {
+  readonly by?: string;
+  readonly wait: number;
+}
+
+interface DeciderOptions extends PersonOptions {
+  readonly reason: string;
+}
+
+function byPerson(command: Command): Command {
+  return command
+    .option("--by <name>", "who decides; default: your name on this system")
+    .addOption(
+      new Option("--wait <duration>", "how long to wait for the engine's answer")
+        .default(10_000, "10s")
+        .argParser(waitMs),
+    );
+}
+
+function withReason(command: Command): Command {
+  return byPerson(command).requiredOption("--reason <text>", "why; goes on record");
+}
+
+function addAnswer(program: Command, act: Act): void {
+  const command = program
+    .command("answer")
+    .description("answer a review")
+    .argument("<review>", "id of the review, as listed by: holdfast reviews")
+    .argument("[decision...]", "one JSON value, or key=value pairs");
+  byPerson(command).action((review: string, words: readonly string[], options: PersonOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const decision = decisionOf(words);
+        const by = personOf(options.by, context);
+        const receipt = await answerReview(
+          reader,
+          review,
+          decision,
+          { by },
+          patience(options, context),
+        );
+        return receiptShown(receipt, `review ${review} of ${receipt.run} is answered`);
+      }),
+    ),
+  );
+}
+
+interface SettleOptions extends DeciderOptions {
+  readonly value?: string;
+  readonly ref?: string;
+}
+
+function addSettle(program: Command, act: Act): void {
+  const command = program
+    .command("settle")
+    .description("say whether an effect with an unknown outcome has happened")
+    .argument("<effect>", "id of the effect, as listed by: holdfast effects --open")
+    .addArgument(new Argument("<outcome>", "what happened").choices(["happened", "not"]))
+    .option("--value <json>", "what it answered, where the run still needs it")
+    .option("--ref <text>", "the other system's reference");
+  withReason(command).action((effect: string, outcome: string, options: SettleOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const happened = outcome === "happened";
+        const { value, ref } = options;
+        if (!happened && (value ?? ref) !== undefined) {
+          throw badUse(
+            "What has not happened has no --value and no --ref.",
+            "Say happened, or leave them out.",
+          );
+        }
+        const settlement = {
+          happened,
+          value: value === undefined ? null : jsonValueOf(value, "--value"),
+          ref: ref ?? null,
+        };
+        const receipt = await settleEffect(
+          reader,
+          effect,
+          settlement,
+          decider(options, context),
+          patience(options, context),
+        );
+        const said = happened ? "as happened" : "as not happened";
+        return receiptShown(receipt, `effect ${effect} of ${receipt.run} is settled ${said}`);
+      }),
+    ),
+  );
+}
+
+interface ResumeOptions extends DeciderOptions {
+  readonly step?: string;
+  readonly workflow?: string;
+}
+
+function addResume(program: Command, act: Act): void {
+  const command = program
+    .command("resume")
+    .description("let a run go on that waits for a person")
+    .argument("<run>", "id or business key of the run")
+    .option("--step <step>", "only this step")
+    .option("--workflow <name>", "where runs of several workflows have this key");
+  withReason(command).action((run: string, options: ResumeOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const receipt = await resumeRun(
+          reader,
+          reference(run, options),
+          options.step ?? null,
+          decider(options, context),
+          patience(options, context),
+        );
+        return receiptShown(receipt, `run ${receipt.run} goes on`);
+      }),
+    ),
+  );
+}
+
+interface CancelOptions extends DeciderOptions {
+  readonly workflow?: string;
+}
+
+function addCancel(program: Command, act: Act): void {
+  const command = program
+    .command("cancel")
+    .description("take a run back: settle what is unknown, then undo what was done")
+    .argument("<run>", "id or business key of the run")
+    .option("--workflow <name>", "where runs of several workflows have this key");
+  withReason(command).action((run: string, options: CancelOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const receipt = await cancelRun(
+          reader,
+          reference(run, options),
+          decider(options, context),
+          patience(options, context),
+        );
+        return receiptShown(receipt, `cancellation of ${receipt.run} has begun`);
+      }),
+    ),
+  );
+}
+
+function reference(run: string, { workflow }: { readonly workflow?: string }) {
+  return workflow === undefined ? { run } : { run, workflow };
+}
+
+function decider({ by, reason }: DeciderOptions, context: Context) {
+  return { by: personOf(by, context), reason: reasonOf(reason) };
+}
+
+function patience({ wait }: PersonOptions, { outside }: Context): Patience {
+  return { waitMs: wait, nowMs: outside.nowMs, pause: outside.pause };
+}
+
+function receiptShown(receipt: Receipt, applied: string): Shown {
+  const said = messageOf(receipt, applied);
+  return { document: { ...receipt, message: said }, text: () => said };
+}
+
+function messageOf(receipt: Receipt, applied: string): string {
+  const command = `The command (${receipt.id}, by ${receipt.by})`;
+  switch (receipt.outcome) {
+    case "applied":
+      return `Done by ${receipt.by}: ${applied}.`;
+    case "sent":
+      return `${command} was left for the engine, which runs; its answer was not waited for.`;
+    case "kept":
+      return `No engine runs on this store. ${command} is kept and will be applied when an engine starts.`;
+  }
+}

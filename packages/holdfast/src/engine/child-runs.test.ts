@@ -1,0 +1,180 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { StepFailed } from "../workflow/run.ts";
+import { workflow } from "../workflow/workflow.ts";
+import { testWorkflow } from "./test-effects.test-support.ts";
+import { TestWorld } from "./test-world.test-support.ts";
+
+let world: TestWorld;
+let worked: string[];
+beforeEach(() => {
+  world = new TestWorld();
+  worked = [];
+});
+afterEach(() => world.remove());
+
+const child = testWorkflow("child", async (input, run) => {
+  await run.step("work", () => worked.push(input.id), { durable: true });
+  await run.sleep("1h");
+  return `did ${input.id}`;
+});
+const stops = testWorkflow("stops", async (_input, run) => {
+  await run.sleep("1s");
+  run.stop("not today");
+});
+const parent = testWorkflow("parent", async (input, run) => {
+  const got = await run.call(child, { id: `${input.id}-child` });
+  return { got };
+});
+
+describe("run.call", () => {
+  test("waits for the child's result and keeps nothing in memory meanwhile", async () => {
+    const engine = await world.begin([parent, child]);
+    const run = await world.start(parent, { id: "1" });
+    await world.settle();
+    expect(engine.live.size).toBe(0);
+    expect(await world.row(run)).toMatchObject({ state: "waiting" });
+    expect(await world.resultOf(run)).toEqual({ got: "did 1-child" });
+  });
+
+  test.each(["parent asleep", "child asleep", "both"])(
+    "comes through crashes at every step of the way (%s)",
+    async () => {
+      await world.begin([parent, child]);
+      const run = await world.start(parent, { id: "1" });
+      for (let life = 0; life < 6; life += 1) {
+        await world.crash();
+        await world.begin([parent, child]);
+        await world.advance(900_000);
+      }
+      expect(await world.resultOf(run)).toEqual({ got: "did 1-child" });
+      expect(worked).toEqual(["1-child"]);
+      expect(await world.allRuns()).toHaveLength(2);
+    },
+  );
+
+  test("tells a parent that was asleep when the process died between the child's end and its hearing of it", async () => {
+    let armed = false;
+    await world.begin([parent, child], {
+      fateOf: (flush) => (armed && flush.kinds.includes("finished") ? "diesAfter" : "applied"),
+    });
+    const run = await world.start(parent, { id: "1" });
+    await world.untilState(run, "waiting");
+    armed = true;
+    await world.advance(3_601_000);
+    expect(world.life.watched.isDead).toBe(true);
+    await world.crash();
+    await world.begin([parent, child]);
+    expect(await world.resultOf(run)).toEqual({ got: "did 1-child" });
+  });
+
+  test("throws what the code can catch when the child was stopped", async () => {
+    const caught: unknown[] = [];
+    const flow = testWorkflow("flow", async (input, run) => {
+      try {
+        return await run.call(stops, { id: input.id });
+      } catch (error) {
+        caught.push(error);
+        return "went on";
+      }
+    });
+    await world.begin([flow, stops]);
+    const run = await world.start(flow, { id: "1" });
+    expect(await world.resultOf(run)).toBe("went on");
+    expect(caught.at(-1)).toBeInstanceOf(StepFailed);
+    expect(caught.at(-1)).toMatchObject({ errorName: "ChildFailed" });
+    expect(String(caught.at(-1))).toContain("not today");
+  });
+
+  test("throws it also when the child was cancelled", async () => {
+    const flow = testWorkflow("flow", (input, run) =>
+      run.call(child, { id: input.id }).catch((error: unknown) => String(error)),
+    );
+    await world.begin([flow, child]);
+    const run = await world.start(flow, { id: "1" });
+    await world.untilState(run, "waiting");
+    const childRun = (await world.allRuns()).find((row) => row.workflow === "child");
+    await world.engine.commands.cancel(childRun?.run ?? 0, "ana", "no need");
+    expect(await world.resultOf(run)).toContain("cancelled");
+  });
+
+  test("joins a child that somebody else has started, and gets its result", async () => {
+    await world.begin([parent, child]);
+    const started = await world.start(child, { id: "1-child" });
+    const run = await world.start(parent, { id: "1" });
+    await world.untilState(run, "waiting");
+    expect(await world.resultOf(run)).toEqual({ got: "did 1-child" });
+    expect(await world.stateOf(started)).toBe("completed");
+    expect(worked).toEqual(["1-child"]);
+  });
+
+  test("gives two parents of one child its result each", async () => {
+    const shared = testWorkflow("shared", (_input, run) => run.call(child, { id: "c" }));
+    await world.begin([shared, child]);
+    const one = await world.start(shared, { id: "1" });
+    const two = await world.start(shared, { id: "2" });
+    expect(await world.resultOf(one)).toBe("did c");
+    expect(await world.resultOf(two)).toBe("did c");
+    expect(worked).toEqual(["c"]);
+  });
+
+  test("takes the result of a child that has ended long before", async () => {
+    await world.begin([parent, child]);
+    await world.resultOf(await world.start(child, { id: "1-child" }));
+    expect(await world.resultOf(await world.start(parent, { id: "1" }))).toEqual({
+      got: "did 1-child",
+    });
+  });
+
+  test("gives the same answer on recovery, also where a child failed", async () => {
+    const flow = testWorkflow("flow", async (input, run) => {
+      const message = await run
+        .call(stops, { id: input.id })
+        .catch((error: unknown) => (error as Error).message);
+      await run.sleep("1h");
+      return message;
+    });
+    await world.begin([flow, stops]);
+    const run = await world.start(flow, { id: "1" });
+    await world.advance(60_000);
+    await world.crash();
+    await world.begin([flow, stops]);
+    expect(await world.resultOf(run)).toContain("not today");
+  });
+
+  test("tells the code of an input that the child refuses, and starts nothing", async () => {
+    const strict = workflow(
+      "strict",
+      { input: z.object({ n: z.number() }), output: z.null(), key: () => "k", owner: "team" },
+      () => Promise.resolve(null),
+    );
+    const flow = testWorkflow("flow", (_input, run) =>
+      // The cast makes what an untyped caller could pass.
+      run.call(strict, { n: "one" } as unknown as { n: number }).then(
+        () => "called",
+        (error: { code?: string }) => error.code,
+      ),
+    );
+    await world.begin([flow, strict]);
+    expect(await world.resultOf(await world.start(flow, { id: "1" }))).toBe("HF4102");
+    expect(await world.allRuns()).toHaveLength(1);
+  });
+
+  test("calls a hundred children at once", async () => {
+    const flow = testWorkflow("flow", async (_input, run) => {
+      const all = await Promise.all(
+        Array.from({ length: 100 }, (_, n) =>
+          run.call(child, { id: `c${String(n)}` }, { as: String(n) }),
+        ),
+      );
+      return all.length;
+    });
+    await world.begin([flow, child]);
+    const run = await world.start(flow, { id: "1" });
+    await world.advance(60_000);
+    await world.crash();
+    await world.begin([flow, child]);
+    expect(await world.resultOf(run)).toBe(100);
+    expect(worked.toSorted()).toEqual(Array.from({ length: 100 }, (_, n) => `c${String(n)}`).toSorted());
+  });
+});

@@ -1,0 +1,103 @@
+/**
+ * What is done for a store as a whole: check it, copy it, accept it after a restore. Each driver
+ * brings its own; the composition root hands the right one in.
+ */
+import { formatRunId } from "../core/run-number.ts";
+import type { EffectRow } from "../store/rows.ts";
+import type { StoreReader } from "../store/store.ts";
+import type { Decider } from "./decisions.ts";
+import { effectView, type EffectView } from "./views.ts";
+
+interface DamageFound {
+  /** One sentence: what is wrong, and where. */
+  readonly what: string;
+  /** Position in the journal, where a record is meant. */
+  readonly pos?: number;
+  readonly run?: number;
+  readonly seq?: number;
+}
+
+interface Verification {
+  readonly storeId: string | null;
+  /** True if nothing that a read could return is other than it was written. */
+  readonly isSound: boolean;
+  readonly flushes: number;
+  readonly records: number;
+  /** What is damaged; the first bad record of the journal leads. */
+  readonly damage: readonly DamageFound[];
+  /** What could not be checked or does not matter, as sentences. */
+  readonly harmless: readonly string[];
+  readonly remedy: string | null;
+}
+
+interface BackedUp {
+  readonly storeId: string;
+  /** Newest flush in the copy; 0 if the store is empty. */
+  readonly flushId: number;
+  /** Newest record in the copy. */
+  readonly position: number;
+}
+
+export interface StoreCare {
+  /** Needs no engine and disturbs none. */
+  readonly openReader: () => Promise<StoreReader>;
+  readonly verify: () => Promise<Verification>;
+  /** Copies the store while its engine may run. */
+  readonly backup: (to: string) => Promise<BackedUp>;
+  /** Accepts a store that is older than its anchor. */
+  readonly accept: (decider: Decider) => Promise<{
+    readonly storeId: string;
+    readonly operations: readonly EffectRow[];
+    readonly openRuns: readonly number[];
+  }>;
+}
+
+export interface AcceptedStore {
+  readonly storeId: string;
+  /**
+   * Operations that may have been done since the backup was made: those whose end it does not know.
+   * So may any that the open runs would have gone on to.
+   */
+  readonly operations: readonly EffectView[];
+  /** Runs that had not ended when the backup was made. */
+  readonly openRuns: readonly string[];
+}
+
+/** What a check found, with runs under their public ids. */
+export interface VerifiedStore extends Omit<Verification, "damage"> {
+  readonly damage: readonly {
+    readonly what: string;
+    readonly pos: number | null;
+    /** Null also for the store's own journal. */
+    readonly run: string | null;
+    readonly seq: number | null;
+  }[];
+}
+
+/** Checks every record, seal and projection. */
+export async function verifyStore(care: StoreCare): Promise<VerifiedStore> {
+  const { damage, ...verification } = await care.verify();
+  const found = damage.map(({ what, pos, run, seq }) => ({
+    what,
+    pos: pos ?? null,
+    run: run === undefined || run === 0 ? null : formatRunId(run),
+    seq: seq ?? null,
+  }));
+  return { ...verification, damage: found };
+}
+
+/** Accepts the store and says what may have happened since it was written. */
+export async function acceptStore(care: StoreCare, decider: Decider): Promise<AcceptedStore> {
+  const { storeId, operations, openRuns } = await care.accept(decider);
+  const reader = await care.openReader();
+  try {
+    const views: EffectView[] = [];
+    // By primary key; what is open is the few that were under way.
+    for (const row of operations) views.push(effectView(row, await reader.run(row.run)));
+    return { storeId, operations: views, openRuns: openRuns.map(formatRunId) };
+  } finally {
+    await reader.close();
+  }
+}
+
+export type { StoreReader } from "../store/store.ts";

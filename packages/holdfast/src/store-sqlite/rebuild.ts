@@ -1,0 +1,143 @@
+/**
+ * Folds the whole journal again into temporary tables of the same names and compares them, row by
+ * row, with the tables of the store. Temporary tables come first when a name is looked up, so the
+ * very statements of a flush write to them, on a connection that cannot write to the store.
+ */
+import { RECORD_KINDS } from "../core/journal.ts";
+import { hasProjection, project } from "../store/projection.ts";
+import { ChainQueries } from "./chain.ts";
+import type { FlushRow } from "./chain.ts";
+import type { Damage } from "./check-flushes.ts";
+import { ProjectionsWriter } from "./projections-writer.ts";
+import { prepareRows } from "./queries.ts";
+import { RECORD_COLUMNS, rowsOf, toRecord } from "./row-columns.ts";
+import type { Cells } from "./row-columns.ts";
+import type { Database, Statement } from "./runtime.ts";
+import { expectedSchema } from "./schema-check.ts";
+
+/** Every table that is derived from the journal, with the order of its primary key. */
+export const PROJECTIONS = {
+  incarnation: "incarnation",
+  run: "run",
+  run_key: "key_hash",
+  effect: "pos",
+  exception: "id",
+  issue: "fingerprint",
+  review: "id",
+  counter: "name",
+  dependency: "integration",
+  kept_event: "seq",
+  awaiting: "id",
+  pending: "integration, ref, run, operation",
+  recovery_group: "number",
+} as const;
+
+const FLUSHES_PER_READ = 500;
+
+/** Needs a journal that was found sound. The connection's temporary tables stay. */
+export function rebuildProjections(database: Database): readonly Damage[] {
+  createTemporary(database);
+  fold(database);
+  return Object.entries(PROJECTIONS).flatMap(([table, order]) => compare(database, table, order));
+}
+
+function createTemporary(database: Database): void {
+  const items = expectedSchema().filter((item) => item.table in PROJECTIONS);
+  // Tables before their indexes.
+  for (const { sql } of items.filter((item) => item.type === "table")) {
+    database.exec((sql ?? "").replace(/^create table /iu, "create temp table "));
+  }
+  for (const { sql, name } of items.filter((item) => item.type === "index")) {
+    // Without text: SQLite made it with its table.
+    if (sql !== null) database.exec(sql.replace(` index ${name} `, ` index temp.${name} `));
+  }
+}
+
+function fold(database: Database): void {
+  const chain = new ChainQueries(database);
+  const writer = new ProjectionsWriter(database);
+  const openChain = database.prepare(
+    "insert into incarnation (incarnation, first_flush) values (?, ?)",
+  );
+  const kinds = RECORD_KINDS.flatMap((_, kind) => (hasProjection(kind) ? [kind] : []));
+  const records = prepareRows(
+    database,
+    `select ${RECORD_COLUMNS}, pos from journal where pos >= ? and pos <= ?
+      and kind in (${kinds.join(", ")}) order by pos`,
+  );
+  let after = 0;
+  for (;;) {
+    const flushes = chain.after(after, FLUSHES_PER_READ);
+    for (const flush of flushes) {
+      if (flush.number === 1) openChain.run(flush.incarnation, flush.id);
+      foldFlush(writer, records, flush);
+      after = flush.id;
+    }
+    if (flushes.length < FLUSHES_PER_READ) return;
+  }
+}
+
+function foldFlush(writer: ProjectionsWriter, records: Statement, flush: FlushRow): void {
+  for (const cells of rowsOf(records, flush.firstPos, flush.lastPos)) {
+    const pos = cells[8] as number;
+    for (const change of project(toRecord(cells))) writer.apply(change, pos);
+  }
+  writer.finishFlush();
+}
+
+/** At most one finding a table: the first row that differs. */
+function compare(database: Database, table: string, order: string): readonly Damage[] {
+  const stored = iterate(database, `select * from main.${table} order by ${order}`);
+  const folded = iterate(database, `select * from temp.${table} order by ${order}`);
+  for (;;) {
+    const left = stored.next();
+    const right = folded.next();
+    if (left.done === true && right.done === true) return [];
+    const leftCells = left.done === true ? null : left.value;
+    const rightCells = right.done === true ? null : right.value;
+    if (leftCells === null) return [missing(table, rightCells)];
+    if (rightCells === null) return [{ what: `${table} has a row too many: ${shown(leftCells)}` }];
+    const column = leftCells.findIndex((cell, index) => !isSame(cell, rightCells[index]));
+    if (column !== -1) return [differs(database, table, leftCells, rightCells, column)];
+  }
+}
+
+function missing(table: string, cells: Cells | null): Damage {
+  return { what: `${table} lacks the row ${cells === null ? "" : shown(cells)}` };
+}
+
+function differs(
+  database: Database,
+  table: string,
+  stored: Cells,
+  folded: Cells,
+  column: number,
+): Damage {
+  const name = database.prepare(`select * from main.${table}`).columns()[column]?.name ?? "?";
+  const row = `row ${shown(folded)}`;
+  const values = `${show(stored[column])}, the journal says ${show(folded[column])}`;
+  return { what: `${table}.${name} of ${row} is ${values}` };
+}
+
+function iterate(database: Database, sql: string): Iterator<Cells> {
+  // `setReturnArrays` makes every row an array of cells, which the declared type does not know.
+  return prepareRows(database, sql).iterate() as unknown as Iterator<Cells>;
+}
+
+function isSame(left: unknown, right: unknown): boolean {
+  if (left instanceof Uint8Array && right instanceof Uint8Array) {
+    return Buffer.compare(left, right) === 0;
+  }
+  return left === right;
+}
+
+/** The first cell is the key, or begins it. */
+function shown(cells: Cells): string {
+  return show(cells[0]);
+}
+
+function show(cell: unknown): string {
+  if (cell instanceof Uint8Array) return Buffer.from(cell).toString("hex");
+  const text = JSON.stringify(cell) ?? "nothing";
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}

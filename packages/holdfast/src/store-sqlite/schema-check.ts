@@ -1,0 +1,52 @@
+/** Compares the schema that a file says it has with the one that our migrations make. */
+import type { Damage } from "./check-flushes.ts";
+import { migrate } from "./migrations.ts";
+import { prepareRows } from "./queries.ts";
+import { rowsOf } from "./row-columns.ts";
+import { openDatabase } from "./runtime.ts";
+import type { Database } from "./runtime.ts";
+
+export interface SchemaItem {
+  readonly type: string;
+  readonly name: string;
+  readonly table: string;
+  /** Null for what SQLite makes by itself. */
+  readonly sql: string | null;
+}
+
+/** What a new store would have. */
+export function expectedSchema(): SchemaItem[] {
+  const fresh = openDatabase(":memory:");
+  try {
+    migrate(fresh, 0);
+    return readSchema(fresh);
+  } finally {
+    fresh.close();
+  }
+}
+
+export function schemaDamage(database: Database): readonly Damage[] {
+  const found = new Map(readSchema(database).map((item) => [item.name, item]));
+  const damage: Damage[] = [];
+  for (const item of expectedSchema()) {
+    const other = found.get(item.name);
+    found.delete(item.name);
+    if (other?.sql !== item.sql || other.type !== item.type || other.table !== item.table) {
+      damage.push({ what: `the schema of ${item.type} ${item.name} was changed` });
+    }
+  }
+  for (const { type, name } of found.values()) {
+    damage.push({ what: `the schema has a ${type} ${name} that is not ours` });
+  }
+  return damage;
+}
+
+function readSchema(database: Database): SchemaItem[] {
+  const sql = "select type, name, tbl_name, sql from main.sqlite_schema order by type, name";
+  return rowsOf(prepareRows(database, sql)).map((cells) => ({
+    type: String(cells[0]),
+    name: String(cells[1]),
+    table: String(cells[2]),
+    sql: cells[3] === null ? null : String(cells[3]),
+  }));
+}

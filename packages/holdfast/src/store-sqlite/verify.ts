@@ -1,0 +1,204 @@
+/**
+ * Checks a whole store: every record, every seal, the chains and the anchor, the commands, the
+ * structure of the file, and every row that is looked up against a fresh fold of the journal.
+ */
+import { rmSync } from "node:fs";
+import { resolve } from "node:path";
+import { HoldfastError } from "../core/error.ts";
+import { readAnchor } from "./anchor.ts";
+import { checkFlushes } from "./check-flushes.ts";
+import type { CheckedFlushes, Damage } from "./check-flushes.ts";
+import { anchoredFlush } from "./check-start.ts";
+import { foreignKey, keyPath, readKey } from "./key-file.ts";
+import { isLocked } from "./lock.ts";
+import { isMetaSound, readMeta } from "./meta.ts";
+import { readPragma } from "./pragmas.ts";
+import { prepareRows } from "./queries.ts";
+import { openReadOnly } from "./reader.ts";
+import { rebuildProjections } from "./rebuild.ts";
+import { INBOX_COLUMNS, rowsOf, toInbox } from "./row-columns.ts";
+import type { Database } from "./runtime.ts";
+import { keyId, postedDigest, sealKey } from "./seal.ts";
+import { schemaDamage } from "./schema-check.ts";
+
+export interface VerifyReport {
+  readonly storeId: string | null;
+  /** True if nothing that a read or an index could return is other than it was written. */
+  readonly isSound: boolean;
+  readonly flushes: number;
+  readonly records: number;
+  /** What is damaged; the first bad record of the journal leads. At most 100. */
+  readonly damage: readonly Damage[];
+  /** What could not be checked or does not matter, as sentences. */
+  readonly harmless: readonly string[];
+  /** What to do, if something is damaged. */
+  readonly remedy: string | null;
+}
+
+const DAMAGE_MAX = 100;
+
+const REMEDY =
+  "Stop the engine. Restore the newest backup that passes this check, with its key beside it, and " +
+  'run `holdfast store accept --reason "..."`, which lists the effects that may have been done ' +
+  "since. Keep the damaged files: `holdfast store verify` names what was lost.";
+
+/**
+ * Reads everything once; takes time in proportion to the store. While an engine runs, a copy is
+ * made beside the store and checked instead, so that the engine's log is not held up.
+ *
+ * @throws {HoldfastError} HF5002 if there is no store, HF5009 without its key, HF5010 if it is
+ * newer than this Holdfast.
+ */
+export async function verifyStore(options: { readonly path: string }): Promise<VerifyReport> {
+  const path = resolve(options.path);
+  if (!isLocked(path)) return verifyFile(path, path);
+  const copy = `${path}.verify`;
+  try {
+    await copyPages(path, copy);
+    return verifyFile(copy, path);
+  } finally {
+    rmSync(copy, { force: true });
+  }
+}
+
+/** Page by page and in one step: damage is to be copied, not mended. */
+async function copyPages(path: string, to: string): Promise<void> {
+  rmSync(to, { force: true });
+  const database = openReadOnly(path);
+  try {
+    const { backup } = process.getBuiltinModule("node:sqlite");
+    const ALL_PAGES = 0x7fffffff;
+    await backup(database, to, { rate: ALL_PAGES });
+  } finally {
+    database.close();
+  }
+}
+
+/** Checks the database `file` as the store at `path`, whose key and anchor count. */
+function verifyFile(file: string, path: string): VerifyReport {
+  const key = readKey(path);
+  let database: Database;
+  try {
+    database = openReadOnly(file);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== "HF5006") throw error;
+    return report(null, null, [{ what: error.message }], []);
+  }
+  try {
+    return verifyDatabase(database, key, path);
+  } finally {
+    database.close();
+  }
+}
+
+function verifyDatabase(database: Database, secret: Uint8Array, path: string): VerifyReport {
+  const damage: Damage[] = [];
+  const harmless: string[] = [];
+  const key = sealKey(secret);
+  database.exec("begin");
+  // The structure first: what it says is repeated by everything that reads.
+  const structure = [...attempt(() => schemaDamage(database)), ...attempt(() => integrity(database))];
+  const meta = attemptOne(() => readMeta(database), damage);
+  if (meta !== undefined && meta !== null && meta.keyId !== keyId(secret)) {
+    if (isMetaSound(key, meta)) throw foreignKey(keyPath(path));
+  }
+  if (meta === null || (meta !== undefined && !isMetaSound(key, meta))) {
+    damage.push({ what: "the row that says who this store is was changed" });
+  }
+  const storeId = meta?.storeId ?? "";
+  const checked = attemptOne(() => checkFlushes(database, { key, storeId }, null), damage);
+  if (checked?.damage !== null && checked?.damage !== undefined) damage.push(checked.damage);
+  damage.push(...attempt(() => sequenceDamage(database)), ...structure);
+  damage.push(...attempt(() => inboxDamage(database)));
+  damage.push(...attempt(() => anchorDamage(database, storeId, path, harmless)));
+  // From a damaged journal the fold says nothing that the journal's own check has not said.
+  if (damage.length === 0) damage.push(...attempt(() => rebuildProjections(database)));
+  const free = Number(readPragma(database, "freelist_count") ?? 0);
+  if (free > 0) harmless.push(`${free} free pages were not checked: nothing reads them`);
+  return report(storeId, checked ?? null, damage, harmless);
+}
+
+function report(
+  storeId: string | null,
+  checked: CheckedFlushes | null,
+  damage: readonly Damage[],
+  harmless: readonly string[],
+): VerifyReport {
+  return {
+    storeId,
+    isSound: damage.length === 0,
+    flushes: checked?.flushes ?? 0,
+    records: checked?.records ?? 0,
+    damage: damage.slice(0, DAMAGE_MAX),
+    harmless,
+    remedy: damage.length === 0 ? null : REMEDY,
+  };
+}
+
+/** A check that cannot even read has found damage. */
+function attempt(check: () => readonly Damage[]): readonly Damage[] {
+  const damage: Damage[] = [];
+  const found = attemptOne(check, damage);
+  return found ?? damage;
+}
+
+function attemptOne<Value>(check: () => Value, damage: Damage[]): Value | undefined {
+  try {
+    return check();
+  } catch (error) {
+    damage.push({ what: `it cannot be read: ${error instanceof Error ? error.message : "?"}` });
+    return undefined;
+  }
+}
+
+function integrity(database: Database): readonly Damage[] {
+  const rows = rowsOf(prepareRows(database, `pragma integrity_check(${DAMAGE_MAX})`));
+  const said = rows.map((cells) => String(cells[0]));
+  return said.length === 1 && said[0] === "ok" ? [] : said.map((what) => ({ what }));
+}
+
+/** Sequence numbers of a run count from 1 without gaps. */
+function sequenceDamage(database: Database): readonly Damage[] {
+  const rows = rowsOf(
+    prepareRows(
+      database,
+      `select run, count(*), min(seq), max(seq) from journal group by run
+        having min(seq) <> 1 or max(seq) <> count(*) limit ${DAMAGE_MAX}`,
+    ),
+  );
+  return rows.map((cells) => {
+    const [run, count, , max] = cells as [number, number, number, number];
+    return { what: `run ${run} has ${count} records, its last has seq ${max}`, run };
+  });
+}
+
+function inboxDamage(database: Database): readonly Damage[] {
+  const sql = `select ${INBOX_COLUMNS}, digest from inbox where taken_by is null order by pos`;
+  return rowsOf(prepareRows(database, sql)).flatMap((cells) => {
+    const command = toInbox(cells);
+    // A blob column of a STRICT table.
+    return postedDigest(command).equals(cells[6] as Uint8Array)
+      ? []
+      : [{ what: `command ${command.id} waits in the inbox and is not what was posted` }];
+  });
+}
+
+function anchorDamage(
+  database: Database,
+  storeId: string,
+  path: string,
+  harmless: string[],
+): readonly Damage[] {
+  const anchor = readAnchor(path);
+  if (anchor === null) {
+    harmless.push("there is no anchor: whether the newest flushes were cut off cannot be seen");
+    return [];
+  }
+  try {
+    anchoredFlush(database, storeId, anchor, path);
+    return [];
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    return [{ what: error.message }];
+  }
+}

@@ -1,0 +1,165 @@
+/** Conformance: finding runs by what they wait for. */
+import assert from "node:assert/strict";
+import type { Store } from "../store/store.ts";
+import type { StoreTests } from "./describe-store.ts";
+import {
+  SAMPLE_START_MS,
+  SYSTEM_RUN,
+  SampleJournal,
+  finishedHead,
+  intentHead,
+  outcomeHead,
+  startRuns,
+  startedHead,
+  stateHead,
+} from "./sample-journal.ts";
+
+export const waitingTests: StoreTests = {
+  "lists sleeping runs that are due, soonest first": async ({ store, crash }) => {
+    const sample = await startRuns(store, [1, 2, 3, 4]);
+    for (const [run, delayMs] of [[1, 30], [2, 10], [3, 20], [4, 10]] as const) {
+      const wakeAtMs = SAMPLE_START_MS + delayMs;
+      sample.add(run, "state", stateHead("running", "waiting", { wakeAtMs }));
+    }
+    await sample.flushTo(store);
+    const due = async (from: Store, afterMs: number, untilMs: number, limit: number) => {
+      const found = await from.due(SAMPLE_START_MS + afterMs, SAMPLE_START_MS + untilMs, limit);
+      return found.map(({ run, wakeAtMs }) => [run, wakeAtMs - SAMPLE_START_MS]);
+    };
+    assert.deepEqual(await due(store, 0, 20, 10), [[2, 10], [4, 10], [3, 20]]);
+    assert.deepEqual(await due(store, 0, 30, 2), [[2, 10], [4, 10]]);
+    assert.deepEqual(await due(store, 10, 30, 10), [[3, 20], [1, 30]]);
+    assert.deepEqual(await due(store, 0, 9, 10), []);
+    sample.add(2, "state", stateHead("waiting", "running"));
+    sample.add(4, "finished", finishedHead({ from: "waiting", state: "stopped" }));
+    await sample.flushTo(store);
+    const again = await crash();
+    assert.deepEqual(await due(again, 0, 100, 10), [[3, 20], [1, 30]]);
+  },
+
+  "lists the runs that are parked for one integration": async ({ store }) => {
+    const sample = await startRuns(store, [1, 2, 3, 4]);
+    for (const run of [4, 1, 2]) {
+      sample.add(run, "state", stateHead("running", "parked", { dependency: "erp" }));
+    }
+    sample.add(3, "state", stateHead("running", "parked", { dependency: "crm" }));
+    sample.add(2, "state", stateHead("parked", "running"));
+    await sample.flushTo(store);
+    assert.deepEqual(await store.parked("erp", { afterRun: 0, limit: 10 }), [1, 4]);
+    assert.deepEqual(await store.parked("erp", { afterRun: 1, limit: 10 }), [4]);
+    assert.deepEqual(await store.parked("erp", { afterRun: 0, limit: 1 }), [1]);
+    assert.deepEqual(await store.parked("nobody", { afterRun: 0, limit: 10 }), []);
+  },
+
+  "lists the open runs of a lane in order": async ({ store }) => {
+    const sample = new SampleJournal();
+    for (const [run, lane] of [[1, "a"], [2, "b"], [3, "a"], [4, null], [5, "a"]] as const) {
+      const state = run === 3 || run === 5 ? "waiting" : "running";
+      sample.add(run, "started", startedHead(run, { lane, state }));
+    }
+    sample.add(6, "started", startedHead(6, { lane: "a", namespace: "north" }));
+    await sample.flushTo(store);
+    const lane = async () => (await store.lane("main", "a", 10)).map(({ run }) => run);
+    assert.deepEqual(await lane(), [1, 3, 5]);
+    sample.add(1, "finished", finishedHead({ lane: "a" }));
+    await sample.flushTo(store);
+    assert.deepEqual(await lane(), [3, 5]);
+    assert.deepEqual(await store.openLanes({ afterRun: 0, limit: 3 }), [
+      { run: 2, namespace: "main", lane: "b" },
+      { run: 3, namespace: "main", lane: "a" },
+      { run: 5, namespace: "main", lane: "a" },
+    ]);
+    assert.deepEqual(await store.openLanes({ afterRun: 5, limit: 3 }), [
+      { run: 6, namespace: "north", lane: "a" },
+    ]);
+  },
+
+  "keeps events until they are taken": async ({ store, crash }) => {
+    const sample = await startRuns(store, [1]);
+    const kept = ["x", "y", "z"].map((id) =>
+      sample.add(SYSTEM_RUN, "kept", { event: "paid", key: "k", id }, { data: `"${id}"` }),
+    );
+    sample.add(SYSTEM_RUN, "kept", { event: "paid", key: "other", id: "w" });
+    await sample.flushTo(store);
+    const ids = async (from: Store, limit: number) =>
+      (await from.keptEvents("paid", "k", limit)).map(({ id, seq, data }) => [id, seq, data]);
+    assert.deepEqual(await ids(store, 2), [["x", kept[0], '"x"'], ["y", kept[1], '"y"']]);
+    sample.add(1, "awaited", { event: "paid", key: "k", dueAtMs: null }, { name: "paid" });
+    sample.add(1, "event", { end: "value", kept: kept[0] ?? 0 }, { name: "paid", data: '"x"' });
+    await sample.flushTo(store);
+    const again = await crash();
+    assert.deepEqual(
+      (await ids(again, 10)).map(([id]) => id),
+      ["y", "z"],
+    );
+  },
+
+  "lists who waits for an event, oldest first, until it has come": async ({ store }) => {
+    const sample = await startRuns(store, [1, 2, 3]);
+    for (const run of [3, 1, 2]) {
+      sample.add(run, "awaited", { event: "paid", key: "k", dueAtMs: null }, { name: "wait" });
+    }
+    sample.add(1, "awaited", { event: "shipped", key: "k", dueAtMs: null }, { name: "other" });
+    await sample.flushTo(store);
+    assert.deepEqual(await store.awaiting("paid", "k", 10), [3, 1, 2]);
+    assert.deepEqual(await store.awaiting("paid", "k", 1), [3]);
+    sample.add(1, "event", { end: "failed", timedOut: true }, { name: "wait" });
+    sample.add(3, "finished", finishedHead({ state: "cancelled" }));
+    await sample.flushTo(store);
+    assert.deepEqual(await store.awaiting("paid", "k", 10), [2]);
+    assert.deepEqual(await store.awaiting("shipped", "k", 10), [1]);
+    assert.deepEqual(await store.awaiting("paid", "nobody", 10), []);
+  },
+
+  "finds the operation that waits for a late answer": async ({ store }) => {
+    const sample = await startRuns(store, [1, 2]);
+    for (const run of [1, 2]) {
+      const operation = sample.add(run, "intent", intentHead(2), { name: "charge", attempt: 1 });
+      const ref = `pay-${String(run)}`;
+      const dueAtMs = SAMPLE_START_MS + 1000;
+      sample.add(run, "pending", { operation, integration: "payments", ref, dueAtMs });
+    }
+    await sample.flushTo(store);
+    assert.deepEqual(await store.pendingByRef("payments", "pay-1"), { run: 1, operation: 2 });
+    assert.equal(await store.pendingByRef("payments", "pay-9"), null);
+    assert.equal(await store.pendingByRef("erp", "pay-1"), null);
+    sample.add(1, "outcome", outcomeHead(2, { end: "value" }), { name: "charge" });
+    sample.add(2, "finished", finishedHead({ state: "stopped" }));
+    await sample.flushTo(store);
+    assert.equal(await store.pendingByRef("payments", "pay-1"), null);
+    assert.equal(await store.pendingByRef("payments", "pay-2"), null);
+  },
+
+  "knows how each integration is, and since when": async ({ store, openReader, crash }) => {
+    const sample = new SampleJournal();
+    const move = (to: "open" | "parked" | "probing" | "closed", reason: string) =>
+      sample.add(SYSTEM_RUN, "dependency", { integration: "erp", to, reason, probeAtMs: null });
+    move("open", "five failures");
+    await sample.flushTo(store);
+    const [first] = await store.dependencies();
+    assert.deepEqual([first?.state, first?.reason, first?.class], ["open", "five failures", null]);
+    move("open", "six failures");
+    await sample.flushTo(store);
+    const [second] = await store.dependencies();
+    assert.deepEqual([second?.reason, second?.sinceMs], ["six failures", first?.sinceMs]);
+    move("closed", "it answers");
+    await sample.flushTo(store);
+    const again = await crash();
+    const [third] = await again.dependencies();
+    assert.deepEqual([third?.state, third?.sinceMs], ["closed", SAMPLE_START_MS + 2]);
+    assert.deepEqual(await (await openReader()).dependencies(), await again.dependencies());
+  },
+
+  "knows the recovery groups that did not come through": async ({ store, crash }) => {
+    const sample = new SampleJournal();
+    const group = (number: number, event: "started" | "passed", crashes: number) =>
+      sample.add(SYSTEM_RUN, "group", { group: number, event, runs: [number, 100], crashes });
+    group(1, "started", 0);
+    group(2, "started", 0);
+    group(1, "passed", 0);
+    group(2, "started", 1);
+    await sample.flushTo(store);
+    const again = await crash();
+    assert.deepEqual(await again.openGroups(), [{ group: 2, runs: [2, 100], crashes: 1 }]);
+  },
+};

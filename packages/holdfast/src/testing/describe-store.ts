@@ -1,0 +1,78 @@
+/**
+ * What every store must do, as tests: `describeStore` runs them against a driver, in whichever test
+ * framework it is given. A driver that passes keeps what it acknowledged, in order, and shows in
+ * every list exactly what the journal says.
+ */
+import type { Store, StoreReader } from "../store/store.ts";
+import { flushTests } from "./describe-store-flush.ts";
+import { openingTests } from "./describe-store-opening.ts";
+import { projectionTests } from "./describe-store-projections.ts";
+import { readingTests } from "./describe-store-reading.ts";
+import { waitingTests } from "./describe-store-waiting.ts";
+
+/** A store made for one test, and what a test may do to it from outside. */
+export interface StoreUnderTest {
+  /** Open, empty, as an engine would have it. */
+  readonly store: Store;
+  /** As another process would open it; may be called often. Closed by `dispose`. */
+  openReader(): Promise<StoreReader>;
+  /** Opens a second engine's store on the same data while the first is open; must reject. */
+  openSecond(): Promise<Store>;
+  /** Closes the store in good order and opens it again. */
+  reopen(): Promise<Store>;
+  /** Ends the store as a crash would, after what was acknowledged, and opens it again. */
+  crash(): Promise<Store>;
+  /**
+   * Everything that is not as it was written, as sentences: the seals, and each projection against
+   * one built anew from the journal. May be called while the store is open.
+   */
+  damage(): Promise<readonly string[]>;
+  /** Releases everything. */
+  dispose(): Promise<void>;
+}
+
+export type OpenStoreUnderTest = () => Promise<StoreUnderTest>;
+
+/** The two functions that vitest, jest and node:test share. */
+export interface TestFramework {
+  readonly describe: (name: string, define: () => void) => unknown;
+  readonly test: (name: string, run: () => Promise<void>) => unknown;
+}
+
+/** A test of one group: a sentence, and what to do with a store of its own. */
+export type StoreTests = Readonly<Record<string, (subject: StoreUnderTest) => Promise<void>>>;
+
+const GROUPS: Readonly<Record<string, StoreTests>> = {
+  flush: flushTests,
+  opening: openingTests,
+  reading: readingTests,
+  "waiting runs": waitingTests,
+  projections: projectionTests,
+};
+
+/**
+ * Defines the tests of a driver. `open` is called once a test and makes an empty store; what it
+ * made is disposed of when the test has ended, however it did.
+ */
+export function describeStore(
+  name: string,
+  open: OpenStoreUnderTest,
+  framework: TestFramework,
+): void {
+  framework.describe(`${name} keeps the promises of a store`, () => {
+    for (const [group, tests] of Object.entries(GROUPS)) {
+      framework.describe(group, () => {
+        for (const [sentence, run] of Object.entries(tests)) {
+          framework.test(sentence, async () => {
+            const subject = await open();
+            try {
+              await run(subject);
+            } finally {
+              await subject.dispose();
+            }
+          });
+        }
+      });
+    }
+  });
+}

@@ -1,0 +1,101 @@
+/** The command line where no engine runs: commands wait, and the store can be cared for. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually, holdfastCli, startShop } from "./processes.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
+const store = join(folder, "holdfast.db");
+const address = `sqlite:${store}`;
+
+beforeAll(async () => {
+  const shop = await startShop(store, [
+    { id: "O-1", does: "ask" },
+    { id: "O-2", does: "sleep" },
+  ]);
+  await eventually("both to wait", async () => {
+    const { out } = await holdfastCli(["runs", "--state", "review,waiting", "--store", address]);
+    return out.includes("O-1") && out.includes("O-2") ? true : null;
+  });
+  await shop.stop();
+}, 60_000);
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("without an engine", () => {
+  test("keeps commands, joins one that is given twice, and the next engine applies them", async () => {
+    const reviews = await holdfastCli(["reviews", "--store", address, "--json"]);
+    const [review] = (JSON.parse(reviews.out) as { reviews: readonly { id: string }[] }).reviews;
+    const words = ["answer", review?.id ?? "", "approve=true", "--by", "bo", "--store", address];
+    const kept = await holdfastCli(words);
+    expect(kept.code).toBe(0);
+    expect(kept.out).toMatch(
+      /^No engine runs on this store\. The command \((cmd_\w{32}), by bo\) is kept and will be applied when an engine starts\.$/m,
+    );
+    const again = await holdfastCli([...words, "--json"]);
+    const receipt = JSON.parse(again.out) as { id: string; outcome: string };
+    expect(receipt.outcome).toBe("kept");
+    expect(kept.out).toContain(receipt.id);
+    const cancel = ["cancel", "O-2", "--reason", "nobody waits", "--by", "bo", "--store", address];
+    expect((await holdfastCli(cancel)).code).toBe(0);
+
+    const shop = await startShop(store, []);
+    try {
+      await eventually("both commands to be applied", async () => {
+        const { out } = await holdfastCli(["runs", "--store", address]);
+        return /O-1 .* completed /.test(out) && /O-2 .* cancelled, undone /.test(out) ? true : null;
+      });
+    } finally {
+      await shop.stop();
+    }
+  });
+
+  test("checks a store and names damage", async () => {
+    const sound = await holdfastCli(["store", "verify", "--store", address]);
+    expect(sound.out).toMatch(/^sound: \d+ records in \d+ flushes checked$/m);
+    expect(sound.code).toBe(0);
+    const document = await holdfastCli(["store", "verify", "--json", "--store", address]);
+    expect(JSON.parse(document.out)).toMatchObject({ isSound: true, damage: [] });
+  });
+
+  test("copies a store; the copy is refused to an engine until it was accepted", async () => {
+    const copy = join(folder, "copy.db");
+    const copied = `sqlite:${copy}`;
+    const backup = await holdfastCli(["store", "backup", "--to", copy, "--store", address]);
+    expect({ code: backup.code, err: backup.err }).toEqual({ code: 0, err: "" });
+    const twice = await holdfastCli(["store", "backup", "--to", copy, "--store", address]);
+    expect(twice.err).toMatch(/^HF5002 {2}.* exists already/);
+    expect(twice.code).toBe(1);
+    await expect(startShop(copy, [])).rejects.toThrow(/HF5007|older than its anchor|anchor/);
+    const words = ["store", "accept", "--reason", "disk lost", "--by", "bo", "--store", copied];
+    const accepted = await holdfastCli(words);
+    expect({ code: accepted.code, err: accepted.err }).toEqual({ code: 0, err: "" });
+    expect(accepted.out).toMatch(/^accepted: store_/);
+    const shop = await startShop(copy, []);
+    await shop.stop();
+  });
+});
+
+describe("which store is meant", () => {
+  test("./holdfast.db where nothing is named, else a sentence", async () => {
+    const here = await holdfastCli(["runs"], { cwd: folder });
+    expect(here.out).toContain("O-1");
+    const nowhere = await holdfastCli(["runs"], { cwd: tmpdir() });
+    expect(nowhere.err).toMatch(/^HF4102 {2}No store is named, and there is no \.\/holdfast\.db/);
+    expect(nowhere.code).toBe(2);
+  });
+
+  test("a file that is no store, or not there, is one sentence and no stack", async () => {
+    const file = join(folder, "note.txt");
+    writeFileSync(file, "not a database, only a text that is long enough to be read as a page");
+    for (const path of [file, join(folder, "missing.db")]) {
+      const { code, err } = await holdfastCli(["runs", "--store", `sqlite:${path}`]);
+      expect(err).toMatch(/^HF500[26] {2}.*\n(?: {8}.*\n)* {8}Fix: .*\n {8}See docs/);
+      expect(err).not.toMatch(/^ +at /m);
+      expect(code).toBe(1);
+    }
+  });
+});
