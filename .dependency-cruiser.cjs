@@ -22,7 +22,7 @@ const LAYERS = {
   http: ["core/", "contract/", "operate/"],
   cli: ["core/", "contract/", "operate/", "holdfast\\.ts$"],
   // The words of a failure and our error: both are exported by the public door, as a user gets them.
-  connectors: ["workflow/", "core/failure\\.ts$", "core/error\\.ts$"],
+  connectors: ["workflow/", "core/failure\\.ts$", "core/error\\.ts$", "core/json-text\\.ts$"],
   telemetry: ["core/", "engine/"],
   testing: ["core/", "workflow/", "store/", "engine/", "operate/", "holdfast\\.ts$"],
 };

@@ -1,9 +1,12 @@
 /** The command line where no engine runs: commands wait, and the store can be cared for. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { eventually, holdfastCli, startShop } from "./processes.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { eventually, holdfastCli, startShop, LIFE_MS_MAX } from "./processes.ts";
+
+// Each test starts several processes, on a machine that may be busy with others.
+vi.setConfig({ testTimeout: LIFE_MS_MAX, hookTimeout: LIFE_MS_MAX });
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
 const store = join(folder, "holdfast.db");
@@ -19,7 +22,7 @@ beforeAll(async () => {
     return out.includes("O-1") && out.includes("O-2") ? true : null;
   });
   await shop.stop();
-}, 60_000);
+});
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -53,12 +56,22 @@ describe("without an engine", () => {
     }
   });
 
-  test("checks a store and names damage", async () => {
+  test("checks a store, and names what was changed in it", async () => {
     const sound = await holdfastCli(["store", "verify", "--store", address]);
     expect(sound.out).toMatch(/^sound: \d+ records in \d+ flushes checked$/m);
     expect(sound.code).toBe(0);
     const document = await holdfastCli(["store", "verify", "--json", "--store", address]);
     expect(JSON.parse(document.out)).toMatchObject({ isSound: true, damage: [] });
+
+    const damaged = join(folder, "damaged.db");
+    for (const suffix of ["", ".key", ".anchor"]) copyFileSync(store + suffix, damaged + suffix);
+    const bytes = readFileSync(damaged, "latin1");
+    const changed = bytes.replaceAll("nobody waits", "nobody cares");
+    expect(changed).not.toBe(bytes);
+    writeFileSync(damaged, changed, "latin1");
+    const found = await holdfastCli(["store", "verify", "--store", `sqlite:${damaged}`]);
+    expect(found.out).toMatch(/^DAMAGED: .*\n {2}\S.*\nFix: Stop the engine\. /);
+    expect(found.code).toBe(1);
   });
 
   test("copies a store; the copy is refused to an engine until it was accepted", async () => {

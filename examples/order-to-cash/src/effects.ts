@@ -126,8 +126,7 @@ function createInvoice({ on, client }: Systems["erp"]) {
     input: z.object({ orderId: z.string(), customer: z.string(), cents }),
     output: invoiceRef,
     describe: (wanted) => amountOf(wanted.cents),
-    run: async (wanted, attempt) =>
-      change(client, attempt, "/invoices", { ...wanted }),
+    run: async (wanted, attempt) => change(client, attempt, "/invoices", { ...wanted }),
     probe: async (wanted, attempt) => {
       const query = { order: wanted.orderId };
       const answer = await client.request(attempt, { method: "GET", path: "/invoices", query });

@@ -3,7 +3,13 @@ import type { Books, OrderBook } from "./books.ts";
 import { SETTLE_MS } from "./integrations.ts";
 import { judge, type Finding, type Verdicts } from "./systems/judge.ts";
 
-const EXPECTED = ["upsert-customer", "charge-card", "create-invoice", "post-invoice", "write-audit"];
+const EXPECTED = [
+  "upsert-customer",
+  "charge-card",
+  "create-invoice",
+  "post-invoice",
+  "write-audit",
+];
 /** Doing it twice changes nothing, and the CRM's ledger shows each time. */
 const REPEATABLE = ["upsert-customer"];
 const UNDONE_BY = { "charge-card": "refund-card", "create-invoice": "cancel-invoice" };

@@ -80,16 +80,7 @@ function waitingTable(title: string, lines: readonly Waiting[]): string[] {
 
 function effectTable(lines: readonly EffectLine[]): string[] {
   return columns([
-    [
-      "effects",
-      "",
-      "expected",
-      "open",
-      "counted",
-      "duplicated",
-      "lost",
-      "orphaned",
-    ],
+    ["effects", "", "expected", "open", "counted", "duplicated", "lost", "orphaned"],
     ...lines.map((line) => [
       `  ${line.system}`,
       line.effect,

@@ -191,7 +191,7 @@ class Case {
   }): Promise<void> {
     const { reader, people, keeper, isBusy, stop } = watched;
     const { progress } = this.#options;
-    for (let calm = 0; calm < CALM_LOOKS && !stop.aborted; ) {
+    for (let calm = 0; calm < CALM_LOOKS && !stop.aborted;) {
       await people.work();
       const now = await standing(reader);
       const acceptedCount = this.#runIds.size;

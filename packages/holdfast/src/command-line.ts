@@ -1,19 +1,9 @@
 /** The composition root of the command line: which driver serves which store, and whose clock. */
 import { readFileSync } from "node:fs";
+import type { Outside } from "./cli/outside.ts";
 import { HoldfastError } from "./core/error.ts";
 import { systemClock } from "./engine/clock.ts";
-import type { StoreCare } from "./operate/store-care.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
-
-/** Everything that the command line needs from outside its own folder and the process. */
-export interface Outside {
-  /** Version of this package. */
-  readonly version: () => string;
-  readonly nowMs: () => number;
-  readonly pause: (ms: number) => Promise<void>;
-  /** @throws {HoldfastError} HF5002 if no driver serves this address. */
-  readonly storeAt: (address: string) => StoreCare;
-}
 
 const SQLITE = "sqlite:";
 

@@ -1,4 +1,5 @@
 /** The composition root: wires store, engine and tables together. */
+import { parseJson } from "./core/json-text.ts";
 import { HoldfastError } from "./core/error.ts";
 import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
@@ -224,7 +225,7 @@ async function resultOf<N extends string, I extends Schema, O extends Schema>(
 ): Promise<Out<O>> {
   const end = await engine.end(run);
   if (end.state !== "completed") throw new RunEnded(formatRunId(run), end.state, end.reason);
-  const parsed = await parse(workflow.definition.output, JSON.parse(end.data ?? "null"));
+  const parsed = await parse(workflow.definition.output, parseJson(end.data ?? "null"));
   if (!parsed.ok) {
     throw new HoldfastError(
       "HF4102",

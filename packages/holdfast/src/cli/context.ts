@@ -1,9 +1,9 @@
 /** What every command has at hand, and what it gives back. */
-import type { Outside } from "../command-line.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { StoreCare, StoreReader } from "../operate/store-care.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { Look } from "./show-lists.ts";
+import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface Context {

@@ -1,4 +1,5 @@
 /** A decision as it is typed: one JSON value, or `key=value` pairs. */
+import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import { quoted } from "../operate/find-run.ts";
 
@@ -46,7 +47,7 @@ export function jsonValueOf(text: string, option: string): unknown {
 
 function parsedJson(text: string): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parseJson(text) as unknown };
   } catch (error) {
     // Not JSON is an answer here, not a failure.
     if (error instanceof SyntaxError) return undefined;

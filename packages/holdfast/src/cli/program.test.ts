@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Outside } from "../command-line.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { StoreCare } from "../operate/store-care.ts";
 import { runCommandLine } from "./program.ts";
+import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
 
 const SOUND = {
@@ -15,9 +15,12 @@ const SOUND = {
   remedy: null,
 };
 
+function unexpected(): Promise<never> {
+  return Promise.reject(new Error("not expected here"));
+}
+
 /** A store that only says whether it is sound: the commands for runs have tests of their own. */
 function care(over: Partial<StoreCare> = {}): StoreCare {
-  const unexpected = () => Promise.reject(new Error("not expected here"));
   return {
     openReader: unexpected,
     verify: async () => SOUND,

@@ -1,12 +1,12 @@
 /** The command line as a function: words in, text and an exit code out. */
 import { Command, CommanderError } from "commander";
-import type { Outside } from "../command-line.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { badUse, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { jsonText, visibleLines } from "./safe-text.ts";
 import { addStoreCommands } from "./store-commands.ts";
+import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
 import { addWriteCommands } from "./write-commands.ts";
 
@@ -26,18 +26,13 @@ export async function runCommandLine(
   outside: Outside,
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
-  const program = new Command("holdfast");
-  const act = async (work: Work) => {
+  const program = commandTree(terminal, outside, async (work) => {
     const options: GlobalOptions = program.opts();
     const store = outside.storeAt(storeAddress(options.store, terminal));
     const shown = await work({ outside, terminal, store });
     print(shown, options, terminal, outside.nowMs());
     exitCode = shown.exitCode ?? EXIT.ok;
-  };
-  build(program, terminal, outside);
-  addReadCommands(program, act);
-  addWriteCommands(program, act);
-  addStoreCommands(program, act);
+  });
   try {
     await program.parseAsync(words, { from: "user" });
     return exitCode;
@@ -46,8 +41,13 @@ export async function runCommandLine(
   }
 }
 
-function build(program: Command, terminal: Terminal, outside: Outside): void {
-  program
+/** All commands with their options. The reference in docs is checked against it by a test. */
+export function commandTree(
+  terminal: Terminal,
+  outside: Outside,
+  act: (work: Work) => Promise<void>,
+): Command {
+  const program = new Command("holdfast")
     .description("Look at runs, decide what people must decide, care for the store.")
     .version(outside.version(), "-V, --version")
     .option("--store <address>", "sqlite:PATH; else HOLDFAST_STORE, else ./holdfast.db")
@@ -61,6 +61,11 @@ function build(program: Command, terminal: Terminal, outside: Outside): void {
       getOutHelpWidth: () => terminal.width ?? HELP_WIDTH,
       getOutHasColors: () => false,
     });
+  // After the settings above: a command takes them over when it is made.
+  addReadCommands(program, act);
+  addWriteCommands(program, act);
+  addStoreCommands(program, act);
+  return program;
 }
 
 /** Columns of help text where there is no terminal. */

@@ -88,7 +88,7 @@ const EFFECT_COLUMNS: readonly Column[] = [
   { title: "STEP" },
   { title: "CONTRACT", isKept: true },
   { title: "PROOF", isKept: true },
-  { title: "TRIES", isKept: true },
+  { title: "ATTEMPTS", isKept: true },
   { title: "VALUE" },
   { title: "REF" },
   { title: "SENT (UTC)", isKept: true },

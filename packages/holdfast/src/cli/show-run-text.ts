@@ -90,7 +90,7 @@ const TIMELINE_COLUMNS: readonly Column[] = [
   { title: "TIME (UTC)", isKept: true },
   { title: "SEQ", isKept: true },
   { title: "STEP" },
-  { title: "TRY", isKept: true },
+  { title: "ATTEMPT", isKept: true },
   { title: "KIND", isKept: true },
   { title: "BY" },
 ];

@@ -16,7 +16,7 @@ describe("a table", () => {
 
   test("keeps one line for each row, whatever is in the cells", () => {
     const cell = fc.string({ unit: "binary", maxLength: 300 });
-    const width = fc.option(fc.integer({ min: 60, max: 200 }));
+    const width = fc.constantFrom(null, 60, 79, 200);
     fc.assert(
       fc.property(fc.array(fc.tuple(cell, cell)), width, (cells, screenWidth) => {
         const rows = cells.map(([key, reason]) => ({ cells: ["run_0e800380000", key, reason] }));
@@ -24,7 +24,7 @@ describe("a table", () => {
         expect(lines).toHaveLength(rows.length + 1);
         for (const line of lines.slice(1)) {
           expect(line.startsWith("run_0e800380000")).toBe(true);
-          if (screenWidth !== null) expect(widthOf(line)).toBeLessThanOrEqual(screenWidth);
+          expect(widthOf(line)).toBeLessThanOrEqual(screenWidth ?? Number.POSITIVE_INFINITY);
         }
       }),
     );

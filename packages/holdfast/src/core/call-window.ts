@@ -27,9 +27,12 @@ export function counted(window: CallWindow, nowMs: number, wentWell: boolean): C
     callCount: (isNew ? 0 : newest.callCount) + 1,
     badCount: (isNew ? 0 : newest.badCount) + (wentWell ? 0 : 1),
   };
-  return [slice, ...(isNew ? window : window.slice(1))].filter(
-    (old) => old.number > number - SLICE_COUNT,
-  );
+  const next = [slice];
+  for (let i = isNew ? 0 : 1; i < window.length; i += 1) {
+    const old = window[i];
+    if (old !== undefined && old.number > number - SLICE_COUNT) next.push(old);
+  }
+  return next;
 }
 
 export function countsOf(

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findRow, rowInput, type ClassificationRow } from "./classification-row.ts";
 import { classify, upperSnake, type ClassifierInput, type ClassifyContext } from "./classify.ts";
 import {
   CLASSIFIER_SOURCES,
@@ -287,72 +286,4 @@ test.each([
   ["--", "NO_CODE"],
 ])("upperSnake(%j) is %j", (text, snake) => {
   expect(upperSnake(text)).toBe(snake);
-});
-
-function row(over: Partial<ClassificationRow>): ClassificationRow {
-  return {
-    protocol: "http",
-    match: {},
-    effect: "maybe",
-    class: "transient",
-    reasonCode: "HTTP:ANY",
-    source: "test",
-    ...over,
-  };
-}
-
-describe("tables", () => {
-  test("the first row that fits in every part is taken", () => {
-    const rows = [
-      row({ reasonCode: "A", match: { codes: ["ECONNRESET"] }, phases: ["none", "created"] }),
-      row({ reasonCode: "B", match: { codes: ["ECONNRESET", "EPIPE"] } }),
-      row({ reasonCode: "C", match: { statuses: [503] } }),
-      row({ reasonCode: "D", match: { statusRange: [500, 599], message: /busy/ } }),
-      row({ reasonCode: "E", match: { statusRange: [500, 599] } }),
-    ];
-    const find = (symptom: Parameters<typeof findRow>[1]) =>
-      findRow(rows, symptom)?.reasonCode ?? null;
-    expect(find({ code: "ECONNRESET", phase: "created" })).toBe("A");
-    expect(find({ code: "ECONNRESET", phase: "sent" })).toBe("B");
-    expect(find({ code: "ECONNRESET" })).toBe("B");
-    expect(find({ code: "EPIPE", phase: "none" })).toBe("B");
-    expect(find({ status: 503 })).toBe("C");
-    expect(find({ status: 500, message: "database busy" })).toBe("D");
-    expect(find({ status: 599 })).toBe("E");
-    expect(find({ status: 600 })).toBeNull();
-    expect(find({ status: 499 })).toBeNull();
-    expect(find({})).toBeNull();
-  });
-
-  test("a row becomes an input with its id and only what it says", () => {
-    const says = row({
-      reasonCode: "HTTP:STATUS_409",
-      class: "data",
-      effect: "never",
-      echo: true,
-      neverNeeds: "answered",
-      scope: "key",
-      origin: "remote",
-    });
-    expect(rowInput(says, 7)).toEqual({
-      source: "table",
-      id: "http/HTTP:STATUS_409",
-      version: 7,
-      says: {
-        class: "data",
-        effect: "never",
-        reasonCode: "HTTP:STATUS_409",
-        scope: "key",
-        origin: "remote",
-      },
-      echo: true,
-      neverNeeds: "answered",
-    });
-    expect(rowInput(row({}), 1)).toEqual({
-      source: "table",
-      id: "http/HTTP:ANY",
-      version: 1,
-      says: { class: "transient", effect: "maybe", reasonCode: "HTTP:ANY" },
-    });
-  });
 });

@@ -174,9 +174,12 @@ function row(kind: RecordKind, head: string | null): JournalRecord {
   return { run: 1, seq: 2, kind, attempt: 1, name: "x", atMs: 3, head, data: '"v"' };
 }
 
+function at(seq: number) {
+  return { seq, attempt: 1, atMs: seq, data: null };
+}
+
 test("a late end that opens what a person had settled turns the repeat into a look-up", () => {
   const own = { operation: 1, effect: "x", proof: "never" } as const;
-  const at = (seq: number) => ({ seq, attempt: 1, atMs: seq, data: null });
   const intent = { operation: 1, contract: "once", integration: "erp" };
   const list: readonly EffectRecord[] = [
     { ...at(1), kind: "intent", head: intent } as EffectRecord,

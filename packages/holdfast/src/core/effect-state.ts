@@ -20,6 +20,7 @@ import type {
   ResumedHead,
   SettledHead,
 } from "./journal.ts";
+import { parseJson } from "./json-text.ts";
 import type { Move, Unknown } from "./move.ts";
 import { NO_METERS, combineProof } from "./proof.ts";
 
@@ -129,12 +130,18 @@ export const FRESH_EFFECT: EffectState = {
   ref: null,
 };
 
-/** The record with its head parsed, or null if it is of a kind that effects do not have. */
-export function effectRecordOf(record: JournalRecord): EffectRecord | null {
-  const { kind, head, seq, attempt, atMs, data } = record;
-  if (!(EFFECT_RECORD_KINDS as readonly RecordKind[]).includes(kind) || head === null) return null;
+/**
+ * The record with its head parsed, or null if it is of a kind that effects do not have.
+ *
+ * @param written - the head as it was just written: spares parsing it. Plain JSON only, or the
+ *   state would differ from what recovery folds from the text.
+ */
+export function effectRecordOf(record: JournalRecord, written?: object): EffectRecord | null {
+  const { kind, head: text, seq, attempt, atMs, data } = record;
+  if (!(EFFECT_RECORD_KINDS as readonly RecordKind[]).includes(kind) || text === null) return null;
+  const head = written ?? parseJson(text);
   // The head was written by us for this kind, and the store's seals guard it since.
-  return { kind, seq, attempt, atMs, data, head: JSON.parse(head) as unknown } as EffectRecord;
+  return { kind, seq, attempt, atMs, data, head } as EffectRecord;
 }
 
 /** The state after one more record. The caller passes only records about this step. */

@@ -100,6 +100,11 @@ export interface Classified {
   readonly origin?: FailureOrigin;
   readonly reasonCode?: string;
   readonly message?: string;
+  /**
+   * The answer reads "it is there already": on a repeat it is presumed to be our own earlier
+   * success, which is then looked up and adopted.
+   */
+  readonly echo?: boolean;
 }
 
 const FAMILY_OF: Readonly<Record<FailureClass, FailureFamily>> = {

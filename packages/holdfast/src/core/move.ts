@@ -32,7 +32,7 @@ export const HAND_OVER_REASONS = [
   "attempts-used-up",
   "contention-used-up",
   "horizon-passed",
-  "probes-used-up",
+  "stored-answer",
   "unclassified",
 ] as const;
 export type HandOverReason = (typeof HAND_OVER_REASONS)[number];

@@ -162,7 +162,7 @@ function repeatOrGiveUp(c: Case): Move {
     const stored = `The other system answers the same key with its stored failure ${String(failure.evidence.status)}`;
     return c.unsure
       ? findOut(c, "because the same key would bring the same answer")
-      : handOver("attempts-used-up", `${stored}; a new key needs a person's decision.`);
+      : handOver("stored-answer", `${stored}; a new key needs a person's decision.`);
   }
   const max = attemptsMaxOf(c);
   const used = s.meters.attempts;

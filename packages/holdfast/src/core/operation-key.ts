@@ -62,8 +62,22 @@ export function canonicalText(purpose: string, parts: readonly string[]): string
 }
 
 function bytesOfHex(hex: string): Uint8Array {
-  if (!/^(?:[0-9a-f]{2})+$/.test(hex)) throw new RangeError("hmac must give lower-case hex");
-  return Uint8Array.from({ length: hex.length / 2 }, (_, index) =>
-    Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16),
-  );
+  if (hex.length === 0 || hex.length % 2 !== 0) throw notHex();
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let index = 0; index < bytes.length; index += 1) {
+    const high = digitOfHex(hex.charCodeAt(index * 2));
+    bytes[index] = high * 16 + digitOfHex(hex.charCodeAt(index * 2 + 1));
+  }
+  return bytes;
+}
+
+/** By unit, because each effect needs it and a regular expression took ten times as long. */
+function digitOfHex(unit: number): number {
+  if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
+  if (unit >= 0x61 && unit <= 0x66) return unit - 0x57;
+  throw notHex();
+}
+
+function notHex(): RangeError {
+  return new RangeError("hmac must give lower-case hex");
 }

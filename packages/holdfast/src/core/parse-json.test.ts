@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseJson } from "./json-text.ts";
 import { parseJsonText } from "./parse-json.ts";
 
 const SHARED = new URL("../../../../../shared/data/", import.meta.url);
@@ -69,7 +71,7 @@ describe("parseJsonText", () => {
     expect(fate("[1e999]")).toBe("HF4103");
   });
 
-  test("agrees with JSON.parse on every text that it accepts, and gives a coded error else", () => {
+  test("gives the value of every text that it accepts, and a coded error else", () => {
     const pieces = fc.constantFrom('"', "\\", "[", "]", "{", "}", ",", ":", "1", "a", " ");
     const text = fc.oneof(
       fc.json(),
@@ -79,7 +81,7 @@ describe("parseJsonText", () => {
     const texts = fc.property(text, (json) => {
       const found = fate(json);
       if (found !== "ok") return /^HF410[2345]$/.test(found);
-      return JSON.stringify(parseJsonText(json, "x")) === JSON.stringify(JSON.parse(json));
+      return isDeepStrictEqual(parseJsonText(json, "x"), parseJson(json));
     });
     expect(fc.check(texts, { numRuns: 1_000 }).counterexample).toBeNull();
   });

@@ -1,5 +1,6 @@
 /** Parsing of text from outside, with bounds on what it may cost before it is even looked at. */
 import { HoldfastError } from "./error.ts";
+import { parseJson } from "./json-text.ts";
 import { JSON_LIMITS, assertJsonValue, type JsonLimits } from "./json-value.ts";
 
 /**
@@ -36,7 +37,7 @@ export function parseJsonText(
 
 function parsed(text: string, what: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (cause) {
     // The engine's own message quotes the text, which may be secret; only the place is kept.
     const place = /position (\d+)/.exec(cause instanceof Error ? cause.message : "")?.[1];

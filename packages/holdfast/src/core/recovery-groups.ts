@@ -33,7 +33,10 @@ export function groupsAfterCrash(open: readonly RecoveryGroup[], crashesMax: num
     if (only === undefined) continue;
     if (runs.length > 1) {
       const half = Math.ceil(runs.length / 2);
-      groups.push({ runs: runs.slice(0, half), crashes: 0 }, { runs: runs.slice(half), crashes: 0 });
+      groups.push(
+        { runs: runs.slice(0, half), crashes: 0 },
+        { runs: runs.slice(half), crashes: 0 },
+      );
     } else if (crashes + 1 >= crashesMax) {
       quarantined.push(only);
     } else {

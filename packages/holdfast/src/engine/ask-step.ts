@@ -1,4 +1,5 @@
 /** `run.ask`: a person decides. */
+import { parseJson } from "../core/json-text.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { durationMs } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
@@ -61,7 +62,7 @@ export class AskStep implements StepVerb {
   }
 
   settle(record: JournalRecord): void | Promise<void> {
-    const parsed = parse(this.#review.definition.decision, JSON.parse(record.data ?? "null"));
+    const parsed = parse(this.#review.definition.decision, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 

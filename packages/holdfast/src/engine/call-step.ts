@@ -1,4 +1,5 @@
 /** `run.call`: another workflow, waited for. The child is a run of its own with this one as parent. */
+import { parseJson } from "../core/json-text.ts";
 import type { CalledHead, JournalRecord, ReturnedHead } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -67,7 +68,7 @@ export class CallStep implements StepVerb {
       this.#deferred.reject(new StepFailed(this.#path, "ChildFailed", why));
       return;
     }
-    const parsed = parse(this.#workflow.definition.output, JSON.parse(record.data ?? "null"));
+    const parsed = parse(this.#workflow.definition.output, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 

@@ -175,6 +175,8 @@ describe("run.call", () => {
     await world.crash();
     await world.begin([flow, child]);
     expect(await world.resultOf(run)).toBe(100);
-    expect(worked.toSorted()).toEqual(Array.from({ length: 100 }, (_, n) => `c${String(n)}`).toSorted());
+    expect(worked.toSorted()).toEqual(
+      Array.from({ length: 100 }, (_, n) => `c${String(n)}`).toSorted(),
+    );
   });
 });

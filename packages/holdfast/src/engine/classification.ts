@@ -1,6 +1,6 @@
 /** Asks every source that has something to say about a thrown error, strongest first. */
 import { classify, type ClassifierInput } from "../core/classify.ts";
-import type { Evidence, Failure } from "../core/failure.ts";
+import type { Classified, Evidence, Failure } from "../core/failure.ts";
 import { CallFailed, DeadlinePassed, type Attempt } from "../workflow/attempt.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 
@@ -23,18 +23,8 @@ export function classifyThrown(
   const { definition } = effect;
   const seen = evidenceOf(error, attempt, definition.single === true);
   const inputs: ClassifierInput[] = [
-    {
-      source: "effect",
-      says: definition.classify?.(error) ?? null,
-      id: `effect/${effect.name}`,
-      version: CODE_VERSION,
-    },
-    {
-      source: "integration",
-      says: definition.on.options.classify?.(error) ?? null,
-      id: `integration/${definition.on.name}`,
-      version: CODE_VERSION,
-    },
+    ofCode("effect", effect.name, definition.classify?.(error)),
+    ofCode("integration", definition.on.name, definition.on.options.classify?.(error)),
   ];
   let evidence = seen;
   let thrownBy: "connector" | "code" = "code";
@@ -71,6 +61,15 @@ export function classifyThrown(
     message: messageOf(error),
     ...codeOf(error),
   });
+}
+
+function ofCode(
+  source: "effect" | "integration",
+  name: string,
+  says: Classified | undefined,
+): ClassifierInput {
+  const echo = says?.echo === undefined ? {} : { echo: says.echo };
+  return { source, says: says ?? null, id: `${source}/${name}`, version: CODE_VERSION, ...echo };
 }
 
 function ownDeadline(): ClassifierInput {

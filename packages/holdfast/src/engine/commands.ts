@@ -8,6 +8,7 @@ import type { JournalRecord, KeptHead } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow } from "../store/rows.ts";
+import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
@@ -32,6 +33,8 @@ export class Commands {
   /** Early events that a run is taking; the store has them until that is durable. */
   readonly #claimed = new Set<number>();
 
+  #lastSettled: Promise<unknown> = Promise.resolve();
+
   constructor(engine: Engine) {
     this.#engine = engine;
   }
@@ -47,10 +50,30 @@ export class Commands {
   /** Says what happened outside. Also for a run that has ended: it changes ledger and exception only. */
   async settle(command: SettleCommand): Promise<void> {
     const { run, operation, happened, value, ref, by, reason } = command;
+    if (await this.#settleEnded(command)) return;
     await this.#withRun(run, async (live) => {
       const path = this.#pathOf(live, isIntent(operation));
       await this.#step(live, path, { kind: "settle", happened, value, ref, by, reason });
     });
+  }
+
+  /** False if the run has not ended. One at a time: each has to see what the one before wrote. */
+  #settleEnded(command: SettleCommand): Promise<boolean> {
+    const { committer, store, live } = this.#engine;
+    const settle = async () => {
+      if (live.has(command.run)) return false;
+      await committer.durable();
+      const [stored] = await store.load([command.run]);
+      if (stored === undefined || !isFinal(stored.row.state)) return false;
+      settleEnded(committer, stored, command);
+      await committer.durable();
+      return true;
+    };
+    const turn = this.#lastSettled.then(settle, settle);
+    this.#lastSettled = turn;
+    // Its caller hears of a failure; the next in line only waits for it.
+    turn.catch(() => undefined);
+    return turn;
   }
 
   /** Lets a run go on that waits for a person; `step` null: all of it that may. */
@@ -82,13 +105,7 @@ export class Commands {
 
   async cancel(run: number, by: string, reason: string): Promise<void> {
     await this.#withRun(run, async (live) => {
-      if (isFinal(live.state)) {
-        throw new HoldfastError(
-          "HF6003",
-          `Run ${live.id} is ${live.state} already.`,
-          "What it did can be undone by a workflow of its own.",
-        );
-      }
+      if (isFinal(live.state)) await this.#refuseEnded(run);
       live.ending.cancel(by, reason);
       await this.#engine.committer.durable();
     });
@@ -212,6 +229,7 @@ export class Commands {
   async #withRun(run: number, act: (live: LiveRun) => Promise<void>): Promise<void> {
     const live = await this.#engine.wakes.reach(run, true);
     if (live === null) {
+      await this.#refuseEnded(run);
       throw new HoldfastError(
         "HF6001",
         `There is no run ${formatRunId(run)} that this engine can work on.`,
@@ -225,6 +243,16 @@ export class Commands {
     } finally {
       unpin();
     }
+  }
+
+  async #refuseEnded(run: number): Promise<void> {
+    const [stored] = await this.#engine.store.load([run]);
+    if (stored === undefined || !isFinal(stored.row.state)) return;
+    throw new HoldfastError(
+      "HF6003",
+      `Run ${formatRunId(run)} is ${stored.row.state} already.`,
+      "What it did can be undone by a workflow of its own; what it left open can be settled.",
+    );
   }
 
   #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {

@@ -4,7 +4,7 @@
  * The order of records in the buffer is the order in the journal. `durable()` answers for all that
  * was buffered before it was called. A failed flush is fatal: nothing is written after it.
  */
-import { kindNumber, type RecordKind } from "../core/journal.ts";
+import { kindNumber, type JournalRecord, type RecordKind } from "../core/journal.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { RecordColumns, Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
@@ -61,27 +61,35 @@ export class Committer {
     this.#onFatal = onFatal;
   }
 
+  /** A flush has failed: nothing is written any more. */
+  get hasFailed(): boolean {
+    return this.#failed !== null;
+  }
+
   /** Records that are not yet durable. */
   get bufferedCount(): number {
     return this.#buffered;
   }
 
-  /** Buffers a record. It is written after all records buffered before it. */
-  add(record: NewRecord): void {
+  /** Buffers a record, written after all those before it. Answers with it as the journal has it. */
+  add(record: NewRecord): JournalRecord {
     const batch = this.#open();
     const { records } = batch;
+    const { run, seq, kind, attempt, name, data } = record;
     const head = record.head === null ? null : JSON.stringify(record.head);
-    records.run.push(record.run);
-    records.seq.push(record.seq);
-    records.kind.push(kindNumber(record.kind));
-    records.attempt.push(record.attempt);
-    records.name.push(record.name);
-    records.atMs.push(this.#clock.nowMs());
+    const atMs = this.#clock.nowMs();
+    records.run.push(run);
+    records.seq.push(seq);
+    records.kind.push(kindNumber(kind));
+    records.attempt.push(attempt);
+    records.name.push(name);
+    records.atMs.push(atMs);
     records.head.push(head);
-    records.data.push(record.data);
-    batch.chars += (head?.length ?? 0) + (record.data?.length ?? 0);
+    records.data.push(data);
+    batch.chars += (head?.length ?? 0) + (data?.length ?? 0);
     this.#buffered += 1;
     this.#schedule();
+    return { run, seq, kind, attempt, name, atMs, head, data };
   }
 
   /** Marks a command as applied, with its answer, after the records that applied it. */

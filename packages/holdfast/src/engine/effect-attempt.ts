@@ -1,6 +1,6 @@
 /** Makes one outside call of an effect: under its deadline, in a context that records its phases. */
 import { PHASES, type Phase } from "../core/failure.ts";
-import { currentAttempt, DeadlinePassed, type Attempt } from "../workflow/attempt.ts";
+import { currentAttempt, DeadlinePassed, type Attempt, type CallLog } from "../workflow/attempt.ts";
 import { dateOf, type Clock } from "./clock.ts";
 
 /** After the deadline a call that heeds its signal may still say what it knows, milliseconds. */
@@ -25,30 +25,25 @@ export function makeCall(
   call: (attempt: Attempt) => Promise<unknown>,
 ): Promise<CallEnd> {
   const { clock, timeoutMs } = options;
-  const abort = new AbortController();
-  const attempt = newAttempt(options, abort.signal);
+  const attempt = new OutsideCall(options);
   return new Promise<CallEnd>((resolve) => {
     let cancel = clock.after(timeoutMs, () => {
       const late = new DeadlinePassed(`no answer within ${String(timeoutMs)} ms`);
       cancel = clock.after(GRACE_MS, () => {
         resolve({ ok: false, error: late, attempt });
       });
-      abort.abort(late);
+      attempt.abort(late);
     });
-    const ended = (end: CallEnd) => {
-      cancel();
-      resolve(end);
-    };
-    currentAttempt
-      .run(attempt, () => settled(call, attempt))
-      .then(
-        (value) => {
-          ended({ ok: true, value });
-        },
-        (error: unknown) => {
-          ended({ ok: false, error, attempt });
-        },
-      );
+    currentAttempt.run(attempt, settled, call, attempt).then(
+      (value) => {
+        cancel();
+        resolve({ ok: true, value });
+      },
+      (error: unknown) => {
+        cancel();
+        resolve({ ok: false, error, attempt });
+      },
+    );
   });
 }
 
@@ -60,18 +55,43 @@ async function settled(
   return await call(attempt);
 }
 
-function newAttempt(options: CallOptions, signal: AbortSignal): Attempt {
-  const { clock, key, number, correlationId, firstSentAtMs, timeoutMs } = options;
-  return {
-    key,
-    number,
-    signal,
-    correlationId,
-    sentAt: firstSentAtMs === null ? null : dateOf(firstSentAtMs),
-    deadlineAtMs: clock.nowMs() + timeoutMs,
-    calls: { count: 0, phase: "none" },
-    mark(phase: Phase) {
-      if (PHASES.indexOf(phase) > PHASES.indexOf(this.calls.phase)) this.calls.phase = phase;
-    },
-  };
+class OutsideCall implements Attempt {
+  readonly key: string;
+  readonly number: number;
+  readonly correlationId: string;
+  readonly deadlineAtMs: number;
+  readonly calls: CallLog = { count: 0, phase: "none" };
+  readonly #firstSentAtMs: number | null;
+  /** Made when somebody asks for the signal: not every call does, and it is costly to make. */
+  #controller: AbortController | null = null;
+  #late: DeadlinePassed | null = null;
+
+  constructor({ clock, key, number, correlationId, firstSentAtMs, timeoutMs }: CallOptions) {
+    this.key = key;
+    this.number = number;
+    this.correlationId = correlationId;
+    this.deadlineAtMs = clock.nowMs() + timeoutMs;
+    this.#firstSentAtMs = firstSentAtMs;
+  }
+
+  get sentAt(): Date | null {
+    return this.#firstSentAtMs === null ? null : dateOf(this.#firstSentAtMs);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#late !== null) this.#controller.abort(this.#late);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(late: DeadlinePassed): void {
+    this.#late = late;
+    this.#controller?.abort(late);
+  }
+
+  mark(phase: Phase): void {
+    if (PHASES.indexOf(phase) > PHASES.indexOf(this.calls.phase)) this.calls.phase = phase;
+  }
 }

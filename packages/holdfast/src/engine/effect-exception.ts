@@ -1,7 +1,8 @@
 /** The exception of an effect: opened when a person is needed, closed with what the person said. */
+import { parseJson } from "../core/json-text.ts";
 import type { EffectState } from "../core/effect-state.ts";
 import type { FailureClass } from "../core/failure.ts";
-import type { ClosedHead, OpenedHead } from "../core/journal.ts";
+import type { ClosedHead, Described, OpenedHead } from "../core/journal.ts";
 import type { EffectStep } from "./effect-step.ts";
 import { exceptionHead } from "./exceptions.ts";
 import { headOf } from "./recovery.ts";
@@ -19,7 +20,7 @@ export function openException(step: EffectStep): void {
   const failure = state.failure ?? interrupted("it has no recorded failure");
   const failureClass: FailureClass = personNeeded(state) ? "ambiguous" : failure.class;
   const move = lastMove(step);
-  const described = effect.definition.describe?.(step.input ?? JSON.parse(step.inputText));
+  const described = describedBy(step);
   const head = exceptionHead(run, {
     class: failureClass,
     effect: state.proof ?? failure.effect,
@@ -48,6 +49,16 @@ export function openException(step: EffectStep): void {
     because: head.because,
   });
   step.openedHead = head;
+}
+
+/** An exception is opened whatever `describe` does: what it throws is not worth losing it for. */
+function describedBy(step: EffectStep): Described | undefined {
+  try {
+    return step.effect.definition.describe?.(step.input ?? parseJson(step.inputText));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { keys: { "describe failed": why.slice(0, 200) } };
+  }
 }
 
 /** The sentence of the decision that asked for a person. */

@@ -70,28 +70,35 @@ function unknown(): Readonly<Record<RepeatKind, MoveKind>> {
 }
 
 describe.each(REPEAT_KINDS)("an effect declared %s", (kind) => {
-  test.each(ONE_FAULT)("that %s is done once in the end, or asks a person", async (_how, plan, expected) => {
-    const { system, flow } = setting(kind);
-    system.plan("act", plan);
-    const { run, state } = await end(flow);
+  test.each(ONE_FAULT)(
+    "that %s is done once in the end, or asks a person",
+    async (_how, plan, expected) => {
+      const { system, flow } = setting(kind);
+      system.plan("act", plan);
+      const { run, state } = await end(flow);
 
-    expect(moves()[0]).toBe(expected[kind]);
-    if (expected[kind] === "askOutcome") {
-      expect(state).toBe("exception");
-      expect(system.requestsOf("act")).toHaveLength(1);
-      const [exception] = await world.exceptions(run);
-      expect(exception).toMatchObject({ class: "ambiguous", owner: "team-erp", closedAtMs: null });
-      expect(exception?.because).toMatch(/may have happened/);
-    } else {
-      expect(state).toBe("completed");
-      expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
-      // A read has no effect to be counted twice.
-      if (kind !== "read") expect(system.count("act", "1")).toBe(1);
-    }
-    // What comes late, comes now: still no second time.
-    await world.advance(120_000);
-    if (kind !== "read") expect(system.count("act", "1")).toBeLessThanOrEqual(1);
-  });
+      expect(moves()[0]).toBe(expected[kind]);
+      if (expected[kind] === "askOutcome") {
+        expect(state).toBe("exception");
+        expect(system.requestsOf("act")).toHaveLength(1);
+        const [exception] = await world.exceptions(run);
+        expect(exception).toMatchObject({
+          class: "ambiguous",
+          owner: "team-erp",
+          closedAtMs: null,
+        });
+        expect(exception?.because).toMatch(/may have happened/);
+      } else {
+        expect(state).toBe("completed");
+        expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
+        // A read has no effect to be counted twice.
+        if (kind !== "read") expect(system.count("act", "1")).toBe(1);
+      }
+      // What comes late, comes now: still no second time.
+      await world.advance(120_000);
+      if (kind !== "read") expect(system.count("act", "1")).toBeLessThanOrEqual(1);
+    },
+  );
 
   test.each([
     ["permanent", "stop"],
@@ -112,7 +119,13 @@ describe.each(REPEAT_KINDS)("an effect declared %s", (kind) => {
       expect(system.requestsOf("act")).toHaveLength(1);
     }
     const state = await world.stateOf(run);
-    const expected = { stop: "exception", repair: "exception", approve: "exception", hold: "held", park: "parked" };
+    const expected = {
+      stop: "exception",
+      repair: "exception",
+      approve: "exception",
+      hold: "held",
+      park: "parked",
+    };
     expect(state).toBe(expected[move]);
     expect(system.count("act")).toBe(0);
     if (move === "park") return;
@@ -144,7 +157,9 @@ describe.each(REPEAT_KINDS)("an effect declared %s", (kind) => {
     };
     system.plan("act", { kind: "no", class: "transient" });
     await end(flow);
-    const intents = seen.map((records) => records.filter((record) => record === "intent act").length);
+    const intents = seen.map(
+      (records) => records.filter((record) => record === "intent act").length,
+    );
     expect(intents).toEqual(kind === "read" ? [0, 0] : [1, 2]);
   });
 });
@@ -161,7 +176,10 @@ describe("attempts used up", () => {
       expect(state).toBe("exception");
       expect(system.requestsOf("act")).toHaveLength(4);
       expect(moves()).toEqual(["retry", "retry", "retry", "handOver"]);
-      expect((await world.exceptions(run))[0]).toMatchObject({ owner: "team-erp", effectName: "act" });
+      expect((await world.exceptions(run))[0]).toMatchObject({
+        owner: "team-erp",
+        effectName: "act",
+      });
     },
   );
 
@@ -227,17 +245,20 @@ describe("an answer that is not what was agreed", () => {
 });
 
 describe("'it is there already'", () => {
-  test.each(["probeable", "keyed"] as const)("is our own success after an unknown attempt (%s)", async (kind) => {
-    const system = world.counterpart("erp");
-    const act = testEffect(kind, system, "act", { canProbe: true, settle: "1s" });
-    const flow = testWorkflow("flow", (input, run) => run.do(act, input));
-    // The look-up misses it at first, so it is sent again; then the other system says that it has it.
-    system.plan("act", lost(true), { kind: "echo" });
-    const { run, state } = await end(flow);
-    expect(state).toBe("completed");
-    expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
-    expect(system.count("act")).toBe(1);
-  });
+  test.each(["probeable", "keyed"] as const)(
+    "is our own success after an unknown attempt (%s)",
+    async (kind) => {
+      const system = world.counterpart("erp");
+      const act = testEffect(kind, system, "act", { canProbe: true, settle: "1s" });
+      const flow = testWorkflow("flow", (input, run) => run.do(act, input));
+      // The look-up misses it at first, so it is sent again; then the other system says that it has it.
+      system.plan("act", lost(true), { kind: "echo" });
+      const { run, state } = await end(flow);
+      expect(state).toBe("completed");
+      expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
+      expect(system.count("act")).toBe(1);
+    },
+  );
 
   test("is a matter of the data on the first attempt", async () => {
     const { system, flow } = setting("keyed");

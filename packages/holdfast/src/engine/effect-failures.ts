@@ -1,5 +1,7 @@
 /** Failures that the engine itself finds, and a failure as workflow code sees it. */
+import { upperSnake } from "../core/classify.ts";
 import type { EffectState } from "../core/effect-state.ts";
+import { HoldfastError } from "../core/error.ts";
 import { familyOf, type Failure } from "../core/failure.ts";
 import type { Move } from "../core/move.ts";
 import type { FailureView } from "../workflow/run.ts";
@@ -17,6 +19,28 @@ export function badAnswer(what: "input" | "answer", step: string, problems: stri
     evidence: sent ? { phase: "answered" } : { phase: "none", callCount: 0 },
     rule: { source: "table", id: `effect/${what}-schema`, version: 1 },
   };
+}
+
+/**
+ * What a definition itself throws: an option without sense, `describe`, `classify`, a look-up that
+ * answers nonsense. It is the code's defect, and must not end the process.
+ */
+export function brokenDefinition(error: unknown, sent: boolean): Failure {
+  const name = error instanceof HoldfastError ? error.code : nameOf(error);
+  return {
+    effect: sent ? "maybe" : "never",
+    class: "defect",
+    scope: "item",
+    origin: "code",
+    reasonCode: error instanceof HoldfastError ? error.code : `CODE:${upperSnake(name)}`,
+    message: error instanceof Error ? error.message : String(error),
+    evidence: sent ? {} : { phase: "none", callCount: 0 },
+    rule: { source: "fallback", id: "effect/definition", version: 1 },
+  };
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "NOT_AN_ERROR";
 }
 
 export function failureView(

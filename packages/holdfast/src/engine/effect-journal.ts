@@ -64,7 +64,8 @@ export class EffectJournal {
     data: string | null = null,
   ): JournalRecord {
     const record = this.#run.append(kind, this.#path, head, data, attempt);
-    this.#fold(record);
+    // What failed may hold what a classifier made: only its JSON is what recovery will see.
+    this.#fold(record, "failure" in head ? undefined : head);
     return record;
   }
 
@@ -91,8 +92,8 @@ export class EffectJournal {
     this.write("intent", attempt, head, first ? inputText : null);
   }
 
-  #fold(record: JournalRecord): void {
-    const effectRecord = effectRecordOf(record);
+  #fold(record: JournalRecord, written?: object): void {
+    const effectRecord = effectRecordOf(record, written);
     if (effectRecord === null) return;
     this.#state = foldEffect(this.#state, effectRecord);
     const { kind, head } = effectRecord;

@@ -5,6 +5,7 @@
  * record it, look again. Nothing is kept beside the records, so a crash between any two lines goes
  * on from the last of them.
  */
+import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import { driftOf } from "../core/drift.ts";
 import type { Failure } from "../core/failure.ts";
@@ -17,7 +18,7 @@ import { Deferred } from "./deferred.ts";
 import { commandEffect } from "./effect-commands.ts";
 import { EffectCalls } from "./effect-calls.ts";
 import { interrupted, type EffectMode } from "./effect-decisions.ts";
-import { failureView } from "./effect-failures.ts";
+import { brokenDefinition, failureView } from "./effect-failures.ts";
 import { EffectJournal } from "./effect-journal.ts";
 import { closeException, openException, personNeeded } from "./effect-exception.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -61,7 +62,7 @@ export class EffectStep implements StepVerb {
     this.mode = mode;
     this.undoes = undoes;
     this.inputText = toJson(input, run.host.limits, `input of ${path}`);
-    this.journal = new EffectJournal(run, path, effect, JSON.parse(this.inputText));
+    this.journal = new EffectJournal(run, path, effect, parseJson(this.inputText));
     this.calls = new EffectCalls(this);
     run.enter(path, this);
   }
@@ -105,7 +106,7 @@ export class EffectStep implements StepVerb {
       return undefined;
     }
     this.endSeq = record.seq;
-    const parsed = parse(this.effect.definition.output, JSON.parse(record.data ?? "null"));
+    const parsed = parse(this.effect.definition.output, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 
@@ -143,7 +144,7 @@ export class EffectStep implements StepVerb {
     switch (next.kind) {
       case "fresh":
         if (this.cancelRequested) this.drop(slot);
-        else void this.calls.attempt(slot);
+        else this.#attempt(slot);
         return;
       case "due":
         this.#whenDue(slot, next.atMs, next.action);
@@ -169,14 +170,30 @@ export class EffectStep implements StepVerb {
     }
   }
 
+  #attempt(slot: StepSlot): void {
+    this.calls.attempt(slot).catch((error: unknown) => {
+      const { run, journal } = this;
+      // A store that has failed ends the engine, and has been reported.
+      if (run.isGone || run.host.committer.hasFailed) return;
+      this.calls.fail(brokenDefinition(error, journal.state.next.kind === "inDoubt"));
+    });
+  }
+
+  #probe(slot: StepSlot): void {
+    this.calls.probe(slot).catch((error: unknown) => {
+      if (this.run.isGone || this.run.host.committer.hasFailed) return;
+      this.calls.couldNotTell(error instanceof Error ? error.message : String(error));
+    });
+  }
+
   #whenDue(slot: StepSlot, atMs: number, action: "attempt" | "probe" | "pending"): void {
     if (this.run.host.clock.nowMs() < atMs) {
       this.#waitUntil(slot, atMs, action);
       return;
     }
     if (action === "pending") this.calls.fail(lateAnswer(this.journal.state.ref));
-    else if (action === "probe") void this.calls.probe(slot);
-    else void this.calls.attempt(slot);
+    else if (action === "probe") this.#probe(slot);
+    else this.#attempt(slot);
   }
 
   #waitUntil(slot: StepSlot, atMs: number, action: "attempt" | "probe" | "pending"): void {
@@ -225,8 +242,8 @@ export class EffectStep implements StepVerb {
     const { notBeforeMs } = this.journal;
     if (next.kind === "parked" && notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs)
       this.park(slot, next.dependency ?? this.effect.definition.on.name);
-    else if (next.kind === "due" && next.action === "probe") void this.calls.probe(slot);
-    else void this.calls.attempt(slot);
+    else if (next.kind === "due" && next.action === "probe") this.#probe(slot);
+    else this.#attempt(slot);
   }
 
   #waitForPerson(slot: StepSlot): void {
@@ -283,7 +300,7 @@ export class EffectStep implements StepVerb {
   /** The input as the call saw it; a step that was recovered has not parsed it yet. */
   async inputAsSeen(): Promise<unknown> {
     if (this.input !== undefined) return this.input;
-    const parsed = await parse(this.effect.definition.input, JSON.parse(this.inputText));
+    const parsed = await parse(this.effect.definition.input, parseJson(this.inputText));
     if (parsed.ok) return parsed.value;
     throw new HoldfastError(
       "HF4102",
@@ -294,6 +311,11 @@ export class EffectStep implements StepVerb {
 
   endedBadly(): boolean {
     return this.slot?.ended === true && this.endSeq === null;
+  }
+
+  /** Asked after `settle`. Only a value that nothing undoes leaves nothing to be done. */
+  isOver(): boolean {
+    return this.endSeq !== null && this.effect.definition.compensate === undefined;
   }
 }
 

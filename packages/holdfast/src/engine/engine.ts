@@ -14,6 +14,7 @@ import type { ForeignClassifier } from "./classification.ts";
 import type { Clock, Random } from "./clock.ts";
 import { Commands } from "./commands.ts";
 import { Committer } from "./committer.ts";
+import { Departures } from "./departures.ts";
 import { digestsWith, type Digests } from "./digest.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates.ts";
@@ -53,6 +54,7 @@ export class Engine implements RunHost {
   readonly foreign: ForeignClassifier;
   readonly store: Store;
   readonly live = new Map<number, LiveRun>();
+  readonly departures = new Departures();
   readonly wakes: Wakes;
   readonly journal: SystemJournal;
   readonly commands: Commands;
@@ -239,6 +241,7 @@ export class Engine implements RunHost {
   departed(run: LiveRun, departure: Departure): void {
     const { row } = run;
     if (this.live.get(row.run) === run) this.live.delete(row.run);
+    this.departures.note(row.run);
     this.progressed(row.run);
     this.#gates.forget(row.run);
     switch (departure.kind) {

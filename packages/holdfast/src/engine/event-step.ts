@@ -1,4 +1,5 @@
 /** `run.wait`: an event with a key; one that came before is taken. */
+import { parseJson } from "../core/json-text.ts";
 import { durationMs } from "../core/duration.ts";
 import type { AwaitedHead, EventHead, JournalRecord } from "../core/journal.ts";
 import type { EventType } from "../workflow/run.ts";
@@ -62,7 +63,7 @@ export class EventStep implements StepVerb {
       this.#deferred.resolve("timeout");
       return;
     }
-    const parsed = parse(this.#event.schema, JSON.parse(record.data ?? "null"));
+    const parsed = parse(this.#event.schema, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 
@@ -128,7 +129,7 @@ export class EventStep implements StepVerb {
     if (command.kind !== "event" || slot === null || slot.ended) {
       return refused("HF6003", `"${this.#path}" does not wait for an event.`);
     }
-    const parsed = await parse(this.#event.schema, JSON.parse(command.data ?? "null"));
+    const parsed = await parse(this.#event.schema, parseJson(command.data ?? "null"));
     if (!parsed.ok)
       return refused("HF4102", `The event is not valid: ${problemText(parsed.problems)}.`);
     if (slot.ended) return refused("HF6003", `"${this.#path}" has its event already.`);

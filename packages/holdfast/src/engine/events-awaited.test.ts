@@ -179,7 +179,9 @@ describe("run.wait", () => {
     const other = testWorkflow("other", (_input, r) => r.wait(paid, { key: "1" }));
     await world.close();
     await world.begin([other]);
-    const second = (await world.resultOf(await world.start(other, { id: "x" }))) as { cents: number };
+    const second = (await world.resultOf(await world.start(other, { id: "x" }))) as {
+      cents: number;
+    };
     expect([first.cents, second.cents].toSorted()).toEqual([1, 2]);
   });
 

@@ -3,6 +3,7 @@
  * answer in the flush that holds what they changed (or a later one: a command may be applied twice
  * after a crash, and each of them says so instead of doing it again).
  */
+import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import { formatRunId, parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
@@ -170,5 +171,5 @@ const BUSY_POLLS = 40;
 
 /** The poster wrote it by the same type; a command that is not so fails with its own error. */
 function dataOf<T extends InboxRow["topic"]>(row: InboxRow): InboxCommands[T] {
-  return JSON.parse(row.data) as InboxCommands[T];
+  return parseJson(row.data) as InboxCommands[T];
 }

@@ -17,7 +17,7 @@ import { Recovery } from "./recovery.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "./run-host.ts";
-import type { StepSlot, StepVerb, Wait } from "./step-slot.ts";
+import { OVER, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
 
 /** Which of several waits the run is said to be in: the one that needs somebody most. */
 const WAIT_RANK: readonly RunState[] = ["exception", "held", "review", "parked", "waiting"];
@@ -133,10 +133,16 @@ export class LiveRun {
   ): JournalRecord {
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
-    const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
-    this.host.committer.add(record);
-    const text = head === null ? null : JSON.stringify(head);
-    const written = { ...record, atMs: this.host.clock.nowMs(), head: text };
+    const { run } = this.row;
+    const written = this.host.committer.add({
+      run,
+      seq: this.#seq,
+      kind,
+      attempt,
+      name,
+      head,
+      data,
+    });
     if (kind === "asked" || kind === "intent") this.#written.push(written);
     return written;
   }
@@ -233,10 +239,24 @@ export class LiveRun {
       return;
     }
     this.#delivering = true;
-    const settled = next.slot.verb.settle(next.record);
-    if (settled instanceof Promise)
-      void settled.then(() => this.#afterRest(() => this.#deliverNext()));
-    else this.#afterRest(() => this.#deliverNext());
+    this.#settle(next.slot, next.record, () => this.#deliverNext());
+  }
+
+  /** Gives a step its answer, and calls back once the code has come to rest. */
+  #settle(slot: StepSlot, record: JournalRecord, callback: () => void): void {
+    const settled = slot.verb.settle(record);
+    if (settled instanceof Promise) {
+      void settled.then(() => {
+        this.#settled(slot, callback);
+      });
+    } else {
+      this.#settled(slot, callback);
+    }
+  }
+
+  #settled(slot: StepSlot, callback: () => void): void {
+    if (slot.verb.isOver?.() === true) this.slots.set(slot.path, OVER);
+    this.#afterRest(callback);
   }
 
   /** Calls back once the code has come to rest: nextTick runs when no microtask is left. */
@@ -253,10 +273,7 @@ export class LiveRun {
     switch (next.kind) {
       case "answer": {
         this.end(next.slot);
-        const settled = next.slot.verb.settle(next.record);
-        if (settled instanceof Promise)
-          void settled.then(() => this.#afterRest(() => this.#recover()));
-        else this.#afterRest(() => this.#recover());
+        this.#settle(next.slot, next.record, () => this.#recover());
         return;
       }
       case "later":
@@ -306,11 +323,6 @@ export class LiveRun {
 
   #atRest(): void {
     if (this.mode === "gone" || this.#pins > 0) return;
-    // A run that was over when it was loaded only lends its steps to a command.
-    if (isFinal(this.row.state)) {
-      this.leave({ kind: "suspended", state: this.row.state, wakeAtMs: null });
-      return;
-    }
     if (this.ending.tryEnd()) return;
     if (this.#lent && !this.ending.unwinding) {
       this.leave({ kind: "suspended", state: this.row.state, wakeAtMs: null });
@@ -405,6 +417,11 @@ export class LiveRun {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.host.departed(this, departure);
+    if (departure.kind !== "finished") return;
+    // A run outlives some collections of garbage; what it holds would then outlive a long one too.
+    this.slots.clear();
+    this.open.clear();
+    this.#written.length = 0;
   }
 
   /** Slots of effects that may still come or go. */

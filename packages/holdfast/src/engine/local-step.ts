@@ -1,4 +1,5 @@
 /** `run.step`: local work whose result is recorded. */
+import { parseJson } from "../core/json-text.ts";
 import type { JournalRecord, ResultHead } from "../core/journal.ts";
 import { StepFailed } from "../workflow/run.ts";
 import { Deferred } from "./deferred.ts";
@@ -43,7 +44,7 @@ export class LocalStep implements StepVerb {
 
   settle(record: JournalRecord): void {
     const threw = record.head === null ? undefined : headOf<ResultHead>(record).threw;
-    if (threw === undefined) this.#deferred.resolve(JSON.parse(record.data ?? "null"));
+    if (threw === undefined) this.#deferred.resolve(parseJson(record.data ?? "null"));
     else {
       this.#threwAt = true;
       this.#deferred.reject(new StepFailed(this.#path, threw.name, threw.message));
@@ -52,6 +53,11 @@ export class LocalStep implements StepVerb {
 
   endedBadly(): boolean {
     return this.#threwAt;
+  }
+
+  /** Asked after `settle`. One that threw may be resumed. */
+  isOver(): boolean {
+    return !this.#threwAt;
   }
 
   live(slot: StepSlot): void {

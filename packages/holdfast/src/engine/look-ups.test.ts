@@ -107,7 +107,10 @@ describe("an outcome that is not known", () => {
     }
     expect(system.lookups).toHaveLength(expected.length);
     expect(system.requestsOf("act")).toHaveLength(1);
-    expect((await world.exceptions(run))[0]).toMatchObject({ class: "ambiguous", owner: "team-erp" });
+    expect((await world.exceptions(run))[0]).toMatchObject({
+      class: "ambiguous",
+      owner: "team-erp",
+    });
   });
 
   test("a look-up that throws cannot tell, and one that answers nonsense cannot either", async () => {
@@ -155,17 +158,20 @@ describe("an outcome that is not known", () => {
 });
 
 describe("a crash while a call is under way", () => {
-  test.each([true, false])("is an unknown outcome, which is looked up (done: %s)", async (happened) => {
-    system.plan("act", { kind: "silent", happened });
-    await started();
-    expect(system.requestsOf("act")).toHaveLength(1);
-    await world.crash();
-    await world.begin([flow]);
-    expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
-    expect(system.count("act")).toBe(1);
-    expect(system.requestsOf("act")).toHaveLength(happened ? 1 : 2);
-    expect(system.lookups.length).toBeGreaterThan(0);
-  });
+  test.each([true, false])(
+    "is an unknown outcome, which is looked up (done: %s)",
+    async (happened) => {
+      system.plan("act", { kind: "silent", happened });
+      await started();
+      expect(system.requestsOf("act")).toHaveLength(1);
+      await world.crash();
+      await world.begin([flow]);
+      expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
+      expect(system.count("act")).toBe(1);
+      expect(system.requestsOf("act")).toHaveLength(happened ? 1 : 2);
+      expect(system.lookups.length).toBeGreaterThan(0);
+    },
+  );
 
   test.each([true, false])("is a person's question for once (done: %s)", async (happened) => {
     const act = testEffect("once", system, "mail");
@@ -179,19 +185,22 @@ describe("a crash while a call is under way", () => {
     expect((await world.exceptions(run))[0]).toMatchObject({ class: "ambiguous" });
   });
 
-  test.each(["keyed", "idempotent"] as const)("is a repeat with the same key for %s", async (kind) => {
-    const other = world.counterpart("psp", kind === "keyed" ? "keys" : "upsert");
-    const act = testEffect(kind, other, "act");
-    flow = testWorkflow("flow", (input, r) => r.do(act, input));
-    other.plan("act", { kind: "silent", happened: true });
-    await started();
-    await world.crash();
-    await world.begin([flow]);
-    expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
-    expect(other.count("act")).toBe(1);
-    expect(other.requestsOf("act")).toHaveLength(2);
-    expect(new Set(other.requestsOf("act").map((request) => request.key)).size).toBe(1);
-  });
+  test.each(["keyed", "idempotent"] as const)(
+    "is a repeat with the same key for %s",
+    async (kind) => {
+      const other = world.counterpart("psp", kind === "keyed" ? "keys" : "upsert");
+      const act = testEffect(kind, other, "act");
+      flow = testWorkflow("flow", (input, r) => r.do(act, input));
+      other.plan("act", { kind: "silent", happened: true });
+      await started();
+      await world.crash();
+      await world.begin([flow]);
+      expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
+      expect(other.count("act")).toBe(1);
+      expect(other.requestsOf("act")).toHaveLength(2);
+      expect(new Set(other.requestsOf("act").map((request) => request.key)).size).toBe(1);
+    },
+  );
 });
 
 describe("a key that has grown old", () => {
@@ -221,7 +230,10 @@ describe("a key that has grown old", () => {
 
   test("is not trusted either when it grew old in a queue", async () => {
     const psp = world.counterpart("psp");
-    const act = testEffect("keyed", psp, "act", { keyWindow: "1h", retry: { attempts: 50, within: "50m" } });
+    const act = testEffect("keyed", psp, "act", {
+      keyWindow: "1h",
+      retry: { attempts: 50, within: "50m" },
+    });
     flow = testWorkflow("flow", (input, r) => r.do(act, input));
     psp.plan("act", { kind: "lostAnswer", happened: true });
     psp.always("act", { kind: "throttled", afterMs: 3_500_000 });

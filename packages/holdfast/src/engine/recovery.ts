@@ -2,6 +2,7 @@
  * The journal of one run as recovery hands it out: what each step recorded, and the answers in the
  * order in which the code got them.
  */
+import { parseJson } from "../core/json-text.ts";
 import type { EventHead, JournalRecord, RecordKind, ResultHead } from "../core/journal.ts";
 import type { StepSlot } from "./step-slot.ts";
 
@@ -125,5 +126,5 @@ function lastResumes(records: readonly JournalRecord[]): Map<string, number> {
 
 /** The head of a record whose kind the caller knows; the journal's own shapes are trusted. */
 export function headOf<T>(record: JournalRecord): T {
-  return JSON.parse(record.head ?? "null") as T;
+  return parseJson(record.head ?? "null") as T;
 }

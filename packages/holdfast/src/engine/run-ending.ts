@@ -2,6 +2,7 @@
  * How a run ends: its code returns, stops, fails or is cancelled; and what then has to be settled
  * and undone before it is over. Effects whose end is not known always come first.
  */
+import { parseJson } from "../core/json-text.ts";
 import type { JournalRecord, StateHead } from "../core/journal.ts";
 import type { FinalRunState, RunState } from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
@@ -62,7 +63,7 @@ export class RunEnding {
   parseInput(
     text: string,
   ): { readonly value: unknown } | null | Promise<{ readonly value: unknown } | null> {
-    const parsed = parse(this.#run.workflow.definition.input, JSON.parse(text));
+    const parsed = parse(this.#run.workflow.definition.input, parseJson(text));
     return parsed instanceof Promise ? parsed.then((p) => this.#checked(p)) : this.#checked(parsed);
   }
 

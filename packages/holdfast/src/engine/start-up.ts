@@ -11,6 +11,7 @@ import { groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts
 import type { IncarnationHead, GroupHead } from "../core/journal.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
+import type { DepartureWatch } from "./departures.ts";
 import type { Engine } from "./engine.ts";
 import { exceptionHead } from "./exceptions.ts";
 import { RunException } from "./run-exception.ts";
@@ -87,12 +88,15 @@ export class StartUp {
 
   /** Runs that were at work and are not known suspects, page by page, as there is room. */
   async #recoverPages(crashed: boolean, apart: ReadonlySet<number>): Promise<number> {
-    const { store, limits, committer } = this.#engine;
+    const { store, limits, committer, departures } = this.#engine;
     let afterRun = 0;
     let count = 0;
     for (;;) {
       await this.#room();
       if (this.#engine.draining) return count;
+      const watch = departures.watch();
+      // New runs and commands are at work already: what is read must hold what they have written.
+      await committer.durable();
       const page = await store.page(ACTIVE, { afterRun, limit: this.#pageMax });
       const normal = page.filter((stored) => !apart.has(stored.row.run));
       if (crashed) {
@@ -105,7 +109,8 @@ export class StartUp {
         }
         await committer.durable();
       }
-      for (const stored of normal) if (this.#revive(stored)) count += 1;
+      for (const stored of normal) if (this.#revive(stored, watch)) count += 1;
+      watch.end();
       afterRun = page.at(-1)?.row.run ?? afterRun;
       if (page.length < this.#pageMax) return count;
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -124,23 +129,30 @@ export class StartUp {
   }
 
   async #recoverApart(group: RecoveryGroup): Promise<void> {
-    const { store, committer } = this.#engine;
+    const { store, committer, departures } = this.#engine;
+    const watch = departures.watch();
+    await committer.durable();
     const stored = await store.load(group.runs);
     const here = stored.filter((one) => ACTIVE.includes(one.row.state));
-    if (here.length === 0) return;
+    if (here.length === 0) {
+      watch.end();
+      return;
+    }
     const open = this.#mark(
       here.map((one) => one.row.run),
       group.crashes,
     );
     await committer.durable();
-    for (const one of here) this.#revive(one);
+    for (const one of here) this.#revive(one, watch);
+    watch.end();
     await open;
   }
 
-  #revive(stored: StoredRun): boolean {
+  #revive(stored: StoredRun, watch: DepartureWatch): boolean {
     const { row } = stored;
     if (this.#engine.live.has(row.run)) return false;
-    const run = this.#engine.wakes.revive(stored, "recovered");
+    // Somebody had something for it meanwhile, and it has gone on by itself.
+    const run = watch.hasLeft(row.run) ? null : this.#engine.wakes.revive(stored, "recovered");
     if (run === null) {
       this.progressed(row.run);
       return false;

@@ -4,6 +4,7 @@
  * Accepted means durable: the promise resolves after the flush that holds the start. Look-ups of
  * keys are gathered, one message to the store per turn of the event loop.
  */
+import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { StartedHead } from "../core/journal.ts";
 import { runKeyHash } from "../core/operation-key.ts";
@@ -73,7 +74,7 @@ export class Starts {
     const what = `input of ${workflow.name}`;
     const text = toJson(input, limits, what);
     // The copy is what the journal keeps, so that the first execution sees what recovery will see.
-    const parsed = await parse(workflow.definition.input, JSON.parse(text));
+    const parsed = await parse(workflow.definition.input, parseJson(text));
     if (!parsed.ok) {
       throw new HoldfastError(
         "HF4102",
@@ -134,12 +135,14 @@ export class Starts {
     const { clock, committer, lanes, namespace, version } = this.#needs;
     const { definition, name } = workflow;
     const nowMs = clock.nowMs();
+    // The definition's own functions first: one that throws must leave nothing behind in the lane.
+    const described = definition.describe?.(input);
+    const lane = definition.lane?.(input) ?? null;
     const run = nextRunNumber(this.#lastRun, 0, nowMs);
     this.#lastRun = run;
-    const lane = definition.lane?.(input) ?? null;
     const before = lane === null ? null : lanes.enter(namespace, lane, run);
     const head: StartedHead = {
-      ...definition.describe?.(input),
+      ...described,
       namespace,
       workflow: name,
       key,

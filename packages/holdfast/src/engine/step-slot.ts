@@ -38,6 +38,8 @@ export interface StepVerb {
   endedBadly?(): boolean;
   /** True while an effect of this step may still come or go: the run does not end before. */
   isOpen?(): boolean;
+  /** True once nobody will ask anything of this step again: then only its name stays taken. */
+  isOver?(): boolean;
 }
 
 export type StepCommand =
@@ -90,3 +92,22 @@ export interface StepSlot {
   /** What it waits for; null while something of it is under way. */
   wait: Wait | null;
 }
+
+/**
+ * Stands in a run's memory for every step that is over: a run of ten thousand steps holds their
+ * names, and not what they were made of.
+ */
+export const OVER: StepSlot = {
+  path: "",
+  verb: {
+    what: "a step that is over",
+    misfit: () => null,
+    settle: () => undefined,
+    live: () => undefined,
+    command: () =>
+      Promise.resolve(refused("HF6003", "The step has ended, and how it ended is known.")),
+  },
+  records: [],
+  ended: true,
+  wait: null,
+};

@@ -42,16 +42,25 @@ export class Wakes {
   }
 
   async #wake(batch: readonly number[]): Promise<void> {
-    const { committer, store, live } = this.#engine;
+    const { committer, store, live, departures } = this.#engine;
     const asleep = batch.filter((run) => !live.has(run));
     if (asleep.length === 0) return;
+    const watch = departures.watch();
     try {
       // Their last records may still be in the buffer.
       await committer.durable();
       const stored = await store.load(asleep);
-      for (const one of stored) if (!live.has(one.row.run)) this.revive(one, "it is due");
+      const old: number[] = [];
+      for (const one of stored) {
+        if (live.has(one.row.run)) continue;
+        if (watch.hasLeft(one.row.run)) old.push(one.row.run);
+        else this.revive(one, "it is due");
+      }
+      this.add(old);
     } catch (error) {
       this.#engine.emit({ type: "engine.fatal", message: `could not load runs: ${String(error)}` });
+    } finally {
+      watch.end();
     }
   }
 
@@ -72,20 +81,30 @@ export class Wakes {
   }
 
   /**
-   * The run in memory, loaded if need be; null if it is not known here, waits for its lane, or has
-   * ended (`evenEnded`: also then, to settle what it left open).
+   * The run in memory, loaded if need be; null if it is not known here, has ended, or waits for its
+   * lane (`beforeTurn`: lent then, without its code running).
    */
-  async reach(run: number, evenEnded = false): Promise<LiveRun | null> {
-    const { committer, store, live } = this.#engine;
-    const here = live.get(run);
-    if (here !== undefined) return here;
-    await committer.durable();
-    const [stored] = await store.load([run]);
-    const again = live.get(run);
-    if (again !== undefined) return again;
-    if (stored === undefined) return null;
-    if (evenEnded && isFinal(stored.row.state)) return this.#engine.resume(stored);
-    if (evenEnded && this.#waitsForLane(stored)) return this.#engine.lend(stored);
+  async reach(run: number, beforeTurn = false): Promise<LiveRun | null> {
+    const { committer, store, live, departures } = this.#engine;
+    // Once more only if the run came and went while it was being read.
+    for (;;) {
+      const here = live.get(run);
+      if (here !== undefined) return here;
+      const watch = departures.watch();
+      try {
+        await committer.durable();
+        const [stored] = await store.load([run]);
+        if (live.has(run) || watch.hasLeft(run)) continue;
+        return stored === undefined ? null : this.#reached(stored, beforeTurn);
+      } finally {
+        watch.end();
+      }
+    }
+  }
+
+  #reached(stored: StoredRun, beforeTurn: boolean): LiveRun | null {
+    if (isFinal(stored.row.state)) return null;
+    if (beforeTurn && this.#waitsForLane(stored)) return this.#engine.lend(stored);
     return this.revive(stored, "somebody has something for it");
   }
 }

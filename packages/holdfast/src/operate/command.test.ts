@@ -5,7 +5,8 @@ import { openSqliteReader } from "../store-sqlite/index.ts";
 import type { SqliteStore } from "../store-sqlite/index.ts";
 import { NOW_MS, makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
 import { askedHead, intentHead, SampleJournal, startedHead } from "../testing/sample-journal.ts";
-import { giveCommand, type Command, type CommandBodies, type Patience } from "./command.ts";
+import { giveCommand } from "./command.ts";
+import type { Command, CommandAnswer, CommandBodies, Patience } from "./command.ts";
 import { answerReview, cancelRun, resumeRun, settleEffect } from "./decisions.ts";
 
 const RUN = "run_00000000001";
@@ -71,6 +72,7 @@ describe("a command", () => {
     const [row] = await engine.inbox(10);
     expect(row).toMatchObject({ id: receipt.id, topic: "cancel", by: "bo", atMs: NOW_MS });
     expect(JSON.parse(row?.data ?? "")).toEqual({ run: RUN, reason: "called off" });
+    expectTypeOf<InboxAnswer>().toExtend<CommandAnswer>();
     expectTypeOf<CommandBodies>().toEqualTypeOf<Pick<InboxCommands, keyof CommandBodies>>();
   });
 

@@ -5,6 +5,7 @@
  * The id is derived from what is commanded. Giving the same command again while the first still
  * waits joins it; once it was answered, the same words are a new command.
  */
+import { parseJson } from "../core/json-text.ts";
 import { createHash } from "node:crypto";
 import { assertNever } from "../core/assert.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
@@ -28,7 +29,7 @@ export interface CommandBodies {
   readonly cancel: { readonly run: string; readonly reason: string };
 }
 
-export type CommandTopic = keyof CommandBodies;
+type CommandTopic = keyof CommandBodies;
 
 export type Command = {
   readonly [Topic in CommandTopic]: {
@@ -121,7 +122,7 @@ export type CommandAnswer =
 
 function applied(command: Command, text: string): "applied" {
   // Written by the engine in this form, and sealed since.
-  const answer = JSON.parse(text) as CommandAnswer;
+  const answer = parseJson(text) as CommandAnswer;
   if (answer.ok) return "applied";
   // An engine that is newer than this may know more codes.
   const code = isErrorCode(answer.code) ? answer.code : "HF6003";
@@ -142,7 +143,7 @@ function noAnswer(command: Command, id: string, waitMs: number): HoldfastError {
 }
 
 /** The command as a verb and its object. */
-export function wordsOf({ topic, body }: Pick<Command, "topic" | "body">): string {
+function wordsOf({ topic, body }: Pick<Command, "topic" | "body">): string {
   switch (topic) {
     case "answer":
       return "take the answer to the review";

@@ -5,7 +5,7 @@ import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 
 /** Runs of one key that are looked at: one for each workflow and generation. */
-export const RUNS_PER_KEY_MAX = 100;
+const RUNS_PER_KEY_MAX = 100;
 /** Of these, how many are named in an error. */
 const NAMED_MAX = 5;
 const RUN_ID = /^run_[0-9a-z]{11}$/i;

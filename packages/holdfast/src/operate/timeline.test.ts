@@ -92,9 +92,14 @@ describe("the timeline", () => {
   });
 
   test("refuses a head that is not JSON with the code for damage", () => {
-    const read = () => timelineEntry(record({ head: "{" }), null);
-    expect(read).toThrow(HoldfastError);
-    expect(read).toThrow("Record 7 of run_00000000001 cannot be read: its head is not JSON.");
+    const broken = record({ head: "{" });
+    expect(() => timelineEntry(broken, null)).toThrow(
+      new HoldfastError(
+        "HF5006",
+        "Record 7 of run_00000000001 cannot be read: its head is not JSON.",
+        "Find out what else is damaged with: holdfast store verify",
+      ),
+    );
   });
 });
 

@@ -2,6 +2,7 @@
  * A run's journal as a timeline: one entry for each record, with what happened in words, and what
  * was decided and why. Pure. The records are the truth; this adds nothing to them.
  */
+import { parseJson } from "../core/json-text.ts";
 import { durationText } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import { familyOf } from "../core/failure.ts";
@@ -11,7 +12,7 @@ import type { Move, MoveKind } from "../core/move.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
-export interface TimelineFailure {
+interface TimelineFailure {
   readonly class: FailureClass;
   readonly family: FailureFamily;
   /** What is proved about the effect of this attempt. */
@@ -21,7 +22,7 @@ export interface TimelineFailure {
   readonly rule: string;
 }
 
-export interface TimelineMove {
+interface TimelineMove {
   readonly kind: MoveKind;
   readonly because: string;
   readonly nextAt: string | null;
@@ -153,7 +154,7 @@ function payloadOf(data: string, charsMax: number): Payload {
 function parseHead<Head>(record: journal.JournalRecord): Head {
   try {
     // The engine wrote this head with the shape of its kind; the seal says it is still the same.
-    return JSON.parse(record.head ?? "{}") as Head;
+    return parseJson(record.head ?? "{}") as Head;
   } catch (cause) {
     throw new HoldfastError(
       "HF5006",

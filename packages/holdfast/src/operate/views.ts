@@ -4,6 +4,7 @@
  *
  * `null` means known to be absent.
  */
+import { parseJson } from "../core/json-text.ts";
 import type { RepeatKind } from "../core/contract.ts";
 import type { ErrorCode } from "../core/error.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
@@ -48,7 +49,7 @@ export interface RunView {
 }
 
 /** Which run something belongs to; both are null if retention has taken the run. */
-export interface OfRun {
+interface OfRun {
   readonly run: string;
   readonly key: string | null;
   readonly workflow: string | null;
@@ -170,7 +171,7 @@ export function runView(row: RunRow): RunView {
     amount: row.amount,
     currency: row.currency,
     // Written by the projection from a record of strings.
-    keys: row.keys === null ? null : (JSON.parse(row.keys) as Readonly<Record<string, string>>),
+    keys: row.keys === null ? null : (parseJson(row.keys) as Readonly<Record<string, string>>),
   };
 }
 

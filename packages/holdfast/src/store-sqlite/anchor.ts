@@ -64,7 +64,13 @@ function parseAnchor(text: string): Anchor | null {
   }
   if (!isObject(value) || value["holdfast"] !== "anchor" || value["version"] !== 1) return null;
   const { storeId, flushId, position, heads, isBackup } = value;
-  if (typeof isBackup !== "boolean" || typeof storeId !== "string" || !isCount(flushId) || !isCount(position)) return null;
+  if (
+    typeof isBackup !== "boolean" ||
+    typeof storeId !== "string" ||
+    !isCount(flushId) ||
+    !isCount(position)
+  )
+    return null;
   if (!Array.isArray(heads) || !heads.every(isHead)) return null;
   return { storeId, flushId, position, heads, isBackup };
 }

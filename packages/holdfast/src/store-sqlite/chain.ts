@@ -78,7 +78,11 @@ export function toPredecessor(head: FlushRow): Predecessor {
   };
 }
 
-export function anchorOf(storeId: string, last: FlushRow | null, heads: readonly FlushRow[]): Anchor {
+export function anchorOf(
+  storeId: string,
+  last: FlushRow | null,
+  heads: readonly FlushRow[],
+): Anchor {
   return {
     storeId,
     flushId: last?.id ?? 0,

@@ -18,7 +18,7 @@ import { sealKey } from "./seal.ts";
 const RESTORE = "Run `holdfast store verify` for the details, then restore the newest backup.";
 
 const ACCEPT =
-  "If this is a restored backup, run `holdfast store accept --reason \"...\"`: it lists the " +
+  'If this is a restored backup, run `holdfast store accept --reason "..."`: it lists the ' +
   "effects that may have been done since. If not, the newest data is missing: find the right file.";
 
 /**
@@ -110,7 +110,7 @@ function backup(path: string): HoldfastError {
   return new HoldfastError(
     "HF5007",
     `the store ${path} is a backup; effects may have been done since it was made`,
-    "Run `holdfast store accept --reason \"...\"`: it lists the operations that may have been " +
+    'Run `holdfast store accept --reason "..."`: it lists the operations that may have been ' +
       "done, and makes this the store to go on with.",
   );
 }

@@ -2,6 +2,7 @@
 import type { HoldfastError } from "../core/error.ts";
 import type { Store } from "../store/store.ts";
 import type { OnNotice } from "./notice.ts";
+import { unpackRuns } from "./packed-runs.ts";
 import { Session } from "./session.ts";
 import type { SessionSettings } from "./session.ts";
 import type { SqliteStore } from "./open.ts";
@@ -17,8 +18,8 @@ export function openInline(
     ...session.opened,
     flush: async (batch) => session.flush(batch),
     find: async (keys) => session.queries.find(keys),
-    load: async (runs) => session.queries.load(runs),
-    page: async (states, page) => session.queries.page(states, page),
+    load: async (runs) => unpackRuns(session.queries.load(runs)),
+    page: async (states, page) => unpackRuns(session.queries.page(states, page)),
     due: async (afterMs, untilMs, limit) => session.queries.due(afterMs, untilMs, limit),
     parked: async (integration, page) => session.queries.parked(integration, page),
     lane: async (namespace, lane, limit) => session.queries.lane(namespace, lane, limit),

@@ -9,25 +9,28 @@ import { readPragma } from "./pragmas.ts";
 import { openDatabase } from "./runtime.ts";
 
 /** Which column of the schema takes the words of which list. */
-const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly string[] }[] =
-  [
-    { column: "effect.proof", words: EFFECT_PROOFS },
-    { column: "exception.class", words: FAILURE_CLASSES },
-    { column: "exception.family", words: FAILURE_FAMILIES },
-    { column: "exception.effect", words: EFFECT_PROOFS },
-    { column: "issue.class", words: FAILURE_CLASSES },
-    { column: "issue.family", words: FAILURE_FAMILIES },
-    { column: "dependency.class", words: FAILURE_CLASSES },
-    { column: "review.state", words: REVIEW_STATES },
-    { column: "inbox.topic", words: INBOX_TOPICS },
-  ];
+const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly string[] }[] = [
+  { column: "effect.proof", words: EFFECT_PROOFS },
+  { column: "exception.class", words: FAILURE_CLASSES },
+  { column: "exception.family", words: FAILURE_FAMILIES },
+  { column: "exception.effect", words: EFFECT_PROOFS },
+  { column: "issue.class", words: FAILURE_CLASSES },
+  { column: "issue.family", words: FAILURE_FAMILIES },
+  { column: "dependency.class", words: FAILURE_CLASSES },
+  { column: "review.state", words: REVIEW_STATES },
+  { column: "inbox.topic", words: INBOX_TOPICS },
+];
 
 describe("the schema", () => {
   for (const { column, words } of CLOSED_LISTS) {
     test(`accepts exactly the words of core for ${column}`, () => {
       const [table = "", name = ""] = column.split(".");
-      const definition = new RegExp(`create table ${table} \\(.*?\\n\\) strict`, "su").exec(sql)?.[0];
-      const list = new RegExp(`check \\(${name} in \\(([^)]*)\\)`, "su").exec(definition ?? "")?.[1];
+      const definition = new RegExp(`create table ${table} \\(.*?\\n\\) strict`, "su").exec(
+        sql,
+      )?.[0];
+      const list = new RegExp(`check \\(${name} in \\(([^)]*)\\)`, "su").exec(
+        definition ?? "",
+      )?.[1];
       const accepted = [...(list ?? "").matchAll(/'([^']+)'/gu)].map((match) => match[1]);
       expect(accepted).toEqual(words);
     });
@@ -44,14 +47,18 @@ describe("the schema", () => {
     const database = openDatabase(":memory:");
     migrate(database, 0);
     const tables = database.prepare("pragma table_list").all();
-    const loose = tables.filter((row) => row["strict"] !== 1 && !String(row["name"]).startsWith("sqlite_"));
+    const loose = tables.filter(
+      (row) => row["strict"] !== 1 && !String(row["name"]).startsWith("sqlite_"),
+    );
     expect(loose).toEqual([]);
     database.close();
   });
 
   test("names the query of every index in the comment above it", () => {
     const lines = sql.split("\n");
-    const indexes = lines.flatMap((line, at) => (/^create (unique )?index/u.test(line) ? [at] : []));
+    const indexes = lines.flatMap((line, at) =>
+      /^create (unique )?index/u.test(line) ? [at] : [],
+    );
     expect(indexes.length).toBeGreaterThan(15);
     for (const at of indexes) expect(lines.slice(at - 3, at).join("\n")).toMatch(/^-- Serves /mu);
   });

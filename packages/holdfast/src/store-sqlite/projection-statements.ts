@@ -1,10 +1,5 @@
 /** The SQL of the changes. Prepared once per connection; every value is bound. */
-import {
-  EXCEPTION_COLUMNS,
-  ISSUE_COLUMNS,
-  REVIEW_COLUMNS,
-  RUN_COLUMNS,
-} from "./row-columns.ts";
+import { EXCEPTION_COLUMNS, ISSUE_COLUMNS, REVIEW_COLUMNS, RUN_COLUMNS } from "./row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 export type ProjectionStatements = Readonly<Record<keyof typeof SQL, Statement>>;

@@ -160,13 +160,7 @@ export class ProjectionsWriter {
         sql.exceptionInsert.run(...exceptionValues(change.row));
         return;
       case "exception-closed":
-        sql.exceptionClose.run(
-          change.atMs,
-          change.resolution,
-          change.by,
-          change.run,
-          change.seq,
-        );
+        sql.exceptionClose.run(change.atMs, change.resolution, change.by, change.run, change.seq);
         return;
       case "issue-seen":
         sql.issueSeen.run(

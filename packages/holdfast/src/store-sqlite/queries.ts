@@ -4,8 +4,10 @@
  */
 import { RUN_STATES } from "../core/run-state.ts";
 import type { RunState } from "../core/run-state.ts";
-import type { DependencyRow, InboxRow, KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
+import type { DependencyRow, InboxRow, KeptEventRow, RunRow } from "../store/rows.ts";
 import type { FoundRun, Page, RunKey } from "../store/store.ts";
+import { packRuns } from "./packed-runs.ts";
+import type { PackedRuns } from "./packed-runs.ts";
 import {
   DEPENDENCY_COLUMNS,
   INBOX_COLUMNS,
@@ -16,7 +18,6 @@ import {
   toDependency,
   toInbox,
   toKeptEvent,
-  toRecord,
   toRun,
 } from "./row-columns.ts";
 import type { Cells } from "./row-columns.ts";
@@ -57,6 +58,11 @@ export interface WaitingCommand extends InboxRow {
   readonly digest: Uint8Array;
 }
 
+interface CellsOfRun {
+  readonly row: Cells;
+  readonly records: readonly Cells[];
+}
+
 type Prepared = Readonly<Record<keyof typeof ENGINE_SQL, Statement>>;
 
 export class EngineQueries {
@@ -79,17 +85,17 @@ export class EngineQueries {
     });
   }
 
-  load(runs: readonly number[]): StoredRun[] {
-    const found = new Map<number, StoredRun>();
+  load(runs: readonly number[]): PackedRuns {
+    const found = new Map<number, CellsOfRun>();
     for (let start = 0; start < runs.length; start += RUNS_PER_READ) {
-      for (const stored of this.#read(runs.slice(start, start + RUNS_PER_READ))) {
-        found.set(stored.row.run, stored);
+      for (const cells of this.#read(runs.slice(start, start + RUNS_PER_READ))) {
+        found.set(cells.row[0] as number, cells);
       }
     }
-    return runs.flatMap((run) => found.get(run) ?? []);
+    return packRuns(runs.flatMap((run) => found.get(run) ?? []));
   }
 
-  page(states: readonly RunState[], page: Page): StoredRun[] {
+  page(states: readonly RunState[], page: Page): PackedRuns {
     const runs = states
       .flatMap((state) =>
         rowsOf(this.#sql.inState, RUN_STATES.indexOf(state), page.afterRun, page.limit),
@@ -100,20 +106,17 @@ export class EngineQueries {
   }
 
   /** Rows of runs and of their records come in the same order, so one pass joins them. */
-  #read(runs: readonly number[]): StoredRun[] {
+  #read(runs: readonly number[]): CellsOfRun[] {
     const list = JSON.stringify(runs);
-    const stored = rowsOf(this.#sql.runs, list).map((cells) => ({
-      row: toRun(cells),
-      records: [] as StoredRun["records"][number][],
-    }));
+    const read = rowsOf(this.#sql.runs, list).map((row) => ({ row, records: [] as Cells[] }));
     let index = 0;
-    for (const cells of rowsOf(this.#sql.records, list)) {
-      const record = toRecord(cells);
-      while (index < stored.length && (stored[index]?.row.run ?? 0) < record.run) index += 1;
-      const current = stored[index];
-      if (current?.row.run === record.run) current.records.push(record);
+    for (const record of rowsOf(this.#sql.records, list)) {
+      const run = record[0] as number;
+      while (index < read.length && (read[index]?.row[0] as number) < run) index += 1;
+      const current = read[index];
+      if (current?.row[0] === run) current.records.push(record);
     }
-    return stored;
+    return read;
   }
 
   due(afterMs: number, untilMs: number, limit: number): { run: number; wakeAtMs: number }[] {
@@ -151,9 +154,7 @@ export class EngineQueries {
 
   pendingByRef(integration: string, ref: string): { run: number; operation: number } | null {
     const cells = rowsOf(this.#sql.pending, integration, ref)[0];
-    return cells === undefined
-      ? null
-      : { run: cells[0] as number, operation: cells[1] as number };
+    return cells === undefined ? null : { run: cells[0] as number, operation: cells[1] as number };
   }
 
   dependencies(): DependencyRow[] {

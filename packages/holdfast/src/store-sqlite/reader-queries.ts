@@ -92,7 +92,13 @@ export class ReaderQueries {
       equals("class", query.class),
       query.all === true ? null : ["closed_at_ms is null"],
     ]);
-    const list = { from: "exception", run: "run", columns: EXCEPTION_COLUMNS, within: "seq", where };
+    const list = {
+      from: "exception",
+      run: "run",
+      columns: EXCEPTION_COLUMNS,
+      within: "seq",
+      where,
+    };
     return this.#wholeRuns(list, query, toException);
   }
 
@@ -135,10 +141,11 @@ export class ReaderQueries {
   }
 
   counters(prefix: string): { name: string; value: number }[] {
-    // A range, and not LIKE: the prefix may hold its wildcards, and the key's order serves it.
-    const sql = `select name, value from counter where name >= ? and substr(name, 1, ?) = ?
-      order by name limit ?`;
-    return this.#rows(sql, [prefix, [...prefix].length, prefix, ROWS_MAX], (cells) => ({
+    // A range, and not LIKE: the prefix may hold its wildcards, and the key's order serves it. No
+    // text sorts after the last character that there is.
+    const sql = `select name, value from counter where name >= ?1 and name < ?1 || char(0x10ffff)
+      order by name limit ?2`;
+    return this.#rows(sql, [prefix, ROWS_MAX], (cells) => ({
       name: cells[0] as string,
       value: cells[1] as number,
     }));

@@ -2,6 +2,7 @@
  * The columns of each projection, in one order for writing, reading and mapping. A row comes from
  * SQLite as an array, which is faster than an object per row, and is mapped here by position.
  */
+import { parseJson } from "../core/json-text.ts";
 import { RECORD_KINDS } from "../core/journal.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";
@@ -27,7 +28,13 @@ export const RUN_COLUMNS = `run, namespace, workflow, key, generation, version, 
   correlation_id, started_by, state, reason, wake_at_ms, dependency, parent_run, parent_step,
   started_at_ms, updated_at_ms, ended_at_ms, deadline_at_ms, compensated, amount, currency, keys`;
 
+/** Number of RUN_COLUMNS. */
+export const RUN_WIDTH = 24;
+
 export const RECORD_COLUMNS = "run, seq, kind, attempt, name, at_ms, head, data";
+
+/** Number of RECORD_COLUMNS. */
+export const RECORD_WIDTH = 8;
 
 /** Of an operation's row `e` and the record `j` of its first intent. */
 export const EFFECT_COLUMNS = `j.run, j.seq, j.name, j.at_ms, j.head, e.proof, e.ended, e.attempts,
@@ -55,51 +62,61 @@ export function rowsOf(statement: Statement, ...values: (null | number | string)
   return statement.all(...values) as unknown as Cells[];
 }
 
-export function toRun(c: Cells): RunRow {
+export function toRun(cells: Cells): RunRow {
+  return toRunAt(cells, 0);
+}
+
+/** The row whose cells begin at `at`. */
+export function toRunAt(c: Cells, at: number): RunRow {
   return {
-    run: c[0] as number,
-    namespace: c[1] as string,
-    workflow: c[2] as string,
-    key: c[3] as string,
-    generation: c[4] as number,
-    version: c[5] as string,
-    owner: c[6] as string,
-    lane: c[7] as string | null,
-    correlationId: c[8] as string,
-    startedBy: c[9] as string,
-    state: RUN_STATES[c[10] as number] as RunRow["state"],
-    reason: c[11] as string,
-    wakeAtMs: c[12] as number | null,
-    dependency: c[13] as string | null,
-    parentRun: c[14] as number | null,
-    parentStep: c[15] as string | null,
-    startedAtMs: c[16] as number,
-    updatedAtMs: c[17] as number,
-    endedAtMs: c[18] as number | null,
-    deadlineAtMs: c[19] as number | null,
-    compensated: c[20] === 1,
-    amount: c[21] as string | null,
-    currency: c[22] as string | null,
-    keys: c[23] as string | null,
+    run: c[at] as number,
+    namespace: c[at + 1] as string,
+    workflow: c[at + 2] as string,
+    key: c[at + 3] as string,
+    generation: c[at + 4] as number,
+    version: c[at + 5] as string,
+    owner: c[at + 6] as string,
+    lane: c[at + 7] as string | null,
+    correlationId: c[at + 8] as string,
+    startedBy: c[at + 9] as string,
+    state: RUN_STATES[c[at + 10] as number] as RunRow["state"],
+    reason: c[at + 11] as string,
+    wakeAtMs: c[at + 12] as number | null,
+    dependency: c[at + 13] as string | null,
+    parentRun: c[at + 14] as number | null,
+    parentStep: c[at + 15] as string | null,
+    startedAtMs: c[at + 16] as number,
+    updatedAtMs: c[at + 17] as number,
+    endedAtMs: c[at + 18] as number | null,
+    deadlineAtMs: c[at + 19] as number | null,
+    compensated: c[at + 20] === 1,
+    amount: c[at + 21] as string | null,
+    currency: c[at + 22] as string | null,
+    keys: c[at + 23] as string | null,
   };
 }
 
-export function toRecord(c: Cells): JournalRecord {
+export function toRecord(cells: Cells): JournalRecord {
+  return toRecordAt(cells, 0);
+}
+
+/** The record whose cells begin at `at`. */
+export function toRecordAt(c: Cells, at: number): JournalRecord {
   return {
-    run: c[0] as number,
-    seq: c[1] as number,
-    kind: RECORD_KINDS[c[2] as number] as JournalRecord["kind"],
-    attempt: c[3] as number,
-    name: c[4] as string,
-    atMs: c[5] as number,
-    head: c[6] as string | null,
-    data: c[7] as string | null,
+    run: c[at] as number,
+    seq: c[at + 1] as number,
+    kind: RECORD_KINDS[c[at + 2] as number] as JournalRecord["kind"],
+    attempt: c[at + 3] as number,
+    name: c[at + 4] as string,
+    atMs: c[at + 5] as number,
+    head: c[at + 6] as string | null,
+    data: c[at + 7] as string | null,
   };
 }
 
 export function toEffect(c: Cells): EffectRow {
   // The engine wrote this head; the seal says that it is still the same.
-  const intent = JSON.parse(c[4] as string) as IntentHead;
+  const intent = parseJson(c[4] as string) as IntentHead;
   return {
     run: c[0] as number,
     operation: c[1] as number,

@@ -57,10 +57,11 @@ function sqliteVersion(DatabaseSync: typeof import("node:sqlite").DatabaseSync):
   }
 }
 
-function loadSqlite(): typeof import("node:sqlite") {
-  // Absent on a Node older than 20.16, which may still load this module far enough to be told.
-  const load = process.getBuiltinModule as typeof process.getBuiltinModule | undefined;
-  const sqlite = load?.("node:sqlite") as typeof import("node:sqlite") | undefined;
+/** @throws {HoldfastError} HF5001 if this Node has no SQLite. */
+export function loadSqlite(): typeof import("node:sqlite") {
+  // Both are missing in a Node older than 22.5, which gets as far as this to be told.
+  const loader: Partial<Pick<typeof process, "getBuiltinModule">> = process;
+  const sqlite: typeof import("node:sqlite") | undefined = loader.getBuiltinModule?.("node:sqlite");
   if (sqlite === undefined) {
     throw new HoldfastError(
       "HF5001",

@@ -47,6 +47,7 @@ function readSchema(database: Database): SchemaItem[] {
     type: String(cells[0]),
     name: String(cells[1]),
     table: String(cells[2]),
-    sql: cells[3] === null ? null : String(cells[3]),
+    // A text or null, by the definition of sqlite_schema.
+    sql: cells[3] as string | null,
   }));
 }

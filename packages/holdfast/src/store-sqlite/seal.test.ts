@@ -58,7 +58,17 @@ describe("the digest of a record", () => {
   });
 
   test("cannot be made without the key", () => {
-    const value = { pos: 1, run: 1, seq: 1, kind: 1, attempt: 0, name: "", atMs: 1, head: null, data: "7" };
+    const value = {
+      pos: 1,
+      run: 1,
+      seq: 1,
+      kind: 1,
+      attempt: 0,
+      name: "",
+      atMs: 1,
+      head: null,
+      data: "7",
+    };
     expect(digest(sealKey(new Uint8Array(32).fill(8)), value)).not.toBe(digest(KEY, value));
   });
 });

@@ -10,6 +10,8 @@ import type { Store } from "../store/store.ts";
 import { FatalListeners } from "./inline-store.ts";
 import type { OnNotice } from "./notice.ts";
 import type { SqliteStore } from "./open.ts";
+import { unpackRuns } from "./packed-runs.ts";
+import type { PackedRuns } from "./packed-runs.ts";
 import type { Opened } from "./session.ts";
 import { OPENING, fromSent } from "./thread-messages.ts";
 import type { Reply, Request, ThreadSettings } from "./thread-messages.ts";
@@ -30,8 +32,8 @@ export async function openInThread(
     ...opened,
     flush: (batch) => thread.ask("flush", batch),
     find: (keys) => thread.ask("find", keys),
-    load: (runs) => thread.ask("load", runs),
-    page: (states, page) => thread.ask("page", states, page),
+    load: async (runs) => unpackRuns(await thread.ask<PackedRuns>("load", runs)),
+    page: async (states, page) => unpackRuns(await thread.ask<PackedRuns>("page", states, page)),
     due: (afterMs, untilMs, limit) => thread.ask("due", afterMs, untilMs, limit),
     parked: (integration, page) => thread.ask("parked", integration, page),
     lane: (namespace, lane, limit) => thread.ask("lane", namespace, lane, limit),
@@ -79,7 +81,8 @@ class WriterThread {
     this.#nextId += 1;
     const answer = this.#wait<Answer>(id);
     const request: Request = { id, verb, args };
-    this.#worker.postMessage(request);
+    // Nothing is moved: what the engine has in a batch it may still read.
+    this.#worker.postMessage(request, []);
     return answer;
   }
 
@@ -141,7 +144,7 @@ class WriterThread {
       this.#ended = error;
       this.fatal.tell(error);
     }
-    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(error);
+    for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
   }
 }
 

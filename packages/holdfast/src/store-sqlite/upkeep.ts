@@ -104,20 +104,19 @@ export class Upkeep {
     const text = anchorText(this.#writer.anchor());
     this.#recordsSinceAnchor = 0;
     if (text === this.#anchored) return;
-    this.#writing = replaceFileLater(anchorPath(this.#settings.path), text)
-      .then(
-        () => {
-          this.#anchored = text;
-        },
-        (error: unknown) => {
-          // A disk that fails the anchor fails the journal next; without the anchor a cut would
-          // go unseen.
-          this.#writer.die(error);
-        },
-      )
-      .finally(() => {
-        this.#writing = null;
-      });
+    this.#writing = this.#replaceAnchor(text);
+  }
+
+  async #replaceAnchor(text: string): Promise<void> {
+    try {
+      await replaceFileLater(anchorPath(this.#settings.path), text);
+      this.#anchored = text;
+    } catch (error) {
+      // A disk that fails the anchor fails the journal next; without it a cut would go unseen.
+      this.#writer.die(error);
+    } finally {
+      this.#writing = null;
+    }
   }
 
   #logBytes(): number {

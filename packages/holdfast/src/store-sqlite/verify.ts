@@ -17,6 +17,7 @@ import { prepareRows } from "./queries.ts";
 import { openReadOnly } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { INBOX_COLUMNS, rowsOf, toInbox } from "./row-columns.ts";
+import { loadSqlite } from "./runtime.ts";
 import type { Database } from "./runtime.ts";
 import { keyId, postedDigest, sealKey } from "./seal.ts";
 import { schemaDamage } from "./schema-check.ts";
@@ -66,7 +67,7 @@ async function copyPages(path: string, to: string): Promise<void> {
   rmSync(to, { force: true });
   const database = openReadOnly(path);
   try {
-    const { backup } = process.getBuiltinModule("node:sqlite");
+    const { backup } = loadSqlite();
     const ALL_PAGES = 0x7fffffff;
     await backup(database, to, { rate: ALL_PAGES });
   } finally {
@@ -97,16 +98,19 @@ function verifyDatabase(database: Database, secret: Uint8Array, path: string): V
   const key = sealKey(secret);
   database.exec("begin");
   // The structure first: what it says is repeated by everything that reads.
-  const structure = [...attempt(() => schemaDamage(database)), ...attempt(() => integrity(database))];
+  const structure = [
+    ...attempt(() => schemaDamage(database)),
+    ...attempt(() => integrity(database)),
+  ];
   const meta = attemptOne(() => readMeta(database), damage);
-  if (meta !== undefined && meta !== null && meta.keyId !== keyId(secret)) {
-    if (isMetaSound(key, meta)) throw foreignKey(keyPath(path));
-  }
   if (meta === null || (meta !== undefined && !isMetaSound(key, meta))) {
     damage.push({ what: "the row that says who this store is was changed" });
   }
   const storeId = meta?.storeId ?? "";
   const checked = attemptOne(() => checkFlushes(database, { key, storeId }, null), damage);
+  // A key that fits no flush at all is another store's; one that does was named wrongly.
+  const isNamed = meta === undefined || meta === null || meta.keyId === keyId(secret);
+  if (!isNamed && (checked?.flushes ?? 0) === 0) throw foreignKey(keyPath(path));
   if (checked?.damage !== null && checked?.damage !== undefined) damage.push(checked.damage);
   damage.push(...attempt(() => sequenceDamage(database)), ...structure);
   damage.push(...attempt(() => inboxDamage(database)));

@@ -6,6 +6,7 @@
  *
  * Pure, and without memory of earlier records (see change.ts).
  */
+import { parseJson } from "../core/json-text.ts";
 import { assertNever } from "../core/assert.ts";
 import { RECORD_KINDS } from "../core/journal.ts";
 import type { EffectProof } from "../core/failure.ts";
@@ -106,7 +107,7 @@ export function project(record: JournalRecord): readonly Change[] {
 
 /** The engine wrote this head with the shape of its kind; the seal says it is still the same. */
 function headOf<Head>(record: JournalRecord): Head {
-  return JSON.parse(record.head ?? "null") as Head;
+  return parseJson(record.head ?? "null") as Head;
 }
 
 function runCounter(workflow: string, state: RunState, delta: number): Change {

@@ -28,7 +28,10 @@ export const flushTests: StoreTests = {
     const sample = everyKind(store);
     await sample.flushTo(store);
     const kinds = new Set(sample.records.map((record) => record.kind));
-    assert.deepEqual([...RECORD_KINDS].filter((kind) => !kinds.has(kind)), []);
+    assert.deepEqual(
+      [...RECORD_KINDS].filter((kind) => !kinds.has(kind)),
+      [],
+    );
     const stored = await store.load([11, 12, 13]);
     for (const { row, records } of stored) assert.deepEqual(records, sample.of(row.run));
     const reader = await openReader();
@@ -76,7 +79,10 @@ export const flushTests: StoreTests = {
       flushed.push(batch.number);
     });
     await Promise.all(flushes);
-    assert.deepEqual(flushed, Array.from({ length: 41 }, (_, index) => index + 1));
+    assert.deepEqual(
+      flushed,
+      Array.from({ length: 41 }, (_, index) => index + 1),
+    );
     const [stored] = await store.load([1]);
     assert.deepEqual(stored?.records, sample.records);
   },

@@ -129,7 +129,9 @@ export const projectionTests: StoreTests = {
 
   "groups exceptions with one cause": async ({ store, openReader }) => {
     const sample = await startRuns(store, [1, 2, 3]);
-    const opened = [1, 2].map((run) => sample.add(run, "opened", openedHead(), { name: "invoice" }));
+    const opened = [1, 2].map((run) =>
+      sample.add(run, "opened", openedHead(), { name: "invoice" }),
+    );
     sample.add(3, "opened", openedHead({ fingerprint: "other", title: "Another" }));
     sample.add(1, "closed", closedHead(opened[0] ?? 0), { name: "invoice" });
     await sample.flushTo(store);
@@ -190,7 +192,10 @@ async function effectLedger({ store, openReader }: StoreUnderTest): Promise<void
   const sample = await startRuns(store, [1]);
   const only = async () => (await reader.effects({ ...PAGE, run: 1 }))[0];
   const described = { amount: "12.00", currency: "EUR" };
-  const operation = sample.add(1, "intent", intentHead(2, described), { name: "charge", attempt: 1 });
+  const operation = sample.add(1, "intent", intentHead(2, described), {
+    name: "charge",
+    attempt: 1,
+  });
   await sample.flushTo(store);
   const sent = {
     run: 1,

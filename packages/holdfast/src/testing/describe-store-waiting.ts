@@ -17,24 +17,38 @@ import {
 export const waitingTests: StoreTests = {
   "lists sleeping runs that are due, soonest first": async ({ store, crash }) => {
     const sample = await startRuns(store, [1, 2, 3, 4]);
-    for (const [run, delayMs] of [[1, 30], [2, 10], [3, 20], [4, 10]] as const) {
+    for (const [run, delayMs] of [
+      [1, 30],
+      [2, 10],
+      [3, 20],
+      [4, 10],
+    ] as const) {
       const wakeAtMs = SAMPLE_START_MS + delayMs;
       sample.add(run, "state", stateHead("running", "waiting", { wakeAtMs }));
     }
     await sample.flushTo(store);
-    const due = async (from: Store, afterMs: number, untilMs: number, limit: number) => {
-      const found = await from.due(SAMPLE_START_MS + afterMs, SAMPLE_START_MS + untilMs, limit);
-      return found.map(({ run, wakeAtMs }) => [run, wakeAtMs - SAMPLE_START_MS]);
-    };
-    assert.deepEqual(await due(store, 0, 20, 10), [[2, 10], [4, 10], [3, 20]]);
-    assert.deepEqual(await due(store, 0, 30, 2), [[2, 10], [4, 10]]);
-    assert.deepEqual(await due(store, 10, 30, 10), [[3, 20], [1, 30]]);
+    assert.deepEqual(await due(store, 0, 20, 10), [
+      [2, 10],
+      [4, 10],
+      [3, 20],
+    ]);
+    assert.deepEqual(await due(store, 0, 30, 2), [
+      [2, 10],
+      [4, 10],
+    ]);
+    assert.deepEqual(await due(store, 10, 30, 10), [
+      [3, 20],
+      [1, 30],
+    ]);
     assert.deepEqual(await due(store, 0, 9, 10), []);
     sample.add(2, "state", stateHead("waiting", "running"));
     sample.add(4, "finished", finishedHead({ from: "waiting", state: "stopped" }));
     await sample.flushTo(store);
     const again = await crash();
-    assert.deepEqual(await due(again, 0, 100, 10), [[3, 20], [1, 30]]);
+    assert.deepEqual(await due(again, 0, 100, 10), [
+      [3, 20],
+      [1, 30],
+    ]);
   },
 
   "lists the runs that are parked for one integration": async ({ store }) => {
@@ -53,7 +67,13 @@ export const waitingTests: StoreTests = {
 
   "lists the open runs of a lane in order": async ({ store }) => {
     const sample = new SampleJournal();
-    for (const [run, lane] of [[1, "a"], [2, "b"], [3, "a"], [4, null], [5, "a"]] as const) {
+    for (const [run, lane] of [
+      [1, "a"],
+      [2, "b"],
+      [3, "a"],
+      [4, null],
+      [5, "a"],
+    ] as const) {
       const state = run === 3 || run === 5 ? "waiting" : "running";
       sample.add(run, "started", startedHead(run, { lane, state }));
     }
@@ -81,9 +101,10 @@ export const waitingTests: StoreTests = {
     );
     sample.add(SYSTEM_RUN, "kept", { event: "paid", key: "other", id: "w" });
     await sample.flushTo(store);
-    const ids = async (from: Store, limit: number) =>
-      (await from.keptEvents("paid", "k", limit)).map(({ id, seq, data }) => [id, seq, data]);
-    assert.deepEqual(await ids(store, 2), [["x", kept[0], '"x"'], ["y", kept[1], '"y"']]);
+    assert.deepEqual(await ids(store, 2), [
+      ["x", kept[0], '"x"'],
+      ["y", kept[1], '"y"'],
+    ]);
     sample.add(1, "awaited", { event: "paid", key: "k", dueAtMs: null }, { name: "paid" });
     sample.add(1, "event", { end: "value", kept: kept[0] ?? 0 }, { name: "paid", data: '"x"' });
     await sample.flushTo(store);
@@ -163,3 +184,14 @@ export const waitingTests: StoreTests = {
     assert.deepEqual(await again.openGroups(), [{ group: 2, runs: [2, 100], crashes: 1 }]);
   },
 };
+
+/** Due runs with their times, both counted from the sample's start. */
+async function due(from: Store, afterMs: number, untilMs: number, limit: number) {
+  const found = await from.due(SAMPLE_START_MS + afterMs, SAMPLE_START_MS + untilMs, limit);
+  return found.map(({ run, wakeAtMs }) => [run, wakeAtMs - SAMPLE_START_MS]);
+}
+
+async function ids(from: Store, limit: number) {
+  const found = await from.keptEvents("paid", "k", limit);
+  return found.map(({ id, seq, data }) => [id, seq, data]);
+}

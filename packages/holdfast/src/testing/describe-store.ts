@@ -15,20 +15,20 @@ export interface StoreUnderTest {
   /** Open, empty, as an engine would have it. */
   readonly store: Store;
   /** As another process would open it; may be called often. Closed by `dispose`. */
-  openReader(): Promise<StoreReader>;
+  readonly openReader: () => Promise<StoreReader>;
   /** Opens a second engine's store on the same data while the first is open; must reject. */
-  openSecond(): Promise<Store>;
+  readonly openSecond: () => Promise<Store>;
   /** Closes the store in good order and opens it again. */
-  reopen(): Promise<Store>;
+  readonly reopen: () => Promise<Store>;
   /** Ends the store as a crash would, after what was acknowledged, and opens it again. */
-  crash(): Promise<Store>;
+  readonly crash: () => Promise<Store>;
   /**
    * Everything that is not as it was written, as sentences: the seals, and each projection against
    * one built anew from the journal. May be called while the store is open.
    */
-  damage(): Promise<readonly string[]>;
+  readonly damage: () => Promise<readonly string[]>;
   /** Releases everything. */
-  dispose(): Promise<void>;
+  readonly dispose: () => Promise<void>;
 }
 
 export type OpenStoreUnderTest = () => Promise<StoreUnderTest>;

@@ -291,14 +291,22 @@ function addSystemRecords(sample: SampleJournal): void {
 
 /** Steps, effects, timers, events, a review and a child; ends well. */
 function addLongRun(sample: SampleJournal, run: number): void {
-  sample.add(run, "started", startedHead(run, { amount: "10.00", currency: "EUR", keys: { order: "11" } }), {
-    data: '{"order":11}',
-  });
+  sample.add(
+    run,
+    "started",
+    startedHead(run, { amount: "10.00", currency: "EUR", keys: { order: "11" } }),
+    {
+      data: '{"order":11}',
+    },
+  );
   sample.add(run, "result", null, { name: "price", data: '{"total":1000}' });
   sample.add(run, "result", { threw: { name: "Error", message: "no stock" } }, { name: "stock" });
   const operation = sample.nextSeq(run);
   sample.add(run, "intent", intentHead(operation), { name: "charge", attempt: 1 });
-  sample.add(run, "outcome", outcomeHead(operation, { proof: "never" }), { name: "charge", attempt: 1 });
+  sample.add(run, "outcome", outcomeHead(operation, { proof: "never" }), {
+    name: "charge",
+    attempt: 1,
+  });
   sample.add(run, "intent", intentHead(operation), { name: "charge", attempt: 2 });
   sample.add(
     run,
@@ -319,7 +327,12 @@ function addLongRun(sample: SampleJournal, run: number): void {
   sample.add(run, "event", { end: "value", kept: 6 }, { name: "paid", data: '{"amount":"10.00"}' });
   const asked = sample.add(run, "asked", askedHead(), { name: "approve" });
   sample.add(run, "escalated", { asked, to: "head-of-credit" }, { name: "approve" });
-  sample.add(run, "answered", { asked, end: "value", by: "bert" }, { name: "approve", data: "true" });
+  sample.add(
+    run,
+    "answered",
+    { asked, end: "value", by: "bert" },
+    { name: "approve", data: "true" },
+  );
   sample.add(run, "called", { workflow: "shipment", child: 14 }, { name: "ship" });
   sample.add(run, "returned", { child: 14, end: "value", state: "completed" }, { name: "ship" });
   sample.add(run, "finished", finishedHead(), { data: '{"done":true}' });
@@ -331,11 +344,30 @@ function addTroubledRun(sample: SampleJournal, run: number): void {
   const operation = sample.nextSeq(run);
   const name = "create-invoice";
   const effect = { effect: "create-invoice", integration: "erp" };
-  sample.add(run, "intent", intentHead(operation, { ...effect, contract: "probeable" }), { name, attempt: 1 });
+  sample.add(run, "intent", intentHead(operation, { ...effect, contract: "probeable" }), {
+    name,
+    attempt: 1,
+  });
   const maybe = { ...outcomeHead(operation, { proof: "maybe" }), effect: "create-invoice" };
   sample.add(run, "outcome", maybe, { name, attempt: 1 });
-  sample.add(run, "probe", { ...maybe, says: "cannotTell", number: 1, askedAtMs: SAMPLE_START_MS, why: "the search timed out" }, { name });
-  const opened = sample.add(run, "opened", openedHead({ operation, class: "ambiguous", family: "ambiguous", effect: "maybe" }), { name });
+  sample.add(
+    run,
+    "probe",
+    {
+      ...maybe,
+      says: "cannotTell",
+      number: 1,
+      askedAtMs: SAMPLE_START_MS,
+      why: "the search timed out",
+    },
+    { name },
+  );
+  const opened = sample.add(
+    run,
+    "opened",
+    openedHead({ operation, class: "ambiguous", family: "ambiguous", effect: "maybe" }),
+    { name },
+  );
   sample.add(run, "state", stateHead("running", "exception"));
   sample.add(
     run,
@@ -352,7 +384,9 @@ function addTroubledRun(sample: SampleJournal, run: number): void {
     },
     { name, data: '{"invoice":"INV-12"}' },
   );
-  sample.add(run, "closed", closedHead(opened, { class: "ambiguous", resolution: "settled" }), { name });
+  sample.add(run, "closed", closedHead(opened, { class: "ambiguous", resolution: "settled" }), {
+    name,
+  });
   sample.add(run, "resumed", { by: "anna", reason: "settled", steps: [] });
   sample.add(run, "state", stateHead("exception", "parked", { dependency: "erp" }));
 }
@@ -361,12 +395,26 @@ function addTroubledRun(sample: SampleJournal, run: number): void {
 function addCancelledRun(sample: SampleJournal, run: number): void {
   sample.add(run, "started", startedHead(run, { parent: { run: 11, step: "ship" } }));
   sample.add(run, "asked", askedHead({ notBy: "carl" }), { name: "approve" });
-  sample.add(run, "awaited", { event: "paid", key: "order-13", dueAtMs: SAMPLE_START_MS + 9 }, { name: "paid" });
+  sample.add(
+    run,
+    "awaited",
+    { event: "paid", key: "order-13", dueAtMs: SAMPLE_START_MS + 9 },
+    { name: "paid" },
+  );
   const operation = sample.nextSeq(run);
   sample.add(run, "intent", intentHead(operation), { name: "charge", attempt: 1 });
-  sample.add(run, "pending", { operation, integration: "payments", ref: "pay-13", dueAtMs: SAMPLE_START_MS + 5000 }, { name: "charge", attempt: 1 });
+  sample.add(
+    run,
+    "pending",
+    { operation, integration: "payments", ref: "pay-13", dueAtMs: SAMPLE_START_MS + 5000 },
+    { name: "charge", attempt: 1 },
+  );
   sample.add(run, "opened", openedHead(), { name: "create-invoice" });
   sample.add(run, "cancel", { by: "anna", reason: "the customer withdrew" });
   sample.add(run, "state", stateHead("running", "cancelling"));
-  sample.add(run, "finished", finishedHead({ from: "cancelling", state: "cancelled", reason: "cancelled by anna" }));
+  sample.add(
+    run,
+    "finished",
+    finishedHead({ from: "cancelling", state: "cancelled", reason: "cancelled by anna" }),
+  );
 }

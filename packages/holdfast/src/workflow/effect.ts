@@ -41,7 +41,7 @@ export interface UndoEffect<I extends Schema, O extends Schema> {
   readonly input: (input: Out<I>, output: Out<O>) => unknown;
 }
 
-interface EffectBase<I extends Schema, O extends Schema> {
+interface CommonOptions<I extends Schema, O extends Schema> {
   readonly on: Integration;
   readonly input: I;
   readonly output: O;
@@ -95,7 +95,7 @@ interface RepeatRules<I extends Schema, O extends Schema> {
 
 export type EffectOptions<I extends Schema, O extends Schema, R extends keyof RepeatRules<I, O>> = {
   readonly repeat: R;
-} & EffectBase<I, O> &
+} & CommonOptions<I, O> &
   RepeatRules<I, O>[R];
 
 /** What every effect's options look like once the compiler has done its part. */

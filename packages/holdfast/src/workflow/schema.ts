@@ -16,13 +16,25 @@ export type Parsed<T> =
 /** How many problems of one value are reported. */
 const PROBLEMS_MAX = 10;
 
-/** Parses by the schema; a schema that answers with a promise is awaited. */
+/**
+ * Parses by the schema; a schema that answers with a promise is awaited. One that throws (a
+ * transformation that fails) has a problem with the value like any other.
+ */
 export function parse<S extends Schema>(
   schema: S,
   value: unknown,
 ): Parsed<Out<S>> | Promise<Parsed<Out<S>>> {
-  const result = schema["~standard"].validate(value);
-  return result instanceof Promise ? result.then(parsed<S>) : parsed<S>(result);
+  try {
+    const result = schema["~standard"].validate(value);
+    return result instanceof Promise ? result.then(parsed<S>, threw) : parsed<S>(result);
+  } catch (error) {
+    return threw(error);
+  }
+}
+
+function threw(error: unknown): Parsed<never> {
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { ok: false, problems: [{ at: "", message: `the schema threw ${what}` }] };
 }
 
 function parsed<S extends Schema>(result: StandardSchemaV1.Result<unknown>): Parsed<Out<S>> {

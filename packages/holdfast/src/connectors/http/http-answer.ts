@@ -1,4 +1,5 @@
 /** Reads the body of an answer: JSON or text, and what an error body says of itself. */
+import { parseJson } from "../../core/json-text.ts";
 import type { HeaderFields } from "./retry-after.ts";
 
 /** What a call expects of the body of a success. */
@@ -47,7 +48,7 @@ export function readAnswer(
   }
   const bodyText = decode(body, "utf-8");
   try {
-    const value: unknown = JSON.parse(bodyText);
+    const value: unknown = parseJson(bodyText);
     return { status, headers, body: value, bodyText };
   } catch (cause) {
     throw unreadable("the body is not JSON", cause);
@@ -62,7 +63,7 @@ export function readLoosely(
 ): HttpAnswer {
   const bodyText = looseText(body ?? Buffer.alloc(0));
   try {
-    const value: unknown = JSON.parse(bodyText);
+    const value: unknown = parseJson(bodyText);
     return { status, headers, body: value, bodyText };
   } catch {
     return { status, headers, body: null, bodyText };

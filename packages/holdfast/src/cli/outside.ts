@@ -1,0 +1,12 @@
+/** Everything that the command line needs from outside its own folder and the process. */
+import type { StoreCare } from "../operate/store-care.ts";
+
+/** Filled by the composition root. */
+export interface Outside {
+  /** Version of this package. */
+  readonly version: () => string;
+  readonly nowMs: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+  /** @throws {HoldfastError} HF5002 if no driver serves this address. */
+  readonly storeAt: (address: string) => StoreCare;
+}

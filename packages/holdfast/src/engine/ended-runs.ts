@@ -1,0 +1,75 @@
+/**
+ * Settling what a run left open when it ended. Its code does not run again for that: it may have
+ * changed since, or be gone, and nothing of it may be done any more. Only ledger and exception change.
+ */
+import {
+  effectRecordOf,
+  foldEffect,
+  FRESH_EFFECT,
+  type EffectState,
+} from "../core/effect-state.ts";
+import { HoldfastError } from "../core/error.ts";
+import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../core/journal.ts";
+import { formatRunId } from "../core/run-number.ts";
+import type { StoredRun } from "../store/rows.ts";
+import type { SettleCommand } from "./commands.ts";
+import type { Committer } from "./committer.ts";
+import { personNeeded } from "./effect-exception.ts";
+import { headOf } from "./recovery.ts";
+
+/** @throws {HoldfastError} HF6001 for no such effect, HF6003 if its outcome is known. */
+export function settleEnded(
+  committer: Committer,
+  { row, records }: StoredRun,
+  command: SettleCommand,
+): void {
+  const { operation, happened, ref, by, reason } = command;
+  const first = records.find((record) => record.kind === "intent" && record.seq === operation);
+  if (first === undefined) {
+    throw new HoldfastError(
+      "HF6001",
+      `Run ${formatRunId(row.run)} has no effect with that number.`,
+      "List them with: holdfast effects",
+    );
+  }
+  const own = records.filter((record) => record.name === first.name);
+  let state: EffectState = FRESH_EFFECT;
+  for (const record of own) {
+    const effectRecord = effectRecordOf(record);
+    if (effectRecord !== null) state = foldEffect(state, effectRecord);
+  }
+  if (!personNeeded(state)) {
+    throw new HoldfastError(
+      "HF6003",
+      `The outcome of "${first.name}" is known; there is nothing to settle.`,
+      `Look at it with: holdfast show ${formatRunId(row.run)}`,
+    );
+  }
+  let seq = records.at(-1)?.seq ?? 0;
+  const add = (kind: "settled" | "closed", attempt: number, head: object) => {
+    seq += 1;
+    committer.add({ run: row.run, seq, kind, attempt, name: first.name, head, data: null });
+  };
+  const settled: SettledHead = {
+    operation,
+    effect: headOf<IntentHead>(first).effect,
+    proof: happened ? "surely" : "never",
+    happened,
+    by,
+    reason,
+    ...(ref === null ? {} : { ref }),
+  };
+  add("settled", state.attempt, settled);
+  const opened = own.find((record) => record.kind === "opened" && record.seq === state.opened);
+  if (opened === undefined) return;
+  const { fingerprint, class: failureClass } = headOf<OpenedHead>(opened);
+  const closed: ClosedHead = {
+    opened: opened.seq,
+    resolution: "settled",
+    by,
+    reason,
+    fingerprint,
+    class: failureClass,
+  };
+  add("closed", 0, closed);
+}
