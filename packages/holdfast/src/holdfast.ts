@@ -89,8 +89,14 @@ export interface App {
   ): Promise<void>;
   /** Lets a run go on that waits for a person. */
   resume(runId: string, actor: Actor & { readonly step?: string }): Promise<void>;
-  /** Opens the store and brings back what was under way. `start` does it too, at first use. */
-  listen(): Promise<void>;
+  /**
+   * Opens the store and brings back what was under way, as the program that does so: at a signal it
+   * lets attempts in flight end, closes the store, and ends the process with exit code 0, unless
+   * others listen to the signal too. `start` opens the store at first use, without the signals.
+   *
+   * @param options - `signals`: which, default SIGTERM; [] for none.
+   */
+  listen(options?: { readonly signals?: readonly NodeJS.Signals[] }): Promise<void>;
   /** Everything the engine does, as it does it. The answer ends the subscription. */
   on(listener: EngineListener): () => void;
   /** Lets attempts in flight end, then closes the store. */
@@ -154,7 +160,8 @@ export function holdfast(options: HoldfastOptions): App {
     async resume(runId, { by, reason, step }) {
       await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
     },
-    async listen() {
+    async listen({ signals = ["SIGTERM"] } = {}) {
+      for (const signal of signals) endOnSignal(signal, () => this.close());
       await engine();
     },
     on(listener) {
@@ -192,6 +199,15 @@ async function openEngine(
   });
   await engine.start();
   return engine;
+}
+
+/** The default of a signal is death on the spot; this one drains first. */
+function endOnSignal(signal: NodeJS.Signals, close: () => Promise<void>): void {
+  process.once(signal, () => {
+    void close().then(() => {
+      if (process.listenerCount(signal) === 0) process.exit(0);
+    });
+  });
 }
 
 /** Nothing may be written over a hole: the process ends, and recovery goes on from what is durable. */

@@ -29,6 +29,15 @@ describe("a decision as it is typed", () => {
   });
 });
 
+test("a number that JSON would round is refused, and is kept as text in quotes", () => {
+  const account = "12345678901234567890";
+  expect(() => decisionOf([`account=${account}`])).toThrow(
+    /^The value of "account" cannot be kept/,
+  );
+  expect(() => jsonValueOf(account, "--value")).toThrow(/^The --value cannot be kept/);
+  expect(decisionOf([`account="${account}"`])).toEqual({ account });
+});
+
 test("a value must be JSON, and the error says how to write it", () => {
   expect(jsonValueOf("[1]", "--value")).toEqual([1]);
   expect(() => jsonValueOf("yes", "--value")).toThrow('--value must be JSON, got "yes".');

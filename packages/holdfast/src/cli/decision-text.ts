@@ -1,6 +1,6 @@
 /** A decision as it is typed: one JSON value, or `key=value` pairs. */
-import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
+import { parseJsonText } from "../core/parse-json.ts";
 import { quoted } from "../operate/find-run.ts";
 
 /**
@@ -8,13 +8,14 @@ import { quoted } from "../operate/find-run.ts";
  * an object. A value that is JSON is taken as such (`approve=true`, `cents=120`), any other as text
  * (`note=looks fine`); `note="120"` with its quotes is text.
  *
- * @throws {HoldfastError} HF4102 if there is nothing, or it is neither.
+ * @throws {HoldfastError} HF4102 if there is nothing, or it is neither; HF4103 for numbers that
+ *   would be rounded; HF4105 for deep nesting.
  */
 export function decisionOf(words: readonly string[]): unknown {
   const [first] = words;
   if (first === undefined) throw badDecision("got nothing");
   if (words.length === 1) {
-    const whole = parsedJson(first);
+    const whole = parsedJson(first, "decision");
     if (whole !== undefined) return whole.value;
   }
   // An object made from entries keeps an own property even where it is named `__proto__`.
@@ -25,18 +26,19 @@ function pairOf(word: string): readonly [string, unknown] {
   const at = word.indexOf("=");
   if (at < 1) throw badDecision(`got ${quoted(word)}`);
   const text = word.slice(at + 1);
-  const parsed = parsedJson(text);
-  return [word.slice(0, at), parsed === undefined ? text : parsed.value];
+  const name = word.slice(0, at);
+  const parsed = parsedJson(text, `value of ${quoted(name)}`);
+  return [name, parsed === undefined ? text : parsed.value];
 }
 
 /**
  * A value given as JSON.
  *
  * @param option - its name, for the error.
- * @throws {HoldfastError} HF4102 if it is not JSON.
+ * @throws {HoldfastError} HF4102 if it is not JSON, HF4103 or HF4105 if it cannot be kept.
  */
 export function jsonValueOf(text: string, option: string): unknown {
-  const parsed = parsedJson(text);
+  const parsed = parsedJson(text, option);
   if (parsed !== undefined) return parsed.value;
   throw new HoldfastError(
     "HF4102",
@@ -45,12 +47,12 @@ export function jsonValueOf(text: string, option: string): unknown {
   );
 }
 
-function parsedJson(text: string): { readonly value: unknown } | undefined {
+function parsedJson(text: string, what: string): { readonly value: unknown } | undefined {
   try {
-    return { value: parseJson(text) as unknown };
+    return { value: parseJsonText(text, what) };
   } catch (error) {
-    // Not JSON is an answer here, not a failure.
-    if (error instanceof SyntaxError) return undefined;
+    // Not JSON is an answer here; a number that would come back another one is not.
+    if (error instanceof HoldfastError && error.code === "HF4102") return undefined;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseJson } from "../core/json-text.ts";
 import { fitted, jsonText, visible, visibleLines, widthOf } from "./safe-text.ts";
 
 /** Anything a terminal might act on or hide, and a few plain characters between. */
@@ -40,7 +41,7 @@ describe("foreign text on a terminal", () => {
     fc.assert(
       fc.property(fc.dictionary(nastyText, nastyText), (value) => {
         const text = jsonText(value);
-        expect(JSON.parse(text)).toEqual(value);
+        expect(parseJson(text)).toEqual(value);
         expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
       }),
     );

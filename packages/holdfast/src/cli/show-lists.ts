@@ -64,7 +64,8 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
   const { closedAt, closedBy, resolution, dueAt } = exception;
   const due =
     closedAt === null ? dueText(dueAt, nowMs) : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
-  const settle = exception.class === "ambiguous" && exception.effectId !== null;
+  const settles =
+    exception.class === "ambiguous" && exception.effectId !== null && closedAt === null;
   return {
     cells: [
       exception.id,
@@ -77,7 +78,8 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
     ],
     notes: [
       exception.because,
-      `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}${settle ? `   settle ${exception.effectId ?? ""}` : ""}`,
+      `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
+      ...(settles ? [`holdfast settle ${exception.effectId} happened|not --reason "..."`] : []),
     ],
   };
 }
@@ -177,7 +179,7 @@ function listText(
   what: string,
   { screen }: Look,
 ): string {
-  const more = next === null ? [] : [`more: holdfast ${what} --after ${next}`];
+  const more = next === null ? [] : [`more with: --after ${next}`];
   // An empty page with a cursor is not the end: there is more to look through.
   const body = rows.length === 0 ? `no ${what} that fit` : textTable(columns, rows, screen);
   return [body, ...more].join("\n");

@@ -9,7 +9,7 @@ import { bold, sentence, textTable, type Column, type TableRow } from "./text-ta
 
 export function shownRunText(shown: ShownRun, look: Look): string {
   const { run, timeline, next, effects, exceptions, reviews } = shown;
-  const more = next === null ? "" : `\nmore: holdfast show ${run.id} --after ${String(next)}`;
+  const more = next === null ? "" : `\nmore with: --after ${String(next)}`;
   return [
     runHead(run, look),
     section("timeline", timelineText(timeline, look) + more, look),

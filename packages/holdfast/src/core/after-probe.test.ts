@@ -110,6 +110,17 @@ describe("a look that finds nothing", () => {
     expect(kindOf(afterProbe(absent(15_000), probeCase(earlier), situation()))).toBe("retry");
   });
 
+  test("does not use up the schedule, however late it comes", () => {
+    const earlier = [unknown(8_000), unknown(10_000)];
+    expect(afterProbe(absent(15_000), probeCase(earlier), situation())).toMatchObject({
+      atMs: SENT_MS + 17_000,
+    });
+    const later = [...earlier, absent(15_000)];
+    expect(afterProbe(unknown(17_000), probeCase(later), situation())).toMatchObject({
+      atMs: SENT_MS + 17_000 + PROBE_SCHEDULE_MS[1],
+    });
+  });
+
   test("counts at once if the other system has fenced it", () => {
     expect(afterProbe(absent(1, true), probeCase(), situation())).toMatchObject({ proof: "never" });
   });

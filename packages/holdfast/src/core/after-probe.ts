@@ -102,7 +102,13 @@ function afterAbsent(answer: ProbeAnswer, probe: ProbeCase, s: Situation): After
   const first = probe.earlier.find((e) => e.says === "notDone" && e.askedAtMs >= settleAtMs);
   const countsFromMs = (first?.askedAtMs ?? answer.askedAtMs) + apartMs(settleMs);
   if (first !== undefined && answer.askedAtMs >= countsFromMs) return provenNever(probe, s);
-  return again(answer, probe, countsFromMs, "one look found nothing, and two are needed");
+  // Not by the schedule: that is for look-ups that bring us no further, and this one has.
+  const number = probe.earlier.length + 1;
+  return {
+    kind: "probeAgain",
+    atMs: countsFromMs,
+    because: `Look-up ${String(number)}: one look found nothing, and two are needed; next in ${durationText(countsFromMs - answer.askedAtMs)}.`,
+  };
 }
 
 /** It did not happen and cannot: from here on like a failure that was never sent. */
@@ -130,7 +136,8 @@ function again(
   why: string,
 ): AfterProbe {
   const number = probe.earlier.length + 1;
-  const waitMs = number === 1 ? apartMs(settleMsOf(probe.contract)) : PROBE_SCHEDULE_MS[number - 2];
+  const misses = number - absentsThatCount(probe);
+  const waitMs = misses === 1 ? apartMs(settleMsOf(probe.contract)) : PROBE_SCHEDULE_MS[misses - 2];
   if (waitMs === undefined) {
     return {
       kind: "decided",
@@ -148,6 +155,13 @@ function again(
     atMs,
     because: `Look-up ${String(number)}: ${why}; next in ${durationText(atMs - answer.askedAtMs)}.`,
   };
+}
+
+/** Look-ups that found nothing when that counted: they do not use up the schedule. */
+function absentsThatCount(probe: ProbeCase): number {
+  if (probe.unknown === "result-unknown") return 0;
+  const settleAtMs = firstProbeAtMs(probe.contract, probe.lastSentAtMs);
+  return probe.earlier.filter((e) => e.says === "notDone" && e.askedAtMs >= settleAtMs).length;
 }
 
 function settleMsOf(contract: Contract): number {

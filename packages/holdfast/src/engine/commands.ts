@@ -81,7 +81,7 @@ export class Commands {
     await this.#withRun(run, async (live) => {
       const { exception } = live.ending;
       if (step === null && exception !== null) {
-        exception.resume(by, reason);
+        live.ending.resume(by, reason);
         await this.#engine.committer.durable();
         return;
       }
@@ -105,7 +105,7 @@ export class Commands {
 
   async cancel(run: number, by: string, reason: string): Promise<void> {
     await this.#withRun(run, async (live) => {
-      if (isFinal(live.state)) await this.#refuseEnded(run);
+      if (isFinal(live.state)) throw ended(run, live.state);
       live.ending.cancel(by, reason);
       await this.#engine.committer.durable();
     });
@@ -239,6 +239,7 @@ export class Commands {
     const unpin = live.pin();
     try {
       await live.settledDown;
+      if (live.isGone) throw isFinal(live.state) ? ended(run, live.state) : unfit(live);
       await act(live);
     } finally {
       unpin();
@@ -247,12 +248,7 @@ export class Commands {
 
   async #refuseEnded(run: number): Promise<void> {
     const [stored] = await this.#engine.store.load([run]);
-    if (stored === undefined || !isFinal(stored.row.state)) return;
-    throw new HoldfastError(
-      "HF6003",
-      `Run ${formatRunId(run)} is ${stored.row.state} already.`,
-      "What it did can be undone by a workflow of its own; what it left open can be settled.",
-    );
+    if (stored !== undefined && isFinal(stored.row.state)) throw ended(run, stored.row.state);
   }
 
   #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {
@@ -273,6 +269,24 @@ export class Commands {
     if (answer.kind === "refused") throw refusal(answer, live.id);
     await this.#engine.committer.durable();
   }
+}
+
+function ended(run: number, state: FinalRunState): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `Run ${formatRunId(run)} is ${state} already.`,
+    "What it did can be undone by a workflow of its own; what it left open can be settled.",
+  );
+}
+
+/** Its code does not fit its journal: it is held again before anything can be done with it. */
+function unfit(live: LiveRun): HoldfastError {
+  return new HoldfastError(
+    "HF2104",
+    `Nothing can be done with run ${live.id} now: ${live.ending.runWait?.reason ?? "its code does not fit"}`,
+    "Deploy code that fits the run, then try again.",
+    { where: `workflow ${live.workflow.name}` },
+  );
 }
 
 const REMEDIES: Partial<Record<ErrorCode, string>> = {

@@ -91,14 +91,14 @@ describe("code that does not fit a run's journal", () => {
     ],
     [
       "throws before a recorded step",
-      async () => {
+      async (): Promise<unknown> => {
         throw new TypeError("new bug");
       },
       /tax|new bug/,
     ],
     [
       "stops before a recorded step",
-      async (_input: { id: string }, run: Run) => run.stop("new rule"),
+      async (_input: { id: string }, run: Run): Promise<unknown> => run.stop("new rule"),
       /"tax"/,
     ],
   ] as const)("%s: held, and nothing is executed", async (_what, body, says) => {

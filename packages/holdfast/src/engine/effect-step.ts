@@ -47,6 +47,7 @@ export class EffectStep implements StepVerb {
   openedHead: OpenedHead | null = null;
   readonly calls: EffectCalls;
   readonly #deferred = new Deferred<unknown>();
+  #error: EffectFailed | null = null;
 
   constructor(
     run: LiveRun,
@@ -101,8 +102,10 @@ export class EffectStep implements StepVerb {
     const head = headOf<OutcomeHead>(record);
     if (head.end === "failed") {
       const view = failureView(this.effect.name, this.journal.state, head.move ?? null);
-      if (this.mode === "do" || this.mode === "undo") this.#deferred.reject(new EffectFailed(view));
-      else this.#deferred.resolve({ ok: false, failure: view });
+      if (this.mode === "do" || this.mode === "undo") {
+        this.#error = new EffectFailed(view);
+        this.#deferred.reject(this.#error);
+      } else this.#deferred.resolve({ ok: false, failure: view });
       return undefined;
     }
     this.endSeq = record.seq;
@@ -309,8 +312,8 @@ export class EffectStep implements StepVerb {
     );
   }
 
-  endedBadly(): boolean {
-    return this.slot?.ended === true && this.endSeq === null;
+  threw(): Error | null {
+    return this.#error;
   }
 
   /** Asked after `settle`. Only a value that nothing undoes leaves nothing to be done. */

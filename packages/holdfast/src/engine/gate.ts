@@ -55,7 +55,7 @@ const RELEASE_EVERY_MS = 250;
 export class Gate {
   readonly name: string;
   readonly #needs: GateNeeds;
-  options: GateOptions;
+  #options: GateOptions;
   #breaker: BreakerState = CLOSED_BREAKER;
   #tokens: RateState | null = null;
   #inFlight = 0;
@@ -66,8 +66,19 @@ export class Gate {
 
   constructor(name: string, options: GateOptions, needs: GateNeeds) {
     this.name = name;
-    this.options = options;
+    this.#options = options;
     this.#needs = needs;
+  }
+
+  /** What the integration declares is known from its first use on; until then defaults hold. */
+  configure(options: GateOptions): void {
+    const { breaker } = this.#options;
+    this.#options = options;
+    const state = this.#breaker;
+    if (state.kind === "closed" || state.outage.spacingMs !== breaker.probeFirstMs) return;
+    // Restored from the store before: its waits were the defaults'.
+    const outage = { ...state.outage, spacingMs: options.breaker.probeFirstMs };
+    this.#breaker = { ...state, outage };
   }
 
   get inFlight(): number {
@@ -85,7 +96,7 @@ export class Gate {
    */
   get parkedUntilMs(): number | null {
     if (this.#breaker.kind !== "closed") return null;
-    return parkedUntilMs(this.#breaker, this.options.breaker, this.#at);
+    return parkedUntilMs(this.#breaker, this.#options.breaker, this.#at);
   }
 
   get #at(): At {
@@ -95,11 +106,11 @@ export class Gate {
   /** A pass, at once or when there is room; null if the run has to park. */
   enter(): Pass | null | Promise<Pass | null> {
     const { clock, queueMax } = this.#needs;
-    const admission = admit(this.#breaker, this.#inFlight, this.options.breaker, clock.nowMs());
+    const admission = admit(this.#breaker, this.#inFlight, this.#options.breaker, clock.nowMs());
     if (admission.kind === "wait" && this.#breaker.kind !== "closed") return null;
     if (
       admission.kind === "go" &&
-      (admission.canary || this.#inFlight < this.options.concurrency)
+      (admission.canary || this.#inFlight < this.#options.concurrency)
     ) {
       this.#breaker = admission.state;
       return this.#paced(this.#pass(admission.canary), admission.canary);
@@ -115,7 +126,7 @@ export class Gate {
 
   /** Takes its place in the declared rate; waits for its turn if that is later. */
   #paced(pass: Pass, canary: boolean): Pass | Promise<Pass | null> {
-    const { rate } = this.options;
+    const { rate } = this.#options;
     if (rate === null) return pass;
     const { clock } = this.#needs;
     const { state, waitMs } = takeToken(this.#tokens, clock.nowMs(), rate);
@@ -180,7 +191,7 @@ export class Gate {
     }
     const probeAtMs = row.probeAtMs ?? this.#needs.clock.nowMs();
     const outage = { reason: row.reason, class: row.class ?? "unavailable", sinceMs: row.sinceMs };
-    this.#breaker = reopened(outage, probeAtMs, this.options.breaker);
+    this.#breaker = reopened(outage, probeAtMs, this.#options.breaker);
     this.#probeAt(probeAtMs);
   }
 
@@ -197,7 +208,7 @@ export class Gate {
 
   #feed(event: BreakerEvent): void {
     const before = this.#breaker;
-    const now = breakerNext(before, event, this.options.breaker, this.#at);
+    const now = breakerNext(before, event, this.#options.breaker, this.#at);
     this.#breaker = now;
     if (now.kind === "open") {
       if (before.kind === "closed") this.#recordOutage(now);
@@ -230,7 +241,7 @@ export class Gate {
   /** One goes first: the system's own health check, else a parked run. */
   async #probe(): Promise<void> {
     if (this.#breaker.kind === "closed") return;
-    const { health, breaker } = this.options;
+    const { health, breaker } = this.#options;
     if (health !== null) {
       await this.#askHealth(health);
       return;
@@ -248,7 +259,7 @@ export class Gate {
   }
 
   async #askHealth(health: () => Promise<boolean>): Promise<void> {
-    const { breaker } = this.options;
+    const { breaker } = this.#options;
     const admission = admit(this.#breaker, this.#inFlight, breaker, this.#needs.clock.nowMs());
     if (admission.kind === "wait") {
       if (admission.atMs !== null) this.#probeAt(admission.atMs);
@@ -272,7 +283,7 @@ export class Gate {
     const state = this.#breaker;
     if (state.kind !== "closed") return;
     const count =
-      Math.min(this.options.concurrency, state.ramp?.limit ?? this.options.concurrency) * 2;
+      Math.min(this.#options.concurrency, state.ramp?.limit ?? this.#options.concurrency) * 2;
     for (const [run, callback] of [...this.#parked].slice(0, count)) {
       this.#parked.delete(run);
       callback();

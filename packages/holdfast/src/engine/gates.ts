@@ -50,7 +50,7 @@ export class Gates {
       );
     }
     this.#known.set(integration.name, integration);
-    gate.options = optionsOf(integration.name, integration.options);
+    gate.configure(optionsOf(integration.name, integration.options));
     return gate;
   }
 

@@ -93,7 +93,7 @@ export class LiveRun {
   #begin(parsed: { readonly value: unknown } | null): void {
     if (parsed === null || this.mode === "gone") return;
     this.input = parsed.value;
-    this.ending.follow(this.workflow.body(parsed.value, makeRunApi(this)));
+    this.ending.follow(() => this.workflow.body(parsed.value, makeRunApi(this)));
     if (this.mode === "recovering") {
       this.#afterRest(() => {
         this.#recover();
@@ -259,12 +259,15 @@ export class LiveRun {
     this.#afterRest(callback);
   }
 
-  /** Calls back once the code has come to rest: nextTick runs when no microtask is left. */
+  /**
+   * Calls back once the code has come to rest, that is when no microtask is left. A tick asked for
+   * by a tick runs before the microtasks; only one that a microtask asks for runs after all of them.
+   */
   #afterRest(callback: () => void): void {
     this.#turns += 1;
-    // nextTick starves the event loop: a long run of quick steps lets the others in now and then.
+    // Ticks starve the event loop: a long run of quick steps lets the others in now and then.
     if (this.#turns % TICKS_MAX === 0) setImmediate(callback);
-    else process.nextTick(callback);
+    else queueMicrotask(() => process.nextTick(callback));
   }
 
   #recover(): void {
@@ -290,10 +293,23 @@ export class LiveRun {
 
   #recovered(): void {
     this.mode = "live";
-    this.#down.resolve();
+    if (!this.ending.recovered()) {
+      // Its code has no more say, and no step goes on: a person may resume or cancel it.
+      this.mode = "unwinding";
+      this.#down.resolve();
+      this.#restSoon();
+      return;
+    }
     // What is being taken back goes live too: an effect whose end is not known has to be settled
     // before anything is undone.
     this.ending.resumeUnwinding();
+    this.wakeSteps();
+    // The steps of an undoing are asked for as it goes on: they take commands once it waits.
+    if (!this.ending.isTakingBack) this.#down.resolve();
+  }
+
+  /** Steps that recovery has left open go on. */
+  wakeSteps(): void {
     // A snapshot: going live lets the code ask for more, and those steps go live by themselves.
     const waiting = [...this.open];
     for (const slot of waiting) this.goLive(slot);
@@ -322,9 +338,11 @@ export class LiveRun {
   }
 
   #atRest(): void {
-    if (this.mode === "gone" || this.#pins > 0) return;
+    if (this.mode === "gone") return;
+    // Somebody has something for it; only what is being taken back does not wait for that.
+    if (this.#pins > 0 && !this.ending.isTakingBack) return;
     if (this.ending.tryEnd()) return;
-    if (this.#lent && !this.ending.unwinding) {
+    if ((this.#lent && !this.ending.unwinding) || this.ending.isFrozen) {
       this.leave({ kind: "suspended", state: this.row.state, wakeAtMs: null });
       return;
     }
@@ -342,6 +360,8 @@ export class LiveRun {
         if (at !== null && (wakeAtMs === null || at < wakeAtMs)) wakeAtMs = at;
       }
     }
+    if (!busy && waits.length > 0) this.#down.resolve();
+    if (this.#pins > 0) return;
     const delayMs = wakeAtMs === null ? null : wakeAtMs - this.host.clock.nowMs();
     if (busy || (delayMs !== null && delayMs <= this.host.limits.keepLiveMs)) {
       if (delayMs !== null) this.#wakeAfter(delayMs);
@@ -430,12 +450,27 @@ export class LiveRun {
     return false;
   }
 
-  /** Steps that ended badly: done again when an operator lets the run go on. */
-  failedSteps(): readonly string[] {
-    const failed: string[] = [];
+  /** Steps that ended with this error, or with one that it came from. */
+  stepsThatThrew(error: unknown): readonly string[] {
+    const causes = causesOf(error);
+    const threw: string[] = [];
     for (const slot of this.slots.values()) {
-      if (slot.ended && slot.verb.endedBadly?.() === true) failed.push(slot.path);
+      const own = slot.verb.threw?.() ?? null;
+      if (own !== null && causes.includes(own)) threw.push(slot.path);
     }
-    return failed;
+    return threw;
   }
+}
+
+/** Errors that are looked through for the one that a step ended with. */
+const CAUSES_MAX = 100;
+
+function causesOf(error: unknown): readonly unknown[] {
+  const causes: unknown[] = [error];
+  for (let index = 0; index < causes.length && index < CAUSES_MAX; index += 1) {
+    const one = causes[index];
+    if (one instanceof AggregateError) causes.push(...(one.errors as unknown[]));
+    if (one instanceof Error && one.cause !== undefined) causes.push(one.cause);
+  }
+  return causes;
 }

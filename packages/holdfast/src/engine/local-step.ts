@@ -16,7 +16,7 @@ export class LocalStep implements StepVerb {
   readonly #path: string;
   readonly #work: () => unknown;
   readonly #durable: boolean;
-  #threwAt = false;
+  #error: StepFailed | null = null;
   readonly #deferred = new Deferred<unknown>();
 
   constructor(run: LiveRun, path: string, work: () => unknown, durable: boolean) {
@@ -46,18 +46,18 @@ export class LocalStep implements StepVerb {
     const threw = record.head === null ? undefined : headOf<ResultHead>(record).threw;
     if (threw === undefined) this.#deferred.resolve(parseJson(record.data ?? "null"));
     else {
-      this.#threwAt = true;
-      this.#deferred.reject(new StepFailed(this.#path, threw.name, threw.message));
+      this.#error = new StepFailed(this.#path, threw.name, threw.message);
+      this.#deferred.reject(this.#error);
     }
   }
 
-  endedBadly(): boolean {
-    return this.#threwAt;
+  threw(): Error | null {
+    return this.#error;
   }
 
   /** Asked after `settle`. One that threw may be resumed. */
   isOver(): boolean {
-    return !this.#threwAt;
+    return this.#error === null;
   }
 
   live(slot: StepSlot): void {

@@ -61,8 +61,18 @@ function path(name: string, named?: Named): string {
   return stepPath([], name, named?.as);
 }
 
-/** A wrong use (a name twice) rejects the verb's promise instead of throwing past an `await`. */
+/**
+ * A wrong use (a name twice) rejects the verb's promise instead of throwing past an `await`. A
+ * rejection that the code looks at later, or never, is not an unhandled one: it would end the
+ * process and all other runs with it.
+ */
 function rejecting<T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> {
+  const promise = promiseOf(makeStep);
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function promiseOf<T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> {
   try {
     return makeStep().promise;
   } catch (error) {

@@ -34,6 +34,11 @@ export class RunEnding {
   #unwinding: Unwinding | null = null;
   #compensation: Compensation | null = null;
   #exception: RunException | null = null;
+  /** What the code threw: the step that failed by it is done again on resume. */
+  #cause: unknown = null;
+  /** Thrown before recovery had come through: only then is it told apart from drift. */
+  #early: { readonly error: unknown } | null = null;
+  #frozen = false;
 
   constructor(run: LiveRun, ofRun: readonly JournalRecord[]) {
     this.#run = run;
@@ -44,6 +49,11 @@ export class RunEnding {
     return this.#unwinding !== null;
   }
 
+  /** True from the moment in which it is decided that the run is taken back. */
+  get isTakingBack(): boolean {
+    return this.#stop !== null || this.#unwinding !== null;
+  }
+
   /** What the run as a whole waits for, apart from its steps. */
   get runWait(): Wait | null {
     return this.#exception?.wait ?? null;
@@ -51,6 +61,14 @@ export class RunEnding {
 
   get exception(): RunException | null {
     return this.#exception;
+  }
+
+  /**
+   * True if the journal holds an open exception of this run and its code no longer runs into it:
+   * it was mended, and a person has to say that the run goes on.
+   */
+  get isFrozen(): boolean {
+    return this.#frozen;
   }
 
   /** A run being undone stays in that state while it waits, unless a person is needed. */
@@ -74,8 +92,8 @@ export class RunEnding {
   }
 
   /** Watches the code. Its end is acted on once the run is at rest. */
-  follow(body: Promise<unknown>): void {
-    body.then(
+  follow(body: () => Promise<unknown>): void {
+    started(body).then(
       (value) => {
         this.#result ??= { value };
         this.#run.recheck();
@@ -95,7 +113,13 @@ export class RunEnding {
   }
 
   #failed(error: unknown): void {
-    if (this.#stop !== null || this.#exception !== null || this.#run.mode === "gone") return;
+    if (this.#run.mode === "recovering") {
+      this.#early ??= { error };
+      return;
+    }
+    // Code that is being taken back has no more say; nor has one that has said it already.
+    if (this.#unwinding !== null || this.#run.mode === "gone") return;
+    if (this.#stop !== null || this.#exception !== null) return;
     if (error instanceof EffectFailed) {
       const onFailure = this.#run.workflow.definition.onFailure ?? "ask";
       if (onFailure === "ask") this.#open(error);
@@ -105,8 +129,24 @@ export class RunEnding {
     this.#open(error);
   }
 
+  /** Recovery has come through. False if the run waits for a person and nothing of it may move. */
+  recovered(): boolean {
+    if (this.#early !== null) this.#failed(this.#early.error);
+    if (this.#exception === null) {
+      this.#exception = RunException.recorded(this.#run, this.#ofRun);
+      this.#frozen = this.#exception !== null;
+    }
+    return !this.#frozen;
+  }
+
+  /** Lets a run that waits for a person go on, from its journal. */
+  resume(by: string, reason: string): void {
+    this.#exception?.resume(by, reason, this.#run.stepsThatThrew(this.#cause));
+  }
+
   /** The run needs somebody: an effect has failed for good, or the code itself has. */
   #open(error: unknown): void {
+    this.#cause = error;
     this.#exception =
       RunException.recorded(this.#run, this.#ofRun) ?? openRunException(this.#run, error);
     this.#run.recheck();
@@ -140,6 +180,9 @@ export class RunEnding {
     this.#exception?.close("cancelled", by, reason);
     this.#exception = null;
     this.#beginUnwinding({ state: "cancelled", reason, compensate: true });
+    if (!this.#frozen) return;
+    this.#frozen = false;
+    this.#run.wakeSteps();
   }
 
   /** After recovery: goes on with taking back what was begun. */
@@ -176,6 +219,7 @@ export class RunEnding {
   /** Called when the run is at rest. True if the run is over. */
   tryEnd(): boolean {
     const run = this.#run;
+    if (this.#frozen) return false;
     if (this.#stop !== null && this.#unwinding === null) {
       this.#beginUnwinding({ state: "stopped", ...this.#stop });
       return false;
@@ -256,4 +300,9 @@ export class RunEnding {
     run.state = state;
     run.leave({ kind: "finished", state, reason, data });
   }
+}
+
+/** Code that throws before its first `await` fails like code that throws after. */
+async function started(body: () => Promise<unknown>): Promise<unknown> {
+  return await body();
 }

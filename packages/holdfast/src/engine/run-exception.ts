@@ -58,12 +58,12 @@ export class RunException {
   }
 
   /**
-   * Lets the run go on: steps that had ended badly are done again, and the code runs anew from the
-   * journal.
+   * Lets the run go on: the steps by which its code failed are done again, and the code runs anew
+   * from the journal. What the code itself has caught stays as it is.
    */
-  resume(by: string, reason: string): void {
+  resume(by: string, reason: string, again: readonly string[]): void {
     this.close("resumed", by, reason);
-    for (const step of this.#run.failedSteps()) {
+    for (const step of again) {
       this.#run.append("resumed", step, { by, reason, steps: [] });
     }
     this.#run.changeState("running", `resumed by ${by}`);

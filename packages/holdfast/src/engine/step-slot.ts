@@ -34,8 +34,8 @@ export interface StepVerb {
   awaits?(event: string, key: string): boolean;
   /** The run is being taken back: end what may be ended without harm. */
   unwind?(): void;
-  /** True if the step has ended with a failure or an error. */
-  endedBadly?(): boolean;
+  /** The error with which the step has ended for the code; null if it has not. */
+  threw?(): Error | null;
   /** True while an effect of this step may still come or go: the run does not end before. */
   isOpen?(): boolean;
   /** True once nobody will ask anything of this step again: then only its name stays taken. */

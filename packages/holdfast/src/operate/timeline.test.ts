@@ -60,6 +60,48 @@ describe("the timeline", () => {
     }
   });
 
+  test.each<[JournalRecord["kind"], object, string]>([
+    [
+      "settled",
+      { happened: true, ref: "ch_9", reason: "seen" },
+      "settled: it happened, their reference ch_9; seen",
+    ],
+    ["settled", { happened: false, reason: "no trace" }, "settled: it did not happen; no trace"],
+    [
+      "probe",
+      { says: "done", number: 2, ref: "ch_9" },
+      "looked up (2.): it was done, their reference ch_9",
+    ],
+    ["probe", { says: "notDone", number: 1 }, "looked up (1.): it was not done"],
+    ["probe", { says: "cannotTell", number: 1, why: "down" }, "looked up (1.): cannot tell, down"],
+    ["result", { threw: { name: "RangeError", message: "no" } }, "local work threw RangeError: no"],
+    ["result", { now: true }, "time taken"],
+    ["answered", { timedOut: true }, "nobody answered in time: the declared default was taken"],
+    ["answered", { by: "bo" }, "review answered"],
+    ["event", { timedOut: true }, "the event did not come in time"],
+    ["event", {}, "the event came"],
+    ["closed", { resolution: "settled", reason: "seen" }, "exception closed (settled): seen"],
+    [
+      "state",
+      { from: "running", to: "parked", reason: "down", wakeAtMs: null },
+      "running -> parked: down",
+    ],
+    [
+      "finished",
+      { state: "stopped", compensated: true, reason: "no" },
+      "stopped, what was done has been undone: no",
+    ],
+    ["returned", { child: 2, state: "completed" }, "run_00000000002 was completed"],
+    ["outcome", { proof: "surely", ref: "ch_9" }, "done, their reference ch_9"],
+    [
+      "outcome",
+      { ...FAILED, proof: "partial" },
+      "failed: transient, done in part (HTTP:STATUS_503: busy, asked to wait 2 s)",
+    ],
+  ])("says of %s %j: %s", (kind, head, what) => {
+    expect(timelineEntry(record({ kind, head: JSON.stringify(head) }), null).what).toBe(what);
+  });
+
   test("tells of a failure its class, proof and rule, and of the decision its reason", () => {
     const entry = timelineEntry(record({ head: JSON.stringify(FAILED) }), null);
     expect(entry).toEqual({

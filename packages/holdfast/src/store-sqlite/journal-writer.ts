@@ -16,6 +16,9 @@ export class JournalWriter {
   readonly #one: Statement;
   readonly #many: Statement;
   readonly #key: string;
+  /** Filled anew for each statement: making them was a tenth of the time. */
+  readonly #boundOne: Bound[] = Array.from({ length: COLUMNS }, () => null);
+  readonly #boundMany: Bound[] = Array.from({ length: COLUMNS * ROWS_PER_STATEMENT }, () => null);
 
   constructor(database: Database, key: string) {
     const row = `(${Array.from({ length: COLUMNS }, () => "?").join(", ")})`;
@@ -38,12 +41,13 @@ export class JournalWriter {
     const digests = Buffer.allocUnsafe(count * DIGEST_BYTES);
     let index = 0;
     while (index < count) {
-      const rows = count - index >= ROWS_PER_STATEMENT ? ROWS_PER_STATEMENT : 1;
-      const bound: Bound[] = Array.from({ length: rows * COLUMNS });
+      const isMany = count - index >= ROWS_PER_STATEMENT;
+      const rows = isMany ? ROWS_PER_STATEMENT : 1;
+      const bound = isMany ? this.#boundMany : this.#boundOne;
       for (let row = 0; row < rows; row += 1) {
         this.#bind(bound, row * COLUMNS, records, index + row, firstPos, digests);
       }
-      (rows === 1 ? this.#one : this.#many).run(...bound);
+      (isMany ? this.#many : this.#one).run(...bound);
       index += rows;
     }
     return digests;

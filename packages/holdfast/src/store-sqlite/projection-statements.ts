@@ -1,30 +1,10 @@
 /** The SQL of the changes. Prepared once per connection; every value is bound. */
-import { EXCEPTION_COLUMNS, ISSUE_COLUMNS, REVIEW_COLUMNS, RUN_COLUMNS } from "./row-columns.ts";
+import { EXCEPTION_COLUMNS, ISSUE_COLUMNS, REVIEW_COLUMNS } from "./row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 export type ProjectionStatements = Readonly<Record<keyof typeof SQL, Statement>>;
 
 const SQL = {
-  runInsert: insert("run", RUN_COLUMNS),
-  // Changes nothing if a run of this generation exists: the writer refuses the flush then.
-  runKey: `insert into run_key (key_hash, run, generation) values (?, ?, ?)
-    on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation
-    where excluded.generation > generation`,
-  runMove: `update run set state = ?, reason = ?, wake_at_ms = ?, dependency = ?, updated_at_ms = ?
-    where run = ?`,
-  runTouch: "update run set updated_at_ms = ? where run = ?",
-  runFinish: `update run set state = ?, reason = ?, wake_at_ms = null, dependency = null,
-    compensated = ?, updated_at_ms = ?, ended_at_ms = ? where run = ?`,
-  effectInsert: `insert into effect (pos, effect, proof, ended, attempts, last_sent_at_ms)
-    values (?, ?, ?, 0, 1, ?)`,
-  // Sent once more: whatever was proved of the attempts before, this one may have happened.
-  effectAgain: `update effect set attempts = attempts + 1, last_sent_at_ms = ?, ended = 0,
-    ended_at_ms = null, proof = case proof when 'never' then 'maybe' else proof end
-    where pos = (select pos from journal where run = ? and seq = ?)`,
-  effectLearn: `update effect set proof = ?1, ended = max(ended, ?2),
-    ended_at_ms = coalesce(ended_at_ms, ?3), ref = coalesce(?4, ref),
-    settled_by = coalesce(?5, settled_by)
-    where pos = (select pos from journal where run = ?6 and seq = ?7)`,
   exceptionInsert: insert("exception", EXCEPTION_COLUMNS),
   exceptionClose: `update exception set closed_at_ms = ?, resolution = ?, closed_by = ?
     where run = ? and seq = ?`,
@@ -55,6 +35,8 @@ const SQL = {
   pendingRemove: "delete from pending where run = ? and operation = ?",
   pendingClear: "delete from pending where run = ?",
   pendingExists: "select 1 from pending limit 1",
+  reviewsExist: "select 1 from review where state = 'open' limit 1",
+  awaitingExists: "select 1 from awaiting limit 1",
   groupStart: `insert into recovery_group (number, runs, crashes) values (?, ?, ?)
     on conflict (number) do update set runs = excluded.runs, crashes = excluded.crashes`,
   groupPass: "delete from recovery_group where number = ?",

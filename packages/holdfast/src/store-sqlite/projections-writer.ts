@@ -3,28 +3,39 @@
  * to build the same rows again from the journal.
  */
 import { assertNever } from "../core/assert.ts";
-import { RUN_STATES } from "../core/run-state.ts";
-import type { RunState } from "../core/run-state.ts";
 import type { Change } from "../store/change.ts";
-import type { ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
+import type { ExceptionRow, ReviewRow } from "../store/rows.ts";
+import { EffectWriter } from "./effect-writer.ts";
 import { prepareProjections } from "./projection-statements.ts";
 import type { ProjectionStatements } from "./projection-statements.ts";
+import { RunWriter } from "./run-writer.ts";
 import type { Database } from "./runtime.ts";
 
 export class ProjectionsWriter {
   readonly #sql: ProjectionStatements;
+  readonly #runs: RunWriter;
+  readonly #effects: EffectWriter;
   /** Sums of this flush, so that a counter is written once however often it moved. */
   readonly #counted = new Map<string, number>();
   /** False while no operation waits for a late answer, which spares each effect's end a look-up. */
   #mayHavePending: boolean;
+  /** The same for open reviews and awaited events, which end with their run. */
+  #mayHaveReviews: boolean;
+  #mayHaveAwaiting: boolean;
 
   constructor(database: Database) {
     this.#sql = prepareProjections(database);
+    this.#runs = new RunWriter(database);
+    this.#effects = new EffectWriter(database);
     this.#mayHavePending = this.#sql.pendingExists.get() !== undefined;
+    this.#mayHaveReviews = this.#sql.reviewsExist.get() !== undefined;
+    this.#mayHaveAwaiting = this.#sql.awaitingExists.get() !== undefined;
   }
 
   /** Writes what is left to write at the end of a flush. */
   finishFlush(): void {
+    this.#runs.finishFlush();
+    this.#effects.finishFlush();
     // In key order, so that drivers that share counters between writers cannot lock crosswise.
     for (const [name, delta] of [...this.#counted].toSorted(byName)) {
       if (delta !== 0) this.#sql.counter.run(name, delta);
@@ -42,12 +53,13 @@ export class ProjectionsWriter {
       case "run-moved":
       case "run-touched":
       case "run-finished":
-        this.#applyRun(change);
+        this.#runs.apply(change);
+        if (change.kind === "run-finished") this.#finished(change.run);
         return;
       case "effect-sent":
       case "effect-sent-again":
       case "effect-learnt":
-        this.#applyEffect(change, pos);
+        this.#effects.apply(change, pos);
         return;
       case "exception-opened":
       case "exception-closed":
@@ -79,78 +91,10 @@ export class ProjectionsWriter {
     }
   }
 
-  #applyRun(change: Extract<Change, { kind: `run-${string}` }>): void {
-    const sql = this.#sql;
-    switch (change.kind) {
-      case "run-started": {
-        const { run, generation } = change.row;
-        sql.runInsert.run(...runValues(change.row));
-        const claimed = sql.runKey.run(Buffer.from(change.keyHash, "hex"), run, generation);
-        requireOne(claimed.changes, run, "its key belongs to another run");
-        return;
-      }
-      case "run-moved": {
-        const moved = sql.runMove.run(
-          stateNumber(change.state),
-          change.reason,
-          change.wakeAtMs,
-          change.dependency,
-          change.atMs,
-          change.run,
-        );
-        requireOne(moved.changes, change.run, "it was never started");
-        return;
-      }
-      case "run-touched":
-        sql.runTouch.run(change.atMs, change.run);
-        return;
-      case "run-finished": {
-        const finished = sql.runFinish.run(
-          stateNumber(change.state),
-          change.reason,
-          change.compensated ? 1 : 0,
-          change.atMs,
-          change.atMs,
-          change.run,
-        );
-        requireOne(finished.changes, change.run, "it was never started");
-        sql.reviewsWithdraw.run(change.run);
-        sql.awaitingClear.run(change.run);
-        if (this.#mayHavePending) sql.pendingClear.run(change.run);
-        return;
-      }
-      default:
-        assertNever(change);
-    }
-  }
-
-  #applyEffect(change: Extract<Change, { kind: `effect-${string}` }>, pos: number): void {
-    const sql = this.#sql;
-    switch (change.kind) {
-      case "effect-sent": {
-        const { effect, proof, lastSentAtMs } = change.row;
-        sql.effectInsert.run(pos, effect, proof, lastSentAtMs);
-        return;
-      }
-      case "effect-sent-again":
-        sql.effectAgain.run(change.atMs, change.run, change.operation);
-        return;
-      case "effect-learnt": {
-        const ended = change.ended ? 1 : 0;
-        sql.effectLearn.run(
-          change.proof,
-          ended,
-          ended === 1 ? change.atMs : null,
-          change.ref,
-          change.settledBy,
-          change.run,
-          change.operation,
-        );
-        return;
-      }
-      default:
-        assertNever(change);
-    }
+  #finished(run: number): void {
+    if (this.#mayHaveReviews) this.#sql.reviewsWithdraw.run(run);
+    if (this.#mayHaveAwaiting) this.#sql.awaitingClear.run(run);
+    if (this.#mayHavePending) this.#sql.pendingClear.run(run);
   }
 
   #applyException(change: Extract<Change, { kind: `exception-${string}` | `issue-${string}` }>) {
@@ -188,6 +132,7 @@ export class ProjectionsWriter {
     switch (change.kind) {
       case "review-asked":
         sql.reviewInsert.run(...reviewValues(change.row));
+        this.#mayHaveReviews = true;
         return;
       case "review-answered":
         sql.reviewAnswer.run(change.by, change.atMs, change.run, change.seq);
@@ -211,6 +156,7 @@ export class ProjectionsWriter {
       case "awaiting-added": {
         const { event, key, run, seq, step, dueAtMs } = change;
         sql.awaitingInsert.run(event, key, run, seq, step, dueAtMs);
+        this.#mayHaveAwaiting = true;
         return;
       }
       case "awaiting-removed":
@@ -276,47 +222,8 @@ export class ProjectionsWriter {
   }
 }
 
-/** A record that hits no row is a bug of the engine, which must not become a row that is missing. */
-function requireOne(changes: number | bigint, run: number, because: string): void {
-  if (changes !== 1) throw new Error(`a record of run ${run} cannot be written: ${because}`);
-}
-
 function byName([left]: readonly [string, number], [right]: readonly [string, number]): number {
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-/** The number under which a state is stored. */
-export function stateNumber(state: RunState): number {
-  return RUN_STATES.indexOf(state);
-}
-
-function runValues(row: RunRow) {
-  return [
-    row.run,
-    row.namespace,
-    row.workflow,
-    row.key,
-    row.generation,
-    row.version,
-    row.owner,
-    row.lane,
-    row.correlationId,
-    row.startedBy,
-    stateNumber(row.state),
-    row.reason,
-    row.wakeAtMs,
-    row.dependency,
-    row.parentRun,
-    row.parentStep,
-    row.startedAtMs,
-    row.updatedAtMs,
-    row.endedAtMs,
-    row.deadlineAtMs,
-    row.compensated ? 1 : 0,
-    row.amount,
-    row.currency,
-    row.keys,
-  ];
 }
 
 function exceptionValues(row: ExceptionRow) {

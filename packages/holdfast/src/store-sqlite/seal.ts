@@ -67,7 +67,8 @@ export function writeRecordDigest(
   const text = `${key}${pos}|${run}|${seq}|${kind}|${attempt}|${atMs}|${name.length}|${
     head === null ? "" : head.length
   }|${data === null ? "" : data.length}|${name}${head ?? ""}${data ?? ""}`;
-  target.write(hash("sha256", text, "hex").slice(0, 2 * DIGEST_BYTES), offset, "hex");
+  // As text of one byte a character, which costs least to make and to copy (measured).
+  target.write(hash("sha256", text, "binary"), offset, DIGEST_BYTES, "latin1");
 }
 
 /** First link of an incarnation's chain. */

@@ -5,7 +5,7 @@
 import type { HoldfastError } from "../core/error.ts";
 import type { FlushBatch, Predecessor } from "../store/store.ts";
 import type { OnNotice } from "./notice.ts";
-import { IN_MEMORY, openWriter } from "./open-writer.ts";
+import { IN_MEMORY, openWriter, translated } from "./open-writer.ts";
 import type { OpenSettings } from "./open-writer.ts";
 import type { EngineQueries } from "./queries.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -57,8 +57,14 @@ export class Session {
     this.#release = release;
     this.#upkeep =
       settings.path === IN_MEMORY ? null : new Upkeep(writer, settings, listeners.onNotice);
-    // What was just checked need not be checked again at the next start.
-    this.#upkeep?.writeAnchor();
+    try {
+      // What was just checked need not be checked again at the next start.
+      this.#upkeep?.writeAnchor();
+    } catch (error) {
+      writer.abandon();
+      release();
+      throw translated(error, settings.path);
+    }
     const { identity, predecessors, lastRun, lastSystemSeq } = writer;
     this.opened = { ...identity, predecessors, lastRun, lastSystemSeq };
   }
@@ -82,14 +88,20 @@ export class Session {
     return this.#writer.changed();
   }
 
-  /** Seals the end of the chain, writes the anchor, drops the lock. A second call does nothing. */
+  /**
+   * Seals the end of the chain, writes the anchor, drops the lock. A second call does nothing.
+   *
+   * @throws {HoldfastError} HF5008 if that cannot be written; the files are let go of all the same.
+   */
   async close(atMs: number): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     await this.#upkeep?.stop();
     try {
-      this.#writer.close(atMs);
+      this.#writer.end(atMs);
       this.#upkeep?.writeAnchor();
+    } catch (error) {
+      throw this.#writer.die(error);
     } finally {
       this.#writer.abandon();
       this.#release();

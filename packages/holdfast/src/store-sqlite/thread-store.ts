@@ -14,7 +14,7 @@ import { unpackRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import type { Opened } from "./session.ts";
 import { OPENING, fromSent } from "./thread-messages.ts";
-import type { Reply, Request, ThreadSettings } from "./thread-messages.ts";
+import type { Reply, Request, SentError, ThreadSettings } from "./thread-messages.ts";
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -55,28 +55,32 @@ class WriterThread {
   readonly fatal = new FatalListeners();
   readonly opened: Promise<Opened>;
   readonly #worker: Worker;
+  readonly #gone: Promise<unknown>;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = OPENING + 1;
-  #ended: HoldfastError | null = null;
+  /** Why nothing more is asked: the store was closed, a write has failed, the thread has died. */
+  #refusal: HoldfastError | null = null;
+  #ending: Promise<void> | null = null;
 
   constructor(settings: ThreadSettings, onNotice: OnNotice) {
     // No flags of the parent: what the thread imports needs none, and some are refused in threads.
     this.#worker = new Worker(threadFile(), { workerData: settings, execArgv: [] });
+    this.#gone = once(this.#worker, "exit").catch((error: unknown) => error);
     this.opened = this.#wait<Opened>(OPENING);
     this.#worker.on("message", (reply: Reply) => {
       this.#receive(reply, onNotice);
     });
     this.#worker.on("error", (error) => {
-      this.#die(error);
+      this.#die(stopped(error));
     });
     this.#worker.on("exit", (code) => {
-      this.#die(new Error(`the writer's thread ended with code ${code}`));
+      this.#die(stopped(new Error(`the writer's thread ended with code ${code}`)));
     });
   }
 
   /** The thread answers what the port's verb of this name promises. */
   ask<Answer>(verb: keyof Store | "abandon", ...args: readonly unknown[]): Promise<Answer> {
-    if (this.#ended !== null) return Promise.reject(this.#ended);
+    if (this.#refusal !== null) return Promise.reject(this.#refusal);
     const id = this.#nextId;
     this.#nextId += 1;
     const answer = this.#wait<Answer>(id);
@@ -86,17 +90,23 @@ class WriterThread {
     return answer;
   }
 
-  /** The last verb. The thread is gone when this resolves; a second call changes nothing. */
-  async end(verb: "close" | "abandon", ...args: readonly unknown[]): Promise<void> {
-    if (this.#ended !== null) return;
-    const done = this.ask<void>(verb, ...args);
-    this.#ended = stopped(new Error("the store was closed"));
+  /** The last verb. The thread is gone when this resolves. A second call waits for the first. */
+  end(verb: "close" | "abandon", ...args: readonly unknown[]): Promise<void> {
+    this.#ending ??= this.#end(verb, args);
+    return this.#ending;
+  }
+
+  async #end(verb: "close" | "abandon", args: readonly unknown[]): Promise<void> {
     try {
-      await done;
+      // After a failed write there is nothing to seal: only the thread is to be ended.
+      if (this.#refusal === null) {
+        const done = this.ask<void>(verb, ...args);
+        this.#refusal = stopped(new Error("the store was closed"));
+        await done;
+      }
     } finally {
-      const gone = once(this.#worker, "exit");
       await this.#worker.terminate();
-      await gone;
+      await this.#gone;
     }
   }
 
@@ -115,14 +125,14 @@ class WriterThread {
         this.#settle(reply.id)?.resolve(reply.value);
         return;
       case "failed":
-        if (reply.id === OPENING) this.#ended = stopped(new Error("it was never opened"));
+        if (reply.id === OPENING) this.#refusal = stopped(new Error("it was never opened"));
         this.#settle(reply.id)?.reject(fromSent(reply.error));
         return;
       case "notice":
         onNotice(reply.notice);
         return;
       case "fatal":
-        this.#tellFatal(fromSent(reply.error));
+        this.#die(fatalFrom(reply.error));
         return;
     }
   }
@@ -133,19 +143,21 @@ class WriterThread {
     return waiting;
   }
 
-  #tellFatal(error: Error): void {
-    this.fatal.tell(error instanceof HoldfastError ? error : stopped(error));
-  }
-
-  /** The thread is gone: expected after close, else fatal. */
-  #die(cause: Error): void {
-    const error = this.#ended ?? stopped(cause);
-    if (this.#ended === null) {
-      this.#ended = error;
+  /** Nothing more can be written. Whoever waits is refused; after a close that is nobody. */
+  #die(error: HoldfastError): void {
+    if (this.#refusal === null) {
+      this.#refusal = error;
       this.fatal.tell(error);
     }
     for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
+    // A dead writer is no reason for a process to live on.
+    this.#worker.unref();
   }
+}
+
+function fatalFrom(sent: SentError): HoldfastError {
+  const error = fromSent(sent);
+  return error instanceof HoldfastError ? error : stopped(error);
 }
 
 /** This file and the thread's have the same suffix: .ts from source, .js from dist. */

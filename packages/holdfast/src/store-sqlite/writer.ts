@@ -150,15 +150,13 @@ export class SqliteWriter {
     });
   }
 
-  /** Ends this chain, if it has begun, and closes the connection. */
-  close(atMs: number): void {
-    if (this.#death === null && this.#head !== null) {
-      const number = this.#head.number + 1;
-      this.#guarded(() => {
-        this.#write({ number, atMs, records: NO_RECORDS, taken: [] }, true);
-      });
-    }
-    this.abandon();
+  /** Seals the end of this chain, if it has begun. The last flush. */
+  end(atMs: number): void {
+    if (this.#death !== null || this.#head === null) return;
+    const number = this.#head.number + 1;
+    this.#guarded(() => {
+      this.#write({ number, atMs, records: NO_RECORDS, taken: [] }, true);
+    });
   }
 
   /**

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { testWorkflow } from "./test-effects.test-support.ts";
+import { TestWorld } from "./test-world.test-support.ts";
+
+let world: TestWorld;
+beforeEach(() => {
+  world = new TestWorld();
+});
+afterEach(() => world.remove());
+
+/** Runs whose id is in here end the process when they are worked on. */
+const deadly = new Set<string>();
+
+/** The process ends in the step of a deadly run; all others come through it. */
+const flow = testWorkflow("flow", async (input, run) => {
+  await run.step("before", () => 1, { durable: true });
+  await run.step("deadly", () => {
+    if (!deadly.has(input.id)) return 1;
+    world.life.watched.isDead = true;
+    return new Promise<never>(() => undefined);
+  });
+  await run.sleep("30d");
+  return null;
+});
+
+async function lives(count: number): Promise<void> {
+  for (let life = 0; life < count; life += 1) {
+    await world.crash();
+    await world.beginOnly([flow]);
+    await world.settle();
+    await world.advance(2_000);
+  }
+}
+
+async function heldOnes(): Promise<string[]> {
+  return (await world.allRuns()).filter((row) => row.state === "held").map((row) => row.key);
+}
+
+describe("a run that crashes the process", () => {
+  beforeEach(() => {
+    deadly.clear();
+  });
+
+  test("alone three times is put away with its owner told, and its neighbours go on", async () => {
+    deadly.add("7");
+    await world.begin([flow]);
+    for (let n = 0; n < 20; n += 1) void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
+    await world.settle();
+    expect(world.life.watched.isDead).toBe(true);
+    let life = 0;
+    for (; life < 30 && (await heldOnes()).length === 0; life += 1) await lives(1);
+    expect(await heldOnes()).toEqual(["7"]);
+    await world.advance(5_000);
+    expect(world.life.watched.isDead).toBe(false);
+    const rows = await world.allRuns();
+    expect(rows.filter((row) => row.state === "waiting")).toHaveLength(rows.length - 1);
+    const [exception] = await world.exceptions();
+    expect(exception).toMatchObject({ class: "poison", owner: "team-flow" });
+    // Halving 20 runs takes five crashes at most; then three alone.
+    expect(life).toBeLessThanOrEqual(12);
+  });
+
+  test("is found among others that do the same", async () => {
+    for (const id of ["3", "11", "17"]) deadly.add(id);
+    await world.begin([flow]);
+    for (let n = 0; n < 20; n += 1) void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
+    await world.settle();
+    for (let life = 0; life < 60 && (await heldOnes()).length < 3; life += 1) await lives(1);
+    expect((await heldOnes()).toSorted()).toEqual(["11", "17", "3"]);
+    await world.advance(5_000);
+    const rows = await world.allRuns();
+    expect(rows.filter((row) => row.state === "waiting")).toHaveLength(rows.length - 3);
+  });
+
+  test("is not to be mistaken for a process that is killed from outside", async () => {
+    const slow = testWorkflow("slow", async (input, run) => {
+      await run.step("work", () => new Promise((resolve) => world.clock.after(60_000, () => resolve(1))));
+      return input.id;
+    });
+    await world.begin([slow]);
+    for (let n = 0; n < 10; n += 1) void world.engine.startRun(slow, { id: String(n) });
+    await world.settle();
+    for (let life = 0; life < 12; life += 1) {
+      await world.crash();
+      await world.beginOnly([slow]);
+      await world.settle();
+      await world.advance(500);
+    }
+    expect(await heldOnes()).toEqual([]);
+    await world.advance(10 * 60_000);
+    await world.crash();
+    await world.begin([slow]);
+    await world.advance(10 * 60_000);
+    expect((await world.allRuns()).map((row) => row.state)).toEqual(Array.from({ length: 10 }, () => "completed"));
+  });
+
+  test("goes on when its owner has mended it and says so", async () => {
+    deadly.add("0");
+    await world.begin([flow]);
+    void world.engine.startRun(flow, { id: "0" }).catch(() => undefined);
+    await world.settle();
+    for (let life = 0; life < 10 && (await heldOnes()).length === 0; life += 1) await lives(1);
+    const [row] = await world.allRuns();
+    expect(row?.state).toBe("held");
+    deadly.clear();
+    await world.engine.commands.resume(row?.run ?? 0, null, "dev", "mended");
+    await world.untilState(row?.run ?? 0, "waiting");
+    expect((await world.exceptions())[0]).toMatchObject({ resolution: "resumed" });
+    await world.advance(60_000);
+    await world.crash();
+    await world.begin([flow]);
+    expect(await world.stateOf(row?.run ?? 0)).toBe("waiting");
+  });
+});

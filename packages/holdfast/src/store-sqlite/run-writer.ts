@@ -1,0 +1,153 @@
+/**
+ * The rows of runs. A run that is started is written at the end of its flush, with what the same
+ * flush did to it since: so a start costs a share of one statement, and a run that starts and ends
+ * within a flush is one insert.
+ */
+import { RUN_STATES } from "../core/run-state.ts";
+import type { RunState } from "../core/run-state.ts";
+import type { Change } from "../store/change.ts";
+import type { RunRow } from "../store/rows.ts";
+import { RowBatch } from "./row-batch.ts";
+import { RUN_COLUMNS, RUN_WIDTH } from "./row-columns.ts";
+import type { Database, Statement } from "./runtime.ts";
+
+export type RunChange = Extract<Change, { kind: `run-${string}` }>;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+interface NewRun {
+  readonly keyHash: string;
+  readonly row: Mutable<RunRow>;
+}
+
+const SQL = {
+  insert: `insert into run (${RUN_COLUMNS}) values`,
+  claim: "insert into run_key (key_hash, run, generation) values",
+  // Changes nothing if a run of this generation exists: the flush is refused then.
+  claimed: `on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation
+    where excluded.generation > generation`,
+  move: `update run set state = ?, reason = ?, wake_at_ms = ?, dependency = ?, updated_at_ms = ?
+    where run = ?`,
+  touch: "update run set updated_at_ms = ? where run = ?",
+  finish: `update run set state = ?, reason = ?, wake_at_ms = null, dependency = null,
+    compensated = ?, updated_at_ms = ?, ended_at_ms = ? where run = ?`,
+} as const;
+
+export class RunWriter {
+  readonly #insert: RowBatch;
+  readonly #claim: RowBatch;
+  readonly #move: Statement;
+  readonly #touch: Statement;
+  readonly #finish: Statement;
+  /** Runs that this flush starts. */
+  readonly #fresh = new Map<number, NewRun>();
+
+  constructor(database: Database) {
+    this.#insert = new RowBatch(database, SQL.insert, { columns: RUN_WIDTH, rowsMax: 8 });
+    this.#claim = new RowBatch(database, SQL.claim, {
+      columns: 3,
+      rowsMax: 8,
+      after: SQL.claimed,
+    });
+    this.#move = database.prepare(SQL.move);
+    this.#touch = database.prepare(SQL.touch);
+    this.#finish = database.prepare(SQL.finish);
+  }
+
+  apply(change: RunChange): void {
+    if (change.kind === "run-started") {
+      this.#fresh.set(change.row.run, { keyHash: change.keyHash, row: { ...change.row } });
+      return;
+    }
+    const fresh = this.#fresh.get(change.run);
+    if (fresh === undefined) this.#change(change);
+    else changeFresh(fresh.row, change);
+  }
+
+  #change(change: Exclude<RunChange, { kind: "run-started" }>): void {
+    const { run, atMs } = change;
+    if (change.kind === "run-touched") {
+      this.#touch.run(atMs, run);
+      return;
+    }
+    const { reason } = change;
+    const state = stateNumber(change.state);
+    const { changes } =
+      change.kind === "run-moved"
+        ? this.#move.run(state, reason, change.wakeAtMs, change.dependency, atMs, run)
+        : this.#finish.run(state, reason, change.compensated ? 1 : 0, atMs, atMs, run);
+    // A record that hits no row is a bug of the engine, which must not become a missing row.
+    if (changes !== 1) throw cannot(run, "it was never started");
+  }
+
+  /** Writes the runs that this flush has started. */
+  finishFlush(): void {
+    if (this.#fresh.size === 0) return;
+    for (const { row, keyHash } of this.#fresh.values()) {
+      this.#insert.add(...runValues(row));
+      this.#claim.add(Buffer.from(keyHash, "hex"), row.run, row.generation);
+    }
+    this.#insert.write();
+    const claimed = this.#claim.write();
+    const [first] = this.#fresh.keys();
+    if (claimed !== this.#fresh.size) {
+      throw cannot(first ?? 0, "its key, or that of a run started with it, belongs to another run");
+    }
+    this.#fresh.clear();
+  }
+}
+
+/** What the statements do to a stored row, done to one that is not written yet. */
+function changeFresh(
+  row: Mutable<RunRow>,
+  change: Exclude<RunChange, { kind: "run-started" }>,
+): void {
+  row.updatedAtMs = change.atMs;
+  if (change.kind === "run-touched") return;
+  row.state = change.state;
+  row.reason = change.reason;
+  row.wakeAtMs = change.kind === "run-moved" ? change.wakeAtMs : null;
+  row.dependency = change.kind === "run-moved" ? change.dependency : null;
+  if (change.kind === "run-moved") return;
+  row.compensated = change.compensated;
+  row.endedAtMs = change.atMs;
+}
+
+function cannot(run: number, because: string): Error {
+  return new Error(`a record of run ${run} cannot be written: ${because}`);
+}
+
+/** The number under which a state is stored. */
+export function stateNumber(state: RunState): number {
+  return RUN_STATES.indexOf(state);
+}
+
+/** In the order of RUN_COLUMNS. */
+function runValues(row: RunRow) {
+  return [
+    row.run,
+    row.namespace,
+    row.workflow,
+    row.key,
+    row.generation,
+    row.version,
+    row.owner,
+    row.lane,
+    row.correlationId,
+    row.startedBy,
+    stateNumber(row.state),
+    row.reason,
+    row.wakeAtMs,
+    row.dependency,
+    row.parentRun,
+    row.parentStep,
+    row.startedAtMs,
+    row.updatedAtMs,
+    row.endedAtMs,
+    row.deadlineAtMs,
+    row.compensated ? 1 : 0,
+    row.amount,
+    row.currency,
+    row.keys,
+  ];
+}
