@@ -160,8 +160,8 @@ export function holdfast(options: HoldfastOptions): App {
     async resume(runId, { by, reason, step }) {
       await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
     },
-    async listen({ signals = ["SIGTERM"] } = {}) {
-      for (const signal of signals) endOnSignal(signal, () => this.close());
+    async listen(listenOptions) {
+      for (const signal of listenOptions?.signals ?? DRAIN_SIGNALS) endOnSignal(signal, () => this.close());
       await engine();
     },
     on(listener) {
@@ -200,6 +200,8 @@ async function openEngine(
   await engine.start();
   return engine;
 }
+
+const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];
 
 /** The default of a signal is death on the spot; this one drains first. */
 function endOnSignal(signal: NodeJS.Signals, close: () => Promise<void>): void {
