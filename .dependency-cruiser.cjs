@@ -20,7 +20,7 @@ const LAYERS = {
   engine: ["core/", "workflow/", "store/"],
   operate: ["core/", "store/"],
   http: ["core/", "contract/", "operate/"],
-  cli: ["core/", "contract/", "operate/", "holdfast\\.ts$"],
+  cli: ["core/", "contract/", "operate/", "(holdfast|command-line)\\.ts$"],
   // The words of a failure and our error: both are exported by the public door, as a user gets them.
   connectors: ["workflow/", "core/failure\\.ts$", "core/error\\.ts$", "core/json-text\\.ts$"],
   telemetry: ["core/", "engine/"],

@@ -55,12 +55,17 @@ export class EngineKeeper {
     const engine = await this.#engine;
     // From now on whoever needs the engine waits for the next one.
     this.#current = null;
-    const ended = engine.kill();
-    this.#engine = ended.then(async (end) => {
+    const next = engine.kill().then(async (end) => {
       if (end.signal === "SIGKILL") this.#killsDone += 1;
       return this.#start();
     });
-    await this.#engine;
+    this.#engine = next;
+    try {
+      await next;
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 /** The other systems as Holdfast sees them: who answers for them, what they can take, what they say. */
-import { integration, type Classified, type Integration } from "holdfast";
+import { connect } from "node:net";
+import { integration, type Classified, type Integration, type IntegrationOptions } from "holdfast";
 import { httpClient, HttpCallFailed, type HttpClient } from "holdfast/connectors/http";
 import { mailClient, type MailClient } from "holdfast/connectors/mail";
 
@@ -44,34 +45,30 @@ export interface Systems {
  */
 const BREAKER = { openAt: "90%", of: 20, probeEvery: "1s" } as const;
 const LIMIT = { concurrency: 32 };
+const HEALTH_MS_MAX = 1_000;
 
 export function connectSystems(ports: Ports): Systems {
-  const http = (port: number, keyHeader?: false): HttpClient =>
-    httpClient({
-      baseUrl: `http://127.0.0.1:${String(port)}`,
-      ...(keyHeader === undefined ? {} : { keyHeader }),
-    });
+  const system = (name: keyof Ports, owner: string, more: Partial<IntegrationOptions> = {}) => {
+    const health = async (): Promise<boolean> => isListening(ports[name]);
+    return integration(name, { owner, limit: LIMIT, breaker: BREAKER, health, ...more });
+  };
+  const baseUrl = (name: keyof Ports): string => `http://127.0.0.1:${String(ports[name])}`;
   return {
     crm: {
-      on: integration("crm", { owner: "sales-operations", limit: LIMIT, breaker: BREAKER }),
-      client: http(ports.crm),
+      on: system("crm", "sales-operations"),
+      client: httpClient({ baseUrl: baseUrl("crm") }),
     },
     payments: {
-      on: integration("payments", { owner: "team-payments", limit: LIMIT, breaker: BREAKER }),
-      client: http(ports.payments),
+      on: system("payments", "team-payments"),
+      client: httpClient({ baseUrl: baseUrl("payments") }),
     },
     erp: {
-      on: integration("erp", {
-        owner: "team-finance-it",
-        limit: LIMIT,
-        breaker: BREAKER,
-        classify: classifyErp,
-      }),
+      on: system("erp", "team-finance-it", { classify: classifyErp }),
       // It would ignore a key, and a key in its log would look like protection that is not there.
-      client: http(ports.erp, false),
+      client: httpClient({ baseUrl: baseUrl("erp"), keyHeader: false }),
     },
     mail: {
-      on: integration("mail", { owner: "front-office", limit: LIMIT, breaker: BREAKER }),
+      on: system("mail", "front-office"),
       client: mailClient({
         host: "127.0.0.1",
         port: ports.mail,
@@ -80,6 +77,30 @@ export function connectSystems(ports: Ports): Systems {
     },
     audit: { on: integration("audit", { owner: "internal-audit" }) },
   };
+}
+
+/**
+ * Asked while a system is thought to be down. A real order must not be the one that tries: an invoice
+ * or a mail whose outcome is unknown costs more than a connection.
+ */
+async function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port, timeout: HEALTH_MS_MAX });
+    const end = (isThere: boolean): void => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket
+      .once("connect", () => {
+        end(true);
+      })
+      .once("timeout", () => {
+        end(false);
+      })
+      .once("error", () => {
+        end(false);
+      });
+  });
 }
 
 /** Done already, by somebody: perhaps by an earlier request of ours, so it has to be looked up. */

@@ -13,7 +13,13 @@ const EXIT_INTERRUPTED = 130;
 const EXIT_BROKEN = 1;
 const EXIT_BAD_USE = 2;
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  // The case could not be run at all, for example because a process did not start.
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = EXIT_BROKEN;
+}
 
 async function main(): Promise<number> {
   const settings = settingsOrNull();

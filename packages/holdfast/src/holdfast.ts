@@ -161,7 +161,8 @@ export function holdfast(options: HoldfastOptions): App {
       await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
     },
     async listen(listenOptions) {
-      for (const signal of listenOptions?.signals ?? DRAIN_SIGNALS) endOnSignal(signal, () => this.close());
+      for (const signal of listenOptions?.signals ?? DRAIN_SIGNALS)
+        endOnSignal(signal, () => this.close());
       await engine();
     },
     on(listener) {

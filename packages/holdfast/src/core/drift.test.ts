@@ -10,7 +10,7 @@ describe("driftOf", () => {
 
   test("names both when another verb is asked for", () => {
     expect(driftOf("tax", effect, { verb: "timer", target: null, digest: null })).toBe(
-      'The journal says step "tax" was the effect "charge-card"; your code asks for a timer. Nothing was executed.',
+      'The journal says step "tax" was the effect "charge-card"; your code asks for a timer.',
     );
   });
 

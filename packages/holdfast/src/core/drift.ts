@@ -43,12 +43,12 @@ const VERB_TEXT: Readonly<Record<StepVerb, string>> = {
 export function driftOf(path: string, recorded: StepShape, asked: StepShape): string | null {
   const at = `The journal says step ${JSON.stringify(path)} was`;
   if (recorded.verb !== asked.verb || recorded.target !== asked.target) {
-    return `${at} ${shapeText(recorded)}; your code asks for ${shapeText(asked)}. Nothing was executed.`;
+    return `${at} ${shapeText(recorded)}; your code asks for ${shapeText(asked)}.`;
   }
   if (recorded.digest !== asked.digest && recorded.digest !== null && asked.digest !== null) {
     return (
       `${at} ${shapeText(recorded)} with another input (digest ${short(recorded.digest)}); ` +
-      `your code asks with digest ${short(asked.digest)}. Nothing was executed.`
+      `your code asks with digest ${short(asked.digest)}.`
     );
   }
   return null;

@@ -15,7 +15,6 @@ export const ERROR_CODES = {
   HF1101: "An effect does not say how it may be repeated.",
   HF1107: "A retry policy reaches beyond what the repeat contract allows.",
   HF1203: "Two steps in one run have the same name.",
-  HF1204: "A run's verb was used after the run had ended.",
   HF2104: "The code does not fit the history of a run.",
   HF2105: "A run needs a workflow that this app does not have.",
   HF3001: "An effect may or may not have happened.",

@@ -80,7 +80,7 @@ describe("verdictOf", () => {
     ]);
   });
 
-  test("says of an unknown outcome who is asked, and that cancelling is not safe", () => {
+  test("says of an unknown outcome who is asked, and that cancelling finds out first", () => {
     const verdict = verdictOf(
       facts(
         { effects: [CHARGE, { ...INVOICE, proof: "maybe" }], exceptions: [EXCEPTION] },
@@ -92,11 +92,8 @@ describe("verdictOf", () => {
         "EXCEPTION at create-invoice, 46 m. create-invoice may have happened (sent 46 m ago, attempt 2). charge-card done (120.00 EUR, ch_77, proven).",
       next: "when team-finance-it has dealt with create-invoice, due in 30 m: After 7 look-ups it is still unknown",
       rule: "rule node/ECONNRESET@3: NODE:ECONNRESET -> ambiguous",
-      safe: ["settle create-invoice"],
-      unsafe: [
-        "cancel (create-invoice may have happened)",
-        "start over (would do charge-card, create-invoice again)",
-      ],
+      safe: ["settle create-invoice", "cancel (finds out about create-invoice first)"],
+      unsafe: ["start over (would do charge-card, create-invoice again)"],
     });
   });
 

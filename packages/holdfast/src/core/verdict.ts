@@ -206,7 +206,7 @@ function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
     if (run.state === "review") safe.push("answer");
     if (unknown.length > 0 && exceptions.length > 0) safe.push(`settle ${namesOf(unknown)}`);
     else if (exceptions.length > 0 || run.state === "held") safe.push("resume");
-    if (unknown.length > 0) unsafe.push(`cancel (${namesOf(unknown)} may have happened)`);
+    if (unknown.length > 0) safe.push(`cancel (finds out about ${namesOf(unknown)} first)`);
     else safe.push(done.length > 0 ? `cancel (undoes ${namesOf(done)})` : "cancel");
   }
   const again = [...done, ...unknown];

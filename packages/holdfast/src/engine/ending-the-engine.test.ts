@@ -54,7 +54,9 @@ describe("close", () => {
     const flow = flowOf();
     const engine = await world.begin([flow]);
     const closing = engine.close();
-    expect(() => engine.startRun(flow, { id: "1" })).toThrow(expect.objectContaining({ code: "HF4201" }));
+    expect(() => engine.startRun(flow, { id: "1" })).toThrow(
+      expect.objectContaining({ code: "HF4201" }),
+    );
     await closing;
   });
 
@@ -66,7 +68,9 @@ describe("close", () => {
     });
     const works = testWorkflow("works", async (_input, run) => {
       for (let n = 0; n < 100_000; n += 1) {
-        await run.step("n", () => new Promise((resolve) => setImmediate(resolve)), { as: String(n) });
+        await run.step("n", () => new Promise((resolve) => setImmediate(resolve)), {
+          as: String(n),
+        });
       }
       return null;
     });
@@ -78,7 +82,8 @@ describe("close", () => {
     for (let n = 0; n < 5; n += 1) await engine.startRun(flow, { id: String(n) });
     await engine.startRun(naps, { id: "x" });
     await engine.startRun(works, { id: "y" });
-    for (let turn = 0; turn < 50; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 50; turn += 1)
+      await new Promise<void>((resolve) => setImmediate(resolve));
     const { watched } = world.life;
     await engine.close();
     const flushes = watched.flushes.length;
@@ -111,45 +116,55 @@ describe("close", () => {
 });
 
 describe("a store that fails", () => {
-  test.each(["refused", "unsaid"] as const)("ends the engine: it writes and sends nothing more (%s)", async (fate) => {
-    const flow = flowOf({ retry: { attempts: 50, within: "1h" } });
-    const naps = testWorkflow("naps", async (_input, run) => {
-      for (let n = 0; n < 100; n += 1) await run.sleep("200ms", { as: String(n) });
-      return null;
-    });
-    let armed = false;
-    await world.begin([flow, naps], { fateOf: () => (armed ? fate : "applied") });
-    system.always("act", { kind: "no", class: "transient" });
-    for (let n = 0; n < 5; n += 1) await world.start(flow, { id: String(n) });
-    await world.start(naps, { id: "x" });
-    await world.settle();
-    armed = true;
-    const lost = await world.start(flow, { id: "late" }).catch((error: { code?: string }) => error.code);
-    expect(lost).toBe("HF5008");
-    expect(world.life.events.filter((event) => event.type === "engine.fatal").length).toBeGreaterThan(0);
-    const flushes = world.life.watched.flushes.length;
-    const requests = system.requests.length;
-    for (let fired = 0; fired < 300 && world.clock.fireNext(); fired += 1)
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    expect(world.life.watched.flushes.length).toBe(flushes);
-    expect(world.life.watched.appliedAfterFailure).toBe(0);
-    expect(system.requests.length).toBe(requests);
-    await expect(world.start(flow, { id: "later" })).rejects.toMatchObject({ code: "HF5008" });
-  });
+  test.each(["refused", "unsaid"] as const)(
+    "ends the engine: it writes and sends nothing more (%s)",
+    async (fate) => {
+      const flow = flowOf({ retry: { attempts: 50, within: "1h" } });
+      const naps = testWorkflow("naps", async (_input, run) => {
+        for (let n = 0; n < 100; n += 1) await run.sleep("200ms", { as: String(n) });
+        return null;
+      });
+      let armed = false;
+      await world.begin([flow, naps], { fateOf: () => (armed ? fate : "applied") });
+      system.always("act", { kind: "no", class: "transient" });
+      for (let n = 0; n < 5; n += 1) await world.start(flow, { id: String(n) });
+      await world.start(naps, { id: "x" });
+      await world.settle();
+      armed = true;
+      const lost = await world
+        .start(flow, { id: "late" })
+        .catch((error: { code?: string }) => error.code);
+      expect(lost).toBe("HF5008");
+      expect(
+        world.life.events.filter((event) => event.type === "engine.fatal").length,
+      ).toBeGreaterThan(0);
+      const flushes = world.life.watched.flushes.length;
+      const requests = system.requests.length;
+      for (let fired = 0; fired < 300 && world.clock.fireNext(); fired += 1)
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      expect(world.life.watched.flushes.length).toBe(flushes);
+      expect(world.life.watched.appliedAfterFailure).toBe(0);
+      expect(system.requests.length).toBe(requests);
+      await expect(world.start(flow, { id: "later" })).rejects.toMatchObject({ code: "HF5008" });
+    },
+  );
 
-  test.each(["refused", "unsaid"] as const)("tells everyone who waits for it (%s)", async (fate) => {
-    const flow = flowOf();
-    let armed = false;
-    const engine = await world.begin([flow], { fateOf: () => (armed ? fate : "applied") });
-    armed = true;
-    const ends = await Promise.all(
-      Array.from({ length: 20 }, (_, n) =>
-        engine.startRun(flow, { id: String(n) }).then(
-          () => "accepted",
-          (error: { code?: string }) => error.code,
+  test.each(["refused", "unsaid"] as const)(
+    "tells everyone who waits for it (%s)",
+    async (fate) => {
+      const flow = flowOf();
+      let armed = false;
+      const engine = await world.begin([flow], { fateOf: () => (armed ? fate : "applied") });
+      armed = true;
+      const ends = await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          engine.startRun(flow, { id: String(n) }).then(
+            () => "accepted",
+            (error: { code?: string }) => error.code,
+          ),
         ),
-      ),
-    );
-    expect(new Set(ends)).toEqual(new Set(["HF5008"]));
-  });
+      );
+      expect(new Set(ends)).toEqual(new Set(["HF5008"]));
+    },
+  );
 });

@@ -30,6 +30,7 @@ import { Starts, type Started, type StartOptions } from "./starts.ts";
 import { SystemJournal } from "./system-journal.ts";
 import { DurableTimers } from "./timers.ts";
 import { ChildWaiters, EndWaiters, type ChildWaiter, type RunEnd } from "./waiters.ts";
+import { holdWithoutCode } from "./without-code.ts";
 import { Wakes } from "./wakes.ts";
 
 export interface EngineOptions {
@@ -208,7 +209,10 @@ export class Engine implements RunHost {
   /** Puts a stored run to work. False if this app does not have its code. */
   resume(stored: StoredRun): LiveRun | null {
     const workflow = this.#workflows.get(stored.row.workflow);
-    if (workflow === undefined) return null;
+    if (workflow === undefined) {
+      holdWithoutCode(this, stored);
+      return null;
+    }
     const run = new LiveRun(this, workflow, stored);
     this.live.set(stored.row.run, run);
     run.start();

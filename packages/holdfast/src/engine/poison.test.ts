@@ -32,8 +32,8 @@ async function lives(count: number): Promise<void> {
   }
 }
 
-async function heldOnes(): Promise<string[]> {
-  return (await world.allRuns()).filter((row) => row.state === "held").map((row) => row.key);
+async function putAway(): Promise<string[]> {
+  return (await world.allRuns()).filter((row) => row.state === "exception").map((row) => row.key);
 }
 
 describe("a run that crashes the process", () => {
@@ -44,12 +44,13 @@ describe("a run that crashes the process", () => {
   test("alone three times is put away with its owner told, and its neighbours go on", async () => {
     deadly.add("7");
     await world.begin([flow]);
-    for (let n = 0; n < 20; n += 1) void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
+    for (let n = 0; n < 20; n += 1)
+      void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
     await world.settle();
     expect(world.life.watched.isDead).toBe(true);
     let life = 0;
-    for (; life < 30 && (await heldOnes()).length === 0; life += 1) await lives(1);
-    expect(await heldOnes()).toEqual(["7"]);
+    for (; life < 30 && (await putAway()).length === 0; life += 1) await lives(1);
+    expect(await putAway()).toEqual(["7"]);
     await world.advance(5_000);
     expect(world.life.watched.isDead).toBe(false);
     const rows = await world.allRuns();
@@ -63,10 +64,11 @@ describe("a run that crashes the process", () => {
   test("is found among others that do the same", async () => {
     for (const id of ["3", "11", "17"]) deadly.add(id);
     await world.begin([flow]);
-    for (let n = 0; n < 20; n += 1) void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
+    for (let n = 0; n < 20; n += 1)
+      void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
     await world.settle();
-    for (let life = 0; life < 60 && (await heldOnes()).length < 3; life += 1) await lives(1);
-    expect((await heldOnes()).toSorted()).toEqual(["11", "17", "3"]);
+    for (let life = 0; life < 60 && (await putAway()).length < 3; life += 1) await lives(1);
+    expect((await putAway()).toSorted()).toEqual(["11", "17", "3"]);
     await world.advance(5_000);
     const rows = await world.allRuns();
     expect(rows.filter((row) => row.state === "waiting")).toHaveLength(rows.length - 3);
@@ -74,7 +76,10 @@ describe("a run that crashes the process", () => {
 
   test("is not to be mistaken for a process that is killed from outside", async () => {
     const slow = testWorkflow("slow", async (input, run) => {
-      await run.step("work", () => new Promise((resolve) => world.clock.after(60_000, () => resolve(1))));
+      await run.step(
+        "work",
+        () => new Promise((resolve) => world.clock.after(60_000, () => resolve(1))),
+      );
       return input.id;
     });
     await world.begin([slow]);
@@ -84,14 +89,16 @@ describe("a run that crashes the process", () => {
       await world.crash();
       await world.beginOnly([slow]);
       await world.settle();
-      await world.advance(500);
+      await world.advance(5_000);
     }
-    expect(await heldOnes()).toEqual([]);
+    expect(await putAway()).toEqual([]);
     await world.advance(10 * 60_000);
     await world.crash();
     await world.begin([slow]);
     await world.advance(10 * 60_000);
-    expect((await world.allRuns()).map((row) => row.state)).toEqual(Array.from({ length: 10 }, () => "completed"));
+    expect((await world.allRuns()).map((row) => row.state)).toEqual(
+      Array.from({ length: 10 }, () => "completed"),
+    );
   });
 
   test("goes on when its owner has mended it and says so", async () => {
@@ -99,9 +106,9 @@ describe("a run that crashes the process", () => {
     await world.begin([flow]);
     void world.engine.startRun(flow, { id: "0" }).catch(() => undefined);
     await world.settle();
-    for (let life = 0; life < 10 && (await heldOnes()).length === 0; life += 1) await lives(1);
+    for (let life = 0; life < 10 && (await putAway()).length === 0; life += 1) await lives(1);
     const [row] = await world.allRuns();
-    expect(row?.state).toBe("held");
+    expect(row?.state).toBe("exception");
     deadly.clear();
     await world.engine.commands.resume(row?.run ?? 0, null, "dev", "mended");
     await world.untilState(row?.run ?? 0, "waiting");

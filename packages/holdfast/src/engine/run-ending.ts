@@ -161,6 +161,12 @@ export class RunEnding {
       "Deploy the version it fits, or make the code ask for the recorded steps, then resume the run.",
       { where: `workflow ${run.workflow.name}` },
     );
+    this.hold(error);
+  }
+
+  /** Gives the run to its owner, before anything of it is executed, and takes it out of memory. */
+  hold(error: HoldfastError): void {
+    const run = this.#run;
     run.mode = "live";
     const { run: number, workflow, key } = run.row;
     run.host.emit({ type: "run.drift", run: number, workflow, key, message: formatError(error) });

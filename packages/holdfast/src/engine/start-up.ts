@@ -14,6 +14,7 @@ import type { StoredRun } from "../store/rows.ts";
 import type { DepartureWatch } from "./departures.ts";
 import type { Engine } from "./engine.ts";
 import { exceptionHead } from "./exceptions.ts";
+import { standingGroups, type KnownGroup } from "./suspect-groups.ts";
 import { RunException } from "./run-exception.ts";
 
 const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
@@ -31,6 +32,9 @@ export class StartUp {
   /** The first run of each lane. */
   readonly #laneHeads: number[] = [];
   #nextGroup = 1;
+  /** Groups of earlier crashes: of each, the runs that are not in a newer group yet. */
+  readonly #left = new Map<number, Set<number>>();
+  readonly #leftIn = new Map<number, number>();
   #recovered: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine) {
@@ -72,17 +76,24 @@ export class StartUp {
     });
   }
 
-  async #recover(
-    crashed: boolean,
-    known: readonly { readonly runs: readonly number[]; readonly crashes: number }[],
-  ): Promise<void> {
-    const split = groupsAfterCrash(known, this.#engine.limits.crashesMax);
-    const apart = new Set([...split.groups.flatMap((g) => g.runs), ...split.quarantined]);
+  async #recover(crashed: boolean, known: readonly KnownGroup[]): Promise<void> {
+    const { tried, untried, superseded } = standingGroups(known);
+    for (const group of superseded) this.#pass(group);
+    for (const { group, runs } of [...tried, ...untried]) {
+      this.#left.set(group, new Set(runs));
+      for (const run of runs) this.#leftIn.set(run, group);
+    }
+    const split = groupsAfterCrash(tried, this.#engine.limits.crashesMax);
+    const groups = [...split.groups, ...untried];
+    const apart = new Set([...groups.flatMap((g) => g.runs), ...split.quarantined]);
     const count = await this.#recoverPages(crashed, apart);
     await this.#handTurnsOn();
-    for (const run of split.quarantined) await this.#quarantine(run);
+    for (const run of split.quarantined) {
+      await this.#quarantine(run);
+      this.#supersede([run]);
+    }
     // One at a time: the next only after the one before has come through.
-    for (const group of split.groups) await this.#recoverApart(group);
+    for (const group of groups) await this.#recoverApart(group);
     this.#engine.emit({ type: "recovery.done", runs: count + apart.size, suspects: apart.size });
   }
 
@@ -134,6 +145,10 @@ export class StartUp {
     await committer.durable();
     const stored = await store.load(group.runs);
     const here = stored.filter((one) => ACTIVE.includes(one.row.state));
+    // What has gone on or ended meanwhile is no suspect any more.
+    const gone = new Set(group.runs);
+    for (const one of here) gone.delete(one.row.run);
+    this.#supersede([...gone]);
     if (here.length === 0) {
       watch.end();
       return;
@@ -173,15 +188,36 @@ export class StartUp {
     this.#nextGroup += 1;
     const head: GroupHead = { group: id, event: "started", runs, crashes };
     this.#engine.journal.append("group", head);
+    // In the same flush: a run is in one group at a time, or in the older one still.
+    this.#supersede(runs);
     return new Promise((resolve) => {
       const waiting = new Set(runs);
       const passed = () => {
-        this.#engine.journal.append("group", { group: id, event: "passed", runs: [], crashes });
+        this.#pass(id);
         resolve();
       };
       const open: OpenGroup = { group: { runs, crashes }, waiting, passed };
       for (const run of runs) this.#suspects.set(run, open);
     });
+  }
+
+  #pass(group: number): void {
+    const head: GroupHead = { group, event: "passed", runs: [], crashes: 0 };
+    this.#engine.journal.append("group", head);
+  }
+
+  /** These runs need their older groups no longer. */
+  #supersede(runs: readonly number[]): void {
+    for (const run of runs) {
+      const group = this.#leftIn.get(run);
+      if (group === undefined) continue;
+      this.#leftIn.delete(run);
+      const left = this.#left.get(group);
+      left?.delete(run);
+      if (left?.size !== 0) continue;
+      this.#left.delete(group);
+      this.#pass(group);
+    }
   }
 
   /** A run has come through what it was doing when the process died. */

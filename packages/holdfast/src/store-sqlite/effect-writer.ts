@@ -8,11 +8,13 @@
  */
 import type { Change } from "../store/change.ts";
 import type { EffectProof } from "../core/failure.ts";
+import type { EffectRow } from "../store/rows.ts";
 import { RowBatch } from "./row-batch.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 interface OpenRow {
-  readonly key: string;
+  readonly run: number;
+  readonly operation: number;
   readonly pos: number;
   readonly effect: string;
   proof: EffectProof;
@@ -49,7 +51,7 @@ export class EffectWriter {
   readonly #write: RowBatch;
   readonly #again: Statement;
   readonly #learn: Statement;
-  readonly #atHand = new Map<string, OpenRow>();
+  readonly #open = new OpenRows();
   readonly #changed: OpenRow[] = [];
 
   constructor(database: Database) {
@@ -60,32 +62,25 @@ export class EffectWriter {
 
   /** `pos` is the position of the record that the change comes from. */
   apply(change: EffectChange, pos: number): void {
-    switch (change.kind) {
-      case "effect-sent": {
-        const { run, operation, effect, proof, lastSentAtMs } = change.row;
-        const row = newRow(keyOf(run, operation), pos, effect, proof, lastSentAtMs);
-        this.#atHand.set(row.key, row);
-        this.#touch(row);
-        return;
-      }
-      case "effect-sent-again": {
-        const row = this.#atHand.get(keyOf(change.run, change.operation));
-        if (row === undefined) this.#again.run(change.atMs, change.run, change.operation);
-        else this.#sentAgain(row, change.atMs);
-        return;
-      }
-      case "effect-learnt": {
-        const row = this.#atHand.get(keyOf(change.run, change.operation));
-        if (row === undefined) this.#learnStored(change);
-        else this.#learnt(row, change);
-        return;
-      }
+    if (change.kind === "effect-sent") {
+      const row = newRow(change.row, pos);
+      this.#open.add(row);
+      this.#touch(row);
+      return;
+    }
+    const row = this.#open.find(change.run, change.operation);
+    if (change.kind === "effect-learnt") {
+      if (row === undefined) this.#learnStored(change);
+      else this.#learnt(row, change);
+    } else if (row === undefined) {
+      this.#again.run(change.atMs, change.run, change.operation);
+    } else {
+      this.#sentAgain(row, change.atMs);
     }
   }
 
   /** Writes the rows that this flush has changed. */
   finishFlush(): void {
-    if (this.#changed.length === 0) return;
     for (const row of this.#changed) {
       this.#write.add(
         row.pos,
@@ -99,14 +94,11 @@ export class EffectWriter {
         row.settledBy,
       );
       row.isChanged = false;
-      if (row.ended) this.#atHand.delete(row.key);
+      if (row.ended) this.#open.remove(row);
     }
-    this.#write.write();
+    this.#write.finish();
     this.#changed.length = 0;
-    for (const key of this.#atHand.keys()) {
-      if (this.#atHand.size <= ROWS_AT_HAND_MAX) return;
-      this.#atHand.delete(key);
-    }
+    this.#open.trim();
   }
 
   #touch(row: OpenRow): void {
@@ -141,15 +133,10 @@ export class EffectWriter {
   }
 }
 
-function newRow(
-  key: string,
-  pos: number,
-  effect: string,
-  proof: EffectProof,
-  lastSentAtMs: number,
-): OpenRow {
+function newRow({ run, operation, effect, proof, lastSentAtMs }: EffectRow, pos: number): OpenRow {
   return {
-    key,
+    run,
+    operation,
     pos,
     effect,
     proof,
@@ -163,6 +150,37 @@ function newRow(
   };
 }
 
-function keyOf(run: number, operation: number): string {
-  return `${run}/${operation}`;
+/** By run and then by operation, most runs having one at a time: cheaper than a key of both. */
+class OpenRows {
+  readonly #ofRun = new Map<number, OpenRow[]>();
+  #count = 0;
+
+  find(run: number, operation: number): OpenRow | undefined {
+    return this.#ofRun.get(run)?.find((row) => row.operation === operation);
+  }
+
+  add(row: OpenRow): void {
+    const rows = this.#ofRun.get(row.run);
+    if (rows === undefined) this.#ofRun.set(row.run, [row]);
+    else rows.push(row);
+    this.#count += 1;
+  }
+
+  remove(row: OpenRow): void {
+    const rows = this.#ofRun.get(row.run);
+    const index = rows?.indexOf(row) ?? -1;
+    if (rows === undefined || index < 0) return;
+    this.#count -= 1;
+    if (rows.length === 1) this.#ofRun.delete(row.run);
+    else rows.splice(index, 1);
+  }
+
+  /** Lets go of the oldest runs while there are too many rows. */
+  trim(): void {
+    for (const [run, rows] of this.#ofRun) {
+      if (this.#count <= ROWS_AT_HAND_MAX) return;
+      this.#ofRun.delete(run);
+      this.#count -= rows.length;
+    }
+  }
 }

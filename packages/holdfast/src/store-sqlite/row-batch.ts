@@ -7,12 +7,14 @@ export class RowBatch {
   readonly #one: Statement;
   readonly #many: Statement;
   readonly #columns: number;
-  readonly #rowsMax: number;
-  readonly #values: Bound[] = [];
+  /** Values of one statement of many rows; filled anew each time. */
+  readonly #bound: Bound[];
+  #filled = 0;
+  #changes = 0;
 
   /**
-   * @param sql - a statement up to and including `values`, and `after` what follows the rows.
-   * @param rowsMax - rows of one statement; what is left over is written one by one.
+   * @param sql - a statement up to and including `values`; `after` is what follows the rows.
+   * @param options.rowsMax - rows of one statement; those left over at the end go one by one.
    */
   constructor(
     database: Database,
@@ -21,31 +23,33 @@ export class RowBatch {
   ) {
     const { columns, rowsMax, after = "" } = options;
     const row = `(${Array.from({ length: columns }, () => "?").join(", ")})`;
-    const rows = (count: number) => Array.from({ length: count }, () => row).join(", ");
+    const rows = Array.from({ length: rowsMax }, () => row).join(", ");
     this.#one = database.prepare(`${sql} ${row} ${after}`);
-    this.#many = database.prepare(`${sql} ${rows(rowsMax)} ${after}`);
+    this.#many = database.prepare(`${sql} ${rows} ${after}`);
     this.#columns = columns;
-    this.#rowsMax = rowsMax;
+    this.#bound = Array.from({ length: columns * rowsMax }, () => null);
   }
 
-  /** Adds a row; `write` writes it. */
+  /** Adds a row. It is written with the next ones, or by `finish`. */
   add(...values: readonly Bound[]): void {
-    this.#values.push(...values);
+    for (const value of values) {
+      this.#bound[this.#filled] = value;
+      this.#filled += 1;
+    }
+    if (this.#filled < this.#bound.length) return;
+    this.#filled = 0;
+    this.#changes += Number(this.#many.run(...this.#bound).changes);
   }
 
-  /** Writes what was added, in that order. The answer is how many rows SQLite says it changed. */
-  write(): number {
-    const values = this.#values;
-    const width = this.#columns * this.#rowsMax;
-    let changes = 0;
-    let at = 0;
-    for (; at + width <= values.length; at += width) {
-      changes += Number(this.#many.run(...values.slice(at, at + width)).changes);
+  /** Writes what is left. The answer is how many rows were changed since it was called last. */
+  finish(): number {
+    for (let at = 0; at < this.#filled; at += this.#columns) {
+      const row = this.#bound.slice(at, at + this.#columns);
+      this.#changes += Number(this.#one.run(...row).changes);
     }
-    for (; at < values.length; at += this.#columns) {
-      changes += Number(this.#one.run(...values.slice(at, at + this.#columns)).changes);
-    }
-    values.length = 0;
+    const changes = this.#changes;
+    this.#filled = 0;
+    this.#changes = 0;
     return changes;
   }
 }

@@ -87,8 +87,8 @@ export class RunWriter {
       this.#insert.add(...runValues(row));
       this.#claim.add(Buffer.from(keyHash, "hex"), row.run, row.generation);
     }
-    this.#insert.write();
-    const claimed = this.#claim.write();
+    this.#insert.finish();
+    const claimed = this.#claim.finish();
     const [first] = this.#fresh.keys();
     if (claimed !== this.#fresh.size) {
       throw cannot(first ?? 0, "its key, or that of a run started with it, belongs to another run");

@@ -1,0 +1,131 @@
+/** What the store says was done, held against what the counterpart's own ledger says. */
+import { DatabaseSync } from "node:sqlite";
+import { openSqliteReader } from "holdfast/sqlite";
+
+type Reader = Awaited<ReturnType<typeof openSqliteReader>>;
+type Row<Verb extends keyof Reader> = Reader[Verb] extends (
+  ...args: never[]
+) => Promise<readonly (infer One)[]>
+  ? One
+  : never;
+
+/** Must be there exactly once: their contracts make a repeat harmless or let it be looked up. */
+const EXACTLY_ONCE = ["put-profile", "charge", "book"] as const;
+const AT_MOST_ONCE = "tell";
+const ROWS_MAX = 10_000;
+
+interface LedgerRow {
+  readonly key: string;
+  readonly action: string;
+}
+
+export interface Books {
+  readonly ledger: readonly LedgerRow[];
+  readonly runs: readonly Row<"runs">[];
+  readonly effects: readonly Row<"effects">[];
+  readonly exceptions: readonly Row<"exceptions">[];
+}
+
+export async function readBooks(store: string, ledger: string): Promise<Books> {
+  const reader = await openSqliteReader({ path: store });
+  const page = { afterRun: 0, limit: ROWS_MAX };
+  try {
+    return {
+      ledger: readLedger(ledger),
+      runs: await reader.runs(page),
+      effects: await reader.effects(page),
+      exceptions: await reader.exceptions({ ...page, all: true }),
+    };
+  } finally {
+    await reader.close();
+  }
+}
+
+function readLedger(path: string): readonly LedgerRow[] {
+  return queried<LedgerRow>(path, "select business_key as key, action from ledger");
+}
+
+/** How often each change was asked for, repeats included. */
+export function requestsOf(path: string, key: string, action: string): number {
+  const sql = "select 1 as one from request where business_key = ? and action = ?";
+  return queried(path, sql, key, action).length;
+}
+
+function queried<T>(path: string, sql: string, ...values: readonly string[]): readonly T[] {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    // The columns are those of the statement, on a strict table.
+    return database.prepare(sql).all(...values) as unknown as readonly T[];
+  } finally {
+    database.close();
+  }
+}
+
+/** Attempts that a crash had cut off and that were taken up again, over all runs. */
+export async function interruptedAttempts(store: string): Promise<number> {
+  const reader = await openSqliteReader({ path: store });
+  try {
+    let count = 0;
+    for (const { run } of await reader.runs({ afterRun: 0, limit: ROWS_MAX })) {
+      for (const { kind, head } of await reader.records(run, 0, ROWS_MAX)) {
+        if (kind !== "outcome" || head === null) continue;
+        const { failure } = JSON.parse(head) as { readonly failure?: { readonly class: string } };
+        if (failure?.class === "interrupted") count += 1;
+      }
+    }
+    return count;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Broken promises about the runs with these keys, as sentences; none if all were kept. */
+export function brokenPromises(books: Books, keys: readonly string[]): readonly string[] {
+  return [...keys.flatMap((key) => ofRun(books, key)), ...orphans(books, keys)];
+}
+
+function ofRun({ ledger, runs, effects, exceptions }: Books, key: string): readonly string[] {
+  const [run, ...others] = runs.filter((one) => one.key === key);
+  if (run === undefined) return [`${key}: its run is gone`];
+  const broken: string[] = [];
+  if (others.length > 0) broken.push(`${key}: it has ${String(others.length + 1)} runs`);
+  if (run.state !== "completed") broken.push(`${key}: it is ${run.state}: ${run.reason}`);
+  const rows = (action: string) =>
+    ledger.filter((row) => row.key === key && row.action === action).length;
+  for (const action of EXACTLY_ONCE) {
+    if (rows(action) !== 1) broken.push(`${key}: ${action} has ${String(rows(action))} rows`);
+  }
+  const told = rows(AT_MOST_ONCE);
+  if (told > 1) broken.push(`${key}: ${AT_MOST_ONCE} has ${String(told)} rows`);
+  const tell = effects.find((one) => one.run === run.run && one.effect === AT_MOST_ONCE);
+  const asked = exceptions.filter((one) => one.run === run.run);
+  if (tell?.proof === "surely") {
+    if (told !== 1) broken.push(`${key}: ${AT_MOST_ONCE} is proven and has no row`);
+    if (asked.length > 0) broken.push(`${key}: an exception without need: ${asked[0]?.because}`);
+  } else if (!asked.some((one) => one.operation === tell?.operation && isOwned(one))) {
+    broken.push(`${key}: ${AT_MOST_ONCE} is not proven and nobody was asked`);
+  }
+  for (const one of asked) {
+    if (one.effectName !== AT_MOST_ONCE) broken.push(`${key}: ${one.class}: ${one.because}`);
+  }
+  return broken;
+}
+
+function isOwned(exception: Row<"exceptions">): boolean {
+  return exception.closedAtMs === null && exception.owner === "team-counterpart";
+}
+
+/** Rows that no run explains. */
+function orphans({ ledger, runs, effects }: Books, keys: readonly string[]): readonly string[] {
+  const explained = new Set(
+    runs.flatMap(({ run, key }) =>
+      effects
+        .filter((one) => one.run === run && one.proof !== "never")
+        .map((one) => JSON.stringify([key, one.effect])),
+    ),
+  );
+  return ledger
+    .filter(({ key }) => keys.includes(key))
+    .filter(({ key, action }) => !explained.has(JSON.stringify([key, action])))
+    .map(({ key, action }) => `${key}: ${action} was done and no run says so`);
+}
