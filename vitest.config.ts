@@ -10,5 +10,8 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts", "bench/src/**/*.test.ts", "tests/**/*.test.ts"],
     exclude: ["tests/real/**", "**/node_modules/**"],
     typecheck: { enabled: false },
+    // A bound against hanging, not a measure of speed: machines are shared.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -32,13 +32,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function startEngine(drainMs: number, orders: readonly string[]): Program {
-  return startProgram(ENGINE, [store, port, String(drainMs), ...orders]);
+/** @param listener - whether the app has a SIGTERM listener of its own, which says what it sees. */
+function startEngine(drainMs: number, listener: "own" | "none", orders: readonly string[]): Program {
+  return startProgram(ENGINE, [store, port, String(drainMs), listener, ...orders]);
 }
 
 /** Starts an engine, and asks it to end as soon as it says that all orders have ended. */
 async function runToTheEnd(orders: readonly string[]): Promise<readonly unknown[]> {
-  const engine = startEngine(FOREVER_MS, orders);
+  const engine = startEngine(FOREVER_MS, "none", orders);
   const said: unknown[] = [];
   for await (const line of engine.lines) {
     said.push(line);
@@ -84,7 +85,7 @@ async function effects(): Promise<readonly object[]> {
 
 describe("SIGTERM", () => {
   test("lets the attempt in flight end and be recorded, and starts nothing new", async () => {
-    const engine = startEngine(FOREVER_MS, ["a", "b", "c"]);
+    const engine = startEngine(FOREVER_MS, "own", ["a", "b", "c"]);
     const said: unknown[] = [];
     for await (const line of engine.lines) {
       said.push(line);
@@ -117,7 +118,7 @@ describe("SIGTERM", () => {
   });
 
   test("waits for an attempt no longer than drainMs, and the next engine settles it", async () => {
-    const engine = startEngine(50, ["a"]);
+    const engine = startEngine(50, "none", ["a"]);
     for await (const line of engine.lines) {
       if (!z.object({ accepted: z.literal("a") }).safeParse(line).success) continue;
       await counterpart.firstReceived();

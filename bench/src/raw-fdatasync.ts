@@ -23,15 +23,13 @@ export class FdatasyncProbe {
     return this.#bytes.length;
   }
 
-  measure(times: number): void {
-    for (let i = 0; i < times; i += 1) {
-      const startMs = performance.now();
-      writeSync(this.#fd, this.#bytes, 0, this.#bytes.length, this.#position);
-      fdatasyncSync(this.#fd);
-      this.latenciesMs.push(performance.now() - startMs);
-      this.#position += this.#bytes.length;
-      if (this.#position + this.#bytes.length > FILE_BYTES) this.#position = 0;
-    }
+  measure(): void {
+    const startMs = performance.now();
+    writeSync(this.#fd, this.#bytes, 0, this.#bytes.length, this.#position);
+    fdatasyncSync(this.#fd);
+    this.latenciesMs.push(performance.now() - startMs);
+    this.#position += this.#bytes.length;
+    if (this.#position + this.#bytes.length > FILE_BYTES) this.#position = 0;
   }
 
   close(): void {

@@ -152,13 +152,13 @@ describe("looking", () => {
     expect(out).toContain("mail may have happened");
     expect(out).toContain("charge done (120.00 EUR, proven)");
     expect(out).toMatch(/^last decision {2}.* mail: askOutcome \(rule fallback\/code@1\)/m);
-    expect(out).toMatch(/^safe {2}settle mail$/m);
+    expect(out).toMatch(/^safe {2}settle mail \| cancel \(finds out about mail first\)$/m);
     const explained = await ask<{
       verdict: { safe: readonly string[] };
       decision: { move: string };
       exceptions: readonly { page: string; owner: string }[];
     }>("why", "O-mailed");
-    expect(explained.verdict.safe).toEqual(["settle mail"]);
+    expect(explained.verdict.safe).toEqual(["settle mail", "cancel (finds out about mail first)"]);
     expect(explained.decision.move).toBe("askOutcome");
     expect(explained.exceptions).toMatchObject([{ page: "HF3001", owner: "team-post" }]);
   });

@@ -1,15 +1,15 @@
 /**
- * An app in a process of its own that drains on SIGTERM, as an app of our users does. Starts the
- * given orders, or joins them, and says in JSON lines what happens; `{"over":true}` when all have
- * ended.
+ * An app in a process of its own, to be ended by SIGTERM. Starts the given orders, or joins them, and
+ * says in JSON lines what happens; `{"over":true}` when all have ended.
  *
- * `node engine.ts STORE PORT DRAIN_MS ORDER...`
+ * `node engine.ts STORE PORT DRAIN_MS own|none ORDER...`: with a SIGTERM listener of its own, or with
+ * none, so that Holdfast's is all there is.
  */
 import { HoldfastError, holdfast, workflow } from "holdfast";
 import { z } from "zod";
 import { effectsOn } from "../kill/effects.ts";
 
-const [store = "", port = "", drainMs = "", ...ids] = process.argv.slice(2);
+const [store = "", port = "", drainMs = "", listener = "", ...ids] = process.argv.slice(2);
 // One call at a time: who comes second stands in line while the first one lasts.
 const { charge, putProfile } = effectsOn(Number(port), 1);
 
@@ -45,9 +45,10 @@ async function drain(): Promise<void> {
   }
   await closing;
   say({ closed: true });
+  process.exit(0);
 }
 
-process.once("SIGTERM", () => void drain());
+if (listener === "own") process.on("SIGTERM", () => void drain());
 app.on((event) => {
   if (event.type === "recovery.done") say({ suspects: event.suspects });
 });

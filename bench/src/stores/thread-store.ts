@@ -21,7 +21,8 @@ export async function threadStore(thread: URL, workerData: unknown): Promise<Sto
     new Promise<void>((resolve) => {
       nextId += 1;
       waiting.set(nextId, resolve);
-      worker.postMessage(request(nextId));
+      const message = request(nextId);
+      worker.postMessage(message);
     });
   worker.on("message", (id: number) => {
     waiting.get(id)?.();

@@ -1,7 +1,8 @@
 /** Keeps the engine running: kills it as the plan says, and starts it again each time. */
 import { setTimeout as delay } from "node:timers/promises";
 import { seededRandom } from "holdfast/testing";
-import { startEngine, type EngineChild, type EngineEnd } from "./engine-child.ts";
+import type { ChildEnd } from "./child.ts";
+import { startEngine, type EngineChild } from "./engine-child.ts";
 import type { Ports } from "./integrations.ts";
 
 /** A kill comes up to this long after its point of progress, so that it hits anything. */
@@ -101,7 +102,7 @@ export class EngineKeeper {
   }
 }
 
-function describe({ code, signal, lastWords }: EngineEnd): string {
+function describe({ code, signal, lastWords }: ChildEnd): string {
   const how = signal === null ? `code ${String(code)}` : signal;
   return lastWords.trim() === "" ? how : `${how}: ${lastWords.trim()}`;
 }

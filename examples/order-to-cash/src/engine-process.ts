@@ -23,7 +23,8 @@ app.on((event) => {
     process.stderr.write(`${event.type}: ${event.message}\n`);
   }
 });
-await app.listen();
+// The signals are ours: the intake has to close before the engine does.
+await app.listen({ signals: [] });
 const intake = await openIntake(app, placeOrder);
 
 let isEnding = false;

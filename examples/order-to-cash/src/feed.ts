@@ -64,7 +64,7 @@ class Feed {
       accepted: this.#accepted,
       duplicatesAbsorbed: this.#duplicatesAbsorbed,
       repeatedPosts: this.#repeatedPosts,
-      refused: Object.fromEntries([...this.#refused].toSorted()),
+      refused: Object.fromEntries(this.#refused),
       wrong: this.#wrong,
     };
   }

@@ -103,16 +103,14 @@ async function isListening(port: number): Promise<boolean> {
   });
 }
 
-/** Done already, by somebody: perhaps by an earlier request of ours, so it has to be looked up. */
+/** On a later attempt these mean that an earlier one of ours has come through. */
 const DONE_BEFORE: readonly string[] = ["ALREADY_POSTED", "ALREADY_CANCELLED"];
 
 function classifyErp(error: unknown): Classified | undefined {
   if (error instanceof ErpRefused) {
-    const reasonCode = `ERP:${error.code}`;
-    return DONE_BEFORE.includes(error.code)
-      ? { class: "ambiguous", effect: "maybe", reasonCode }
-      : // The ERP checks first and writes afterwards: what it refuses it has not done.
-        { class: "data", effect: "never", reasonCode };
+    // The ERP checks first and writes afterwards: what it refuses it has not done.
+    const refused = { class: "data", effect: "never", reasonCode: `ERP:${error.code}` } as const;
+    return DONE_BEFORE.includes(error.code) ? { ...refused, echo: true } : refused;
   }
   // Its status is 200 whatever comes of it, so without the body nobody knows what it did.
   if (error instanceof HttpCallFailed && error.answer === null && error.evidence.status === 200) {

@@ -138,18 +138,20 @@ function effectLines(outcome: Outcome, findings: ReturnType<typeof findingsOf>):
   const { totals, duplicated, lost, orphaned } = findings;
   const systems: Readonly<Record<string, string>> = { ...SYSTEM_OF_ACTION, "write-audit": "audit" };
   const names = [...Object.keys(systems), ...Object.keys(totals)];
-  const count = (list: readonly Finding[], effect: string): number =>
-    list.filter((finding) => finding.action === effect).length;
   return [...new Set(names)].map((effect) => ({
     system: systems[effect] ?? "(unknown)",
     effect,
     expected: totals[effect]?.done ?? 0,
     open: totals[effect]?.open ?? 0,
     counted: outcome.books.ledger.filter((row) => row.action === effect).length,
-    duplicated: count(duplicated, effect),
-    lost: count(lost, effect),
-    orphaned: count(orphaned, effect),
+    duplicated: countOf(duplicated, effect),
+    lost: countOf(lost, effect),
+    orphaned: countOf(orphaned, effect),
   }));
+}
+
+function countOf(findings: readonly Finding[], effect: string): number {
+  return findings.filter((finding) => finding.action === effect).length;
 }
 
 function firedFaults({ faults }: Outcome): Record<string, Record<string, number>> {
@@ -170,8 +172,6 @@ interface Facts {
 function brokenPromises({ outcome, findings, contracts }: Facts): string[] {
   const { feed, books, troubles, settings } = outcome;
   const explained = settings.brokenContract ? contracts : [];
-  const say = (list: readonly Finding[], what: string): string[] =>
-    list.map(({ orderId, action, because }) => `${what}: ${action} of ${orderId} (${because})`);
   const unexplained = findings.duplicated.filter(
     ({ orderId, action }) =>
       !explained.some((known) => known.orderId === orderId && known.action === action),
@@ -183,15 +183,21 @@ function brokenPromises({ outcome, findings, contracts }: Facts): string[] {
     ...(feed.accepted.size < good
       ? [`${String(good - feed.accepted.size)} good orders were not accepted in the time given`]
       : []),
-    ...say(unexplained, "duplicated"),
-    ...say(findings.lost, "lost"),
-    ...say(findings.orphaned, "orphaned"),
-    ...say(findings.unfounded, "recorded but not there"),
-    ...say(findings.notUndone, "not undone"),
+    ...said(unexplained, "duplicated"),
+    ...said(findings.lost, "lost"),
+    ...said(findings.orphaned, "orphaned"),
+    ...said(findings.unfounded, "recorded but not there"),
+    ...said(findings.notUndone, "not undone"),
     ...findings.vanished.map((orderId) => `vanished: ${orderId} was accepted and is not known`),
     ...findings.stuck.map(({ orderId, why }) => `stuck: ${orderId} ${why}`),
     ...unanswered(books.orders, outcome),
   ];
+}
+
+function said(findings: readonly Finding[], what: string): string[] {
+  return findings.map(
+    ({ orderId, action, because }) => `${what}: ${action} of ${orderId} (${because})`,
+  );
 }
 
 /** A review that somebody has answered must not be open any more. */

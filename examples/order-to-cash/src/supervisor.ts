@@ -67,7 +67,7 @@ export async function runOrders(options: SupervisorOptions): Promise<Outcome | n
 
 /** How long the orders may take until the case gives up: a bound, not a target. */
 function timeLimitMs({ orders, faults, kills }: Settings): number {
-  return 60_000 + orders * 300 * (1 + 6 * faults) + kills * 2_000;
+  return Math.round(60_000 + orders * 300 * (1 + 6 * faults) + kills * 2_000);
 }
 
 class Case {

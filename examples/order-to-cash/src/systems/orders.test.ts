@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  makeOrders,
-  REVIEW_ABOVE_CENTS,
-  type ArrivingOrder,
-  type Order,
-  type OrderTrait,
-} from "./orders.ts";
+import { APPROVE_ABOVE_CENTS, order as orderSchema, type Order } from "../order.ts";
+import { makeOrders, type ArrivingOrder, type OrderTrait } from "./orders.ts";
 
 const arrivals = makeOrders({ count: 300, seed: 1 });
 
@@ -50,6 +45,8 @@ describe("makeOrders", () => {
     const orders = ofKind("order");
     expect(new Set(orders.map((order) => order.orderId)).size).toBe(300);
     expect(orders.every((order) => validOrder(order.raw))).toBe(true);
+    const taken = orders.filter((order) => orderSchema.safeParse(JSON.parse(order.raw)).success);
+    expect(taken).toHaveLength(300);
     expect(ofKind("duplicate")).toHaveLength(24);
     expect(ofKind("malformed")).toHaveLength(12);
   });
@@ -60,7 +57,7 @@ describe("makeOrders", () => {
     ]);
     for (const { raw, trait } of ofKind("order")) {
       const order = JSON.parse(raw) as Order;
-      expect(order.cents > REVIEW_ABOVE_CENTS).toBe(trait === "large");
+      expect(order.cents > APPROVE_ABOVE_CENTS).toBe(trait === "large");
       expect(order.card.startsWith("4000")).toBe(trait === "declined-card");
       expect(/blocked/i.test(order.customer)).toBe(trait === "blocked-customer");
       expect(order.cents).toBeGreaterThan(0);

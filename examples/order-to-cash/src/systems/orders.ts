@@ -1,14 +1,5 @@
 import { seededRandom, type SeededRandom } from "holdfast/testing";
-
-/** A valid order, as its JSON text says it. */
-export interface Order {
-  readonly orderId: string;
-  /** The customer's name. */
-  readonly customer: string;
-  readonly email: string;
-  readonly card: string;
-  readonly cents: number;
-}
+import { APPROVE_ABOVE_CENTS, type Order } from "../order.ts";
 
 /** What will happen to a valid order, if the rules of the example are followed. */
 export type OrderTrait = "plain" | "large" | "declined-card" | "blocked-customer";
@@ -25,9 +16,6 @@ export type ArrivingOrder =
   | { readonly kind: "duplicate"; readonly raw: string; readonly orderId: string }
   /** Must be refused with a clear error. `flaw` says why; an orderId in it is used nowhere else. */
   | { readonly kind: "malformed"; readonly raw: string; readonly flaw: string };
-
-/** Orders above this go to review. */
-export const REVIEW_ABOVE_CENTS = 500_000;
 
 const SHARES = {
   large: 0.1,
@@ -82,7 +70,7 @@ const FLAWS: readonly { readonly flaw: string; readonly spoil: (order: Order) =>
 
 /**
  * Orders as they arrive: `count` distinct valid ones, about 8 % duplicates and 4 % malformed ones
- * among them. Of the valid, 10 % are above REVIEW_ABOVE_CENTS, 3 % have a card that is declined and
+ * among them. Of the valid, 10 % are above APPROVE_ABOVE_CENTS, 3 % have a card that is declined and
  * 2 % a blocked customer; at small counts these are rounded. The same count and seed give the same
  * arrivals; ids of different seeds are different.
  *
@@ -148,8 +136,8 @@ function makeOrder(random: SeededRandom, orderId: string, trait: OrderTrait): Or
     card: `${trait === "declined-card" ? "4000" : "4242"}${digits}`,
     cents:
       trait === "large"
-        ? REVIEW_ABOVE_CENTS + 1 + random.integer(2_000_000)
-        : 100 + random.integer(REVIEW_ABOVE_CENTS - 99),
+        ? APPROVE_ABOVE_CENTS + 1 + random.integer(2_000_000)
+        : 100 + random.integer(APPROVE_ABOVE_CENTS - 99),
   };
 }
 

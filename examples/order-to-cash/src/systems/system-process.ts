@@ -1,6 +1,5 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { startChild, type ChildEnd } from "../child.ts";
 
 export const SYSTEM_NAMES = ["crm", "payments", "erp", "mail"] as const;
 export type SystemName = (typeof SYSTEM_NAMES)[number];
@@ -14,15 +13,10 @@ const PROGRAMS: Readonly<Record<SystemName, URL>> = {
 
 const READY_MS_MAX = 15_000;
 const TERM_MS_MAX = 5_000;
-const LAST_WORDS_CHARS_MAX = 4_000;
 
 /** How a system's process ended. */
-export interface SystemEnd {
+export interface SystemEnd extends ChildEnd {
   readonly name: SystemName;
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The end of what it wrote to stderr. */
-  readonly lastWords: string;
 }
 
 /** One of the other systems, running as a process of its own. */
@@ -50,73 +44,15 @@ export async function startSystemProcess(
   numbers: Readonly<Record<string, number>> = {},
 ): Promise<SystemProcess> {
   const options = Object.entries(numbers).flatMap(([key, value]) => [`--${key}`, String(value)]);
-  const child = spawn(
-    process.execPath,
-    [fileURLToPath(PROGRAMS[name]), "--port", "0", "--db", db, "--end-with-stdin", ...options],
-    // Its stdin is a pipe that closes with us, so that a launcher killed with SIGKILL leaves nothing behind.
-    { stdio: ["pipe", "pipe", "pipe"] },
-  );
-  // A pipe to a process that has just died: `ended` tells about that.
-  child.stdin.on("error", () => undefined);
-  const ended = endOf(name, child);
-  const stop = async (): Promise<SystemEnd> => {
-    child.kill("SIGTERM");
-    const guard = setTimeout(() => child.kill("SIGKILL"), TERM_MS_MAX);
-    const end = await ended;
-    clearTimeout(guard);
-    return end;
+  const program = fileURLToPath(PROGRAMS[name]);
+  const args = [program, "--port", "0", "--db", db, "--end-with-stdin", ...options];
+  const child = await startChild(`the system ${name}`, args, READY_MS_MAX);
+  const named = (end: ChildEnd): SystemEnd => ({ name, ...end });
+  return {
+    name,
+    pid: child.pid,
+    port: child.port,
+    ended: child.ended.then(named),
+    stop: async () => named(await child.end("SIGTERM", TERM_MS_MAX)),
   };
-  const port = await readyPort(child, ended);
-  if (port === undefined || child.pid === undefined) {
-    child.kill("SIGKILL");
-    const { lastWords } = await ended;
-    throw new Error(`the system ${name} did not start:\n${lastWords}`);
-  }
-  return { name, pid: child.pid, port, ended, stop };
-}
-
-async function endOf(name: SystemName, child: ChildProcess): Promise<SystemEnd> {
-  let lastWords = "";
-  child.stderr?.on("data", (part: Buffer) => {
-    lastWords = (lastWords + part.toString("utf8")).slice(-LAST_WORDS_CHARS_MAX);
-  });
-  return new Promise((resolve) => {
-    child.once("error", (error) => {
-      resolve({ name, code: null, signal: null, lastWords: error.message });
-    });
-    // "close" comes after the last bytes of stderr, "exit" may come before them.
-    child.once("close", (code, signal) => {
-      resolve({ name, code, signal, lastWords });
-    });
-  });
-}
-
-/** The port of the ready line; undefined if the process ends or is silent for too long. */
-async function readyPort(
-  child: ChildProcess,
-  ended: Promise<unknown>,
-): Promise<number | undefined> {
-  if (child.stdout === null) return undefined;
-  const lines = createInterface({ input: child.stdout });
-  let guard: NodeJS.Timeout | undefined;
-  try {
-    const line = await Promise.race([
-      new Promise<string>((resolve) => lines.once("line", resolve)),
-      ended.then(() => undefined),
-      new Promise<undefined>((resolve) => {
-        guard = setTimeout(resolve, READY_MS_MAX, undefined);
-      }),
-    ]);
-    return line === undefined ? undefined : portOf(line);
-  } finally {
-    clearTimeout(guard);
-    lines.close();
-    child.stdout.resume();
-  }
-}
-
-function portOf(line: string): number | undefined {
-  const said: unknown = JSON.parse(line);
-  if (typeof said !== "object" || said === null || !("port" in said)) return undefined;
-  return typeof said.port === "number" ? said.port : undefined;
 }

@@ -88,7 +88,7 @@ export class CallStep implements StepVerb {
       this.#child = headOf<CalledHead>(called).child;
       this.#calledAtMs = called.atMs;
     }
-    void this.#callAndWait(slot);
+    this.#run.host.background(this.#callAndWait(slot));
   }
 
   async #callAndWait(slot: StepSlot): Promise<void> {
@@ -98,6 +98,8 @@ export class CallStep implements StepVerb {
       try {
         this.#child = await host.startChild(this.#workflow, this.#input, parent);
       } catch (error) {
+        // An engine that ends starts nothing: the next one does, and the code hears nothing of it.
+        if (host.draining) return;
         // Given to the code: a wrong input of a child is the caller's to handle.
         this.#run.end(slot);
         this.#deferred.reject(error instanceof Error ? error : new Error(String(error)));
@@ -119,7 +121,9 @@ export class CallStep implements StepVerb {
       state: "waiting",
       reason: `waits for workflow "${this.#workflow.name}" (${formatRunId(this.#child)})`,
       wakeAtMs: this.#lookAgainAtMs(),
-      onWake: () => void this.#callAndWait(slot),
+      onWake: () => {
+        this.#run.host.background(this.#callAndWait(slot));
+      },
     });
   }
 

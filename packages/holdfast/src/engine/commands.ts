@@ -214,7 +214,7 @@ export class Commands {
     child: number,
     end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null },
   ): void {
-    void this.#engine.wakes.reach(parent.run).then(async (live) => {
+    const told = this.#engine.wakes.reach(parent.run).then(async (live) => {
       if (live === null) return;
       const unpin = live.pin();
       await live.settledDown;
@@ -223,6 +223,7 @@ export class Commands {
       if (slot?.ended === false) await slot.verb.command?.({ kind: "returned", child, ...end });
       unpin();
     });
+    this.#engine.background(told);
   }
 
   /** Has the run in memory, recovered, for as long as `act` takes. */

@@ -53,56 +53,55 @@ async function expectHeld(run: number, says: RegExp): Promise<void> {
   expect(open[0]).toMatchObject({ class: "defect", owner: "team-flow", reasonCode: "HF2104" });
 }
 
+/** How the code was changed, the code, and what the sentence must name. */
+const CHANGES: readonly (readonly [string, Body, RegExp])[] = [
+  [
+    "asks for another step under the recorded name",
+    async (input, run) => {
+      await run.step("tax", () => 1);
+      await run.sleep("1h");
+      return run.do(pay, input);
+    },
+    /"tax"/,
+  ],
+  [
+    "no longer asks for a recorded step",
+    async (input, run) => {
+      await run.sleep("1h");
+      return run.do(pay, input);
+    },
+    /"tax"/,
+  ],
+  [
+    "asks for a recorded effect with another input",
+    async (_input, run) => {
+      await run.do(tax, { id: "other" });
+      await run.sleep("1h");
+      return run.do(pay, { id: "1" });
+    },
+    /tax/,
+  ],
+  [
+    "ends before a recorded step",
+    async (_input, run) => {
+      await run.step("nothing", () => 1);
+      return null;
+    },
+    /"tax"/,
+  ],
+  [
+    "throws before a recorded step",
+    () => {
+      throw new TypeError("new bug");
+    },
+    /tax|new bug/,
+  ],
+  ["stops before a recorded step", async (_input, run) => run.stop("new rule"), /"tax"/],
+];
+
 describe("code that does not fit a run's journal", () => {
-  test.each([
-    [
-      "asks for another step under the recorded name",
-      async (input: { id: string }, run: Run) => {
-        await run.step("tax", () => 1);
-        await run.sleep("1h");
-        return run.do(pay, input);
-      },
-      /"tax"/,
-    ],
-    [
-      "no longer asks for a recorded step",
-      async (input: { id: string }, run: Run) => {
-        await run.sleep("1h");
-        return run.do(pay, input);
-      },
-      /"tax"/,
-    ],
-    [
-      "asks for a recorded effect with another input",
-      async (_input: { id: string }, run: Run) => {
-        await run.do(tax, { id: "other" });
-        await run.sleep("1h");
-        return run.do(pay, { id: "1" });
-      },
-      /tax/,
-    ],
-    [
-      "ends before a recorded step",
-      async (_input: { id: string }, run: Run) => {
-        await run.step("nothing", () => 1);
-        return null;
-      },
-      /"tax"/,
-    ],
-    [
-      "throws before a recorded step",
-      async (): Promise<unknown> => {
-        throw new TypeError("new bug");
-      },
-      /tax|new bug/,
-    ],
-    [
-      "stops before a recorded step",
-      async (_input: { id: string }, run: Run): Promise<unknown> => run.stop("new rule"),
-      /"tax"/,
-    ],
-  ] as const)("%s: held, and nothing is executed", async (_what, body, says) => {
-    const run = await changedTo(body as Body);
+  test.each(CHANGES)("%s: held, and nothing is executed", async (_what, body, says) => {
+    const run = await changedTo(body);
     const row = await world.row(run);
     expect(row.state).toBe("held");
     expect(row.reason).toMatch(says);
@@ -337,7 +336,7 @@ describe("a held run", () => {
     expect(system.count("tax")).toBe(1);
   });
 
-  test("whose workflow this app does not have waits for an app that has it", async () => {
+  test("whose workflow this app does not have is held for an app that has it", async () => {
     const flow = flowOf(original);
     await world.begin([flow]);
     const run = await world.start(flow, { id: "1" });
@@ -345,9 +344,14 @@ describe("a held run", () => {
     await world.crash();
     await world.begin([testWorkflow("other", () => Promise.resolve(null))]);
     await world.advance(3_700_000);
-    expect(await world.stateOf(run)).toBe("waiting");
+    expect(await world.stateOf(run)).toBe("held");
+    expect((await world.exceptions(run))[0]).toMatchObject({ reasonCode: "HF2105" });
     await world.crash();
     await world.begin([flow]);
+    await world.engine.commands.resume(run, null, "dev", "it is back");
     expect(await world.resultOf(run)).toEqual({ ref: "pay:1" });
+    const exceptions = await world.exceptions(run);
+    expect(exceptions).toHaveLength(1);
+    expect(exceptions[0]).toMatchObject({ resolution: "resumed" });
   });
 });

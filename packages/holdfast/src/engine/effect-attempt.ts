@@ -19,13 +19,17 @@ export type CallEnd =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown; readonly attempt: Attempt };
 
+/** An effect's own function: the call itself, or the look-up. */
+export type OutsideCall = (input: unknown, attempt: Attempt) => Promise<unknown>;
+
 /** Never rejects. After the deadline and a grace it answers `DeadlinePassed`, whatever the call does. */
 export function makeCall(
   options: CallOptions,
-  call: (attempt: Attempt) => Promise<unknown>,
+  call: OutsideCall,
+  input: unknown,
 ): Promise<CallEnd> {
   const { clock, timeoutMs } = options;
-  const attempt = new OutsideCall(options);
+  const attempt = new CallContext(options);
   return new Promise<CallEnd>((resolve) => {
     let cancel = clock.after(timeoutMs, () => {
       const late = new DeadlinePassed(`no answer within ${String(timeoutMs)} ms`);
@@ -34,7 +38,7 @@ export function makeCall(
       });
       attempt.abort(late);
     });
-    currentAttempt.run(attempt, settled, call, attempt).then(
+    currentAttempt.run(attempt, settled, call, input, attempt).then(
       (value) => {
         cancel();
         resolve({ ok: true, value });
@@ -48,14 +52,11 @@ export function makeCall(
 }
 
 /** A call that throws before its first `await` fails like one that throws after. */
-async function settled(
-  call: (attempt: Attempt) => Promise<unknown>,
-  attempt: Attempt,
-): Promise<unknown> {
-  return await call(attempt);
+async function settled(call: OutsideCall, input: unknown, attempt: Attempt): Promise<unknown> {
+  return await call(input, attempt);
 }
 
-class OutsideCall implements Attempt {
+class CallContext implements Attempt {
   readonly key: string;
   readonly number: number;
   readonly correlationId: string;

@@ -12,7 +12,7 @@ import type { Attempt } from "../workflow/attempt.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
 import { isPending, type Pending, type Seen } from "../workflow/seen.ts";
 import { classifyThrown } from "./classification.ts";
-import { makeCall, type CallEnd } from "./effect-attempt.ts";
+import { makeCall, type CallEnd, type OutsideCall } from "./effect-attempt.ts";
 import {
   interrupted,
   recheckBeforeSend,
@@ -105,10 +105,12 @@ export class EffectCalls {
 
   /** The pass, if there is one and it is still wanted. Null if the step waits at the gate now. */
   #admitted(pass: Pass | null, slot: StepSlot): Pass | null {
-    if (pass !== null && !this.#step.run.isGone) return pass;
+    const { run } = this.#step;
+    if (pass !== null && !run.isGone && !run.host.draining) return pass;
     pass?.leave();
     this.#calling = false;
-    if (this.#step.run.isGone) return null;
+    // An engine that ends declares nothing that it would not send: the next one does both.
+    if (run.isGone || run.host.draining) return null;
     if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
     else this.#step.park(slot, this.#step.effect.definition.on.name);
     return null;
@@ -162,7 +164,7 @@ export class EffectCalls {
     return false;
   }
 
-  #call(call: (input: unknown, attempt: Attempt) => Promise<unknown>): Promise<CallEnd> {
+  #call(call: OutsideCall): Promise<CallEnd> {
     const { state, key } = this.#step.journal;
     const { host, row } = this.#step.run;
     const { workflow } = this.#step.run;
@@ -184,7 +186,8 @@ export class EffectCalls {
         firstSentAtMs: state.firstSentAtMs,
         timeoutMs: this.#step.effect.plan.timeoutMs,
       },
-      (attempt) => call(this.#step.input, attempt),
+      call,
+      this.#step.input,
     );
   }
 

@@ -9,7 +9,13 @@ import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import { driftOf } from "../core/drift.ts";
 import type { Failure } from "../core/failure.ts";
-import type { IntentHead, JournalRecord, OpenedHead, OutcomeHead } from "../core/journal.ts";
+import type {
+  IntentHead,
+  JournalRecord,
+  OpenedHead,
+  OutcomeHead,
+  StepEnd,
+} from "../core/journal.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
@@ -63,7 +69,8 @@ export class EffectStep implements StepVerb {
     this.mode = mode;
     this.undoes = undoes;
     this.inputText = toJson(input, run.host.limits, `input of ${path}`);
-    this.journal = new EffectJournal(run, path, effect, parseJson(this.inputText));
+    // Found to be plain JSON just now: it has the canonical form that its text would have.
+    this.journal = new EffectJournal(run, path, effect, input === undefined ? null : input);
     this.calls = new EffectCalls(this);
     run.enter(path, this);
   }
@@ -99,9 +106,9 @@ export class EffectStep implements StepVerb {
       this.slot = this.run.slots.get(this.path) ?? null;
       this.journal.load(this.run.recorded(this.path));
     }
-    const head = headOf<OutcomeHead>(record);
-    if (head.end === "failed") {
-      const view = failureView(this.effect.name, this.journal.state, head.move ?? null);
+    if (this.#endOf(record) === "failed") {
+      const { move } = headOf<OutcomeHead>(record);
+      const view = failureView(this.effect.name, this.journal.state, move ?? null);
       if (this.mode === "do" || this.mode === "undo") {
         this.#error = new EffectFailed(view);
         this.#deferred.reject(this.#error);
@@ -111,6 +118,14 @@ export class EffectStep implements StepVerb {
     this.endSeq = record.seq;
     const parsed = parse(this.effect.definition.output, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
+  }
+
+  /** The fold knows it already if this record is what ended the step: that spares parsing it. */
+  #endOf(record: JournalRecord): StepEnd | undefined {
+    const { next } = this.journal.state;
+    return next.kind === "ended" && next.record.seq === record.seq
+      ? next.end
+      : headOf<OutcomeHead>(record).end;
   }
 
   #hand(parsed: Parsed<unknown>): void {

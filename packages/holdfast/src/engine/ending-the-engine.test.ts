@@ -94,6 +94,23 @@ describe("close", () => {
     expect(system.requests.length).toBe(requests);
   });
 
+  test("keeps a run that is about to call another for the next engine", async () => {
+    const child = testWorkflow("child", (input) => Promise.resolve(input.id));
+    const slow = testEffect("keyed", system, "slow");
+    const parent = testWorkflow("parent", async (input, run) => {
+      await run.do(slow, input);
+      return run.call(child, input);
+    });
+    system.plan("slow", { kind: "slow", takesMs: 2_000 });
+    await world.begin([parent, child]);
+    const run = await world.start(parent, { id: "1" });
+    await world.settle();
+    await world.close();
+    await world.begin([parent, child]);
+    expect(await world.resultOf(run)).toBe("1");
+    expect(await world.exceptions(run)).toHaveLength(0);
+  });
+
   test("twice is once", async () => {
     const engine = await world.begin([flowOf()]);
     await Promise.all([engine.close(), engine.close()]);
@@ -145,7 +162,7 @@ describe("a store that fails", () => {
       expect(world.life.watched.flushes.length).toBe(flushes);
       expect(world.life.watched.appliedAfterFailure).toBe(0);
       expect(system.requests.length).toBe(requests);
-      await expect(world.start(flow, { id: "later" })).rejects.toMatchObject({ code: "HF5008" });
+      await expect(world.start(flow, { id: "later" })).rejects.toMatchObject({ code: "HF4201" });
     },
   );
 

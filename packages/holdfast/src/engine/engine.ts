@@ -91,7 +91,7 @@ export class Engine implements RunHost {
         this.emit({ type: "flush", records, number });
       },
       (error) => {
-        this.emit({ type: "engine.fatal", message: error.message });
+        this.#fail(error);
       },
     );
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
@@ -104,6 +104,9 @@ export class Engine implements RunHost {
         this.wakes.add(runs);
       },
       () => this.committer.durable(),
+      (work) => {
+        this.background(work);
+      },
     );
     this.#gates = new Gates(this);
     this.commands = new Commands(this);
@@ -273,13 +276,36 @@ export class Engine implements RunHost {
       if (next !== null) this.wakes.add([next]);
     }
     // Nobody hears of the end before it is durable.
-    void this.committer.durable().then(() => {
+    const told = this.committer.durable().then(() => {
       this.emit({ type: "run.finished", run, workflow, key, state: end.state, reason: end.reason });
       this.#waiters.ended(run, end);
       for (const parent of this.#parents.ended(run)) this.commands.childEnded(parent, run, end);
       if (row.parentRun === null || row.parentStep === null) return;
       this.commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
     });
+    this.background(told);
+  }
+
+  background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      // A store that has failed has been reported, and ended everything. All else is a bug.
+      if (!this.committer.hasFailed) throw error;
+    });
+  }
+
+  /** The store has failed: nothing may be written or sent any more, from whatever timer. */
+  #fail(error: Error): void {
+    this.emit({ type: "engine.fatal", message: error.message });
+    this.#stop();
+    for (const run of this.live.values()) run.abandon();
+    this.live.clear();
+  }
+
+  #stop(): void {
+    this.#draining = true;
+    this.#inbox.close();
+    this.#timers.close();
+    this.#gates.close();
   }
 
   async startChild(
@@ -340,10 +366,7 @@ export class Engine implements RunHost {
   }
 
   async #close(): Promise<void> {
-    this.#draining = true;
-    this.#inbox.close();
-    this.#timers.close();
-    this.#gates.close();
+    this.#stop();
     await this.#drain();
     // What is still in memory writes nothing from here on: the next engine brings it back.
     for (const run of this.live.values()) run.abandon();

@@ -86,7 +86,7 @@ export class EventStep implements StepVerb {
       const head: AwaitedHead = { event: this.#event.name, key: this.#key, dueAtMs };
       this.#run.append("awaited", this.#path, head);
     }
-    void this.#takeKept(slot, dueAtMs);
+    this.#run.host.background(this.#takeKept(slot, dueAtMs));
   }
 
   /** Looks for an event that came before, once the wait itself is on record. */

@@ -76,11 +76,17 @@ export class Gates {
 
   async #wakeParked(integration: string, count: number): Promise<boolean> {
     const { committer, store, wakes, live } = this.#engine;
-    await committer.durable();
-    const runs = await store.parked(integration, { afterRun: 0, limit: count + live.size });
-    const asleep = runs.filter((run) => !live.has(run)).slice(0, count);
-    wakes.add(asleep);
-    return asleep.length > 0;
+    try {
+      await committer.durable();
+      const runs = await store.parked(integration, { afterRun: 0, limit: count + live.size });
+      const asleep = runs.filter((run) => !live.has(run)).slice(0, count);
+      wakes.add(asleep);
+      return asleep.length > 0;
+    } catch (error) {
+      // A store that has failed has been reported; there is nobody to wake any more.
+      if (committer.hasFailed) return false;
+      throw error;
+    }
   }
 
   /** What the last engine knew of its dependencies; parked runs come back by it. */

@@ -143,7 +143,10 @@ export class LiveRun {
       head,
       data,
     });
-    if (kind === "asked" || kind === "intent") this.#written.push(written);
+    // Without head and payload: they are looked for by number, and a long run makes many.
+    if (kind === "asked" || kind === "intent") {
+      this.#written.push({ ...written, head: null, data: null });
+    }
     return written;
   }
 
@@ -228,7 +231,10 @@ export class LiveRun {
   deliver(slot: StepSlot, record: JournalRecord): void {
     this.end(slot);
     this.#answers.push({ slot, record });
-    if (!this.#delivering) this.#deliverNext();
+    if (this.#delivering) return;
+    // Not at once: the code that asked may have more to do first, and on recovery it has done it.
+    this.#delivering = true;
+    this.#afterRest(() => this.#deliverNext());
   }
 
   #deliverNext(): void {

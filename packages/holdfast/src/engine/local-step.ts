@@ -105,8 +105,10 @@ export class LocalStep implements StepVerb {
       this.#run.deliver(slot, record);
       return;
     }
-    void this.#run.host.committer.durable().then(() => {
+    const { host } = this.#run;
+    const delivered = host.committer.durable().then(() => {
       this.#run.deliver(slot, record);
     });
+    host.background(delivered);
   }
 }

@@ -78,7 +78,7 @@ describe("a run that crashes the process", () => {
     const slow = testWorkflow("slow", async (input, run) => {
       await run.step(
         "work",
-        () => new Promise((resolve) => world.clock.after(60_000, () => resolve(1))),
+        () => new Promise((resolve) => world.clock.after(2_000, () => resolve(1))),
       );
       return input.id;
     });

@@ -35,6 +35,8 @@ export interface RunHost {
   emit(event: EngineEvent): void;
   gate(integration: Integration): Gate;
   departed(run: LiveRun, departure: Departure): void;
+  /** Work that nobody waits for. */
+  background(work: Promise<unknown>): void;
   /** Something of the run has become durable: it has come through the step it crashed in. */
   progressed(run: number): void;
   startChild(

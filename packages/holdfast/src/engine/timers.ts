@@ -17,6 +17,7 @@ export class DurableTimers {
   readonly #clock: Clock;
   readonly #wake: (runs: readonly number[]) => void;
   readonly #durable: () => Promise<void>;
+  readonly #background: (work: Promise<void>) => void;
   readonly #buckets = new Map<number, { runs: number[]; cancel: () => void }>();
   /** Everything in the store due up to here is held. */
   #heldUntilMs = -1;
@@ -28,11 +29,13 @@ export class DurableTimers {
     clock: Clock,
     wake: (runs: readonly number[]) => void,
     durable: () => Promise<void>,
+    background: (work: Promise<void>) => void,
   ) {
     this.#store = store;
     this.#clock = clock;
     this.#wake = wake;
     this.#durable = durable;
+    this.#background = background;
   }
 
   /** Reads what is due soon and goes on doing so. */
@@ -54,7 +57,7 @@ export class DurableTimers {
       ? Math.max(BUCKET_MS, this.#heldUntilMs - this.#clock.nowMs())
       : AHEAD_MS / 2;
     this.#cancelRefill = this.#clock.after(nextMs, () => {
-      void this.start();
+      this.#background(this.start());
     });
   }
 

@@ -8,7 +8,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
 
-export interface AnchoredHead {
+interface AnchoredHead {
   readonly incarnation: number;
   /** Number of the flush within its chain. */
   readonly flush: number;

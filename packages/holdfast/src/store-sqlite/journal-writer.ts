@@ -16,8 +16,6 @@ export class JournalWriter {
   readonly #one: Statement;
   readonly #many: Statement;
   readonly #key: string;
-  /** What the next statement binds. Kept, because a new list for each would be half its garbage. */
-  readonly #bound: Bound[] = Array.from({ length: ROWS_PER_STATEMENT * COLUMNS }, () => null);
   /** Filled anew for each statement: making them was a tenth of the time. */
   readonly #boundOne: Bound[] = Array.from({ length: COLUMNS }, () => null);
   readonly #boundMany: Bound[] = Array.from({ length: COLUMNS * ROWS_PER_STATEMENT }, () => null);
@@ -42,22 +40,21 @@ export class JournalWriter {
     const count = records.run.length;
     const digests = Buffer.allocUnsafe(count * DIGEST_BYTES);
     let index = 0;
-    while (count - index >= ROWS_PER_STATEMENT) {
-      for (let row = 0; row < ROWS_PER_STATEMENT; row += 1) {
-        this.#bind(row * COLUMNS, records, index + row, firstPos, digests);
+    while (index < count) {
+      const isMany = count - index >= ROWS_PER_STATEMENT;
+      const rows = isMany ? ROWS_PER_STATEMENT : 1;
+      const bound = isMany ? this.#boundMany : this.#boundOne;
+      for (let row = 0; row < rows; row += 1) {
+        this.#bind(bound, row * COLUMNS, records, index + row, firstPos, digests);
       }
-      this.#many.run(...this.#bound);
-      index += ROWS_PER_STATEMENT;
-    }
-    for (; index < count; index += 1) {
-      this.#bind(0, records, index, firstPos, digests);
-      this.#one.run(...this.#bound.slice(0, COLUMNS));
+      (isMany ? this.#many : this.#one).run(...bound);
+      index += rows;
     }
     return digests;
   }
 
-  /** Puts one record's columns, its digest with them, where the statement takes them from. */
   #bind(
+    bound: Bound[],
     at: number,
     records: RecordColumns,
     index: number,
@@ -77,7 +74,6 @@ export class JournalWriter {
     };
     const offset = index * DIGEST_BYTES;
     writeRecordDigest(this.#key, record, digests, offset);
-    const bound = this.#bound;
     bound[at] = record.pos;
     bound[at + 1] = record.run;
     bound[at + 2] = record.seq;

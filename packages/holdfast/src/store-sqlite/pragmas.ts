@@ -10,10 +10,10 @@ import type { Database } from "./runtime.ts";
 export const BUSY_TIMEOUT_MS = 5000;
 
 /** Pages of the write-ahead log after which a commit checkpoints. Source: storage.md, section 1. */
-export const WAL_AUTOCHECKPOINT_PAGES = 4000;
+const WAL_AUTOCHECKPOINT_PAGES = 4000;
 
 /** Value of `synchronous` that makes a commit wait for the disk: FULL. */
-export const SYNCHRONOUS_FULL = 2;
+const SYNCHRONOUS_FULL = 2;
 
 interface Wanted {
   readonly journal_mode: string;
