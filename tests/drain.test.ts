@@ -33,7 +33,11 @@ afterEach(async () => {
 });
 
 /** @param listener - whether the app has a SIGTERM listener of its own, which says what it sees. */
-function startEngine(drainMs: number, listener: "own" | "none", orders: readonly string[]): Program {
+function startEngine(
+  drainMs: number,
+  listener: "own" | "none",
+  orders: readonly string[],
+): Program {
   return startProgram(ENGINE, [store, port, String(drainMs), listener, ...orders]);
 }
 

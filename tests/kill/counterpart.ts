@@ -10,7 +10,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { DatabaseSync } from "node:sqlite";
-import { seededRandom } from "holdfast/testing";
+import { seededRandom, systemClock } from "holdfast/testing";
 
 /** It works up to this long before it commits and as long after, so that kills fall on both sides. */
 const WORK_MS_MAX = 12;
@@ -61,7 +61,8 @@ async function wantedOf(request: IncomingMessage): Promise<Wanted> {
 
 /** What it answers; what it has executed is committed when this returns. */
 function execute({ method, place, key, cents, idempotencyKey }: Wanted): unknown {
-  const row = (action: string) => [key, action, cents, idempotencyKey, Date.now()] as const;
+  const row = (action: string) =>
+    [key, action, cents, idempotencyKey, systemClock.nowMs()] as const;
   const repeatable = (action: string) => {
     noteRequest.run(key, action);
     insertOnce.run(...row(action));

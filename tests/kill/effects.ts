@@ -12,11 +12,14 @@ const SETTLE = "500ms";
 const TIMEOUT = "5s";
 const RETRY = { attempts: 20, within: "1m", first: "50ms" } as const;
 
+function path(place: string, id: string): string {
+  return `/${place}/${encodeURIComponent(id)}`;
+}
+
 /** @param concurrency - calls at a time: the fewer, the longer the work takes. */
 export function effectsOn(port: number, concurrency: number) {
   const client = httpClient({ baseUrl: `http://127.0.0.1:${String(port)}` });
   const on = integration("counterpart", { owner: "team-counterpart", limit: { concurrency } });
-  const path = (place: string, id: string) => `/${place}/${encodeURIComponent(id)}`;
   const repeated = { on, timeout: TIMEOUT, retry: RETRY } as const;
   return {
     price: effect("price", {

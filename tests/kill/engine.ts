@@ -1,7 +1,7 @@
 /**
  * An app in a process of its own, to be killed at any moment and started again with the same
  * arguments. Starts the runs "order 0" to "order N-1", or joins those that are there, and says in
- * JSON lines what happens; `{"over":true}` when all have ended. Closes its store on SIGTERM.
+ * JSON lines what happens; `{"over":true}` when all have ended. Runs until SIGTERM.
  *
  * `node engine.ts STORE PORT N`
  */
@@ -39,7 +39,6 @@ function say(what: object): void {
 // Sleeps beyond this leave memory: the short one here has to come back from the store.
 const limits = { keepLiveMs: 20 };
 const app = holdfast({ store: `sqlite:${store}`, workflows: [placeOrder], limits });
-process.once("SIGTERM", () => void app.close());
 app.on((event) => {
   if (event.type === "attempt.started") say({ attempt: event.step });
 });

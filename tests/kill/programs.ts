@@ -64,7 +64,7 @@ export function startProgram(
   };
 }
 
-async function* parsed(lines: AsyncIterable<string>): AsyncGenerator<unknown> {
+async function* parsed(lines: AsyncIterable<string>): AsyncGenerator {
   for await (const line of lines) {
     // A killed process may leave half a line, which says nothing.
     if (line.endsWith("}")) yield JSON.parse(line);

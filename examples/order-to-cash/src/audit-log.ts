@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 
-export interface AuditEntry {
+interface AuditEntry {
   readonly orderId: string;
   readonly cents: number;
   readonly atMs: number;

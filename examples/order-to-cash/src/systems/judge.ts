@@ -23,7 +23,7 @@ export interface Finding {
 }
 
 /** Effects of one name: what Holdfast recorded, and what the ledgers have. */
-export interface ActionTotals {
+interface ActionTotals {
   readonly done: number;
   readonly open: number;
   readonly rows: number;

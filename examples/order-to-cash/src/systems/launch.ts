@@ -44,7 +44,7 @@ export interface SystemPlace {
   readonly ledgerFile: string;
 }
 
-export interface StopReport {
+interface StopReport {
   /** Systems that ended before `stop` was called. */
   readonly deaths: readonly SystemEnd[];
   /** Systems that did not end on SIGTERM. */

@@ -47,4 +47,4 @@ export const SYSTEM_OF_ACTION = {
   "cancel-invoice": "erp",
   "send-confirmation": "mail",
 } as const satisfies Record<string, SystemName>;
-export type Action = keyof typeof SYSTEM_OF_ACTION;
+type Action = keyof typeof SYSTEM_OF_ACTION;

@@ -34,7 +34,7 @@ export type FailureFamily = (typeof FAILURE_FAMILIES)[number];
 export const FAILURE_SCOPES = ["item", "key", "dependency", "system"] as const;
 export type FailureScope = (typeof FAILURE_SCOPES)[number];
 
-export const FAILURE_ORIGINS = ["remote", "network", "local", "code", "human", "rule"] as const;
+const FAILURE_ORIGINS = ["remote", "network", "local", "code", "human", "rule"] as const;
 export type FailureOrigin = (typeof FAILURE_ORIGINS)[number];
 
 /** How far an attempt is known to have got. `sent`: the request head was handed to a socket. */

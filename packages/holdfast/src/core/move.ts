@@ -28,7 +28,7 @@ export type MoveKind = (typeof MOVE_KINDS)[number];
 /** What is not known: whether it happened, or what it answered. */
 export type Unknown = "outcome-unknown" | "result-unknown";
 
-export const HAND_OVER_REASONS = [
+const HAND_OVER_REASONS = [
   "attempts-used-up",
   "contention-used-up",
   "horizon-passed",

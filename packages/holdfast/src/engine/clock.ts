@@ -13,7 +13,7 @@ export interface Random {
 }
 
 /** Longest delay that a Node timer takes, in milliseconds. */
-export const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;
+const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),

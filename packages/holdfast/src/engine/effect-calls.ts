@@ -30,9 +30,18 @@ import type { StepSlot } from "./step-slot.ts";
 
 /**
  * Calls of one look-up that may fail before it is said that it could not tell. The schedule of look-ups
- * (R28) spaces answers; it reaches minutes within four, and a lost packet is no answer.
+ * (R28) spaces answers; it reaches minutes with the fourth, and a lost packet is no answer.
  */
-const LOOK_TRIES_MAX = 3;
+const LOOK_TRIES_MAX = 4;
+
+/** What a look-up has come to. */
+interface Look {
+  readonly seen: Seen<unknown>;
+  /** Of the call itself; null if it was answered. */
+  readonly failure: Failure | null;
+  /** When the question was put that was answered, or that was the last. */
+  readonly askedAtMs: number;
+}
 
 export class EffectCalls {
   readonly #step: EffectStep;
@@ -324,7 +333,7 @@ export class EffectCalls {
     const entered = this.#gate.enter();
     const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
     if (pass === null) return;
-    let look: { readonly end: CallEnd; readonly askedAtMs: number };
+    let look: Look;
     try {
       const input = this.#parseInput();
       if (!(input instanceof Promise ? await input : input)) return;
@@ -334,29 +343,30 @@ export class EffectCalls {
       this.#calling = false;
     }
     if (this.#step.run.isGone) return;
-    const { end, askedAtMs } = look;
-    if (end.ok) pass.succeeded();
-    else pass.failed(this.#classify(end));
-    // The cast is the probe's declared type; what it found is parsed by the output schema below.
-    const seen: Seen<unknown> = end.ok
-      ? (end.value as Seen<unknown>)
-      : {
-          seen: "cannotTell",
-          why: end.error instanceof Error ? end.error.message : String(end.error),
-        };
+    const { seen, failure, askedAtMs } = look;
+    if (failure === null) pass.succeeded();
+    else pass.failed(failure);
+    if (failure?.class === "unavailable") {
+      // Nobody was there to be asked: that is no answer, and uses up none of the schedule.
+      this.#step.park(slot, this.#step.effect.definition.on.name);
+      return;
+    }
     await this.#seen(seen, askedAtMs);
   }
 
   /** A look-up is a read: one that does not get through is tried again before it counts as an answer. */
-  async #look(
-    probe: (input: unknown, attempt: Attempt) => Promise<unknown>,
-  ): Promise<{ readonly end: CallEnd; readonly askedAtMs: number }> {
+  async #look(probe: (input: unknown, attempt: Attempt) => Promise<unknown>): Promise<Look> {
     const { host } = this.#step.run;
     for (let tries = 1; ; tries += 1) {
       const askedAtMs = host.clock.nowMs();
       const end = await this.#call((input, attempt) => probe(input, attempt));
-      if (end.ok || tries >= LOOK_TRIES_MAX || host.draining || this.#step.run.isGone) {
-        return { end, askedAtMs };
+      // The cast is the probe's declared type; what it found is parsed by the output schema.
+      if (end.ok) return { seen: end.value as Seen<unknown>, failure: null, askedAtMs };
+      const failure = this.#classify(end);
+      const goesOn = tries < LOOK_TRIES_MAX && !host.draining && !this.#step.run.isGone;
+      if (!goesOn || failure.class === "unavailable") {
+        const why = end.error instanceof Error ? end.error.message : String(end.error);
+        return { seen: { seen: "cannotTell", why }, failure, askedAtMs };
       }
       await new Promise<void>((resolve) => {
         host.clock.after(immediateDelayMs(host.random.next()), resolve);

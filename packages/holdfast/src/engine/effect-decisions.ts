@@ -20,7 +20,7 @@ export interface Circumstances {
   readonly cancelRequested: boolean;
 }
 
-export function situationOf(
+function situationOf(
   run: LiveRun,
   effect: AnyEffect,
   state: EffectState,

@@ -12,7 +12,7 @@ import { formatRunId } from "../core/run-number.ts";
 import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
-import { Deferred } from "./deferred.ts";
+import { Latch } from "./latch.ts";
 import { Recovery } from "./recovery.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunEnding } from "./run-ending.ts";
@@ -51,7 +51,7 @@ export class LiveRun {
   mode: RunMode;
   #seq: number;
   readonly #recovery: Recovery;
-  readonly #down = new Deferred<void>();
+  readonly #down = new Latch();
   /** Records since the run was loaded that commands may name: questions and intents. */
   readonly #written: JournalRecord[] = [];
   #pins = 0;
@@ -100,13 +100,13 @@ export class LiveRun {
       });
       return;
     }
-    this.#down.resolve();
+    this.#down.open();
     this.#restSoon();
   }
 
   /** Resolves when recovery is over, or the run has left: then its steps take commands. */
   get settledDown(): Promise<void> {
-    return this.#down.promise;
+    return this.#down.opened;
   }
 
   /** Keeps the run in memory while somebody has something for it. The answer lets it go again. */
@@ -207,7 +207,7 @@ export class LiveRun {
   /** Lends the run to a command without running its code: it waits for its turn in a lane. */
   lend(): void {
     this.#lent = true;
-    this.#down.resolve();
+    this.#down.open();
   }
 
   /** True while the code may use verbs. A verb of a run that is gone never answers. */
@@ -261,7 +261,10 @@ export class LiveRun {
   }
 
   #settled(slot: StepSlot, callback: () => void): void {
-    if (slot.verb.isOver?.() === true) this.slots.set(slot.path, OVER);
+    if (slot.verb.isOver?.() === true) {
+      this.slots.set(slot.path, OVER);
+      if (!this.#recovery.isFresh) this.#recovery.forget(slot.path);
+    }
     this.#afterRest(callback);
   }
 
@@ -302,7 +305,7 @@ export class LiveRun {
     if (!this.ending.recovered()) {
       // Its code has no more say, and no step goes on: a person may resume or cancel it.
       this.mode = "unwinding";
-      this.#down.resolve();
+      this.#down.open();
       this.#restSoon();
       return;
     }
@@ -311,7 +314,7 @@ export class LiveRun {
     this.ending.resumeUnwinding();
     this.wakeSteps();
     // The steps of an undoing are asked for as it goes on: they take commands once it waits.
-    if (!this.ending.isTakingBack) this.#down.resolve();
+    if (!this.ending.isTakingBack) this.#down.open();
   }
 
   /** Steps that recovery has left open go on. */
@@ -366,7 +369,7 @@ export class LiveRun {
         if (at !== null && (wakeAtMs === null || at < wakeAtMs)) wakeAtMs = at;
       }
     }
-    if (!busy && waits.length > 0) this.#down.resolve();
+    if (!busy && waits.length > 0) this.#down.open();
     if (this.#pins > 0) return;
     const delayMs = wakeAtMs === null ? null : wakeAtMs - this.host.clock.nowMs();
     if (busy || (delayMs !== null && delayMs <= this.host.limits.keepLiveMs)) {
@@ -430,7 +433,7 @@ export class LiveRun {
   /** The engine is closing: the run stays as the journal has it. */
   abandon(): void {
     this.mode = "gone";
-    this.#down.resolve();
+    this.#down.open();
     this.#cancelTimer?.();
     this.#cancelTimer = null;
   }
@@ -439,7 +442,7 @@ export class LiveRun {
   leave(departure: Departure): void {
     if (this.mode === "gone") return;
     this.mode = "gone";
-    this.#down.resolve();
+    this.#down.open();
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.host.departed(this, departure);

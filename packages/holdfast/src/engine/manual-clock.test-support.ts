@@ -10,7 +10,7 @@ interface Timer {
 }
 
 /** 2026-01-05 08:00 UTC, a Monday. */
-export const START_MS = 1_767_600_000_000;
+const START_MS = 1_767_600_000_000;
 
 export class ManualClock {
   #nowMs = START_MS;

@@ -57,10 +57,19 @@ export class Recovery {
     return this.#steps.get(path) ?? [];
   }
 
+  /** The step is over. Of local work nothing is asked any more, and its result may be large. */
+  forget(path: string): void {
+    if (this.#steps.get(path)?.[0]?.kind === "result") this.#steps.delete(path);
+  }
+
   /** What comes next, given the steps that the code has asked for so far. */
   next(slots: ReadonlyMap<string, StepSlot>): RecoveryStep {
     const record = this.#answers[this.#index];
-    if (record === undefined) return this.#end(slots);
+    if (record === undefined) {
+      this.#answers.length = 0;
+      this.#index = 0;
+      return this.#end(slots);
+    }
     // Compensations are asked for by the engine, after recovery.
     if (record.name.startsWith("undo/")) {
       this.#index += 1;

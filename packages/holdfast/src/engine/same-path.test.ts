@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Run } from "../workflow/run.ts";
 import { endsStep } from "./recovery.ts";
-import { MEMORY_OF, testEffect, testWorkflow, type TestEffect } from "./test-effects.test-support.ts";
+import {
+  MEMORY_OF,
+  testEffect,
+  testWorkflow,
+  type TestEffect,
+} from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
 import type { FlushFate } from "./watched-store.test-support.ts";
 
@@ -71,15 +76,24 @@ class Walker {
       case "step":
         return this.#note(path, () => this.#run.step("s", () => path, { as: path }));
       case "slowStep":
-        return this.#note(path, () => this.#run.step("s", () => this.#after(shape.ms, path), { as: path }));
+        return this.#note(path, () =>
+          this.#run.step("s", () => this.#after(shape.ms, path), { as: path }),
+        );
       case "throws":
         return this.#note(path, () =>
           this.#run
-            .step("s", () => this.#after(shape.ms, path).then(() => Promise.reject(new Error(path))), { as: path })
+            .step(
+              "s",
+              () => this.#after(shape.ms, path).then(() => Promise.reject(new Error(path))),
+              { as: path },
+            )
             .catch((error: unknown) => String(error)),
         );
       case "effect":
-        return this.#note(path, async () => (await this.#run.do(this.#act, { id: path }, { as: path })).ref);
+        return this.#note(
+          path,
+          async () => (await this.#run.do(this.#act, { id: path }, { as: path })).ref,
+        );
       case "sleep":
         return this.#note(path, async () => {
           await this.#run.sleep(`${shape.ms}ms`, { as: path });
@@ -96,7 +110,8 @@ class Walker {
         return this.#note(path, async () => this.#run.uuid(path));
       case "seq": {
         let last = "";
-        for (const [n, part] of shape.parts.entries()) last = await this.walk(part, `${path}.${String(n)}`);
+        for (const [n, part] of shape.parts.entries())
+          last = await this.walk(part, `${path}.${String(n)}`);
         return last;
       }
       case "all":
@@ -105,7 +120,8 @@ class Walker {
         return Promise.race(this.#parts(shape.parts, path));
       case "loop": {
         let last = "";
-        for (let n = 0; n < shape.times; n += 1) last = await this.walk(shape.part, `${path}#${String(n)}`);
+        for (let n = 0; n < shape.times; n += 1)
+          last = await this.walk(shape.part, `${path}#${String(n)}`);
         return last;
       }
     }
@@ -153,7 +169,9 @@ class Trial {
     this.#body = body;
   }
 
-  async go(deaths: readonly { readonly atFlush: number; readonly fate: FlushFate }[]): Promise<void> {
+  async go(
+    deaths: readonly { readonly atFlush: number; readonly fate: FlushFate }[],
+  ): Promise<void> {
     const world = this.#world;
     const system = world.counterpart("sys", MEMORY_OF.keyed);
     const act = testEffect("keyed", system, "act");

@@ -19,6 +19,16 @@ import { RunException } from "./run-exception.ts";
 
 const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
 
+/** The first page is small and the next ones are larger: the first runs are at work sooner. */
+const FIRST_PAGE_RUNS = 128;
+
+/** Runs as they were read. `watch` knows which of them have gone on by themselves since. */
+interface ReadPage {
+  readonly page: readonly StoredRun[];
+  readonly limit: number;
+  readonly watch: DepartureWatch;
+}
+
 interface OpenGroup {
   readonly group: RecoveryGroup;
   readonly waiting: Set<number>;
@@ -99,16 +109,16 @@ export class StartUp {
 
   /** Runs that were at work and are not known suspects, page by page, as there is room. */
   async #recoverPages(crashed: boolean, apart: ReadonlySet<number>): Promise<number> {
-    const { store, limits, committer, departures } = this.#engine;
-    let afterRun = 0;
+    const { limits, committer } = this.#engine;
     let count = 0;
+    let reading = this.#readPage(0, Math.min(FIRST_PAGE_RUNS, this.#pageMax));
     for (;;) {
+      const { page, limit, watch } = await reading;
       await this.#room();
-      if (this.#engine.draining) return count;
-      const watch = departures.watch();
-      // New runs and commands are at work already: what is read must hold what they have written.
-      await committer.durable();
-      const page = await store.page(ACTIVE, { afterRun, limit: this.#pageMax });
+      if (this.#engine.draining) {
+        watch.end();
+        return count;
+      }
       const normal = page.filter((stored) => !apart.has(stored.row.run));
       if (crashed) {
         for (let i = 0; i < normal.length; i += limits.groupRunsMax) {
@@ -118,14 +128,25 @@ export class StartUp {
             0,
           );
         }
-        await committer.durable();
       }
+      const last = page.length < limit ? null : (page.at(-1)?.row.run ?? null);
+      // The store reads the next page while this one is brought back.
+      if (last !== null) reading = this.#readPage(last, Math.min(4 * limit, this.#pageMax));
+      await committer.durable();
       for (const stored of normal) if (this.#revive(stored, watch)) count += 1;
       watch.end();
-      afterRun = page.at(-1)?.row.run ?? afterRun;
-      if (page.length < this.#pageMax) return count;
+      if (last === null) return count;
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
+  }
+
+  async #readPage(afterRun: number, limit: number): Promise<ReadPage> {
+    const { store, committer, departures } = this.#engine;
+    const watch = departures.watch();
+    // New runs and commands are at work already: what is read must hold what they have written.
+    await committer.durable();
+    const page = await store.page(ACTIVE, { afterRun, limit });
+    return { page, limit, watch };
   }
 
   /** The run before it may have ended just before the last engine did: then it is its turn. */

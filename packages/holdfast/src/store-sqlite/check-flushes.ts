@@ -125,12 +125,12 @@ class FlushCheck {
       : { what: `command ${String(command[0])} was taken by a flush that is not there` };
   }
 
-  /** Seal that this flush's seal is built on; null if that flush is missing or ended the chain. */
+  /** Seal that this flush's seal is built on; null if that flush is missing. */
   #previous(row: FlushRow): Uint8Array | null {
     if (row.number === 1) return genesis(this.#key, this.#storeId, row.incarnation);
     const previous =
       this.#heads.get(row.incarnation) ?? this.chain.inChain(row.incarnation, row.number - 1);
-    if (previous === null || previous.number !== row.number - 1 || previous.closed) return null;
+    if (previous === null || previous.number !== row.number - 1) return null;
     return previous.seal;
   }
 

@@ -118,7 +118,7 @@ function cannot(run: number, because: string): Error {
 }
 
 /** The number under which a state is stored. */
-export function stateNumber(state: RunState): number {
+function stateNumber(state: RunState): number {
   return RUN_STATES.indexOf(state);
 }
 

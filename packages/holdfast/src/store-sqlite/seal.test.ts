@@ -43,6 +43,24 @@ describe("the digest of a record", () => {
     );
   });
 
+  test("changes with each column alone", () => {
+    const one = {
+      pos: 1,
+      run: 1,
+      seq: 1,
+      kind: 1,
+      attempt: 1,
+      name: "1",
+      atMs: 1,
+      head: "1",
+      data: "1",
+    };
+    const digests = Object.entries(one).map(([name, value]) => {
+      return digest(KEY, { ...one, [name]: typeof value === "number" ? 2 : "2" });
+    });
+    expect(new Set([digest(KEY, one), ...digests]).size).toBe(10);
+  });
+
   test("tells an absent text from an empty one, and where one text ends", () => {
     const base = { pos: 1, run: 1, seq: 1, kind: 1, attempt: 0, name: "", atMs: 1 };
     const digests = [

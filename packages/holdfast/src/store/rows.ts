@@ -162,7 +162,7 @@ export const INBOX_TOPICS = [
   "cancel",
   "complete",
 ] as const;
-export type InboxTopic = (typeof INBOX_TOPICS)[number];
+type InboxTopic = (typeof INBOX_TOPICS)[number];
 
 /** A command from another process, written by anybody and applied by the owner alone. */
 export interface InboxRow {

@@ -3,6 +3,8 @@ export { systemClock, systemRandom } from "../engine/clock.ts";
 export type { EngineOptions } from "../engine/engine.ts";
 export { Engine } from "../engine/engine.ts";
 export type { FlushBatch, RecordColumns, Store } from "../store/store.ts";
+export { describeStore } from "./describe-store.ts";
+export type { OpenStoreUnderTest, StoreUnderTest, TestFramework } from "./describe-store.ts";
 export type { FaultCounts, FiredFault } from "./fault-context.ts";
 export type { FaultKind, FaultMix, FaultProtocol } from "./fault-plan.ts";
 export { FAULT_KINDS } from "./fault-plan.ts";

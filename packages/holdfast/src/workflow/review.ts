@@ -18,7 +18,7 @@ export interface ReviewOptions<S extends Schema, D extends Schema> {
   readonly sensitive?: readonly string[];
 }
 
-export interface ReviewDefinition {
+interface ReviewDefinition {
   readonly subject: Schema;
   readonly decision: Schema;
   readonly by: string;

@@ -1,3 +1,5 @@
+import type { Duration } from "../core/duration.ts";
+
 /** What a look at the other system can prove about one operation (failure model R27). */
 export type Seen<T> =
   | { readonly seen: "done"; readonly value: T; readonly ref?: string }
@@ -34,14 +36,14 @@ const PENDING = Symbol("holdfast.pending");
 export interface Pending {
   readonly [PENDING]: true;
   readonly ref: string;
-  readonly within: string;
+  readonly within: Duration;
 }
 
 /**
  * Says that the other system has accepted the work and will answer later under `ref`. If nothing
  * comes `within` that time the outcome is unknown and is settled like any other.
  */
-export function pending(options: { readonly ref: string; readonly within: string }): Pending {
+export function pending(options: { readonly ref: string; readonly within: Duration }): Pending {
   return { [PENDING]: true, ref: options.ref, within: options.within };
 }
 

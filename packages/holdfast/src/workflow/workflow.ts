@@ -4,7 +4,7 @@ import type { Run } from "./run.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
 /** What happens when the run stops because an effect has failed for good. */
-export const ON_FAILURE = ["compensate", "ask", "stop"] as const;
+const ON_FAILURE = ["compensate", "ask", "stop"] as const;
 export type OnFailure = (typeof ON_FAILURE)[number];
 
 export interface WorkflowOptions<I extends Schema, O extends Schema> {
@@ -22,7 +22,7 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> {
   readonly sensitive?: readonly string[];
 }
 
-export interface WorkflowDefinition {
+interface WorkflowDefinition {
   readonly input: Schema;
   readonly output: Schema;
   readonly key: (input: unknown) => string;
