@@ -4,7 +4,7 @@
  */
 import type { Figure } from "./figure.ts";
 
-export const JOB_NAMES = [
+const JOB_NAMES = [
   "load",
   "latency",
   "fanout",

@@ -1,13 +1,13 @@
 /** The workflows that are measured. They count what they do, so that nothing has to be looked up. */
 import { effect, integration, workflow, type Schema } from "holdfast";
 
-export const STEPS_PER_RUN = 10;
+const STEPS_PER_RUN = 10;
 
 /** A result of 300 B of JSON, as in storage.md, section 3. */
 export const RESULT = { text: "x".repeat(300 - '{"text":""}'.length) };
 
 /** Accepts everything: the cost of a schema library is not what is measured here. */
-export const anything: Schema = {
+const anything: Schema = {
   "~standard": { version: 1, vendor: "holdfast-bench", validate: (value) => ({ value }) },
 };
 

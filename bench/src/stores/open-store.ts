@@ -6,7 +6,7 @@ import { bareStore } from "./bare-store.ts";
 import { logStore } from "./log-store.ts";
 import { nullStore } from "./null-store.ts";
 
-export const STORE_KINDS = ["sqlite", "log", "null", "bare", "bare-sealed"] as const;
+const STORE_KINDS = ["sqlite", "log", "null", "bare", "bare-sealed"] as const;
 export type StoreKind = (typeof STORE_KINDS)[number];
 
 /** A new store of a kind, with its files in `folder`. */

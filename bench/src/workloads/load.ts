@@ -23,7 +23,7 @@ interface Load {
   readonly concurrency: number;
 }
 
-export const LOADS: readonly Load[] = [
+const LOADS: readonly Load[] = [
   load("throughput", "sqlite", durableSteps, 256),
   load("raw-append-log", "log", durableSteps, 256),
   load("effects", "sqlite", effectSteps, 256),

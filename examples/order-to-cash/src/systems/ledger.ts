@@ -47,4 +47,3 @@ export const SYSTEM_OF_ACTION = {
   "cancel-invoice": "erp",
   "send-confirmation": "mail",
 } as const satisfies Record<string, SystemName>;
-type Action = keyof typeof SYSTEM_OF_ACTION;
