@@ -4,14 +4,7 @@
  */
 import type { Figure } from "./figure.ts";
 
-const JOB_NAMES = [
-  "load",
-  "latency",
-  "fanout",
-  "sleepers",
-  "recovery-make",
-  "recovery",
-] as const;
+const JOB_NAMES = ["load", "latency", "fanout", "sleepers", "recovery-make", "recovery"] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 
 export interface Job {

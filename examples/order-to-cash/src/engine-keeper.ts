@@ -15,20 +15,25 @@ export class EngineKeeper {
   #current: EngineChild | null = null;
   #killsDone = 0;
   #isStopping = false;
-  #failure: Error | null = null;
-  readonly #onFailure: (error: Error) => void;
+  readonly #onFailure: (what: string) => void;
 
   /** @param onFailure - the engine has ended by itself, or could not be started again. */
-  constructor(dir: string, ports: Ports, onFailure: (error: Error) => void) {
+  constructor(dir: string, ports: Ports, onFailure: (what: string) => void) {
     this.#dir = dir;
     this.#ports = ports;
     this.#onFailure = onFailure;
     this.#engine = this.#start();
   }
 
-  /** The intake's port; waits while the engine is down. */
-  async port(): Promise<number> {
-    return (await this.#engine).port;
+  /** Resolves when the engine runs for the first time. @throws {Error} if it does not start. */
+  async started(): Promise<void> {
+    await this.#engine;
+  }
+
+  /** The intake's port; waits while the engine is down. Null if it could not be started again. */
+  async port(): Promise<number | null> {
+    const [engine] = await Promise.allSettled([this.#engine]);
+    return engine.status === "fulfilled" ? engine.value.port : null;
   }
 
   /** Kills that the engine really died of. */
@@ -41,32 +46,23 @@ export class EngineKeeper {
     this.#current = engine;
     void engine.ended.then((end) => {
       if (this.#current !== engine || this.#isStopping) return;
-      this.#fail(new Error(`the engine has ended by itself (${describe(end)})`));
+      this.#onFailure(`the engine has ended by itself (${describe(end)})`);
     });
     return engine;
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#onFailure(this.#failure);
-  }
-
-  /** One SIGKILL, and the engine is up again. */
-  async #killOnce(): Promise<void> {
+  /** One SIGKILL, and the engine is up again; false if that failed. */
+  async #killOnce(): Promise<boolean> {
     const engine = await this.#engine;
     // From now on whoever needs the engine waits for the next one.
     this.#current = null;
-    const next = engine.kill().then(async (end) => {
+    this.#engine = engine.kill().then(async (end) => {
       if (end.signal === "SIGKILL") this.#killsDone += 1;
       return this.#start();
     });
-    this.#engine = next;
-    try {
-      await next;
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-      throw error;
-    }
+    const [next] = await Promise.allSettled([this.#engine]);
+    if (next.status === "rejected") this.#onFailure(String(next.reason));
+    return next.status === "fulfilled";
   }
 
   /**
@@ -85,10 +81,8 @@ export class EngineKeeper {
     for (const share of shares) {
       await reached(share);
       if (signal.aborted) return;
-      await this.#engine;
       await delay(random.next() * KILL_DELAY_MS_MAX);
-      if (signal.aborted) return;
-      await this.#killOnce();
+      if (signal.aborted || !(await this.#killOnce())) return;
     }
   }
 

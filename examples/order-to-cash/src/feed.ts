@@ -12,8 +12,8 @@ export interface FeedOptions {
   readonly arrivals: readonly ArrivingOrder[];
   /** Orders arrive at this pace, not all at once. */
   readonly perSecond: number;
-  /** Where the intake is now; waits while the engine is down. */
-  readonly port: () => Promise<number>;
+  /** Where the intake is now; waits while the engine is down. Null if it is gone for good. */
+  readonly port: () => Promise<number | null>;
   readonly onAccepted: (orderId: string, runId: string) => void;
   readonly signal: AbortSignal;
 }
@@ -64,7 +64,7 @@ class Feed {
       accepted: this.#accepted,
       duplicatesAbsorbed: this.#duplicatesAbsorbed,
       repeatedPosts: this.#repeatedPosts,
-      refused: Object.fromEntries(this.#refused),
+      refused: Object.fromEntries([...this.#refused].toSorted(([a], [b]) => a.localeCompare(b))),
       wrong: this.#wrong,
     };
   }
@@ -87,7 +87,7 @@ class Feed {
     }
   }
 
-  /** Null if the signal was aborted first. */
+  /** Null if the signal was aborted first, or nobody is there any more. */
   async #insist(raw: string): Promise<Answer | null> {
     const { signal, port } = this.#options;
     for (let posts = 0; !signal.aborted; posts += 1) {
@@ -95,7 +95,9 @@ class Feed {
         this.#repeatedPosts += 1;
         await pause(RETRY_DELAY_MS, signal);
       }
-      const answer = await post(await port(), raw, signal);
+      const where = await port();
+      if (where === null) return null;
+      const answer = await post(where, raw, signal);
       if (answer !== null) return answer;
     }
     return null;

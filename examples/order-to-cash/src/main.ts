@@ -1,5 +1,5 @@
 /** `npm start`: reference case 1, order to cash, through real faults. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SUMMARY_FILE } from "./places.ts";
 import { startProgress } from "./progress.ts";
@@ -7,6 +7,7 @@ import { report } from "./report.ts";
 import { readSettings, USAGE, type Settings } from "./settings.ts";
 import { summarize } from "./summary.ts";
 import { runOrders } from "./supervisor.ts";
+import { makeEmpty } from "./var-dir.ts";
 
 /** As a shell says it of a program that Ctrl-C has ended. */
 const EXIT_INTERRUPTED = 130;
@@ -29,10 +30,15 @@ async function main(): Promise<number> {
     interrupted.abort();
   });
   const { dir } = settings;
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
+  makeEmpty(dir);
   const progress = startProgress(process.stdout, settings.orders);
-  const outcome = await runOrders({ settings, progress, signal: interrupted.signal });
+  const outcome = await runOrders({ settings, progress, signal: interrupted.signal }).catch(
+    (error: unknown) => {
+      // Ctrl-C reaches processes that have just been started before they can heed it.
+      if (interrupted.signal.aborted) return null;
+      throw error;
+    },
+  );
   if (outcome === null) {
     process.stdout.write("interrupted: everything was stopped\n");
     return EXIT_INTERRUPTED;

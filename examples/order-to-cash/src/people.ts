@@ -6,13 +6,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { seededRandom } from "holdfast/testing";
 import type { StoreReader } from "./store-reader.ts";
+import { allOf } from "./watch.ts";
 
 const ANSWER_SHARE = 0.7;
 const APPROVE_SHARE = 0.9;
 const CANCEL_SHARE = 0.03;
 /** A customer changes his mind within this after the order was accepted. */
 const CANCEL_AFTER_MS_MAX = 8_000;
-const REVIEWS_MAX = 1_000;
 
 export interface PeopleReport {
   /** Orders that a customer wanted to cancel; some of these wishes came when the order was over. */
@@ -35,6 +35,7 @@ export class People {
   readonly #seed: number;
   readonly #orderOf: (run: number) => Promise<{ orderId: string; runId: string } | null>;
   readonly #commands = new Map<string, Command>();
+  readonly #seen = new Set<string>();
   readonly #settling = new Set<Promise<void>>();
   readonly #leaving = new AbortController();
 
@@ -74,19 +75,20 @@ export class People {
 
   /** Looks at the open reviews and answers those that somebody would answer. */
   async work(): Promise<void> {
-    const open = await this.#reader.reviews({ afterRun: 0, limit: REVIEWS_MAX });
+    const open = await allOf((page) => this.#reader.reviews(page));
     for (const review of open) {
-      const order = await this.#orderOf(review.run);
       const about = `${String(review.run)}/${String(review.seq)}`;
-      // Stable, so that saying it twice is saying it once.
-      const id = `answer-${about}`;
-      if (order === null || this.#commands.has(id)) continue;
+      if (this.#seen.has(about)) continue;
+      const order = await this.#orderOf(review.run);
+      if (order === null) continue;
+      this.#seen.add(about);
       const random = seededRandom(this.#seed, `review/${order.orderId}`);
       if (random.next() >= ANSWER_SHARE) continue;
       const approve = random.next() < APPROVE_SHARE;
       const decision = { approve, note: approve ? "credit line checked" : "credit line used up" };
       const data = { run: order.runId, seq: review.seq, decision };
-      await this.#say({ id, topic: "answer", about }, "finance-clerk", data);
+      // Stable, so that saying it twice is saying it once.
+      await this.#say({ id: `answer-${about}`, topic: "answer", about }, "finance-clerk", data);
     }
     for (const command of this.#commands.values()) {
       command.answer ??= await this.#reader.answer(command.id);

@@ -51,15 +51,20 @@ export interface SupervisorOptions {
 }
 
 export async function runOrders(options: SupervisorOptions): Promise<Outcome | null> {
-  const { settings } = options;
+  const { dir, seed, faults } = options.settings;
+  let ordersCase: Case | null = null;
   const systems = await startSystems({
-    dir: settings.dir,
-    seed: settings.seed,
-    faults: settings.faults,
+    dir,
+    seed,
+    faults,
     settleMs: SETTLE_MS,
+    onDeath: ({ name, lastWords }) => {
+      ordersCase?.giveUp(`the system ${name} has ended by itself: ${lastWords}`);
+    },
   });
   try {
-    return await new Case(options, systems).run();
+    ordersCase = new Case(options, systems);
+    return await ordersCase.run();
   } finally {
     await systems.stop();
   }
@@ -90,6 +95,12 @@ class Case {
     this.#orderCount = orders;
   }
 
+  /** Something broke that the case rests on: what is there by now is looked at all the same. */
+  giveUp(what: string): void {
+    this.#troubles.push(what);
+    this.#over.abort();
+  }
+
   async run(): Promise<Outcome | null> {
     const { settings, signal } = this.#options;
     const { dir } = settings;
@@ -101,20 +112,19 @@ class Case {
       erp: erpPath?.port ?? erp.port,
       mail: mail.port,
     };
-    const keeper = new EngineKeeper(dir, ports, (error) => {
-      this.#troubles.push(error.message);
-      this.#over.abort();
+    const keeper = new EngineKeeper(dir, ports, (what) => {
+      this.giveUp(what);
     });
     try {
-      await keeper.port();
+      await keeper.started();
       const reader = await openSqliteReader({ path: join(dir, STORE_FILE) });
       try {
         const done = await this.#work(keeper, reader);
+        if (signal.aborted) return null;
         await this.#systems.settled();
         await erpPath?.settled();
         const badEnd = await keeper.stop();
         if (badEnd !== null) this.#troubles.push(`the engine did not end in order: ${badEnd}`);
-        if (signal.aborted) return null;
         const counts = this.#systems.counts();
         return {
           settings,

@@ -21,24 +21,38 @@ interface Call {
 
 /** Calls in the order in which they ended, of all threads. */
 export function callsIn(output: string): readonly Call[] {
+  /** Files of calls that another thread's line has cut in two, by thread. */
+  const unfinished = new Map<string, string>();
   return readFileSync(output, "utf8")
     .split("\n")
     .flatMap((line) => {
-      const [, thread, name, file] = /^(\d+) +(\w+)\((?:\d+<)?([^>,)]*)/u.exec(line) ?? [];
-      if (thread === undefined || name === undefined) return [];
-      return [{ thread, name, file: file ?? "", injected: line.includes("(INJECTED)") }];
+      const injected = line.includes("(INJECTED)");
+      const [, late, lateName] = /^(\d+) +<\.\.\. (\w+) resumed>/u.exec(line) ?? [];
+      if (late !== undefined && lateName !== undefined) {
+        return [{ thread: late, name: lateName, file: unfinished.get(late) ?? "", injected }];
+      }
+      const [, thread, name, file] = /^(\d+) +(\w+)\((?:\d+<|")?([^>",)]*)/u.exec(line) ?? [];
+      if (thread === undefined || name === undefined || file === undefined) return [];
+      if (!line.includes("<unfinished ...>")) return [{ thread, name, file, injected }];
+      unfinished.set(thread, file);
+      return [];
     });
 }
 
 /**
- * How often the thread that makes this call most on files in `folder` makes it: strace counts the
- * calls of each thread by themselves.
+ * The calls of the thread that writes the log, each with its number: strace counts the calls of each
+ * kind, and of each thread, by themselves.
  */
-export function countOf(name: string, folder: string, calls: readonly Call[]): number {
+export function writersCalls(
+  calls: readonly Call[],
+): readonly (Call & { readonly number: number })[] {
+  const writer = calls.find(({ file }) => file.endsWith("-wal"))?.thread;
   const counts = new Map<string, number>();
-  for (const call of calls) {
-    if (call.name !== name || !call.file.includes(folder)) continue;
-    counts.set(call.thread, (counts.get(call.thread) ?? 0) + 1);
-  }
-  return Math.max(0, ...counts.values());
+  return calls
+    .filter(({ thread }) => thread === writer)
+    .map((call) => {
+      const number = (counts.get(call.name) ?? 0) + 1;
+      counts.set(call.name, number);
+      return { ...call, number };
+    });
 }

@@ -153,7 +153,6 @@ describe("a definition that throws", () => {
   test("is refused when it is declared without sense", () => {
     const system = world.counterpart("erp");
     const declare = (parts: object) => () =>
-      // The cast makes what an untyped caller could pass.
       effect("act", {
         on: integrationOf(system),
         repeat: "keyed",
@@ -162,7 +161,7 @@ describe("a definition that throws", () => {
         output: z.unknown(),
         run: () => Promise.resolve(null),
         ...parts,
-      } as Parameters<typeof effect>[1]);
+      });
     expect(declare({})).not.toThrow();
     expect(declare({ repeat: undefined })).toThrow(expect.objectContaining({ code: "HF1101" }));
     expect(declare({ repeat: "twice" })).toThrow(expect.objectContaining({ code: "HF1101" }));

@@ -93,13 +93,13 @@ describe("cancelling", () => {
   });
 
   test("while a call is under way that fails for sure sends nothing more", async () => {
-    const { call } = system;
+    const call = system.call.bind(system);
     system.call = async (action, id, attempt) => {
-      if (action !== "charge") return call.call(system, action, id, attempt);
+      if (action !== "charge") return call(action, id, attempt);
       system.requests.push({ action, id, key: "", number: attempt.number, atMs: 0 });
       await new Promise<void>((resolve) => world.clock.after(2_000, resolve));
       system.plan("late-no", { kind: "no", class: "transient" });
-      return call.call(system, "late-no", id, attempt);
+      return call("late-no", id, attempt);
     };
     const { run } = await begun((input, r) => r.do(charge, input));
     await cancel(run);
@@ -280,6 +280,32 @@ describe("cancelling", () => {
       }
     },
   );
+
+  test("before the first step, over a crash, does not begin the run after all", async () => {
+    // Its code waits for something of its own, so that nothing is on record when it is cancelled.
+    const gate: { go: () => void } = { go: () => undefined };
+    const flow = testWorkflow("flow", async (input, r) => {
+      await new Promise<void>((resolve) => {
+        gate.go = resolve;
+      });
+      return r.do(charge, input);
+    });
+    await world.begin([flow], {
+      fateOf: (flush) => (flush.kinds.includes("cancel") ? "diesAfter" : "applied"),
+      // So that the wish and the end of the run do not go out together.
+      limits: { flushRecordsMax: 2 },
+    });
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    void cancel(run);
+    await world.settle();
+    expect(world.life.watched.isDead).toBe(true);
+    await world.crash();
+    await world.begin([flow]);
+    gate.go();
+    await world.untilState(run, "cancelled");
+    expect(actions()).toEqual([]);
+  });
 });
 
 describe("an undoing that fails", () => {
@@ -338,145 +364,5 @@ describe("an undoing that fails", () => {
     await world.engine.commands.resume(run, null, "cy", "mended");
     await world.untilState(run, "cancelled");
     expect(actions()).toEqual(["charge", "undo-charge"]);
-  });
-});
-
-describe("run.stop", () => {
-  test.each([
-    [undefined, undefined, false],
-    [undefined, true, true],
-    ["compensate", undefined, true],
-    ["compensate", false, false],
-    ["stop", undefined, false],
-  ] as const)(
-    "with onFailure %s and compensate %s undoes: %s",
-    async (onFailure, compensate, undoes) => {
-      const { run } = await begun(
-        async (input, r) => {
-          await r.do(reserve, input);
-          r.stop("not today", compensate === undefined ? {} : { compensate });
-        },
-        onFailure === undefined ? {} : { onFailure },
-      );
-      await world.untilState(run, "stopped");
-      expect(actions()).toEqual(undoes ? ["reserve", "undo-reserve"] : ["reserve"]);
-      expect(await world.row(run)).toMatchObject({ reason: "not today", compensated: undoes });
-    },
-  );
-
-  test("cannot be swallowed by the code's own catch", async () => {
-    const { run } = await begun(async (input, r) => {
-      try {
-        r.stop("really");
-      } catch {
-        await r.do(charge, input);
-      }
-      return "went on";
-    });
-    await world.untilState(run, "stopped");
-    expect(actions()).toEqual([]);
-  });
-
-  test("works in code that is no async function", async () => {
-    const { run } = await begun((_input, r) => r.stop("at once"));
-    expect(await world.row(run)).toMatchObject({ state: "stopped", reason: "at once" });
-  });
-
-  test("waits for an effect that is under way at the same time", async () => {
-    system.plan("charge", { kind: "slow", takesMs: 3_000 });
-    const { run } = await begun(async (input, r) => {
-      void r.do(charge, input);
-      await r.step("think", () => 1, { durable: true });
-      await r.step("longer", () => 1, { durable: true });
-      r.stop("no", { compensate: true });
-    });
-    await world.untilState(run, "stopped");
-    expect(actions()).toEqual(["charge", "undo-charge"]);
-  });
-});
-
-describe("onFailure", () => {
-  const failing = async (input: { id: string }, r: Run) => {
-    await r.do(reserve, input);
-    return r.do(charge, input);
-  };
-
-  test("compensate: undoes and stops", async () => {
-    system.plan("charge", { kind: "no", class: "permanent" });
-    const { run } = await begun(failing, { onFailure: "compensate" });
-    await world.untilState(run, "stopped");
-    expect(actions()).toEqual(["reserve", "undo-reserve"]);
-  });
-
-  test("stop: stops and undoes nothing", async () => {
-    system.plan("charge", { kind: "no", class: "permanent" });
-    const { run } = await begun(failing, { onFailure: "stop" });
-    await world.untilState(run, "stopped");
-    expect(actions()).toEqual(["reserve"]);
-  });
-
-  test("ask, the default: an exception of the workflow's owner, and a resume does it again", async () => {
-    system.plan("charge", { kind: "no", class: "permanent" });
-    const { run } = await begun(failing);
-    await world.untilState(run, "exception");
-    const [exception] = await openOnes(run);
-    expect(exception).toMatchObject({ owner: "team-flow", class: "permanent" });
-    await world.engine.commands.resume(run, null, "cy", "mended");
-    expect(await world.resultOf(run)).toEqual({ ref: "charge:1" });
-    expect(actions()).toEqual(["reserve", "charge"]);
-    expect(await openOnes(run)).toHaveLength(0);
-  });
-
-  test("repair comes first, whatever is declared", async () => {
-    system.plan("charge", { kind: "no", class: "data" });
-    const { run } = await begun(failing, { onFailure: "compensate" });
-    await world.untilState(run, "exception");
-    expect(actions()).toEqual(["reserve"]);
-  });
-
-  test("a resume does again what failed for good, and not what the code has handled", async () => {
-    system.plan("reserve", { kind: "no", class: "permanent" });
-    system.plan("charge", { kind: "no", class: "permanent" });
-    const { run } = await begun(async (input, r) => {
-      const reserved = await r.do(reserve, input).then(
-        () => true,
-        () => false,
-      );
-      const worked = await r
-        .step("work", () => Promise.reject(new Error("handled")))
-        .catch(() => "no");
-      await r.do(charge, input);
-      return { reserved, worked };
-    });
-    await world.untilState(run, "exception");
-    await world.engine.commands.resume(run, null, "cy", "mended");
-    expect(await world.resultOf(run)).toEqual({ reserved: false, worked: "no" });
-    expect(actions()).toEqual(["charge"]);
-  });
-});
-
-describe("code that returns while effects are open", () => {
-  test("does not end before they have", async () => {
-    system.plan("charge", { kind: "slow", takesMs: 3_000 });
-    const { run } = await begun(async (input, r) => {
-      void r.do(charge, input);
-      await r.step("think", () => 1);
-      return "done";
-    });
-    expect(await world.stateOf(run)).toBe("running");
-    expect(await world.resultOf(run)).toBe("done");
-    expect(actions()).toEqual(["charge"]);
-  });
-
-  test("needs no catch for a lost race: the loser's failure is nobody's", async () => {
-    system.plan("charge", { kind: "no", class: "permanent" });
-    const { run } = await begun(async (input, r) => {
-      const lost = r.do(charge, input);
-      return Promise.race([
-        lost.catch(() => new Promise(() => undefined)),
-        r.step("quick", () => "won"),
-      ]);
-    });
-    expect(await world.resultOf(run)).toBe("won");
   });
 });

@@ -12,6 +12,7 @@ import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
+import type { RunEnd } from "./waiters.ts";
 import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
 
 /** Early events under one name and key that are kept. */
@@ -212,18 +213,27 @@ export class Commands {
   childEnded(
     parent: { readonly run: number; readonly step: string },
     child: number,
-    end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null },
+    end: RunEnd,
   ): void {
-    const told = this.#engine.wakes.reach(parent.run).then(async (live) => {
-      if (live === null) return;
-      const unpin = live.pin();
+    this.#engine.background(this.#tellParent(parent, child, end));
+  }
+
+  async #tellParent(
+    parent: { readonly run: number; readonly step: string },
+    child: number,
+    end: RunEnd,
+  ): Promise<void> {
+    const live = await this.#engine.wakes.reach(parent.run);
+    if (live === null) return;
+    const unpin = live.pin();
+    try {
       await live.settledDown;
       const slot = live.slots.get(parent.step);
       // Refused means that the parent has learned it already, by asking.
       if (slot?.ended === false) await slot.verb.command?.({ kind: "returned", child, ...end });
+    } finally {
       unpin();
-    });
-    this.#engine.background(told);
+    }
   }
 
   /** Has the run in memory, recovered, for as long as `act` takes. */

@@ -78,8 +78,8 @@ export class EffectCalls {
     if (pass === null) return;
     let end: CallEnd | null = null;
     try {
-      const input = this.#parseInput();
-      if (!(input instanceof Promise ? await input : input)) return;
+      const fits = this.#parseInput();
+      if (!(fits instanceof Promise ? await fits : fits)) return;
       if (!this.#declare()) return;
       if (this.#step.effect.plan.contract.kind !== "read") {
         await this.#step.run.host.committer.durable();

@@ -113,7 +113,10 @@ describe("close", () => {
 
   test("twice is once", async () => {
     const engine = await world.begin([flowOf()]);
+    const flushes = world.life.watched.flushes.length;
     await Promise.all([engine.close(), engine.close()]);
+    await engine.close();
+    expect(world.life.watched.flushes.length).toBe(flushes);
   });
 
   test("at once after the start, and again, loses nothing", async () => {

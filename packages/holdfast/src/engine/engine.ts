@@ -270,20 +270,23 @@ export class Engine implements RunHost {
     row: RunRow,
     end: { readonly state: FinalRunState; readonly reason: string; readonly data: string | null },
   ): void {
-    const { run, workflow, key, namespace, lane } = row;
+    const { run, namespace, lane } = row;
     if (lane !== null) {
       const next = this.lanes.leave(namespace, lane, run);
       if (next !== null) this.wakes.add([next]);
     }
-    // Nobody hears of the end before it is durable.
-    const told = this.committer.durable().then(() => {
-      this.emit({ type: "run.finished", run, workflow, key, state: end.state, reason: end.reason });
-      this.#waiters.ended(run, end);
-      for (const parent of this.#parents.ended(run)) this.commands.childEnded(parent, run, end);
-      if (row.parentRun === null || row.parentStep === null) return;
-      this.commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
-    });
-    this.background(told);
+    this.background(this.#tellOfEnd(row, end));
+  }
+
+  /** Nobody hears of the end before it is durable. */
+  async #tellOfEnd(row: RunRow, end: RunEnd): Promise<void> {
+    const { run, workflow, key } = row;
+    await this.committer.durable();
+    this.emit({ type: "run.finished", run, workflow, key, state: end.state, reason: end.reason });
+    this.#waiters.ended(run, end);
+    for (const parent of this.#parents.ended(run)) this.commands.childEnded(parent, run, end);
+    if (row.parentRun === null || row.parentStep === null) return;
+    this.commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
   }
 
   background(work: Promise<unknown>): void {

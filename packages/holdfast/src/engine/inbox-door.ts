@@ -50,6 +50,8 @@ export class InboxDoor {
   #cancelPoll: (() => void) | null = null;
   #closed = false;
   #busyPolls = 0;
+  /** Taken and not yet answered for good: the store still lists them. */
+  readonly #underWay = new Set<string>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -81,17 +83,25 @@ export class InboxDoor {
   }
 
   async #takeAll(): Promise<number> {
-    const { store, committer, limits } = this.#engine;
-    const rows = await store.inbox(limits.inboxBatchMax);
-    // Side by side: one that must wait for its run does not hold up the others.
-    await Promise.all(
-      rows.map(async (row) => {
-        const answer = await this.#apply(row);
-        committer.take(row.id, JSON.stringify(answer));
-      }),
-    );
-    if (rows.length > 0) await committer.durable();
-    return rows.length;
+    const { store, limits } = this.#engine;
+    const rows = await store.inbox(limits.inboxBatchMax + this.#underWay.size);
+    const fresh = rows.filter((row) => !this.#underWay.has(row.id));
+    // Side by side: one that must wait for its run holds up no other, nor the next that come.
+    for (const row of fresh) {
+      this.#underWay.add(row.id);
+      this.#engine.background(this.#answer(row));
+    }
+    return fresh.length;
+  }
+
+  async #answer(row: InboxRow): Promise<void> {
+    const { committer } = this.#engine;
+    const answer = await this.#apply(row);
+    // The engine has ended meanwhile: the next one finds the command again.
+    if (this.#closed) return;
+    committer.take(row.id, JSON.stringify(answer));
+    await committer.durable();
+    this.#underWay.delete(row.id);
   }
 
   async #apply(row: InboxRow): Promise<InboxAnswer> {

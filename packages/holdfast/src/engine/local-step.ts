@@ -105,10 +105,11 @@ export class LocalStep implements StepVerb {
       this.#run.deliver(slot, record);
       return;
     }
-    const { host } = this.#run;
-    const delivered = host.committer.durable().then(() => {
-      this.#run.deliver(slot, record);
-    });
-    host.background(delivered);
+    this.#run.host.background(this.#deliverWhenDurable(slot, record));
+  }
+
+  async #deliverWhenDurable(slot: StepSlot, record: JournalRecord): Promise<void> {
+    await this.#run.host.committer.durable();
+    this.#run.deliver(slot, record);
   }
 }

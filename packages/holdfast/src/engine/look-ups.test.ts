@@ -116,12 +116,12 @@ describe("an outcome that is not known", () => {
   test("a look-up that throws cannot tell, and one that answers nonsense cannot either", async () => {
     system.plan("act", { kind: "lostAnswer", happened: true });
     let looks = 0;
-    const { find } = system;
+    const find = system.find.bind(system);
     system.find = (action, id, attempt) => {
       looks += 1;
       if (looks === 1) throw new Error("search is down");
       if (looks === 2) return { seen: "done", value: { wrong: 1 } } as never;
-      return find.call(system, action, id, attempt);
+      return find(action, id, attempt);
     };
     await started();
     expect(await world.resultOf(run)).toEqual({ ref: "act:1" });
@@ -132,10 +132,10 @@ describe("an outcome that is not known", () => {
   test("gets the same key in the look-up, and when it was sent", async () => {
     system.plan("act", { kind: "lostAnswer", happened: true });
     let sentAt: Date | null = null;
-    const { find } = system;
+    const find = system.find.bind(system);
     system.find = (action, id, attempt) => {
       sentAt = attempt.sentAt;
-      return find.call(system, action, id, attempt);
+      return find(action, id, attempt);
     };
     await started();
     await world.resultOf(run);

@@ -18,7 +18,7 @@ export type RecoveryStep =
 export class Recovery {
   /** Records about the run itself, in order. */
   readonly ofRun: readonly JournalRecord[];
-  /** True if the journal holds nothing but the start. */
+  /** True if nothing has happened yet: no step, and nobody has decided anything about the run. */
   readonly isFresh: boolean;
   readonly #steps = new Map<string, JournalRecord[]>();
   readonly #answers: JournalRecord[] = [];
@@ -42,7 +42,7 @@ export class Recovery {
       if (!isVoid && endsStep(record)) this.#answers.push(record);
     }
     this.ofRun = ofRun;
-    this.isFresh = this.#steps.size === 0;
+    this.isFresh = this.#steps.size === 0 && ofRun.every(decidesNothing);
   }
 
   find(matches: (record: JournalRecord) => boolean): JournalRecord | undefined {
@@ -103,6 +103,10 @@ export class Recovery {
       sentence: `The journal holds a step "${path}" that the code no longer asks for here.`,
     };
   }
+}
+
+function decidesNothing(record: JournalRecord): boolean {
+  return record.kind === "started" || record.kind === "state";
 }
 
 /** True if this record is the one that gave the code its answer. */

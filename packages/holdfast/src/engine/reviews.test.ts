@@ -55,7 +55,7 @@ describe("run.ask", () => {
       await run.sleep("1h");
       return decision;
     });
-    const run = await waiting(flow as ReturnType<typeof asking>);
+    const run = await waiting(flow);
     await world.engine.commands.answer(run, await askedIn(run), { ok: false }, "bo");
     await world.untilState(run, "waiting");
     await world.crash();

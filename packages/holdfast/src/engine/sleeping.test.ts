@@ -112,8 +112,9 @@ describe("run.sleep", () => {
     const flow = napping(50_000);
     await world.begin([flow]);
     let started = false;
-    const { due } = world.life.watched.store;
-    Object.assign(world.life.watched.store, {
+    const { store } = world.life.watched;
+    const due = store.due.bind(store);
+    Object.assign(store, {
       due: async (...args: Parameters<typeof due>) => {
         const rows = await due(...args);
         if (!started) {

@@ -155,8 +155,7 @@ export class StartUp {
     for (let i = 0; i < this.#laneHeads.length; i += this.#pageMax) {
       if (this.#engine.draining) return;
       const stored = await store.load(this.#laneHeads.slice(i, i + this.#pageMax));
-      const begun = (one: StoredRun) => one.row.state !== "waiting" || one.records.length > 1;
-      wakes.add(stored.filter((one) => !begun(one)).map((one) => one.row.run));
+      wakes.add(stored.filter(isBeforeItsTurn).map((one) => one.row.run));
     }
   }
 
@@ -289,4 +288,9 @@ export class StartUp {
       });
     }
   }
+}
+
+/** In a lane, and nothing of it has begun. */
+function isBeforeItsTurn({ row, records }: StoredRun): boolean {
+  return row.state === "waiting" && records.length === 1;
 }

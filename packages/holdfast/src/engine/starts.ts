@@ -9,6 +9,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { StartedHead } from "../core/journal.ts";
 import { runKeyHash } from "../core/operation-key.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
+import { isWellFormed } from "../core/well-formed.ts";
 import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow } from "../store/rows.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -165,10 +166,12 @@ export class Starts {
 
   #keyOf(workflow: AnyWorkflow, input: unknown): string {
     const key = workflow.definition.key(input);
-    if (typeof key === "string" && key !== "" && key.length <= KEY_CHARS_MAX) return key;
+    // Half a surrogate pair would be stored as another text, and two keys would be one.
+    if (typeof key === "string" && key !== "" && key.length <= KEY_CHARS_MAX && isWellFormed(key))
+      return key;
     throw new HoldfastError(
       "HF4102",
-      `The key of workflow "${workflow.name}" must be a text of 1 to ${String(KEY_CHARS_MAX)} characters. Nothing was started.`,
+      `The key of workflow "${workflow.name}" must be a text of 1 to ${String(KEY_CHARS_MAX)} whole characters. Nothing was started.`,
       "Mend the input, or the workflow's key function.",
     );
   }

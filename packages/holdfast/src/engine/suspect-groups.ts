@@ -32,5 +32,5 @@ export function standingGroups(known: readonly KnownGroup[]): StandingGroups {
     else if (runs.length === one.runs.length) tried.push(one);
     else untried.push({ group: one.group, runs, crashes: 0 });
   }
-  return { tried: tried.reverse(), untried: untried.reverse(), superseded };
+  return { tried: tried.toReversed(), untried: untried.toReversed(), superseded };
 }

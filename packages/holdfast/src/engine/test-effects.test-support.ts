@@ -128,7 +128,7 @@ function undoCall(counterpart: Counterpart, action: string) {
 export function testWorkflow<N extends string>(
   name: N,
   body: (input: { id: string }, run: Run) => Promise<unknown>,
-  options: Partial<WorkflowOptions<typeof REFERENCE, z.ZodType<unknown>>> = {},
+  options: Partial<WorkflowOptions<typeof REFERENCE, z.ZodType>> = {},
 ) {
   return workflow(
     name,

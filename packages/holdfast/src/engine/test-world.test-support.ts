@@ -204,13 +204,13 @@ export class TestWorld {
   }
 
   async #withTimers(work: Promise<unknown>): Promise<void> {
-    let isOver = false;
+    const progress = { isOver: false };
     const over = work.finally(() => {
-      isOver = true;
+      progress.isOver = true;
     });
-    for (let fired = 0; !isOver && fired < TIMERS_MAX; fired += 1) {
+    for (let fired = 0; fired < TIMERS_MAX; fired += 1) {
       await this.settle();
-      if (isOver || !this.clock.fireNext()) break;
+      if (progress.isOver || !this.clock.fireNext()) break;
     }
     await over;
   }

@@ -32,27 +32,23 @@ export class WatchedStore {
     this.#inner = inner;
     this.#fateOf = fateOf;
     this.#onDeath = onDeath;
-    const read =
-      <A extends readonly unknown[], R>(call: (...args: A) => Promise<R>) =>
-      (...args: A) =>
-        this.#watch(() => call(...args));
     this.store = {
       ...inner,
-      find: read(inner.find),
-      load: read(inner.load),
-      page: read(inner.page),
-      due: read(inner.due),
-      parked: read(inner.parked),
-      lane: read(inner.lane),
-      openLanes: read(inner.openLanes),
-      keptEvents: read(inner.keptEvents),
-      awaiting: read(inner.awaiting),
-      pendingByRef: read(inner.pendingByRef),
-      dependencies: read(inner.dependencies),
-      openGroups: read(inner.openGroups),
-      inbox: read(inner.inbox),
-      changed: read(inner.changed),
-      close: read(inner.close),
+      find: (keys) => this.#watch(() => inner.find(keys)),
+      load: (runs) => this.#watch(() => inner.load(runs)),
+      page: (states, page) => this.#watch(() => inner.page(states, page)),
+      due: (afterMs, untilMs, limit) => this.#watch(() => inner.due(afterMs, untilMs, limit)),
+      parked: (integration, page) => this.#watch(() => inner.parked(integration, page)),
+      lane: (namespace, lane, limit) => this.#watch(() => inner.lane(namespace, lane, limit)),
+      openLanes: (page) => this.#watch(() => inner.openLanes(page)),
+      keptEvents: (event, key, limit) => this.#watch(() => inner.keptEvents(event, key, limit)),
+      awaiting: (event, key, limit) => this.#watch(() => inner.awaiting(event, key, limit)),
+      pendingByRef: (integration, ref) => this.#watch(() => inner.pendingByRef(integration, ref)),
+      dependencies: () => this.#watch(() => inner.dependencies()),
+      openGroups: () => this.#watch(() => inner.openGroups()),
+      inbox: (limit) => this.#watch(() => inner.inbox(limit)),
+      changed: () => this.#watch(() => inner.changed()),
+      close: () => this.#watch(() => inner.close()),
       flush: (batch) => this.#watch(() => this.#flush(batch)),
     };
   }

@@ -1,7 +1,7 @@
 /**
- * The rows of runs. A run that is started is written at the end of its flush, with what the same
- * flush did to it since: so a start costs a share of one statement, and a run that starts and ends
- * within a flush is one insert.
+ * The rows of runs, written once at the end of a flush, whatever it did to them: a start costs a
+ * share of one statement, a run that starts and ends within a flush is one insert, and one that
+ * wakes and ends is one update.
  */
 import { RUN_STATES } from "../core/run-state.ts";
 import type { RunState } from "../core/run-state.ts";
@@ -12,6 +12,8 @@ import { RUN_COLUMNS, RUN_WIDTH } from "./row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 export type RunChange = Extract<Change, { kind: `run-${string}` }>;
+
+type RunMoved = Extract<Change, { kind: "run-moved" | "run-finished" }>;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -41,6 +43,8 @@ export class RunWriter {
   readonly #finish: Statement;
   /** Runs that this flush starts. */
   readonly #fresh = new Map<number, NewRun>();
+  /** Where this flush has moved other runs last: that says all about them. */
+  readonly #moved = new Map<number, RunMoved>();
 
   constructor(database: Database) {
     this.#insert = new RowBatch(database, SQL.insert, { columns: RUN_WIDTH, rowsMax: 8 });
@@ -59,18 +63,26 @@ export class RunWriter {
       this.#fresh.set(change.row.run, { keyHash: change.keyHash, row: { ...change.row } });
       return;
     }
-    const fresh = this.#fresh.get(change.run);
-    if (fresh === undefined) this.#change(change);
-    else changeFresh(fresh.row, change);
-  }
-
-  #change(change: Exclude<RunChange, { kind: "run-started" }>): void {
-    const { run, atMs } = change;
-    if (change.kind === "run-touched") {
-      this.#touch.run(atMs, run);
+    const { run } = change;
+    const fresh = this.#fresh.get(run);
+    if (fresh !== undefined) {
+      changeFresh(fresh.row, change);
       return;
     }
-    const { reason } = change;
+    const before = this.#moved.get(run);
+    if (change.kind === "run-touched") {
+      if (before !== undefined) this.#write(before);
+      this.#moved.delete(run);
+      this.#touch.run(change.atMs, run);
+      return;
+    }
+    // An end says more than a move does.
+    if (before?.kind === "run-finished") this.#write(before);
+    this.#moved.set(run, change);
+  }
+
+  #write(change: RunMoved): void {
+    const { run, atMs, reason } = change;
     const state = stateNumber(change.state);
     const { changes } =
       change.kind === "run-moved"
@@ -80,8 +92,10 @@ export class RunWriter {
     if (changes !== 1) throw cannot(run, "it was never started");
   }
 
-  /** Writes the runs that this flush has started. */
+  /** Writes the runs that this flush has moved or started. */
   finishFlush(): void {
+    for (const change of this.#moved.values()) this.#write(change);
+    this.#moved.clear();
     if (this.#fresh.size === 0) return;
     for (const { row, keyHash } of this.#fresh.values()) {
       this.#insert.add(...runValues(row));
