@@ -143,7 +143,7 @@ function misdeeds(order: string, output: string, { code, err }: End): readonly s
 describe("SIGKILL", () => {
   test.each([
     ["each sync and each rename", () => pointsAt(...SYNCS, "rename")],
-    ["every third write to the log", () => sample(writes("at work"), WRITES_AT_WORK)],
+    ["a third of the writes to the log", () => sample(writes("at work"), WRITES_AT_WORK)],
     ["a sample of the other writes", () => sample(writes("else"), OTHER_WRITES)],
   ])(
     "at %s loses nothing and repeats nothing",

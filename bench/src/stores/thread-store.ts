@@ -21,8 +21,7 @@ export async function threadStore(thread: URL, workerData: unknown): Promise<Sto
     new Promise<void>((resolve) => {
       nextId += 1;
       waiting.set(nextId, resolve);
-      const message = request(nextId);
-      worker.postMessage(message);
+      worker.postMessage(request(nextId), []);
     });
   worker.on("message", (id: number) => {
     waiting.get(id)?.();

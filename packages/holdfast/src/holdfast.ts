@@ -1,6 +1,6 @@
 /** The composition root: wires store, engine and tables together. */
 import { parseJson } from "./core/json-text.ts";
-import { HoldfastError } from "./core/error.ts";
+import { formatError, HoldfastError } from "./core/error.ts";
 import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
 import { classifyForeign } from "./foreign-errors.ts";
@@ -112,7 +112,14 @@ export interface App {
 export function holdfast(options: HoldfastOptions): App {
   const listeners = new Set<EngineListener>();
   let opening: Promise<Engine> | null = null;
-  const engine = () => (opening ??= openEngine(options, listeners));
+  const engine = () => {
+    opening ??= openEngine(options, listeners).catch((error: unknown) => {
+      // Nothing is kept of an opening that failed: the next use tries again.
+      opening = null;
+      throw error;
+    });
+    return opening;
+  };
   return {
     async start(workflow, input, startOptions) {
       const running = await engine();
@@ -182,6 +189,20 @@ async function openEngine(
   listeners: Set<EngineListener>,
 ): Promise<Engine> {
   const store = await openStore(options.store);
+  try {
+    return await engineOn(store, options, listeners);
+  } catch (error) {
+    // The lock and the writer go too, or the next try would be refused by ourselves.
+    await store.close();
+    throw error;
+  }
+}
+
+async function engineOn(
+  store: Store,
+  options: HoldfastOptions,
+  listeners: Set<EngineListener>,
+): Promise<Engine> {
   const engine = new Engine({
     store,
     clock: systemClock,
@@ -206,16 +227,21 @@ const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];
 
 /** The default of a signal is death on the spot; this one drains first. */
 function endOnSignal(signal: NodeJS.Signals, close: () => Promise<void>): void {
-  process.once(signal, () => {
+  const drain = () => {
+    // First in line, so that those who listen once are still counted.
+    const others = process.listenerCount(signal) - 1;
+    process.removeListener(signal, drain);
     void close().then(() => {
-      if (process.listenerCount(signal) === 0) process.exit(0);
+      if (others === 0) process.exit(0);
     });
-  });
+  };
+  process.prependListener(signal, drain);
 }
 
 /** Nothing may be written over a hole: the process ends, and recovery goes on from what is durable. */
 function endProcess(error: Error): void {
-  process.stderr.write(`holdfast: the store has failed, the process ends: ${error.message}\n`);
+  const text = error instanceof HoldfastError ? formatError(error) : error.message;
+  process.stderr.write(`The store has failed, the process ends.\n${text}\n`);
   process.exit(70);
 }
 

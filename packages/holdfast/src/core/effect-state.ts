@@ -219,7 +219,8 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
   return withMove(
     {
       ...state,
-      operation: state.operation ?? head.operation,
+      // 0 stands for none: it failed before anything was declared, so nothing can have happened.
+      operation: state.operation ?? (head.operation === 0 ? null : head.operation),
       attempt: Math.max(state.attempt, record.attempt),
       // Reads have no intents; their horizon counts from the end of their first attempt.
       budgetFromMs: state.budgetFromMs ?? record.atMs,

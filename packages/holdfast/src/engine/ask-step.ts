@@ -49,6 +49,7 @@ export class AskStep implements StepVerb {
 
   misfit(records: readonly JournalRecord[]): string | null {
     const asked = records[0];
+    if (asked?.kind === "answered") return null;
     if (asked?.kind !== "asked") {
       return `The journal holds another kind of step (${String(asked?.kind)}) under "${this.#path}".`;
     }
@@ -62,6 +63,10 @@ export class AskStep implements StepVerb {
   }
 
   settle(record: JournalRecord): void | Promise<void> {
+    if (headOf<AnsweredHead>(record).end === "failed") {
+      this.#deferred.reject(invalidSubject(this.#path, String(parseJson(record.data ?? "null"))));
+      return undefined;
+    }
     const parsed = parse(this.#review.definition.decision, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
@@ -90,14 +95,10 @@ export class AskStep implements StepVerb {
     const parsed = parse(definition.subject, this.#subjectValue);
     const ask = (p: Awaited<typeof parsed>) => {
       if (!p.ok) {
-        this.#deferred.reject(
-          new HoldfastError(
-            "HF4102",
-            `The subject of review "${this.#path}" is not valid: ${problemText(p.problems)}.`,
-            "Mend the workflow's code or the schema.",
-          ),
-        );
-        this.#run.end(slot);
+        // On record, so that code which handles it takes the same path on recovery.
+        const head: AnsweredHead = { asked: 0, end: "failed", by: "(engine)" };
+        const why = JSON.stringify(problemText(p.problems));
+        this.#run.deliver(slot, this.#run.append("answered", this.#path, head, why));
         return;
       }
       const withinMs =
@@ -115,8 +116,13 @@ export class AskStep implements StepVerb {
       this.#asked = { seq: record.seq, head };
       this.#wait(slot);
     };
-    if (parsed instanceof Promise) void parsed.then(ask);
-    else ask(parsed);
+    const guarded = (p: Awaited<typeof parsed>) => {
+      this.#run.guarded(slot, () => {
+        ask(p);
+      });
+    };
+    if (parsed instanceof Promise) this.#run.host.background(parsed.then(guarded));
+    else guarded(parsed);
   }
 
   #wait(slot: StepSlot): void {
@@ -179,4 +185,12 @@ export class AskStep implements StepVerb {
     this.#run.deliver(slot, this.#run.append("answered", this.#path, head, text));
     return APPLIED;
   }
+}
+
+function invalidSubject(path: string, problems: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `The subject of review "${path}" is not valid: ${problems}.`,
+    "Mend the workflow's code or the schema.",
+  );
 }

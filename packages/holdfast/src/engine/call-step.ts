@@ -1,5 +1,6 @@
 /** `run.call`: another workflow, waited for. The child is a run of its own with this one as parent. */
 import { parseJson } from "../core/json-text.ts";
+import { HoldfastError } from "../core/error.ts";
 import type { CalledHead, JournalRecord, ReturnedHead } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -52,6 +53,7 @@ export class CallStep implements StepVerb {
 
   misfit(records: readonly JournalRecord[]): string | null {
     const called = records[0];
+    if (called?.kind === "returned") return null;
     if (called?.kind !== "called") {
       return `The journal holds another kind of step (${String(called?.kind)}) under "${this.#path}".`;
     }
@@ -63,6 +65,11 @@ export class CallStep implements StepVerb {
 
   settle(record: JournalRecord): void | Promise<void> {
     const head = headOf<ReturnedHead>(record);
+    if (head.child === 0) {
+      const { code, message, remedy } = parseJson(record.data ?? "null") as HoldfastError;
+      this.#deferred.reject(new HoldfastError(code, message, remedy));
+      return undefined;
+    }
     if (head.end === "failed") {
       const why = `workflow "${this.#workflow.name}" (${formatRunId(head.child)}) was ${head.state}: ${head.reason ?? ""}`;
       this.#deferred.reject(new StepFailed(this.#path, "ChildFailed", why));
@@ -91,6 +98,18 @@ export class CallStep implements StepVerb {
     this.#run.host.background(this.#callAndWait(slot));
   }
 
+  /**
+   * A wrong input of a child is the caller's to handle, and on record, so that code which handles
+   * it takes the same path on recovery. Anything else is no answer.
+   */
+  #refused(slot: StepSlot, error: unknown): void {
+    if (!(error instanceof HoldfastError)) throw error;
+    const { code, message, remedy } = error;
+    const head: ReturnedHead = { child: 0, end: "failed", state: "stopped", reason: message };
+    const data = JSON.stringify({ code, message, remedy });
+    this.#run.deliver(slot, this.#run.append("returned", this.#path, head, data));
+  }
+
   async #callAndWait(slot: StepSlot): Promise<void> {
     const { host, row } = this.#run;
     if (this.#child === null) {
@@ -100,10 +119,7 @@ export class CallStep implements StepVerb {
       } catch (error) {
         // An engine that ends starts nothing: the next one does, and the code hears nothing of it.
         if (host.draining) return;
-        // Given to the code: a wrong input of a child is the caller's to handle.
-        this.#run.end(slot);
-        this.#deferred.reject(error instanceof Error ? error : new Error(String(error)));
-        this.#run.recheck();
+        this.#refused(slot, error);
         return;
       }
       if (this.#run.mode === "gone") return;

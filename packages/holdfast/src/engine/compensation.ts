@@ -19,8 +19,8 @@ export class Compensation {
     this.#done = [...run.slots.values()]
       .map((slot) => slot.verb)
       .filter((verb): verb is EffectStep => verb instanceof EffectStep)
-      .filter((step) => step.endSeq !== null && step.effect.definition.compensate !== undefined)
-      .toSorted((a, b) => (b.endSeq ?? 0) - (a.endSeq ?? 0));
+      .filter((step) => step.doneSeq !== null && step.effect.definition.compensate !== undefined)
+      .toSorted((a, b) => (b.doneSeq ?? 0) - (a.doneSeq ?? 0));
   }
 
   get isNeeded(): boolean {
@@ -44,7 +44,7 @@ export class Compensation {
   async #undoAll(): Promise<void> {
     try {
       for (const step of this.#done) {
-        const undo = undoEffectOf(step, await step.inputAsSeen());
+        const undo = undoEffectOf(step, await step.inputAsSeen(), await step.outputAsSeen());
         const path = `undo/${step.path}`;
         await new EffectStep(this.#run, path, undo.effect, undo.input, "undo", step.path).promise;
       }
@@ -61,12 +61,13 @@ export class Compensation {
 function undoEffectOf(
   step: EffectStep,
   input: unknown,
+  output: unknown,
 ): { readonly effect: AnyEffect; readonly input: unknown } {
   const { compensate } = step.effect.definition;
   if (compensate === undefined)
     throw new TypeError(`effect ${step.effect.name} declares no undoing`);
   if (typeof compensate !== "function") {
-    return { effect: compensate.effect, input: compensate.input(input, step.output) };
+    return { effect: compensate.effect, input: compensate.input(input, output) };
   }
   const { definition } = step.effect;
   const name = `undo-${step.effect.name}`;
@@ -75,7 +76,7 @@ function undoEffectOf(
     input: ANYTHING,
     output: ANYTHING,
     run: async (_input, attempt) => {
-      await compensate(input, step.output, attempt);
+      await compensate(input, output, attempt);
       return null;
     },
   };

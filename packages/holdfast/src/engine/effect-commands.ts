@@ -56,6 +56,7 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
     ...(command.ref === null ? {} : { ref: command.ref }),
   };
   const record = step.journal.write("settled", state.attempt, head, text);
+  if (slot.ended) step.settledLater = { seq: record.seq, text };
   closeException(step, "settled", command.by, command.reason);
   if (!slot.ended) step.run.deliver(slot, record);
   return APPLIED;

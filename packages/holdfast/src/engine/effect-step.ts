@@ -30,7 +30,7 @@ import { closeException, openException, personNeeded } from "./effect-exception.
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { endsStep, headOf } from "./recovery.ts";
-import type { CommandAnswer, StepCommand, StepSlot, StepVerb } from "./step-slot.ts";
+import type { CommandAnswer, StepCommand, StepSlot, StepVerb, Wait } from "./step-slot.ts";
 
 export class EffectStep implements StepVerb {
   readonly run: LiveRun;
@@ -48,6 +48,8 @@ export class EffectStep implements StepVerb {
   readonly inputText: string;
   /** Where the journal holds the value that this step ended with; null while it has none. */
   endSeq: number | null = null;
+  /** What a person said after the code had its answer: it happened, with this value (JSON). */
+  settledLater: { readonly seq: number; readonly text: string } | null = null;
   /** Why the last decision was made, for the exception that it may open. */
   lastBecause: string | null = null;
   openedHead: OpenedHead | null = null;
@@ -104,7 +106,10 @@ export class EffectStep implements StepVerb {
   settle(record: JournalRecord): void | Promise<void> {
     if (this.slot === null) {
       this.slot = this.run.slots.get(this.path) ?? null;
-      this.journal.load(this.run.recorded(this.path));
+      const records = this.run.recorded(this.path);
+      this.journal.load(records);
+      const later = records.findLast((r) => r.kind === "settled" && r.seq > record.seq);
+      if (later?.data != null) this.settledLater = { seq: later.seq, text: later.data };
     }
     if (this.#endOf(record) === "failed") {
       const { move } = headOf<OutcomeHead>(record);
@@ -244,14 +249,18 @@ export class EffectStep implements StepVerb {
       this.run.setWait(slot, { state: "parked", reason, wakeAtMs: notBeforeMs, onWake: tryAgain });
       return;
     }
-    this.run.setWait(slot, {
+    const wait: Wait = {
       state: "parked",
       reason: `"${this.path}" waits for ${dependency}: ${gate.reason}`,
       wakeAtMs: gate.parkedUntilMs,
       dependency,
       onWake: tryAgain,
+    };
+    this.run.setWait(slot, wait);
+    gate.whenOpen(this.run.row.run, this.path, () => {
+      // It may have looked again by itself, and wait for something else by now.
+      if (slot.wait === wait) tryAgain();
     });
-    gate.whenOpen(this.run.row.run, tryAgain);
   }
 
   /** What was kept from passing the gate: the next attempt, or a look-up that was due. */
@@ -313,6 +322,28 @@ export class EffectStep implements StepVerb {
     if (this.slot === null || this.slot.ended) return false;
     if (this.effect.plan.contract.kind === "read") return false;
     return this.calls.isUnderWay || this.journal.state.next.kind !== "fresh";
+  }
+
+  /** Where the journal says that it happened; null if there is nothing to undo. */
+  get doneSeq(): number | null {
+    const isSure = this.journal.state.proof === "surely";
+    return this.endSeq ?? (isSure ? (this.settledLater?.seq ?? null) : null);
+  }
+
+  /** The value that it ended with, also if a person said so after the code had its answer. */
+  async outputAsSeen(): Promise<unknown> {
+    if (this.endSeq !== null || this.settledLater === null) return this.output;
+    const value = parseJson(this.settledLater.text);
+    const parsed = await parse(this.effect.definition.output, value);
+    return parsed.ok ? parsed.value : value;
+  }
+
+  /** True if it would have to be undone, and whether or with what it happened is not known. */
+  get blocksUndoing(): boolean {
+    if (this.effect.definition.compensate === undefined) return false;
+    if (this.slot?.ended !== true || this.doneSeq !== null) return false;
+    const { proof } = this.journal.state;
+    return proof !== null && proof !== "never";
   }
 
   /** The input as the call saw it; a step that was recovered has not parsed it yet. */

@@ -22,7 +22,7 @@ import type { Gate } from "./gate.ts";
 import { InboxDoor } from "./inbox-door.ts";
 import { Lanes } from "./lanes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
-import { LiveRun } from "./live-run.ts";
+import { LiveRun, RunLeft } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { StartUp } from "./start-up.ts";
@@ -151,7 +151,17 @@ export class Engine implements RunHost {
   }
 
   emit(event: EngineEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // Whoever only listens must not stop what is told of.
+        process.emitWarning(
+          `a listener threw at ${event.type}: ${String(error)}`,
+          "HoldfastWarning",
+        );
+      }
+    }
   }
 
   /** The answer takes the listener away again. */
@@ -254,6 +264,8 @@ export class Engine implements RunHost {
     switch (departure.kind) {
       case "suspended":
         if (departure.wakeAtMs !== null) this.#timers.add(row.run, departure.wakeAtMs);
+        // Its turn in the lane may have come while it was lent to a command.
+        else if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
         break;
       case "reload":
         this.wakes.add([row.run]);
@@ -264,6 +276,10 @@ export class Engine implements RunHost {
     }
     this.wakes.pump();
     if (this.live.size === 0) this.#onIdle?.();
+  }
+
+  #hasTurn({ namespace, lane, run }: RunRow): boolean {
+    return lane !== null && this.lanes.mayGo(namespace, lane, run);
   }
 
   #finished(
@@ -292,7 +308,7 @@ export class Engine implements RunHost {
   background(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       // A store that has failed has been reported, and ended everything. All else is a bug.
-      if (!this.committer.hasFailed) throw error;
+      if (!this.committer.hasFailed && !(error instanceof RunLeft)) throw error;
     });
   }
 
@@ -317,12 +333,18 @@ export class Engine implements RunHost {
     parent: { readonly run: number; readonly step: string; readonly correlationId: string },
   ): Promise<number> {
     const by = `run ${formatRunId(parent.run)}`;
+    const lane = this.live.get(parent.run)?.row.lane ?? null;
     const { run } = await this.startRun(workflow, input, {
       by,
       correlationId: parent.correlationId,
-      parent: { run: parent.run, step: parent.step },
+      parent: { run: parent.run, step: parent.step, lane },
     });
-    return run;
+    if (run !== parent.run) return run;
+    throw new HoldfastError(
+      "HF4102",
+      `Run ${formatRunId(run)} called workflow "${workflow.name}" with its own key: it would wait for itself.`,
+      "Give the child a key of its own.",
+    );
   }
 
   async childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {

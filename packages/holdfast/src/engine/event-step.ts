@@ -91,17 +91,24 @@ export class EventStep implements StepVerb {
 
   /** Looks for an event that came before, once the wait itself is on record. */
   async #takeKept(slot: StepSlot, dueAtMs: number | null): Promise<void> {
-    const kept = await this.#run.host.keptEvent(this.#event.name, this.#key);
-    if (slot.ended || this.#run.isGone) {
-      if (kept !== null) this.#run.host.keptEventOffered(kept.seq, false);
-      return;
-    }
-    if (kept !== null) {
+    const { host } = this.#run;
+    // One that breaks the schema stays kept, and holds up none that came after it.
+    const passedOver: number[] = [];
+    let taken = false;
+    while (!taken) {
+      const kept = await host.keptEvent(this.#event.name, this.#key);
+      if (kept === null) break;
+      if (slot.ended || this.#run.isGone) {
+        passedOver.push(kept.seq);
+        break;
+      }
       const answer = await this.command({ kind: "event", data: kept.data, kept: kept.seq });
-      this.#run.host.keptEventOffered(kept.seq, answer.kind === "applied");
-      if (answer.kind === "applied") return;
+      taken = answer.kind === "applied";
+      if (taken) host.keptEventOffered(kept.seq, true);
+      else passedOver.push(kept.seq);
     }
-    if (!slot.ended && !this.#run.isGone) this.#wait(slot, dueAtMs);
+    for (const seq of passedOver) host.keptEventOffered(seq, false);
+    if (!taken && !slot.ended && !this.#run.isGone) this.#wait(slot, dueAtMs);
   }
 
   #wait(slot: StepSlot, dueAtMs: number | null): void {

@@ -197,6 +197,18 @@ describe("run.wait", () => {
     expect(await world.resultOf(run)).toEqual({ cents: 5 });
   });
 
+  test("passes over a kept event that does not fit, and takes the one behind it", async () => {
+    const lax = testWorkflow("lax", (input, run) =>
+      run.wait({ name: "paid", schema: z.object({ cents: z.string() }) }, { key: input.id }),
+    );
+    await world.begin([waits, lax]);
+    await world.engine.commands.send("paid", "1", "e1", { cents: "many" });
+    await send("1", "e2", 5);
+    expect(await world.resultOf(await world.start(waits, { id: "1" }))).toEqual({ cents: 5 });
+    // The other is still there for whom it fits.
+    expect(await world.resultOf(await world.start(lax, { id: "1" }))).toEqual({ cents: "many" });
+  });
+
   test("gives the same event again on recovery", async () => {
     const flow = testWorkflow("flow", async (input, run) => {
       const event = await run.wait(paid, { key: input.id });

@@ -21,6 +21,7 @@ import type { DependencyHead } from "../core/journal.ts";
 import { takeToken, type Rate, type RateState } from "../core/rate.ts";
 import type { DependencyRow } from "../store/rows.ts";
 import type { Clock, Random } from "./clock.ts";
+import { HEALTH_MS_MAX, healthTooLate, unhealthy } from "./health-check.ts";
 
 /** Leave to make one call. What the call says of the system as a whole goes back to the gate. */
 export interface Pass {
@@ -51,6 +52,16 @@ export interface GateNeeds {
 
 /** Parked runs come back in portions this far apart, milliseconds. */
 const RELEASE_EVERY_MS = 250;
+/** After a canary that never called, another one may go, milliseconds: nothing has been learnt. */
+const CANARY_AGAIN_MS = 1_000;
+/**
+ * A run that is parked looks again by itself, besides being woken: the store knows one dependency
+ * of a run, and it may wait for two, or for a person as well. First after about this long, then
+ * after as long again as the outage has lasted, up to the maximum, milliseconds. Each look loads
+ * the run and writes one record: some six in an outage of two hours, then about one an hour.
+ */
+const PARKED_LOOK_AGAIN_MS = 300_000;
+const PARKED_LOOK_AGAIN_MS_MAX = 3_600_000;
 
 export class Gate {
   readonly name: string;
@@ -60,8 +71,10 @@ export class Gate {
   #tokens: RateState | null = null;
   #inFlight = 0;
   readonly #line: (() => void)[] = [];
-  readonly #parked = new Map<number, () => void>();
-  #cancelTimer: (() => void) | null = null;
+  /** By run and step: several steps of one run may be parked here. */
+  readonly #parked = new Map<number, Map<string, () => void>>();
+  #cancelProbe: (() => void) | null = null;
+  #cancelRelease: (() => void) | null = null;
   #closed = false;
 
   constructor(name: string, options: GateOptions, needs: GateNeeds) {
@@ -91,12 +104,20 @@ export class Gate {
   }
 
   /**
-   * When a run that was parked should try again by itself; null: the gate wakes it. Only while the
-   * gate lets others through: one bad call parks its own run before it is enough to stop all.
+   * When a run that is parked now should try again by itself. Soon where the gate lets others
+   * through: one bad call parks its own run before it is enough to stop all. Else the gate wakes
+   * it, and this is for what the gate cannot know; spread out, so that not all come at once.
    */
-  get parkedUntilMs(): number | null {
-    if (this.#breaker.kind !== "closed") return null;
-    return parkedUntilMs(this.#breaker, this.#options.breaker, this.#at);
+  get parkedUntilMs(): number {
+    const at = this.#at;
+    const state = this.#breaker;
+    if (state.kind === "closed") {
+      const soonMs = parkedUntilMs(state, this.#options.breaker, at);
+      if (soonMs !== null) return soonMs;
+    }
+    const outageMs = state.kind === "closed" ? 0 : at.nowMs - state.outage.sinceMs;
+    const spacingMs = Math.min(Math.max(PARKED_LOOK_AGAIN_MS, outageMs), PARKED_LOOK_AGAIN_MS_MAX);
+    return at.nowMs + Math.ceil(spacingMs * (1 - 0.2 * at.random01));
   }
 
   get #at(): At {
@@ -113,7 +134,11 @@ export class Gate {
       (admission.canary || this.#inFlight < this.#options.concurrency)
     ) {
       this.#breaker = admission.state;
-      return this.#paced(this.#pass(admission.canary), admission.canary);
+      const { state } = admission;
+      if (state.kind !== "probing") return this.#paced(this.#pass(false), false);
+      // Should it never say anything, another one goes.
+      this.#probeAt(state.startedAtMs + this.#options.breaker.canaryMaxMs);
+      return this.#paced(this.#canaryPass(state), true);
     }
     if (this.#line.length >= queueMax) return null;
     return new Promise((resolve) => {
@@ -164,6 +189,35 @@ export class Gate {
     };
   }
 
+  /** A canary's pass. If it ends without a word on the system, its place is given back. */
+  #canaryPass({ outage, startedAtMs }: Extract<BreakerState, { kind: "probing" }>): Pass {
+    const pass = this.#pass(true);
+    let hasSaid = false;
+    const giveBack = () => {
+      const now = this.#breaker;
+      // It may have been given up, and another one be under way.
+      if (hasSaid || now.kind !== "probing" || now.startedAtMs !== startedAtMs) return;
+      const probeAtMs = this.#needs.clock.nowMs() + CANARY_AGAIN_MS;
+      this.#breaker = { kind: "open", outage, probeAtMs };
+      this.#probeAt(probeAtMs);
+    };
+    return {
+      succeeded: () => {
+        hasSaid = true;
+        pass.succeeded();
+      },
+      failed: (failure) => {
+        hasSaid = true;
+        pass.failed(failure);
+      },
+      leave: () => {
+        pass.leave();
+        // What a call came to is said right after it has left.
+        queueMicrotask(giveBack);
+      },
+    };
+  }
+
   /** Lets those in line try again: one for the place that is free, all if the gate has closed. */
   #moveLine(): void {
     if (this.#breaker.kind === "closed") {
@@ -173,14 +227,33 @@ export class Gate {
     for (const next of this.#line.splice(0)) next();
   }
 
-  /** Calls back when a parked run that is still in memory may try again. */
-  whenOpen(run: number, callback: () => void): void {
-    this.#parked.set(run, callback);
+  /** Calls back when a parked step whose run is still in memory may try again. */
+  whenOpen(run: number, path: string, callback: () => void): void {
+    const steps = this.#parked.get(run);
+    if (steps === undefined) this.#parked.set(run, new Map([[path, callback]]));
+    else steps.set(path, callback);
   }
 
   /** The run has left memory: the store knows that it is parked. */
   forget(run: number): void {
     this.#parked.delete(run);
+  }
+
+  /** Lets parked steps in memory try again, oldest run first. False if there were none. */
+  #callParked(count: number): boolean {
+    const callbacks: (() => void)[] = [];
+    for (const [run, steps] of this.#parked) {
+      for (const [path, callback] of steps) {
+        if (callbacks.length >= count) break;
+        steps.delete(path);
+        callbacks.push(callback);
+      }
+      if (steps.size > 0) break;
+      this.#parked.delete(run);
+    }
+    // Afterwards: who may not pass after all is parked anew.
+    for (const callback of callbacks) callback();
+    return callbacks.length > 0;
   }
 
   /** What the last engine left. A setting may have been mended since: it is tried again soon. */
@@ -203,7 +276,8 @@ export class Gate {
 
   close(): void {
     this.#closed = true;
-    this.#cancelTimer?.();
+    this.#cancelProbe?.();
+    this.#cancelRelease?.();
   }
 
   #feed(event: BreakerEvent): void {
@@ -235,47 +309,42 @@ export class Gate {
   }
 
   #probeAt(atMs: number): void {
-    this.#after(atMs - this.#needs.clock.nowMs(), () => void this.#probe());
+    this.#probeAfter(atMs - this.#needs.clock.nowMs(), () => void this.#probe());
   }
 
   /** One goes first: the system's own health check, else a parked run. */
   async #probe(): Promise<void> {
-    if (this.#breaker.kind === "closed") return;
     const { health, breaker } = this.#options;
-    if (health !== null) {
-      await this.#askHealth(health);
-      return;
-    }
-    const [first] = this.#parked;
-    if (first !== undefined) {
-      this.#parked.delete(first[0]);
-      first[1]();
-    } else if (!(await this.#needs.wakeParked(this.name, 1))) {
-      // Nobody waits: whoever comes next is the canary.
-      return;
-    }
-    // A run that does not come after all (cancelled, held) must not leave the gate closed.
-    this.#after(breaker.probeFirstMs, () => void this.#probe());
-  }
-
-  async #askHealth(health: () => Promise<boolean>): Promise<void> {
-    const { breaker } = this.#options;
+    if (this.#breaker.kind === "closed") return;
     const admission = admit(this.#breaker, this.#inFlight, breaker, this.#needs.clock.nowMs());
     if (admission.kind === "wait") {
       if (admission.atMs !== null) this.#probeAt(admission.atMs);
       return;
     }
-    this.#breaker = admission.state;
-    const failure = await unhealthy(health);
+    if (health !== null) {
+      this.#breaker = admission.state;
+      await this.#askHealth(health);
+      return;
+    }
+    // Nobody waits: whoever comes next is the canary.
+    if (!this.#callParked(1) && !(await this.#needs.wakeParked(this.name, 1))) return;
+    // A run that does not come after all (cancelled, held) must not leave the gate closed.
+    this.#probeAfter(breaker.probeFirstMs, () => void this.#probe());
+  }
+
+  async #askHealth(health: () => Promise<boolean>): Promise<void> {
+    const failure = await new Promise<Failure | null>((resolve) => {
+      this.#probeAfter(HEALTH_MS_MAX, () => {
+        resolve(healthTooLate());
+      });
+      void unhealthy(health).then(resolve);
+    });
+    if (this.#closed) return;
     this.#feed(
       failure === null
         ? { kind: "succeeded", canary: true }
         : { kind: "failed", canary: true, failure },
     );
-  }
-
-  #releaseAfter(delayMs: number): void {
-    this.#after(delayMs, () => void this.#release());
   }
 
   /** Brings parked runs back, as many as the ramp allows, until none is left. */
@@ -284,41 +353,29 @@ export class Gate {
     if (state.kind !== "closed") return;
     const count =
       Math.min(this.#options.concurrency, state.ramp?.limit ?? this.#options.concurrency) * 2;
-    for (const [run, callback] of [...this.#parked].slice(0, count)) {
-      this.#parked.delete(run);
-      callback();
-    }
+    this.#callParked(count);
     const more = await this.#needs.wakeParked(this.name, count);
+    // It may have opened meanwhile: then the next canary begins anew.
+    if (!this.#isClosed) return;
     if (more || this.#parked.size > 0) this.#releaseAfter(RELEASE_EVERY_MS);
   }
 
-  #after(delayMs: number, callback: () => void): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-    if (this.#closed) return;
-    this.#cancelTimer = this.#needs.clock.after(Math.max(0, delayMs), () => {
-      this.#cancelTimer = null;
-      callback();
-    });
+  get #isClosed(): boolean {
+    return this.#breaker.kind === "closed";
   }
-}
 
-/** Null if the system says that it is well; a check that throws says that it is not. */
-async function unhealthy(health: () => Promise<boolean>): Promise<Failure | null> {
-  let message = "its health check says no";
-  try {
-    if (await health()) return null;
-  } catch (error) {
-    message = error instanceof Error ? error.message : String(error);
+  /** Coming back and trying have a timer each: neither may take the other's away. */
+  #releaseAfter(delayMs: number): void {
+    this.#cancelRelease?.();
+    this.#cancelRelease = this.#after(delayMs, () => void this.#release());
   }
-  return {
-    effect: "never",
-    class: "unavailable",
-    scope: "dependency",
-    origin: "remote",
-    reasonCode: "HEALTH:DOWN",
-    message,
-    evidence: { message },
-    rule: { source: "integration", id: "integration/health", version: 1 },
-  };
+
+  #probeAfter(delayMs: number, callback: () => void): void {
+    this.#cancelProbe?.();
+    this.#cancelProbe = this.#after(delayMs, callback);
+  }
+
+  #after(delayMs: number, callback: () => void): (() => void) | null {
+    return this.#closed ? null : this.#needs.clock.after(Math.max(0, delayMs), callback);
+  }
 }

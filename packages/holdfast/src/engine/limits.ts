@@ -18,6 +18,8 @@ export interface EngineLimits {
   readonly recoveryPageMax: number;
   /** Runs of one recovery group. */
   readonly groupRunsMax: number;
+  /** A suspect that has been back at work for this long has not caused the crash, milliseconds. */
+  readonly suspectMs: number;
   /** Crashes of one run alone after which it is quarantined. */
   readonly crashesMax: number;
   /** Attempts waiting for a place at one integration. */
@@ -27,7 +29,7 @@ export interface EngineLimits {
   /** Poll of the inbox while commands come in, and while none do, milliseconds. */
   readonly inboxBusyMs: number;
   readonly inboxIdleMs: number;
-  /** How long `close` lets attempts in flight end before it aborts them, milliseconds. */
+  /** How long `close` waits for attempts in flight; what has not ended then is recovered, milliseconds. */
   readonly drainMs: number;
   /** Steps of one run. */
   readonly stepsMax: number;
@@ -44,6 +46,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   // Larger pages outlive a collection of garbage: 2,000 took a fifth longer for 100,000 runs.
   recoveryPageMax: 500,
   groupRunsMax: 256,
+  suspectMs: 10_000,
   crashesMax: 3,
   gateQueueMax: 20_000,
   inboxBatchMax: 100,

@@ -131,6 +131,7 @@ export class LiveRun {
     data: string | null = null,
     attempt = 0,
   ): JournalRecord {
+    if (this.mode === "gone") throw new RunLeft(this.id);
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
     const { run } = this.row;
@@ -204,6 +205,10 @@ export class LiveRun {
     return this.mode === "gone";
   }
 
+  get isLent(): boolean {
+    return this.#lent;
+  }
+
   /** Lends the run to a command without running its code: it waits for its turn in a lane. */
   lend(): void {
     this.#lent = true;
@@ -217,7 +222,20 @@ export class LiveRun {
 
   goLive(slot: StepSlot): void {
     if (slot.ended) return;
-    slot.verb.live(slot);
+    this.guarded(slot, () => {
+      slot.verb.live(slot);
+    });
+  }
+
+  /** A definition that throws (a default, a description) breaks its own run, and no other. */
+  guarded(slot: StepSlot, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (this.host.committer.hasFailed || error instanceof RunLeft) throw error;
+      this.ending.broken(error);
+      slot.wait = this.ending.runWait;
+    }
   }
 
   /** Nothing more is to come of this step. */
@@ -359,7 +377,7 @@ export class LiveRun {
     this.#cancelTimer = null;
     const waits = this.ending.runWait === null ? [] : [this.ending.runWait];
     let wakeAtMs: number | null = null;
-    let busy = false;
+    let busy = this.open.size === 0 && this.ending.isUndoing;
     for (const slot of this.open) {
       if (slot.wait === null) {
         busy = true;
@@ -389,7 +407,7 @@ export class LiveRun {
         const wait = slot.wait;
         if (wait === null || wait.wakeAtMs === null || wait.wakeAtMs > nowMs) continue;
         slot.wait = null;
-        wait.onWake?.();
+        this.guarded(slot, () => wait.onWake?.());
       }
       this.#restSoon();
     });
@@ -453,6 +471,14 @@ export class LiveRun {
     this.#written.length = 0;
   }
 
+  /** Path of an effect that would have to be undone if it happened, which nobody knows; or null. */
+  stepThatBlocksUndoing(): string | null {
+    for (const slot of this.slots.values()) {
+      if (slot.verb.blocksUndoing === true) return slot.path;
+    }
+    return null;
+  }
+
   /** Slots of effects that may still come or go. */
   get hasOpenEffects(): boolean {
     for (const slot of this.open) if (slot.verb.isOpen?.() === true) return true;
@@ -471,15 +497,15 @@ export class LiveRun {
   }
 }
 
-/** Errors that are looked through for the one that a step ended with. */
-const CAUSES_MAX = 100;
+/** Its numbers in the journal may be taken by now: writing would break the order. */
+export class RunLeft extends HoldfastError {
+  override readonly name = "RunLeft";
 
-function causesOf(error: unknown): readonly unknown[] {
-  const causes: unknown[] = [error];
-  for (let index = 0; index < causes.length && index < CAUSES_MAX; index += 1) {
-    const one = causes[index];
-    if (one instanceof AggregateError) causes.push(...(one.errors as unknown[]));
-    if (one instanceof Error && one.cause !== undefined) causes.push(one.cause);
+  constructor(id: string) {
+    super(
+      "HF6003",
+      `Run ${id} has gone on meanwhile.`,
+      "Look at it again, and say it again if it still applies.",
+    );
   }
-  return causes;
 }

@@ -236,7 +236,7 @@ describe("a key that has grown old", () => {
     });
     flow = testWorkflow("flow", (input, r) => r.do(act, input));
     psp.plan("act", { kind: "lostAnswer", happened: true });
-    psp.always("act", { kind: "throttled", afterMs: 3_500_000 });
+    psp.always("act", { kind: "throttled", afterMs: 3_700_000 });
     await started();
     await world.advance(4 * 3_600_000);
     const sent = psp.requestsOf("act");

@@ -57,6 +57,8 @@ describe("a run that crashes the process", () => {
     expect(rows.filter((row) => row.state === "waiting")).toHaveLength(rows.length - 1);
     const [exception] = await world.exceptions();
     expect(exception).toMatchObject({ class: "poison", owner: "team-flow" });
+    // Nobody is a suspect any more.
+    expect(await world.engine.store.openGroups()).toEqual([]);
     // Halving 20 runs takes five crashes at most; then three alone.
     expect(life).toBeLessThanOrEqual(12);
   });

@@ -39,6 +39,8 @@ export class RunEnding {
   /** Thrown before recovery had come through: only then is it told apart from drift. */
   #early: { readonly error: unknown } | null = null;
   #frozen = false;
+  /** An effect that the code had its answer of, and that has to be settled before the undoing. */
+  #unknownStep: string | null = null;
 
   constructor(run: LiveRun, ofRun: readonly JournalRecord[]) {
     this.#run = run;
@@ -56,7 +58,10 @@ export class RunEnding {
 
   /** What the run as a whole waits for, apart from its steps. */
   get runWait(): Wait | null {
-    return this.#exception?.wait ?? null;
+    if (this.#exception !== null) return this.#exception.wait;
+    if (this.#unknownStep === null) return null;
+    const reason = `"${this.#unknownStep}" may have happened: settle it, then the run is undone`;
+    return { state: "exception", reason, wakeAtMs: null };
   }
 
   get exception(): RunException | null {
@@ -131,12 +136,27 @@ export class RunEnding {
 
   /** Recovery has come through. False if the run waits for a person and nothing of it may move. */
   recovered(): boolean {
-    if (this.#early !== null) this.#failed(this.#early.error);
+    // What the code threw while it was being taken back says nothing new: it was told of the end.
+    if (this.#early !== null && !this.#isBeingUndone) this.#failed(this.#early.error);
     if (this.#exception === null) {
       this.#exception = RunException.recorded(this.#run, this.#ofRun);
       this.#frozen = this.#exception !== null;
     }
     return !this.#frozen;
+  }
+
+  /** True if the journal says that the run was being taken back. */
+  get #isBeingUndone(): boolean {
+    return this.#ofRun.some(
+      (record) =>
+        record.kind === "cancel" ||
+        (record.kind === "state" && headOf<StateHead>(record).to === "compensating"),
+    );
+  }
+
+  /** True between two undoings: the run is at work although no step of it is. */
+  get isUndoing(): boolean {
+    return this.#compensation !== null && !this.#compensation.isDone && this.#exception === null;
   }
 
   /** Lets a run that waits for a person go on, from its journal. */
@@ -241,7 +261,10 @@ export class RunEnding {
       const text = toJson(value, run.host.limits, `result of workflow ${run.workflow.name}`);
       const parsed = parse(run.workflow.definition.output, value);
       if (parsed instanceof Promise) {
-        void parsed.then((p) => this.#finishIfFit(p, text));
+        void parsed.then((p) => {
+          // It may have been cancelled, or left memory, while the schema was asked.
+          if (!run.isGone && !this.isTakingBack) this.#finishIfFit(p, text);
+        });
         this.#result = null;
         return false;
       }
@@ -274,6 +297,8 @@ export class RunEnding {
     const run = this.#run;
     if (run.hasOpenEffects) return false;
     if (unwinding.compensate && this.#compensation === null) {
+      this.#unknownStep = run.stepThatBlocksUndoing();
+      if (this.#unknownStep !== null) return false;
       this.#compensation = new Compensation(run);
       if (this.#compensation.isNeeded && run.state !== "compensating") {
         run.changeState("compensating", unwinding.reason);
@@ -284,6 +309,11 @@ export class RunEnding {
     const compensated = this.#compensation?.isNeeded ?? false;
     this.#finish(unwinding.state, unwinding.reason, null, compensated);
     return true;
+  }
+
+  /** A definition of the run's own code has thrown outside of any attempt. */
+  broken(error: unknown): void {
+    if (this.#exception === null) this.#open(error);
   }
 
   /** An undoing cannot even be tried: the run is held until somebody mends that. */

@@ -218,6 +218,10 @@ export class StartUp {
       };
       const open: OpenGroup = { group: { runs, crashes }, waiting, passed };
       for (const run of runs) this.#suspects.set(run, open);
+      // Long work proves its innocence by time: whoever brings a process down does it soon.
+      this.#engine.clock.after(this.#engine.limits.suspectMs, () => {
+        for (const run of [...waiting]) this.progressed(run);
+      });
     });
   }
 
@@ -250,8 +254,11 @@ export class StartUp {
   }
 
   async #quarantine(run: number): Promise<void> {
-    const { store, limits } = this.#engine;
+    const { store, limits, committer, live: atWork } = this.#engine;
+    await committer.durable();
     const [stored] = await store.load([run]);
+    // Somebody (a cancel) has it in hand: then it is not brought back by us.
+    if (atWork.has(run)) return;
     const workflow = stored === undefined ? null : this.#engine.workflow(stored.row.workflow);
     if (stored === undefined || workflow === null || !ACTIVE.includes(stored.row.state)) return;
     const live = this.#engine.dormant(stored, workflow);

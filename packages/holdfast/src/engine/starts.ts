@@ -24,7 +24,7 @@ import { toJson } from "./payload.ts";
 export interface StartOptions {
   readonly by?: string;
   readonly correlationId?: string;
-  readonly parent?: { readonly run: number; readonly step: string };
+  readonly parent?: { readonly run: number; readonly step: string; readonly lane: string | null };
 }
 
 export interface Started {
@@ -139,6 +139,7 @@ export class Starts {
     // The definition's own functions first: one that throws must leave nothing behind in the lane.
     const described = definition.describe?.(input);
     const lane = definition.lane?.(input) ?? null;
+    if (lane !== null && lane === options.parent?.lane) throw ownLane(workflow.name, lane);
     const run = nextRunNumber(this.#lastRun, 0, nowMs);
     this.#lastRun = run;
     const before = lane === null ? null : lanes.enter(namespace, lane, run);
@@ -154,12 +155,18 @@ export class Starts {
       lane,
       correlationId: options.correlationId ?? formatRunId(run),
       startedBy: options.by ?? "app",
-      parent: options.parent ?? null,
+      parent: parentOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
       deadlineAtMs: null,
     };
-    committer.add({ run, seq: 1, kind: "started", attempt: 0, name: "", head, data: text });
+    try {
+      committer.add({ run, seq: 1, kind: "started", attempt: 0, name: "", head, data: text });
+    } catch (error) {
+      // A description that is no JSON: nothing may stay behind in the lane.
+      if (lane !== null) lanes.leave(namespace, lane, run);
+      throw error;
+    }
     this.#needs.begin(rowOf(run, head, nowMs), workflow, text, head);
     return run;
   }
@@ -223,4 +230,16 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
     currency: head.currency ?? null,
     keys: head.keys === undefined ? null : JSON.stringify(head.keys),
   };
+}
+
+function parentOf({ parent }: StartOptions): StartedHead["parent"] {
+  return parent === undefined ? null : { run: parent.run, step: parent.step };
+}
+
+function ownLane(workflow: string, lane: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `Workflow "${workflow}" was called by a run of the same lane "${lane}": they would wait for each other.`,
+    "Give the called workflow another lane, or none: its caller holds the lane already.",
+  );
 }

@@ -36,6 +36,8 @@ export interface StepVerb {
   unwind?(): void;
   /** The error with which the step has ended for the code; null if it has not. */
   threw?(): Error | null;
+  /** True if it would have to be undone if it happened, and nobody knows whether it did. */
+  readonly blocksUndoing?: boolean;
   /** True while an effect of this step may still come or go: the run does not end before. */
   isOpen?(): boolean;
   /** True once nobody will ask anything of this step again: then only its name stays taken. */

@@ -22,8 +22,8 @@ export interface Attempt {
   /** 1 for the first attempt. */
   readonly number: number;
   /**
-   * Aborts at the attempt's deadline (`reason` is a `DeadlinePassed`) or when the run is cancelled
-   * or the engine shuts down (any other reason).
+   * Aborts at the attempt's deadline; `reason` is a `DeadlinePassed`. A cancelled run and an engine
+   * that shuts down let an attempt end by itself: cutting it off would only make it unknown.
    */
   readonly signal: AbortSignal;
   readonly correlationId: string;
