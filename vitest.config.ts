@@ -7,7 +7,12 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts", "bench/src/**/*.test.ts", "tests/**/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "examples/*/{src,test}/**/*.test.ts",
+      "bench/src/**/*.test.ts",
+      "tests/**/*.test.ts",
+    ],
     exclude: ["tests/real/**", "**/node_modules/**"],
     typecheck: { enabled: false },
     // A bound against hanging, not a measure of speed: machines are shared.

@@ -1,5 +1,6 @@
 /** The raw limit of one durable step: one write and one fdatasync, with nothing else around. */
 import { closeSync, fdatasyncSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { systemClock } from "holdfast/testing";
 import { logText } from "./stores/log-text.ts";
 
 /** The file is as large as this from the beginning, so that no probe has to make it grow. */
@@ -44,7 +45,7 @@ function oneStep(result: string) {
     kind: [1],
     attempt: [0],
     name: ["step-0"],
-    atMs: [Date.now()],
+    atMs: [systemClock.nowMs()],
     head: [null],
     data: [result],
   };

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { systemClock } from "holdfast/testing";
 
 interface AuditEntry {
   readonly orderId: string;
@@ -30,7 +31,7 @@ export function openAuditLog(file: string): AuditLog {
   );
   return {
     put: (orderId, cents, proof) => {
-      insert.run(orderId, cents, proof, Date.now());
+      insert.run(orderId, cents, proof, systemClock.nowMs());
     },
     entries: () =>
       db

@@ -4,7 +4,7 @@
  * survives a kill. Who does what follows from seed and order alone.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { seededRandom } from "holdfast/testing";
+import { seededRandom, systemClock } from "holdfast/testing";
 import type { StoreReader } from "./store-reader.ts";
 import { allOf } from "./watch.ts";
 
@@ -97,7 +97,13 @@ export class People {
 
   async #say(command: Omit<Command, "answer">, by: string, data: object): Promise<void> {
     const { id, topic } = command;
-    await this.#reader.post({ id, topic, by, atMs: Date.now(), data: JSON.stringify(data) });
+    await this.#reader.post({
+      id,
+      topic,
+      by,
+      atMs: systemClock.nowMs(),
+      data: JSON.stringify(data),
+    });
     this.#commands.set(id, { ...command, answer: null });
   }
 

@@ -111,15 +111,8 @@ export interface App {
  */
 export function holdfast(options: HoldfastOptions): App {
   const listeners = new Set<EngineListener>();
-  let opening: Promise<Engine> | null = null;
-  const engine = () => {
-    opening ??= openEngine(options, listeners).catch((error: unknown) => {
-      // Nothing is kept of an opening that failed: the next use tries again.
-      opening = null;
-      throw error;
-    });
-    return opening;
-  };
+  const opening = new Opening(() => openEngine(options, listeners));
+  const engine = () => opening.engine();
   return {
     async start(workflow, input, startOptions) {
       const running = await engine();
@@ -178,10 +171,31 @@ export function holdfast(options: HoldfastOptions): App {
         listeners.delete(listener);
       };
     },
-    async close() {
-      if (opening !== null) await (await opening).close();
-    },
+    close: () => opening.close(),
   };
+}
+
+/** Opens the engine at first use, once. */
+class Opening {
+  readonly #open: () => Promise<Engine>;
+  #engine: Promise<Engine> | null = null;
+
+  constructor(open: () => Promise<Engine>) {
+    this.#open = open;
+  }
+
+  engine(): Promise<Engine> {
+    this.#engine ??= this.#open().catch((error: unknown) => {
+      // Nothing is kept of an opening that failed: the next use tries again.
+      this.#engine = null;
+      throw error;
+    });
+    return this.#engine;
+  }
+
+  async close(): Promise<void> {
+    if (this.#engine !== null) await (await this.#engine).close();
+  }
 }
 
 async function openEngine(

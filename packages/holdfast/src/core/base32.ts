@@ -4,7 +4,7 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 /** Bytes as base32, most significant bit first, the last character padded with zero bits. */
 export function base32Crockford(bytes: Uint8Array): string {
   // Units of UTF-16, made into a text at once: character by character took ten times the memory.
-  const units = new Array<number>(Math.ceil((bytes.length * 8) / 5));
+  const units: number[] = [];
   let count = 0;
   let pending = 0;
   let pendingBits = 0;

@@ -1,8 +1,22 @@
+/** Which steps of a run its code has failed by. */
+import type { StepSlot } from "./step-slot.ts";
+
+/** Steps that ended with this error, or with one that it came from. */
+export function stepsThatThrew(slots: Iterable<StepSlot>, error: unknown): readonly string[] {
+  const causes = causesOf(error);
+  const threw: string[] = [];
+  for (const slot of slots) {
+    const own = slot.verb.threw?.() ?? null;
+    if (own !== null && causes.includes(own)) threw.push(slot.path);
+  }
+  return threw;
+}
+
 /** Errors that are looked through for the one that a step ended with. */
 const CAUSES_MAX = 100;
 
 /** The error itself, what it wraps, and what that wraps. */
-export function causesOf(error: unknown): readonly unknown[] {
+function causesOf(error: unknown): readonly unknown[] {
   const causes: unknown[] = [error];
   for (let index = 0; index < causes.length && index < CAUSES_MAX; index += 1) {
     const one = causes[index];

@@ -109,7 +109,7 @@ function expectDoneOnce({ crm, shop, erp, mail }: Story): void {
   expect(crm.count("customer")).toBe(1);
   expect(shop.count("charge")).toBe(1);
   expect(erp.count("invoice")).toBe(1);
-  // Once: at most once, and exactly once here since somebody has said what happened.
+  // Once: at most once, and one time here since somebody has said what happened.
   expect(mail.count("notify")).toBe(1);
 }
 

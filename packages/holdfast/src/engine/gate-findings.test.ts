@@ -248,16 +248,15 @@ async function dayAfterOutages({ parts, downA, downB, flapsAfter }: Shape): Prom
       a: testEffect("keyed", a, "ado", PATIENT),
       b: testEffect("keyed", b, "bdo", PATIENT),
     };
-    const flow = testWorkflow("flow", ({ id }, run) =>
-      Promise.all(
-        parts.map((part, index): PromiseLike<unknown> => {
-          const as = `${part}${String(index)}`;
-          if (part === "ask") return run.ask(approval, {}, { as });
-          if (part === "nap") return run.sleep("3m", { as });
-          return run.do(does[part], { id: `${id}-${String(index)}` }, { as });
-        }),
-      ),
-    );
+    const flow = testWorkflow("flow", async ({ id }, run) => {
+      const all = parts.map((part, index): Promise<unknown> => {
+        const as = `${part}${String(index)}`;
+        if (part === "ask") return run.ask(approval, {}, { as });
+        if (part === "nap") return run.sleep("3m", { as });
+        return run.do(does[part], { id: `${id}-${String(index)}` }, { as });
+      });
+      await Promise.all(all);
+    });
     await own.begin([flow]);
     a.isDown = true;
     b.isDown = true;
@@ -276,7 +275,7 @@ async function dayAfterOutages({ parts, downA, downB, flapsAfter }: Shape): Prom
     a.isDown = false;
     await own.advance(DAY_MS);
     const end = parts.includes("ask") ? "review" : "completed";
-    for (const run of runs) expect(await own.stateOf(run)).toBe(end);
+    for (const run of runs) expect(await own.row(run)).toMatchObject({ state: end });
     const wanted = (part: Part) => runs.length * parts.filter((one) => one === part).length;
     expect([a.count("ado"), b.count("bdo")]).toEqual([wanted("a"), wanted("b")]);
   } finally {

@@ -484,17 +484,6 @@ export class LiveRun {
     for (const slot of this.open) if (slot.verb.isOpen?.() === true) return true;
     return false;
   }
-
-  /** Steps that ended with this error, or with one that it came from. */
-  stepsThatThrew(error: unknown): readonly string[] {
-    const causes = causesOf(error);
-    const threw: string[] = [];
-    for (const slot of this.slots.values()) {
-      const own = slot.verb.threw?.() ?? null;
-      if (own !== null && causes.includes(own)) threw.push(slot.path);
-    }
-    return threw;
-  }
 }
 
 /** Its numbers in the journal may be taken by now: writing would break the order. */

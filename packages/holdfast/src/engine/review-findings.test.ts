@@ -223,8 +223,7 @@ describe("review findings", () => {
       "w",
       { input: Id, output: z.null(), key: (i) => i.id, owner: "o", lane: () => "L" },
       async (i, run) => {
-        const note = (error: unknown) => errors.push(String(error));
-        await run.call(child, i).catch(note);
+        await run.call(child, i).catch((error: unknown) => errors.push(String(error)));
         return null;
       },
     );

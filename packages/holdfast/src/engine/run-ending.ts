@@ -8,6 +8,7 @@ import type { FinalRunState, RunState } from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText } from "../workflow/schema.ts";
+import { stepsThatThrew } from "./causes.ts";
 import { Compensation } from "./compensation.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
@@ -161,7 +162,7 @@ export class RunEnding {
 
   /** Lets a run that waits for a person go on, from its journal. */
   resume(by: string, reason: string): void {
-    this.#exception?.resume(by, reason, this.#run.stepsThatThrew(this.#cause));
+    this.#exception?.resume(by, reason, stepsThatThrew(this.#run.slots.values(), this.#cause));
   }
 
   /** The run needs somebody: an effect has failed for good, or the code itself has. */

@@ -220,7 +220,7 @@ export class StartUp {
       for (const run of runs) this.#suspects.set(run, open);
       // Long work proves its innocence by time: whoever brings a process down does it soon.
       this.#engine.clock.after(this.#engine.limits.suspectMs, () => {
-        for (const run of [...waiting]) this.progressed(run);
+        for (const run of runs) this.progressed(run);
       });
     });
   }

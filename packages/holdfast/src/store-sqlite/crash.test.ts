@@ -31,7 +31,7 @@ function startWriter(thread: "worker" | "inline") {
   const script = `
     import { openSqliteStore } from ${JSON.stringify(index)};
     import { SampleJournal, startedHead } from ${JSON.stringify(samples)};
-    const options = { path: ${JSON.stringify(path)}, thread: "${thread}", nowMs: () => Date.now() };
+    const options = { path: ${JSON.stringify(path)}, thread: "${thread}", nowMs: () => 1_800_000_000_000 };
     const store = await openSqliteStore({ ...options, anchorEveryMs: 20 });
     const sample = new SampleJournal();
     sample.add(0, "incarnation", { incarnation: store.incarnation, closes: store.predecessors });

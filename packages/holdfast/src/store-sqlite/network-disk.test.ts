@@ -6,7 +6,7 @@ proc /proc proc rw 0 0
 server:/export /mnt/shared nfs4 rw 0 0
 //server/share /mnt/with\\040space cifs rw 0 0
 /dev/vdb /mnt/shared/local xfs rw 0 0
-me@host:/ /home/me/far fuse.sshfs rw 0 0
+me@host:/ /data/me/far fuse.sshfs rw 0 0
 `;
 
 describe("typeOfMount", () => {
@@ -18,7 +18,7 @@ describe("typeOfMount", () => {
     ["/mnt/sharedfolder", "ext4"],
     ["/mnt/shared/local/app", "xfs"],
     ["/mnt/with space/app", "cifs"],
-    ["/home/me/far", "fuse.sshfs"],
+    ["/data/me/far", "fuse.sshfs"],
   ])("finds the mount that holds %s: %s", (folder, type) => {
     expect(typeOfMount(MOUNTS, folder)).toBe(type);
   });
