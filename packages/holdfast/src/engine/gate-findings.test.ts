@@ -230,6 +230,31 @@ test("two steps of one run at one gate are both let through when it closes", asy
   expect(await world.stateOf(run)).toBe("completed");
 });
 
+test("a step that has passed by itself is not hurried by the gate afterwards", async () => {
+  const system = world.counterpart("erp");
+  const { flow } = flowOf(system);
+  const act = testEffect("keyed", system, "act", PATIENT);
+  const busy = testWorkflow("busy", (input, run) =>
+    Promise.all([run.do(act, input), run.step("busy", () => new Promise(() => undefined))]),
+  );
+  await world.begin([flow, busy]);
+  // One bad call parks its own run only, which goes on by itself and then has to wait.
+  system.plan("act", { kind: "refused" }, { kind: "throttled", afterMs: 30 * MINUTE_MS });
+  await world.start(busy, { id: "1" });
+  await world.until("its second call", () => system.requestsOf("act", "1").length === 2);
+  await world.settle();
+  const calls = system.requestsOf("act", "1").length;
+  system.isDown = true;
+  for (const id of OPENING) await world.start(flow, { id });
+  await world.settle();
+  system.isDown = false;
+  await world.advance(MINUTE_MS);
+  expect(system.count("book")).toBe(OPENING.length);
+  expect(system.requestsOf("act", "1")).toHaveLength(calls);
+  await world.advance(60 * MINUTE_MS);
+  expect(system.count("act", "1")).toBe(1);
+});
+
 type Part = "ask" | "a" | "b" | "nap";
 interface Shape {
   readonly parts: readonly Part[];
