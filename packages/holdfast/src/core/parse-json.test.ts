@@ -120,7 +120,8 @@ function isRight(name: string): boolean {
 
 // The folders are beside the repository where they are present; they are no part of it.
 const suite = existsSync(SUITE) ? readdirSync(SUITE) : [];
-const naughty = existsSync(NAUGHTY) ? readFileSync(NAUGHTY, "utf8") : '["\u0000"]';
+const OWN_NAUGHTY = ["", "\u0000", "\u2028", "\ufeff", "__proto__", "\u202etest", "1/0", '"\\'];
+const naughty = existsSync(NAUGHTY) ? readFileSync(NAUGHTY, "utf8") : JSON.stringify(OWN_NAUGHTY);
 
 test(`${String(suite.length)} files of the JSON parsing suite (0: the folder is not here)`, () => {
   expect(suite.filter((name) => !isRight(name))).toEqual([]);
