@@ -1,26 +1,35 @@
 /** Crockford's base32, lower case: no i, l, o, u, so that ids survive being read aloud. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** Bytes as base32, most significant bit first, the last character padded with zero bits. */
-export function base32Crockford(bytes: Uint8Array): string {
-  // Units of UTF-16, made into a text at once: character by character took ten times the memory.
+/**
+ * Bytes, given as lower-case hex, as base32: most significant bit first, the last character padded
+ * with zero bits. From hex at once, and made into a text at once: each effect needs it, and bytes in
+ * between and a text that grew by characters took most of the memory of an operation key.
+ *
+ * @throws {RangeError} if it is not pairs of lower-case hex digits.
+ */
+export function base32OfHex(hex: string): string {
+  if (hex.length % 2 !== 0) throw new RangeError("hex must come in pairs of digits");
   const units: number[] = [];
-  let count = 0;
   let pending = 0;
   let pendingBits = 0;
-  for (let index = 0; index < bytes.length; index += 1) {
-    // At most 4 + 8 bits are ever pending: bit operations, exact up to 32, are safe.
-    pending = (pending << 8) | (bytes[index] ?? 0);
-    pendingBits += 8;
-    while (pendingBits >= 5) {
-      pendingBits -= 5;
-      units[count] = ALPHABET.charCodeAt(pending >> pendingBits);
-      count += 1;
-      pending &= (1 << pendingBits) - 1;
-    }
+  for (let index = 0; index < hex.length; index += 1) {
+    // At most 4 + 4 bits are ever pending: bit operations, exact up to 32, are safe.
+    pending = (pending << 4) | digitOfHex(hex.charCodeAt(index));
+    pendingBits += 4;
+    if (pendingBits < 5) continue;
+    pendingBits -= 5;
+    units.push(ALPHABET.charCodeAt(pending >> pendingBits));
+    pending &= (1 << pendingBits) - 1;
   }
-  if (pendingBits > 0) units[count] = ALPHABET.charCodeAt(pending << (5 - pendingBits));
+  if (pendingBits > 0) units.push(ALPHABET.charCodeAt(pending << (5 - pendingBits)));
   return String.fromCharCode(...units);
+}
+
+function digitOfHex(unit: number): number {
+  if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
+  if (unit >= 0x61 && unit <= 0x66) return unit - 0x57;
+  throw new RangeError(`expected a digit of lower-case hex, got unit ${String(unit)}`);
 }
 
 /** A safe integer of at least 0 as base32, padded with zeros so that text sorts like numbers. */

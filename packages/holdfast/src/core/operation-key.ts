@@ -4,7 +4,7 @@
  * Core has no hashing: `hmac` is an argument, keyed with the store's secret, so that a digest tells
  * nothing about the value to anybody without it (settled points 8, 22, 29).
  */
-import { base32Crockford } from "./base32.ts";
+import { base32OfHex } from "./base32.ts";
 import { canonicalJson } from "./canonical-json.ts";
 
 /** HMAC-SHA-256 with the store's key over the UTF-8 of `text`, as lower-case hex. */
@@ -33,7 +33,7 @@ export function operationKey(identity: OperationIdentity, hmac: Hmac): string {
     identity.step,
     String(identity.generation),
   ]);
-  return `hf1_${base32Crockford(bytesOfHex(hmac(text)))}`;
+  return `hf1_${base32OfHex(hmac(text))}`;
 }
 
 /** Hex digest that guards (namespace, workflow, key) after retention took the run. */
@@ -59,25 +59,4 @@ export function canonicalText(purpose: string, parts: readonly string[]): string
   let text = `holdfast/1 ${purpose}`;
   for (const part of parts) text += ` ${String(part.length)}:${part}`;
   return text;
-}
-
-function bytesOfHex(hex: string): Uint8Array {
-  if (hex.length === 0 || hex.length % 2 !== 0) throw notHex();
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let index = 0; index < bytes.length; index += 1) {
-    const high = digitOfHex(hex.charCodeAt(index * 2));
-    bytes[index] = high * 16 + digitOfHex(hex.charCodeAt(index * 2 + 1));
-  }
-  return bytes;
-}
-
-/** By unit, because each effect needs it and a regular expression took ten times as long. */
-function digitOfHex(unit: number): number {
-  if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
-  if (unit >= 0x61 && unit <= 0x66) return unit - 0x57;
-  throw notHex();
-}
-
-function notHex(): RangeError {
-  return new RangeError("hmac must give lower-case hex");
 }

@@ -71,6 +71,7 @@ export class Engine implements RunHost {
   readonly #parents = new ChildWaiters();
   #draining = false;
   #closing: Promise<void> | null = null;
+  #isClosed = false;
   #onIdle: (() => void) | null = null;
 
   constructor(options: EngineOptions) {
@@ -307,8 +308,10 @@ export class Engine implements RunHost {
 
   background(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
-      // A store that has failed has been reported, and ended everything. All else is a bug.
-      if (!this.committer.hasFailed && !(error instanceof RunLeft)) throw error;
+      // A store that has failed has been reported, and ended everything; one that was closed
+      // answers no question that was still under way. All else is a bug.
+      const isExpected = this.committer.hasFailed || this.#isClosed || error instanceof RunLeft;
+      if (!isExpected) throw error;
     });
   }
 
@@ -396,7 +399,9 @@ export class Engine implements RunHost {
     // What is still in memory writes nothing from here on: the next engine brings it back.
     for (const run of this.live.values()) run.abandon();
     this.live.clear();
+    this.#startUp.close();
     await this.committer.durable();
+    this.#isClosed = true;
     await this.store.close();
   }
 

@@ -146,7 +146,8 @@ export class LiveRun {
     });
     // Without head and payload: they are looked for by number, and a long run makes many.
     if (kind === "asked" || kind === "intent") {
-      this.#written.push({ ...written, head: null, data: null });
+      const { seq, atMs } = written;
+      this.#written.push({ run, seq, kind, attempt, name, atMs, head: null, data: null });
     }
     return written;
   }

@@ -42,6 +42,8 @@ export class StartUp {
   /** The first run of each lane. */
   readonly #laneHeads: number[] = [];
   #nextGroup = 1;
+  /** Ends of the time in which groups are suspects. */
+  readonly #timers = new Set<() => void>();
   /** Groups of earlier crashes: of each, the runs that are not in a newer group yet. */
   readonly #left = new Map<number, Set<number>>();
   readonly #leftIn = new Map<number, number>();
@@ -74,6 +76,13 @@ export class StartUp {
     }
   }
 
+  /** The engine is closing: nobody comes through any more. */
+  close(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    this.#suspects.clear();
+  }
+
   /** Starts bringing runs back; `recovered` resolves when all of them are at work again. */
   async recover(): Promise<void> {
     const { store } = this.#engine;
@@ -81,9 +90,7 @@ export class StartUp {
     const known = crashed ? await store.openGroups() : [];
     for (const group of known) this.#nextGroup = Math.max(this.#nextGroup, group.group + 1);
     this.#recovered = this.#recover(crashed, known);
-    this.#recovered.catch((error: unknown) => {
-      this.#engine.emit({ type: "engine.fatal", message: `recovery failed: ${String(error)}` });
-    });
+    this.#engine.background(this.#recovered);
   }
 
   async #recover(crashed: boolean, known: readonly KnownGroup[]): Promise<void> {
@@ -212,16 +219,20 @@ export class StartUp {
     this.#supersede(runs);
     return new Promise((resolve) => {
       const waiting = new Set(runs);
+      // Long work proves its innocence by time: whoever brings a process down does it soon.
+      const cancelTimer = this.#engine.clock.after(this.#engine.limits.suspectMs, () => {
+        this.#timers.delete(cancelTimer);
+        for (const run of runs) this.progressed(run);
+      });
+      this.#timers.add(cancelTimer);
       const passed = () => {
+        cancelTimer();
+        this.#timers.delete(cancelTimer);
         this.#pass(id);
         resolve();
       };
       const open: OpenGroup = { group: { runs, crashes }, waiting, passed };
       for (const run of runs) this.#suspects.set(run, open);
-      // Long work proves its innocence by time: whoever brings a process down does it soon.
-      this.#engine.clock.after(this.#engine.limits.suspectMs, () => {
-        for (const run of runs) this.progressed(run);
-      });
     });
   }
 

@@ -25,6 +25,8 @@ interface OpenRow {
   ref: string | null;
   settledBy: string | null;
   isChanged: boolean;
+  /** Sent in this flush, and nothing is known of it yet. */
+  isOnlySent: boolean;
 }
 
 export type EffectChange = Extract<Change, { kind: `effect-${string}` }>;
@@ -36,6 +38,9 @@ const COLUMNS =
   "pos, effect, proof, ended, attempts, last_sent_at_ms, ended_at_ms, ref, settled_by";
 
 const SQL = {
+  // Of a row that is only sent. "or rollback" as in journal-writer.ts.
+  insert: `insert or rollback into effect (pos, effect, proof, ended, attempts, last_sent_at_ms)
+    values`,
   write: `insert or replace into effect (${COLUMNS}) values`,
   // Sent once more: whatever was proved of the attempts before, this one may have happened.
   again: `update effect set attempts = attempts + 1, last_sent_at_ms = ?, ended = 0,
@@ -48,6 +53,7 @@ const SQL = {
 } as const;
 
 export class EffectWriter {
+  readonly #insert: RowBatch;
   readonly #write: RowBatch;
   readonly #again: Statement;
   readonly #learn: Statement;
@@ -55,6 +61,7 @@ export class EffectWriter {
   readonly #changed: OpenRow[] = [];
 
   constructor(database: Database) {
+    this.#insert = new RowBatch(database, SQL.insert, { columns: 6, rowsMax: 16 });
     this.#write = new RowBatch(database, SQL.write, { columns: 9, rowsMax: 16 });
     this.#again = database.prepare(SQL.again);
     this.#learn = database.prepare(SQL.learn);
@@ -82,20 +89,29 @@ export class EffectWriter {
   /** Writes the rows that this flush has changed. */
   finishFlush(): void {
     for (const row of this.#changed) {
-      this.#write.add(
-        row.pos,
-        row.effect,
-        row.proof,
-        row.ended ? 1 : 0,
-        row.attempts,
-        row.lastSentAtMs,
-        row.endedAtMs,
-        row.ref,
-        row.settledBy,
-      );
+      const { pos, effect, proof, attempts, lastSentAtMs } = row;
+      if (row.isOnlySent) {
+        this.#insert.add(pos, effect, proof, 0, attempts, lastSentAtMs);
+        row.isOnlySent = false;
+      } else {
+        const { endedAtMs, ref, settledBy } = row;
+        const ended = row.ended ? 1 : 0;
+        this.#write.add(
+          pos,
+          effect,
+          proof,
+          ended,
+          attempts,
+          lastSentAtMs,
+          endedAtMs,
+          ref,
+          settledBy,
+        );
+      }
       row.isChanged = false;
       if (row.ended) this.#open.remove(row);
     }
+    this.#insert.finish();
     this.#write.finish();
     this.#changed.length = 0;
     this.#open.trim();
@@ -108,6 +124,7 @@ export class EffectWriter {
   }
 
   #sentAgain(row: OpenRow, atMs: number): void {
+    row.isOnlySent = false;
     row.attempts += 1;
     row.lastSentAtMs = atMs;
     row.ended = false;
@@ -117,6 +134,7 @@ export class EffectWriter {
   }
 
   #learnt(row: OpenRow, change: Extract<EffectChange, { kind: "effect-learnt" }>): void {
+    row.isOnlySent = false;
     row.proof = change.proof;
     row.ended ||= change.ended;
     if (change.ended) row.endedAtMs ??= change.atMs;
@@ -147,6 +165,7 @@ function newRow({ run, operation, effect, proof, lastSentAtMs }: EffectRow, pos:
     ref: null,
     settledBy: null,
     isChanged: false,
+    isOnlySent: true,
   };
 }
 
