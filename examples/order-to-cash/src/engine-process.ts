@@ -17,7 +17,12 @@ import { placeOrderWith } from "./workflow.ts";
 const { dir, ports } = readArguments();
 const audit = openAuditLog(join(dir, AUDIT_FILE));
 const placeOrder = placeOrderWith(orderEffects(connectSystems(ports), audit));
-const app = holdfast({ store: `sqlite:${join(dir, STORE_FILE)}`, workflows: [placeOrder] });
+const app = holdfast({
+  store: `sqlite:${join(dir, STORE_FILE)}`,
+  workflows: [placeOrder],
+  // The supervisor reports them all at the end.
+  log: () => undefined,
+});
 app.on((event) => {
   if (event.type === "engine.fatal" || event.type === "run.drift") {
     process.stderr.write(`${event.type}: ${event.message}\n`);

@@ -6,7 +6,7 @@ import type { FinalRunState } from "./core/run-state.ts";
 import { classifyForeign } from "./foreign-errors.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
 import { Engine } from "./engine/engine.ts";
-import type { EngineListener } from "./engine/events.ts";
+import type { EngineEvent, EngineListener } from "./engine/events.ts";
 import type { EngineLimits } from "./engine/limits.ts";
 import type { LateOutcome } from "./engine/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
@@ -23,6 +23,11 @@ export interface HoldfastOptions {
   /** Version of your code. Runs remember the version they began with. Default "1". */
   readonly version?: string;
   readonly limits?: Partial<EngineLimits>;
+  /**
+   * Gets one line whenever a run needs a person: which, why, and where to look. Default: standard
+   * error, so that a run that waits for somebody does not look like one that hangs.
+   */
+  readonly log?: (line: string) => void;
 }
 
 /** Thrown by `result()` of a run that ended without a result. */
@@ -229,12 +234,23 @@ async function engineOn(
   engine.on((event) => {
     for (const listener of listeners) listener(event);
   });
+  const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  engine.on((event) => {
+    if (event.type === "exception.opened") log(needsPerson(event));
+  });
   store.onFatal((error) => {
     engine.emit({ type: "engine.fatal", message: error.message });
     endProcess(error);
   });
   await engine.start();
   return engine;
+}
+
+function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>): string {
+  const { run, workflow, key, step, owner, because } = event;
+  const id = formatRunId(run);
+  const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
+  return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];

@@ -33,7 +33,9 @@ export function operationKey(identity: OperationIdentity, hmac: Hmac): string {
     identity.step,
     String(identity.generation),
   ]);
-  return `hf1_${base32OfHex(hmac(text))}`;
+  const hash = hmac(text);
+  if (hash === "") throw new RangeError("hmac must give lower-case hex, got nothing");
+  return `hf1_${base32OfHex(hash)}`;
 }
 
 /** Hex digest that guards (namespace, workflow, key) after retention took the run. */

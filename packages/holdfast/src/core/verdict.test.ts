@@ -75,7 +75,7 @@ describe("verdictOf", () => {
     expect(verdictLines(verdictOf(facts()))).toEqual([
       "PARKED at create-invoice, 46 m. create-invoice not done (proven). charge-card done (120.00 EUR, ch_77, proven).",
       "next  when erp answers a probe (in 21 s)",
-      "safe  wait | cancel (undoes charge-card)",
+      "safe  wait | cancel (undoes charge-card, as far as an undoing is declared)",
       "not safe  start over (would do charge-card again)",
     ]);
   });
@@ -104,7 +104,10 @@ describe("verdictOf", () => {
         { state: "exception" },
       ),
     );
-    expect(verdict.safe).toEqual(["resume", "cancel (undoes charge-card)"]);
+    expect(verdict.safe).toEqual([
+      "resume",
+      "cancel (undoes charge-card, as far as an undoing is declared)",
+    ]);
     expect(verdict.next).toContain("overdue by 5 m");
   });
 

@@ -207,7 +207,12 @@ function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
     if (unknown.length > 0 && exceptions.length > 0) safe.push(`settle ${namesOf(unknown)}`);
     else if (exceptions.length > 0 || run.state === "held") safe.push("resume");
     if (unknown.length > 0) safe.push(`cancel (finds out about ${namesOf(unknown)} first)`);
-    else safe.push(done.length > 0 ? `cancel (undoes ${namesOf(done)})` : "cancel");
+    else
+      safe.push(
+        done.length > 0
+          ? `cancel (undoes ${namesOf(done)}, as far as an undoing is declared)`
+          : "cancel",
+      );
   }
   const again = [...done, ...unknown];
   if (again.length > 0) unsafe.push(`start over (would do ${namesOf(again)} again)`);
