@@ -24,6 +24,7 @@ import { Lanes } from "./lanes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { LiveRun, RunLeft } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { StartUp } from "./start-up.ts";
 import { Starts, type Started, type StartOptions } from "./starts.ts";
@@ -56,6 +57,7 @@ export class Engine implements RunHost {
   readonly store: Store;
   readonly live = new Map<number, LiveRun>();
   readonly departures = new Departures();
+  readonly rest = new RestQueue();
   readonly wakes: Wakes;
   readonly journal: SystemJournal;
   readonly commands: Commands;

@@ -287,15 +287,12 @@ export class LiveRun {
     this.#afterRest(callback);
   }
 
-  /**
-   * Calls back once the code has come to rest, that is when no microtask is left. A tick asked for
-   * by a tick runs before the microtasks; only one that a microtask asks for runs after all of them.
-   */
+  /** Calls back once the code has come to rest, that is when no microtask is left. */
   #afterRest(callback: () => void): void {
     this.#turns += 1;
     // Ticks starve the event loop: a long run of quick steps lets the others in now and then.
     if (this.#turns % TICKS_MAX === 0) setImmediate(callback);
-    else queueMicrotask(() => process.nextTick(callback));
+    else this.host.rest.add(callback);
   }
 
   #recover(): void {

@@ -11,6 +11,7 @@ import type { Gate } from "./gate.ts";
 import type { EngineLimits } from "./limits.ts";
 import type { ForeignClassifier } from "./classification.ts";
 import type { LiveRun } from "./live-run.ts";
+import type { RestQueue } from "./rest-queue.ts";
 
 /** How a run left memory. */
 export type Departure =
@@ -30,6 +31,7 @@ export interface RunHost {
   readonly limits: EngineLimits;
   readonly digests: Digests;
   readonly committer: Committer;
+  readonly rest: RestQueue;
   readonly version: string;
   readonly foreign: ForeignClassifier;
   emit(event: EngineEvent): void;

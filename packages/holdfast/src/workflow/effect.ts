@@ -10,6 +10,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { Classified } from "../core/failure.ts";
 import type { Described } from "../core/journal.ts";
 import type { Attempt } from "./attempt.ts";
+import { checkDefinition } from "./definition-check.ts";
 import { effectPlan, type EffectPlan } from "./effect-plan.ts";
 import type { Integration } from "./integration.ts";
 import type { In, Out, Schema } from "./schema.ts";
@@ -147,10 +148,18 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
   if (!(REPEAT_KINDS as readonly string[]).includes(options.repeat)) {
     throw new HoldfastError(
       "HF1101",
-      `Effect "${name}" does not say how it may be repeated.`,
+      options.repeat === undefined
+        ? `Effect "${name}" does not say how it may be repeated.`
+        : `Effect "${name}": "${options.repeat}" is no repeat contract.`,
       'Choose: read | idempotent | keyed | probeable | once. Ask: "If I send it twice, what happens?"',
     );
   }
+  checkDefinition(`effect "${name}"`, {
+    on: ["integration", options.on],
+    input: ["schema", options.input],
+    output: ["schema", options.output],
+    run: ["function", options.run],
+  });
   // The cast forgets I and O: the engine parses by the schemas instead of trusting the types.
   const definition = options as unknown as EffectDefinition;
   return { kind: "effect", name, definition, plan: effectPlan(name, definition) };

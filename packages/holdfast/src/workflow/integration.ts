@@ -1,4 +1,5 @@
 /** Another system, with its owner, its limits and its breaker. */
+import { checkDefinition } from "./definition-check.ts";
 import type { Duration } from "../core/duration.ts";
 import type { Classified } from "../core/failure.ts";
 
@@ -32,5 +33,6 @@ export interface Integration {
 }
 
 export function integration(name: string, options: IntegrationOptions): Integration {
+  checkDefinition(`integration "${name}"`, { owner: ["text", options.owner] });
   return { kind: "integration", name, options };
 }

@@ -1,6 +1,7 @@
 /** A request for a person's decision, with what it is about and who may decide. */
 import type { Duration } from "../core/duration.ts";
 import type { Described } from "../core/journal.ts";
+import { checkDefinition } from "./definition-check.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
 export interface ReviewOptions<S extends Schema, D extends Schema> {
@@ -44,5 +45,10 @@ export function review<S extends Schema, D extends Schema>(
   name: string,
   options: ReviewOptions<S, D>,
 ): Review<S, D> {
+  checkDefinition(`review "${name}"`, {
+    subject: ["schema", options.subject],
+    decision: ["schema", options.decision],
+    by: ["text", options.by],
+  });
   return { kind: "review", name, definition: options };
 }

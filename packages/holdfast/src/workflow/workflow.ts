@@ -1,5 +1,6 @@
 /** A workflow: a plain async function over `run`, with the schema of its input and its owner. */
 import type { Described } from "../core/journal.ts";
+import { checkDefinition } from "./definition-check.ts";
 import type { Run } from "./run.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
@@ -55,6 +56,13 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   options: WorkflowOptions<I, O>,
   body: (input: Out<I>, run: Run) => Promise<In<O>>,
 ): Workflow<N, I, O> {
+  checkDefinition(`workflow "${name}"`, {
+    input: ["schema", options.input],
+    output: ["schema", options.output],
+    key: ["function", options.key],
+    owner: ["text", options.owner],
+    body: ["function", body],
+  });
   return {
     kind: "workflow",
     name,

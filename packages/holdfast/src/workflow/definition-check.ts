@@ -1,0 +1,55 @@
+/**
+ * What the compiler checks, checked again for callers in JavaScript: a definition that misses a
+ * part is refused where it is written, not when its first run comes to it.
+ */
+import { HoldfastError } from "../core/error.ts";
+
+export type Part = "text" | "schema" | "function" | "integration";
+
+const EXPECTED: Readonly<Record<Part, string>> = {
+  text: "a text that is not empty",
+  schema: "a Standard Schema (zod, valibot, arktype ...)",
+  function: "a function",
+  integration: "an integration",
+};
+
+/**
+ * @param what - names the definition, for example `workflow "place-order"`.
+ * @throws {HoldfastError} HF1001 for the first part that is missing or of another kind.
+ */
+export function checkDefinition(
+  what: string,
+  parts: Readonly<Record<string, readonly [kind: Part, value: unknown]>>,
+): void {
+  for (const [name, [kind, value]] of Object.entries(parts)) {
+    if (isA(kind, value)) continue;
+    throw new HoldfastError(
+      "HF1001",
+      `${what} needs "${name}": expected ${EXPECTED[kind]}, got ${value === "" ? "an empty text" : typeof value}.`,
+      `Give ${name}.`,
+    );
+  }
+}
+
+function isA(kind: Part, value: unknown): boolean {
+  switch (kind) {
+    case "text":
+      return typeof value === "string" && value !== "";
+    case "function":
+      return typeof value === "function";
+    case "schema":
+      // A schema may itself be callable (arktype).
+      return (
+        (typeof value === "object" || typeof value === "function") &&
+        value !== null &&
+        "~standard" in value
+      );
+    case "integration":
+      return (
+        typeof value === "object" &&
+        value !== null &&
+        "kind" in value &&
+        value.kind === "integration"
+      );
+  }
+}
