@@ -260,7 +260,8 @@ export class LiveRun {
     const next = this.#answers.shift();
     if (next === undefined || this.mode === "gone") {
       this.#delivering = false;
-      this.#restSoon();
+      // The code has come to rest just now: there is nothing to wait for once more.
+      if (!this.#restCheck && this.mode !== "recovering") this.#atRest();
       return;
     }
     this.#delivering = true;
