@@ -33,7 +33,12 @@ function say(what: object): void {
 }
 
 const limits = { drainMs: Number(drainMs) };
-const app = holdfast({ store: `sqlite:${store}`, workflows: [placeOrder], limits });
+const app = holdfast({
+  store: `sqlite:${store}`,
+  workflows: [placeOrder],
+  limits,
+  log: () => undefined,
+});
 
 async function drain(): Promise<void> {
   const closing = app.close();

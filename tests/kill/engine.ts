@@ -38,7 +38,12 @@ function say(what: object): void {
 
 // Sleeps beyond this leave memory: the short one here has to come back from the store.
 const limits = { keepLiveMs: 20 };
-const app = holdfast({ store: `sqlite:${store}`, workflows: [placeOrder], limits });
+const app = holdfast({
+  store: `sqlite:${store}`,
+  workflows: [placeOrder],
+  limits,
+  log: () => undefined,
+});
 app.on((event) => {
   if (event.type === "attempt.started") say({ attempt: event.step });
 });

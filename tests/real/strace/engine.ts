@@ -46,6 +46,7 @@ const app = holdfast({
   store: `sqlite:${store}`,
   workflows: [placeOrder],
   limits: { keepLiveMs: 10 },
+  log: () => undefined,
 });
 await app.listen();
 const handle = await app.start(placeOrder, { id });
