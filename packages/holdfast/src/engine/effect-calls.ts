@@ -222,7 +222,8 @@ export class EffectCalls {
       );
       return false;
     }
-    const validated = parse(this.#step.effect.definition.output, value);
+    // Its JSON has to fit: that is what the code sees, now and on recovery.
+    const validated = parse(this.#step.effect.definition.output, parseJson(text));
     return validated instanceof Promise
       ? validated.then((parsed) => this.#endWith(parsed, text, ref))
       : this.#endWith(validated, text, ref);
@@ -253,6 +254,7 @@ export class EffectCalls {
       step: this.#step.path,
       attempt: this.#number,
     });
+    this.#step.answer = { seq: record.seq, value: parsed.value };
     this.#step.run.deliver(slot, record);
     return true;
   }

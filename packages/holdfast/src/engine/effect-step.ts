@@ -46,6 +46,8 @@ export class EffectStep implements StepVerb {
   /** The value as the code sees it, once there is one: compensation needs it. */
   output: unknown = undefined;
   readonly inputText: string;
+  /** The value in the record of this number, parsed when that was written: it is not parsed again. */
+  answer: { readonly seq: number; readonly value: unknown } | null = null;
   /** Where the journal holds the value that this step ended with; null while it has none. */
   endSeq: number | null = null;
   /** What a person said after the code had its answer: it happened, with this value (JSON). */
@@ -121,6 +123,10 @@ export class EffectStep implements StepVerb {
       return undefined;
     }
     this.endSeq = record.seq;
+    if (this.answer?.seq === record.seq) {
+      this.#hand({ ok: true, value: this.answer.value });
+      return undefined;
+    }
     const parsed = parse(this.effect.definition.output, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }

@@ -3,7 +3,6 @@
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
 import { HoldfastError } from "../core/error.ts";
-import type { StartedHead } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
@@ -143,8 +142,8 @@ export class Engine implements RunHost {
       namespace: this.namespace,
       version: this.version,
       liveCount: () => this.live.size,
-      begin: (row, workflow, inputText, head) => {
-        this.#begin(row, workflow, inputText, head);
+      begin: (stored, input) => {
+        this.#begin(stored, input);
       },
     });
   }
@@ -207,23 +206,18 @@ export class Engine implements RunHost {
     return this.#starts.start(workflow, input, options);
   }
 
-  #begin(row: RunRow, workflow: AnyWorkflow, inputText: string, head: StartedHead): void {
-    const { run, key } = row;
-    this.emit({ type: "run.started", run, workflow: workflow.name, key, recovered: false });
-    if (row.state !== "running") return;
-    const started = {
-      run,
-      seq: 1,
-      kind: "started" as const,
-      attempt: 0,
-      name: "",
-      atMs: row.startedAtMs,
-    };
-    this.resume({ row, records: [{ ...started, head: JSON.stringify(head), data: inputText }] });
+  #begin(stored: StoredRun, input: unknown): void {
+    const { run, workflow, key, state } = stored.row;
+    this.emit({ type: "run.started", run, workflow, key, recovered: false });
+    if (state === "running") this.resume(stored, { value: input });
   }
 
-  /** Puts a stored run to work. False if this app does not have its code. */
-  resume(stored: StoredRun): LiveRun | null {
+  /**
+   * Puts a stored run to work. Null if this app does not have its code.
+   *
+   * @param input - as its schema gives it, where it has just been parsed.
+   */
+  resume(stored: StoredRun, input?: { readonly value: unknown }): LiveRun | null {
     const workflow = this.#workflows.get(stored.row.workflow);
     if (workflow === undefined) {
       holdWithoutCode(this, stored);
@@ -231,7 +225,7 @@ export class Engine implements RunHost {
     }
     const run = new LiveRun(this, workflow, stored);
     this.live.set(stored.row.run, run);
-    run.start();
+    run.start(input);
     return run;
   }
 

@@ -79,8 +79,8 @@ export class LiveRun {
   }
 
   /** Runs the code. Failures of the code end up in `ending`. */
-  start(): void {
-    const parsed = this.ending.parseInput(this.inputText);
+  start(input?: { readonly value: unknown }): void {
+    const parsed = input ?? this.ending.parseInput(this.inputText);
     if (parsed instanceof Promise) {
       void parsed.then((ok) => {
         this.#begin(ok);

@@ -6,12 +6,12 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
-import type { StartedHead } from "../core/journal.ts";
+import type { JournalRecord, StartedHead } from "../core/journal.ts";
 import { runKeyHash } from "../core/operation-key.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
 import { isWellFormed } from "../core/well-formed.ts";
 import type { FoundRun, RunKey, Store } from "../store/store.ts";
-import type { RunRow } from "../store/rows.ts";
+import type { RunRow, StoredRun } from "../store/rows.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { Clock } from "./clock.ts";
@@ -44,7 +44,7 @@ export interface StartsNeeds {
   /** How many runs are in memory now. */
   liveCount(): number;
   /** A new run may begin; its start is buffered. */
-  begin(row: RunRow, workflow: AnyWorkflow, inputText: string, head: StartedHead): void;
+  begin(stored: StoredRun, input: unknown): void;
 }
 
 /** Characters of a business key. */
@@ -160,14 +160,16 @@ export class Starts {
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
       deadlineAtMs: null,
     };
+    const started = { run, seq: 1, kind: "started" as const, attempt: 0, name: "" };
+    let record: JournalRecord;
     try {
-      committer.add({ run, seq: 1, kind: "started", attempt: 0, name: "", head, data: text });
+      record = committer.add({ ...started, head, data: text });
     } catch (error) {
       // A description that is no JSON: nothing may stay behind in the lane.
       if (lane !== null) lanes.leave(namespace, lane, run);
       throw error;
     }
-    this.#needs.begin(rowOf(run, head, nowMs), workflow, text, head);
+    this.#needs.begin({ row: rowOf(run, head, nowMs), records: [record] }, input);
     return run;
   }
 

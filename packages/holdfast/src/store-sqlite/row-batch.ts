@@ -13,19 +13,19 @@ export class RowBatch {
   #changes = 0;
 
   /**
-   * @param sql - a statement up to and including `values`; `after` is what follows the rows.
+   * @param sql - a statement up to and including `values`.
    * @param options.rowsMax - rows of one statement; those left over at the end go one by one.
    */
   constructor(
     database: Database,
     sql: string,
-    options: { readonly columns: number; readonly rowsMax: number; readonly after?: string },
+    options: { readonly columns: number; readonly rowsMax: number },
   ) {
-    const { columns, rowsMax, after = "" } = options;
+    const { columns, rowsMax } = options;
     const row = `(${Array.from({ length: columns }, () => "?").join(", ")})`;
     const rows = Array.from({ length: rowsMax }, () => row).join(", ");
-    this.#one = database.prepare(`${sql} ${row} ${after}`);
-    this.#many = database.prepare(`${sql} ${rows} ${after}`);
+    this.#one = database.prepare(`${sql} ${row}`);
+    this.#many = database.prepare(`${sql} ${rows}`);
     this.#columns = columns;
     this.#bound = Array.from({ length: columns * rowsMax }, () => null);
   }

@@ -9,6 +9,7 @@ import type { Change } from "../store/change.ts";
 import type { RunRow } from "../store/rows.ts";
 import { RowBatch } from "./row-batch.ts";
 import { RUN_COLUMNS, RUN_WIDTH } from "./row-columns.ts";
+import { sqliteCode } from "./sqlite-errors.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 export type RunChange = Extract<Change, { kind: `run-${string}` }>;
@@ -23,10 +24,12 @@ interface NewRun {
 }
 
 const SQL = {
-  insert: `insert into run (${RUN_COLUMNS}) values`,
-  claim: "insert into run_key (key_hash, run, generation) values",
-  // Changes nothing if a run of this generation exists: the flush is refused then.
-  claimed: `on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation
+  // "or rollback" as in journal-writer.ts.
+  insert: `insert or rollback into run (${RUN_COLUMNS}) values`,
+  claim: "insert or rollback into run_key (key_hash, run, generation) values",
+  // A later generation takes the key over. Changes nothing if it is no later one.
+  reclaim: `insert into run_key (key_hash, run, generation) values (?, ?, ?)
+    on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation
     where excluded.generation > generation`,
   move: `update run set state = ?, reason = ?, wake_at_ms = ?, dependency = ?, updated_at_ms = ?
     where run = ?`,
@@ -38,6 +41,7 @@ const SQL = {
 export class RunWriter {
   readonly #insert: RowBatch;
   readonly #claim: RowBatch;
+  readonly #reclaim: Statement;
   readonly #move: Statement;
   readonly #touch: Statement;
   readonly #finish: Statement;
@@ -48,11 +52,8 @@ export class RunWriter {
 
   constructor(database: Database) {
     this.#insert = new RowBatch(database, SQL.insert, { columns: RUN_WIDTH, rowsMax: 8 });
-    this.#claim = new RowBatch(database, SQL.claim, {
-      columns: 3,
-      rowsMax: 8,
-      after: SQL.claimed,
-    });
+    this.#claim = new RowBatch(database, SQL.claim, { columns: 3, rowsMax: 8 });
+    this.#reclaim = database.prepare(SQL.reclaim);
     this.#move = database.prepare(SQL.move);
     this.#touch = database.prepare(SQL.touch);
     this.#finish = database.prepare(SQL.finish);
@@ -97,17 +98,28 @@ export class RunWriter {
     for (const change of this.#moved.values()) this.#write(change);
     this.#moved.clear();
     if (this.#fresh.size === 0) return;
-    for (const { row, keyHash } of this.#fresh.values()) {
-      this.#insert.add(...runValues(row));
-      this.#claim.add(Buffer.from(keyHash, "hex"), row.run, row.generation);
-    }
+    for (const { row } of this.#fresh.values()) this.#insert.add(...runValues(row));
     this.#insert.finish();
-    const claimed = this.#claim.finish();
-    const [first] = this.#fresh.keys();
-    if (claimed !== this.#fresh.size) {
-      throw cannot(first ?? 0, "its key, or that of a run started with it, belongs to another run");
+    try {
+      this.#claimKeys();
+    } catch (error) {
+      const [first] = this.#fresh.keys();
+      const because = "its key, or that of a run started with it, belongs to another run";
+      throw isTaken(error) ? cannot(first ?? 0, because, error) : error;
     }
     this.#fresh.clear();
+  }
+
+  #claimKeys(): void {
+    for (const { row, keyHash } of this.#fresh.values()) {
+      const key = Buffer.from(keyHash, "hex");
+      if (row.generation === 1) {
+        this.#claim.add(key, row.run, row.generation);
+      } else if (this.#reclaim.run(key, row.run, row.generation).changes !== 1) {
+        throw cannot(row.run, "its key belongs to another run");
+      }
+    }
+    this.#claim.finish();
   }
 }
 
@@ -127,8 +139,16 @@ function changeFresh(
   row.endedAtMs = change.atMs;
 }
 
-function cannot(run: number, because: string): Error {
-  return new Error(`a record of run ${run} cannot be written: ${because}`);
+function cannot(run: number, because: string, cause?: unknown): Error {
+  const message = `a record of run ${run} cannot be written: ${because}`;
+  return new Error(message, cause === undefined ? undefined : { cause });
+}
+
+/** SQLITE_CONSTRAINT */
+const CONSTRAINT = 19;
+
+function isTaken(error: unknown): boolean {
+  return sqliteCode(error) === CONSTRAINT;
 }
 
 /** The number under which a state is stored. */
