@@ -32,6 +32,9 @@ export interface NewRecord {
 /** Flushes handed to the store at a time: the writer never waits for the engine's thread. */
 const FLUSHES_IN_FLIGHT_MAX = 2;
 
+/** Below this a flush costs more than it gains to be cut. */
+const CUT_RECORDS_MIN = 64;
+
 export class Committer {
   readonly #store: Store;
   readonly #clock: Clock;
@@ -45,6 +48,8 @@ export class Committer {
   #buffered = 0;
   #number = 0;
   #scheduled = false;
+  /** A batch of this many records leaves at once: half of what left last, see `#flush`. */
+  #cutAt = CUT_RECORDS_MIN;
   #failed: Error | null = null;
 
   constructor(
@@ -73,9 +78,10 @@ export class Committer {
 
   /** Buffers a record, written after all those before it. Answers with it as the journal has it. */
   add(record: NewRecord): JournalRecord {
+    const { run, seq, kind, attempt, name, data } = record;
+    this.#cutBefore(run);
     const batch = this.#open();
     const { records } = batch;
-    const { run, seq, kind, attempt, name, data } = record;
     const head = record.head === null ? null : JSON.stringify(record.head);
     const atMs = this.#clock.nowMs();
     records.run.push(run);
@@ -124,6 +130,13 @@ export class Committer {
     return batch;
   }
 
+  /** Between the records of two runs only: what one run does at once stays in one flush. */
+  #cutBefore(run: number): void {
+    const records = this.#batches.at(-1)?.records;
+    if (records === undefined || records.run.length < this.#cutAt) return;
+    if (records.run.at(-1) !== run) this.#flush();
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= FLUSHES_IN_FLIGHT_MAX) return;
     this.#scheduled = true;
@@ -146,6 +159,9 @@ export class Committer {
     const number = this.#number;
     const promise = promiseOf(batch);
     this.#lastDurable = promise;
+    // Runs that waited for one flush go on together, and would all wait for the next one, the two
+    // threads taking turns. Cut in halves, one is written while the other is made.
+    this.#cutAt = Math.max(CUT_RECORDS_MIN, Math.ceil(count / 2));
     this.#store.flush({ number, atMs: this.#clock.nowMs(), records, taken: batch.taken }).then(
       () => {
         this.#inFlight -= 1;

@@ -4,30 +4,23 @@
  * 64 were no better).
  */
 import type { RecordColumns } from "../store/store.ts";
-import type { Database, Statement } from "./runtime.ts";
+import { RowStatements } from "./row-batch.ts";
+import type { Bound } from "./row-batch.ts";
+import type { Database } from "./runtime.ts";
 import { DIGEST_BYTES, writeRecordDigest } from "./seal.ts";
-
-type Bound = null | number | string | Uint8Array;
 
 const ROWS_PER_STATEMENT = 16;
 const COLUMNS = 10;
 
 export class JournalWriter {
-  readonly #one: Statement;
-  readonly #many: Statement;
+  readonly #statements: RowStatements;
   readonly #key: string;
-  /** Filled anew for each statement: making them was a tenth of the time. */
-  readonly #boundOne: Bound[] = Array.from({ length: COLUMNS }, () => null);
-  readonly #boundMany: Bound[] = Array.from({ length: COLUMNS * ROWS_PER_STATEMENT }, () => null);
 
   constructor(database: Database, key: string) {
-    const row = `(${Array.from({ length: COLUMNS }, () => "?").join(", ")})`;
     // "or rollback": undoing the whole flush needs no copies of pages, undoing a statement does.
-    const insert = "insert or rollback into journal values ";
-    this.#one = database.prepare(insert + row);
-    this.#many = database.prepare(
-      insert + Array.from({ length: ROWS_PER_STATEMENT }, () => row).join(", "),
-    );
+    const sql = "insert or rollback into journal values";
+    const options = { columns: COLUMNS, rowsMax: ROWS_PER_STATEMENT };
+    this.#statements = new RowStatements(database, sql, options);
     this.#key = key;
   }
 
@@ -41,13 +34,11 @@ export class JournalWriter {
     const digests = Buffer.allocUnsafe(count * DIGEST_BYTES);
     let index = 0;
     while (index < count) {
-      const isMany = count - index >= ROWS_PER_STATEMENT;
-      const rows = isMany ? ROWS_PER_STATEMENT : 1;
-      const bound = isMany ? this.#boundMany : this.#boundOne;
+      const { rows, statement, bound } = this.#statements.for(count - index);
       for (let row = 0; row < rows; row += 1) {
         this.#bind(bound, row * COLUMNS, records, index + row, firstPos, digests);
       }
-      (isMany ? this.#many : this.#one).run(...bound);
+      statement.run(...bound);
       index += rows;
     }
     return digests;

@@ -17,8 +17,6 @@ const SQL = {
     where run = ? and seq = ?`,
   reviewEscalate: "update review set escalated_to = ? where run = ? and seq = ?",
   reviewsWithdraw: "update review set state = 'withdrawn' where run = ? and state = 'open'",
-  counter: `insert into counter (name, value) values (?, ?)
-    on conflict (name) do update set value = value + excluded.value`,
   dependency: `insert into dependency (integration, state, reason, class, since_ms, probe_at_ms)
     values (?, ?, ?, ?, ?, ?)
     on conflict (integration) do update set state = excluded.state, reason = excluded.reason,
@@ -42,6 +40,12 @@ const SQL = {
   groupPass: "delete from recovery_group where number = ?",
   chainClose: `update incarnation set closed_by = ?, closed_flush = ?, closed_seal = ?, clean = ?
     where incarnation = ?`,
+} as const;
+
+/** Each row adds to a counter; a flush moves several. */
+export const COUNTERS = {
+  sql: "insert into counter (name, value) values",
+  after: "on conflict (name) do update set value = value + excluded.value",
 } as const;
 
 export function prepareProjections(database: Database): ProjectionStatements {

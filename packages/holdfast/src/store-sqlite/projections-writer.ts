@@ -6,8 +6,9 @@ import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
 import type { ExceptionRow, ReviewRow } from "../store/rows.ts";
 import { EffectWriter } from "./effect-writer.ts";
-import { prepareProjections } from "./projection-statements.ts";
+import { COUNTERS, prepareProjections } from "./projection-statements.ts";
 import type { ProjectionStatements } from "./projection-statements.ts";
+import { RowBatch } from "./row-batch.ts";
 import { RunWriter } from "./run-writer.ts";
 import type { Database } from "./runtime.ts";
 
@@ -15,6 +16,7 @@ export class ProjectionsWriter {
   readonly #sql: ProjectionStatements;
   readonly #runs: RunWriter;
   readonly #effects: EffectWriter;
+  readonly #counters: RowBatch;
   /** Sums of this flush, so that a counter is written once however often it moved. */
   readonly #counted = new Map<string, number>();
   /** False while no operation waits for a late answer, which spares each effect's end a look-up. */
@@ -27,6 +29,11 @@ export class ProjectionsWriter {
     this.#sql = prepareProjections(database);
     this.#runs = new RunWriter(database);
     this.#effects = new EffectWriter(database);
+    this.#counters = new RowBatch(database, COUNTERS.sql, {
+      columns: 2,
+      rowsMax: 4,
+      after: COUNTERS.after,
+    });
     this.#mayHavePending = this.#sql.pendingExists.get() !== undefined;
     this.#mayHaveReviews = this.#sql.reviewsExist.get() !== undefined;
     this.#mayHaveAwaiting = this.#sql.awaitingExists.get() !== undefined;
@@ -38,8 +45,9 @@ export class ProjectionsWriter {
     this.#effects.finishFlush();
     // In key order, so that drivers that share counters between writers cannot lock crosswise.
     for (const [name, delta] of [...this.#counted].toSorted(byName)) {
-      if (delta !== 0) this.#sql.counter.run(name, delta);
+      if (delta !== 0) this.#counters.add(name, delta);
     }
+    this.#counters.finish();
     this.#counted.clear();
   }
 

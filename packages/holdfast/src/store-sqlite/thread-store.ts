@@ -10,6 +10,7 @@ import type { Store } from "../store/store.ts";
 import { FatalListeners } from "./inline-store.ts";
 import type { OnNotice } from "./notice.ts";
 import type { SqliteStore } from "./open.ts";
+import { packRecords } from "./packed-records.ts";
 import { unpackRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import type { Opened } from "./session.ts";
@@ -30,7 +31,7 @@ export async function openInThread(
   const opened = await thread.opened;
   return {
     ...opened,
-    flush: (batch) => thread.ask("flush", batch),
+    flush: ({ records, ...batch }) => thread.ask("flush", batch, packRecords(records)),
     find: (keys) => thread.ask("find", keys),
     load: async (runs) => unpackRuns(await thread.ask<PackedRuns>("load", runs)),
     page: async (states, page) => unpackRuns(await thread.ask<PackedRuns>("page", states, page)),

@@ -4,6 +4,8 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { FlushBatch } from "../store/store.ts";
+import { unpackRecords } from "./packed-records.ts";
+import type { PackedRecords } from "./packed-records.ts";
 import { READS, Session } from "./session.ts";
 import type { Read } from "./session.ts";
 import { OPENING, toSent } from "./thread-messages.ts";
@@ -40,7 +42,10 @@ function perform(session: Session, { verb, args }: Request): unknown {
   }
   switch (verb) {
     case "flush":
-      session.flush(args[0] as FlushBatch);
+      session.flush({
+        ...(args[0] as Omit<FlushBatch, "records">),
+        records: unpackRecords(args[1] as PackedRecords),
+      });
       return undefined;
     case "inbox":
       return session.inbox(args[0] as number);
