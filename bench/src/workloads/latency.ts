@@ -13,8 +13,11 @@ import { keyed, post, RESULT } from "../workflows.ts";
 
 const STEPS_LONG = 10_000;
 const STEPS_SHORT = 1_000;
-/** Runs of 1,000 steps: a hundredth of one is ten steps, too few to say anything alone. */
-const SHORT_RUNS = 3;
+/**
+ * Runs of each length. A hundredth is ten steps, or a hundred in some 25 ms, and another program's
+ * burst takes longer than that: only several of them say anything.
+ */
+const RUNS_EACH = 3;
 const EFFECT_STEPS = 1_500;
 /** Steps of one kind in a row before the other kind gets its turn. */
 const EFFECT_BLOCK = 25;
@@ -76,7 +79,10 @@ export async function measureLatency(
   await runOf(engine, longRun, 500);
   await runOf(engine, mixedRun, 500);
   if (workloads.includes("effect-latency")) await measureEffects(engine, report);
-  if (workloads.includes("growth")) await measureShort(engine, report);
+  if (workloads.includes("growth")) {
+    const { figures } = await measureGrowth(engine, STEPS_SHORT, RUNS_EACH);
+    for (const figure of figures) report(figure);
+  }
   if (workloads.includes("latency") || workloads.includes("growth")) {
     await measureLong(engine, join(folder, "raw"), workloads, report);
   }
@@ -92,13 +98,15 @@ async function measureLong(
   const inARow = new FdatasyncProbe(`${rawPath}-in-a-row`, JSON.stringify(RESULT));
   for (let i = 0; i < PROBES_IN_A_ROW; i += 1) inARow.measure();
   probe = new FdatasyncProbe(rawPath, JSON.stringify(RESULT));
-  await runOf(engine, longRun, STEPS_LONG);
-  for (const figure of longFigures(workloads)) report(figure);
+  const growth = await measureGrowth(engine, STEPS_LONG, RUNS_EACH);
+  if (workloads.includes("latency")) for (const figure of longFigures(growth.all)) report(figure);
+  if (workloads.includes("growth")) for (const figure of growth.figures) report(figure);
   for (let i = 0; i < PROBES_IN_A_ROW; i += 1) inARow.measure();
   report(rawFigure("p50_ms", probe));
   report(rawFigure("in_a_row_p50_ms", inARow));
   probe.close();
   inARow.close();
+  probe = null;
 }
 
 function rawFigure(metric: string, { bytes, latenciesMs }: FdatasyncProbe): Figure {
@@ -120,32 +128,30 @@ async function measureEffects(engine: Engine, report: (figure: Figure) => void):
   report(figure("plain_p50_ms", plainMs));
 }
 
-async function measureShort(engine: Engine, report: (figure: Figure) => void): Promise<void> {
+/** First and last hundredths of several runs of this length, and all their steps. */
+async function measureGrowth(engine: Engine, steps: number, runCount: number) {
   const first: number[] = [];
   const last: number[] = [];
-  for (let i = 0; i < SHORT_RUNS; i += 1) {
-    await runOf(engine, longRun, STEPS_SHORT);
+  const all: number[] = [];
+  for (let i = 0; i < runCount; i += 1) {
+    await runOf(engine, longRun, steps);
     first.push(...hundredth(plainMs, 0));
     last.push(...hundredth(plainMs, 99));
+    all.push(...plainMs);
   }
-  for (const figure of growthFigures(STEPS_SHORT, first, last)) report(figure);
+  return { figures: growthFigures(steps, first, last), all };
 }
 
-function longFigures(workloads: readonly string[]): Figure[] {
-  const settings = { concurrency: 1, steps: STEPS_LONG };
+function longFigures(values: readonly number[]): Figure[] {
+  const settings = { concurrency: 1, steps: STEPS_LONG, runs: RUNS_EACH };
   const latency = (metric: string, q: number): Figure => ({
     workload: "latency",
     metric,
-    value: quantile(plainMs, q),
+    value: quantile(values, q),
     unit: "ms",
     settings,
   });
-  return [
-    ...(workloads.includes("latency") ? [latency("p50_ms", 0.5), latency("p99_ms", 0.99)] : []),
-    ...(workloads.includes("growth")
-      ? growthFigures(STEPS_LONG, hundredth(plainMs, 0), hundredth(plainMs, 99))
-      : []),
-  ];
+  return [latency("p50_ms", 0.5), latency("p99_ms", 0.99)];
 }
 
 function hundredth(values: readonly number[], index: number): readonly number[] {
