@@ -9,6 +9,7 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
 import {
   APPLIED,
   refused,
@@ -52,15 +53,10 @@ export class CallStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
-    const called = records[0];
-    if (called?.kind === "returned") return null;
-    if (called?.kind !== "called") {
-      return `The journal holds another kind of step (${String(called?.kind)}) under "${this.#path}".`;
-    }
-    const { workflow } = headOf<CalledHead>(called);
-    return workflow === this.#workflow.name
-      ? null
-      : `The run called workflow "${workflow}" under "${this.#path}".`;
+    // One that was refused has returned without having been called.
+    if (records[0]?.kind === "returned") return null;
+    const target = this.#workflow.name;
+    return stepDrift(this.#path, records, { verb: "call", target, digest: null });
   }
 
   settle(record: JournalRecord): void | Promise<void> {

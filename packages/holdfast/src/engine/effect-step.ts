@@ -7,15 +7,8 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
-import { driftOf } from "../core/drift.ts";
 import type { Failure } from "../core/failure.ts";
-import type {
-  IntentHead,
-  JournalRecord,
-  OpenedHead,
-  OutcomeHead,
-  StepEnd,
-} from "../core/journal.ts";
+import type { JournalRecord, OpenedHead, OutcomeHead, StepEnd } from "../core/journal.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
@@ -30,6 +23,7 @@ import { closeException, openException, personNeeded } from "./effect-exception.
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { endsStep, headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
 import type { CommandAnswer, StepCommand, StepSlot, StepVerb, Wait } from "./step-slot.ts";
 
 export class EffectStep implements StepVerb {
@@ -93,15 +87,7 @@ export class EffectStep implements StepVerb {
       target: this.effect.name,
       digest: this.journal.digest,
     };
-    const intent = records.find((record) => record.kind === "intent");
-    if (intent !== undefined) {
-      const { effect, digest } = headOf<IntentHead>(intent);
-      return driftOf(this.path, { verb: "effect", target: effect, digest }, asked);
-    }
-    const outcome = records.find((record) => record.kind === "outcome");
-    if (outcome === undefined) return null;
-    const { effect } = headOf<OutcomeHead>(outcome);
-    return driftOf(this.path, { verb: "effect", target: effect, digest: null }, asked);
+    return stepDrift(this.path, records, asked);
   }
 
   /** Gives the code its answer from the record that ended the step. */

@@ -7,6 +7,7 @@ import { parse, problemText, type Schema } from "../workflow/schema.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
 import {
   APPLIED,
   refused,
@@ -48,14 +49,14 @@ export class EventStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
+    const { name } = this.#event;
+    const misfit = stepDrift(this.#path, records, { verb: "wait", target: name, digest: null });
     const awaited = records[0];
-    if (awaited?.kind !== "awaited") {
-      return `The journal holds another kind of step (${String(awaited?.kind)}) under "${this.#path}".`;
-    }
-    const head = headOf<AwaitedHead>(awaited);
-    return head.event === this.#event.name && head.key === this.#key
+    if (misfit !== null || awaited?.kind !== "awaited") return misfit;
+    const { key } = headOf<AwaitedHead>(awaited);
+    return key === this.#key
       ? null
-      : `The run waited for event "${head.event}" with key "${head.key}" under "${this.#path}".`;
+      : `The journal says step "${this.#path}" waited for the event "${name}" with key "${key}"; your code asks with key "${this.#key}".`;
   }
 
   settle(record: JournalRecord): void | Promise<void> {
@@ -69,7 +70,11 @@ export class EventStep implements StepVerb {
 
   #hand(parsed: Awaited<ReturnType<typeof parse>>): void {
     if (parsed.ok) this.#deferred.resolve(parsed.value);
-    else this.#run.ending.drift(`The recorded event of "${this.#path}" no longer fits its schema.`);
+    else {
+      this.#run.ending.drift(
+        `The recorded event of "${this.#path}" no longer fits its schema: ${problemText(parsed.problems)}.`,
+      );
+    }
   }
 
   live(slot: StepSlot): void {

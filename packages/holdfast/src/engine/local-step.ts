@@ -6,6 +6,7 @@ import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
 import type { StepSlot, StepVerb } from "./step-slot.ts";
 
 /** Characters of an error's message that are kept. */
@@ -36,10 +37,7 @@ export class LocalStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
-    const first = records.find((record) => record.kind !== "resumed");
-    return first === undefined || first.kind === "result"
-      ? null
-      : `The journal holds another kind of step (${first.kind}) under "${this.#path}".`;
+    return stepDrift(this.#path, records, { verb: "step", target: null, digest: null });
   }
 
   settle(record: JournalRecord): void {

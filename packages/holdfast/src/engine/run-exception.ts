@@ -1,5 +1,5 @@
 /** The exception of a run as a whole: its code has failed, or an effect of it has failed for good. */
-import { formatError, HoldfastError } from "../core/error.ts";
+import { HoldfastError, type ErrorCode } from "../core/error.ts";
 import type { ClosedHead, JournalRecord, OpenedHead } from "../core/journal.ts";
 import { EffectFailed, StepFailed } from "../workflow/run.ts";
 import { exceptionHead } from "./exceptions.ts";
@@ -93,7 +93,6 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
     );
   }
   const { name, message } = describeError(error);
-  const where = error instanceof StepFailed ? ` in step "${error.step}"` : "";
   return RunException.open(
     run,
     exceptionHead(run, {
@@ -104,15 +103,29 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
       reasonCode: error instanceof HoldfastError ? error.code : `CODE:${name}`,
       rule: "fallback/user-code@1",
       message,
-      because: `The code threw ${name}${where}: ${message}. It is held until the code is mended.`,
+      because: becauseOf(error, name, message),
       owner,
       step: "",
     }),
   );
 }
 
+/** Why the run is held. An error of ours says that itself, and what to do. */
+function becauseOf(error: unknown, name: string, message: string): string {
+  if (error instanceof HoldfastError && isOfDeployment(error.code)) {
+    return `${error.code}: ${error.message} ${error.remedy}`;
+  }
+  const where = error instanceof StepFailed ? ` in step "${error.step}"` : "";
+  return `The code threw ${name}${where}: ${message}${/[.!?]$/.test(message) ? "" : "."} It is held until the code is mended.`;
+}
+
+/** Nothing was thrown by the workflow's code: what is deployed does not fit the run. */
+function isOfDeployment(code: ErrorCode): boolean {
+  return code === "HF2104" || code === "HF2105";
+}
+
 function describeError(error: unknown): { readonly name: string; readonly message: string } {
-  if (error instanceof HoldfastError) return { name: error.code, message: formatError(error) };
+  if (error instanceof HoldfastError) return { name: error.code, message: error.message };
   if (error instanceof Error) {
     const name = error instanceof StepFailed ? error.errorName : error.name;
     return { name, message: error.message };
