@@ -66,7 +66,9 @@ export interface App {
    * Starts a run, or joins the one with the same key. Accepted means kept: it survives `kill -9`
    * and loss of power.
    *
-   * @throws {HoldfastError} HF4102..HF4105 for an input that does not fit, HF4201 if the intake is full.
+   * @param options - `by`: who starts it, which a review that excludes the starter needs.
+   * @throws {HoldfastError} HF4102..HF4105 for an input that does not fit, HF4201 if the intake is
+   *   full, HF1108 if nobody is named and the workflow lists a review that excludes the starter.
    */
   start<N extends string, I extends Schema, O extends Schema>(
     workflow: Workflow<N, I, O>,
@@ -145,9 +147,9 @@ export function holdfast(options: HoldfastOptions): App {
     async complete(integration, ref, outcome) {
       await (await engine()).commands.complete(integration, ref, outcome);
     },
-    async answer(reviewId, decision, { by }) {
+    async answer(reviewId, decision, { by, reason }) {
       const { run, seq } = parseItemId("rev", reviewId);
-      await (await engine()).commands.answer(run, seq, decision, by);
+      await (await engine()).commands.answer(run, seq, decision, by, reason ?? "");
     },
     async settle(effectId, { happened, value, ref }, { by, reason }) {
       const { run, seq } = parseItemId("eff", effectId);

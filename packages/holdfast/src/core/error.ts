@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   HF1003: "A workflow, effect or review is used that this app does not know.",
   HF1101: "An effect does not say how it may be repeated.",
   HF1107: "A retry policy reaches beyond what the repeat contract allows.",
+  HF1108: "A review excludes the starter of a run that nobody is on record as having started.",
   HF1203: "Two steps in one run have the same name.",
   HF2104: "The code does not fit the history of a run.",
   HF2105: "A run needs a workflow that this app does not have.",

@@ -197,6 +197,8 @@ export interface AnsweredHead {
   readonly asked: number;
   readonly end: StepEnd;
   readonly by: string;
+  /** What the person gave as the reason. */
+  readonly reason?: string;
   /** True if nobody answered in time and the declared default was taken. */
   readonly timedOut?: boolean;
 }

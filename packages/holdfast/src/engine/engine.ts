@@ -3,6 +3,7 @@
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
 import { HoldfastError } from "../core/error.ts";
+import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
@@ -331,8 +332,10 @@ export class Engine implements RunHost {
     input: unknown,
     parent: { readonly run: number; readonly step: string; readonly correlationId: string },
   ): Promise<number> {
-    const by = `run ${formatRunId(parent.run)}`;
-    const lane = this.live.get(parent.run)?.row.lane ?? null;
+    const row = this.live.get(parent.run)?.row;
+    const lane = row?.lane ?? null;
+    // A child was started by whoever started its parent: a review excludes people, not runs.
+    const by = row?.startedBy ?? UNNAMED_STARTER;
     const { run } = await this.startRun(workflow, input, {
       by,
       correlationId: parent.correlationId,

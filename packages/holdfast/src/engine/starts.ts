@@ -7,6 +7,7 @@
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord, StartedHead } from "../core/journal.ts";
+import { UNNAMED_STARTER } from "../core/person.ts";
 import { runKeyHash } from "../core/operation-key.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
 import { isWellFormed } from "../core/well-formed.ts";
@@ -107,6 +108,7 @@ export class Starts {
     const { committer, namespace } = this.#needs;
     const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
     if (found !== null) return { run: found.run, isNew: false };
+    refuseUnnamed(workflow, options);
     // A parent has been accepted: its children are part of it and are never refused.
     if (options.parent === undefined) this.#refuseIfFull();
     const run = this.#begin(workflow, input, text, key, keyHash, options);
@@ -154,7 +156,7 @@ export class Starts {
       owner: definition.owner,
       lane,
       correlationId: options.correlationId ?? formatRunId(run),
-      startedBy: options.by ?? "app",
+      startedBy: options.by ?? UNNAMED_STARTER,
       parent: parentOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
@@ -236,6 +238,23 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {
   return parent === undefined ? null : { run: parent.run, step: parent.step };
+}
+
+/** A review that excludes the starter would exclude nobody. */
+function refuseUnnamed(workflow: AnyWorkflow, { by = UNNAMED_STARTER }: StartOptions): void {
+  if (by !== UNNAMED_STARTER) return;
+  const review = workflow.definition.reviews?.find((r) => r.definition.notBy === "starter");
+  if (review !== undefined) throw unnamedStarter(review.name, `workflow ${workflow.name}`);
+}
+
+/** @param where - the workflow or run that would ask it. */
+export function unnamedStarter(review: string, where: string): HoldfastError {
+  return new HoldfastError(
+    "HF1108",
+    `Review "${review}" excludes who started the run, and nobody is on record as that.`,
+    "Say who starts it: app.start(workflow, input, { by }). A run that was started without that can be cancelled and started anew.",
+    { where },
+  );
 }
 
 function ownLane(workflow: string, lane: string): HoldfastError {

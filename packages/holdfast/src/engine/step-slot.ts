@@ -50,6 +50,8 @@ export type StepCommand =
       readonly seq: number;
       readonly decision: unknown;
       readonly by: string;
+      /** "" if none was given. */
+      readonly reason: string;
     }
   | {
       readonly kind: "settle";

@@ -4,6 +4,7 @@
  * again, because it alone knows the present state.
  */
 import { HoldfastError } from "../core/error.ts";
+import { isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { EffectRow, ExceptionRow, ReviewRow } from "../store/rows.ts";
@@ -29,7 +30,7 @@ export async function answerReview(
   reader: StoreReader,
   reviewId: string,
   decision: unknown,
-  { by }: Pick<Decider, "by">,
+  { by, reason }: Pick<Decider, "by"> & Partial<Decider>,
   patience: Patience,
 ): Promise<Receipt> {
   const { run, seq } = parseItemId("rev", reviewId);
@@ -37,7 +38,12 @@ export async function answerReview(
   const row = reviews.find((review) => review.seq === seq);
   if (row === undefined) throw unknownItem("review", reviewId, "holdfast reviews --all");
   refuseAnswer(row, by);
-  const body = { run: formatRunId(run), seq, decision };
+  const body = {
+    run: formatRunId(run),
+    seq,
+    decision,
+    ...(reason === undefined ? {} : { reason }),
+  };
   return giveCommand(reader, { topic: "answer", by, body }, patience);
 }
 
@@ -61,10 +67,10 @@ function refuseAnswer(row: ReviewRow, by: string): void {
       where,
     );
   }
-  if (row.notBy === by) {
+  if (row.notBy !== null && isSamePerson(row.notBy, by)) {
     throw new HoldfastError(
       "HF6002",
-      `${by} may not decide this: the review excludes who started the run.`,
+      `${by} may not decide this: the review excludes ${row.notBy}.`,
       `Ask somebody else of ${row.escalatedTo ?? row.by}.`,
       where,
     );

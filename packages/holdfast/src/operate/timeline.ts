@@ -243,7 +243,7 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     what:
       head.timedOut === true
         ? "nobody answered in time: the declared default was taken"
-        : "review answered",
+        : `review answered${head.reason === undefined ? "" : `: ${head.reason}`}`,
     by: head.by,
   }),
   escalated: (head) => ({ what: `escalated to ${head.to}: nobody answered in time` }),
