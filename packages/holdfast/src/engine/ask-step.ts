@@ -39,6 +39,8 @@ export class AskStep implements StepVerb {
     this.#review = review;
     this.#subjectValue = subject;
     this.#subject = toJson(subject, run.host.limits, `subject of review "${path}"`);
+    run.host.declarations.declareReview(review);
+    run.sensitive.learn(review.definition, subject);
     run.enter(path, this);
   }
 
@@ -66,7 +68,9 @@ export class AskStep implements StepVerb {
       this.#deferred.reject(invalidSubject(this.#path, String(parseJson(record.data ?? "null"))));
       return undefined;
     }
-    const parsed = parse(this.#review.definition.decision, parseJson(record.data ?? "null"));
+    const recorded = parseJson(record.data ?? "null");
+    this.#run.sensitive.learn(this.#review.definition, recorded);
+    const parsed = parse(this.#review.definition.decision, recorded);
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 
@@ -98,7 +102,7 @@ export class AskStep implements StepVerb {
       if (!p.ok) {
         // On record, so that code which handles it takes the same path on recovery.
         const head: AnsweredHead = { asked: 0, end: "failed", by: "(engine)" };
-        const why = JSON.stringify(problemText(p.problems));
+        const why = JSON.stringify(this.#run.sensitive.mask(problemText(p.problems)));
         this.#run.deliver(slot, this.#run.append("answered", this.#path, head, why));
         return;
       }
@@ -184,9 +188,11 @@ export class AskStep implements StepVerb {
     if (notBy !== null && isSamePerson(notBy, command.by)) {
       return refused("HF6002", `${command.by} may not decide this: the review excludes ${notBy}.`);
     }
+    this.#run.sensitive.learn(this.#review.definition, command.decision);
     const parsed = await parse(this.#review.definition.decision, command.decision);
     if (!parsed.ok) {
-      return refused("HF4102", `The decision is not valid: ${problemText(parsed.problems)}.`);
+      const why = this.#run.sensitive.mask(problemText(parsed.problems));
+      return refused("HF4102", `The decision is not valid: ${why}.`);
     }
     if (slot.ended) return refused("HF6003", "That review was answered already.");
     const text = toJson(command.decision, this.#run.host.limits, `decision of "${this.#path}"`);

@@ -41,6 +41,7 @@ export class CallStep implements StepVerb {
     this.#path = path;
     this.#workflow = workflow;
     this.#input = input;
+    run.sensitive.learn(workflow.definition, input);
     run.enter(path, this);
   }
 
@@ -71,7 +72,9 @@ export class CallStep implements StepVerb {
       this.#deferred.reject(new StepFailed(this.#path, "ChildFailed", why));
       return;
     }
-    const parsed = parse(this.#workflow.definition.output, parseJson(record.data ?? "null"));
+    const recorded = parseJson(record.data ?? "null");
+    this.#run.sensitive.learn(this.#workflow.definition, recorded);
+    const parsed = parse(this.#workflow.definition.output, recorded);
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 

@@ -5,6 +5,7 @@ import { EffectFailed, StepFailed } from "../workflow/run.ts";
 import { exceptionHead } from "./exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { stackJson } from "./stack-text.ts";
 import type { Wait } from "./step-slot.ts";
 
 export class RunException {
@@ -31,8 +32,9 @@ export class RunException {
     return open === undefined ? null : new RunException(run, open.seq, headOf<OpenedHead>(open));
   }
 
-  static open(run: LiveRun, head: OpenedHead): RunException {
-    const record = run.append("opened", "", head);
+  /** @param stack - JSON text of where the code threw. */
+  static open(run: LiveRun, head: OpenedHead, stack: string | null = null): RunException {
+    const record = run.append("opened", "", head, stack);
     const { run: number, workflow, key } = run.row;
     run.host.emit({
       type: "exception.opened",
@@ -92,7 +94,8 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
       }),
     );
   }
-  const { name, message } = describeError(error);
+  const { name, message: said } = describeError(error);
+  const message = run.sensitive.mask(said);
   return RunException.open(
     run,
     exceptionHead(run, {
@@ -107,16 +110,22 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
       owner,
       step: "",
     }),
+    isOwnError(error) ? null : stackJson(error, (text) => run.sensitive.mask(text)),
   );
 }
 
 /** Why the run is held. An error of ours says that itself, and what to do. */
 function becauseOf(error: unknown, name: string, message: string): string {
   if (error instanceof HoldfastError && isOfDeployment(error.code)) {
-    return `${error.code}: ${error.message} ${error.remedy}`;
+    return `${error.code}: ${message} ${error.remedy}`;
   }
   const where = error instanceof StepFailed ? ` in step "${error.step}"` : "";
   return `The code threw ${name}${where}: ${message}${/[.!?]$/.test(message) ? "" : "."} It is held until the code is mended.`;
+}
+
+/** What does not fit was found by the engine: its own frames say nothing about the code. */
+function isOwnError(error: unknown): boolean {
+  return error instanceof HoldfastError && isOfDeployment(error.code);
 }
 
 /** Nothing was thrown by the workflow's code: what is deployed does not fit the run. */

@@ -9,7 +9,9 @@ import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord, StartedHead } from "../core/journal.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { runKeyHash } from "../core/operation-key.ts";
+import { maskedText } from "../core/mask-text.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
+import { sensitiveTexts } from "../core/sensitive.ts";
 import { isWellFormed } from "../core/well-formed.ts";
 import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
@@ -74,13 +76,16 @@ export class Starts {
   async start(workflow: AnyWorkflow, input: unknown, options: StartOptions = {}): Promise<Started> {
     const { limits, digests, namespace } = this.#needs;
     const what = `input of ${workflow.name}`;
+    const { sensitive } = workflow.definition;
     const text = toJson(input, limits, what);
     // The copy is what the journal keeps, so that the first execution sees what recovery will see.
     const parsed = await parse(workflow.definition.input, parseJson(text));
     if (!parsed.ok) {
+      const said = problemText(parsed.problems);
+      const problems = maskedText(said, sensitiveTexts(parseJson(text), sensitive ?? []));
       throw new HoldfastError(
         "HF4102",
-        `The ${what} is not valid: ${problemText(parsed.problems)}. Nothing was started.`,
+        `The ${what} is not valid: ${problems}. Nothing was started.`,
         "Mend the input and start again.",
       );
     }
@@ -229,7 +234,7 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
     updatedAtMs: nowMs,
     endedAtMs: null,
     deadlineAtMs: head.deadlineAtMs,
-    compensated: false,
+    compensated: "no",
     amount: head.amount ?? null,
     currency: head.currency ?? null,
     keys: head.keys === undefined ? null : JSON.stringify(head.keys),

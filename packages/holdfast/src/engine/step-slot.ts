@@ -6,6 +6,7 @@
  */
 import type { JournalRecord } from "../core/journal.ts";
 import type { FinalRunState, RunState } from "../core/run-state.ts";
+import type { StayingEffect } from "./staying-effects.ts";
 import type { ErrorCode } from "../core/error.ts";
 
 /** What a step waits for while nothing of it is under way. */
@@ -38,6 +39,8 @@ export interface StepVerb {
   threw?(): Error | null;
   /** True if it would have to be undone if it happened, and nobody knows whether it did. */
   readonly blocksUndoing?: boolean;
+  /** Set if it was done, and nobody has said how it is undone or that it need not be. */
+  readonly staying?: StayingEffect | null;
   /** True while an effect of this step may still come or go: the run does not end before. */
   isOpen?(): boolean;
   /** True once nobody will ask anything of this step again: then only its name stays taken. */
@@ -115,3 +118,8 @@ export const OVER: StepSlot = {
   ended: true,
   wait: null,
 };
+
+/** The same for an effect that stays if the run is taken back. */
+export function overAndStaying(staying: StayingEffect): StepSlot {
+  return { ...OVER, verb: { ...OVER.verb, staying } };
+}

@@ -12,6 +12,7 @@ import type { StoreReader } from "../store/store.ts";
 import { giveCommand, type Patience, type Receipt } from "./command.ts";
 import { findRun, quoted, type RunReference } from "./find-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
+import { EFFECT_STAYS } from "./exception-page.ts";
 import { isoText } from "./views.ts";
 
 /** Who decides and why; both are on record. */
@@ -103,10 +104,22 @@ export async function settleEffect(
   const row = (await reader.effects(of)).find((effect) => effect.operation === operation);
   if (row === undefined) throw unknownItem("effect", effectId, "holdfast effects");
   const exceptions = await reader.exceptions(of);
-  const isAsked = exceptions.some((e) => e.operation === operation && e.class === "ambiguous");
-  if (!isAsked) refuseKnown(row);
+  const about = exceptions.filter((exception) => exception.operation === operation);
+  const stays = about.some((exception) => exception.reasonCode === EFFECT_STAYS);
+  const isAsked = about.some((exception) => exception.class === "ambiguous");
+  if (!isAsked && stays && !happened) throw wasDone(row);
+  if (!isAsked && !stays) refuseKnown(row);
   const body = { run: formatRunId(run), operation, happened, value, ref, reason };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
+}
+
+function wasDone(row: EffectRow): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `"${row.step}" was done, and that is proven.`,
+    "If it was undone by hand, say that it happened, and how it was undone as the reason.",
+    { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
+  );
 }
 
 /** Nobody was asked about this effect; so unless its outcome or its answer is open, it stands. */

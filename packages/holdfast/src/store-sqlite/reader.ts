@@ -63,6 +63,8 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     reviews: async (query) => queries.reviews(query),
     issues: async (limit) => queries.issues(limit),
     dependencies: async () => queries.dependencies(),
+    declarations: async () => queries.declarations(),
+    inbox: async (limit) => queries.inbox(limit),
     counters: async (prefix) => queries.counters(prefix),
     post: async (command) => {
       poster ??= new InboxPoster(path);

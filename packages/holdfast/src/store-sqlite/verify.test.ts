@@ -124,6 +124,8 @@ describe("verifyStore", () => {
     ["counter", "update counter set value = value + 1", /^counter\.value/u],
     ["counter", "insert into counter values ('zzz', 1)", /^counter has a row too many: "zzz"/u],
     ["dependency", "update dependency set state = 'closed'", /^dependency\.state/u],
+    ["declaration", "update declaration set sensitive = '[]'", /^declaration\.sensitive/u],
+    ["declaration", "delete from declaration", /^declaration lacks the row "review"/u],
     ["kept_event", "delete from kept_event", /^kept_event lacks the row 7/u],
     [
       "awaiting",

@@ -48,10 +48,14 @@ export function review<S extends Schema, D extends Schema>(
   name: string,
   options: ReviewOptions<S, D>,
 ): Review<S, D> {
-  checkDefinition(`review "${name}"`, {
-    subject: ["schema", options.subject],
-    decision: ["schema", options.decision],
-    by: ["text", options.by],
-  });
+  checkDefinition(
+    `review "${name}"`,
+    {
+      subject: ["schema", options.subject],
+      decision: ["schema", options.decision],
+      by: ["text", options.by],
+    },
+    options.sensitive,
+  );
   return { kind: "review", name, definition: options };
 }

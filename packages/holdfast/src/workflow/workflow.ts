@@ -63,13 +63,17 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   options: WorkflowOptions<I, O>,
   body: (input: Out<I>, run: Run) => Promise<In<O>>,
 ): Workflow<N, I, O> {
-  checkDefinition(`workflow "${name}"`, {
-    input: ["schema", options.input],
-    output: ["schema", options.output],
-    key: ["function", options.key],
-    owner: ["text", options.owner],
-    body: ["function", body],
-  });
+  checkDefinition(
+    `workflow "${name}"`,
+    {
+      input: ["schema", options.input],
+      output: ["schema", options.output],
+      key: ["function", options.key],
+      owner: ["text", options.owner],
+      body: ["function", body],
+    },
+    options.sensitive,
+  );
   return {
     kind: "workflow",
     name,
