@@ -71,6 +71,7 @@ const pays = workflow(
     sensitive: ["/iban", "/lines/*/iban"],
   },
   async ({ id, iban }, run) => {
+    run.now("began");
     await run.step("undeclared", () => ({ copy: iban }));
     await run.step("declared", () => ({ open: "to see", copy: iban }), { sensitive: ["/copy"] });
     const { pin } = await run.do(charges, { card: CARD, cents: 5 });
@@ -190,6 +191,7 @@ describe("what is declared sensitive", () => {
     const { id } = await app.start(pays, order);
     await untilState(id, "review");
     const shown = await cli("show", id, "--payloads");
+    expect(shown).not.toContain('"[masked number]" (nobody');
     expect(shown).toContain('"[masked object]" (nobody has declared what is sensitive in it)');
     expect(shown).toContain('{"open":"to see","copy":"[masked string]"}');
   });

@@ -100,26 +100,35 @@ export interface StepSlot {
   wait: Wait | null;
 }
 
+/** What is left of a step that is over: its name, and whether its effect stays. */
+class OverVerb implements StepVerb {
+  readonly what = "a step that is over";
+  readonly staying: StayingEffect | null;
+
+  constructor(staying: StayingEffect | null) {
+    this.staying = staying;
+  }
+
+  misfit(): null {
+    return null;
+  }
+
+  settle(): void {}
+
+  live(): void {}
+
+  command(): Promise<CommandAnswer> {
+    return Promise.resolve(refused("HF6003", "The step has ended, and how it ended is known."));
+  }
+}
+
 /**
  * Stands in a run's memory for every step that is over: a run of ten thousand steps holds their
  * names, and not what they were made of.
  */
-export const OVER: StepSlot = {
-  path: "",
-  verb: {
-    what: "a step that is over",
-    misfit: () => null,
-    settle: () => undefined,
-    live: () => undefined,
-    command: () =>
-      Promise.resolve(refused("HF6003", "The step has ended, and how it ended is known.")),
-  },
-  records: [],
-  ended: true,
-  wait: null,
-};
+export const OVER: StepSlot = overAndStaying(null);
 
 /** The same for an effect that stays if the run is taken back. */
-export function overAndStaying(staying: StayingEffect): StepSlot {
-  return { ...OVER, verb: { ...OVER.verb, staying } };
+export function overAndStaying(staying: StayingEffect | null): StepSlot {
+  return { path: "", verb: new OverVerb(staying), records: [], ended: true, wait: null };
 }

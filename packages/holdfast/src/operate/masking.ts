@@ -62,6 +62,11 @@ export class Masking {
     return cut(shown, "fields", charsMax);
   }
 
+  /** The time that a run asked for is the engine's, and holds nothing of anybody. */
+  time(data: string, charsMax: number): Payload {
+    return cut(data, "none", charsMax);
+  }
+
   /** What answers a review, as its newest definition says. */
   decisionOf(review: string): readonly DecisionField[] | null {
     return this.#declared.get(keyOf({ definition: "review", name: review }))?.decision ?? null;

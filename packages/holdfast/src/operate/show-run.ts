@@ -9,7 +9,7 @@ import { Masking, PayloadOwners } from "./masking.ts";
 import { reviewDetails } from "./review-details.ts";
 import { scanRun } from "./scan-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
-import { hasPayload, stackOf, timelineEntry, type TimelineEntry } from "./timeline.ts";
+import { hasPayload, isTime, stackOf, timelineEntry, type TimelineEntry } from "./timeline.ts";
 import {
   effectView,
   exceptionView,
@@ -86,10 +86,12 @@ async function timelineOf(
     payloadCharsMax === null ? null : await PayloadOwners.of(reader, row, PAGE_LIMIT_MAX);
   const entries: TimelineEntry[] = [];
   for (const record of records) {
-    const isShown = owners !== null && payloadCharsMax !== null && hasPayload(record);
-    const payload = isShown
-      ? masking.payload(record.data ?? "null", await owners.ownerOf(record), payloadCharsMax)
-      : null;
+    const payload =
+      owners === null || payloadCharsMax === null || !hasPayload(record)
+        ? null
+        : isTime(record)
+          ? masking.time(record.data ?? "null", payloadCharsMax)
+          : masking.payload(record.data ?? "null", await owners.ownerOf(record), payloadCharsMax);
     const stack = hasStacks ? stackOf(record) : null;
     entries.push(timelineEntry(record, { payload, stack }));
   }

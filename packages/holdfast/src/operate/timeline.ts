@@ -113,6 +113,11 @@ export function hasPayload(record: journal.JournalRecord): boolean {
   return parseHead<journal.OutcomeHead>(record).failure === undefined;
 }
 
+/** True if it is what `run.now` answered. */
+export function isTime(record: journal.JournalRecord): boolean {
+  return record.kind === "result" && parseHead<journal.ResultHead>(record).now === true;
+}
+
 /** The decision that a record holds, or null. Cheaper than its entry. */
 export function decisionOf(record: journal.JournalRecord): DecisionView | null {
   if (record.kind !== "outcome" && record.kind !== "probe") return null;
