@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { effect, holdfast, integration, review, workflow, type App } from "./index.ts";
+import { cannotTell, effect, holdfast, integration, review, workflow, type App } from "./index.ts";
 import { openSqliteReader } from "./store-sqlite/index.ts";
 import { runCommandLine } from "./cli/program.ts";
 import { outside } from "./command-line.ts";
@@ -231,6 +231,45 @@ describe("what is declared sensitive", () => {
     await expect(other.start(asks, { iban: IBAN })).rejects.toThrow("no such account [masked]");
     await other.close();
   });
+});
+
+test("neither a look-up's answer nor the reason of a stop quotes it", async () => {
+  const looks = effect("looks", {
+    on: bank,
+    repeat: "probeable",
+    settle: "10ms",
+    input: z.object({ iban: z.string() }),
+    output: z.object({}),
+    sensitive: ["/iban"],
+    run: () => Promise.reject(new Error("the line was cut")),
+    probe: async ({ iban }) => cannotTell(`two rows for ${iban}`),
+  });
+  const stops = workflow(
+    "stops",
+    { input, output: z.any(), key: ({ id }) => id, owner: "team", sensitive: ["/iban"] },
+    async ({ iban, id }, run) => {
+      if (id === "stop") run.stop(`${iban} is blocked`);
+      return run.do(looks, { iban });
+    },
+  );
+  const other = holdfast({
+    store: `sqlite:${join(folder, "holdfast.db")}`,
+    workflows: [stops],
+    log: () => undefined,
+  });
+  const probed = new Promise<void>((resolve) => {
+    other.on((event) => {
+      if (event.type === "probe.answered") setImmediate(resolve);
+    });
+  });
+  const stopped = await other.start(stops, { ...order, id: "stop", lines: [] });
+  await expect(stopped.result()).rejects.toThrow("[masked] is blocked");
+  const { id } = await other.start(stops, { ...order, lines: [] });
+  await probed;
+  const shown = await cli("show", id);
+  await other.close();
+  expect(shown).toContain("two rows for [masked]");
+  expect(shown).not.toContain(IBAN);
 });
 
 test("a pointer that is none is refused where it is written", () => {
