@@ -50,7 +50,7 @@ interface RunDocument {
   readonly key: string;
   readonly state: string;
   readonly reason: string;
-  readonly compensated: boolean;
+  readonly compensated: string;
 }
 
 interface ItemDocument {
@@ -230,7 +230,7 @@ describe("answering", () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ topic: "answer", by: "bo", outcome: "applied" });
     const run = await ended("O-reject", "stopped");
-    expect(run).toMatchObject({ reason: "rejected: too much", compensated: true });
+    expect(run).toMatchObject({ reason: "rejected: too much", compensated: "fully" });
     const again = await holdfastCli(["answer", review, "approve=true", "--by", "cy"], { env });
     expect(again.code).toBe(4);
     expect(again.err).toMatch(/^HF6003 {2}Review "big-order" was answered already, by bo at /);
@@ -319,7 +319,7 @@ describe("resuming and cancelling", () => {
     const { code, err } = await holdfastCli(words, { env });
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const run = await ended("O-cancel", "cancelled");
-    expect(run).toMatchObject({ reason: "the customer has called", compensated: true });
+    expect(run).toMatchObject({ reason: "the customer has called", compensated: "fully" });
     const { effects } = await ask<{ effects: readonly { effect: string; proof: string }[] }>(
       "effects",
       "--key",

@@ -21,6 +21,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     keptEvents: async () => [],
     awaiting: async () => [],
     pendingByRef: async () => null,
+    declarations: async () => [],
     dependencies: async () => [],
     openGroups: async () => [],
     inbox: async () => [],

@@ -45,6 +45,8 @@ function upsertCustomer({ on, client }: Systems["crm"]) {
     input: z.object({ orderId: z.string(), name: z.string(), email: z.string() }),
     output: nothing,
     sensitive: ["/email"],
+    // A customer without an order does no harm.
+    compensate: "none",
     run: async ({ orderId, name, email }, attempt) => {
       const path = `/customers/${encodeURIComponent(email)}`;
       const json = { orderId, name };
@@ -153,6 +155,8 @@ function postInvoice({ on, client }: Systems["erp"]) {
     owner: "accounts-receivable",
     input: invoiceRef,
     output: invoiceRef,
+    // Cancelling the invoice takes its posting back with it.
+    compensate: "none",
     run: async ({ number }, attempt) => change(client, attempt, `/invoices/${number}/post`),
     probe: async ({ number }, attempt) => seenInState(client, attempt, number, "posted"),
   });
@@ -173,7 +177,10 @@ function cancelInvoice({ on, client }: Systems["erp"]) {
   });
 }
 
-/** Once: a mail server that has taken a message may lose its reply, and nobody can look that up. */
+/**
+ * Once: a mail server that has taken a message may lose its reply, and nobody can look that up. It
+ * declares no undoing, so the front office hears of a confirmation whose order was taken back.
+ */
 function sendConfirmation({ on, client }: Systems["mail"]) {
   return effect("send-confirmation", {
     on,
@@ -204,6 +211,8 @@ function writeAudit({ on }: Systems["audit"], audit: AuditLog) {
     retry: RETRY,
     input: z.object({ orderId: z.string(), chargeId: z.string(), invoice: z.string(), cents }),
     output: nothing,
+    // What was done stays on record, also if it was undone.
+    compensate: "none",
     run: async ({ orderId, cents: charged, ...proof }) => {
       audit.put(orderId, charged, JSON.stringify(proof));
       return {};

@@ -70,7 +70,7 @@ function order(orderId: string, state: OrderBook["run"]["state"], over: Partial<
       updatedAtMs: SENT_AT_MS,
       endedAtMs: null,
       deadlineAtMs: null,
-      compensated: false,
+      compensated: "no",
       amount: null,
       currency: null,
       keys: null,

@@ -85,7 +85,7 @@ export function summarize(outcome: Outcome): Summary {
       completed: completed.length,
       cancelled,
       rejected: takenBack.length - cancelled,
-      compensated: takenBack.filter(({ run }) => run.compensated).length,
+      compensated: takenBack.filter(({ run }) => run.compensated === "fully").length,
       cancelledTooLate: people.cancelled.length - cancelled,
       waiting: waiting.length,
     },

@@ -25,6 +25,7 @@ export function placeOrderWith(effects: OrderEffects) {
       key: ({ orderId }) => orderId,
       owner: "order-desk",
       onFailure: "compensate",
+      reviews: [bigOrder],
       describe: ({ cents, customer }) => ({ ...amountOf(cents), keys: { customer } }),
       sensitive: ["/card", "/email"],
     },

@@ -1,6 +1,8 @@
 /** The composition root: wires store, engine and tables together. */
 import { parseJson } from "./core/json-text.ts";
 import { formatError, HoldfastError } from "./core/error.ts";
+import { maskedText } from "./core/mask-text.ts";
+import { checkSensitive, sensitiveTexts } from "./core/sensitive.ts";
 import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
 import { classifyForeign } from "./foreign-errors.ts";
@@ -13,7 +15,7 @@ import type { RunRow } from "./store/rows.ts";
 import type { Store } from "./store/store.ts";
 import { openSqliteStore } from "./store-sqlite/index.ts";
 import type { EventType } from "./workflow/run.ts";
-import { parse, type In, type Out, type Schema } from "./workflow/schema.ts";
+import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
 
 export interface HoldfastOptions {
@@ -66,7 +68,9 @@ export interface App {
    * Starts a run, or joins the one with the same key. Accepted means kept: it survives `kill -9`
    * and loss of power.
    *
-   * @throws {HoldfastError} HF4102..HF4105 for an input that does not fit, HF4201 if the intake is full.
+   * @param options - `by`: who starts it, which a review that excludes the starter needs.
+   * @throws {HoldfastError} HF4102..HF4105 for an input that does not fit, HF4201 if the intake is
+   *   full, HF1108 if nobody is named and the workflow lists a review that excludes the starter.
    */
   start<N extends string, I extends Schema, O extends Schema>(
     workflow: Workflow<N, I, O>,
@@ -134,20 +138,18 @@ export function holdfast(options: HoldfastOptions): App {
       await (await engine()).commands.cancel(parseRunId(runId), by, reason ?? "");
     },
     async send(event, { key, id, payload }) {
+      checkSensitive(`event "${event.name}"`, event.sensitive);
       const parsed = await parse(event.schema, payload);
       if (!parsed.ok)
-        throw invalidEvent(
-          event.name,
-          parsed.problems.map((p) => `${p.message} at ${p.at}`),
-        );
+        throw invalidEvent(event.name, maskedProblems(event, payload, parsed.problems));
       await (await engine()).commands.send(event.name, key, id, payload);
     },
     async complete(integration, ref, outcome) {
       await (await engine()).commands.complete(integration, ref, outcome);
     },
-    async answer(reviewId, decision, { by }) {
+    async answer(reviewId, decision, { by, reason }) {
       const { run, seq } = parseItemId("rev", reviewId);
-      await (await engine()).commands.answer(run, seq, decision, by);
+      await (await engine()).commands.answer(run, seq, decision, by, reason ?? "");
     },
     async settle(effectId, { happened, value, ref }, { by, reason }) {
       const { run, seq } = parseItemId("eff", effectId);
@@ -311,10 +313,19 @@ async function resultOf<N extends string, I extends Schema, O extends Schema>(
   return parsed.value;
 }
 
-function invalidEvent(name: string, problems: readonly string[]): HoldfastError {
+/** What is wrong with a payload, without what is sensitive in it. */
+function maskedProblems(
+  { sensitive = [] }: EventType<Schema>,
+  payload: unknown,
+  problems: Parameters<typeof problemText>[0],
+): string {
+  return maskedText(problemText(problems), sensitiveTexts(payload, sensitive));
+}
+
+function invalidEvent(name: string, problems: string): HoldfastError {
   return new HoldfastError(
     "HF4102",
-    `Event "${name}" is not valid: ${problems.join("; ")}. Nothing was sent.`,
+    `Event "${name}" is not valid: ${problems}. Nothing was sent.`,
     "Mend the payload and send it again.",
   );
 }

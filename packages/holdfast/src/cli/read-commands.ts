@@ -72,6 +72,7 @@ function addRuns(program: Command, act: Act): void {
 interface ShowOptions {
   readonly workflow?: string;
   readonly payloads?: true;
+  readonly stack?: true;
   readonly limit: number;
   readonly after: number;
 }
@@ -86,6 +87,7 @@ function addShow(program: Command, act: Act): void {
       "--payloads",
       `also inputs and results, ${String(PAYLOAD_CHARS_MAX)} characters of each`,
     )
+    .option("--stack", "also where in the code errors came from")
     .addOption(
       new Option("--limit <entries>", "entries of the timeline")
         .default(TIMELINE_LIMIT_DEFAULT)
@@ -96,11 +98,17 @@ function addShow(program: Command, act: Act): void {
         .default(0)
         .argParser(wholeNumber("--after", 0, Number.MAX_SAFE_INTEGER)),
     )
-    .action((run: string, { after, payloads, ...options }: ShowOptions) =>
+    .action((run: string, { after, payloads, stack, ...options }: ShowOptions) =>
       act((context) =>
         withReader(context, async (reader) => {
           const payloadCharsMax = payloads === true ? PAYLOAD_CHARS_MAX : null;
-          const request = { run, ...options, afterSeq: after, payloadCharsMax };
+          const request = {
+            run,
+            ...options,
+            afterSeq: after,
+            payloadCharsMax,
+            hasStacks: stack === true,
+          };
           const shown = await showRun(reader, request);
           return { document: shown, text: (look) => shownRunText(shown, look) };
         }),

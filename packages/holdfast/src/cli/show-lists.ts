@@ -1,8 +1,10 @@
 /** Pages of runs, exceptions, effects and reviews as text. */
+import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
 import type { RunPage } from "../operate/list-runs.ts";
 import type { EffectPage, ExceptionPage, ReviewPage } from "../operate/list-work.ts";
 import type { EffectView, ExceptionView, ReviewView, RunView } from "../operate/views.ts";
+import { payloadText } from "./payload-text.ts";
 import { textTable, type Column, type Screen, type TableRow } from "./text-table.ts";
 
 /** When and where a list is looked at. */
@@ -31,7 +33,7 @@ function rowOfRun({ nowMs }: Look): (run: RunView) => TableRow {
       run.id,
       run.key,
       run.workflow,
-      run.compensated ? `${run.state}, undone` : run.state,
+      `${run.state}${COMPENSATED_TEXT[run.compensated]}`,
       ageText(run.updatedAt, nowMs),
       run.owner,
       run.reason,
@@ -64,8 +66,6 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
   const { closedAt, closedBy, resolution, dueAt } = exception;
   const due =
     closedAt === null ? dueText(dueAt, nowMs) : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
-  const settles =
-    exception.class === "ambiguous" && exception.effectId !== null && closedAt === null;
   return {
     cells: [
       exception.id,
@@ -79,7 +79,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
     notes: [
       exception.because,
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
-      ...(settles ? [`holdfast settle ${exception.effectId} happened|not --reason "..."`] : []),
+      ...(exception.settleWith === null ? [] : [exception.settleWith]),
     ],
   };
 }
@@ -162,6 +162,10 @@ function reviewRow(review: ReviewView, nowMs: number): TableRow {
       `${review.escalatedTo ?? review.by}${notBy}`,
       timeText(review.askedAt),
       reviewDueText(review, nowMs),
+    ],
+    notes: [
+      ...(review.subject === null ? [] : [`about ${payloadText(review.subject)}`]),
+      ...(review.answerWith === null ? [] : [review.answerWith]),
     ],
   };
 }

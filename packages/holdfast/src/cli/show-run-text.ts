@@ -1,17 +1,20 @@
 /** `show` and `why` as text. */
+import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { verdictLines } from "../core/verdict.ts";
 import type { ShownRun } from "../operate/show-run.ts";
-import type { Payload, TimelineEntry } from "../operate/timeline.ts";
+import { cancelSentence, type CancelView } from "../operate/cancel-request.ts";
+import type { TimelineEntry } from "../operate/timeline.ts";
 import type { RunView } from "../operate/views.ts";
 import type { ExplainedRun } from "../operate/why-run.ts";
+import { payloadText } from "./payload-text.ts";
 import { effectsTable, exceptionsTable, reviewsTable, timeText, type Look } from "./show-lists.ts";
 import { bold, sentence, textTable, type Column, type TableRow } from "./text-table.ts";
 
 export function shownRunText(shown: ShownRun, look: Look): string {
-  const { run, timeline, next, effects, exceptions, reviews } = shown;
+  const { run, cancel, timeline, next, effects, exceptions, reviews } = shown;
   const more = next === null ? "" : `\nmore with: --after ${String(next)}`;
   return [
-    runHead(run, look),
+    [runHead(run, look), ...cancelLines(cancel, look)].join("\n"),
     section("timeline", timelineText(timeline, look) + more, look),
     ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
     ...openSections(shown, look),
@@ -20,10 +23,11 @@ export function shownRunText(shown: ShownRun, look: Look): string {
 }
 
 export function explainedRunText(explained: ExplainedRun, look: Look): string {
-  const { run, verdict, decision, dependency, effects } = explained;
+  const { run, verdict, cancel, decision, dependency, effects } = explained;
   const head = [
     sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
     ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
+    ...cancelLines(cancel, look),
   ];
   if (decision !== null) {
     const rule = decision.rule === null ? "" : ` (rule ${decision.rule})`;
@@ -41,6 +45,10 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
     ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
     ...openSections(explained, look),
   ].join("\n\n");
+}
+
+function cancelLines(cancel: CancelView | null, { screen }: Look): readonly string[] {
+  return cancel === null ? [] : [sentence(cancelSentence(cancel), 0, screen)];
 }
 
 function openSections(
@@ -64,7 +72,7 @@ function runHead(run: RunView, { screen }: Look): string {
     ["run", run.id],
     ["key", run.key],
     ["workflow", `${run.workflow}, version ${run.version}`],
-    ["state", `${run.state}${run.compensated ? ", undone" : ""}: ${run.reason}`],
+    ["state", `${run.state}${COMPENSATED_TEXT[run.compensated]}: ${run.reason}`],
     ["owner", run.owner],
     ["started", `${timeText(run.startedAt)} UTC by ${run.startedBy}`],
     [run.endedAt === null ? "changed" : "ended", `${timeText(run.endedAt ?? run.updatedAt)} UTC`],
@@ -100,7 +108,7 @@ function timelineText(timeline: readonly TimelineEntry[], { screen }: Look): str
 }
 
 function timelineRow(entry: TimelineEntry): TableRow {
-  const { move, payload } = entry;
+  const { move, payload, stack } = entry;
   const next = move?.nextAt === null || move === null ? "" : ` at ${move.nextAt}`;
   return {
     cells: [
@@ -116,10 +124,7 @@ function timelineRow(entry: TimelineEntry): TableRow {
       ...(entry.failure === null ? [] : [`by rule ${entry.failure.rule}`]),
       ...(move === null ? [] : [`-> ${move.kind}${next}: ${move.because}`]),
       ...(payload === undefined ? [] : [payloadText(payload)]),
+      ...(stack === undefined ? [] : stack.split("\n")),
     ],
   };
-}
-
-function payloadText({ text, chars, isCut }: Payload): string {
-  return isCut ? `${text}… (${String(chars)} characters in all)` : text;
 }

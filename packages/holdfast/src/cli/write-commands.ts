@@ -38,22 +38,31 @@ function withReason(command: Command): Command {
   return byPerson(command).requiredOption("--reason <text>", "why; goes on record");
 }
 
+interface AnswerOptions extends PersonOptions {
+  readonly reason?: string;
+}
+
 function addAnswer(program: Command, act: Act): void {
   const command = program
     .command("answer")
     .description("answer a review")
     .argument("<review>", "id of the review, as listed by: holdfast reviews")
     .argument("[decision...]", "one JSON value, or key=value pairs");
-  byPerson(command).action((review: string, words: readonly string[], options: PersonOptions) =>
+  command.option("--reason <text>", "why; goes on record");
+  byPerson(command).action((review: string, words: readonly string[], options: AnswerOptions) =>
     act((context) =>
       withReader(context, async (reader) => {
         const decision = decisionOf(words);
-        const by = personOf(options.by, context);
+        const { reason } = options;
+        const decided = {
+          by: personOf(options.by, context),
+          ...(reason === undefined ? {} : { reason: reasonOf(reason) }),
+        };
         const receipt = await answerReview(
           reader,
           review,
           decision,
-          { by },
+          decided,
           patience(options, context),
         );
         return receiptShown(receipt, `review ${review} of ${receipt.run} is answered`);

@@ -3,6 +3,9 @@
  * the code has changed under a run in flight; nothing is executed then. Source: api.md 3.6, HF2104.
  */
 
+import type * as journal from "./journal.ts";
+import { parseJson } from "./json-text.ts";
+
 /** What a step is, as the journal knows it. */
 export const STEP_VERBS = [
   "effect",
@@ -52,6 +55,57 @@ export function driftOf(path: string, recorded: StepShape, asked: StepShape): st
     );
   }
   return null;
+}
+
+/** What the journal holds at a step; null if its records say nothing about that. */
+export function recordedShape(records: readonly journal.JournalRecord[]): StepShape | null {
+  for (const record of records) {
+    const shape = SHAPES[record.kind]?.(record) ?? null;
+    if (shape !== null) return shape;
+  }
+  return null;
+}
+
+/** "the effect "charge-card"", for sentences about what the journal holds. */
+export function recordedText(records: readonly journal.JournalRecord[]): string {
+  const shape = recordedShape(records);
+  return shape === null ? "something" : shapeText(shape);
+}
+
+/** Records of the other kinds follow one of these, or are about the run. */
+const SHAPES: Partial<Record<journal.RecordKind, (record: journal.JournalRecord) => StepShape>> = {
+  intent: (record) => {
+    const { effect, digest } = headOf<journal.IntentHead>(record);
+    return { verb: "effect", target: effect, digest };
+  },
+  outcome: ofEffect,
+  probe: ofEffect,
+  settled: ofEffect,
+  result: (record) => {
+    const isNow = headOf<journal.ResultHead | null>(record)?.now === true;
+    return { verb: isNow ? "now" : "step", target: null, digest: null };
+  },
+  timer: () => ({ verb: "timer", target: null, digest: null }),
+  asked: (record) => {
+    const { review, digest } = headOf<journal.AskedHead>(record);
+    return { verb: "review", target: review, digest };
+  },
+  awaited: (record) => {
+    return { verb: "wait", target: headOf<journal.AwaitedHead>(record).event, digest: null };
+  },
+  called: (record) => {
+    return { verb: "call", target: headOf<journal.CalledHead>(record).workflow, digest: null };
+  },
+};
+
+function ofEffect(record: journal.JournalRecord): StepShape {
+  const { effect } = headOf<{ readonly effect: string }>(record);
+  return { verb: "effect", target: effect, digest: null };
+}
+
+/** The engine wrote it with the shape of its kind. */
+function headOf<Head>(record: journal.JournalRecord): Head {
+  return parseJson(record.head ?? "null") as Head;
 }
 
 function shapeText(shape: StepShape): string {

@@ -9,9 +9,10 @@
  * Run number 0 is the store's own journal: incarnations, recovery groups, dependencies, events.
  */
 import type { RepeatKind } from "./contract.ts";
+import type { DecisionField } from "./decision-fields.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "./failure.ts";
 import type { Move, Unknown } from "./move.ts";
-import type { FinalRunState, RunState } from "./run-state.ts";
+import type { Compensated, FinalRunState, RunState } from "./run-state.ts";
 
 /** Order is the stored number: append only, never reorder. */
 export const RECORD_KINDS = [
@@ -44,6 +45,7 @@ export const RECORD_KINDS = [
   "dependency", // an integration was parked or came back
   "kept", // an event arrived before anybody waited for it
   "applied", // a command from another process that changed no run
+  "declared", // what of a definition's payloads is sensitive, and what answers a review
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -197,6 +199,8 @@ export interface AnsweredHead {
   readonly asked: number;
   readonly end: StepEnd;
   readonly by: string;
+  /** What the person gave as the reason. */
+  readonly reason?: string;
   /** True if nobody answered in time and the declared default was taken. */
   readonly timedOut?: boolean;
 }
@@ -214,6 +218,8 @@ export interface AwaitedHead {
 
 export interface EventHead {
   readonly end: StepEnd;
+  /** Its name; absent if nothing came. */
+  readonly event?: string;
   /** True if nothing came in time. */
   readonly timedOut?: boolean;
   /** Sequence number in the store's own journal of the kept event that was taken. */
@@ -299,8 +305,8 @@ export interface FinishedHead {
   readonly from: RunState;
   readonly state: FinalRunState;
   readonly reason: string;
-  /** Set where it ended by compensation. */
-  readonly compensated?: boolean;
+  /** Set where it ended by compensation: whether everything was undone, or something stays. */
+  readonly compensated?: Exclude<Compensated, "no">;
   readonly workflow: string;
   readonly lane: string | null;
 }
@@ -337,6 +343,23 @@ export interface KeptHead {
   readonly event: string;
   readonly key: string;
   readonly id: string;
+}
+
+/** What has payloads and can say what is sensitive in them. `step` is named `workflow/step`. */
+export const DEFINITION_KINDS = ["workflow", "effect", "review", "event", "step"] as const;
+export type DefinitionKind = (typeof DEFINITION_KINDS)[number];
+
+/**
+ * Written once per definition and again when it has changed, before the first record of it. Who
+ * shows payloads has no user code: this is how it knows.
+ */
+export interface DeclaredHead {
+  readonly definition: DefinitionKind;
+  readonly name: string;
+  /** JSON pointers, sorted. */
+  readonly sensitive: readonly string[];
+  /** What a review's answer looks like; null where its schema does not say. */
+  readonly decision: readonly DecisionField[] | null;
 }
 
 export interface AppliedHead {

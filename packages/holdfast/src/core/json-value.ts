@@ -83,7 +83,7 @@ function problemOf(value: unknown, depthLeft: number, walk: Walk): Problem | nul
 function problemOfNumber(value: number): Problem | null {
   // Above 2^53 two different integers are the same number: an order number would change silently.
   if (value <= Number.MAX_SAFE_INTEGER && value >= -Number.MAX_SAFE_INTEGER) return null;
-  return problem("value", Number.isFinite(value) ? `${String(value)}, beyond 2^53` : String(value));
+  return problem("value", Number.isFinite(value) ? "an integer beyond 2^53" : String(value));
 }
 
 function problemOfArray(value: unknown[], depthLeft: number, walk: Walk): Problem | null {

@@ -1,4 +1,15 @@
 /** States of a run. Source: settled points, "Run states". The numbers are what both databases store. */
+/** How much of what a run had done was undone when it ended. */
+export const COMPENSATED = ["no", "partially", "fully"] as const;
+export type Compensated = (typeof COMPENSATED)[number];
+
+/** What is said after the state of a run that has ended. */
+export const COMPENSATED_TEXT: Readonly<Record<Compensated, string>> = {
+  no: "",
+  partially: ", undone in part",
+  fully: ", undone",
+};
+
 export const RUN_STATES = [
   "running",
   "waiting",

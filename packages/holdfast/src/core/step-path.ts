@@ -30,6 +30,11 @@ export function stepPath(scopes: readonly StepName[], name: string, as?: string)
   return `${scopes.map((scope) => segment(scope.name, scope.as)).join("/")}/${last}`;
 }
 
+/** Under this name a step's declarations are on record: its name means nothing without its workflow. */
+export function stepDefinitionName(workflow: string, step: string): string {
+  return `${workflow}/${step}`;
+}
+
 /** The step's own name and `as`, without scopes, as written by the author. */
 export function stepNameOf(path: string): StepName {
   const last = path.slice(path.lastIndexOf("/") + 1);

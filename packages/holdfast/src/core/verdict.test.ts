@@ -49,7 +49,7 @@ function facts(
       dependency: "erp",
       updatedAtMs: NOW_MS - 46 * MINUTE_MS,
       endedAtMs: null,
-      compensated: false,
+      compensated: "no",
       ...run,
     },
     effects: [CHARGE, INVOICE],
@@ -127,7 +127,7 @@ describe("verdictOf", () => {
     const run = {
       state: "cancelled",
       endedAtMs: NOW_MS - 2 * MINUTE_MS,
-      compensated: true,
+      compensated: "fully",
       reason: "asked by ana",
     } as const;
     const verdict = verdictOf(facts({ effects: [CHARGE, REFUND] }, run));

@@ -7,7 +7,7 @@ import { assertNever } from "./assert.ts";
 import type { RepeatKind } from "./contract.ts";
 import { durationText } from "./duration.ts";
 import type { EffectProof, FailureClass } from "./failure.ts";
-import type { RunState } from "./run-state.ts";
+import { COMPENSATED_TEXT, type Compensated, type RunState } from "./run-state.ts";
 
 interface VerdictRun {
   readonly state: RunState;
@@ -17,7 +17,7 @@ interface VerdictRun {
   /** When its state last changed. */
   readonly updatedAtMs: number;
   readonly endedAtMs: number | null;
-  readonly compensated: boolean;
+  readonly compensated: Compensated;
 }
 
 export interface VerdictEffect {
@@ -99,7 +99,7 @@ function headOf({ run, effects, exceptions, nowMs }: VerdictFacts): string {
   const at = exceptions[0]?.step ?? effects.find((effect) => !effect.ended)?.step;
   const where = at === undefined ? "" : ` at ${at}`;
   if (run.endedAtMs !== null) {
-    const undone = run.compensated ? ", undone" : "";
+    const undone = COMPENSATED_TEXT[run.compensated];
     const why = run.reason === "" ? "" : `: ${trimStop(run.reason)}`;
     return `${run.state.toUpperCase()}${undone} ${durationText(nowMs - run.endedAtMs)} ago${why}.`;
   }
@@ -179,8 +179,11 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
       return "the engine undoes what was done";
     case "completed":
     case "stopped":
-    case "cancelled":
-      return "nothing, it has ended";
+    case "cancelled": {
+      const [left] = exceptions;
+      if (left === undefined) return "nothing, it has ended";
+      return `nothing of the run, it has ended; ${left.owner} has to deal with ${left.step}, due ${inTime(left.dueAtMs)}: ${trimStop(left.because)}`;
+    }
     default:
       return assertNever(run.state);
   }

@@ -4,12 +4,15 @@ import { canonicalJson } from "../core/canonical-json.ts";
 import { durationMs } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { AskedHead, AnsweredHead, JournalRecord } from "../core/journal.ts";
+import { isSamePerson, UNNAMED_STARTER } from "../core/person.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
+import { unnamedStarter } from "./starts.ts";
 import {
   APPLIED,
   refused,
@@ -36,6 +39,8 @@ export class AskStep implements StepVerb {
     this.#review = review;
     this.#subjectValue = subject;
     this.#subject = toJson(subject, run.host.limits, `subject of review "${path}"`);
+    run.host.declarations.declareReview(review);
+    run.sensitive.learn(review.definition, subject);
     run.enter(path, this);
   }
 
@@ -48,14 +53,10 @@ export class AskStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
-    const asked = records[0];
-    if (asked?.kind === "answered") return null;
-    if (asked?.kind !== "asked") {
-      return `The journal holds another kind of step (${String(asked?.kind)}) under "${this.#path}".`;
-    }
-    return headOf<AskedHead>(asked).digest === this.#digest()
-      ? null
-      : `Review "${this.#path}" was asked about something else before.`;
+    // One whose subject did not fit was answered without having been asked.
+    if (records[0]?.kind === "answered") return null;
+    const target = this.#review.name;
+    return stepDrift(this.#path, records, { verb: "review", target, digest: this.#digest() });
   }
 
   #digest(): string {
@@ -67,14 +68,18 @@ export class AskStep implements StepVerb {
       this.#deferred.reject(invalidSubject(this.#path, String(parseJson(record.data ?? "null"))));
       return undefined;
     }
-    const parsed = parse(this.#review.definition.decision, parseJson(record.data ?? "null"));
+    const recorded = parseJson(record.data ?? "null");
+    this.#run.sensitive.learn(this.#review.definition, recorded);
+    const parsed = parse(this.#review.definition.decision, recorded);
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 
   #hand(parsed: Awaited<ReturnType<typeof parse>>): void {
     if (parsed.ok) this.#deferred.resolve(parsed.value);
     else
-      this.#run.ending.drift(`The recorded decision of "${this.#path}" no longer fits its schema.`);
+      this.#run.ending.drift(
+        `The recorded decision of "${this.#path}" no longer fits its schema: ${problemText(parsed.problems)}.`,
+      );
   }
 
   live(slot: StepSlot): void {
@@ -97,18 +102,18 @@ export class AskStep implements StepVerb {
       if (!p.ok) {
         // On record, so that code which handles it takes the same path on recovery.
         const head: AnsweredHead = { asked: 0, end: "failed", by: "(engine)" };
-        const why = JSON.stringify(problemText(p.problems));
+        const why = JSON.stringify(this.#run.sensitive.mask(problemText(p.problems)));
         this.#run.deliver(slot, this.#run.append("answered", this.#path, head, why));
         return;
       }
+      const notBy = this.#excluded();
       const withinMs =
         definition.within === undefined ? null : durationMs(definition.within, "within");
       const head: AskedHead = {
         ...definition.describe?.(p.value),
         review: this.#review.name,
         by: definition.by,
-        notBy:
-          definition.notBy === "starter" ? this.#run.row.startedBy : (definition.notBy ?? null),
+        notBy,
         dueAtMs: withinMs === null ? null : this.#run.host.clock.nowMs() + withinMs,
         digest: this.#digest(),
       };
@@ -123,6 +128,16 @@ export class AskStep implements StepVerb {
     };
     if (parsed instanceof Promise) this.#run.host.background(parsed.then(guarded));
     else guarded(parsed);
+  }
+
+  /** Who may not answer. An exclusion that would exclude nobody is refused: four-eyes would not hold. */
+  #excluded(): string | null {
+    const { notBy } = this.#review.definition;
+    if (notBy !== "starter") return notBy ?? null;
+    const { startedBy } = this.#run.row;
+    if (startedBy === UNNAMED_STARTER)
+      throw unnamedStarter(this.#review.name, `run ${this.#run.id}`);
+    return startedBy;
   }
 
   #wait(slot: StepSlot): void {
@@ -169,19 +184,25 @@ export class AskStep implements StepVerb {
     }
     if (command.seq !== this.#asked.seq)
       return refused("HF6003", "That review was answered already.");
-    if (this.#asked.head.notBy === command.by) {
-      return refused(
-        "HF6002",
-        `${command.by} may not decide this: the review excludes who started the run.`,
-      );
+    const { notBy } = this.#asked.head;
+    if (notBy !== null && isSamePerson(notBy, command.by)) {
+      return refused("HF6002", `${command.by} may not decide this: the review excludes ${notBy}.`);
     }
+    this.#run.sensitive.learn(this.#review.definition, command.decision);
     const parsed = await parse(this.#review.definition.decision, command.decision);
     if (!parsed.ok) {
-      return refused("HF4102", `The decision is not valid: ${problemText(parsed.problems)}.`);
+      const why = this.#run.sensitive.mask(problemText(parsed.problems));
+      return refused("HF4102", `The decision is not valid: ${why}.`);
     }
     if (slot.ended) return refused("HF6003", "That review was answered already.");
     const text = toJson(command.decision, this.#run.host.limits, `decision of "${this.#path}"`);
-    const head: AnsweredHead = { asked: this.#asked.seq, end: "value", by: command.by };
+    const { by, reason } = command;
+    const head: AnsweredHead = {
+      asked: this.#asked.seq,
+      end: "value",
+      by,
+      ...(reason === "" ? {} : { reason }),
+    };
     this.#run.deliver(slot, this.#run.append("answered", this.#path, head, text));
     return APPLIED;
   }

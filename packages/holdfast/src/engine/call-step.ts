@@ -9,6 +9,7 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
 import {
   APPLIED,
   refused,
@@ -40,6 +41,7 @@ export class CallStep implements StepVerb {
     this.#path = path;
     this.#workflow = workflow;
     this.#input = input;
+    run.sensitive.learn(workflow.definition, input);
     run.enter(path, this);
   }
 
@@ -52,15 +54,10 @@ export class CallStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
-    const called = records[0];
-    if (called?.kind === "returned") return null;
-    if (called?.kind !== "called") {
-      return `The journal holds another kind of step (${String(called?.kind)}) under "${this.#path}".`;
-    }
-    const { workflow } = headOf<CalledHead>(called);
-    return workflow === this.#workflow.name
-      ? null
-      : `The run called workflow "${workflow}" under "${this.#path}".`;
+    // One that was refused has returned without having been called.
+    if (records[0]?.kind === "returned") return null;
+    const target = this.#workflow.name;
+    return stepDrift(this.#path, records, { verb: "call", target, digest: null });
   }
 
   settle(record: JournalRecord): void | Promise<void> {
@@ -75,7 +72,9 @@ export class CallStep implements StepVerb {
       this.#deferred.reject(new StepFailed(this.#path, "ChildFailed", why));
       return;
     }
-    const parsed = parse(this.#workflow.definition.output, parseJson(record.data ?? "null"));
+    const recorded = parseJson(record.data ?? "null");
+    this.#run.sensitive.learn(this.#workflow.definition, recorded);
+    const parsed = parse(this.#workflow.definition.output, recorded);
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 

@@ -41,10 +41,16 @@ export class Commands {
   }
 
   /** Answers a review. `seq` is that of its `asked` record. */
-  async answer(run: number, seq: number, decision: unknown, by: string): Promise<void> {
+  async answer(
+    run: number,
+    seq: number,
+    decision: unknown,
+    by: string,
+    reason = "",
+  ): Promise<void> {
     await this.#withRun(run, async (live) => {
       const path = this.#pathOf(live, (record) => record.kind === "asked" && record.seq === seq);
-      await this.#step(live, path, { kind: "answer", seq, decision, by });
+      await this.#step(live, path, { kind: "answer", seq, decision, by, reason });
     });
   }
 

@@ -2,15 +2,19 @@
  * Undoes what a run has done, newest first. Each undoing is an effect of its own, with its own
  * contract and journal; one that fails waits for a person and is never given up.
  */
-import type { EffectDefinition, AnyEffect } from "../workflow/effect.ts";
+import type { Compensated } from "../core/run-state.ts";
+import { undoingOf, type AnyEffect, type EffectDefinition } from "../workflow/effect.ts";
 import { effectPlan } from "../workflow/effect-plan.ts";
 import type { Schema } from "../workflow/schema.ts";
 import { EffectStep } from "./effect-step.ts";
 import type { LiveRun } from "./live-run.ts";
+import { stayingEffects, type StayingEffect } from "./staying-effects.ts";
 
 export class Compensation {
   readonly #run: LiveRun;
   readonly #done: readonly EffectStep[];
+  /** What was done and cannot be undone by us. */
+  readonly stays: readonly StayingEffect[];
   #isDone = false;
   #started = false;
 
@@ -19,12 +23,18 @@ export class Compensation {
     this.#done = [...run.slots.values()]
       .map((slot) => slot.verb)
       .filter((verb): verb is EffectStep => verb instanceof EffectStep)
-      .filter((step) => step.doneSeq !== null && step.effect.definition.compensate !== undefined)
+      .filter((step) => step.doneSeq !== null && undoingOf(step.effect.definition) !== null)
       .toSorted((a, b) => (b.doneSeq ?? 0) - (a.doneSeq ?? 0));
+    this.stays = stayingEffects(run);
   }
 
   get isNeeded(): boolean {
     return this.#done.length > 0;
+  }
+
+  get compensated(): Compensated {
+    if (!this.isNeeded) return "no";
+    return this.stays.length === 0 ? "fully" : "partially";
   }
 
   get isDone(): boolean {
@@ -63,9 +73,8 @@ function undoEffectOf(
   input: unknown,
   output: unknown,
 ): { readonly effect: AnyEffect; readonly input: unknown } {
-  const { compensate } = step.effect.definition;
-  if (compensate === undefined)
-    throw new TypeError(`effect ${step.effect.name} declares no undoing`);
+  const compensate = undoingOf(step.effect.definition);
+  if (compensate === null) throw new TypeError(`effect ${step.effect.name} declares no undoing`);
   if (typeof compensate !== "function") {
     return { effect: compensate.effect, input: compensate.input(input, output) };
   }

@@ -62,7 +62,7 @@ const CHANGES: readonly (readonly [string, Body, RegExp])[] = [
       await run.sleep("1h");
       return run.do(pay, input);
     },
-    /"tax"/,
+    /"tax" was the effect "tax"; your code asks for local work/,
   ],
   [
     "no longer asks for a recorded step",
@@ -70,7 +70,7 @@ const CHANGES: readonly (readonly [string, Body, RegExp])[] = [
       await run.sleep("1h");
       return run.do(pay, input);
     },
-    /"tax"/,
+    /"tax" was the effect "tax"; your code no longer asks for it here/,
   ],
   [
     "asks for a recorded effect with another input",
@@ -79,7 +79,7 @@ const CHANGES: readonly (readonly [string, Body, RegExp])[] = [
       await run.sleep("1h");
       return run.do(pay, { id: "1" });
     },
-    /tax/,
+    /"tax" was the effect "tax" with another input/,
   ],
   [
     "ends before a recorded step",
@@ -123,7 +123,7 @@ describe("code that does not fit a run's journal", () => {
       return r.do(pay, input);
     });
     expect(executed).toBe(0);
-    await expectHeld(run, /"tax"/);
+    await expectHeld(run, /step "tax" was the effect "tax"; your code asks for step new here\./);
   });
 
   test.each(["sleep", "review", "event", "call", "effect"] as const)(
@@ -168,7 +168,17 @@ describe("code that does not fit a run's journal", () => {
       await world.begin([flowOf(second), child]);
       await world.engine.wakes.reach(run);
       await world.settle();
-      await expectHeld(run, /another kind of step|HF2104/);
+      const was = {
+        sleep: "a timer",
+        review: 'the review "x"',
+        event: 'the event "x"',
+        call: 'the workflow "child"',
+        effect: 'the effect "tax"',
+      }[kind];
+      await expectHeld(run, new RegExp(`"[a-z]+#w" was ${was}; your code asks for local work\\.`));
+      const [open] = await world.exceptions(run);
+      expect(open?.because).toContain(was);
+      expect(open?.message).toContain(was);
     },
   );
 

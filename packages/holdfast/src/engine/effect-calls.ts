@@ -8,7 +8,7 @@ import { immediateDelayMs } from "../core/backoff.ts";
 import { durationMs } from "../core/duration.ts";
 import type { Failure } from "../core/failure.ts";
 import type { JournalRecord, OutcomeHead } from "../core/journal.ts";
-import type { Attempt } from "../workflow/attempt.ts";
+import { CallFailed, DeadlinePassed, type Attempt } from "../workflow/attempt.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
 import { isPending, type Pending, type Seen } from "../workflow/seen.ts";
 import { classifyThrown } from "./classification.ts";
@@ -21,11 +21,12 @@ import {
   type Circumstances,
 } from "./effect-decisions.ts";
 import { openException, personNeeded } from "./effect-exception.ts";
-import { badAnswer } from "./effect-failures.ts";
+import { badAnswer, maskedFailure } from "./effect-failures.ts";
 import type { EffectStep } from "./effect-step.ts";
 import type { Gate, Pass } from "./gate.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
+import { stackJson } from "./stack-text.ts";
 import type { StepSlot } from "./step-slot.ts";
 
 /**
@@ -166,6 +167,7 @@ export class EffectCalls {
   #takeInput(parsed: Parsed<unknown>): boolean {
     this.#parsed = true;
     if (parsed.ok) {
+      this.#step.learn(parsed.value);
       this.#step.input = parsed.value;
       return true;
     }
@@ -209,6 +211,7 @@ export class EffectCalls {
 
   /** Records a value as the step's end, if it fits. Else the answer is lost: a defect. */
   acceptValue(value: unknown, ref: string | null): boolean | Promise<boolean> {
+    this.#step.learn(value);
     let text: string;
     try {
       text = toJson(value, this.#step.run.host.limits, `answer of ${this.#step.path}`);
@@ -275,16 +278,25 @@ export class EffectCalls {
   #threw(end: Extract<CallEnd, { ok: false }>, pass: Pass): void {
     const failure = this.#classify(end);
     pass.failed(failure);
-    this.fail(failure);
+    // What a rule knows needs no stack: an outage would otherwise write one for every attempt.
+    this.fail(failure, failure.rule.source === "fallback" ? this.stackOf(end.error) : null);
+  }
+
+  /** Where in the code it was thrown; null for what a connector says, which is no error of the code. */
+  stackOf(error: unknown): string | null {
+    if (error instanceof CallFailed || error instanceof DeadlinePassed) return null;
+    return stackJson(error, (text) => this.#step.run.sensitive.mask(text));
   }
 
   #classify({ error, attempt }: Extract<CallEnd, { ok: false }>): Failure {
     const { effect, journal, run } = this.#step;
-    return classifyThrown(error, effect, attempt, journal.state.openMaybe, run.host.foreign);
+    const { openMaybe } = journal.state;
+    return maskedFailure(run, classifyThrown(error, effect, attempt, openMaybe, run.host.foreign));
   }
 
   /** Decides what follows a failure, records it, and goes on. */
-  fail(failure: Failure): void {
+  fail(unmasked: Failure, stack: string | null = null): void {
+    const failure = maskedFailure(this.#step.run, unmasked);
     const circumstances = this.#circumstances;
     const { record, move } = recordFailure(
       this.#step.run,
@@ -293,6 +305,7 @@ export class EffectCalls {
       failure,
       this.#number,
       circumstances,
+      stack,
     );
     const { run, key } = this.#step.run.row;
     this.#step.run.host.emit({
@@ -382,6 +395,7 @@ export class EffectCalls {
   }
 
   async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {
+    if (seen.seen === "done" || seen.seen === "conflict") this.#step.learn(seen.value);
     const { run, key } = this.#step.run.row;
     const workflow = this.#step.run.workflow.name;
     this.#step.run.host.emit({
@@ -424,9 +438,12 @@ export class EffectCalls {
   }
 
   #recordAnswer(
-    answer: ProbeAnswer,
+    unmasked: ProbeAnswer,
     found: { readonly value: string; readonly ref: string | null } | null,
   ): void {
+    const why =
+      unmasked.why === undefined ? {} : { why: this.#step.run.sensitive.mask(unmasked.why) };
+    const answer = { ...unmasked, ...why };
     const circumstances = this.#circumstances;
     const { record } = recordProbe(
       this.#step.run,

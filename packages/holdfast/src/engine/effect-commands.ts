@@ -73,9 +73,10 @@ function notSettleable(step: EffectStep, state: EffectState): string | null {
 
 async function checkedValue(step: EffectStep, value: unknown): Promise<string | CommandAnswer> {
   if (step.slot?.ended === true && value === null) return "null";
+  step.learn(value);
   const parsed = await parse(step.effect.definition.output, value);
   if (parsed.ok) return toJson(value, step.run.host.limits, `answer of ${step.path}`);
-  const text = problemText(parsed.problems);
+  const text = step.run.sensitive.mask(problemText(parsed.problems));
   return refused("HF4102", `The value does not fit the output of "${step.effect.name}": ${text}.`);
 }
 

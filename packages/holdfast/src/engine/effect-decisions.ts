@@ -48,7 +48,7 @@ function situationOf(
   };
 }
 
-/** Records how an attempt failed and what follows. */
+/** Records how an attempt failed and what follows. `stack` is JSON text: where code threw. */
 export function recordFailure(
   run: LiveRun,
   effect: AnyEffect,
@@ -56,6 +56,7 @@ export function recordFailure(
   failure: Failure,
   attempt: number,
   circumstances: Circumstances,
+  stack: string | null = null,
 ): { readonly record: JournalRecord; readonly move: Move } {
   const { state } = journal;
   const counted = { ...state, attempt, meters: countFailure(state.meters, failure.class) };
@@ -74,7 +75,7 @@ export function recordFailure(
     ...(move.kind === "park" && hintMs !== null ? { nextAtMs: situation.nowMs + hintMs } : {}),
     ...endOf(move, circumstances.mode),
   };
-  return { record: journal.write("outcome", attempt, head), move };
+  return { record: journal.write("outcome", attempt, head, stack), move };
 }
 
 /**

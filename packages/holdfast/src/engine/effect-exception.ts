@@ -57,7 +57,7 @@ function describedBy(step: EffectStep): Described | undefined {
     return step.effect.definition.describe?.(step.input ?? parseJson(step.inputText));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { keys: { "describe failed": why.slice(0, 200) } };
+    return { keys: { "describe failed": step.run.sensitive.mask(why).slice(0, 200) } };
   }
 }
 

@@ -4,6 +4,7 @@ import type { EffectState } from "../core/effect-state.ts";
 import { HoldfastError } from "../core/error.ts";
 import { familyOf, type Failure } from "../core/failure.ts";
 import type { Move } from "../core/move.ts";
+import type { LiveRun } from "./live-run.ts";
 import type { FailureView } from "../workflow/run.ts";
 
 /** An input that does not fit was never sent; an answer that does not fit surely came. */
@@ -37,6 +38,14 @@ export function brokenDefinition(error: unknown, sent: boolean): Failure {
     evidence: sent ? {} : { phase: "none", callCount: 0 },
     rule: { source: "fallback", id: "effect/definition", version: 1 },
   };
+}
+
+/** As it is written down, shown and handed to the code: without what is sensitive. */
+export function maskedFailure(run: LiveRun, failure: Failure): Failure {
+  const { message, evidence } = failure;
+  const said =
+    evidence.message === undefined ? {} : { message: run.sensitive.mask(evidence.message) };
+  return { ...failure, message: run.sensitive.mask(message), evidence: { ...evidence, ...said } };
 }
 
 function nameOf(error: unknown): string {

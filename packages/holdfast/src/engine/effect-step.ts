@@ -7,16 +7,9 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
-import { driftOf } from "../core/drift.ts";
 import type { Failure } from "../core/failure.ts";
-import type {
-  IntentHead,
-  JournalRecord,
-  OpenedHead,
-  OutcomeHead,
-  StepEnd,
-} from "../core/journal.ts";
-import type { AnyEffect } from "../workflow/effect.ts";
+import type { JournalRecord, OpenedHead, OutcomeHead, StepEnd } from "../core/journal.ts";
+import { staysWhenDone, undoingOf, type AnyEffect } from "../workflow/effect.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
 import { isoText } from "./clock.ts";
@@ -30,6 +23,8 @@ import { closeException, openException, personNeeded } from "./effect-exception.
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { endsStep, headOf } from "./recovery.ts";
+import type { StayingEffect } from "./staying-effects.ts";
+import { stepDrift } from "./step-drift.ts";
 import type { CommandAnswer, StepCommand, StepSlot, StepVerb, Wait } from "./step-slot.ts";
 
 export class EffectStep implements StepVerb {
@@ -76,6 +71,9 @@ export class EffectStep implements StepVerb {
     // Found to be plain JSON just now: it has the canonical form that its text would have.
     this.journal = new EffectJournal(run, path, effect, input === undefined ? null : input);
     this.calls = new EffectCalls(this);
+    const { definition } = effect;
+    run.host.declarations.declare("effect", effect.name, definition, definition);
+    run.sensitive.learn(definition, input);
     run.enter(path, this);
   }
 
@@ -93,15 +91,7 @@ export class EffectStep implements StepVerb {
       target: this.effect.name,
       digest: this.journal.digest,
     };
-    const intent = records.find((record) => record.kind === "intent");
-    if (intent !== undefined) {
-      const { effect, digest } = headOf<IntentHead>(intent);
-      return driftOf(this.path, { verb: "effect", target: effect, digest }, asked);
-    }
-    const outcome = records.find((record) => record.kind === "outcome");
-    if (outcome === undefined) return null;
-    const { effect } = headOf<OutcomeHead>(outcome);
-    return driftOf(this.path, { verb: "effect", target: effect, digest: null }, asked);
+    return stepDrift(this.path, records, asked);
   }
 
   /** Gives the code its answer from the record that ended the step. */
@@ -127,8 +117,14 @@ export class EffectStep implements StepVerb {
       this.#hand({ ok: true, value: this.answer.value });
       return undefined;
     }
+    this.run.sensitive.learnText(this.effect.definition, record.data);
     const parsed = parse(this.effect.definition.output, parseJson(record.data ?? "null"));
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
+  }
+
+  /** An input or answer, before anything is said about it. */
+  learn(value: unknown): void {
+    this.run.sensitive.learn(this.effect.definition, value);
   }
 
   /** The fold knows it already if this record is what ended the step: that spares parsing it. */
@@ -146,6 +142,7 @@ export class EffectStep implements StepVerb {
       );
       return;
     }
+    this.learn(parsed.value);
     this.output = parsed.value;
     const tried = this.mode === "try" || this.mode === "tryHandOver";
     this.#deferred.resolve(tried ? { ok: true, value: parsed.value } : parsed.value);
@@ -204,7 +201,8 @@ export class EffectStep implements StepVerb {
       const { run, journal } = this;
       // A store that has failed ends the engine, and has been reported.
       if (run.isGone || run.host.committer.hasFailed) return;
-      this.calls.fail(brokenDefinition(error, journal.state.next.kind === "inDoubt"));
+      const isSent = journal.state.next.kind === "inDoubt";
+      this.calls.fail(brokenDefinition(error, isSent), this.calls.stackOf(error));
     });
   }
 
@@ -336,6 +334,14 @@ export class EffectStep implements StepVerb {
     return this.endSeq ?? (isSure ? (this.settledLater?.seq ?? null) : null);
   }
 
+  get staying(): StayingEffect | null {
+    const { effect, path, undoes } = this;
+    const { operation } = this.journal.state;
+    const mayStay = undoes === null && staysWhenDone(effect.definition);
+    if (!mayStay || this.doneSeq === null || operation === null) return null;
+    return { path, effect, operation };
+  }
+
   /** The value that it ended with, also if a person said so after the code had its answer. */
   async outputAsSeen(): Promise<unknown> {
     if (this.endSeq !== null || this.settledLater === null) return this.output;
@@ -346,7 +352,7 @@ export class EffectStep implements StepVerb {
 
   /** True if it would have to be undone, and whether or with what it happened is not known. */
   get blocksUndoing(): boolean {
-    if (this.effect.definition.compensate === undefined) return false;
+    if (undoingOf(this.effect.definition) === null) return false;
     if (this.slot?.ended !== true || this.doneSeq !== null) return false;
     const { proof } = this.journal.state;
     return proof !== null && proof !== "never";
@@ -370,7 +376,7 @@ export class EffectStep implements StepVerb {
 
   /** Asked after `settle`. Only a value that nothing undoes leaves nothing to be done. */
   isOver(): boolean {
-    return this.endSeq !== null && this.effect.definition.compensate === undefined;
+    return this.endSeq !== null && undoingOf(this.effect.definition) === null;
   }
 }
 

@@ -16,6 +16,7 @@ import type { SettleCommand } from "./commands.ts";
 import type { Committer } from "./committer.ts";
 import { personNeeded } from "./effect-exception.ts";
 import { headOf } from "./recovery.ts";
+import { stayingException } from "./staying-effects.ts";
 
 /** @throws {HoldfastError} HF6001 for no such effect, HF6003 if its outcome is known. */
 export function settleEnded(
@@ -38,11 +39,19 @@ export function settleEnded(
     const effectRecord = effectRecordOf(record);
     if (effectRecord !== null) state = foldEffect(state, effectRecord);
   }
+  const staying = stayingException(own);
+  if (!personNeeded(state) && staying !== null && happened) {
+    // The ledger is right as it is: it was done. What was done about it is the reason.
+    closeStaying(committer, row.run, records.at(-1)?.seq ?? 0, first.name, staying, command);
+    return;
+  }
   if (!personNeeded(state)) {
     throw new HoldfastError(
       "HF6003",
       `The outcome of "${first.name}" is known; there is nothing to settle.`,
-      `Look at it with: holdfast show ${formatRunId(row.run)}`,
+      staying === null
+        ? `Look at it with: holdfast show ${formatRunId(row.run)}`
+        : "It was done, and that is proven. If it was undone by hand, say that it happened, and how it was undone as the reason.",
     );
   }
   let seq = records.at(-1)?.seq ?? 0;
@@ -72,4 +81,19 @@ export function settleEnded(
     class: failureClass,
   };
   add("closed", 0, closed);
+}
+
+function closeStaying(
+  committer: Committer,
+  run: number,
+  lastSeq: number,
+  name: string,
+  { seq: opened, head }: NonNullable<ReturnType<typeof stayingException>>,
+  { by, reason }: SettleCommand,
+): void {
+  const { fingerprint, class: failureClass } = head;
+  const resolution = "settled";
+  const closed: ClosedHead = { opened, resolution, by, reason, fingerprint, class: failureClass };
+  const seq = lastSeq + 1;
+  committer.add({ run, seq, kind: "closed", attempt: 0, name, head: closed, data: null });
 }

@@ -3,6 +3,7 @@
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
 import { HoldfastError } from "../core/error.ts";
+import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
@@ -13,6 +14,7 @@ import type { ForeignClassifier } from "./classification.ts";
 import type { Clock, Random } from "./clock.ts";
 import { Commands } from "./commands.ts";
 import { Committer } from "./committer.ts";
+import { Declarations } from "./declarations.ts";
 import { Departures } from "./departures.ts";
 import { digestsWith, type Digests } from "./digest.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
@@ -21,7 +23,8 @@ import type { Gate } from "./gate.ts";
 import { InboxDoor } from "./inbox-door.ts";
 import { Lanes } from "./lanes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
-import { LiveRun, RunLeft } from "./live-run.ts";
+import { LiveRun } from "./live-run.ts";
+import { RunLeft } from "./run-left.ts";
 import { headOf } from "./recovery.ts";
 import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
@@ -59,6 +62,7 @@ export class Engine implements RunHost {
   readonly rest = new RestQueue();
   readonly wakes: Wakes;
   readonly journal: SystemJournal;
+  readonly declarations: Declarations;
   readonly commands: Commands;
   readonly lanes = new Lanes();
   readonly #workflows = new Map<string, AnyWorkflow>();
@@ -97,6 +101,7 @@ export class Engine implements RunHost {
       },
     );
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
+    this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
     this.#starts = this.#makeStarts();
     this.wakes = new Wakes(this);
     this.#timers = new DurableTimers(
@@ -177,10 +182,19 @@ export class Engine implements RunHost {
   /** Brings back what was under way, then opens the doors. */
   async start(): Promise<void> {
     await this.#startUp.prepare();
+    await this.#declare();
     await this.#gates.restore();
     await this.#timers.start();
     await this.#startUp.recover();
     this.#inbox.open();
+  }
+
+  /** Workflows at once; what their code uses, when it comes to it. */
+  async #declare(): Promise<void> {
+    this.declarations.restore(await this.store.declarations());
+    for (const { name, definition } of this.#workflows.values()) {
+      this.declarations.declare("workflow", name, definition, definition);
+    }
   }
 
   /** Resolves when all runs of the last crash are back at work. */
@@ -331,8 +345,10 @@ export class Engine implements RunHost {
     input: unknown,
     parent: { readonly run: number; readonly step: string; readonly correlationId: string },
   ): Promise<number> {
-    const by = `run ${formatRunId(parent.run)}`;
-    const lane = this.live.get(parent.run)?.row.lane ?? null;
+    const row = this.live.get(parent.run)?.row;
+    const lane = row?.lane ?? null;
+    // A child was started by whoever started its parent: a review excludes people, not runs.
+    const by = row?.startedBy ?? UNNAMED_STARTER;
     const { run } = await this.startRun(workflow, input, {
       by,
       correlationId: parent.correlationId,

@@ -1,12 +1,14 @@
 /** `run.wait`: an event with a key; one that came before is taken. */
 import { parseJson } from "../core/json-text.ts";
 import { durationMs } from "../core/duration.ts";
+import { checkSensitive } from "../core/sensitive.ts";
 import type { AwaitedHead, EventHead, JournalRecord } from "../core/journal.ts";
 import type { EventType } from "../workflow/run.ts";
 import { parse, problemText, type Schema } from "../workflow/schema.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
 import {
   APPLIED,
   refused,
@@ -35,6 +37,8 @@ export class EventStep implements StepVerb {
     this.#path = path;
     this.#event = event;
     this.#key = options.key;
+    checkSensitive(`event "${event.name}"`, event.sensitive);
+    run.host.declarations.declare("event", event.name, event, event);
     this.#withinMs = options.within === undefined ? null : durationMs(options.within, "within");
     run.enter(path, this);
   }
@@ -48,14 +52,14 @@ export class EventStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
+    const { name } = this.#event;
+    const misfit = stepDrift(this.#path, records, { verb: "wait", target: name, digest: null });
     const awaited = records[0];
-    if (awaited?.kind !== "awaited") {
-      return `The journal holds another kind of step (${String(awaited?.kind)}) under "${this.#path}".`;
-    }
-    const head = headOf<AwaitedHead>(awaited);
-    return head.event === this.#event.name && head.key === this.#key
+    if (misfit !== null || awaited?.kind !== "awaited") return misfit;
+    const { key } = headOf<AwaitedHead>(awaited);
+    return key === this.#key
       ? null
-      : `The run waited for event "${head.event}" with key "${head.key}" under "${this.#path}".`;
+      : `The journal says step "${this.#path}" waited for the event "${name}" with key "${key}"; your code asks with key "${this.#key}".`;
   }
 
   settle(record: JournalRecord): void | Promise<void> {
@@ -63,13 +67,19 @@ export class EventStep implements StepVerb {
       this.#deferred.resolve("timeout");
       return;
     }
-    const parsed = parse(this.#event.schema, parseJson(record.data ?? "null"));
+    const recorded = parseJson(record.data ?? "null");
+    this.#run.sensitive.learn(this.#event, recorded);
+    const parsed = parse(this.#event.schema, recorded);
     return parsed instanceof Promise ? parsed.then((p) => this.#hand(p)) : this.#hand(parsed);
   }
 
   #hand(parsed: Awaited<ReturnType<typeof parse>>): void {
     if (parsed.ok) this.#deferred.resolve(parsed.value);
-    else this.#run.ending.drift(`The recorded event of "${this.#path}" no longer fits its schema.`);
+    else {
+      this.#run.ending.drift(
+        `The recorded event of "${this.#path}" no longer fits its schema: ${problemText(parsed.problems)}.`,
+      );
+    }
   }
 
   live(slot: StepSlot): void {
@@ -136,12 +146,17 @@ export class EventStep implements StepVerb {
     if (command.kind !== "event" || slot === null || slot.ended) {
       return refused("HF6003", `"${this.#path}" does not wait for an event.`);
     }
-    const parsed = await parse(this.#event.schema, parseJson(command.data ?? "null"));
-    if (!parsed.ok)
-      return refused("HF4102", `The event is not valid: ${problemText(parsed.problems)}.`);
+    const payload = parseJson(command.data ?? "null");
+    this.#run.sensitive.learn(this.#event, payload);
+    const parsed = await parse(this.#event.schema, payload);
+    if (!parsed.ok) {
+      const why = this.#run.sensitive.mask(problemText(parsed.problems));
+      return refused("HF4102", `The event is not valid: ${why}.`);
+    }
     if (slot.ended) return refused("HF6003", `"${this.#path}" has its event already.`);
     const head: EventHead = {
       end: "value",
+      event: this.#event.name,
       ...(command.kept === null ? {} : { kept: command.kept }),
     };
     this.#run.deliver(slot, this.#run.append("event", this.#path, head, command.data));

@@ -18,7 +18,12 @@ export interface InboxCommands {
     readonly correlationId?: string;
   };
   readonly send: { readonly event: string; readonly key: string; readonly payload: unknown };
-  readonly answer: { readonly run: string; readonly seq: number; readonly decision: unknown };
+  readonly answer: {
+    readonly run: string;
+    readonly seq: number;
+    readonly decision: unknown;
+    readonly reason?: string;
+  };
   readonly settle: {
     readonly run: string;
     readonly operation: number;
@@ -133,8 +138,8 @@ export class InboxDoor {
         return { ok: true };
       }
       case "answer": {
-        const { run, seq, decision } = dataOf<"answer">(row);
-        await commands.answer(parseRunId(run), seq, decision, by);
+        const { run, seq, decision, reason } = dataOf<"answer">(row);
+        await commands.answer(parseRunId(run), seq, decision, by, reason);
         return { ok: true };
       }
       case "settle": {

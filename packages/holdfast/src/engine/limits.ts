@@ -33,6 +33,10 @@ export interface EngineLimits {
   readonly drainMs: number;
   /** Steps of one run. */
   readonly stepsMax: number;
+  /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
+  readonly declarationsMax: number;
+  /** Sensitive values of one run that are looked for in messages; beyond it they are covered whole. */
+  readonly sensitiveValuesMax: number;
 }
 
 export const DEFAULT_LIMITS: EngineLimits = {
@@ -54,4 +58,6 @@ export const DEFAULT_LIMITS: EngineLimits = {
   inboxIdleMs: 200,
   drainMs: 10_000,
   stepsMax: 1_000_000,
+  declarationsMax: 10_000,
+  sensitiveValuesMax: 10_000,
 };

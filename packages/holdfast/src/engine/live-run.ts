@@ -14,10 +14,12 @@ import type { StoredRun } from "../store/rows.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { Latch } from "./latch.ts";
 import { Recovery } from "./recovery.ts";
+import { RunLeft } from "./run-left.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "./run-host.ts";
-import { OVER, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
+import { SensitiveValues } from "./sensitive-values.ts";
+import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
 
 /** Which of several waits the run is said to be in: the one that needs somebody most. */
 const WAIT_RANK: readonly RunState[] = ["exception", "held", "review", "parked", "waiting"];
@@ -41,6 +43,8 @@ export class LiveRun {
   readonly workflow: AnyWorkflow;
   readonly row: StoredRun["row"];
   readonly ending: RunEnding;
+  /** What no sentence about the run may quote. */
+  readonly sensitive: SensitiveValues;
   readonly slots = new Map<string, StepSlot>();
   /** Those of them that have not ended: looked at whenever the run comes to rest. */
   readonly open = new Set<StepSlot>();
@@ -71,6 +75,7 @@ export class LiveRun {
     this.#seq = stored.records.at(-1)?.seq ?? 0;
     this.#recovery = new Recovery(stored.records);
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
+    this.sensitive = new SensitiveValues(host.limits.sensitiveValuesMax);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
   }
 
@@ -80,6 +85,8 @@ export class LiveRun {
 
   /** Runs the code. Failures of the code end up in `ending`. */
   start(input?: { readonly value: unknown }): void {
+    // Before the schema looks at it: what it says of a value may quote it.
+    this.sensitive.learnText(this.workflow.definition, this.inputText);
     const parsed = input ?? this.ending.parseInput(this.inputText);
     if (parsed instanceof Promise) {
       void parsed.then((ok) => {
@@ -92,6 +99,7 @@ export class LiveRun {
 
   #begin(parsed: { readonly value: unknown } | null): void {
     if (parsed === null || this.mode === "gone") return;
+    this.sensitive.learn(this.workflow.definition, parsed.value);
     this.input = parsed.value;
     this.ending.follow(() => this.workflow.body(parsed.value, makeRunApi(this)));
     if (this.mode === "recovering") {
@@ -282,7 +290,8 @@ export class LiveRun {
 
   #settled(slot: StepSlot, callback: () => void): void {
     if (slot.verb.isOver?.() === true) {
-      this.slots.set(slot.path, OVER);
+      const staying = slot.verb.staying ?? null;
+      this.slots.set(slot.path, staying === null ? OVER : overAndStaying(staying));
       if (!this.#recovery.isFresh) this.#recovery.forget(slot.path);
     }
     this.#afterRest(callback);
@@ -482,18 +491,5 @@ export class LiveRun {
   get hasOpenEffects(): boolean {
     for (const slot of this.open) if (slot.verb.isOpen?.() === true) return true;
     return false;
-  }
-}
-
-/** Its numbers in the journal may be taken by now: writing would break the order. */
-export class RunLeft extends HoldfastError {
-  override readonly name = "RunLeft";
-
-  constructor(id: string) {
-    super(
-      "HF6003",
-      `Run ${id} has gone on meanwhile.`,
-      "Look at it again, and say it again if it still applies.",
-    );
   }
 }

@@ -6,24 +6,32 @@ import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
+import { stackJson } from "./stack-text.ts";
 import type { StepSlot, StepVerb } from "./step-slot.ts";
 
 /** Characters of an error's message that are kept. */
 const MESSAGE_CHARS_MAX = 2_000;
 
+export interface StepOptions {
+  readonly as?: string;
+  readonly durable?: boolean;
+  readonly sensitive?: readonly string[];
+}
+
 export class LocalStep implements StepVerb {
   readonly #run: LiveRun;
   readonly #path: string;
   readonly #work: () => unknown;
-  readonly #durable: boolean;
+  readonly #options: StepOptions;
   #error: StepFailed | null = null;
   readonly #deferred = new Deferred<unknown>();
 
-  constructor(run: LiveRun, path: string, work: () => unknown, durable: boolean) {
+  constructor(run: LiveRun, path: string, work: () => unknown, options: StepOptions) {
     this.#run = run;
     this.#path = path;
     this.#work = work;
-    this.#durable = durable;
+    this.#options = options;
     run.enter(path, this);
   }
 
@@ -36,17 +44,19 @@ export class LocalStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
-    const first = records.find((record) => record.kind !== "resumed");
-    return first === undefined || first.kind === "result"
-      ? null
-      : `The journal holds another kind of step (${first.kind}) under "${this.#path}".`;
+    return stepDrift(this.#path, records, { verb: "step", target: null, digest: null });
   }
 
   settle(record: JournalRecord): void {
     const threw = record.head === null ? undefined : headOf<ResultHead>(record).threw;
-    if (threw === undefined) this.#deferred.resolve(parseJson(record.data ?? "null"));
-    else {
+    if (threw === undefined) {
+      const value = parseJson(record.data ?? "null");
+      this.#run.sensitive.learn(this.#options, value);
+      this.#deferred.resolve(value);
+    } else {
       this.#error = new StepFailed(this.#path, threw.name, threw.message);
+      // Where the work threw, and not where the engine told of it.
+      if (record.data !== null) this.#error.stack = String(parseJson(record.data));
       this.#deferred.reject(this.#error);
     }
   }
@@ -95,13 +105,18 @@ export class LocalStep implements StepVerb {
   #threw(slot: StepSlot, error: unknown): void {
     if (this.#run.mode === "gone") return;
     const name = error instanceof Error ? error.name : "a value";
-    const text = error instanceof Error ? error.message : String(error);
-    this.#end(slot, { threw: { name, message: text.slice(0, MESSAGE_CHARS_MAX) } }, null);
+    const text = this.#run.sensitive.mask(error instanceof Error ? error.message : String(error));
+    const head = { threw: { name, message: text.slice(0, MESSAGE_CHARS_MAX) } };
+    this.#end(
+      slot,
+      head,
+      stackJson(error, (t) => this.#run.sensitive.mask(t)),
+    );
   }
 
   #end(slot: StepSlot, head: ResultHead | null, data: string | null): void {
     const record = this.#run.append("result", this.#path, head, data);
-    if (!this.#durable) {
+    if (this.#options.durable !== true) {
       this.#run.deliver(slot, record);
       return;
     }

@@ -3,11 +3,15 @@
  * order in which the code got them.
  */
 import { parseJson } from "../core/json-text.ts";
+import { recordedText } from "../core/drift.ts";
 import type { EventHead, JournalRecord, RecordKind, ResultHead } from "../core/journal.ts";
 import type { StepSlot } from "./step-slot.ts";
 
 /** Turns of the event loop that recovery waits for code that awaits something unrecorded. */
 const TURNS_MAX = 20;
+
+/** Steps that are named in a message about code that took another way. */
+const ASKED_NAMED_MAX = 3;
 
 export type RecoveryStep =
   | { readonly kind: "answer"; readonly slot: StepSlot; readonly record: JournalRecord }
@@ -76,7 +80,7 @@ export class Recovery {
       return this.next(slots);
     }
     const slot = slots.get(record.name);
-    if (slot === undefined) return this.#missing(record.name);
+    if (slot === undefined) return this.#missing(record.name, slots);
     this.#index += 1;
     this.#turns = 0;
     return { kind: "answer", slot, record };
@@ -85,7 +89,7 @@ export class Recovery {
   #end(slots: ReadonlyMap<string, StepSlot>): RecoveryStep {
     for (const path of this.#steps.keys()) {
       if (!slots.has(path) && !path.startsWith("undo/") && this.#matters(path))
-        return this.#missing(path);
+        return this.#missing(path, slots);
     }
     return { kind: "over" };
   }
@@ -95,12 +99,21 @@ export class Recovery {
     return this.recordsOf(path)[0]?.kind !== "result";
   }
 
-  #missing(path: string): RecoveryStep {
+  /** What the code asks for that the journal does not hold: that is where it took another way. */
+  #asks(slots: ReadonlyMap<string, StepSlot>): string {
+    const fresh = [...slots.values()].filter((slot) => !slot.ended && slot.records.length === 0);
+    if (fresh.length === 0) return "no longer asks for it";
+    const named = fresh.slice(0, ASKED_NAMED_MAX).map((slot) => slot.verb.what);
+    const rest = fresh.length - named.length;
+    return `asks for ${named.join(", ")}${rest > 0 ? ` and ${String(rest)} more` : ""}`;
+  }
+
+  #missing(path: string, slots: ReadonlyMap<string, StepSlot>): RecoveryStep {
     this.#turns += 1;
     if (this.#turns <= TURNS_MAX) return { kind: "later" };
     return {
       kind: "misfit",
-      sentence: `The journal holds a step "${path}" that the code no longer asks for here.`,
+      sentence: `The journal says step ${JSON.stringify(path)} was ${recordedText(this.recordsOf(path))}; your code ${this.#asks(slots)} here.`,
     };
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { Run } from "../workflow/run.ts";
 import { review, type ReviewOptions } from "../workflow/review.ts";
 import { testWorkflow } from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
@@ -97,6 +98,63 @@ describe("run.ask", () => {
     );
     await world.engine.commands.answer(run, seq, { ok: true }, "bo");
     expect(await world.stateOf(run)).toBe("completed");
+  });
+
+  test("refuses the starter's answer under the same name written another way", async () => {
+    const run = await waiting(asking({ notBy: "starter" }), "ana");
+    const seq = await askedIn(run);
+    await expect(
+      world.engine.commands.answer(run, seq, { ok: true }, " Ana"),
+    ).rejects.toMatchObject({ code: "HF6002" });
+  });
+
+  test("is not asked where it excludes the starter and nobody is on record as that", async () => {
+    const flow = asking({ notBy: "starter" });
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.untilState(run, "held");
+    expect(await world.reviews(run)).toEqual([]);
+    expect((await world.exceptions(run))[0]).toMatchObject({ reasonCode: "HF1108" });
+    await world.engine.commands.cancel(run, "ana", "start it anew, with a name");
+    await world.untilState(run, "cancelled");
+  });
+
+  test("refuses the start without a name of a workflow that lists such a review", async () => {
+    const big = review("big", {
+      subject: SUBJECT,
+      decision: DECISION,
+      by: "finance",
+      notBy: "starter",
+    });
+    const ask = (input: { id: string }, run: Run) => run.ask(big, { id: input.id });
+    const flow = testWorkflow("asks", ask, { reviews: [big] });
+    await world.begin([flow]);
+    await expect(world.start(flow, { id: "1" })).rejects.toMatchObject({ code: "HF1108" });
+    const run = await world.start(flow, { id: "1" }, { by: "ana" });
+    await world.untilState(run, "review");
+    // A second start joins what is there, whoever it is.
+    expect(await world.start(flow, { id: "1" })).toBe(run);
+  });
+
+  test("in a child run excludes who started the parent", async () => {
+    const child = asking({ notBy: "starter" });
+    const parent = testWorkflow("calls", (input, run) => run.call(child, input));
+    await world.begin([parent, child]);
+    await world.start(parent, { id: "1" }, { by: "ana" });
+    await world.settle();
+    const row = (await world.allRuns()).find((one) => one.workflow === "asks");
+    if (row === undefined) throw new Error("no child was started");
+    const [asked] = await world.reviews(row.run);
+    expect(asked).toMatchObject({ notBy: "ana", state: "open" });
+  });
+
+  test("keeps the reason of an answer on record", async () => {
+    const run = await waiting(asking());
+    const seq = await askedIn(run);
+    await world.engine.commands.answer(run, seq, { ok: true }, "bo", "as agreed by phone");
+    await world.settle();
+    const answered = (await world.records(run)).find((record) => record.kind === "answered");
+    expect(answered?.head).toContain('"reason":"as agreed by phone"');
   });
 
   test("refuses a person whom the review excludes by name", async () => {

@@ -1,5 +1,6 @@
 /** Builds the `run` object that a workflow's code gets. Each verb is a file of its own. */
-import { stepPath } from "../core/step-path.ts";
+import { checkSensitive } from "../core/sensitive.ts";
+import { stepDefinitionName, stepPath } from "../core/step-path.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import type { EventType, Named, Run } from "../workflow/run.ts";
@@ -11,7 +12,7 @@ import { derivedRandom, derivedUuid, recordedNow } from "./derived-values.ts";
 import { EffectStep } from "./effect-step.ts";
 import { EventStep } from "./event-step.ts";
 import type { LiveRun } from "./live-run.ts";
-import { LocalStep } from "./local-step.ts";
+import { LocalStep, type StepOptions } from "./local-step.ts";
 import { RunStopped } from "./run-ending.ts";
 import { SleepStep } from "./sleep-step.ts";
 
@@ -33,8 +34,11 @@ export function makeRunApi(run: LiveRun): Run {
         const mode = named?.handOver === true ? "tryHandOver" : "try";
         return new EffectStep(run, path(effect.name, named), effect, input, mode);
       }),
-    step: (name: string, work: () => unknown, named?: Named & { readonly durable?: boolean }) =>
-      enter(() => new LocalStep(run, path(name, named), work, named?.durable ?? false)),
+    step: (name: string, work: () => unknown, options: StepOptions = {}) =>
+      enter(() => {
+        declareStep(run, name, options);
+        return new LocalStep(run, path(name, options), work, options);
+      }),
     ask: (review: AnyReview, subject: unknown, named?: Named) =>
       enter(() => new AskStep(run, path(review.name, named), review, subject)),
     wait: (
@@ -55,6 +59,19 @@ export function makeRunApi(run: LiveRun): Run {
   };
   // The cast restores the types that the verbs above forget: schemas check what they carry.
   return api as unknown as Run;
+}
+
+/** One that says nothing is not on record: what nobody declared is masked whole. */
+function declareStep(run: LiveRun, name: string, { sensitive }: StepOptions): void {
+  if (sensitive === undefined) return;
+  checkSensitive(`step "${name}"`, sensitive);
+  const { declarations } = run.host;
+  declarations.declare(
+    "step",
+    stepDefinitionName(run.workflow.name, name),
+    { sensitive },
+    sensitive,
+  );
 }
 
 function path(name: string, named?: Named): string {

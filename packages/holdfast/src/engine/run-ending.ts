@@ -4,7 +4,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import type { JournalRecord, StateHead } from "../core/journal.ts";
-import type { FinalRunState, RunState } from "../core/run-state.ts";
+import type { Compensated, FinalRunState, RunState } from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -14,6 +14,7 @@ import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { openRunException, RunException } from "./run-exception.ts";
 import { headOf } from "./recovery.ts";
+import { openStaying, stayingWords } from "./staying-effects.ts";
 import type { Wait } from "./step-slot.ts";
 
 /** Thrown by `run.stop`. The user's catch may swallow it: the run has stopped all the same. */
@@ -114,7 +115,10 @@ export class RunEnding {
   /** The code has called `run.stop`. */
   stop(reason: string, compensate: boolean | undefined): void {
     const byDefault = this.#run.workflow.definition.onFailure === "compensate";
-    this.#stop ??= { reason, compensate: compensate ?? byDefault };
+    this.#stop ??= {
+      reason: this.#run.sensitive.mask(reason),
+      compensate: compensate ?? byDefault,
+    };
     this.#run.recheck();
   }
 
@@ -174,8 +178,9 @@ export class RunEnding {
   }
 
   /** The code does not fit the journal. Nothing is executed; the run waits for another version. */
-  drift(sentence: string): void {
+  drift(said: string): void {
     const run = this.#run;
+    const sentence = run.sensitive.mask(said);
     const error = new HoldfastError(
       "HF2104",
       `This code does not fit run ${run.id} (started on version ${run.row.version}): ${sentence} Nothing was executed.`,
@@ -258,6 +263,7 @@ export class RunEnding {
 
   #complete(value: unknown): boolean {
     const run = this.#run;
+    run.sensitive.learn(run.workflow.definition, value);
     try {
       const text = toJson(value, run.host.limits, `result of workflow ${run.workflow.name}`);
       const parsed = parse(run.workflow.definition.output, value);
@@ -290,7 +296,7 @@ export class RunEnding {
       );
       return false;
     }
-    this.#finish("completed", "its code has returned", text, false);
+    this.#finish("completed", "its code has returned", text, "no");
     return true;
   }
 
@@ -307,8 +313,10 @@ export class RunEnding {
       this.#compensation.start();
     }
     if (this.#compensation !== null && !this.#compensation.isDone) return false;
-    const compensated = this.#compensation?.isNeeded ?? false;
-    this.#finish(unwinding.state, unwinding.reason, null, compensated);
+    const stays = this.#compensation?.stays ?? [];
+    openStaying(run, stays, unwinding.state);
+    const reason = `${unwinding.reason}${stayingWords(stays)}`;
+    this.#finish(unwinding.state, reason, null, this.#compensation?.compensated ?? "no");
     return true;
   }
 
@@ -322,7 +330,12 @@ export class RunEnding {
     this.#open(error);
   }
 
-  #finish(state: FinalRunState, reason: string, data: string | null, compensated: boolean): void {
+  #finish(
+    state: FinalRunState,
+    reason: string,
+    data: string | null,
+    compensated: Compensated,
+  ): void {
     const run = this.#run;
     const { workflow, lane } = run.row;
     const head = {
@@ -331,7 +344,7 @@ export class RunEnding {
       reason,
       workflow,
       lane,
-      ...(compensated ? { compensated } : {}),
+      ...(compensated === "no" ? {} : { compensated }),
     };
     run.append("finished", "", head, data);
     run.state = state;

@@ -1,10 +1,11 @@
 /** The exception of a run as a whole: its code has failed, or an effect of it has failed for good. */
-import { formatError, HoldfastError } from "../core/error.ts";
+import { HoldfastError, type ErrorCode } from "../core/error.ts";
 import type { ClosedHead, JournalRecord, OpenedHead } from "../core/journal.ts";
 import { EffectFailed, StepFailed } from "../workflow/run.ts";
 import { exceptionHead } from "./exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { stackJson } from "./stack-text.ts";
 import type { Wait } from "./step-slot.ts";
 
 export class RunException {
@@ -31,8 +32,9 @@ export class RunException {
     return open === undefined ? null : new RunException(run, open.seq, headOf<OpenedHead>(open));
   }
 
-  static open(run: LiveRun, head: OpenedHead): RunException {
-    const record = run.append("opened", "", head);
+  /** @param stack - JSON text of where the code threw. */
+  static open(run: LiveRun, head: OpenedHead, stack: string | null = null): RunException {
+    const record = run.append("opened", "", head, stack);
     const { run: number, workflow, key } = run.row;
     run.host.emit({
       type: "exception.opened",
@@ -92,8 +94,8 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
       }),
     );
   }
-  const { name, message } = describeError(error);
-  const where = error instanceof StepFailed ? ` in step "${error.step}"` : "";
+  const { name, message: said } = describeError(error);
+  const message = run.sensitive.mask(said);
   return RunException.open(
     run,
     exceptionHead(run, {
@@ -104,15 +106,35 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
       reasonCode: error instanceof HoldfastError ? error.code : `CODE:${name}`,
       rule: "fallback/user-code@1",
       message,
-      because: `The code threw ${name}${where}: ${message}. It is held until the code is mended.`,
+      because: becauseOf(error, name, message),
       owner,
       step: "",
     }),
+    isOwnError(error) ? null : stackJson(error, (text) => run.sensitive.mask(text)),
   );
 }
 
+/** Why the run is held. An error of ours says that itself, and what to do. */
+function becauseOf(error: unknown, name: string, message: string): string {
+  if (error instanceof HoldfastError && isOfDeployment(error.code)) {
+    return `${error.code}: ${message} ${error.remedy}`;
+  }
+  const where = error instanceof StepFailed ? ` in step "${error.step}"` : "";
+  return `The code threw ${name}${where}: ${message}${/[.!?]$/.test(message) ? "" : "."} It is held until the code is mended.`;
+}
+
+/** What does not fit was found by the engine: its own frames say nothing about the code. */
+function isOwnError(error: unknown): boolean {
+  return error instanceof HoldfastError && isOfDeployment(error.code);
+}
+
+/** Nothing was thrown by the workflow's code: what is deployed does not fit the run. */
+function isOfDeployment(code: ErrorCode): boolean {
+  return code === "HF2104" || code === "HF2105";
+}
+
 function describeError(error: unknown): { readonly name: string; readonly message: string } {
-  if (error instanceof HoldfastError) return { name: error.code, message: formatError(error) };
+  if (error instanceof HoldfastError) return { name: error.code, message: error.message };
   if (error instanceof Error) {
     const name = error instanceof StepFailed ? error.errorName : error.name;
     return { name, message: error.message };

@@ -5,6 +5,7 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { KeptEventRow } from "../store/rows.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
+import type { Declarations } from "./declarations.ts";
 import type { Digests } from "./digest.ts";
 import type { EngineEvent } from "./events.ts";
 import type { Gate } from "./gate.ts";
@@ -34,6 +35,8 @@ export interface RunHost {
   readonly rest: RestQueue;
   readonly version: string;
   readonly foreign: ForeignClassifier;
+  /** What definitions declare of their payloads. */
+  readonly declarations: Declarations;
   emit(event: EngineEvent): void;
   gate(integration: Integration): Gate;
   departed(run: LiveRun, departure: Departure): void;

@@ -6,6 +6,7 @@ import { isoText, msOfDate } from "./clock.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { stepDrift } from "./step-drift.ts";
 import type { StepSlot, StepVerb } from "./step-slot.ts";
 
 export class SleepStep implements StepVerb {
@@ -38,9 +39,7 @@ export class SleepStep implements StepVerb {
   }
 
   misfit(records: readonly JournalRecord[]): string | null {
-    return records[0]?.kind === "timer"
-      ? null
-      : `The journal holds another kind of step (${String(records[0]?.kind)}) under "${this.#path}".`;
+    return stepDrift(this.#path, records, { verb: "timer", target: null, digest: null });
   }
 
   settle(): void {

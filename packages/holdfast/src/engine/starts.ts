@@ -7,8 +7,11 @@
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord, StartedHead } from "../core/journal.ts";
+import { UNNAMED_STARTER } from "../core/person.ts";
 import { runKeyHash } from "../core/operation-key.ts";
+import { maskedText } from "../core/mask-text.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
+import { sensitiveTexts } from "../core/sensitive.ts";
 import { isWellFormed } from "../core/well-formed.ts";
 import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
@@ -73,13 +76,16 @@ export class Starts {
   async start(workflow: AnyWorkflow, input: unknown, options: StartOptions = {}): Promise<Started> {
     const { limits, digests, namespace } = this.#needs;
     const what = `input of ${workflow.name}`;
+    const { sensitive } = workflow.definition;
     const text = toJson(input, limits, what);
     // The copy is what the journal keeps, so that the first execution sees what recovery will see.
     const parsed = await parse(workflow.definition.input, parseJson(text));
     if (!parsed.ok) {
+      const said = problemText(parsed.problems);
+      const problems = maskedText(said, sensitiveTexts(parseJson(text), sensitive ?? []));
       throw new HoldfastError(
         "HF4102",
-        `The ${what} is not valid: ${problemText(parsed.problems)}. Nothing was started.`,
+        `The ${what} is not valid: ${problems}. Nothing was started.`,
         "Mend the input and start again.",
       );
     }
@@ -107,6 +113,7 @@ export class Starts {
     const { committer, namespace } = this.#needs;
     const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
     if (found !== null) return { run: found.run, isNew: false };
+    refuseUnnamed(workflow, options);
     // A parent has been accepted: its children are part of it and are never refused.
     if (options.parent === undefined) this.#refuseIfFull();
     const run = this.#begin(workflow, input, text, key, keyHash, options);
@@ -154,7 +161,7 @@ export class Starts {
       owner: definition.owner,
       lane,
       correlationId: options.correlationId ?? formatRunId(run),
-      startedBy: options.by ?? "app",
+      startedBy: options.by ?? UNNAMED_STARTER,
       parent: parentOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
@@ -227,7 +234,7 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
     updatedAtMs: nowMs,
     endedAtMs: null,
     deadlineAtMs: head.deadlineAtMs,
-    compensated: false,
+    compensated: "no",
     amount: head.amount ?? null,
     currency: head.currency ?? null,
     keys: head.keys === undefined ? null : JSON.stringify(head.keys),
@@ -236,6 +243,23 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {
   return parent === undefined ? null : { run: parent.run, step: parent.step };
+}
+
+/** A review that excludes the starter would exclude nobody. */
+function refuseUnnamed(workflow: AnyWorkflow, { by = UNNAMED_STARTER }: StartOptions): void {
+  if (by !== UNNAMED_STARTER) return;
+  const review = workflow.definition.reviews?.find((r) => r.definition.notBy === "starter");
+  if (review !== undefined) throw unnamedStarter(review.name, `workflow ${workflow.name}`);
+}
+
+/** @param where - the workflow or run that would ask it. */
+export function unnamedStarter(review: string, where: string): HoldfastError {
+  return new HoldfastError(
+    "HF1108",
+    `Review "${review}" excludes who started the run, and nobody is on record as that.`,
+    "Say who starts it: app.start(workflow, input, { by }). A run that was started without that can be cancelled and started anew.",
+    { where },
+  );
 }
 
 function ownLane(workflow: string, lane: string): HoldfastError {

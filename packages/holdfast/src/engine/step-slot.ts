@@ -6,6 +6,7 @@
  */
 import type { JournalRecord } from "../core/journal.ts";
 import type { FinalRunState, RunState } from "../core/run-state.ts";
+import type { StayingEffect } from "./staying-effects.ts";
 import type { ErrorCode } from "../core/error.ts";
 
 /** What a step waits for while nothing of it is under way. */
@@ -38,6 +39,8 @@ export interface StepVerb {
   threw?(): Error | null;
   /** True if it would have to be undone if it happened, and nobody knows whether it did. */
   readonly blocksUndoing?: boolean;
+  /** Set if it was done, and nobody has said how it is undone or that it need not be. */
+  readonly staying?: StayingEffect | null;
   /** True while an effect of this step may still come or go: the run does not end before. */
   isOpen?(): boolean;
   /** True once nobody will ask anything of this step again: then only its name stays taken. */
@@ -50,6 +53,8 @@ export type StepCommand =
       readonly seq: number;
       readonly decision: unknown;
       readonly by: string;
+      /** "" if none was given. */
+      readonly reason: string;
     }
   | {
       readonly kind: "settle";
@@ -95,21 +100,35 @@ export interface StepSlot {
   wait: Wait | null;
 }
 
+/** What is left of a step that is over: its name, and whether its effect stays. */
+class OverVerb implements StepVerb {
+  readonly what = "a step that is over";
+  readonly staying: StayingEffect | null;
+
+  constructor(staying: StayingEffect | null) {
+    this.staying = staying;
+  }
+
+  misfit(): null {
+    return null;
+  }
+
+  settle(): void {}
+
+  live(): void {}
+
+  command(): Promise<CommandAnswer> {
+    return Promise.resolve(refused("HF6003", "The step has ended, and how it ended is known."));
+  }
+}
+
 /**
  * Stands in a run's memory for every step that is over: a run of ten thousand steps holds their
  * names, and not what they were made of.
  */
-export const OVER: StepSlot = {
-  path: "",
-  verb: {
-    what: "a step that is over",
-    misfit: () => null,
-    settle: () => undefined,
-    live: () => undefined,
-    command: () =>
-      Promise.resolve(refused("HF6003", "The step has ended, and how it ended is known.")),
-  },
-  records: [],
-  ended: true,
-  wait: null,
-};
+export const OVER: StepSlot = overAndStaying(null);
+
+/** The same for an effect that stays if the run is taken back. */
+export function overAndStaying(staying: StayingEffect | null): StepSlot {
+  return { path: "", verb: new OverVerb(staying), records: [], ended: true, wait: null };
+}

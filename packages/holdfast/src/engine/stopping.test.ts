@@ -47,7 +47,10 @@ describe("run.stop", () => {
       );
       await world.untilState(run, "stopped");
       expect(actions()).toEqual(undoes ? ["reserve", "undo-reserve"] : ["reserve"]);
-      expect(await world.row(run)).toMatchObject({ reason: "not today", compensated: undoes });
+      expect(await world.row(run)).toMatchObject({
+        reason: "not today",
+        compensated: undoes ? "fully" : "no",
+      });
     },
   );
 

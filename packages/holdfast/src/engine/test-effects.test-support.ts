@@ -29,7 +29,7 @@ export interface TestEffectOptions {
   readonly timeout?: Duration;
   readonly settle?: Duration;
   readonly keyWindow?: Duration;
-  readonly undo?: "call" | UndoEffect<typeof REFERENCE, typeof ANSWER>;
+  readonly undo?: "call" | "none" | UndoEffect<typeof REFERENCE, typeof ANSWER>;
   readonly canProbe?: boolean;
   readonly owner?: string;
   readonly classify?: (error: unknown) => Classified | undefined;

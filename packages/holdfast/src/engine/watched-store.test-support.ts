@@ -45,6 +45,7 @@ export class WatchedStore {
       awaiting: (event, key, limit) => this.#watch(() => inner.awaiting(event, key, limit)),
       pendingByRef: (integration, ref) => this.#watch(() => inner.pendingByRef(integration, ref)),
       dependencies: () => this.#watch(() => inner.dependencies()),
+      declarations: () => this.#watch(() => inner.declarations()),
       openGroups: () => this.#watch(() => inner.openGroups()),
       inbox: (limit) => this.#watch(() => inner.inbox(limit)),
       changed: () => this.#watch(() => inner.changed()),

@@ -4,9 +4,16 @@ import type { StoreReader } from "../store/store.ts";
 import { openSqliteReader } from "../store-sqlite/index.ts";
 import type { SqliteStore } from "../store-sqlite/index.ts";
 import { NOW_MS, makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
-import { askedHead, intentHead, SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import {
+  askedHead,
+  intentHead,
+  SampleJournal,
+  startedHead,
+  openedHead,
+} from "../testing/sample-journal.ts";
 import { giveCommand } from "./command.ts";
 import type { Command, CommandAnswer, CommandBodies, Patience } from "./command.ts";
+import { listExceptions } from "./list-work.ts";
 import { answerReview, cancelRun, resumeRun, settleEffect } from "./decisions.ts";
 
 const RUN = "run_00000000001";
@@ -177,6 +184,25 @@ describe("what the projections already refuse", () => {
       await expect(given).rejects.toThrow(/^run_00000000001 is stopped and cannot be /);
     }
     expect(await engine.inbox(10)).toEqual([]);
+  });
+
+  test("lets an effect that stays be settled as happened only", async () => {
+    const operation = journal.nextSeq(1);
+    journal.add(1, "intent", intentHead(operation), { name: "ship", attempt: 1 });
+    const outcome = { operation, effect: "ship", proof: "surely", end: "value" } as const;
+    journal.add(1, "outcome", outcome, { name: "ship", attempt: 1, data: "{}" });
+    const stays = openedHead({ operation, reasonCode: "HF3004", class: "permanent" });
+    journal.add(1, "opened", stays, { name: "ship" });
+    await journal.flushTo(engine);
+    const [exception] = (await listExceptions(reader, { limit: 10 })).exceptions;
+    const effectId = `eff_00000000001_${String(operation)}`;
+    expect(exception).toMatchObject({ page: "HF3004", effectId });
+    expect(exception?.settleWith).toContain(`holdfast settle ${effectId} happened --reason`);
+    const said = { value: null, ref: null };
+    const not = settleEffect(reader, effectId, { ...said, happened: false }, bo, no);
+    await expect(not).rejects.toMatchObject({ code: "HF6003" });
+    await settleEffect(reader, effectId, { ...said, happened: true }, bo, no);
+    expect(await engine.inbox(10)).toHaveLength(1);
   });
 
   test("does not include an effect whose outcome is open", async () => {

@@ -16,7 +16,12 @@ import type { StoreReader } from "../store/store.ts";
 
 /** What each topic's data holds: the engine's inbox takes it in this form. Ids are public ones. */
 export interface CommandBodies {
-  readonly answer: { readonly run: string; readonly seq: number; readonly decision: unknown };
+  readonly answer: {
+    readonly run: string;
+    readonly seq: number;
+    readonly decision: unknown;
+    readonly reason?: string;
+  };
   readonly settle: {
     readonly run: string;
     readonly operation: number;

@@ -4,6 +4,7 @@
  * again, because it alone knows the present state.
  */
 import { HoldfastError } from "../core/error.ts";
+import { isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { EffectRow, ExceptionRow, ReviewRow } from "../store/rows.ts";
@@ -11,6 +12,7 @@ import type { StoreReader } from "../store/store.ts";
 import { giveCommand, type Patience, type Receipt } from "./command.ts";
 import { findRun, quoted, type RunReference } from "./find-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
+import { EFFECT_STAYS } from "./exception-page.ts";
 import { isoText } from "./views.ts";
 
 /** Who decides and why; both are on record. */
@@ -29,7 +31,7 @@ export async function answerReview(
   reader: StoreReader,
   reviewId: string,
   decision: unknown,
-  { by }: Pick<Decider, "by">,
+  { by, reason }: Pick<Decider, "by"> & Partial<Decider>,
   patience: Patience,
 ): Promise<Receipt> {
   const { run, seq } = parseItemId("rev", reviewId);
@@ -37,7 +39,12 @@ export async function answerReview(
   const row = reviews.find((review) => review.seq === seq);
   if (row === undefined) throw unknownItem("review", reviewId, "holdfast reviews --all");
   refuseAnswer(row, by);
-  const body = { run: formatRunId(run), seq, decision };
+  const body = {
+    run: formatRunId(run),
+    seq,
+    decision,
+    ...(reason === undefined ? {} : { reason }),
+  };
   return giveCommand(reader, { topic: "answer", by, body }, patience);
 }
 
@@ -61,10 +68,10 @@ function refuseAnswer(row: ReviewRow, by: string): void {
       where,
     );
   }
-  if (row.notBy === by) {
+  if (row.notBy !== null && isSamePerson(row.notBy, by)) {
     throw new HoldfastError(
       "HF6002",
-      `${by} may not decide this: the review excludes who started the run.`,
+      `${by} may not decide this: the review excludes ${row.notBy}.`,
       `Ask somebody else of ${row.escalatedTo ?? row.by}.`,
       where,
     );
@@ -97,10 +104,22 @@ export async function settleEffect(
   const row = (await reader.effects(of)).find((effect) => effect.operation === operation);
   if (row === undefined) throw unknownItem("effect", effectId, "holdfast effects");
   const exceptions = await reader.exceptions(of);
-  const isAsked = exceptions.some((e) => e.operation === operation && e.class === "ambiguous");
-  if (!isAsked) refuseKnown(row);
+  const about = exceptions.filter((exception) => exception.operation === operation);
+  const stays = about.some((exception) => exception.reasonCode === EFFECT_STAYS);
+  const isAsked = about.some((exception) => exception.class === "ambiguous");
+  if (!isAsked && stays && !happened) throw wasDone(row);
+  if (!isAsked && !stays) refuseKnown(row);
   const body = { run: formatRunId(run), operation, happened, value, ref, reason };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
+}
+
+function wasDone(row: EffectRow): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `"${row.step}" was done, and that is proven.`,
+    "If it was undone by hand, say that it happened, and how it was undone as the reason.",
+    { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
+  );
 }
 
 /** Nobody was asked about this effect; so unless its outcome or its answer is open, it stands. */

@@ -1,13 +1,14 @@
 /** `holdfast exceptions`, `effects` and `reviews`: what waits for people, and what was done. */
 import type { EffectProof, FailureClass } from "../core/failure.ts";
-import type { ExceptionRow, RunRow } from "../store/rows.ts";
+import type { ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
 import type { Page, StoreReader } from "../store/store.ts";
 import { findRuns, type RunReference } from "./find-run.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
+import { Masking } from "./masking.ts";
+import { reviewDetails } from "./review-details.ts";
 import {
   effectView,
   exceptionView,
-  reviewView,
   type EffectView,
   type ExceptionView,
   type ReviewView,
@@ -85,10 +86,9 @@ export async function listReviews(reader: StoreReader, filter: ReviewFilter): Pr
   const page = await pageOf(reader, filter, everything, (at) =>
     reader.reviews({ ...filter, ...at }),
   );
-  return {
-    reviews: page.rows.map((row) => reviewView(row, page.runs.get(row.run) ?? null)),
-    next: page.next,
-  };
+  const runOf = (row: ReviewRow) => page.runs.get(row.run) ?? null;
+  const reviews = await reviewDetails(reader, await Masking.of(reader), page.rows, runOf);
+  return { reviews, next: page.next };
 }
 
 interface OfRunNumber {

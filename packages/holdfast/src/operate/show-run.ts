@@ -1,13 +1,18 @@
 /** `holdfast show`: one run with its journal as a timeline, its effects and what is open. */
+import type { JournalRecord } from "../core/journal.ts";
+import { isFinal } from "../core/run-state.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { findRun, type RunReference } from "./find-run.ts";
+import { cancelOf, type CancelView } from "./cancel-request.ts";
+import { Masking, PayloadOwners } from "./masking.ts";
+import { reviewDetails } from "./review-details.ts";
+import { scanRun } from "./scan-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
-import { timelineEntry, type TimelineEntry } from "./timeline.ts";
+import { hasPayload, isTime, stackOf, timelineEntry, type TimelineEntry } from "./timeline.ts";
 import {
   effectView,
   exceptionView,
-  reviewView,
   runView,
   type EffectView,
   type ExceptionView,
@@ -22,6 +27,8 @@ export interface ShowRequest extends RunReference {
   readonly afterSeq: number;
   /** Characters of each payload; null leaves payloads out. */
   readonly payloadCharsMax: number | null;
+  /** Also where in the code errors came from. */
+  readonly hasStacks: boolean;
 }
 
 /** Default and largest number of entries of one page of the timeline. */
@@ -32,6 +39,8 @@ export const PAYLOAD_CHARS_MAX = 4_000;
 
 export interface ShownRun {
   readonly run: RunView;
+  /** A cancel that was asked for and has not come through yet. */
+  readonly cancel: CancelView | null;
   readonly timeline: readonly TimelineEntry[];
   /** Sequence number after which the timeline goes on; null if that was all of it. */
   readonly next: number | null;
@@ -47,15 +56,46 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
   const row = await findRun(reader, request);
   const records = await reader.records(row.run, request.afterSeq, request.limit);
   const last = records.at(-1);
+  const masking = await Masking.of(reader);
   const { effects, exceptions, reviews } = await belongings(reader, row);
+  let cancel: JournalRecord | null = null;
+  if (!isFinal(row.state)) {
+    await scanRun(reader, row.run, (record) => {
+      if (record.kind === "cancel") cancel = record;
+    });
+  }
   return {
     run: runView(row),
-    timeline: records.map((record) => timelineEntry(record, request.payloadCharsMax)),
+    cancel: await cancelOf(reader, row, cancel),
+    timeline: await timelineOf(reader, masking, row, records, request),
     next: last === undefined || records.length < request.limit ? null : last.seq,
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: exceptions.map((exception) => exceptionView(exception, row)),
-    reviews: reviews.map((review) => reviewView(review, row)),
+    reviews: await reviewDetails(reader, masking, reviews, () => row),
   };
+}
+
+async function timelineOf(
+  reader: StoreReader,
+  masking: Masking,
+  row: RunRow,
+  records: readonly JournalRecord[],
+  { payloadCharsMax, hasStacks }: ShowRequest,
+): Promise<readonly TimelineEntry[]> {
+  const owners =
+    payloadCharsMax === null ? null : await PayloadOwners.of(reader, row, PAGE_LIMIT_MAX);
+  const entries: TimelineEntry[] = [];
+  for (const record of records) {
+    const payload =
+      owners === null || payloadCharsMax === null || !hasPayload(record)
+        ? null
+        : isTime(record)
+          ? masking.time(record.data ?? "null", payloadCharsMax)
+          : masking.payload(record.data ?? "null", await owners.ownerOf(record), payloadCharsMax);
+    const stack = hasStacks ? stackOf(record) : null;
+    entries.push(timelineEntry(record, { payload, stack }));
+  }
+  return entries;
 }
 
 /** All effects of a run, and its open exceptions and reviews, oldest first. */

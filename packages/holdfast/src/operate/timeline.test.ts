@@ -3,7 +3,7 @@ import { HoldfastError } from "../core/error.ts";
 import { RECORD_KINDS, type JournalRecord } from "../core/journal.ts";
 import { NOW_MS, makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
 import { everyKind } from "../testing/sample-journal.ts";
-import { decisionOf, timelineEntry } from "./timeline.ts";
+import { decisionOf, hasPayload, stackOf, timelineEntry } from "./timeline.ts";
 
 async function sampleRecords(): Promise<readonly JournalRecord[]> {
   const folder = makeFolder();
@@ -53,7 +53,7 @@ describe("the timeline", () => {
     const records = await sampleRecords();
     expect(new Set(records.map(({ kind }) => kind))).toEqual(new Set(RECORD_KINDS));
     for (const one of records) {
-      const { what, seq, kind } = timelineEntry(one, null);
+      const { what, seq, kind } = timelineEntry(one);
       expect(what).toMatch(/^\S.*[^\s:,]$/);
       expect(what).not.toMatch(/undefined|null|NaN|\[object/);
       expect({ seq, kind }).toEqual({ seq: one.seq, kind: one.kind });
@@ -86,11 +86,7 @@ describe("the timeline", () => {
       { from: "running", to: "parked", reason: "down", wakeAtMs: null },
       "running -> parked: down",
     ],
-    [
-      "finished",
-      { state: "stopped", compensated: true, reason: "no" },
-      "stopped, what was done has been undone: no",
-    ],
+    ["finished", { state: "stopped", compensated: "fully", reason: "no" }, "stopped, undone: no"],
     ["returned", { child: 2, state: "completed" }, "run_00000000002 was completed"],
     ["outcome", { proof: "surely", ref: "ch_9" }, "done, their reference ch_9"],
     [
@@ -99,11 +95,11 @@ describe("the timeline", () => {
       "failed: transient, done in part (HTTP:STATUS_503: busy, asked to wait 2 s)",
     ],
   ])("says of %s %j: %s", (kind, head, what) => {
-    expect(timelineEntry(record({ kind, head: JSON.stringify(head) }), null).what).toBe(what);
+    expect(timelineEntry(record({ kind, head: JSON.stringify(head) })).what).toBe(what);
   });
 
   test("tells of a failure its class, proof and rule, and of the decision its reason", () => {
-    const entry = timelineEntry(record({ head: JSON.stringify(FAILED) }), null);
+    const entry = timelineEntry(record({ head: JSON.stringify(FAILED) }));
     expect(entry).toEqual({
       seq: 7,
       at: "2027-01-15T08:00:00.000Z",
@@ -125,17 +121,24 @@ describe("the timeline", () => {
     });
   });
 
-  test("leaves payloads out unless they are asked for, and cuts them between characters", () => {
-    const one = record({ kind: "result", data: '"ab🚀"' });
-    expect(timelineEntry(one, null)).not.toHaveProperty("payload");
-    const whole = { text: '"ab🚀"', chars: 6, isCut: false };
-    expect(timelineEntry(one, 6).payload).toEqual(whole);
-    expect(timelineEntry(one, 4).payload).toEqual({ text: '"ab', chars: 6, isCut: true });
+  test("tells the stack of an error from a payload", () => {
+    const threw = { threw: { name: "TypeError", message: "no" } };
+    const stack = JSON.stringify("TypeError: no\n    at work.ts:1:2");
+    const step = record({ kind: "result", head: JSON.stringify(threw), data: stack });
+    expect([hasPayload(step), stackOf(step)]).toEqual([false, "TypeError: no\n    at work.ts:1:2"]);
+    const failed = record({ head: JSON.stringify(FAILED), data: stack });
+    expect([hasPayload(failed), stackOf(failed)]).toEqual([false, JSON.parse(stack)]);
+    const opened = record({ kind: "opened", data: stack });
+    expect([hasPayload(opened), stackOf(opened)]).toEqual([false, JSON.parse(stack)]);
+    const result = record({ kind: "result", head: null, data: stack });
+    expect([hasPayload(result), stackOf(result)]).toEqual([true, null]);
+    const nothing = record({ kind: "result", head: JSON.stringify(threw), data: null });
+    expect([hasPayload(nothing), stackOf(nothing)]).toEqual([false, null]);
   });
 
   test("refuses a head that is not JSON with the code for damage", () => {
     const broken = record({ head: "{" });
-    expect(() => timelineEntry(broken, null)).toThrow(
+    expect(() => timelineEntry(broken)).toThrow(
       new HoldfastError(
         "HF5006",
         "Record 7 of run_00000000001 cannot be read: its head is not JSON.",

@@ -9,7 +9,9 @@ import { familyOf } from "../core/failure.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/failure.ts";
 import type * as journal from "../core/journal.ts";
 import type { Move, MoveKind } from "../core/move.ts";
+import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { formatRunId } from "../core/run-number.ts";
+import type { Payload } from "./masking.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
 interface TimelineFailure {
@@ -26,15 +28,6 @@ interface TimelineMove {
   readonly kind: MoveKind;
   readonly because: string;
   readonly nextAt: string | null;
-}
-
-export interface Payload {
-  /** JSON text. */
-  readonly text: string;
-  /** Length of the whole text, in characters. */
-  readonly chars: number;
-  /** True if `text` is only its beginning. */
-  readonly isCut: boolean;
 }
 
 export interface TimelineEntry {
@@ -54,6 +47,14 @@ export interface TimelineEntry {
   /** The person or system that did it, where one did. */
   readonly by: string | null;
   readonly payload?: Payload;
+  /** Where in the code the error came from, one line for each call. */
+  readonly stack?: string;
+}
+
+/** What is shown of a record only where it is asked for. */
+interface Details {
+  readonly payload: Payload | null;
+  readonly stack: string | null;
 }
 
 /** What one kind of record adds to its entry. */
@@ -66,13 +67,10 @@ interface Said {
   readonly by?: string;
 }
 
-/**
- * @param payloadCharsMax - characters of a payload that are shown; null leaves payloads out.
- * @throws {HoldfastError} HF5006 if the record's head is not what its kind has.
- */
+/** @throws {HoldfastError} HF5006 if the record's head is not what its kind has. */
 export function timelineEntry(
   record: journal.JournalRecord,
-  payloadCharsMax: number | null,
+  { payload, stack }: Details = { payload: null, stack: null },
 ): TimelineEntry {
   const said = sayingOf(record);
   const { failure, move } = said;
@@ -94,10 +92,30 @@ export function timelineEntry(
             nextAt: isoOrNull(said.nextAtMs ?? null),
           },
     by: said.by ?? null,
-    ...(payloadCharsMax === null || record.data === null
-      ? {}
-      : { payload: payloadOf(record.data, payloadCharsMax) }),
+    ...(payload === null ? {} : { payload }),
+    ...(stack === null ? {} : { stack }),
   };
+}
+
+/** Where a failure was thrown by code, its record keeps the stack in the place of a payload. */
+export function stackOf(record: journal.JournalRecord): string | null {
+  if (record.data === null || hasPayload(record)) return null;
+  const stack: unknown = parseJson(record.data);
+  return typeof stack === "string" ? stack : null;
+}
+
+/** True if the record's data is a payload, and not the stack of an error. */
+export function hasPayload(record: journal.JournalRecord): boolean {
+  if (record.data === null) return false;
+  if (record.kind === "opened") return false;
+  if (record.kind === "result") return parseHead<journal.ResultHead>(record).threw === undefined;
+  if (record.kind !== "outcome") return true;
+  return parseHead<journal.OutcomeHead>(record).failure === undefined;
+}
+
+/** True if it is what `run.now` answered. */
+export function isTime(record: journal.JournalRecord): boolean {
+  return record.kind === "result" && parseHead<journal.ResultHead>(record).now === true;
 }
 
 /** The decision that a record holds, or null. Cheaper than its entry. */
@@ -144,13 +162,6 @@ function ruleText({ rule }: Failure): string {
   return `${rule.id}@${String(rule.version)}`;
 }
 
-function payloadOf(data: string, charsMax: number): Payload {
-  const isCut = data.length > charsMax;
-  // Half of a surrogate pair at the end is not a character.
-  const text = isCut ? data.slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, "") : data;
-  return { text, chars: data.length, isCut };
-}
-
 function parseHead<Head>(record: journal.JournalRecord): Head {
   try {
     // The engine wrote this head with the shape of its kind; the seal says it is still the same.
@@ -193,6 +204,7 @@ interface Heads {
   readonly dependency: journal.DependencyHead;
   readonly kept: journal.KeptHead;
   readonly applied: journal.AppliedHead;
+  readonly declared: journal.DeclaredHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -243,7 +255,7 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     what:
       head.timedOut === true
         ? "nobody answered in time: the declared default was taken"
-        : "review answered",
+        : `review answered${head.reason === undefined ? "" : `: ${head.reason}`}`,
     by: head.by,
   }),
   escalated: (head) => ({ what: `escalated to ${head.to}: nobody answered in time` }),
@@ -271,7 +283,7 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   cancel: (head) => ({ what: `cancellation asked for: ${head.reason}`, by: head.by }),
   resumed: (head) => ({ what: `resumed: ${head.reason}`, by: head.by }),
   finished: (head) => ({
-    what: `${head.state}${head.compensated === true ? ", what was done has been undone" : ""}: ${head.reason}`,
+    what: `${head.state}${COMPENSATED_TEXT[head.compensated ?? "no"]}: ${head.reason}`,
   }),
   incarnation: (head) => ({ what: `engine started (incarnation ${String(head.incarnation)})` }),
   group: (head) => ({
@@ -281,6 +293,7 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     what: `${head.integration} is ${head.to}: ${head.reason}${until(head.probeAtMs)}`,
   }),
   kept: (head) => ({ what: `event ${head.event} with key ${head.key} kept until it is awaited` }),
+  declared: (head) => ({ what: `${head.definition} ${head.name} declared what is sensitive` }),
   applied: (head) => ({ what: `command ${head.command} (${head.topic}) applied`, by: head.by }),
 };
 

@@ -9,7 +9,7 @@ import type { RepeatKind } from "../core/contract.ts";
 import type { ErrorCode } from "../core/error.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
-import type { RunState } from "../core/run-state.ts";
+import type { Compensated, RunState } from "../core/run-state.ts";
 import type {
   DependencyRow,
   EffectRow,
@@ -18,7 +18,9 @@ import type {
   ReviewState,
   RunRow,
 } from "../store/rows.ts";
-import { pageOfException } from "./exception-page.ts";
+import type { DecisionField } from "../core/decision-fields.ts";
+import type { Payload } from "./masking.ts";
+import { EFFECT_STAYS, pageOfException } from "./exception-page.ts";
 
 export interface RunView {
   readonly id: string;
@@ -40,8 +42,8 @@ export interface RunView {
   readonly updatedAt: string;
   readonly endedAt: string | null;
   readonly deadlineAt: string | null;
-  /** True if it ended by undoing what it had done. */
-  readonly compensated: boolean;
+  /** How much of what it had done was undone when it ended. */
+  readonly compensated: Compensated;
   readonly parent: { readonly run: string; readonly step: string } | null;
   readonly amount: string | null;
   readonly currency: string | null;
@@ -89,6 +91,8 @@ export interface ExceptionView extends OfRun {
   readonly effectName: string | null;
   /** What `settle` takes, where it is about one operation. */
   readonly effectId: string | null;
+  /** The command that deals with it, where there is one for all cases; null if not, or if closed. */
+  readonly settleWith: string | null;
   readonly integration: string | null;
   readonly class: FailureClass;
   readonly family: FailureFamily;
@@ -124,6 +128,12 @@ export interface ReviewView extends OfRun {
   readonly answeredAt: string | null;
   readonly amount: string | null;
   readonly currency: string | null;
+  /** What it is about; null if its record is gone. */
+  readonly subject: Payload | null;
+  /** What the answer looks like; null where its schema does not say. */
+  readonly decision: readonly DecisionField[] | null;
+  /** The command that answers it; null if it is not open. */
+  readonly answerWith: string | null;
 }
 
 export interface DependencyView {
@@ -208,7 +218,17 @@ export function effectView(row: EffectRow, run: RunRow | null): EffectView {
   };
 }
 
+function settleWith(row: ExceptionRow, effectId: string | null): string | null {
+  if (effectId === null || row.closedAtMs !== null) return null;
+  if (row.reasonCode === EFFECT_STAYS)
+    return `holdfast settle ${effectId} happened --reason "how it was undone, or why it stays"`;
+  if (row.class !== "ambiguous") return null;
+  return `holdfast settle ${effectId} happened|not --reason "..."`;
+}
+
 export function exceptionView(row: ExceptionRow, run: RunRow | null): ExceptionView {
+  const effectId =
+    row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation });
   return {
     id: formatItemId("exc", row),
     ...ofRun(row.run, run),
@@ -216,8 +236,8 @@ export function exceptionView(row: ExceptionRow, run: RunRow | null): ExceptionV
     page: pageOfException(row),
     step: row.step === "" ? null : row.step,
     effectName: row.effectName,
-    effectId:
-      row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation }),
+    effectId,
+    settleWith: settleWith(row, effectId),
     integration: row.integration,
     class: row.class,
     family: row.family,
@@ -238,9 +258,20 @@ export function exceptionView(row: ExceptionRow, run: RunRow | null): ExceptionV
   };
 }
 
-export function reviewView(row: ReviewRow, run: RunRow | null): ReviewView {
+interface ReviewDetails {
+  readonly subject: Payload | null;
+  readonly decision: readonly DecisionField[] | null;
+  readonly decisionWords: string;
+}
+
+export function reviewView(
+  row: ReviewRow,
+  run: RunRow | null,
+  { subject, decision, decisionWords }: ReviewDetails,
+): ReviewView {
+  const id = formatItemId("rev", row);
   return {
-    id: formatItemId("rev", row),
+    id,
     ...ofRun(row.run, run),
     step: row.step,
     review: row.review,
@@ -254,6 +285,9 @@ export function reviewView(row: ReviewRow, run: RunRow | null): ReviewView {
     answeredAt: isoOrNull(row.answeredAtMs),
     amount: row.amount,
     currency: row.currency,
+    subject,
+    decision,
+    answerWith: row.state === "open" ? `holdfast answer ${id} ${decisionWords}` : null,
   };
 }
 

@@ -2,6 +2,11 @@
 import { verdictOf, type Verdict } from "../core/verdict.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import { cancelOf, type CancelView } from "./cancel-request.ts";
+import { Masking } from "./masking.ts";
+import { reviewDetails } from "./review-details.ts";
+import { scanRun } from "./scan-run.ts";
 import { findRun, type RunReference } from "./find-run.ts";
 import { belongings } from "./show-run.ts";
 import { decisionOf, type DecisionView } from "./timeline.ts";
@@ -9,7 +14,6 @@ import {
   dependencyView,
   effectView,
   exceptionView,
-  reviewView,
   runView,
   type DependencyView,
   type EffectView,
@@ -21,6 +25,8 @@ import {
 export interface ExplainedRun {
   readonly run: RunView;
   readonly verdict: Verdict;
+  /** A cancel that was asked for and has not come through yet. */
+  readonly cancel: CancelView | null;
   /** The last decision that was made after a failure, with its rule; null if nothing failed. */
   readonly decision: DecisionView | null;
   /** The integration that a parked run waits for, as the engine last saw it. */
@@ -40,31 +46,32 @@ export async function whyRun(
 ): Promise<ExplainedRun> {
   const row = await findRun(reader, reference);
   const { effects, exceptions, reviews } = await belongings(reader, row);
+  const masking = await Masking.of(reader);
+  const { decision, cancel } = await lookThrough(reader, row);
   return {
     run: runView(row),
     verdict: verdictOf({ run: row, effects, exceptions, reviews, nowMs }),
-    decision: await lastDecision(reader, row),
+    cancel: await cancelOf(reader, row, cancel),
+    decision,
     dependency: await dependencyOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: exceptions.map((exception) => exceptionView(exception, row)),
-    reviews: reviews.map((review) => reviewView(review, row)),
+    reviews: await reviewDetails(reader, masking, reviews, () => row),
   };
 }
 
-/** Records read at a time, and pages of them, in search of the last decision. */
-const RECORDS_PER_PAGE = 2_000;
-const RECORD_PAGES_MAX = 500;
-
-async function lastDecision(reader: StoreReader, { run }: RunRow): Promise<DecisionView | null> {
-  let last: DecisionView | null = null;
-  let afterSeq = 0;
-  for (let pages = 0; pages < RECORD_PAGES_MAX; pages += 1) {
-    const records = await reader.records(run, afterSeq, RECORDS_PER_PAGE);
-    for (const record of records) last = decisionOf(record) ?? last;
-    if (records.length < RECORDS_PER_PAGE) break;
-    afterSeq = records.at(-1)?.seq ?? afterSeq;
-  }
-  return last;
+/** The last decision after a failure, and the cancel that is on record. */
+async function lookThrough(
+  reader: StoreReader,
+  { run }: RunRow,
+): Promise<{ readonly decision: DecisionView | null; readonly cancel: JournalRecord | null }> {
+  let decision: DecisionView | null = null;
+  let cancel: JournalRecord | null = null;
+  await scanRun(reader, run, (record) => {
+    decision = decisionOf(record) ?? decision;
+    if (record.kind === "cancel") cancel = record;
+  });
+  return { decision, cancel };
 }
 
 async function dependencyOf(reader: StoreReader, row: RunRow): Promise<DependencyView | null> {

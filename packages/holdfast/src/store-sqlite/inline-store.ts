@@ -28,6 +28,7 @@ export function openInline(
     awaiting: async (event, key, limit) => session.queries.awaiting(event, key, limit),
     pendingByRef: async (integration, ref) => session.queries.pendingByRef(integration, ref),
     dependencies: async () => session.queries.dependencies(),
+    declarations: async () => session.queries.declarations(),
     openGroups: async () => session.queries.openGroups(),
     inbox: async (limit) => session.inbox(limit),
     changed: async () => session.changed(),

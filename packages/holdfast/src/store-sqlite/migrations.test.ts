@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
-import { RECORD_KINDS } from "../core/journal.ts";
-import { FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
+import { DEFINITION_KINDS, RECORD_KINDS } from "../core/journal.ts";
+import { COMPENSATED, FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
 import { INBOX_TOPICS, REVIEW_STATES } from "../store/rows.ts";
 import { SCHEMA_VERSION, migrate, schemaVersion } from "./migrations.ts";
 import { sql } from "./migrations/0001_initial.sql.ts";
@@ -10,6 +10,7 @@ import { openDatabase } from "./runtime.ts";
 
 /** Which column of the schema takes the words of which list. */
 const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly string[] }[] = [
+  { column: "run.compensated", words: COMPENSATED },
   { column: "effect.proof", words: EFFECT_PROOFS },
   { column: "exception.class", words: FAILURE_CLASSES },
   { column: "exception.family", words: FAILURE_FAMILIES },
@@ -17,6 +18,7 @@ const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly
   { column: "issue.class", words: FAILURE_CLASSES },
   { column: "issue.family", words: FAILURE_FAMILIES },
   { column: "dependency.class", words: FAILURE_CLASSES },
+  { column: "declaration.definition", words: DEFINITION_KINDS },
   { column: "review.state", words: REVIEW_STATES },
   { column: "inbox.topic", words: INBOX_TOPICS },
 ];

@@ -1,5 +1,10 @@
 /** The SQL of the changes. Prepared once per connection; every value is bound. */
-import { EXCEPTION_COLUMNS, ISSUE_COLUMNS, REVIEW_COLUMNS } from "./row-columns.ts";
+import {
+  DECLARATION_COLUMNS,
+  EXCEPTION_COLUMNS,
+  ISSUE_COLUMNS,
+  REVIEW_COLUMNS,
+} from "./row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 export type ProjectionStatements = Readonly<Record<keyof typeof SQL, Statement>>;
@@ -22,6 +27,9 @@ const SQL = {
     on conflict (integration) do update set state = excluded.state, reason = excluded.reason,
     class = excluded.class, probe_at_ms = excluded.probe_at_ms,
     since_ms = case when state = excluded.state then since_ms else excluded.since_ms end`,
+  declare: `insert into declaration (${DECLARATION_COLUMNS}) values (?, ?, ?, ?, ?)
+    on conflict (definition, name, sensitive) do update set decision = excluded.decision,
+    at_ms = excluded.at_ms`,
   keptInsert: "insert into kept_event (seq, event, key, id, at_ms, data) values (?, ?, ?, ?, ?, ?)",
   keptTake: "delete from kept_event where seq = ?",
   awaitingInsert:

@@ -92,6 +92,7 @@ export class ProjectionsWriter {
       case "group-started":
       case "group-passed":
       case "chain-closed":
+      case "definition-declared":
         this.#applySystem(change);
         return;
       default:
@@ -193,7 +194,10 @@ export class ProjectionsWriter {
   }
 
   #applySystem(
-    change: Extract<Change, { kind: "dependency-moved" | `group-${string}` | "chain-closed" }>,
+    change: Extract<
+      Change,
+      { kind: "dependency-moved" | `group-${string}` | "chain-closed" | "definition-declared" }
+    >,
   ): void {
     const sql = this.#sql;
     switch (change.kind) {
@@ -224,6 +228,12 @@ export class ProjectionsWriter {
           change.incarnation,
         );
         return;
+      case "definition-declared": {
+        const { definition, name, sensitive, decision, atMs } = change.row;
+        const fields = decision === null ? null : JSON.stringify(decision);
+        sql.declare.run(definition, name, JSON.stringify(sensitive), fields, atMs);
+        return;
+      }
       default:
         assertNever(change);
     }

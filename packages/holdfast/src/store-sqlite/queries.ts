@@ -4,17 +4,25 @@
  */
 import { RUN_STATES } from "../core/run-state.ts";
 import type { RunState } from "../core/run-state.ts";
-import type { DependencyRow, InboxRow, KeptEventRow, RunRow } from "../store/rows.ts";
+import type {
+  DeclarationRow,
+  DependencyRow,
+  InboxRow,
+  KeptEventRow,
+  RunRow,
+} from "../store/rows.ts";
 import type { FoundRun, Page, RunKey } from "../store/store.ts";
 import { packRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import {
+  DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
   RECORD_COLUMNS,
   RUN_COLUMNS,
   rowsOf,
+  toDeclaration,
   toDependency,
   toInbox,
   toKeptEvent,
@@ -45,6 +53,7 @@ export const ENGINE_SQL = {
   awaiting: "select run from awaiting where event = ? and key = ? order by id limit ?",
   pending: `select run, operation from pending where integration = ? and ref = ?
     order by run, operation limit 1`,
+  declarations: `select ${DECLARATION_COLUMNS} from declaration order by definition, name`,
   dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,
   groups: "select number, runs, crashes from recovery_group order by number",
   inbox: `select ${INBOX_COLUMNS}, pos, digest from inbox where taken_by is null
@@ -155,6 +164,10 @@ export class EngineQueries {
   pendingByRef(integration: string, ref: string): { run: number; operation: number } | null {
     const cells = rowsOf(this.#sql.pending, integration, ref)[0];
     return cells === undefined ? null : { run: cells[0] as number, operation: cells[1] as number };
+  }
+
+  declarations(): DeclarationRow[] {
+    return rowsOf(this.#sql.declarations).map(toDeclaration);
   }
 
   dependencies(): DependencyRow[] {

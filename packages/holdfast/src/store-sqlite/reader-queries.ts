@@ -2,9 +2,11 @@
 import { RUN_STATES } from "../core/run-state.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import type {
+  DeclarationRow,
   DependencyRow,
   EffectRow,
   ExceptionRow,
+  InboxRow,
   IssueRow,
   ReviewRow,
   RunRow,
@@ -12,17 +14,21 @@ import type {
 import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
 import { prepareRows } from "./queries.ts";
 import {
+  DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EFFECT_COLUMNS,
   EXCEPTION_COLUMNS,
+  INBOX_COLUMNS,
   ISSUE_COLUMNS,
   RECORD_COLUMNS,
   REVIEW_COLUMNS,
   RUN_COLUMNS,
   rowsOf,
+  toDeclaration,
   toDependency,
   toEffect,
   toException,
+  toInbox,
   toIssue,
   toRecord,
   toReview,
@@ -138,6 +144,17 @@ export class ReaderQueries {
   dependencies(): DependencyRow[] {
     const sql = `select ${DEPENDENCY_COLUMNS} from dependency order by integration limit ?`;
     return this.#rows(sql, [ROWS_MAX], toDependency);
+  }
+
+  declarations(): DeclarationRow[] {
+    const sql = `select ${DECLARATION_COLUMNS} from declaration order by definition, name`;
+    // All of them: what a page left out would be shown as if it were not sensitive.
+    return this.#rows(sql, [], toDeclaration);
+  }
+
+  inbox(limit: number): InboxRow[] {
+    const sql = `select ${INBOX_COLUMNS} from inbox where taken_by is null order by pos limit ?`;
+    return this.#rows(sql, [bounded(limit)], toInbox);
   }
 
   counters(prefix: string): { name: string; value: number }[] {

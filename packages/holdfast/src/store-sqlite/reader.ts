@@ -32,12 +32,12 @@ export async function openSqliteReader(options: { readonly path: string }): Prom
   return storeReader(path, database, storeId);
 }
 
-/** A connection that cannot write, to a file that is a store of ours. */
-export function openReadOnly(path: string): Database {
+/** A connection that cannot write, to a file that is a store of ours; `address` says how it is opened. */
+export function openReadOnly(path: string, address = path): Database {
   if (!existsSync(path)) throw notMade(path);
   let database: Database | null = null;
   try {
-    database = openDatabase(path, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
+    database = openDatabase(address, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
     database.exec("pragma cell_size_check = on");
     database.exec("pragma trusted_schema = off");
     if (schemaVersion(database, path) === 0) throw notMade(path);
@@ -63,6 +63,8 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     reviews: async (query) => queries.reviews(query),
     issues: async (limit) => queries.issues(limit),
     dependencies: async () => queries.dependencies(),
+    declarations: async () => queries.declarations(),
+    inbox: async (limit) => queries.inbox(limit),
     counters: async (prefix) => queries.counters(prefix),
     post: async (command) => {
       poster ??= new InboxPoster(path);

@@ -26,6 +26,7 @@ export const PROJECTIONS = {
   review: "id",
   counter: "name",
   dependency: "integration",
+  declaration: "definition, name, sensitive",
   kept_event: "seq",
   awaiting: "id",
   pending: "integration, ref, run, operation",

@@ -7,6 +7,7 @@ import { RECORD_KINDS } from "../core/journal.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";
 import type {
+  DeclarationRow,
   DependencyRow,
   EffectRow,
   ExceptionRow,
@@ -52,6 +53,8 @@ export const REVIEW_COLUMNS = `run, seq, step, review, answer_by, not_by, state,
 
 export const DEPENDENCY_COLUMNS = "integration, state, reason, class, since_ms, probe_at_ms";
 
+export const DECLARATION_COLUMNS = "definition, name, sensitive, decision, at_ms";
+
 export const KEPT_COLUMNS = "seq, event, key, id, at_ms, data";
 
 export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
@@ -89,7 +92,7 @@ export function toRunAt(c: Cells, at: number): RunRow {
     updatedAtMs: c[at + 17] as number,
     endedAtMs: c[at + 18] as number | null,
     deadlineAtMs: c[at + 19] as number | null,
-    compensated: c[at + 20] === 1,
+    compensated: c[at + 20] as RunRow["compensated"],
     amount: c[at + 21] as string | null,
     currency: c[at + 22] as string | null,
     keys: c[at + 23] as string | null,
@@ -213,6 +216,17 @@ export function toDependency(c: Cells): DependencyRow {
     class: c[3] as DependencyRow["class"],
     sinceMs: c[4] as number,
     probeAtMs: c[5] as number | null,
+  };
+}
+
+export function toDeclaration(c: Cells): DeclarationRow {
+  return {
+    definition: c[0] as DeclarationRow["definition"],
+    name: c[1] as string,
+    // Both were written by the projection from such lists.
+    sensitive: parseJson(c[2] as string) as DeclarationRow["sensitive"],
+    decision: parseJson((c[3] as string | null) ?? "null") as DeclarationRow["decision"],
+    atMs: c[4] as number,
   };
 }
 

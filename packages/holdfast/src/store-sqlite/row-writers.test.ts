@@ -124,7 +124,7 @@ describe("runs", () => {
     fc.assert(
       fc.property(lives, flushSizes, (all, sizes) => {
         const changes = all.flatMap(([moves, ends, compensated], index) =>
-          lifeOf(100 + index, moves, ends ? { compensated } : null),
+          lifeOf(100 + index, moves, ends ? { compensated: compensated ? "fully" : "no" } : null),
         );
         const gathered = emptyStore();
         const plain = emptyStore();
@@ -251,7 +251,7 @@ type Move =
 function lifeOf(
   run: number,
   moves: readonly Move[],
-  end: { readonly compensated: boolean } | null,
+  end: { readonly compensated: RunRow["compensated"] } | null,
 ): RunChange[] {
   const moved = moves.map((one, index): RunChange => ({ ...one, run, atMs: 10 + index }));
   const finished: RunChange = {
@@ -259,7 +259,7 @@ function lifeOf(
     run,
     state: "completed",
     reason: "done",
-    compensated: end?.compensated ?? false,
+    compensated: end?.compensated ?? "no",
     atMs: 99,
   };
   const beginning = started(run, run.toString(16).padStart(4, "0"), 1);
@@ -288,7 +288,7 @@ function started(run: number, keyHash: string, generation: number): RunChange {
     updatedAtMs: 1,
     endedAtMs: null,
     deadlineAtMs: null,
-    compensated: false,
+    compensated: "no",
     amount: null,
     currency: null,
     keys: null,

@@ -88,7 +88,7 @@ export class RunWriter {
     const { changes } =
       change.kind === "run-moved"
         ? this.#move.run(state, reason, change.wakeAtMs, change.dependency, atMs, run)
-        : this.#finish.run(state, reason, change.compensated ? 1 : 0, atMs, atMs, run);
+        : this.#finish.run(state, reason, change.compensated, atMs, atMs, run);
     // A record that hits no row is a bug of the engine, which must not become a missing row.
     if (changes !== 1) throw cannot(run, "it was never started");
   }
@@ -179,7 +179,7 @@ function runValues(row: RunRow) {
     row.updatedAtMs,
     row.endedAtMs,
     row.deadlineAtMs,
-    row.compensated ? 1 : 0,
+    row.compensated,
     row.amount,
     row.currency,
     row.keys,

@@ -39,6 +39,7 @@ export const READS = [
   "awaiting",
   "pendingByRef",
   "dependencies",
+  "declarations",
   "openGroups",
 ] as const;
 export type Read = (typeof READS)[number];

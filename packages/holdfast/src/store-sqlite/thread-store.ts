@@ -43,6 +43,7 @@ export async function openInThread(
     awaiting: (event, key, limit) => thread.ask("awaiting", event, key, limit),
     pendingByRef: (integration, ref) => thread.ask("pendingByRef", integration, ref),
     dependencies: () => thread.ask("dependencies"),
+    declarations: () => thread.ask("declarations"),
     openGroups: () => thread.ask("openGroups"),
     inbox: (limit) => thread.ask("inbox", limit),
     changed: () => thread.ask("changed"),

@@ -1,5 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SYSTEM_RUN, SampleJournal, everyKind, startedHead } from "../testing/sample-journal.ts";
 import { seededRandom } from "../testing/seeded-random.ts";
@@ -124,6 +124,8 @@ describe("verifyStore", () => {
     ["counter", "update counter set value = value + 1", /^counter\.value/u],
     ["counter", "insert into counter values ('zzz', 1)", /^counter has a row too many: "zzz"/u],
     ["dependency", "update dependency set state = 'closed'", /^dependency\.state/u],
+    ["declaration", "update declaration set sensitive = '[]'", /^declaration\.sensitive/u],
+    ["declaration", "delete from declaration", /^declaration lacks the row "review"/u],
     ["kept_event", "delete from kept_event", /^kept_event lacks the row 7/u],
     [
       "awaiting",
@@ -166,10 +168,42 @@ describe("verifyStore", () => {
     await sample.flushTo(store);
     const report = await verifyStore({ path });
     expect(report).toMatchObject({ isSound: true, flushes: 6 });
-    expect(() => readFileSync(`${path}.verify`)).toThrow(/ENOENT/u);
+    expect(filesOf(path).filter((file) => file.includes(".verify"))).toEqual([]);
     await store.close();
   });
+
+  test("leaves the folder of a closed store as it found it", async () => {
+    const closed = join(folder.path, "closed.db");
+    copyStore(original, closed);
+    const before = filesOf(closed);
+    await verifyStore({ path: closed });
+    expect(filesOf(closed)).toEqual(before);
+  });
+
+  test("leaves what a crash has left as it found it, and reads its log too", async () => {
+    copyStore(original, path);
+    const store = await openInline(path);
+    const sample = new SampleJournal();
+    sample.add(50, "started", startedHead(50));
+    await sample.flushTo(store);
+    // The files of a process that has died: its log is still there, and nobody holds the lock.
+    const dead = join(folder.path, "dead.db");
+    copyStore(path, dead);
+    writeFileSync(`${dead}-wal`, readFileSync(`${path}-wal`));
+    await store.close();
+    const before = filesOf(dead);
+    expect(before).toContain("dead.db-wal");
+    expect(await verifyStore({ path: dead })).toMatchObject({ isSound: true, flushes: 6 });
+    expect(filesOf(dead)).toEqual(before);
+  });
 });
+
+/** Names of the store's files. */
+function filesOf(store: string): readonly string[] {
+  return readdirSync(folder.path)
+    .filter((name) => name.startsWith(basename(store)))
+    .toSorted();
+}
 
 /** Whether a flipped byte is reported, or else every read returns what it did. */
 async function isNoticedOrHarmless(offset: number, mask: number, clean: string): Promise<boolean> {

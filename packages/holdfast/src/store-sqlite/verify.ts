@@ -2,7 +2,6 @@
  * Checks a whole store: every record, every seal, the chains and the anchor, the commands, the
  * structure of the file, and every row that is looked up against a fresh fold of the journal.
  */
-import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
 import { readAnchor } from "./anchor.ts";
@@ -10,17 +9,15 @@ import { checkFlushes } from "./check-flushes.ts";
 import type { CheckedFlushes, Damage } from "./check-flushes.ts";
 import { anchoredFlush } from "./check-start.ts";
 import { foreignKey, keyPath, readKey } from "./key-file.ts";
-import { isLocked } from "./lock.ts";
 import { isMetaSound, readMeta } from "./meta.ts";
 import { readPragma } from "./pragmas.ts";
 import { prepareRows } from "./queries.ts";
-import { openReadOnly } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { INBOX_COLUMNS, rowsOf, toInbox } from "./row-columns.ts";
-import { loadSqlite } from "./runtime.ts";
 import type { Database } from "./runtime.ts";
 import { keyId, postedDigest, sealKey } from "./seal.ts";
 import { schemaDamage } from "./schema-check.ts";
+import { onStillFile } from "./verify-file.ts";
 
 export interface VerifyReport {
   readonly storeId: string | null;
@@ -45,42 +42,23 @@ const REMEDY =
 
 /**
  * Reads everything once; takes time in proportion to the store. While an engine runs, a copy is
- * made beside the store and checked instead, so that the engine's log is not held up.
+ * made beside the store and checked instead, so that the engine's log is not held up. Leaves the
+ * folder as it found it.
  *
  * @throws {HoldfastError} HF5002 if there is no store, HF5009 without its key, HF5010 if it is
  * newer than this Holdfast.
  */
 export async function verifyStore(options: { readonly path: string }): Promise<VerifyReport> {
   const path = resolve(options.path);
-  if (!isLocked(path)) return verifyFile(path, path);
-  const copy = `${path}.verify`;
-  try {
-    await copyPages(path, copy);
-    return verifyFile(copy, path);
-  } finally {
-    rmSync(copy, { force: true });
-  }
+  return await onStillFile(path, (open) => verifyFile(open, path));
 }
 
-/** Page by page and in one step: damage is to be copied, not mended. */
-async function copyPages(path: string, to: string): Promise<void> {
-  rmSync(to, { force: true });
-  const database = openReadOnly(path);
-  try {
-    const { backup } = loadSqlite();
-    const ALL_PAGES = 0x7fffffff;
-    await backup(database, to, { rate: ALL_PAGES });
-  } finally {
-    database.close();
-  }
-}
-
-/** Checks the database `file` as the store at `path`, whose key and anchor count. */
-function verifyFile(file: string, path: string): VerifyReport {
+/** Checks the database that `open` opens as the store at `path`, whose key and anchor count. */
+function verifyFile(open: () => Database, path: string): VerifyReport {
   const key = readKey(path);
   let database: Database;
   try {
-    database = openReadOnly(file);
+    database = open();
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== "HF5006") throw error;
     return report(null, null, [{ what: error.message }], []);

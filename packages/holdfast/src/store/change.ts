@@ -4,8 +4,9 @@
  * and two workers of a shared store can fold their own records without reading each other.
  */
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
-import type { RunState } from "../core/run-state.ts";
+import type { Compensated, RunState } from "../core/run-state.ts";
 import type {
+  DeclarationRow,
   DependencyRow,
   EffectRow,
   ExceptionRow,
@@ -32,7 +33,7 @@ export type Change =
       readonly run: number;
       readonly state: RunState;
       readonly reason: string;
-      readonly compensated: boolean;
+      readonly compensated: Compensated;
       readonly atMs: number;
     }
   | { readonly kind: "effect-sent"; readonly row: EffectRow }
@@ -126,5 +127,7 @@ export type Change =
       readonly seal: string;
       readonly clean: boolean;
     }
+  /** One row for each list of pointers that a definition ever declared: they all stay masked. */
+  | { readonly kind: "definition-declared"; readonly row: DeclarationRow }
   /** Adds to a named counter: `runs/<workflow>/<state>` and so on. */
   | { readonly kind: "counted"; readonly name: string; readonly delta: number };

@@ -92,6 +92,8 @@ export function project(record: JournalRecord): readonly Change[] {
       return dependency(record, headOf<journal.DependencyHead>(record));
     case "kept":
       return kept(record, headOf<journal.KeptHead>(record));
+    case "declared":
+      return declared(record, headOf<journal.DeclaredHead>(record));
     case "result":
     case "timer":
     case "fired":
@@ -136,7 +138,7 @@ function started(record: JournalRecord, head: journal.StartedHead): readonly Cha
     updatedAtMs: record.atMs,
     endedAtMs: null,
     deadlineAtMs: head.deadlineAtMs,
-    compensated: false,
+    compensated: "no",
     amount: head.amount ?? null,
     currency: head.currency ?? null,
     keys: head.keys === undefined ? null : JSON.stringify(head.keys),
@@ -168,7 +170,7 @@ function finished(record: JournalRecord, head: journal.FinishedHead): readonly C
       run: record.run,
       state: head.state,
       reason: head.reason,
-      compensated: head.compensated ?? false,
+      compensated: head.compensated ?? "no",
       atMs: record.atMs,
     },
     runCounter(head.workflow, head.from, -1),
@@ -394,6 +396,10 @@ function dependency(record: JournalRecord, head: journal.DependencyHead): readon
     probeAtMs: head.probeAtMs,
   };
   return [{ kind: "dependency-moved", row }];
+}
+
+function declared(record: JournalRecord, head: journal.DeclaredHead): readonly Change[] {
+  return [{ kind: "definition-declared", row: { ...head, atMs: record.atMs } }];
 }
 
 function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] {

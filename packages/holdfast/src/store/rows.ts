@@ -3,9 +3,10 @@
  * `null` means known to be absent.
  */
 import type { RepeatKind } from "../core/contract.ts";
+import type { DecisionField } from "../core/decision-fields.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
-import type { JournalRecord } from "../core/journal.ts";
-import type { RunState } from "../core/run-state.ts";
+import type { DefinitionKind, JournalRecord } from "../core/journal.ts";
+import type { Compensated, RunState } from "../core/run-state.ts";
 
 export interface RunRow {
   readonly run: number;
@@ -30,7 +31,7 @@ export interface RunRow {
   readonly updatedAtMs: number;
   readonly endedAtMs: number | null;
   readonly deadlineAtMs: number | null;
-  readonly compensated: boolean;
+  readonly compensated: Compensated;
   readonly amount: string | null;
   readonly currency: string | null;
   /** JSON object of business keys, or null. */
@@ -140,6 +141,18 @@ export interface DependencyRow {
   readonly class: FailureClass | null;
   readonly sinceMs: number;
   readonly probeAtMs: number | null;
+}
+
+/**
+ * What a definition has declared of its payloads. One that was declared in several ways has a row
+ * for each: what was sensitive once stays so, and the newest says what answers a review.
+ */
+export interface DeclarationRow {
+  readonly definition: DefinitionKind;
+  readonly name: string;
+  readonly sensitive: readonly string[];
+  readonly decision: readonly DecisionField[] | null;
+  readonly atMs: number;
 }
 
 /** An event that came before anybody waited for it. */

@@ -9,6 +9,7 @@
  */
 import type { RunState } from "../core/run-state.ts";
 import type {
+  DeclarationRow,
   DependencyRow,
   EffectRow,
   ExceptionRow,
@@ -120,6 +121,8 @@ export interface Store {
     ref: string,
   ): Promise<{ readonly run: number; readonly operation: number } | null>;
   dependencies(): Promise<readonly DependencyRow[]>;
+  /** What definitions have declared of their payloads. Read once at start. */
+  declarations(): Promise<readonly DeclarationRow[]>;
   /** Recovery groups that were started and did not come through before the last crash. */
   openGroups(): Promise<
     readonly {
@@ -181,9 +184,12 @@ export interface StoreReader {
   reviews(query: ReviewQuery): Promise<readonly ReviewRow[]>;
   issues(limit: number): Promise<readonly IssueRow[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
+  declarations(): Promise<readonly DeclarationRow[]>;
   counters(prefix: string): Promise<readonly { readonly name: string; readonly value: number }[]>;
   /** Leaves a command; the same id twice is one command. */
   post(command: Omit<InboxRow, "answer">): Promise<void>;
+  /** Commands not yet taken, in order of arrival. */
+  inbox(limit: number): Promise<readonly InboxRow[]>;
   /** The answer to a command, or null while it was not taken. */
   answer(id: string): Promise<string | null>;
   /** True if an engine holds the store now. */

@@ -51,7 +51,7 @@ export const projectionTests: StoreTests = {
       updatedAtMs: SAMPLE_START_MS,
       endedAtMs: null,
       deadlineAtMs,
-      compensated: false,
+      compensated: "no",
       amount: "99.90",
       currency: "EUR",
       keys: '{"customer":"7"}',
@@ -64,7 +64,7 @@ export const projectionTests: StoreTests = {
     sample.add(6, "cancel", { by: "anna", reason: "withdrawn" });
     await sample.flushTo(store);
     assert.deepEqual(await reader.run(6), { ...parked, updatedAtMs: SAMPLE_START_MS + 2 });
-    const end = { state: "cancelled", reason: "withdrawn", compensated: true } as const;
+    const end = { state: "cancelled", reason: "withdrawn", compensated: "fully" } as const;
     sample.add(6, "finished", finishedHead({ ...end, from: "parked", lane: "7" }));
     await sample.flushTo(store);
     assert.deepEqual(await reader.run(6), {

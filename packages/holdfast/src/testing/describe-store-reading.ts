@@ -162,12 +162,21 @@ export const readingTests: StoreTests = {
       ],
     );
     assert.equal((await store.inbox(1)).length, 1);
+    assert.deepEqual(await reader.inbox(10), [
+      { ...second, answer: null },
+      { ...first, answer: null },
+    ]);
+    assert.equal((await reader.inbox(1)).length, 1);
     assert.equal(await reader.answer(second.id), null);
     const sample = new SampleJournal();
     sample.add(1, "started", startedHead(1));
     await sample.flushTo(store, [{ id: second.id, answer: '{"ok":true}' }]);
     assert.equal(await reader.answer(second.id), '{"ok":true}');
     assert.equal(await reader.answer("nobody"), null);
+    assert.deepEqual(
+      (await reader.inbox(10)).map(({ id }) => id),
+      [first.id],
+    );
     await reader.post(second);
     const again = await reopen();
     assert.deepEqual(

@@ -171,6 +171,37 @@ export const waitingTests: StoreTests = {
     assert.deepEqual(await (await openReader()).dependencies(), await again.dependencies());
   },
 
+  "keeps every list of pointers that a definition has declared, and its newest answer": async ({
+    store,
+    openReader,
+    crash,
+  }) => {
+    const sample = new SampleJournal();
+    const declare = (name: string, sensitive: readonly string[], expects: string | null) =>
+      sample.add(SYSTEM_RUN, "declared", {
+        definition: "review",
+        name,
+        sensitive,
+        decision: expects === null ? null : [{ name: "ok", expects, isRequired: true }],
+      });
+    declare("big", ["/iban"], "TEXT");
+    declare("small", [], null);
+    declare("big", ["/account/iban"], "TEXT");
+    declare("big", ["/iban"], "true|false");
+    await sample.flushTo(store);
+    const again = await crash();
+    const rows = await again.declarations();
+    assert.deepEqual(
+      new Set(
+        rows.map((row) => [row.name, row.sensitive.join(), row.decision?.[0]?.expects].join(" ")),
+      ),
+      new Set(["big /iban true|false", "big /account/iban TEXT", "small  "]),
+    );
+    const newest = rows.find(({ sensitive }) => sensitive.includes("/iban"));
+    assert.equal(newest?.atMs, SAMPLE_START_MS + 3);
+    assert.deepEqual(await (await openReader()).declarations(), rows);
+  },
+
   "knows the recovery groups that did not come through": async ({ store, crash }) => {
     const sample = new SampleJournal();
     const group = (number: number, event: "started" | "passed", crashes: number) =>

@@ -35,6 +35,7 @@ export interface HeadOf {
   readonly dependency: journal.DependencyHead;
   readonly kept: journal.KeptHead;
   readonly applied: journal.AppliedHead;
+  readonly declared: journal.DeclaredHead;
 }
 
 export interface RecordOptions {
@@ -286,6 +287,12 @@ function addSystemRecords(sample: SampleJournal): void {
     topic: "send",
     by: "shop",
     answer: '{"kept":true}',
+  });
+  sample.add(SYSTEM_RUN, "declared", {
+    definition: "review",
+    name: "big",
+    sensitive: ["/iban"],
+    decision: [{ name: "ok", expects: "true|false", isRequired: true }],
   });
 }
 

@@ -3,6 +3,7 @@
  * part is refused where it is written, not when its first run comes to it.
  */
 import { HoldfastError } from "../core/error.ts";
+import { checkSensitive } from "../core/sensitive.ts";
 
 export type Part = "text" | "schema" | "function" | "integration";
 
@@ -15,12 +16,16 @@ const EXPECTED: Readonly<Record<Part, string>> = {
 
 /**
  * @param what - names the definition, for example `workflow "place-order"`.
- * @throws {HoldfastError} HF1001 for the first part that is missing or of another kind.
+ * @param sensitive - its JSON pointers, if it declares any.
+ * @throws {HoldfastError} HF1001 for the first part that is missing or of another kind, and for
+ *   pointers that are none.
  */
 export function checkDefinition(
   what: string,
   parts: Readonly<Record<string, readonly [kind: Part, value: unknown]>>,
+  sensitive?: unknown,
 ): void {
+  checkSensitive(what, sensitive);
   for (const [name, [kind, value]] of Object.entries(parts)) {
     if (isA(kind, value)) continue;
     throw new HoldfastError(

@@ -42,6 +42,12 @@ export interface UndoEffect<I extends Schema, O extends Schema> {
   readonly input: (input: Out<I>, output: Out<O>) => unknown;
 }
 
+/**
+ * Nothing need be undone when the run is taken back: it does no harm where it stays. Without this and
+ * without an undoing, an effect that stays is given to its owner (HF3004).
+ */
+type NoUndoing = "none";
+
 interface CommonOptions<I extends Schema, O extends Schema> {
   readonly on: Integration;
   readonly input: I;
@@ -73,24 +79,24 @@ interface RepeatRules<I extends Schema, O extends Schema> {
   idempotent: Probing<I, O> & {
     readonly why: IdempotentReason;
     readonly retry?: RetryOptions;
-    readonly compensate?: UndoCall<I, O> | UndoEffect<I, O>;
+    readonly compensate?: UndoCall<I, O> | UndoEffect<I, O> | NoUndoing;
   };
   keyed: Probing<I, O> & {
     /** They drop repeats of our key for this long. */
     readonly keyWindow: Duration;
     readonly replays?: KeyReplays;
     readonly retry?: RetryOptions;
-    readonly compensate?: UndoCall<I, O> | UndoEffect<I, O>;
+    readonly compensate?: UndoCall<I, O> | UndoEffect<I, O> | NoUndoing;
   };
   probeable: {
     readonly probe: Probe<I, O>;
     readonly settle?: Duration;
     readonly retry?: RetryOptions;
-    readonly compensate?: UndoEffect<I, O>;
+    readonly compensate?: UndoEffect<I, O> | NoUndoing;
   };
   once: Probing<I, O> & {
     readonly retry?: "an effect with repeat: 'once' is never retried; make it 'keyed' or 'probeable' first";
-    readonly compensate?: UndoEffect<I, O>;
+    readonly compensate?: UndoEffect<I, O> | NoUndoing;
   };
 }
 
@@ -120,7 +126,20 @@ export interface EffectDefinition {
   readonly why?: IdempotentReason;
   readonly compensate?:
     | ((input: unknown, output: unknown, attempt: Attempt) => Promise<void>)
-    | { readonly effect: AnyEffect; readonly input: (i: unknown, o: unknown) => unknown };
+    | { readonly effect: AnyEffect; readonly input: (i: unknown, o: unknown) => unknown }
+    | NoUndoing;
+}
+
+/** The undoing that is declared; null if there is none. */
+export function undoingOf({
+  compensate,
+}: EffectDefinition): Exclude<EffectDefinition["compensate"], NoUndoing | undefined> | null {
+  return compensate === undefined || compensate === "none" ? null : compensate;
+}
+
+/** True if it changes something, and nobody has said how that is undone or that it need not be. */
+export function staysWhenDone({ repeat, compensate }: EffectDefinition): boolean {
+  return repeat !== "read" && compensate === undefined;
 }
 
 export interface AnyEffect {
@@ -154,13 +173,35 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
       'Choose: read | idempotent | keyed | probeable | once. Ask: "If I send it twice, what happens?"',
     );
   }
-  checkDefinition(`effect "${name}"`, {
-    on: ["integration", options.on],
-    input: ["schema", options.input],
-    output: ["schema", options.output],
-    run: ["function", options.run],
-  });
+  checkDefinition(
+    `effect "${name}"`,
+    {
+      on: ["integration", options.on],
+      input: ["schema", options.input],
+      output: ["schema", options.output],
+      run: ["function", options.run],
+    },
+    options.sensitive,
+  );
+  checkUndoing(name, "compensate" in options ? options.compensate : undefined);
   // The cast forgets I and O: the engine parses by the schemas instead of trusting the types.
   const definition = options as unknown as EffectDefinition;
   return { kind: "effect", name, definition, plan: effectPlan(name, definition) };
+}
+
+/** Again for callers in JavaScript: an undoing that is none would be found when it is needed. */
+function checkUndoing(name: string, compensate: unknown): void {
+  if (compensate === undefined || compensate === "none" || typeof compensate === "function") return;
+  const isEffect =
+    typeof compensate === "object" &&
+    compensate !== null &&
+    "effect" in compensate &&
+    "input" in compensate &&
+    typeof compensate.input === "function";
+  if (isEffect) return;
+  throw new HoldfastError(
+    "HF1001",
+    `effect "${name}": "compensate" is not valid: expected a function, { effect, input }, or "none", got ${typeof compensate}.`,
+    'Say how it is undone; "none" if nothing need be undone.',
+  );
 }

@@ -11,7 +11,10 @@ export interface ReviewOptions<S extends Schema, D extends Schema> {
   readonly decision: D;
   /** Role or team that may answer. */
   readonly by: string;
-  /** Who may not: the one who started the run, or a named person. */
+  /**
+   * Who may not: the one who started the run (of a child: who started the first of its parents),
+   * or a named person. A run whose starter is not on record cannot ask it (HF1108).
+   */
   readonly notBy?: "starter" | (string & {});
   readonly within?: Duration;
   readonly onTimeout?: { readonly escalateTo: string } | { readonly default: In<D> };
@@ -45,10 +48,14 @@ export function review<S extends Schema, D extends Schema>(
   name: string,
   options: ReviewOptions<S, D>,
 ): Review<S, D> {
-  checkDefinition(`review "${name}"`, {
-    subject: ["schema", options.subject],
-    decision: ["schema", options.decision],
-    by: ["text", options.by],
-  });
+  checkDefinition(
+    `review "${name}"`,
+    {
+      subject: ["schema", options.subject],
+      decision: ["schema", options.decision],
+      by: ["text", options.by],
+    },
+    options.sensitive,
+  );
   return { kind: "review", name, definition: options };
 }

@@ -63,6 +63,8 @@ export interface Named {
 export interface EventType<S extends Schema> {
   readonly name: string;
   readonly schema: S;
+  /** JSON pointers of fields that are masked wherever they are shown. */
+  readonly sensitive?: readonly string[];
 }
 
 export interface Run {
@@ -93,12 +95,14 @@ export interface Run {
    * Local work, recorded. Its result (plain JSON) may be used before it is durable; `durable`
    * waits. Calls to other systems belong in effects.
    *
+   * @param options - `sensitive`: JSON pointers of fields of the result that are masked wherever they
+   *   are shown; [] for none. Without it the whole result is masked: nobody has said what it holds.
    * @throws {StepFailed} if `work` throws, now and on recovery.
    */
   step<T>(
     name: string,
     work: () => T | Promise<T>,
-    options?: Named & { readonly durable?: boolean },
+    options?: Named & { readonly durable?: boolean; readonly sensitive?: readonly string[] },
   ): Promise<T>;
   /** Asks a person. */
   ask<S extends Schema, D extends Schema>(

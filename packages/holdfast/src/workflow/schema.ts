@@ -57,6 +57,35 @@ function pointer(path: StandardSchemaV1.Issue["path"]): string {
     .join("");
 }
 
+/**
+ * The JSON Schema of what the schema takes, if it can say that: by Standard JSON Schema (zod from
+ * 4.2), or by a method of its own (arktype). Null if it cannot.
+ */
+export function jsonSchemaOf(schema: Schema): unknown {
+  // A library that speaks Standard JSON Schema too has it beside `validate`.
+  const standard: object = schema["~standard"];
+  const options = { target: "draft-2020-12" };
+  try {
+    const jsonSchema: unknown = Reflect.get(standard, "jsonSchema");
+    if (hasMethod(jsonSchema, "input")) return jsonSchema.input(options);
+    if (hasMethod(schema, "toJsonSchema")) return schema.toJsonSchema();
+    if (hasMethod(schema, "toJSONSchema")) return schema.toJSONSchema();
+    return null;
+  } catch (error) {
+    // Not every type has a JSON form (a date, a transformation): it is then told otherwise.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}
+
+function hasMethod<Name extends string>(
+  value: unknown,
+  name: Name,
+): value is Record<Name, (options?: unknown) => unknown> {
+  const isObject = typeof value === "object" || typeof value === "function";
+  return isObject && value !== null && typeof Reflect.get(value, name) === "function";
+}
+
 /** "expected string at /orderId; ..." for messages. */
 export function problemText(problems: readonly { at: string; message: string }[]): string {
   return problems.map((p) => `${p.message}${p.at === "" ? "" : ` at ${p.at}`}`).join("; ");

@@ -1,6 +1,7 @@
 /** A workflow: a plain async function over `run`, with the schema of its input and its owner. */
 import type { Described } from "../core/journal.ts";
 import { checkDefinition } from "./definition-check.ts";
+import type { AnyReview } from "./review.ts";
 import type { Run } from "./run.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
@@ -19,6 +20,11 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> {
   readonly onFailure?: OnFailure;
   /** Runs of one lane are done one at a time, in the order in which they were accepted. */
   readonly lane?: (input: Out<I>) => string;
+  /**
+   * Reviews that its runs ask. Where one of them excludes the starter, `start` without `by` is
+   * refused at once (HF1108), and not when the run comes to the review.
+   */
+  readonly reviews?: readonly AnyReview[];
   readonly describe?: (input: Out<I>) => Described;
   readonly sensitive?: readonly string[];
 }
@@ -30,6 +36,7 @@ interface WorkflowDefinition {
   readonly owner: string;
   readonly onFailure?: OnFailure;
   readonly lane?: (input: unknown) => string;
+  readonly reviews?: readonly AnyReview[];
   readonly describe?: (input: unknown) => Described;
   readonly sensitive?: readonly string[];
 }
@@ -56,13 +63,17 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   options: WorkflowOptions<I, O>,
   body: (input: Out<I>, run: Run) => Promise<In<O>>,
 ): Workflow<N, I, O> {
-  checkDefinition(`workflow "${name}"`, {
-    input: ["schema", options.input],
-    output: ["schema", options.output],
-    key: ["function", options.key],
-    owner: ["text", options.owner],
-    body: ["function", body],
-  });
+  checkDefinition(
+    `workflow "${name}"`,
+    {
+      input: ["schema", options.input],
+      output: ["schema", options.output],
+      key: ["function", options.key],
+      owner: ["text", options.owner],
+      body: ["function", body],
+    },
+    options.sensitive,
+  );
   return {
     kind: "workflow",
     name,

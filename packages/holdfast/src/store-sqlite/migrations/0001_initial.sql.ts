@@ -26,7 +26,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 26),
+  kind integer not null check (kind between 0 and 27),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -91,7 +91,7 @@ create table run (
   updated_at_ms integer not null,
   ended_at_ms integer,
   deadline_at_ms integer,
-  compensated integer not null check (compensated in (0, 1)),
+  compensated text not null check (compensated in ('no', 'partially', 'fully')),
   amount text,
   currency text,
   keys text,
@@ -233,6 +233,18 @@ create table dependency (
     'cancelled', 'interrupted')),
   since_ms integer not null,
   probe_at_ms integer
+) strict, without rowid;
+
+-- What definitions have declared of their payloads: one row for each list of pointers that one ever
+-- had, because what was sensitive once stays masked. Both lists are JSON.
+create table declaration (
+  definition text not null
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step')),
+  name text not null,
+  sensitive text not null,
+  decision text,
+  at_ms integer not null,
+  primary key (definition, name, sensitive)
 ) strict, without rowid;
 
 create table kept_event (

@@ -1,0 +1,31 @@
+/** Reviews with what a person needs to answer them: the subject, and what the answer looks like. */
+import type { ReviewRow, RunRow } from "../store/rows.ts";
+import type { StoreReader } from "../store/store.ts";
+import type { Masking } from "./masking.ts";
+import { reviewView, type ReviewView } from "./views.ts";
+
+/** Characters of a subject that are shown. */
+const SUBJECT_CHARS_MAX = 4_000;
+
+export async function reviewDetails(
+  reader: StoreReader,
+  masking: Masking,
+  rows: readonly ReviewRow[],
+  runOf: (row: ReviewRow) => RunRow | null,
+): Promise<readonly ReviewView[]> {
+  const views: ReviewView[] = [];
+  // By primary key, and at most one for each row of a bounded page.
+  for (const row of rows) {
+    const [asked] = await reader.records(row.run, row.seq - 1, 1);
+    const owner = { definition: "review", name: row.review } as const;
+    const data = asked?.kind === "asked" ? asked.data : null;
+    views.push(
+      reviewView(row, runOf(row), {
+        subject: data === null ? null : masking.payload(data, owner, SUBJECT_CHARS_MAX),
+        decision: masking.decisionOf(row.review),
+        decisionWords: masking.answerWords(row.review),
+      }),
+    );
+  }
+  return views;
+}
