@@ -25,6 +25,8 @@ export interface HoldfastOptions {
   /** Version of your code. Runs remember the version they began with. Default "1". */
   readonly version?: string;
   readonly limits?: Partial<EngineLimits>;
+  /** Owns what belongs to no run, such as two events with one id. Default "operators". */
+  readonly owner?: string;
   /**
    * Gets one line whenever a run needs a person: which, why, and where to look. Default: standard
    * error, so that a run that waits for somebody does not look like one that hangs.
@@ -50,6 +52,11 @@ export interface Handle<T> {
   /** False for a duplicate: the run was there already and this start has joined it. */
   readonly isNew: boolean;
   /**
+   * True for a duplicate that brought another input than the run was started with. The run goes on
+   * with its own; its owner has an exception that says so.
+   */
+  readonly differs: boolean;
+  /**
    * The run's result, however long it takes.
    *
    * @throws {RunEnded} if the run was stopped or cancelled.
@@ -70,7 +77,8 @@ export interface App {
    *
    * @param options - `by`: who starts it, which a review that excludes the starter needs.
    * @throws {HoldfastError} HF4102..HF4105 for an input that does not fit, HF4201 if the intake is
-   *   full, HF1108 if nobody is named and the workflow lists a review that excludes the starter.
+   *   full, HF4203 if too many starts with this key have brought another input, HF1108 if nobody is
+   *   named and the workflow lists a review that excludes the starter.
    */
   start<N extends string, I extends Schema, O extends Schema>(
     workflow: Workflow<N, I, O>,
@@ -81,7 +89,14 @@ export interface App {
   get(runId: string): Promise<RunRow | null>;
   /** Takes a run back: settles what is unknown, then undoes what was done. */
   cancel(runId: string, actor: Actor): Promise<void>;
-  /** Delivers an event; one that nobody waits for yet is kept. `id` is the sender's. */
+  /**
+   * Delivers an event; one that nobody waits for yet is kept. `id` is the sender's: within
+   * `limits.eventIdsMs` (30 days) the same event again changes nothing.
+   *
+   * @throws {HoldfastError} HF4102..HF4105 if it does not fit, HF4106 if the id belongs to another
+   *   event (nothing is delivered, and its owner has an exception), HF4202 if no more ids can be
+   *   remembered.
+   */
   send<S extends Schema>(
     event: EventType<S>,
     message: { readonly key: string; readonly id: string; readonly payload: In<S> },
@@ -98,6 +113,13 @@ export interface App {
   ): Promise<void>;
   /** Lets a run go on that waits for a person. */
   resume(runId: string, actor: Actor & { readonly step?: string }): Promise<void>;
+  /**
+   * Closes an exception (`exc_...`) that no run waits for: what there was to do has been done. The
+   * reason goes on record.
+   *
+   * @throws {HoldfastError} HF6001..HF6004 if there is none, or its run waits for a decision.
+   */
+  closeException(exceptionId: string, actor: Required<Actor>): Promise<void>;
   /**
    * Opens the store and brings back what was under way, as the program that does so: at a signal it
    * lets attempts in flight end, closes the store, and ends the process with exit code 0, unless
@@ -125,8 +147,8 @@ export function holdfast(options: HoldfastOptions): App {
   return {
     async start(workflow, input, startOptions) {
       const running = await engine();
-      const { run, isNew } = await running.startRun(workflow, input, startOptions);
-      return { id: formatRunId(run), isNew, result: () => resultOf(running, workflow, run) };
+      const { run, ...how } = await running.startRun(workflow, input, startOptions);
+      return { id: formatRunId(run), ...how, result: () => resultOf(running, workflow, run) };
     },
     async get(runId) {
       const running = await engine();
@@ -166,6 +188,9 @@ export function holdfast(options: HoldfastOptions): App {
     },
     async resume(runId, { by, reason, step }) {
       await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
+    },
+    async closeException(exceptionId, { by, reason }) {
+      await (await engine()).beside.close(parseItemId("exc", exceptionId), by, reason);
     },
     async listen(listenOptions) {
       for (const signal of listenOptions?.signals ?? DRAIN_SIGNALS)
@@ -231,6 +256,7 @@ async function engineOn(
     workflows: options.workflows,
     version: options.version ?? "1",
     limits: options.limits ?? {},
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
     foreign: classifyForeign,
   });
   engine.on((event) => {
@@ -251,6 +277,10 @@ async function engineOn(
 function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>): string {
   const { run, workflow, key, step, owner, because } = event;
   const id = formatRunId(run);
+  if (event.beside === true) {
+    const what = workflow === "" ? "" : ` ${id} (${workflow}, ${JSON.stringify(key)}):`;
+    return `holdfast:${what} ${owner} has to look: ${because} Look: npx holdfast exceptions`;
+  }
   const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
   return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
 }

@@ -84,6 +84,8 @@ export interface StartedHead extends Described {
   readonly key: string;
   /** Hex HMAC of (namespace, workflow, key): guards uniqueness after retention took the run. */
   readonly keyHash: string;
+  /** Hex HMAC of the canonical input, 16 bytes: tells whether another start brings the same. */
+  readonly inputDigest: string;
   readonly generation: number;
   readonly version: string;
   readonly owner: string;
@@ -216,6 +218,18 @@ export interface AwaitedHead {
   readonly dueAtMs: number | null;
 }
 
+/** An event whose id was accepted: until then the same id is the same event, or a conflict. */
+export interface AcceptedEvent {
+  readonly namespace: string;
+  readonly event: string;
+  /** The sender's. */
+  readonly id: string;
+  readonly key: string;
+  /** Hex HMAC of the canonical payload. */
+  readonly digest: string;
+  readonly untilMs: number;
+}
+
 export interface EventHead {
   readonly end: StepEnd;
   /** Its name; absent if nothing came. */
@@ -224,6 +238,8 @@ export interface EventHead {
   readonly timedOut?: boolean;
   /** Sequence number in the store's own journal of the kept event that was taken. */
   readonly kept?: number;
+  /** Set if the event came while it was waited for: this record is what accepts it. */
+  readonly accepted?: AcceptedEvent;
 }
 
 export interface CalledHead {
@@ -249,7 +265,19 @@ export interface StateHead {
   readonly dependency?: string;
 }
 
+/**
+ * Makes an exception one that stands beside its run: no step waits for it, the run goes on, and a
+ * person closes it. Also of runs that have ended, and of the store itself (run 0).
+ */
+export interface Beside {
+  /** What it is about, for example `start` and a digest: the same is opened only once. */
+  readonly subject: string;
+  /** Sequence number of the early event that it takes the place of. */
+  readonly kept?: number;
+}
+
 export interface OpenedHead extends Described {
+  /** Empty for the store itself. */
   readonly workflow: string;
   readonly effectName?: string;
   readonly integration?: string;
@@ -271,22 +299,29 @@ export interface OpenedHead extends Described {
   readonly unknown?: Unknown;
   /** The effect operation that it is about, if any. */
   readonly operation?: number;
+  readonly beside?: Beside;
 }
+
+export const RESOLUTIONS = [
+  "settled",
+  "resumed",
+  "rejected",
+  "cancelled",
+  "late-answer",
+  "superseded",
+  "dealt-with", // a person has done outside what there was to do
+] as const;
 
 export interface ClosedHead {
   /** Sequence number of the `opened` record. */
   readonly opened: number;
-  readonly resolution:
-    | "settled"
-    | "resumed"
-    | "rejected"
-    | "cancelled"
-    | "late-answer"
-    | "superseded";
+  readonly resolution: (typeof RESOLUTIONS)[number];
   readonly by: string;
   readonly reason: string;
   readonly fingerprint: string;
   readonly class: FailureClass;
+  /** True if no step waited for it: says nothing about where the run stands. */
+  readonly beside?: true;
 }
 
 export interface CancelHead {
@@ -339,11 +374,8 @@ export interface DependencyHead {
   readonly probeAtMs: number | null;
 }
 
-export interface KeptHead {
-  readonly event: string;
-  readonly key: string;
-  readonly id: string;
-}
+/** This record is what accepts the event. */
+export type KeptHead = AcceptedEvent;
 
 /** What has payloads and can say what is sensitive in them. `step` is named `workflow/step`. */
 export const DEFINITION_KINDS = ["workflow", "effect", "review", "event", "step"] as const;

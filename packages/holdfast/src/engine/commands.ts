@@ -4,15 +4,20 @@
  */
 import type { ErrorCode } from "../core/error.ts";
 import { HoldfastError } from "../core/error.ts";
-import type { JournalRecord, KeptHead } from "../core/journal.ts";
+import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
+import { parseJson } from "../core/json-text.ts";
+import { inputDigest } from "../core/operation-key.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow } from "../store/rows.ts";
+import { AcceptedEvents, checkEventNames } from "./accepted-events.ts";
 import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
+import { openEventConflict } from "./event-conflict.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import type { RunEnd } from "./waiters.ts";
+import { withStored } from "./stored-runs.ts";
 import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
 
 /** Early events under one name and key that are kept. */
@@ -33,11 +38,11 @@ export class Commands {
   readonly #engine: Engine;
   /** Early events that a run is taking; the store has them until that is durable. */
   readonly #claimed = new Set<number>();
-
-  #lastSettled: Promise<unknown> = Promise.resolve();
+  readonly #accepted: AcceptedEvents;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#accepted = new AcceptedEvents(engine);
   }
 
   /** Answers a review. `seq` is that of its `asked` record. */
@@ -64,23 +69,16 @@ export class Commands {
     });
   }
 
-  /** False if the run has not ended. One at a time: each has to see what the one before wrote. */
-  #settleEnded(command: SettleCommand): Promise<boolean> {
-    const { committer, store, live } = this.#engine;
-    const settle = async () => {
-      if (live.has(command.run)) return false;
-      await committer.durable();
-      const [stored] = await store.load([command.run]);
-      if (stored === undefined || !isFinal(stored.row.state)) return false;
-      settleEnded(committer, stored, command);
-      await committer.durable();
+  /** False if the run has not ended. */
+  async #settleEnded(command: SettleCommand): Promise<boolean> {
+    const reached = await withStored(this.#engine, command.run, (stored, append) => {
+      if (!isFinal(stored.row.state)) return false;
+      settleEnded(stored, append, command);
       return true;
-    };
-    const turn = this.#lastSettled.then(settle, settle);
-    this.#lastSettled = turn;
-    // Its caller hears of a failure; the next in line only waits for it.
-    turn.catch(() => undefined);
-    return turn;
+    });
+    if (reached.kind !== "stored" || !reached.value) return false;
+    await this.#engine.committer.durable();
+    return true;
   }
 
   /** Lets a run go on that waits for a person; `step` null: all of it that may. */
@@ -118,21 +116,46 @@ export class Commands {
     });
   }
 
-  /** Delivers an event: to the oldest run that waits for it, else it is kept for the next. */
+  /**
+   * Delivers an event: to the oldest run that waits for it, else it is kept for the next. The same
+   * event again is accepted and changes nothing.
+   *
+   * @throws {HoldfastError} HF4102 if it does not fit who waits for it (its id is free then), HF4106
+   *   if its id belongs to another event, HF4202 if no more ids can be remembered.
+   */
   async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
-    const { committer, journal, limits } = this.#engine;
+    const { clock, digests, limits, namespace } = this.#engine;
+    checkEventNames({ name: event, key, id });
     const data = toJson(payload, limits, `event ${event}`);
-    if (await this.#deliver(event, key, data, null)) return;
-    const head: KeptHead = { event, key, id };
-    const kept = journal.append("kept", head, data);
+    const digest = inputDigest(parseJson(data), (text) => digests.hex(text));
+    const untilMs = clock.nowMs() + limits.eventIdsMs;
+    const sent: AcceptedEvent = { namespace, event, id, key, digest, untilMs };
+    await this.#accepted.inTurn(sent, async (repeat, known) => {
+      switch (repeat.kind) {
+        case "same":
+          return;
+        case "conflict":
+          throw await openEventConflict(this.#engine, { sent, known, data, ...repeat });
+        case "new":
+          await this.#accepted.refuseIfFull();
+          await this.#accept(sent, data);
+      }
+    });
+  }
+
+  async #accept(sent: AcceptedEvent, data: string): Promise<void> {
+    const { committer, journal } = this.#engine;
+    if (await this.#deliver(sent, data, null)) return;
+    const kept = journal.append("kept", sent, data);
     // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
-    await this.#deliver(event, key, data, kept);
+    await this.#deliver(sent, data, kept);
     await committer.durable();
   }
 
   /** Offers an event to those who wait for it, oldest first. True if one has taken it. */
-  async #deliver(event: string, key: string, data: string, kept: number | null): Promise<boolean> {
+  async #deliver(sent: AcceptedEvent, data: string, kept: number | null): Promise<boolean> {
     const { committer, store, wakes } = this.#engine;
+    const { event, key } = sent;
     await committer.durable();
     for (const run of await store.awaiting(event, key, KEPT_EVENTS_MAX)) {
       const live = await wakes.reach(run);
@@ -141,7 +164,7 @@ export class Commands {
       try {
         await live.settledDown;
         if (kept !== null && !this.#claim(kept)) return true;
-        const taken = await this.#offer(live, event, key, data, kept);
+        const taken = await this.#offer(live, sent, data, kept);
         if (kept !== null) this.keptEventOffered(kept, taken);
         if (!taken) continue;
         await committer.durable();
@@ -155,18 +178,21 @@ export class Commands {
 
   async #offer(
     live: LiveRun,
-    event: string,
-    key: string,
+    sent: AcceptedEvent,
     data: string,
     kept: number | null,
   ): Promise<boolean> {
     for (const slot of live.open) {
-      if (slot.verb.awaits?.(event, key) !== true) continue;
-      const answer = await slot.verb.command?.({ kind: "event", data, kept });
+      if (slot.verb.awaits?.(sent.event, sent.key) !== true) continue;
+      const { id } = sent;
+      const origin = kept === null ? ({ accepted: sent } as const) : { kept, id };
+      const answer = await slot.verb.command?.({ kind: "event", data, origin });
       if (answer?.kind === "applied") return true;
-      // Refused for any other reason, it waits for the next; and one that is kept stays kept.
-      if (answer?.kind === "refused" && answer.code === "HF4102" && kept === null)
-        throw refusal(answer, live.id);
+      // Refused for any other reason, it waits for the next.
+      if (answer?.kind !== "refused" || answer.code !== "HF4102") continue;
+      // One that was kept has become an exception of the run.
+      if (kept !== null) return true;
+      throw refusal(answer, live.id);
     }
     return false;
   }

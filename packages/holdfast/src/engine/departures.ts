@@ -1,28 +1,41 @@
 /**
- * Which runs left memory while others were being read from the store. What was read of such a run is
- * old: it has gone on since then, and brought back from there it would write its records twice.
+ * Which runs left memory, or were written to from outside, while others were being read from the
+ * store. What was read of such a run is old: brought back from there it would write its records twice.
  */
 export interface DepartureWatch {
-  /** True if the run has left memory since the watch began. */
+  /** True if what was read of the run since the watch began may be old. */
   hasLeft(run: number): boolean;
+  /** True if it was written to from outside: then nobody else has it in hand. */
+  wasWritten(run: number): boolean;
   end(): void;
 }
 
+interface Noted {
+  readonly left: Set<number>;
+  readonly written: Set<number>;
+}
+
 export class Departures {
-  readonly #watches = new Set<Set<number>>();
+  readonly #watches = new Set<Noted>();
 
   note(run: number): void {
-    for (const left of this.#watches) left.add(run);
+    for (const { left } of this.#watches) left.add(run);
+  }
+
+  /** It was written to while it was not in memory. */
+  noteWritten(run: number): void {
+    for (const { written } of this.#watches) written.add(run);
   }
 
   /** Begins before the store is asked; `end` it once what was read has been used. */
   watch(): DepartureWatch {
-    const left = new Set<number>();
-    this.#watches.add(left);
+    const noted: Noted = { left: new Set(), written: new Set() };
+    this.#watches.add(noted);
     return {
-      hasLeft: (run) => left.has(run),
+      hasLeft: (run) => noted.left.has(run) || noted.written.has(run),
+      wasWritten: (run) => noted.written.has(run),
       end: () => {
-        this.#watches.delete(left);
+        this.#watches.delete(noted);
       },
     };
   }

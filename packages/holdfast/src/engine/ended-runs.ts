@@ -13,15 +13,15 @@ import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../core/jo
 import { formatRunId } from "../core/run-number.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { SettleCommand } from "./commands.ts";
-import type { Committer } from "./committer.ts";
 import { personNeeded } from "./effect-exception.ts";
 import { headOf } from "./recovery.ts";
 import { stayingException } from "./staying-effects.ts";
+import type { Append } from "./stored-runs.ts";
 
 /** @throws {HoldfastError} HF6001 for no such effect, HF6003 if its outcome is known. */
 export function settleEnded(
-  committer: Committer,
   { row, records }: StoredRun,
+  append: Append,
   command: SettleCommand,
 ): void {
   const { operation, happened, ref, by, reason } = command;
@@ -42,7 +42,7 @@ export function settleEnded(
   const staying = stayingException(own);
   if (!personNeeded(state) && staying !== null && happened) {
     // The ledger is right as it is: it was done. What was done about it is the reason.
-    closeStaying(committer, row.run, records.at(-1)?.seq ?? 0, first.name, staying, command);
+    closeStaying(append, first.name, staying, command);
     return;
   }
   if (!personNeeded(state)) {
@@ -54,11 +54,6 @@ export function settleEnded(
         : "It was done, and that is proven. If it was undone by hand, say that it happened, and how it was undone as the reason.",
     );
   }
-  let seq = records.at(-1)?.seq ?? 0;
-  const add = (kind: "settled" | "closed", attempt: number, head: object) => {
-    seq += 1;
-    committer.add({ run: row.run, seq, kind, attempt, name: first.name, head, data: null });
-  };
   const settled: SettledHead = {
     operation,
     effect: headOf<IntentHead>(first).effect,
@@ -68,7 +63,7 @@ export function settleEnded(
     reason,
     ...(ref === null ? {} : { ref }),
   };
-  add("settled", state.attempt, settled);
+  append("settled", first.name, settled, { attempt: state.attempt });
   const opened = own.find((record) => record.kind === "opened" && record.seq === state.opened);
   if (opened === undefined) return;
   const { fingerprint, class: failureClass } = headOf<OpenedHead>(opened);
@@ -80,13 +75,11 @@ export function settleEnded(
     fingerprint,
     class: failureClass,
   };
-  add("closed", 0, closed);
+  append("closed", first.name, closed);
 }
 
 function closeStaying(
-  committer: Committer,
-  run: number,
-  lastSeq: number,
+  append: Append,
   name: string,
   { seq: opened, head }: NonNullable<ReturnType<typeof stayingException>>,
   { by, reason }: SettleCommand,
@@ -94,6 +87,5 @@ function closeStaying(
   const { fingerprint, class: failureClass } = head;
   const resolution = "settled";
   const closed: ClosedHead = { opened, resolution, by, reason, fingerprint, class: failureClass };
-  const seq = lastSeq + 1;
-  committer.add({ run, seq, kind: "closed", attempt: 0, name, head: closed, data: null });
+  append("closed", name, closed);
 }

@@ -11,6 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./classification.ts";
+import { BesideExceptions } from "./beside.ts";
 import type { Clock, Random } from "./clock.ts";
 import { Commands } from "./commands.ts";
 import { Committer } from "./committer.ts";
@@ -45,6 +46,8 @@ export interface EngineOptions {
   readonly namespace?: string;
   readonly limits?: Partial<EngineLimits>;
   readonly foreign?: ForeignClassifier;
+  /** Owns what belongs to no run. Default "operators". */
+  readonly owner?: string;
 }
 
 export class Engine implements RunHost {
@@ -55,6 +58,7 @@ export class Engine implements RunHost {
   readonly committer: Committer;
   readonly version: string;
   readonly namespace: string;
+  readonly owner: string;
   readonly foreign: ForeignClassifier;
   readonly store: Store;
   readonly live = new Map<number, LiveRun>();
@@ -64,6 +68,7 @@ export class Engine implements RunHost {
   readonly journal: SystemJournal;
   readonly declarations: Declarations;
   readonly commands: Commands;
+  readonly beside: BesideExceptions;
   readonly lanes = new Lanes();
   readonly #workflows = new Map<string, AnyWorkflow>();
   readonly #listeners = new Set<EngineListener>();
@@ -86,6 +91,7 @@ export class Engine implements RunHost {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.version = options.version;
     this.namespace = options.namespace ?? "main";
+    this.owner = options.owner ?? "operators";
     this.foreign = options.foreign ?? (() => null);
     this.digests = digestsWith(options.store.secret);
     for (const workflow of options.workflows) this.#addWorkflow(workflow);
@@ -116,6 +122,7 @@ export class Engine implements RunHost {
       },
     );
     this.#gates = new Gates(this);
+    this.beside = new BesideExceptions(this);
     this.commands = new Commands(this);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
@@ -149,6 +156,9 @@ export class Engine implements RunHost {
       liveCount: () => this.live.size,
       begin: (stored, input) => {
         this.#begin(stored, input);
+      },
+      differs: async (given) => {
+        await this.beside.open(given);
       },
     });
   }

@@ -6,6 +6,7 @@ import type { AwaitedHead, EventHead, JournalRecord } from "../core/journal.ts";
 import type { EventType } from "../workflow/run.ts";
 import { parse, problemText, type Schema } from "../workflow/schema.ts";
 import { Deferred } from "./deferred.ts";
+import { exceptionHead } from "./exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
 import { stepDrift } from "./step-drift.ts";
@@ -17,6 +18,9 @@ import {
   type StepSlot,
   type StepVerb,
 } from "./step-slot.ts";
+
+/** Characters of a sender's id in a sentence. */
+const ID_CHARS_SHOWN = 80;
 
 export class EventStep implements StepVerb {
   readonly #run: LiveRun;
@@ -102,23 +106,17 @@ export class EventStep implements StepVerb {
   /** Looks for an event that came before, once the wait itself is on record. */
   async #takeKept(slot: StepSlot, dueAtMs: number | null): Promise<void> {
     const { host } = this.#run;
-    // One that breaks the schema stays kept, and holds up none that came after it.
-    const passedOver: number[] = [];
-    let taken = false;
-    while (!taken) {
+    // Ends with the kept events: each turn takes one away, to the code or into an exception.
+    for (;;) {
       const kept = await host.keptEvent(this.#event.name, this.#key);
       if (kept === null) break;
-      if (slot.ended || this.#run.isGone) {
-        passedOver.push(kept.seq);
-        break;
-      }
-      const answer = await this.command({ kind: "event", data: kept.data, kept: kept.seq });
-      taken = answer.kind === "applied";
-      if (taken) host.keptEventOffered(kept.seq, true);
-      else passedOver.push(kept.seq);
+      const { seq, id, data } = kept;
+      const answer = await this.command({ kind: "event", data, origin: { kept: seq, id } });
+      const isMisfit = answer.kind === "refused" && answer.code === "HF4102";
+      host.keptEventOffered(seq, answer.kind === "applied" || isMisfit);
+      if (!isMisfit) break;
     }
-    for (const seq of passedOver) host.keptEventOffered(seq, false);
-    if (!taken && !slot.ended && !this.#run.isGone) this.#wait(slot, dueAtMs);
+    if (!slot.ended && !this.#run.isGone) this.#wait(slot, dueAtMs);
   }
 
   #wait(slot: StepSlot, dueAtMs: number | null): void {
@@ -143,23 +141,65 @@ export class EventStep implements StepVerb {
 
   async command(command: StepCommand): Promise<CommandAnswer> {
     const slot = this.#slot;
-    if (command.kind !== "event" || slot === null || slot.ended) {
+    if (command.kind !== "event" || slot === null || slot.ended || this.#run.isGone) {
       return refused("HF6003", `"${this.#path}" does not wait for an event.`);
     }
-    const payload = parseJson(command.data ?? "null");
+    const { data, origin } = command;
+    const payload = parseJson(data ?? "null");
     this.#run.sensitive.learn(this.#event, payload);
     const parsed = await parse(this.#event.schema, payload);
+    if (slot.ended || this.#run.isGone)
+      return refused("HF6003", `"${this.#path}" has its event already.`);
     if (!parsed.ok) {
-      const why = this.#run.sensitive.mask(problemText(parsed.problems));
-      return refused("HF4102", `The event is not valid: ${why}.`);
+      const problems = this.#run.sensitive.mask(problemText(parsed.problems));
+      if ("kept" in origin) this.#openMisfit(origin, problems, data);
+      return refused("HF4102", `The event is not valid: ${problems}.`);
     }
-    if (slot.ended) return refused("HF6003", `"${this.#path}" has its event already.`);
     const head: EventHead = {
       end: "value",
       event: this.#event.name,
-      ...(command.kept === null ? {} : { kept: command.kept }),
+      ...("kept" in origin ? { kept: origin.kept } : { accepted: origin.accepted }),
     };
-    this.#run.deliver(slot, this.#run.append("event", this.#path, head, command.data));
+    this.#run.deliver(slot, this.#run.append("event", this.#path, head, data));
     return APPLIED;
+  }
+
+  /**
+   * An early event that breaks the schema: its sender has long had its answer, so it is given to
+   * the owner of the run that waits, and makes room for the next. No step waits for what is decided.
+   */
+  #openMisfit(
+    { kept, id }: { readonly kept: number; readonly id: string },
+    problems: string,
+    data: string | null,
+  ): void {
+    const run = this.#run;
+    const { name } = this.#event;
+    const { owner, run: number, key } = run.row;
+    const head = exceptionHead(run, {
+      class: "data",
+      effect: "never",
+      scope: "item",
+      origin: "remote",
+      reasonCode: "HF4102",
+      rule: "engine/event-misfit@1",
+      message: `The event does not fit: ${problems}`,
+      because: `Event ${JSON.stringify(name)} with id ${JSON.stringify(id.slice(0, ID_CHARS_SHOWN))} came early and does not fit what step "${this.#path}" waits for: ${problems}. It was not delivered; the step goes on waiting.`,
+      owner,
+      step: "",
+      at: `event ${name}`,
+      beside: { subject: `misfit ${String(kept)}`, kept },
+    });
+    run.append("opened", "", head, data);
+    run.host.emit({
+      type: "exception.opened",
+      run: number,
+      workflow: run.workflow.name,
+      key,
+      step: "",
+      owner,
+      because: head.because,
+      beside: true,
+    });
   }
 }

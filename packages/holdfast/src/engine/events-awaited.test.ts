@@ -24,6 +24,11 @@ const sleepsFirst = testWorkflow("sleeps-first", async (input, run) => {
 const send = (key: string, id: string, cents: number) =>
   world.engine.commands.send("paid", key, id, { cents });
 
+async function keptIds(key: string): Promise<readonly string[]> {
+  await world.settle();
+  return (await world.engine.store.keptEvents("paid", key, 100)).map(({ id }) => id);
+}
+
 describe("run.wait", () => {
   test("gets the event with its key, and no other", async () => {
     await world.begin([waits]);
@@ -197,16 +202,63 @@ describe("run.wait", () => {
     expect(await world.resultOf(run)).toEqual({ cents: 5 });
   });
 
-  test("passes over a kept event that does not fit, and takes the one behind it", async () => {
-    const lax = testWorkflow("lax", (input, run) =>
-      run.wait({ name: "paid", schema: z.object({ cents: z.string() }) }, { key: input.id }),
-    );
-    await world.begin([waits, lax]);
+  test("makes an exception of an early event that does not fit, and takes the one behind it", async () => {
+    await world.begin([waits]);
     await world.engine.commands.send("paid", "1", "e1", { cents: "many" });
     await send("1", "e2", 5);
-    expect(await world.resultOf(await world.start(waits, { id: "1" }))).toEqual({ cents: 5 });
-    // The other is still there for whom it fits.
-    expect(await world.resultOf(await world.start(lax, { id: "1" }))).toEqual({ cents: "many" });
+    await send("1", "e3", 6);
+    const run = await world.start(waits, { id: "1" });
+    expect(await world.resultOf(run)).toEqual({ cents: 5 });
+    const open = await world.exceptions();
+    expect(open).toMatchObject([{ run, class: "data", owner: "team-flow", reasonCode: "HF4102" }]);
+    const [misfit] = open;
+    expect(misfit?.dueAtMs).toBeGreaterThan(misfit?.openedAtMs ?? 0);
+    expect(misfit?.because).toContain('"e1"');
+    expect(misfit?.because).toContain("cents");
+    expect(JSON.stringify(misfit)).not.toContain("many");
+    // It is nobody's any more: only the good one is left.
+    expect(await keptIds("1")).toEqual(["e3"]);
+    const opened = (await world.records(run)).find((record) => record.kind === "opened");
+    expect(opened?.data).toBe('{"cents":"many"}');
+  });
+
+  test("goes on waiting after an early event that does not fit, also over crashes", async () => {
+    await world.begin([waits]);
+    await world.engine.commands.send("paid", "1", "e1", { cents: "many" });
+    const run = await world.start(waits, { id: "1" });
+    expect(await world.stateOf(run)).toBe("waiting");
+    await world.crash();
+    await world.begin([waits]);
+    expect(await world.stateOf(run)).toBe("waiting");
+    expect(await world.exceptions()).toHaveLength(1);
+    await send("1", "e2", 7);
+    expect(await world.resultOf(run)).toEqual({ cents: 7 });
+  });
+
+  test("loses no early event and opens one exception for each misfit, whatever flush the process dies at", async () => {
+    for (let at = 2; at < 8; at += 1) {
+      for (const fate of ["diesBefore", "diesAfter"] as const) {
+        const own = new TestWorld(at);
+        world = own;
+        await own.begin([waits]);
+        await own.engine.commands.send("paid", "1", "bad", { cents: "many" });
+        await send("1", "good", 5);
+        await own.crash();
+        await own.begin([waits], {
+          fateOf: (flush) => (flush.number === at ? fate : "applied"),
+        });
+        const starting = own.engine.startRun(waits, { id: "1" }).catch(() => null);
+        await own.settle();
+        await own.crash();
+        await own.begin([waits]);
+        const { run } = await own.engine.startRun(waits, { id: "1" });
+        expect(await own.resultOf(run)).toEqual({ cents: 5 });
+        expect(await own.exceptions(run)).toHaveLength(1);
+        void starting;
+        await own.remove();
+      }
+    }
+    world = new TestWorld();
   });
 
   test("gives the same event again on recovery", async () => {

@@ -36,6 +36,8 @@ export type EngineEvent =
       readonly step: string;
       readonly owner: string;
       readonly because: string;
+      /** Set if no step waits for it. A run 0 is the store itself. */
+      readonly beside?: true;
     } & OfRun)
   | ({ readonly type: "run.drift"; readonly message: string } & OfRun)
   | {

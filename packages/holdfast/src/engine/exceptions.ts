@@ -1,8 +1,10 @@
 /** Builds the record of an exception: who owns it, until when, and which group it belongs to. */
 import { fingerprintsOf, issueTitle } from "../core/fingerprint.ts";
 import { familyOf, type FailureClass } from "../core/failure.ts";
-import type { Described, OpenedHead } from "../core/journal.ts";
+import type { Beside, Described, OpenedHead } from "../core/journal.ts";
 import type { Unknown } from "../core/move.ts";
+import type { Hmac } from "../core/operation-key.ts";
+import type { RunRow } from "../store/rows.ts";
 import type { LiveRun } from "./live-run.ts";
 
 const HOUR_MS = 3_600_000;
@@ -45,15 +47,41 @@ export interface ExceptionCase {
   readonly operation?: number;
   readonly unknown?: Unknown;
   readonly described?: Described;
+  readonly beside?: Beside;
+  /** Stands for the step in the title of the group, where there is none. */
+  readonly at?: string;
+}
+
+/** What an exception is opened at. */
+export interface ExceptionPlace {
+  /** Empty for the store itself. */
+  readonly workflow: string;
+  readonly described: Described;
+  readonly nowMs: number;
+  readonly hmac: Hmac;
 }
 
 /** Characters of a message that are kept. */
 const MESSAGE_CHARS_MAX = 500;
 
 export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
-  const workflow = run.workflow.name;
-  const described = c.described ?? describedOf(run);
-  const place = { workflow, step: c.step === "" ? "(workflow code)" : c.step };
+  const { clock, digests } = run.host;
+  return openedHead(
+    {
+      workflow: run.workflow.name,
+      described: describedOf(run.row),
+      nowMs: clock.nowMs(),
+      hmac: (text) => digests.hex(text),
+    },
+    c,
+  );
+}
+
+export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
+  const { workflow, hmac } = at;
+  const described = c.described ?? at.described;
+  const step = c.step === "" ? (c.at ?? "(workflow code)") : c.step;
+  const place = { workflow, step };
   const symptoms = {
     class: c.class,
     reasonCode: c.reasonCode,
@@ -76,16 +104,16 @@ export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
     message: c.message.slice(0, MESSAGE_CHARS_MAX),
     because: c.because,
     owner: c.owner,
-    dueAtMs: run.host.clock.nowMs() + DUE_MS[c.class],
-    fingerprint: fingerprintsOf(symptoms, (text) => run.host.digests.hex(text)).place,
+    dueAtMs: at.nowMs + DUE_MS[c.class],
+    fingerprint: fingerprintsOf(symptoms, hmac).place,
     title: issueTitle(symptoms),
     ...(c.unknown === undefined ? {} : { unknown: c.unknown }),
     ...(c.operation === undefined ? {} : { operation: c.operation }),
+    ...(c.beside === undefined ? {} : { beside: c.beside }),
   };
 }
 
-function describedOf(run: LiveRun): Described {
-  const { amount, currency } = run.row;
+export function describedOf({ amount, currency }: RunRow): Described {
   return {
     ...(amount === null ? {} : { amount }),
     ...(currency === null ? {} : { currency }),

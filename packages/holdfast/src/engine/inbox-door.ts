@@ -17,7 +17,13 @@ export interface InboxCommands {
     readonly input: unknown;
     readonly correlationId?: string;
   };
-  readonly send: { readonly event: string; readonly key: string; readonly payload: unknown };
+  readonly send: {
+    readonly event: string;
+    readonly key: string;
+    /** The sender's; the command's own id if it is not given. */
+    readonly id?: string;
+    readonly payload: unknown;
+  };
   readonly answer: {
     readonly run: string;
     readonly seq: number;
@@ -34,6 +40,7 @@ export interface InboxCommands {
   };
   readonly resume: { readonly run: string; readonly step: string | null; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string };
+  readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   readonly complete: {
     readonly integration: string;
     readonly ref: string;
@@ -42,7 +49,12 @@ export interface InboxCommands {
 }
 
 export type InboxAnswer =
-  | { readonly ok: true; readonly run?: string; readonly isNew?: boolean }
+  | {
+      readonly ok: true;
+      readonly run?: string;
+      readonly isNew?: boolean;
+      readonly differs?: boolean;
+    }
   | {
       readonly ok: false;
       readonly code: string;
@@ -133,8 +145,8 @@ export class InboxDoor {
       case "start":
         return await this.#start(dataOf<"start">(row), by);
       case "send": {
-        const { event, key, payload } = dataOf<"send">(row);
-        await commands.send(event, key, row.id, payload);
+        const { event, key, id, payload } = dataOf<"send">(row);
+        await commands.send(event, key, id ?? row.id, payload);
         return { ok: true };
       }
       case "answer": {
@@ -157,6 +169,11 @@ export class InboxDoor {
         await commands.cancel(parseRunId(run), by, reason);
         return { ok: true };
       }
+      case "close": {
+        const { run, seq, reason } = dataOf<"close">(row);
+        await this.#engine.beside.close({ run: parseRunId(run), seq }, by, reason);
+        return { ok: true };
+      }
       case "complete": {
         const { integration, ref, outcome } = dataOf<"complete">(row);
         await commands.complete(integration, ref, outcome);
@@ -176,8 +193,8 @@ export class InboxDoor {
     }
     const options =
       start.correlationId === undefined ? { by } : { by, correlationId: start.correlationId };
-    const { run, isNew } = await this.#engine.startRun(workflow, start.input, options);
-    return { ok: true, run: formatRunId(run), isNew };
+    const { run, ...how } = await this.#engine.startRun(workflow, start.input, options);
+    return { ok: true, run: formatRunId(run), ...how };
   }
 }
 

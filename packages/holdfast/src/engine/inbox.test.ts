@@ -61,10 +61,87 @@ describe("the inbox", () => {
     expect(first).toMatchObject({ ok: true, isNew: true });
     await post("c1", "start", { workflow: "sleeps", input: { id: "1" } });
     await post("c2", "start", { workflow: "sleeps", input: { id: "1" } });
-    expect(await answerTo("c2")).toEqual({ ok: true, run: first.run, isNew: false });
+    expect(await answerTo("c2")).toEqual({
+      ok: true,
+      run: first.run,
+      isNew: false,
+      differs: false,
+    });
     const rows = await world.allRuns();
     expect(rows).toHaveLength(1);
     expect(rows[0]?.startedBy).toBe("cli ana");
+  });
+
+  test("tells another process that its start has joined a run with another input", async () => {
+    const takesAll = testWorkflow("takes-all", async () => null);
+    const loose = { ...takesAll, definition: { ...takesAll.definition, input: z.any() } };
+    await world.begin([loose], OPEN);
+    await post("c1", "start", { workflow: "takes-all", input: { id: "1" } });
+    const first = await answerTo("c1");
+    await post("c2", "start", { workflow: "takes-all", input: { id: "1", more: 1 } });
+    expect(await answerTo("c2")).toEqual({
+      ok: true,
+      run: first.run,
+      isNew: false,
+      differs: true,
+    });
+    expect(await world.exceptions()).toMatchObject([{ reasonCode: "HF4107" }]);
+  });
+
+  test("takes an event once under the sender's id, from whatever command it comes", async () => {
+    await world.begin([waits], OPEN);
+    const event = { event: "paid", key: "1", id: "sender-1", payload: { cents: 5 } };
+    await post("e1", "send", event);
+    await post("e2", "send", event);
+    for (const id of ["e1", "e2"]) expect(await answerTo(id)).toEqual({ ok: true });
+    expect(await world.engine.store.keptEvents("paid", "1", 10)).toMatchObject([
+      { id: "sender-1" },
+    ]);
+    await post("e3", "send", { ...event, payload: { cents: 6 } });
+    expect(await answerTo("e3")).toMatchObject({ ok: false, code: "HF4106" });
+  });
+
+  test("applies an event once that was delivered, but not marked as taken, before a crash", async () => {
+    const twice = testWorkflow("twice", async (input, run) => [
+      await run.wait(paid, { key: input.id, as: "a" }),
+      await run.wait(paid, { key: input.id, as: "b" }),
+    ]);
+    let died = false;
+    await world.begin([twice], {
+      ...OPEN,
+      fateOf: ({ kinds }) => {
+        if (!kinds.includes("event")) return "applied";
+        died = true;
+        return "diesAfter";
+      },
+    });
+    const run = await world.start(twice, { id: "1" });
+    await world.untilState(run, "waiting");
+    await post("e1", "send", { event: "paid", key: "1", payload: { cents: 5 } });
+    await world.until("the flush with the event", () => died);
+    await world.crash();
+    await world.begin([twice], OPEN);
+    expect(await answerTo("e1")).toEqual({ ok: true });
+    const events = (await world.records(run)).filter((record) => record.kind === "event");
+    expect(events).toHaveLength(1);
+    expect(await world.engine.store.keptEvents("paid", "1", 10)).toEqual([]);
+  });
+
+  test("closes an exception for an operator, with name and reason", async () => {
+    await world.begin([waits], OPEN);
+    const event = { event: "paid", key: "1", id: "e" };
+    await post("e1", "send", { ...event, payload: { cents: 5 } });
+    await post("e2", "send", { ...event, payload: { cents: 6 } });
+    expect(await answerTo("e2")).toMatchObject({ code: "HF4106" });
+    const [open] = await world.exceptions();
+    const at = { run: formatRunId(open?.run ?? 1), seq: open?.seq };
+    await post("x0", "close", { ...at, reason: "" });
+    expect(await answerTo("x0")).toMatchObject({ ok: false, code: "HF4102" });
+    await post("x1", "close", { ...at, reason: "told the shop" });
+    expect(await answerTo("x1")).toEqual({ ok: true });
+    expect(await world.exceptions()).toMatchObject([
+      { resolution: "dealt-with", closedBy: "cli ana" },
+    ]);
   });
 
   test("takes what was left while no engine ran", async () => {
@@ -124,7 +201,8 @@ describe("the inbox", () => {
       "HF6001",
     ],
     ["resume", null, /^HF/],
-    ["send", "nonsense", /^HF|true/],
+    ["send", "nonsense", "HF4102"],
+    ["close", {}, /^HF/],
   ] as const)(
     "answers a %s that cannot be done with its code, and goes on (%j)",
     async (topic, command, code) => {

@@ -31,6 +31,12 @@ export interface EngineLimits {
   readonly inboxIdleMs: number;
   /** How long `close` waits for attempts in flight; what has not ended then is recovered, milliseconds. */
   readonly drainMs: number;
+  /** How long the id of an event is remembered: until then it is accepted once, milliseconds. */
+  readonly eventIdsMs: number;
+  /** Ids of events that are remembered; beyond it events are refused with HF4202. */
+  readonly eventIdsMax: number;
+  /** Exceptions open beside one run, or beside none; what would open more is refused with HF4203. */
+  readonly besideOpenMax: number;
   /** Steps of one run. */
   readonly stepsMax: number;
   /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
@@ -57,6 +63,11 @@ export const DEFAULT_LIMITS: EngineLimits = {
   inboxBusyMs: 25,
   inboxIdleMs: 200,
   drainMs: 10_000,
+  // Senders of webhooks give up after days, queues keep messages for two weeks at most; banks a month.
+  eventIdsMs: 30 * 86_400_000,
+  // About 200 bytes each: a gigabyte. At the default window that is two events a second, always.
+  eventIdsMax: 5_000_000,
+  besideOpenMax: 100,
   stepsMax: 1_000_000,
   declarationsMax: 10_000,
   sensitiveValuesMax: 10_000,

@@ -4,7 +4,14 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { recordedText } from "../core/drift.ts";
-import type { EventHead, JournalRecord, RecordKind, ResultHead } from "../core/journal.ts";
+import type {
+  ClosedHead,
+  EventHead,
+  JournalRecord,
+  OpenedHead,
+  RecordKind,
+  ResultHead,
+} from "../core/journal.ts";
 import type { StepSlot } from "./step-slot.ts";
 
 /** Turns of the event loop that recovery waits for code that awaits something unrecorded. */
@@ -118,8 +125,19 @@ export class Recovery {
   }
 }
 
+/** False if the journal holds nothing of the run itself but its start. */
+export function hasBegun(records: readonly JournalRecord[]): boolean {
+  return records.some((record) => record.kind !== "started" && !standsBeside(record));
+}
+
+/** True if the record is about an exception that the run does not wait for. */
+export function standsBeside(record: JournalRecord): boolean {
+  if (record.kind !== "opened" && record.kind !== "closed") return false;
+  return headOf<Pick<OpenedHead | ClosedHead, "beside">>(record).beside !== undefined;
+}
+
 function decidesNothing(record: JournalRecord): boolean {
-  return record.kind === "started" || record.kind === "state";
+  return record.kind === "started" || record.kind === "state" || standsBeside(record);
 }
 
 /** True if this record is the one that gave the code its answer. */

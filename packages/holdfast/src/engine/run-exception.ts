@@ -4,7 +4,7 @@ import type { ClosedHead, JournalRecord, OpenedHead } from "../core/journal.ts";
 import { EffectFailed, StepFailed } from "../workflow/run.ts";
 import { exceptionHead } from "./exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
-import { headOf } from "./recovery.ts";
+import { headOf, standsBeside } from "./recovery.ts";
 import { stackJson } from "./stack-text.ts";
 import type { Wait } from "./step-slot.ts";
 
@@ -28,7 +28,9 @@ export class RunException {
     for (const record of ofRun) {
       if (record.kind === "closed") closed.add(headOf<ClosedHead>(record).opened);
     }
-    const open = ofRun.findLast((record) => record.kind === "opened" && !closed.has(record.seq));
+    const open = ofRun.findLast(
+      (record) => record.kind === "opened" && !closed.has(record.seq) && !standsBeside(record),
+    );
     return open === undefined ? null : new RunException(run, open.seq, headOf<OpenedHead>(open));
   }
 

@@ -15,7 +15,9 @@ import type { DepartureWatch } from "./departures.ts";
 import type { Engine } from "./engine.ts";
 import { exceptionHead } from "./exceptions.ts";
 import { standingGroups, type KnownGroup } from "./suspect-groups.ts";
+import { hasBegun } from "./recovery.ts";
 import { RunException } from "./run-exception.ts";
+import { withStored } from "./stored-runs.ts";
 
 const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
 
@@ -193,6 +195,8 @@ export class StartUp {
   #revive(stored: StoredRun, watch: DepartureWatch): boolean {
     const { row } = stored;
     if (this.#engine.live.has(row.run)) return false;
+    // What was read is old, and nobody has it in hand: it is read again.
+    if (watch.wasWritten(row.run)) this.#engine.wakes.add([row.run]);
     // Somebody had something for it meanwhile, and it has gone on by itself.
     const run = watch.hasLeft(row.run) ? null : this.#engine.wakes.revive(stored, "recovered");
     if (run === null) {
@@ -265,13 +269,16 @@ export class StartUp {
   }
 
   async #quarantine(run: number): Promise<void> {
-    const { store, limits, committer, live: atWork } = this.#engine;
-    await committer.durable();
-    const [stored] = await store.load([run]);
-    // Somebody (a cancel) has it in hand: then it is not brought back by us.
-    if (atWork.has(run)) return;
-    const workflow = stored === undefined ? null : this.#engine.workflow(stored.row.workflow);
-    if (stored === undefined || workflow === null || !ACTIVE.includes(stored.row.state)) return;
+    // In memory: somebody (a cancel) has it in hand, and it is not brought back by us.
+    await withStored(this.#engine, run, (stored) => {
+      this.#giveUp(stored);
+    });
+  }
+
+  #giveUp(stored: StoredRun): void {
+    const { limits } = this.#engine;
+    const workflow = this.#engine.workflow(stored.row.workflow);
+    if (workflow === null || !ACTIVE.includes(stored.row.state)) return;
     const live = this.#engine.dormant(stored, workflow);
     const because = `It crashed the engine ${String(limits.crashesMax)} times while it was the only run at work.`;
     const head = exceptionHead(live, {
@@ -310,5 +317,5 @@ export class StartUp {
 
 /** In a lane, and nothing of it has begun. */
 function isBeforeItsTurn({ row, records }: StoredRun): boolean {
-  return row.state === "waiting" && records.length === 1;
+  return row.state === "waiting" && !hasBegun(records);
 }

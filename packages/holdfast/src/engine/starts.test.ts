@@ -37,7 +37,7 @@ describe("starting a run", () => {
 
     expect(first.isNew).toBe(true);
     for (const again of [working, waiting, ended])
-      expect(again).toEqual({ run: first.run, isNew: false });
+      expect(again).toEqual({ run: first.run, isNew: false, differs: false });
     expect(await world.allRuns()).toHaveLength(1);
   });
 
@@ -56,10 +56,18 @@ describe("starting a run", () => {
     const run = await world.start(sleeper, { id: "a" });
     await world.crash();
     const again = await world.begin([sleeper]);
-    expect(await again.startRun(sleeper, { id: "a" })).toEqual({ run, isNew: false });
+    expect(await again.startRun(sleeper, { id: "a" })).toEqual({
+      run,
+      isNew: false,
+      differs: false,
+    });
     await world.close();
     const third = await world.begin([sleeper]);
-    expect(await third.startRun(sleeper, { id: "a" })).toEqual({ run, isNew: false });
+    expect(await third.startRun(sleeper, { id: "a" })).toEqual({
+      run,
+      isNew: false,
+      differs: false,
+    });
   });
 
   test("keeps what it has accepted, even if the process dies at once", async () => {

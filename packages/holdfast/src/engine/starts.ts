@@ -8,15 +8,17 @@ import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord, StartedHead } from "../core/journal.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
-import { runKeyHash } from "../core/operation-key.ts";
+import { inputDigest, runKeyHash } from "../core/operation-key.ts";
 import { maskedText } from "../core/mask-text.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
+import { isFinal } from "../core/run-state.ts";
 import { sensitiveTexts } from "../core/sensitive.ts";
 import { isWellFormed } from "../core/well-formed.ts";
 import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
+import type { BesideCase } from "./beside.ts";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
@@ -33,6 +35,29 @@ export interface StartOptions {
 export interface Started {
   readonly run: number;
   readonly isNew: boolean;
+  /** True if it joined a run that was started with another input. */
+  readonly differs: boolean;
+}
+
+interface Joined {
+  readonly run: number;
+  readonly isNew: boolean;
+  /** Digest of the input that the run was started with. */
+  readonly inputDigest: string;
+}
+
+/** One start on its way. */
+interface Start {
+  readonly workflow: AnyWorkflow;
+  /** As the schema gives it. */
+  readonly input: unknown;
+  /** As the journal keeps it. */
+  readonly text: string;
+  /** Hex HMAC of the input as it came. */
+  readonly digest: string;
+  readonly key: string;
+  readonly keyHash: string;
+  readonly options: StartOptions;
 }
 
 export interface StartsNeeds {
@@ -48,7 +73,12 @@ export interface StartsNeeds {
   liveCount(): number;
   /** A new run may begin; its start is buffered. */
   begin(stored: StoredRun, input: unknown): void;
+  /** A start has joined a run that has another input. Resolves when that is on record. */
+  differs(given: BesideCase): Promise<void>;
 }
+
+/** 16 bytes: nobody can make two inputs of one digest without the store's key. */
+const DIGEST_HEX_LENGTH = 32;
 
 /** Characters of a business key. */
 const KEY_CHARS_MAX = 512;
@@ -57,7 +87,7 @@ export class Starts {
   readonly #needs: StartsNeeds;
   #lastRun: number;
   /** Starts that are decided but not yet durable, by key hash. */
-  readonly #fresh = new Map<string, Promise<Started>>();
+  readonly #fresh = new Map<string, Promise<Joined>>();
   #lookups: {
     key: RunKey;
     resolve: (found: FoundRun | null) => void;
@@ -71,7 +101,8 @@ export class Starts {
 
   /**
    * @throws {HoldfastError} HF4102 if the input does not fit, HF4103..5 if it is no plain JSON or
-   *   too large, HF4201 if the intake is full. Nothing is started then.
+   *   too large, HF4201 if the intake is full, HF4203 if too many have come with another input.
+   *   Nothing is started then.
    */
   async start(workflow: AnyWorkflow, input: unknown, options: StartOptions = {}): Promise<Started> {
     const { limits, digests, namespace } = this.#needs;
@@ -79,7 +110,10 @@ export class Starts {
     const { sensitive } = workflow.definition;
     const text = toJson(input, limits, what);
     // The copy is what the journal keeps, so that the first execution sees what recovery will see.
-    const parsed = await parse(workflow.definition.input, parseJson(text));
+    const plain = parseJson(text);
+    // Before the schema has it, which may change it.
+    const digest = inputDigest(plain, (t) => digests.hex(t)).slice(0, DIGEST_HEX_LENGTH);
+    const parsed = await parse(workflow.definition.input, plain);
     if (!parsed.ok) {
       const said = problemText(parsed.problems);
       const problems = maskedText(said, sensitiveTexts(parseJson(text), sensitive ?? []));
@@ -91,9 +125,26 @@ export class Starts {
     }
     const key = this.#keyOf(workflow, parsed.value);
     const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
+    const start: Start = {
+      workflow,
+      input: parsed.value,
+      text,
+      digest,
+      key,
+      keyHash,
+      options,
+    };
+    const { run, isNew, inputDigest: first } = await this.#joinOrBegin(start);
+    const differs = first !== digest;
+    if (differs) await this.#needs.differs(differing(run, start));
+    return { run, isNew, differs };
+  }
+
+  async #joinOrBegin(start: Start): Promise<Joined> {
+    const { keyHash } = start;
     const fresh = this.#fresh.get(keyHash);
     if (fresh !== undefined) return { ...(await fresh), isNew: false };
-    const started = this.#startOrJoin(workflow, parsed.value, text, key, keyHash, options);
+    const started = this.#findOrBegin(start);
     this.#fresh.set(keyHash, started);
     try {
       return await started;
@@ -102,23 +153,17 @@ export class Starts {
     }
   }
 
-  async #startOrJoin(
-    workflow: AnyWorkflow,
-    input: unknown,
-    text: string,
-    key: string,
-    keyHash: string,
-    options: StartOptions,
-  ): Promise<Started> {
+  async #findOrBegin(start: Start): Promise<Joined> {
     const { committer, namespace } = this.#needs;
+    const { workflow, keyHash, options } = start;
     const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
-    if (found !== null) return { run: found.run, isNew: false };
+    if (found !== null) return { run: found.run, isNew: false, inputDigest: found.inputDigest };
     refuseUnnamed(workflow, options);
     // A parent has been accepted: its children are part of it and are never refused.
     if (options.parent === undefined) this.#refuseIfFull();
-    const run = this.#begin(workflow, input, text, key, keyHash, options);
+    const run = this.#begin(start);
     await committer.durable();
-    return { run, isNew: true };
+    return { run, isNew: true, inputDigest: start.digest };
   }
 
   #refuseIfFull(): void {
@@ -132,14 +177,7 @@ export class Starts {
     );
   }
 
-  #begin(
-    workflow: AnyWorkflow,
-    input: unknown,
-    text: string,
-    key: string,
-    keyHash: string,
-    options: StartOptions,
-  ): number {
+  #begin({ workflow, input, text, digest, key, keyHash, options }: Start): number {
     const { clock, committer, lanes, namespace, version } = this.#needs;
     const { definition, name } = workflow;
     const nowMs = clock.nowMs();
@@ -156,6 +194,7 @@ export class Starts {
       workflow: name,
       key,
       keyHash,
+      inputDigest: digest,
       generation: 1,
       version,
       owner: definition.owner,
@@ -209,6 +248,23 @@ export class Starts {
       for (const lookup of lookups) lookup.reject(error);
     }
   }
+}
+
+/** The run keeps the input that it began with; somebody has to see that another one came. */
+function differing(run: number, { workflow, text, digest, options }: Start): BesideCase {
+  const by = options.by ?? "app";
+  return {
+    run,
+    subject: `start ${digest}`,
+    at: "start",
+    reasonCode: "HF4107",
+    rule: "engine/start-differs@1",
+    message: "The run was started again with the same key and another input.",
+    because: (row) =>
+      `Started again by ${by} with the same key and another input. ${row !== null && isFinal(row.state) ? `The run is ${row.state} with the input it began with` : "The run goes on with the input it began with"}; the other one was not started.`,
+    owner: workflow.definition.owner,
+    data: text,
+  };
 }
 
 /** The row that the store will hold once the start is durable. */

@@ -4,7 +4,7 @@
  * A slot is made when the code asks for the step. During recovery it then waits for its turn in the
  * journal's order; a step that the journal has not ended goes live once recovery has come through.
  */
-import type { JournalRecord } from "../core/journal.ts";
+import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
 import type { FinalRunState, RunState } from "../core/run-state.ts";
 import type { StayingEffect } from "./staying-effects.ts";
 import type { ErrorCode } from "../core/error.ts";
@@ -47,6 +47,11 @@ export interface StepVerb {
   isOver?(): boolean;
 }
 
+/** An event is accepted by the step that takes it, or was kept before under this number. */
+type EventOrigin =
+  | { readonly accepted: AcceptedEvent }
+  | { readonly kept: number; readonly id: string };
+
 export type StepCommand =
   | {
       readonly kind: "answer";
@@ -65,7 +70,7 @@ export type StepCommand =
       readonly reason: string;
     }
   | { readonly kind: "resume"; readonly by: string; readonly reason: string }
-  | { readonly kind: "event"; readonly data: string | null; readonly kept: number | null }
+  | { readonly kind: "event"; readonly data: string | null; readonly origin: EventOrigin }
   | { readonly kind: "complete"; readonly ref: string; readonly outcome: LateOutcome }
   | {
       readonly kind: "returned";

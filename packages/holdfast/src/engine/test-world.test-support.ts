@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { formatRunId } from "../core/run-number.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
 import type { JournalRecord } from "../core/journal.ts";
-import type { StoreReader } from "../store/store.ts";
+import type { Store, StoreReader } from "../store/store.ts";
 import { openSqliteReader, openSqliteStore, type SqliteStore } from "../store-sqlite/index.ts";
 import { seededRandom } from "../testing/seeded-random.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
@@ -31,6 +31,8 @@ export interface LifeOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly version?: string;
   readonly fateOf?: (flush: FlushSeen) => FlushFate;
+  /** The store as the engine shall see it. */
+  readonly onStore?: (store: Store) => Store;
 }
 
 export interface Life {
@@ -98,7 +100,7 @@ export class TestWorld {
       this.#died?.();
     });
     const engine = new Engine({
-      store: watched.store,
+      store: options.onStore?.(watched.store) ?? watched.store,
       clock: this.clock.ofLife(number),
       random: seededRandom(this.#seed, `engine ${String(number)}`),
       workflows,
@@ -271,7 +273,7 @@ export class TestWorld {
     await this.settle();
     const reader = await this.#reading();
     return reader.exceptions({
-      afterRun: 0,
+      afterRun: -1,
       limit: 10_000,
       all: true,
       ...(run === undefined ? {} : { run }),

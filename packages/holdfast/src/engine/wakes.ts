@@ -6,6 +6,7 @@ import { isFinal } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
+import { hasBegun } from "./recovery.ts";
 
 export class Wakes {
   readonly #engine: Engine;
@@ -71,7 +72,7 @@ export class Wakes {
     const run = this.#engine.resume(stored);
     if (run === null || run.mode === "gone") return run;
     // A run from the front of its lane has done nothing yet: its turn is on record first.
-    if (run.state === "waiting" && stored.records.length === 1) run.changeState("running", reason);
+    if (run.state === "waiting" && !hasBegun(stored.records)) run.changeState("running", reason);
     return run;
   }
 

@@ -1,7 +1,7 @@
 import { existsSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SampleJournal, everyKind, startedHead } from "../testing/sample-journal.ts";
+import { SampleJournal, acceptedEvent, everyKind, startedHead } from "../testing/sample-journal.ts";
 import {
   acceptStore,
   backupStore,
@@ -81,8 +81,9 @@ describe("backupStore", () => {
     const store = await openInline(path);
     const sample = new SampleJournal();
     sample.add(1, "started", startedHead(1));
-    const kept = { event: "paid", key: "k", id: "1" };
-    const seq = sample.add(0, "kept", kept, { data: JSON.stringify("a".repeat(50_000)) });
+    const seq = sample.add(0, "kept", acceptedEvent("1"), {
+      data: JSON.stringify("a".repeat(50_000)),
+    });
     await sample.flushTo(store);
     sample.add(1, "event", { end: "value", kept: seq }, { name: "wait" });
     await sample.flushTo(store);

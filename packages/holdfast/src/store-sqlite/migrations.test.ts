@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
-import { DEFINITION_KINDS, RECORD_KINDS } from "../core/journal.ts";
+import { DEFINITION_KINDS, RECORD_KINDS, RESOLUTIONS } from "../core/journal.ts";
 import { COMPENSATED, FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
 import { INBOX_TOPICS, REVIEW_STATES } from "../store/rows.ts";
 import { SCHEMA_VERSION, migrate, schemaVersion } from "./migrations.ts";
@@ -15,6 +15,7 @@ const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly
   { column: "exception.class", words: FAILURE_CLASSES },
   { column: "exception.family", words: FAILURE_FAMILIES },
   { column: "exception.effect", words: EFFECT_PROOFS },
+  { column: "exception.resolution", words: RESOLUTIONS },
   { column: "issue.class", words: FAILURE_CLASSES },
   { column: "issue.family", words: FAILURE_FAMILIES },
   { column: "dependency.class", words: FAILURE_CLASSES },

@@ -1,5 +1,6 @@
 /** The SQL of the changes. Prepared once per connection; every value is bound. */
 import {
+  ACCEPTED_COLUMNS,
   DECLARATION_COLUMNS,
   EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
@@ -30,7 +31,17 @@ const SQL = {
   declare: `insert into declaration (${DECLARATION_COLUMNS}) values (?, ?, ?, ?, ?)
     on conflict (definition, name, sensitive) do update set decision = excluded.decision,
     at_ms = excluded.at_ms`,
-  keptInsert: "insert into kept_event (seq, event, key, id, at_ms, data) values (?, ?, ?, ?, ?, ?)",
+  acceptedInsert: `insert into accepted_event (${ACCEPTED_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict do update set key = excluded.key, digest = excluded.digest,
+    until_ms = excluded.until_ms, run = excluded.run, kept = excluded.kept`,
+  acceptedForget: `delete from accepted_event where (namespace, event, id) in (
+    select namespace, event, id from accepted_event where until_ms <= ?
+    order by until_ms, namespace, event, id limit 2)`,
+  // Not if the same id was accepted anew since, after its time.
+  acceptedTake: `update accepted_event set run = ?1 where kept = ?2 and (namespace, event, id) =
+    (select namespace, event, id from kept_event where seq = ?2)`,
+  keptInsert: `insert into kept_event (seq, namespace, event, key, id, at_ms, data)
+    values (?, ?, ?, ?, ?, ?, ?)`,
   keptTake: "delete from kept_event where seq = ?",
   awaitingInsert:
     "insert into awaiting (event, key, run, seq, step, due_at_ms) values (?, ?, ?, ?, ?, ?)",

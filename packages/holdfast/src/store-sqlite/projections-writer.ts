@@ -82,6 +82,7 @@ export class ProjectionsWriter {
         return;
       case "awaiting-added":
       case "awaiting-removed":
+      case "event-accepted":
       case "event-kept":
       case "event-taken":
       case "pending-added":
@@ -171,12 +172,19 @@ export class ProjectionsWriter {
       case "awaiting-removed":
         sql.awaitingRemove.run(change.run, change.step);
         return;
+      case "event-accepted": {
+        const { namespace, event, id, key, digest, untilMs, run, kept } = change.row;
+        sql.acceptedForget.run(change.atMs);
+        sql.acceptedInsert.run(namespace, event, id, key, digest, untilMs, run, kept);
+        return;
+      }
       case "event-kept": {
-        const { seq, event, key, id, atMs, data } = change.row;
-        sql.keptInsert.run(seq, event, key, id, atMs, data);
+        const { seq, namespace, event, key, id, atMs, data } = change.row;
+        sql.keptInsert.run(seq, namespace, event, key, id, atMs, data);
         return;
       }
       case "event-taken":
+        sql.acceptedTake.run(change.run, change.seq);
         sql.keptTake.run(change.seq);
         return;
       case "pending-added": {
@@ -262,6 +270,7 @@ function exceptionValues(row: ExceptionRow) {
     row.because,
     row.owner,
     row.fingerprint,
+    row.subject,
     row.openedAtMs,
     row.dueAtMs,
     row.closedAtMs,

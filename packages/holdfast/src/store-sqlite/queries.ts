@@ -5,25 +5,31 @@
 import { RUN_STATES } from "../core/run-state.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
+  AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
+  ExceptionRow,
   InboxRow,
   KeptEventRow,
   RunRow,
 } from "../store/rows.ts";
-import type { FoundRun, Page, RunKey } from "../store/store.ts";
+import type { EventId, FoundRun, Page, RunKey } from "../store/store.ts";
 import { packRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import {
+  ACCEPTED_COLUMNS,
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
+  EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
   RECORD_COLUMNS,
   RUN_COLUMNS,
   rowsOf,
   toDeclaration,
+  toAcceptedEvent,
   toDependency,
+  toException,
   toInbox,
   toKeptEvent,
   toRun,
@@ -35,7 +41,7 @@ import type { Database, Statement } from "./runtime.ts";
 const RUNS_PER_READ = 2000;
 
 export const ENGINE_SQL = {
-  find: `select k.run, k.generation, ${prefixed("r", RUN_COLUMNS)} from run_key k
+  find: `select k.run, k.generation, k.input_digest, ${prefixed("r", RUN_COLUMNS)} from run_key k
     left join run r on r.run = k.run where k.key_hash = ?`,
   // The list of runs is one JSON array, so that the statement is the same for any length.
   runs: `select ${RUN_COLUMNS} from run where run in (select value from json_each(?)) order by run`,
@@ -49,6 +55,13 @@ export const ENGINE_SQL = {
     and ended_at_ms is null order by run limit ?`,
   openLanes: `select run, namespace, lane from run where lane is not null
     and ended_at_ms is null and run > ? order by run limit ?`,
+  accepted: `select ${ACCEPTED_COLUMNS} from accepted_event
+    where namespace = ? and event = ? and id = ?`,
+  acceptedCount: "select count(*) from accepted_event where until_ms > ?",
+  exception: `select ${EXCEPTION_COLUMNS} from exception where run = ? and seq = ?`,
+  beside: "select seq from exception where run = ? and subject = ? and subject is not null",
+  besideOpen: `select count(*) from exception indexed by exception_beside_open where run = ? and subject is not null
+    and closed_at_ms is null`,
   kept: `select ${KEPT_COLUMNS} from kept_event where event = ? and key = ? order by seq limit ?`,
   awaiting: "select run from awaiting where event = ? and key = ? order by id limit ?",
   pending: `select run, operation from pending where integration = ? and ref = ?
@@ -89,9 +102,33 @@ export class EngineQueries {
     return keys.map(({ keyHash }) => {
       const cells = this.#sql.find.get(Buffer.from(keyHash, "hex")) as unknown as Cells | undefined;
       if (cells === undefined) return null;
-      const [run, generation, ...row] = cells as [number, number, ...Cells];
-      return { run, generation, row: row[0] === null ? null : toRun(row) };
+      const [run, generation, digest, ...row] = cells as [number, number, Uint8Array, ...Cells];
+      const inputDigest = Buffer.from(digest).toString("hex");
+      return { run, generation, inputDigest, row: row[0] === null ? null : toRun(row) };
     });
+  }
+
+  acceptedEvents(ids: readonly EventId[]): (AcceptedEventRow | null)[] {
+    return ids.map(({ namespace, event, id }) => {
+      const cells = rowsOf(this.#sql.accepted, namespace, event, id)[0];
+      return cells === undefined ? null : toAcceptedEvent(cells);
+    });
+  }
+
+  acceptedCount(nowMs: number): number {
+    return rowsOf(this.#sql.acceptedCount, nowMs)[0]?.[0] as number;
+  }
+
+  exception(run: number, seq: number): ExceptionRow | null {
+    const cells = rowsOf(this.#sql.exception, run, seq)[0];
+    return cells === undefined ? null : toException(cells);
+  }
+
+  besideExceptions(run: number, subject: string): { openCount: number; isKnown: boolean } {
+    return {
+      openCount: rowsOf(this.#sql.besideOpen, run)[0]?.[0] as number,
+      isKnown: rowsOf(this.#sql.beside, run, subject).length > 0,
+    };
   }
 
   load(runs: readonly number[]): PackedRuns {

@@ -27,6 +27,7 @@ export const PROJECTIONS = {
   counter: "name",
   dependency: "integration",
   declaration: "definition, name, sensitive",
+  accepted_event: "namespace, event, id",
   kept_event: "seq",
   awaiting: "id",
   pending: "integration, ref, run, operation",

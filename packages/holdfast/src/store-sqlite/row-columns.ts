@@ -7,6 +7,7 @@ import { RECORD_KINDS } from "../core/journal.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";
 import type {
+  AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
   EffectRow,
@@ -42,8 +43,8 @@ export const EFFECT_COLUMNS = `j.run, j.seq, j.name, j.at_ms, j.head, e.proof, e
   e.last_sent_at_ms, e.ended_at_ms, e.ref, e.settled_by`;
 
 export const EXCEPTION_COLUMNS = `run, seq, workflow, step, effect_name, integration, operation,
-  class, family, effect, reason_code, rule, message, because, owner, fingerprint, opened_at_ms,
-  due_at_ms, closed_at_ms, resolution, closed_by, amount, currency`;
+  class, family, effect, reason_code, rule, message, because, owner, fingerprint, subject,
+  opened_at_ms, due_at_ms, closed_at_ms, resolution, closed_by, amount, currency`;
 
 export const ISSUE_COLUMNS = `fingerprint, title, class, family, workflow, step, owner,
   first_seen_at_ms, last_seen_at_ms, open_count, total_count`;
@@ -55,7 +56,9 @@ export const DEPENDENCY_COLUMNS = "integration, state, reason, class, since_ms, 
 
 export const DECLARATION_COLUMNS = "definition, name, sensitive, decision, at_ms";
 
-export const KEPT_COLUMNS = "seq, event, key, id, at_ms, data";
+export const ACCEPTED_COLUMNS = "namespace, event, id, key, digest, until_ms, run, kept";
+
+export const KEPT_COLUMNS = "seq, namespace, event, key, id, at_ms, data";
 
 export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
 
@@ -162,13 +165,14 @@ export function toException(c: Cells): ExceptionRow {
     because: c[13] as string,
     owner: c[14] as string,
     fingerprint: c[15] as string,
-    openedAtMs: c[16] as number,
-    dueAtMs: c[17] as number,
-    closedAtMs: c[18] as number | null,
-    resolution: c[19] as string | null,
-    closedBy: c[20] as string | null,
-    amount: c[21] as string | null,
-    currency: c[22] as string | null,
+    subject: c[16] as string | null,
+    openedAtMs: c[17] as number,
+    dueAtMs: c[18] as number,
+    closedAtMs: c[19] as number | null,
+    resolution: c[20] as string | null,
+    closedBy: c[21] as string | null,
+    amount: c[22] as string | null,
+    currency: c[23] as string | null,
   };
 }
 
@@ -233,11 +237,25 @@ export function toDeclaration(c: Cells): DeclarationRow {
 export function toKeptEvent(c: Cells): KeptEventRow {
   return {
     seq: c[0] as number,
+    namespace: c[1] as string,
+    event: c[2] as string,
+    key: c[3] as string,
+    id: c[4] as string,
+    atMs: c[5] as number,
+    data: c[6] as string | null,
+  };
+}
+
+export function toAcceptedEvent(c: Cells): AcceptedEventRow {
+  return {
+    namespace: c[0] as string,
     event: c[1] as string,
-    key: c[2] as string,
-    id: c[3] as string,
-    atMs: c[4] as number,
-    data: c[5] as string | null,
+    id: c[2] as string,
+    key: c[3] as string,
+    digest: c[4] as string,
+    untilMs: c[5] as number,
+    run: c[6] as number | null,
+    kept: c[7] as number | null,
   };
 }
 

@@ -20,17 +20,18 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 interface NewRun {
   readonly keyHash: string;
+  readonly inputDigest: string;
   readonly row: Mutable<RunRow>;
 }
 
 const SQL = {
   // "or rollback" as in journal-writer.ts.
   insert: `insert or rollback into run (${RUN_COLUMNS}) values`,
-  claim: "insert or rollback into run_key (key_hash, run, generation) values",
+  claim: "insert or rollback into run_key (key_hash, run, generation, input_digest) values",
   // A later generation takes the key over. Changes nothing if it is no later one.
-  reclaim: `insert into run_key (key_hash, run, generation) values (?, ?, ?)
-    on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation
-    where excluded.generation > generation`,
+  reclaim: `insert into run_key (key_hash, run, generation, input_digest) values (?, ?, ?, ?)
+    on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation,
+    input_digest = excluded.input_digest where excluded.generation > generation`,
   move: `update run set state = ?, reason = ?, wake_at_ms = ?, dependency = ?, updated_at_ms = ?
     where run = ?`,
   touch: "update run set updated_at_ms = ? where run = ?",
@@ -52,7 +53,7 @@ export class RunWriter {
 
   constructor(database: Database) {
     this.#insert = new RowBatch(database, SQL.insert, { columns: RUN_WIDTH, rowsMax: 8 });
-    this.#claim = new RowBatch(database, SQL.claim, { columns: 3, rowsMax: 8 });
+    this.#claim = new RowBatch(database, SQL.claim, { columns: 4, rowsMax: 8 });
     this.#reclaim = database.prepare(SQL.reclaim);
     this.#move = database.prepare(SQL.move);
     this.#touch = database.prepare(SQL.touch);
@@ -61,7 +62,8 @@ export class RunWriter {
 
   apply(change: RunChange): void {
     if (change.kind === "run-started") {
-      this.#fresh.set(change.row.run, { keyHash: change.keyHash, row: { ...change.row } });
+      const { keyHash, inputDigest, row } = change;
+      this.#fresh.set(row.run, { keyHash, inputDigest, row: { ...row } });
       return;
     }
     const { run } = change;
@@ -111,11 +113,12 @@ export class RunWriter {
   }
 
   #claimKeys(): void {
-    for (const { row, keyHash } of this.#fresh.values()) {
+    for (const { row, keyHash, inputDigest } of this.#fresh.values()) {
       const key = Buffer.from(keyHash, "hex");
+      const digest = Buffer.from(inputDigest, "hex");
       if (row.generation === 1) {
-        this.#claim.add(key, row.run, row.generation);
-      } else if (this.#reclaim.run(key, row.run, row.generation).changes !== 1) {
+        this.#claim.add(key, row.run, row.generation, digest);
+      } else if (this.#reclaim.run(key, row.run, row.generation, digest).changes !== 1) {
         throw cannot(row.run, "its key belongs to another run");
       }
     }

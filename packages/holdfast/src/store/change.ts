@@ -6,6 +6,7 @@
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 import type {
+  AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
   EffectRow,
@@ -16,7 +17,12 @@ import type {
 } from "./rows.ts";
 
 export type Change =
-  | { readonly kind: "run-started"; readonly row: RunRow; readonly keyHash: string }
+  | {
+      readonly kind: "run-started";
+      readonly row: RunRow;
+      readonly keyHash: string;
+      readonly inputDigest: string;
+    }
   | {
       readonly kind: "run-moved";
       readonly run: number;
@@ -101,7 +107,13 @@ export type Change =
     }
   | { readonly kind: "awaiting-removed"; readonly run: number; readonly step: string }
   | { readonly kind: "event-kept"; readonly row: KeptEventRow }
-  | { readonly kind: "event-taken"; readonly seq: number }
+  /** `run`: who has it now. */
+  | { readonly kind: "event-taken"; readonly seq: number; readonly run: number }
+  /**
+   * The id is remembered, in the place of an older one with the same name. To keep the list short
+   * without a clock, each forgets up to two ids (the oldest first) whose time was over at `atMs`.
+   */
+  | { readonly kind: "event-accepted"; readonly row: AcceptedEventRow; readonly atMs: number }
   | {
       readonly kind: "pending-added";
       readonly integration: string;

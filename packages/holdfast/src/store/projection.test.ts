@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import { RECORD_KINDS, kindNumber } from "../core/journal.ts";
 import type { JournalRecord, RecordKind } from "../core/journal.ts";
 import {
+  SAMPLE_START_MS,
   SampleJournal,
+  acceptedEvent,
   askedHead,
   closedHead,
   finishedHead,
@@ -149,8 +151,35 @@ describe("project", () => {
     expect(changes("event", { end: "value" })).toEqual([removed]);
     expect(changes("event", { end: "value", kept: 9 })).toEqual([
       removed,
-      { kind: "event-taken", seq: 9 },
+      { kind: "event-taken", seq: 9, run: 7 },
     ]);
+  });
+
+  test("remembers the id of an event with the record that accepts it", () => {
+    const accepted = acceptedEvent("e1");
+    const atMs = SAMPLE_START_MS;
+    expect(changes("event", { end: "value", accepted })).toEqual([
+      { kind: "awaiting-removed", run: 7, step: "step" },
+      { kind: "event-accepted", row: { ...accepted, run: 7, kept: null }, atMs },
+    ]);
+    expect(changes("kept", accepted)[1]).toEqual({
+      kind: "event-accepted",
+      row: { ...accepted, run: null, kept: 1 },
+      atMs,
+    });
+  });
+
+  test("takes a kept event away with the exception that stands for it", () => {
+    const beside = { subject: "misfit 9", kept: 9 };
+    expect(changes("opened", openedHead({ beside }))).toContainEqual({
+      kind: "event-taken",
+      seq: 9,
+      run: 7,
+    });
+    const opened = changes("opened", openedHead({ beside: { subject: "start 1" } }));
+    expect(kindsOf(opened)).not.toContain("event-taken");
+    expect(opened[0]).toMatchObject({ row: { subject: "start 1" } });
+    expect(changes("opened", openedHead())[0]).toMatchObject({ row: { subject: null } });
   });
 
   test("answers and escalates the review that was asked", () => {
@@ -184,7 +213,7 @@ describe("project", () => {
     sample.add(7, "awaited", { event: "paid", key: "k", dueAtMs: null });
     sample.add(0, "group", { group: 1, event: "passed", runs: [], crashes: 0 });
     sample.add(0, "dependency", { integration: "erp", to: "open", reason: "", probeAtMs: null });
-    sample.add(0, "kept", { event: "paid", key: "k", id: "1" });
+    sample.add(0, "kept", acceptedEvent("1"));
     expect(sample.records.map((record) => kindsOf(project(record)))).toEqual([
       ["run-touched"],
       ["pending-added"],
@@ -192,7 +221,7 @@ describe("project", () => {
       ["awaiting-added"],
       ["group-passed"],
       ["dependency-moved"],
-      ["event-kept"],
+      ["event-kept", "event-accepted"],
     ]);
   });
 });

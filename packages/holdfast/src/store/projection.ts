@@ -144,7 +144,7 @@ function started(record: JournalRecord, head: journal.StartedHead): readonly Cha
     keys: head.keys === undefined ? null : JSON.stringify(head.keys),
   };
   return [
-    { kind: "run-started", row, keyHash: head.keyHash },
+    { kind: "run-started", row, keyHash: head.keyHash, inputDigest: head.inputDigest },
     runCounter(head.workflow, head.state, 1),
   ];
 }
@@ -306,8 +306,13 @@ function awaited(record: JournalRecord, head: journal.AwaitedHead): readonly Cha
 }
 
 function event(record: JournalRecord, head: journal.EventHead): readonly Change[] {
-  const removed: Change = { kind: "awaiting-removed", run: record.run, step: record.name };
-  return head.kept === undefined ? [removed] : [removed, { kind: "event-taken", seq: head.kept }];
+  const { run, atMs } = record;
+  const changes: Change[] = [{ kind: "awaiting-removed", run, step: record.name }];
+  if (head.kept !== undefined) changes.push({ kind: "event-taken", seq: head.kept, run });
+  if (head.accepted !== undefined) {
+    changes.push({ kind: "event-accepted", row: { ...head.accepted, run, kept: null }, atMs });
+  }
+  return changes;
 }
 
 function opened(record: JournalRecord, head: journal.OpenedHead): readonly Change[] {
@@ -328,6 +333,7 @@ function opened(record: JournalRecord, head: journal.OpenedHead): readonly Chang
     because: head.because,
     owner: head.owner,
     fingerprint: head.fingerprint,
+    subject: head.beside?.subject ?? null,
     openedAtMs: record.atMs,
     dueAtMs: head.dueAtMs,
     closedAtMs: null,
@@ -337,8 +343,10 @@ function opened(record: JournalRecord, head: journal.OpenedHead): readonly Chang
     currency: head.currency ?? null,
   };
   const { fingerprint, title, class: failureClass, family, workflow, owner } = head;
+  const early = head.beside?.kept;
   return [
     { kind: "exception-opened", row },
+    ...(early === undefined ? [] : [{ kind: "event-taken", seq: early, run: record.run } as const]),
     {
       kind: "issue-seen",
       fingerprint,
@@ -403,13 +411,11 @@ function declared(record: JournalRecord, head: journal.DeclaredHead): readonly C
 }
 
 function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] {
-  const row: KeptEventRow = {
-    seq: record.seq,
-    event: head.event,
-    key: head.key,
-    id: head.id,
-    atMs: record.atMs,
-    data: record.data,
-  };
-  return [{ kind: "event-kept", row }];
+  const { namespace, event: eventName, key, id } = head;
+  const { seq, atMs, data } = record;
+  const row: KeptEventRow = { seq, namespace, event: eventName, key, id, atMs, data };
+  return [
+    { kind: "event-kept", row },
+    { kind: "event-accepted", row: { ...head, run: null, kept: seq }, atMs },
+  ];
 }

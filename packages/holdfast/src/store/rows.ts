@@ -5,7 +5,7 @@
 import type { RepeatKind } from "../core/contract.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
-import type { DefinitionKind, JournalRecord } from "../core/journal.ts";
+import type { AcceptedEvent, DefinitionKind, JournalRecord } from "../core/journal.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 
 export interface RunRow {
@@ -88,6 +88,8 @@ export interface ExceptionRow {
   readonly because: string;
   readonly owner: string;
   readonly fingerprint: string;
+  /** What an exception beside its run is about; null for one that its run waits for. */
+  readonly subject: string | null;
   readonly openedAtMs: number;
   readonly dueAtMs: number;
   readonly closedAtMs: number | null;
@@ -155,9 +157,18 @@ export interface DeclarationRow {
   readonly atMs: number;
 }
 
+/** An event whose id is remembered, so that it is taken once. */
+export interface AcceptedEventRow extends AcceptedEvent {
+  /** The run that took it; null while it is kept. */
+  readonly run: number | null;
+  /** Sequence number of its `kept` record; null if a run waited for it. */
+  readonly kept: number | null;
+}
+
 /** An event that came before anybody waited for it. */
 export interface KeptEventRow {
   readonly seq: number;
+  readonly namespace: string;
   readonly event: string;
   readonly key: string;
   readonly id: string;
@@ -174,6 +185,7 @@ export const INBOX_TOPICS = [
   "resume",
   "cancel",
   "complete",
+  "close",
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];
 

@@ -9,6 +9,7 @@
  */
 import type { RunState } from "../core/run-state.ts";
 import type {
+  AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
   EffectRow,
@@ -20,7 +21,7 @@ import type {
   RunRow,
   StoredRun,
 } from "./rows.ts";
-import type { JournalRecord } from "../core/journal.ts";
+import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
 
 /** Records as columns of equal length: cheap to hand to another thread or to bind as arrays. */
 export interface RecordColumns {
@@ -66,11 +67,19 @@ export interface RunKey {
 export interface FoundRun {
   readonly run: number;
   readonly generation: number;
+  /** Hex HMAC of the input it was started with. */
+  readonly inputDigest: string;
   readonly row: RunRow | null;
 }
 
+/** What an event is recognised by. */
+export type EventId = Pick<AcceptedEvent, "namespace" | "event" | "id">;
+
 export interface Page {
-  /** Rows beyond this run number (exclusive); 0 to begin. */
+  /**
+   * Rows beyond this run number (exclusive); 0 to begin. Exceptions begin at -1: some belong to the
+   * store itself, which is run 0.
+   */
   readonly afterRun: number;
   readonly limit: number;
 }
@@ -112,6 +121,16 @@ export interface Store {
   ): Promise<
     readonly { readonly run: number; readonly namespace: string; readonly lane: string }[]
   >;
+  /** What is remembered of these ids, in the order asked; null for one that is not known. */
+  acceptedEvents(ids: readonly EventId[]): Promise<readonly (AcceptedEventRow | null)[]>;
+  /** How many ids are remembered for longer than until `nowMs`. */
+  acceptedCount(nowMs: number): Promise<number>;
+  exception(run: number, seq: number): Promise<ExceptionRow | null>;
+  /** Exceptions beside a run: how many are open, and whether there ever was one about `subject`. */
+  besideExceptions(
+    run: number,
+    subject: string,
+  ): Promise<{ readonly openCount: number; readonly isKnown: boolean }>;
   keptEvents(event: string, key: string, limit: number): Promise<readonly KeptEventRow[]>;
   /** Runs that wait for an event with this key, oldest first. */
   awaiting(event: string, key: string, limit: number): Promise<readonly number[]>;

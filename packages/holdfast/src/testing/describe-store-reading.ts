@@ -25,16 +25,22 @@ export const readingTests: StoreTests = {
       found.map((entry) => entry && [entry.run, entry.generation, entry.row?.key]),
       [[3, 1, "order-3"], null, [1, 1, "order-1"]],
     );
+    assert.deepEqual(
+      found.map((entry) => entry?.inputDigest),
+      ["a".repeat(32), undefined, "a".repeat(32)],
+    );
     assert.deepEqual(await store.find([]), []);
   },
 
   "finds a key's newest generation": async ({ store }) => {
     const sample = await startRuns(store, [1]);
     sample.add(1, "finished", finishedHead());
-    sample.add(2, "started", startedHead(2, { keyHash: sampleKeyHash(1), generation: 2 }));
+    const inputDigest = "c".repeat(32);
+    const again = { keyHash: sampleKeyHash(1), generation: 2, inputDigest };
+    sample.add(2, "started", startedHead(2, again));
     await sample.flushTo(store);
     const [found] = await store.find([keyOf(1)]);
-    assert.deepEqual([found?.run, found?.generation], [2, 2]);
+    assert.deepEqual([found?.run, found?.generation, found?.inputDigest], [2, 2, inputDigest]);
   },
 
   "loads runs in the order asked and leaves out unknown ones": async ({ store }) => {

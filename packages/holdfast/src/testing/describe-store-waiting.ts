@@ -6,6 +6,7 @@ import {
   SAMPLE_START_MS,
   SYSTEM_RUN,
   SampleJournal,
+  acceptedEvent,
   finishedHead,
   intentHead,
   outcomeHead,
@@ -97,9 +98,9 @@ export const waitingTests: StoreTests = {
   "keeps events until they are taken": async ({ store, crash }) => {
     const sample = await startRuns(store, [1]);
     const kept = ["x", "y", "z"].map((id) =>
-      sample.add(SYSTEM_RUN, "kept", { event: "paid", key: "k", id }, { data: `"${id}"` }),
+      sample.add(SYSTEM_RUN, "kept", acceptedEvent(id), { data: `"${id}"` }),
     );
-    sample.add(SYSTEM_RUN, "kept", { event: "paid", key: "other", id: "w" });
+    sample.add(SYSTEM_RUN, "kept", acceptedEvent("w", { key: "other" }));
     await sample.flushTo(store);
     assert.deepEqual(await ids(store, 2), [
       ["x", kept[0], '"x"'],

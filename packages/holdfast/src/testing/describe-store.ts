@@ -4,6 +4,7 @@
  * every list exactly what the journal says.
  */
 import type { Store, StoreReader } from "../store/store.ts";
+import { eventTests } from "./describe-store-events.ts";
 import { flushTests } from "./describe-store-flush.ts";
 import { openingTests } from "./describe-store-opening.ts";
 import { projectionTests } from "./describe-store-projections.ts";
@@ -47,6 +48,7 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
   opening: openingTests,
   reading: readingTests,
   "waiting runs": waitingTests,
+  events: eventTests,
   projections: projectionTests,
 };
 

@@ -144,6 +144,7 @@ export function startedHead(
     workflow: "order",
     key: `order-${String(run)}`,
     keyHash: sampleKeyHash(run),
+    inputDigest: "a".repeat(32),
     generation: 1,
     version: "1.0.0",
     owner: "finance",
@@ -238,6 +239,22 @@ export function closedHead(
   };
 }
 
+/** An event with key `k` whose id is remembered for an hour. */
+export function acceptedEvent(
+  id: string,
+  over: Partial<journal.AcceptedEvent> = {},
+): journal.AcceptedEvent {
+  return {
+    namespace: "main",
+    event: "paid",
+    id,
+    key: "k",
+    digest: "b".repeat(64),
+    untilMs: SAMPLE_START_MS + 3_600_000,
+    ...over,
+  };
+}
+
 export function askedHead(over: Partial<journal.AskedHead> = {}): journal.AskedHead {
   return {
     review: "large-order",
@@ -279,9 +296,9 @@ function addSystemRecords(sample: SampleJournal): void {
     class: "unavailable",
     probeAtMs: SAMPLE_START_MS + 30_000,
   });
-  const kept = { event: "paid", id: "event-1", key: "order-11" };
+  const kept = acceptedEvent("event-1", { key: "order-11" });
   sample.add(SYSTEM_RUN, "kept", kept, { data: '{"amount":"10.00"}' });
-  sample.add(SYSTEM_RUN, "kept", { ...kept, id: "event-2", key: "order-99" });
+  sample.add(SYSTEM_RUN, "kept", acceptedEvent("event-2", { key: "order-99" }));
   sample.add(SYSTEM_RUN, "applied", {
     command: "send paid",
     topic: "send",
@@ -342,7 +359,14 @@ function addLongRun(sample: SampleJournal, run: number): void {
   );
   sample.add(run, "called", { workflow: "shipment", child: 14 }, { name: "ship" });
   sample.add(run, "returned", { child: 14, end: "value", state: "completed" }, { name: "ship" });
+  sample.add(run, "awaited", { event: "paid", key: "k", dueAtMs: null }, { name: "paid#2" });
+  const accepted = acceptedEvent("event-3");
+  sample.add(run, "event", { end: "value", accepted }, { name: "paid#2", data: "{}" });
   sample.add(run, "finished", finishedHead(), { data: '{"done":true}' });
+  // After its end, and beside it: somebody has started it again with another input.
+  const opened = sample.add(run, "opened", openedHead({ beside: { subject: "start 1" } }));
+  const closed = closedHead(opened, { resolution: "dealt-with", beside: true });
+  sample.add(run, "closed", closed);
 }
 
 /** An outcome that is not known, asked for, opened as an exception, settled and resumed; goes on. */

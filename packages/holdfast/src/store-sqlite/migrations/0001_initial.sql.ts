@@ -117,7 +117,8 @@ create index run_business_key on run (key, run);
 create table run_key (
   key_hash blob primary key,
   run integer not null,
-  generation integer not null
+  generation integer not null,
+  input_digest blob not null
 ) strict, without rowid;
 
 -- One row per operation of an effect. What never changes after its first intent (step, integration,
@@ -159,11 +160,12 @@ create table exception (
   because text not null,
   owner text not null check (owner <> ''),
   fingerprint text not null,
+  subject text,
   opened_at_ms integer not null,
   due_at_ms integer not null,
   closed_at_ms integer,
   resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
-    'late-answer', 'superseded')),
+    'late-answer', 'superseded', 'dealt-with')),
   closed_by text,
   amount text,
   currency text,
@@ -174,6 +176,11 @@ create table exception (
 create unique index exception_run on exception (run, seq);
 -- Serves the queue of open exceptions. The query repeats the condition.
 create index exception_open on exception (run, seq) where closed_at_ms is null;
+-- Serves besideExceptions. Unique: one exception beside a run for each thing that it is about.
+create unique index exception_beside on exception (run, subject) where subject is not null;
+-- Serves the count of besideExceptions. The query repeats the condition.
+create index exception_beside_open on exception (run)
+  where subject is not null and closed_at_ms is null;
 
 create table issue (
   fingerprint text primary key,
@@ -247,8 +254,25 @@ create table declaration (
   primary key (definition, name, sensitive)
 ) strict, without rowid;
 
+-- Ids of events, so that each is taken once. \`until_ms\` is when an id may be forgotten.
+create table accepted_event (
+  namespace text not null,
+  event text not null,
+  id text not null,
+  key text not null,
+  digest text not null,
+  until_ms integer not null,
+  run integer,
+  kept integer,
+  primary key (namespace, event, id),
+  check (run is not null or kept is not null)
+) strict, without rowid;
+-- Serves acceptedCount, and the choice of what is forgotten.
+create index accepted_event_until on accepted_event (until_ms, namespace, event, id);
+
 create table kept_event (
   seq integer primary key,
+  namespace text not null,
   event text not null,
   key text not null,
   id text not null,
@@ -295,7 +319,8 @@ create table inbox (
   pos integer primary key,
   id text not null,
   topic text not null
-    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete')),
+    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
+      'close')),
   at_ms integer not null,
   sent_by text not null,
   data text not null,
