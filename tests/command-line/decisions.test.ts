@@ -58,6 +58,10 @@ interface ItemDocument {
   readonly key: string;
 }
 
+interface ExceptionDocument extends ItemDocument {
+  readonly isBeside: boolean;
+}
+
 /** Runs a command with `--json` and gives back its document. */
 async function ask<Document>(...words: readonly string[]): Promise<Document> {
   const { code, out, err } = await holdfastCli([...words, "--json"], { env });
@@ -329,6 +333,47 @@ describe("resuming and cancelling", () => {
       { effect: "charge", proof: "surely" },
       { effect: "refund", proof: "surely" },
     ]);
+  });
+});
+
+async function exceptionsOf(...words: readonly string[]): Promise<readonly ExceptionDocument[]> {
+  return (await ask<{ exceptions: readonly ExceptionDocument[] }>("exceptions", ...words))
+    .exceptions;
+}
+
+describe("closing an exception", () => {
+  test("that stands beside its run, and no other", async () => {
+    // The same order again, with another content: it joins the run, and somebody has to look.
+    await shop.stop();
+    shop = await startShop(store, [{ id: "O-done", does: "sleep" }], mended);
+    const [open, ...others] = await exceptionsOf("--key", "O-done");
+    expect(others).toEqual([]);
+    expect(open).toMatchObject({
+      isBeside: true,
+      class: "data",
+      owner: "team-shop",
+      page: "HF4107",
+      step: null,
+    });
+    expect(await runOf("O-done")).toMatchObject({ state: "completed" });
+    const id = open?.id ?? "";
+    const text = await holdfastCli(["exceptions", "--key", "O-done"], { env });
+    expect(text.out).toMatch(/^exc_\w+ +O-done +\(beside the run\) +data /m);
+    expect(text.out).toContain(`holdfast close ${id} --reason "..."`);
+    const why = await holdfastCli(["why", "O-done"], { env });
+    expect(why.out).toContain("An exception stands beside it (team-shop, due in");
+
+    const without = await holdfastCli(["close", id, "--by", "bo"], { env });
+    expect(without.code).toBe(2);
+    const words = ["close", id, "--by", "bo", "--reason", "the shop has cancelled the second one"];
+    const { code, out, err } = await holdfastCli(words, { env });
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toBe(`Done by bo: exception ${id} is closed.\n`);
+    expect(await exceptionsOf("--key", "O-done")).toEqual([]);
+    expect(await exceptionsOf("--key", "O-done", "--all")).toMatchObject([
+      { id, closedBy: "bo", resolution: "dealt-with" },
+    ]);
+    expect((await holdfastCli(words, { env })).code).toBe(4);
   });
 });
 

@@ -69,8 +69,8 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
   return {
     cells: [
       exception.id,
-      exception.key ?? exception.run,
-      exception.step ?? "(workflow code)",
+      exception.key ?? exception.run ?? "(no run)",
+      exception.step ?? (exception.isBeside ? "(beside the run)" : "(workflow code)"),
       exception.class,
       valueText(exception),
       exception.owner,
@@ -79,6 +79,9 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
     notes: [
       exception.because,
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
+      ...(exception.isBeside && closedAt === null
+        ? [`holdfast close ${exception.id} --reason "..."`]
+        : []),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
     ],
   };

@@ -1,7 +1,13 @@
-/** Commands that decide: answer, settle, resume, cancel. */
+/** Commands that decide: answer, settle, resume, cancel, close. */
 import { Argument, Option, type Command } from "commander";
 import type { Patience, Receipt } from "../operate/command.ts";
-import { answerReview, cancelRun, resumeRun, settleEffect } from "../operate/decisions.ts";
+import {
+  answerReview,
+  cancelRun,
+  closeException,
+  resumeRun,
+  settleEffect,
+} from "../operate/decisions.ts";
 import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
 import { decisionOf, jsonValueOf } from "./decision-text.ts";
 import { personOf, reasonOf, waitMs } from "./option-values.ts";
@@ -13,6 +19,7 @@ export function addWriteCommands(program: Command, act: Act): void {
   addSettle(program, act);
   addResume(program, act);
   addCancel(program, act);
+  addClose(program, act);
 }
 
 interface PersonOptions {
@@ -162,6 +169,26 @@ function addCancel(program: Command, act: Act): void {
           patience(options, context),
         );
         return receiptShown(receipt, `cancellation of ${receipt.run} has begun`);
+      }),
+    ),
+  );
+}
+
+function addClose(program: Command, act: Act): void {
+  const command = program
+    .command("close")
+    .description("close an exception that no run waits for: what there was to do has been done")
+    .argument("<exception>", "id of the exception, as listed by: holdfast exceptions");
+  withReason(command).action((exception: string, options: DeciderOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const receipt = await closeException(
+          reader,
+          exception,
+          decider(options, context),
+          patience(options, context),
+        );
+        return receiptShown(receipt, `exception ${exception} is closed`);
       }),
     ),
   );

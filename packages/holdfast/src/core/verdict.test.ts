@@ -68,6 +68,7 @@ const EXCEPTION: VerdictFacts["exceptions"][number] = {
   because: "After 7 look-ups it is still unknown.",
   owner: "team-finance-it",
   dueAtMs: NOW_MS + 30 * MINUTE_MS,
+  subject: null,
 };
 
 describe("verdictOf", () => {
@@ -174,6 +175,20 @@ describe("verdictOf", () => {
     expect(verdictLines(verdictOf(facts({ effects: [] })))).toHaveLength(3);
     const ended = facts({ effects: [] }, { state: "completed", endedAtMs: NOW_MS });
     expect(verdictLines(verdictOf(ended))).toHaveLength(2);
+  });
+
+  test("says what stands beside the run, and does not take it for what the run waits for", () => {
+    const beside = { ...EXCEPTION, step: "", class: "data", subject: "start 1" } as const;
+    const one = verdictOf(facts({ exceptions: [beside] }));
+    const none = verdictOf(facts());
+    expect(one.headline).toBe(
+      `${none.headline} An exception stands beside it (team-finance-it, due in 30 m): After 7 look-ups it is still unknown.`,
+    );
+    expect({ ...one, headline: "" }).toEqual({ ...none, headline: "" });
+    const late = { ...beside, dueAtMs: NOW_MS - MINUTE_MS };
+    expect(verdictOf(facts({ exceptions: [late, beside] })).headline).toContain(
+      "2 exceptions stand beside it (team-finance-it, overdue by 60 s)",
+    );
   });
 
   test("has whole sentences for every state, with and without details", () => {

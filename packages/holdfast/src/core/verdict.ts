@@ -43,6 +43,8 @@ interface VerdictException {
   readonly because: string;
   readonly owner: string;
   readonly dueAtMs: number;
+  /** What it is about, if it stands beside the run; null if the run waits for it. */
+  readonly subject: string | null;
 }
 
 interface VerdictReview {
@@ -73,10 +75,12 @@ export interface Verdict {
 /** Effects named one by one; of more, only the number is said. */
 const EFFECTS_SHOWN_MAX = 5;
 
-export function verdictOf(facts: VerdictFacts): Verdict {
+export function verdictOf(all: VerdictFacts): Verdict {
+  // What stands beside the run says nothing about where it stands.
+  const facts = { ...all, exceptions: all.exceptions.filter((one) => one.subject === null) };
   const exception = facts.exceptions[0];
   return {
-    headline: [headOf(facts), ...effectSentences(facts)].join(" "),
+    headline: [headOf(facts), ...effectSentences(facts), ...besideSentences(all)].join(" "),
     next: nextOf(facts),
     rule:
       exception === undefined
@@ -115,6 +119,23 @@ function effectSentences({ effects, nowMs }: VerdictFacts): readonly string[] {
   return rest > 0 ? [...shown, `${String(rest)} more effects.`] : shown;
 }
 
+function besideSentences({ exceptions, nowMs }: VerdictFacts): readonly string[] {
+  const beside = exceptions.filter((one) => one.subject !== null);
+  const [first] = beside;
+  if (first === undefined) return [];
+  const due =
+    first.dueAtMs > nowMs ? `due ${dueText(first.dueAtMs, nowMs)}` : dueText(first.dueAtMs, nowMs);
+  const count = beside.length === 1 ? "An exception" : `${String(beside.length)} exceptions`;
+  const verb = beside.length === 1 ? "stands" : "stand";
+  return [`${count} ${verb} beside it (${first.owner}, ${due}): ${first.because}`];
+}
+
+function dueText(atMs: number, nowMs: number): string {
+  return atMs > nowMs
+    ? `in ${durationText(atMs - nowMs)}`
+    : `overdue by ${durationText(nowMs - atMs)}`;
+}
+
 function isOpen(effect: VerdictEffect): boolean {
   return effect.proof === "maybe" || effect.proof === "partial" || !effect.ended;
 }
@@ -144,8 +165,7 @@ function details(...parts: readonly (string | null)[]): string {
 }
 
 function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
-  const inTime = (atMs: number) =>
-    atMs > nowMs ? `in ${durationText(atMs - nowMs)}` : `overdue by ${durationText(nowMs - atMs)}`;
+  const inTime = (atMs: number) => dueText(atMs, nowMs);
   switch (run.state) {
     case "running":
       return "the engine goes on with it";

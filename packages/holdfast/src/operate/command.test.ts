@@ -6,15 +6,16 @@ import type { SqliteStore } from "../store-sqlite/index.ts";
 import { NOW_MS, makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
 import {
   askedHead,
+  closedHead,
   intentHead,
+  openedHead,
   SampleJournal,
   startedHead,
-  openedHead,
 } from "../testing/sample-journal.ts";
 import { giveCommand } from "./command.ts";
 import type { Command, CommandAnswer, CommandBodies, Patience } from "./command.ts";
 import { listExceptions } from "./list-work.ts";
-import { answerReview, cancelRun, resumeRun, settleEffect } from "./decisions.ts";
+import { answerReview, cancelRun, closeException, resumeRun, settleEffect } from "./decisions.ts";
 
 const RUN = "run_00000000001";
 const CANCEL: Command = { topic: "cancel", by: "bo", body: { run: RUN, reason: "called off" } };
@@ -203,6 +204,45 @@ describe("what the projections already refuse", () => {
     await expect(not).rejects.toMatchObject({ code: "HF6003" });
     await settleEffect(reader, effectId, { ...said, happened: true }, bo, no);
     expect(await engine.inbox(10)).toHaveLength(1);
+  });
+
+  test("includes exceptions that are closed, or that a run waits for", async () => {
+    const beside = { subject: "start 1" };
+    const open = journal.add(1, "opened", openedHead({ beside }));
+    const closed = journal.add(1, "opened", openedHead({ beside: { subject: "start 2" } }));
+    journal.add(1, "closed", closedHead(closed, { resolution: "dealt-with", beside: true }));
+    const awaited = journal.add(1, "opened", openedHead(), { name: "invoice" });
+    const ofStore = journal.add(0, "opened", openedHead({ beside, workflow: "" }));
+    await journal.flushTo(engine);
+    const refused = [
+      [`exc_00000000001_${String(closed)}`, "HF6003"],
+      [`exc_00000000001_${String(awaited)}`, "HF6003"],
+      ["exc_00000000001_99", "HF6001"],
+      ["eff_00000000001_1", "HF6001"],
+    ] as const;
+    for (const [id, code] of refused)
+      await expect(closeException(reader, id, bo, no)).rejects.toMatchObject({ code });
+    expect(await engine.inbox(10)).toEqual([]);
+    for (const [run, seq] of [
+      [1, open],
+      [0, ofStore],
+    ] as const)
+      await closeException(reader, `exc_0000000000${String(run)}_${String(seq)}`, bo, no);
+    expect((await engine.inbox(10)).map(({ topic, data }) => [topic, JSON.parse(data)])).toEqual([
+      ["close", { run: RUN, seq: open, reason: "because" }],
+      ["close", { run: "run_00000000000", seq: ofStore, reason: "because" }],
+    ]);
+  });
+
+  test("does not let what stands beside a run hide an outcome that is unknown", async () => {
+    const operation = journal.nextSeq(1);
+    journal.add(1, "intent", intentHead(operation), { name: "charge", attempt: 1 });
+    const ambiguous = { class: "ambiguous", family: "ambiguous", operation } as const;
+    journal.add(1, "opened", openedHead(ambiguous), { name: "charge" });
+    journal.add(1, "opened", openedHead({ beside: { subject: "start 1" } }));
+    await journal.flushTo(engine);
+    const resuming = resumeRun(reader, { run: RUN }, null, bo, no);
+    await expect(resuming).rejects.toMatchObject({ code: "HF6004" });
   });
 
   test("does not include an effect whose outcome is open", async () => {

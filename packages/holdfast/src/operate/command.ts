@@ -32,6 +32,7 @@ export interface CommandBodies {
   };
   readonly resume: { readonly run: string; readonly step: string | null; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string };
+  readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
 }
 
 type CommandTopic = keyof CommandBodies;
@@ -158,6 +159,8 @@ function wordsOf({ topic, body }: Pick<Command, "topic" | "body">): string {
       return `resume ${body.run}`;
     case "cancel":
       return `cancel ${body.run}`;
+    case "close":
+      return "close the exception";
     default:
       return assertNever(topic);
   }

@@ -3,6 +3,7 @@
  * to be unsafe or without sense, so that nobody waits for an engine to hear that; the engine checks
  * again, because it alone knows the present state.
  */
+import { refuseClosing } from "../core/closing.ts";
 import { HoldfastError } from "../core/error.ts";
 import { isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
@@ -157,7 +158,8 @@ export async function resumeRun(
   const exceptions = await reader.exceptions({ afterRun: 0, limit: PAGE_LIMIT_MAX, run: row.run });
   const unknown = exceptions.find((exception) => isUnknown(exception, step));
   // The exception of the run as a whole is what a resume without a step is about.
-  const ofRun = step === null && exceptions.some((exception) => exception.step === "");
+  const ofRun =
+    step === null && exceptions.some(({ step: at, subject }) => at === "" && subject === null);
   if (unknown !== undefined && !ofRun) throw settleFirst(unknown);
   return giveCommand(reader, { topic: "resume", by, body: { run, step, reason } }, patience);
 }
@@ -195,6 +197,27 @@ export async function cancelRun(
 }
 
 const UNDO = "What it did can be undone by a workflow of its own.";
+
+/**
+ * Closes an exception (`exc_...`) that no run waits for: what there was to do has been done.
+ *
+ * @throws {HoldfastError} HF6001 (no such exception), HF6003 (it is closed, or its run waits for a
+ *   decision), HF6004 (an outcome is unknown), HF6005.
+ */
+export async function closeException(
+  reader: StoreReader,
+  exceptionId: string,
+  { by, reason }: Decider,
+  patience: Patience,
+): Promise<Receipt> {
+  const { run, seq } = parseItemId("exc", exceptionId);
+  const of = { afterRun: -1, limit: PAGE_LIMIT_MAX, run, all: true };
+  const row = (await reader.exceptions(of)).find((exception) => exception.seq === seq);
+  if (row === undefined) throw unknownItem("exception", exceptionId, "holdfast exceptions --all");
+  refuseClosing(row, (await reader.run(run))?.state ?? null);
+  const body = { run: formatRunId(run), seq, reason };
+  return giveCommand(reader, { topic: "close", by, body }, patience);
+}
 
 function hasEnded(run: string, state: string, done: string, remedy: string): HoldfastError {
   const message = `${run} is ${state} and cannot be ${done} any more.`;

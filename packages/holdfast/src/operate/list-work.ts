@@ -63,7 +63,9 @@ export async function listExceptions(
 ): Promise<ExceptionPage> {
   const { workflow } = filter;
   const fits = (row: ExceptionRow) => workflow === undefined || row.workflow === workflow;
-  const page = await pageOf(reader, filter, fits, (at) => reader.exceptions({ ...filter, ...at }));
+  const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...filter, ...at });
+  // Those of the store itself (run 0) come first.
+  const page = await pageOf(reader, filter, fits, ask, -1);
   return {
     exceptions: page.rows.map((row) => exceptionView(row, page.runs.get(row.run) ?? null)),
     next: page.next,
@@ -112,10 +114,11 @@ async function pageOf<Row extends OfRunNumber>(
   filter: WorkFilter,
   fits: (row: Row) => boolean,
   ask: Ask<Row>,
+  begin = 0,
 ): Promise<WorkPage<Row>> {
   const found =
     filter.of === undefined
-      ? await scan(filter, fits, ask)
+      ? await scan(filter, fits, ask, begin)
       : await ofRuns(await findRuns(reader, filter.of), filter, fits, ask);
   const runs = new Map<number, RunRow>();
   // By primary key, and at most one for each row of a bounded page.
@@ -137,9 +140,10 @@ async function scan<Row extends OfRunNumber>(
   filter: WorkFilter,
   fits: (row: Row) => boolean,
   ask: Ask<Row>,
+  begin: number,
 ): Promise<Omit<WorkPage<Row>, "runs">> {
   const rows: Row[] = [];
-  let afterRun = afterRunOf(filter);
+  let afterRun = afterRunOf(filter, begin);
   for (let pages = 0; pages < PAGES_SCANNED_MAX; pages += 1) {
     const limit = filter.limit - rows.length;
     const page = await ask({ afterRun, limit });

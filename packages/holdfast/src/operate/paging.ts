@@ -11,9 +11,12 @@ export interface PageRequest {
 export const PAGE_LIMIT_DEFAULT = 50;
 export const PAGE_LIMIT_MAX = 1_000;
 
-/** @throws {HoldfastError} HF6001 if the cursor is not a run's id. */
-export function afterRunOf({ after }: PageRequest): number {
-  return after === undefined ? 0 : parseRunId(after);
+/**
+ * @param begin - where a list begins: at 0, or at -1 if it holds what belongs to the store itself.
+ * @throws {HoldfastError} HF6001 if the cursor is not a run's id.
+ */
+export function afterRunOf({ after }: PageRequest, begin = 0): number {
+  return after === undefined ? begin : parseRunId(after);
 }
 
 /** Where the next page begins, or null if this one came up short. */

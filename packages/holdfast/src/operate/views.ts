@@ -83,8 +83,12 @@ export interface EffectView extends OfRun {
   readonly currency: string | null;
 }
 
-export interface ExceptionView extends OfRun {
+export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly id: string;
+  /** Null for one that belongs to no run. */
+  readonly run: string | null;
+  /** What `close` takes: no step of the run waits for it. */
+  readonly isBeside: boolean;
   /** Page of docs/reference/errors.md that says what to do about it. */
   readonly page: ErrorCode;
   readonly step: string | null;
@@ -231,8 +235,10 @@ export function exceptionView(row: ExceptionRow, run: RunRow | null): ExceptionV
     row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation });
   return {
     id: formatItemId("exc", row),
-    ...ofRun(row.run, run),
-    workflow: row.workflow,
+    run: row.run === 0 ? null : formatRunId(row.run),
+    key: run?.key ?? null,
+    workflow: row.workflow === "" ? null : row.workflow,
+    isBeside: row.subject !== null,
     page: pageOfException(row),
     step: row.step === "" ? null : row.step,
     effectName: row.effectName,
