@@ -26,6 +26,11 @@ const laned = workflow("laned", { ...options, lane: () => "one" }, async ({ cent
   await run.sleep("1h");
   return cents;
 });
+const busyLaned = workflow("busy", { ...options, lane: () => "two" }, ({ id, cents }, run) =>
+  run.step("work", async () => cents + ((await works.get(id)?.promise) ?? 0)),
+);
+/** Work of a run that ends when a test says so. */
+const works = new Map<string, Deferred<number>>();
 
 const start = (cents: number, more: object = {}) =>
   world.engine.startRun(sleeper, { id: "a", cents, ...more }, { by: "shop" });
@@ -153,15 +158,43 @@ describe("a start with the key of a run and another input", () => {
     await world.begin([laned]);
     await world.engine.startRun(laned, { id: "b", cents: 4 });
     await world.untilState(first.run, "completed");
-    const records = await world.records(second.run);
-    // Its turn is on record before anything of it is done.
-    expect(records.map(({ kind }) => kind).slice(0, 4)).toEqual([
-      "started",
-      "opened",
-      "opened",
-      "state",
-    ]);
+    expect(await world.exceptions(second.run)).toHaveLength(2);
     expect(await world.resultOf(second.run)).toBe(2);
+  });
+
+  test("does not keep the turn of such a run off the record while its first work is under way", async () => {
+    for (const id of ["a", "b"]) works.set(id, new Deferred());
+    await world.begin([busyLaned]);
+    const startBusy = (id: string, cents: number) =>
+      world.engine.startRun(busyLaned, { id, cents });
+    await startBusy("a", 1);
+    const { run } = await startBusy("b", 2);
+    await startBusy("b", 3);
+    expect(await world.stateOf(run)).toBe("waiting");
+    works.get("a")?.resolve(0);
+    expect(await world.stateOf(run)).toBe("running");
+    works.get("b")?.resolve(0);
+    expect(await world.resultOf(run)).toBe(2);
+  });
+
+  test("lets such a run have its turn if the one before it ended just before a crash", async () => {
+    let died = false;
+    await world.begin([laned], {
+      fateOf: ({ kinds }) => {
+        if (!kinds.includes("finished")) return "applied";
+        died = true;
+        return "diesAfter";
+      },
+    });
+    await world.engine.startRun(laned, { id: "a", cents: 1 });
+    const { run } = await world.engine.startRun(laned, { id: "b", cents: 2 });
+    await world.engine.startRun(laned, { id: "b", cents: 3 });
+    const [open] = await world.exceptions(run);
+    await world.engine.beside.close({ run, seq: open?.seq ?? 0 }, "ana", "told the shop");
+    await world.until("the end of the first run", () => died);
+    await world.crash();
+    await world.begin([laned]);
+    expect(await world.resultOf(run)).toBe(2);
   });
 
   test("is on record before its caller is told, whatever flush the process dies at", async () => {
@@ -216,6 +249,35 @@ describe("a run that is written to while it is being read", () => {
     await world.advance(3_600_000);
     expect(await world.resultOf(run)).toBe(100);
     expect(engine.committer.hasFailed).toBe(false);
+  });
+
+  test("is read again before it is written to, if it has gone on meanwhile", async () => {
+    const engine = await world.begin([sleeper]);
+    const { run } = await start(100);
+    await world.untilState(run, "waiting");
+    const { store } = engine;
+    const load = store.load.bind(store);
+    const held = new Deferred<void>();
+    let loads = 0;
+    store.load = async (runs) => {
+      loads += 1;
+      const number = loads;
+      const stored = await load(runs);
+      // The first is for the row, the second for the records.
+      if (number === 2) await held.promise;
+      return stored;
+    };
+    const joining = start(101);
+    await world.settle();
+    expect(loads).toBe(2);
+    await engine.wakes.reach(run);
+    await world.settle();
+    held.resolve();
+    expect(await joining).toMatchObject({ differs: true });
+    expect(await world.exceptions(run)).toHaveLength(1);
+    expect(engine.committer.hasFailed).toBe(false);
+    await world.advance(3_600_000);
+    expect(await world.resultOf(run)).toBe(100);
   });
 
   test("is brought back all the same if that happens while the engine starts", async () => {

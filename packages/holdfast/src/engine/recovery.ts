@@ -137,7 +137,7 @@ export function standsBeside(record: JournalRecord): boolean {
 }
 
 function decidesNothing(record: JournalRecord): boolean {
-  return record.kind === "started" || record.kind === "state" || standsBeside(record);
+  return record.kind === "started" || record.kind === "state";
 }
 
 /** True if this record is the one that gave the code its answer. */
