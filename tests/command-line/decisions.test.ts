@@ -360,6 +360,10 @@ describe("closing an exception", () => {
     const text = await holdfastCli(["exceptions", "--key", "O-done"], { env });
     expect(text.out).toMatch(/^exc_\w+ +O-done +\(beside the run\) +data /m);
     expect(text.out).toContain(`holdfast close ${id} --reason "..."`);
+    // Both inputs can be compared, shown as far as their workflow's declarations let them.
+    const shown = await holdfastCli(["show", "O-done", "--payloads"], { env });
+    expect(shown.out).toContain('{"id":"O-done","does":"charge"}');
+    expect(shown.out).toContain('{"id":"O-done","does":"sleep"}');
     const why = await holdfastCli(["why", "O-done"], { env });
     expect(why.out).toContain("An exception stands beside it (team-shop, due in");
 

@@ -274,6 +274,8 @@ export interface Beside {
   readonly subject: string;
   /** Sequence number of the early event that it takes the place of. */
   readonly kept?: number;
+  /** Name of the event whose payload the record holds; absent: it holds an input of the workflow. */
+  readonly event?: string;
 }
 
 export interface OpenedHead extends Described {

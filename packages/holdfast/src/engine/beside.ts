@@ -31,6 +31,8 @@ export interface BesideCase {
   readonly owner: string;
   /** What came, as JSON: kept in the journal, shown in no list. */
   readonly data: string;
+  /** Name of the event that it is the payload of; absent: it is an input of the workflow. */
+  readonly event?: string;
 }
 
 /** Where it stands, for whoever brought it. */
@@ -110,7 +112,7 @@ export class BesideExceptions {
   }
 
   #headOf(given: BesideCase, row: RunRow | null, owner: string): OpenedHead {
-    const { subject, at, reasonCode, rule, message, because } = given;
+    const { subject, at, reasonCode, rule, message, because, event } = given;
     const { clock, digests } = this.#engine;
     const place = {
       workflow: row?.workflow ?? "",
@@ -131,7 +133,7 @@ export class BesideExceptions {
       owner,
       step: "",
       at,
-      beside: { subject },
+      beside: event === undefined ? { subject } : { subject, event },
     };
     return openedHead(place, about);
   }

@@ -40,6 +40,7 @@ export async function openEventConflict(
       `${name} came again with another ${differs}. ${row === null ? "The first one is kept until a run waits for it" : "This run has the first one"}; the second was not delivered.`,
     owner: engine.owner,
     data,
+    event,
   });
   const where =
     place.run === null

@@ -188,7 +188,7 @@ export class EventStep implements StepVerb {
       owner,
       step: "",
       at: `event ${name}`,
-      beside: { subject: `misfit ${String(kept)}`, kept },
+      beside: { subject: `misfit ${String(kept)}`, kept, event: name },
     });
     run.append("opened", "", head, data);
     run.host.emit({

@@ -252,7 +252,7 @@ export class Starts {
 
 /** The run keeps the input that it began with; somebody has to see that another one came. */
 function differing(run: number, { workflow, text, digest, options }: Start): BesideCase {
-  const by = options.by ?? "app";
+  const by = options.by ?? UNNAMED_STARTER;
   return {
     run,
     subject: `start ${digest}`,

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { DeclarationRow } from "../store/rows.ts";
-import { Masking } from "./masking.ts";
+import { openedHead, SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
+import { openSqliteReader } from "../store-sqlite/index.ts";
+import { Masking, PayloadOwners } from "./masking.ts";
+import { hasPayload } from "./timeline.ts";
 
 const row = (over: Partial<DeclarationRow> = {}): DeclarationRow => ({
   definition: "effect",
@@ -56,5 +60,36 @@ describe("masking", () => {
     ]);
     expect(masking.answerWords("big")).toBe("ok=true|false");
     expect(masking.answerWords("other")).toBe("DECISION");
+  });
+});
+
+describe("what stands beside a run", () => {
+  test("keeps a payload of the workflow or of the event, and is covered as theirs are", async () => {
+    const folder = makeFolder();
+    const path = `${folder.path}/store.db`;
+    const store = await openInline(path);
+    const sample = new SampleJournal();
+    sample.continueIn(store);
+    sample.add(1, "started", startedHead(1), { data: "{}" });
+    const kept = { data: '{"iban":"DE89"}' };
+    sample.add(1, "opened", openedHead({ beside: { subject: "start 1" } }), kept);
+    sample.add(1, "opened", openedHead({ beside: { subject: "event 1", event: "paid" } }), kept);
+    sample.add(1, "opened", openedHead(), { data: '"Error: at line 1"' });
+    await sample.flushTo(store);
+    const reader = await openSqliteReader({ path });
+    const run = await reader.run(1);
+    if (run === null) throw new Error("the run is not there");
+    const owners = await PayloadOwners.of(reader, run, 10);
+    const records = await reader.records(1, 1, 10);
+    expect(records.map(hasPayload)).toEqual([true, true, false]);
+    const opened = records.map(async (one) => owners.ownerOf(one));
+    expect(await Promise.all(opened)).toEqual([
+      { definition: "workflow", name: "order" },
+      { definition: "event", name: "paid" },
+      null,
+    ]);
+    await reader.close();
+    await store.abandon();
+    folder.remove();
   });
 });

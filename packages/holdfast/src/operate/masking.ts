@@ -109,6 +109,7 @@ export class PayloadOwners {
   /** Null where the journal does not say; such a payload is masked whole. */
   async ownerOf(record: journal.JournalRecord): Promise<PayloadOwner | null> {
     if (record.kind === "returned") return await this.#child(record);
+    if (record.kind === "opened") return ownerOfBeside(record, this.#row);
     const find = OWNERS[record.kind];
     const name = find?.name(record, this.#row, this.#reviews) ?? null;
     return find === undefined || name === null ? null : { definition: find.definition, name };
@@ -120,6 +121,15 @@ export class PayloadOwners {
     const row = await this.#reader.run(child);
     return row === null ? null : { definition: "workflow", name: row.workflow };
   }
+}
+
+/** An event that was not delivered, or an input that was not started. */
+function ownerOfBeside(record: journal.JournalRecord, row: RunRow): PayloadOwner | null {
+  const { beside } = headOf<journal.OpenedHead>(record);
+  if (beside === undefined) return null;
+  return beside.event === undefined
+    ? { definition: "workflow", name: row.workflow }
+    : { definition: "event", name: beside.event };
 }
 
 type NameOf = (

@@ -107,7 +107,8 @@ export function stackOf(record: journal.JournalRecord): string | null {
 /** True if the record's data is a payload, and not the stack of an error. */
 export function hasPayload(record: journal.JournalRecord): boolean {
   if (record.data === null) return false;
-  if (record.kind === "opened") return false;
+  // What stands beside a run keeps what came; else it may keep the stack of an error.
+  if (record.kind === "opened") return parseHead<journal.OpenedHead>(record).beside !== undefined;
   if (record.kind === "result") return parseHead<journal.ResultHead>(record).threw === undefined;
   if (record.kind !== "outcome") return true;
   return parseHead<journal.OutcomeHead>(record).failure === undefined;

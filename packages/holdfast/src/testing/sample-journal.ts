@@ -359,9 +359,8 @@ function addLongRun(sample: SampleJournal, run: number): void {
   );
   sample.add(run, "called", { workflow: "shipment", child: 14 }, { name: "ship" });
   sample.add(run, "returned", { child: 14, end: "value", state: "completed" }, { name: "ship" });
-  sample.add(run, "awaited", { event: "paid", key: "k", dueAtMs: null }, { name: "paid#2" });
   const accepted = acceptedEvent("event-3");
-  sample.add(run, "event", { end: "value", accepted }, { name: "paid#2", data: "{}" });
+  sample.add(run, "event", { end: "value", accepted }, { name: "paid#2" });
   sample.add(run, "finished", finishedHead(), { data: '{"done":true}' });
   // After its end, and beside it: somebody has started it again with another input.
   const opened = sample.add(run, "opened", openedHead({ beside: { subject: "start 1" } }));
