@@ -88,6 +88,7 @@ export class Commands {
     await this.#withRun(run, async (live) => {
       const { exception } = live.ending;
       if (step === null && exception !== null) {
+        if (live.isUnderWay) throw underWay(live);
         live.ending.resume(by, reason);
         await this.#engine.committer.durable();
         return;
@@ -293,6 +294,15 @@ function ended(run: number, state: FinalRunState): HoldfastError {
     "HF6003",
     `Run ${formatRunId(run)} is ${state} already.`,
     "What it did can be undone by a workflow of its own; what it left open can be settled.",
+  );
+}
+
+/** The run begins anew from its journal, which must hold the end of what has left. */
+function underWay(live: LiveRun): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `An attempt of run ${live.id} is still under way.`,
+    "Try again when it has ended; its end is written down.",
   );
 }
 

@@ -310,5 +310,5 @@ export class StartUp {
 
 /** In a lane, and nothing of it has begun. */
 function isBeforeItsTurn({ row, records }: StoredRun): boolean {
-  return row.state === "waiting" && records.length === 1;
+  return row.state === "waiting" && records.every((record) => record.name === "");
 }

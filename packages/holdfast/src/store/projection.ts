@@ -81,6 +81,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "closed":
       return closed(record, headOf<journal.ClosedHead>(record));
     case "cancel":
+    case "late":
       return [{ kind: "run-touched", run: record.run, atMs: record.atMs }];
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
@@ -130,7 +131,8 @@ function started(record: JournalRecord, head: journal.StartedHead): readonly Cha
     startedBy: head.startedBy,
     state: head.state,
     reason: head.reason,
-    wakeAtMs: null,
+    // Only its deadline can wake a run that waits for its turn in a lane.
+    wakeAtMs: head.state === "waiting" ? head.deadlineAtMs : null,
     dependency: null,
     parentRun: head.parent?.run ?? null,
     parentStep: head.parent?.step ?? null,

@@ -36,6 +36,7 @@ export interface HeadOf {
   readonly kept: journal.KeptHead;
   readonly applied: journal.AppliedHead;
   readonly declared: journal.DeclaredHead;
+  readonly late: journal.LateHead;
 }
 
 export interface RecordOptions {
@@ -417,6 +418,7 @@ function addCancelledRun(sample: SampleJournal, run: number): void {
     { name: "charge", attempt: 1 },
   );
   sample.add(run, "opened", openedHead(), { name: "create-invoice" });
+  sample.add(run, "late", { deadlineAtMs: SAMPLE_START_MS, onLate: "ask" });
   sample.add(run, "cancel", { by: "anna", reason: "the customer withdrew" });
   sample.add(run, "state", stateHead("running", "cancelling"));
   sample.add(
