@@ -49,6 +49,8 @@ export const RECORD_KINDS = [
   "declared", // what of a definition's payloads is sensitive, and what answers a review
   // of a run again
   "late", // its deadline has passed
+  // of the store itself again
+  "early", // an answer came before the request that it answers was on record
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -383,6 +385,20 @@ export interface DeclaredHead {
   readonly sensitive: readonly string[];
   /** What a review's answer looks like; null where its schema does not say. */
   readonly decision: readonly DecisionField[] | null;
+}
+
+const EARLY_EVENTS = ["kept", "taken", "unasked"] as const;
+
+export interface EarlyHead {
+  /** It is kept until somebody asks; somebody has; nobody has in time, and its owner has to know. */
+  readonly event: (typeof EARLY_EVENTS)[number];
+  readonly integration: string;
+  readonly ref: string;
+  /** Sequence number of the record that kept it; 0 in that record itself. */
+  readonly kept: number;
+  readonly owner: string;
+  /** It is kept for a request until then. */
+  readonly dueAtMs: number;
 }
 
 export interface AppliedHead {

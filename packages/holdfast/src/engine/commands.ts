@@ -199,21 +199,25 @@ export class Commands {
     else release();
   }
 
-  /** The late answer to a request that was accepted under `ref`. */
+  /**
+   * The late answer to a request that was accepted under `ref`. One that comes before its request
+   * is on record is kept for it.
+   */
   async complete(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
+    if (await this.answerPending(integration, ref, outcome)) return;
+    await this.#engine.early.keep(integration, ref, outcome);
+  }
+
+  /** False if nothing waits for an answer under this reference. */
+  async answerPending(integration: string, ref: string, outcome: LateOutcome): Promise<boolean> {
     await this.#engine.committer.durable();
     const pending = await this.#engine.store.pendingByRef(integration, ref);
-    if (pending === null) {
-      throw new HoldfastError(
-        "HF6001",
-        `No effect of "${integration}" waits for an answer under "${ref}".`,
-        "Check the reference; a second answer to the same request is ignored.",
-      );
-    }
+    if (pending === null) return false;
     await this.#withRun(pending.run, async (live) => {
       const path = this.#pathOf(live, isIntent(pending.operation));
       await this.#step(live, path, { kind: "complete", ref, outcome });
     });
+    return true;
   }
 
   /** A child has ended: its parent hears of it. */

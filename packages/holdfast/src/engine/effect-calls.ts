@@ -277,12 +277,11 @@ export class EffectCalls {
     const { state } = this.#step.journal;
     const dueAtMs =
       this.#step.run.host.clock.nowMs() + durationMs(pending.within, "pending within");
-    this.#step.journal.write("pending", state.attempt, {
-      operation: state.operation ?? 0,
-      integration: this.#step.effect.definition.on.name,
-      ref: pending.ref,
-      dueAtMs,
-    });
+    const { name: integration } = this.#step.effect.definition.on;
+    const { ref } = pending;
+    const operation = state.operation ?? 0;
+    this.#step.journal.write("pending", state.attempt, { operation, integration, ref, dueAtMs });
+    this.#step.run.host.pendingWritten(integration, ref);
     this.#step.go();
   }
 

@@ -17,6 +17,7 @@ import { Committer } from "./committer.ts";
 import { Declarations } from "./declarations.ts";
 import { Departures } from "./departures.ts";
 import { digestsWith, type Digests } from "./digest.ts";
+import { EarlyAnswers } from "./early-answers.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates.ts";
 import type { Gate } from "./gate.ts";
@@ -65,6 +66,7 @@ export class Engine implements RunHost {
   readonly journal: SystemJournal;
   readonly declarations: Declarations;
   readonly commands: Commands;
+  readonly early: EarlyAnswers;
   readonly lanes = new Lanes();
   readonly #workflows = new Map<string, AnyWorkflow>();
   readonly #listeners = new Set<EngineListener>();
@@ -118,6 +120,7 @@ export class Engine implements RunHost {
     );
     this.#gates = new Gates(this);
     this.commands = new Commands(this);
+    this.early = new EarlyAnswers(this);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
   }
@@ -185,8 +188,10 @@ export class Engine implements RunHost {
     await this.#startUp.prepare();
     await this.#declare();
     await this.#gates.restore();
+    await this.early.load();
     await this.#timers.start();
     await this.#startUp.recover();
+    this.early.start();
     this.#inbox.open();
   }
 
@@ -262,6 +267,15 @@ export class Engine implements RunHost {
 
   gate(integration: Integration): Gate {
     return this.#gates.of(integration);
+  }
+
+  /** Who answers for an integration; null before the first of its effects was at work here. */
+  ownerOf(integration: string): string | null {
+    return this.#gates.ownerOf(integration);
+  }
+
+  pendingWritten(integration: string, ref: string): void {
+    this.early.asked(integration, ref);
   }
 
   progressed(run: number): void {
@@ -341,6 +355,7 @@ export class Engine implements RunHost {
   #stop(): void {
     this.#draining = true;
     this.#inbox.close();
+    this.early.close();
     this.#timers.close();
     this.#gates.close();
   }

@@ -31,6 +31,10 @@ export interface EngineLimits {
   readonly inboxIdleMs: number;
   /** How long `close` waits for attempts in flight; what has not ended then is recovered, milliseconds. */
   readonly drainMs: number;
+  /** Answers that are kept although no request has asked for them yet. */
+  readonly earlyAnswersMax: number;
+  /** How long such an answer is kept before its owner has to know, milliseconds. */
+  readonly earlyAnswerMs: number;
   /** Steps of one run. */
   readonly stepsMax: number;
   /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
@@ -57,6 +61,9 @@ export const DEFAULT_LIMITS: EngineLimits = {
   inboxBusyMs: 25,
   inboxIdleMs: 200,
   drainMs: 10_000,
+  earlyAnswersMax: 1_000,
+  // Longer than the default horizon of retries, in which the request may still be repeated.
+  earlyAnswerMs: 3_600_000,
   stepsMax: 1_000_000,
   declarationsMax: 10_000,
   sensitiveValuesMax: 10_000,

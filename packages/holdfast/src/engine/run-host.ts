@@ -75,6 +75,8 @@ export interface RunHost {
     child: number,
     waiter: { readonly run: number; readonly step: string },
   ): Promise<ChildEnd | null>;
+  /** An effect was accepted under this reference: its answer may have come before that. */
+  pendingWritten(integration: string, ref: string): void;
   /** Oldest early event that nobody is taking; `keptEventOffered` must follow. */
   keptEvent(event: string, key: string): Promise<KeptEventRow | null>;
   keptEventOffered(kept: number, taken: boolean): void;

@@ -207,6 +207,7 @@ interface Heads {
   readonly applied: journal.AppliedHead;
   readonly declared: journal.DeclaredHead;
   readonly late: journal.LateHead;
+  readonly early: journal.EarlyHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -300,6 +301,15 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   late: (head) => ({
     what: `its deadline (${isoText(head.deadlineAtMs)}) has passed: ${ON_LATE_TEXT[head.onLate]}`,
   }),
+  early: (head) => ({
+    what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
+  }),
+};
+
+const EARLY_TEXT: Readonly<Record<journal.EarlyHead["event"], string>> = {
+  kept: "came before its request was on record, and is kept",
+  taken: "was given to its request",
+  unasked: "was not asked for by anybody in time",
 };
 
 const ON_LATE_TEXT: Readonly<Record<OnLate, string>> = {

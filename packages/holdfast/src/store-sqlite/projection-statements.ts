@@ -1,6 +1,7 @@
 /** The SQL of the changes. Prepared once per connection; every value is bound. */
 import {
   DECLARATION_COLUMNS,
+  EARLY_COLUMNS,
   EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
   REVIEW_COLUMNS,
@@ -32,6 +33,9 @@ const SQL = {
     at_ms = excluded.at_ms`,
   keptInsert: "insert into kept_event (seq, event, key, id, at_ms, data) values (?, ?, ?, ?, ?, ?)",
   keptTake: "delete from kept_event where seq = ?",
+  earlyInsert: insert("early_answer", EARLY_COLUMNS),
+  earlyTake: "delete from early_answer where seq = ?",
+  earlyUnasked: "update early_answer set state = 'unasked', owner = ? where seq = ?",
   awaitingInsert:
     "insert into awaiting (event, key, run, seq, step, due_at_ms) values (?, ?, ?, ?, ?, ?)",
   awaitingRemove: "delete from awaiting where run = ? and step = ?",

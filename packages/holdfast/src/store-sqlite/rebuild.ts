@@ -28,6 +28,7 @@ export const PROJECTIONS = {
   dependency: "integration",
   declaration: "definition, name, sensitive",
   kept_event: "seq",
+  early_answer: "seq",
   awaiting: "id",
   pending: "integration, ref, run, operation",
   recovery_group: "number",

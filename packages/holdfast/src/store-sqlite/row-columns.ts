@@ -9,6 +9,7 @@ import type { IntentHead, JournalRecord } from "../core/journal.ts";
 import type {
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
   InboxRow,
@@ -56,6 +57,8 @@ export const DEPENDENCY_COLUMNS = "integration, state, reason, class, since_ms, 
 export const DECLARATION_COLUMNS = "definition, name, sensitive, decision, at_ms";
 
 export const KEPT_COLUMNS = "seq, event, key, id, at_ms, data";
+
+export const EARLY_COLUMNS = "seq, integration, ref, state, owner, at_ms, due_at_ms, data";
 
 export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
 
@@ -238,6 +241,19 @@ export function toKeptEvent(c: Cells): KeptEventRow {
     id: c[3] as string,
     atMs: c[4] as number,
     data: c[5] as string | null,
+  };
+}
+
+export function toEarlyAnswer(c: Cells): EarlyAnswerRow {
+  return {
+    seq: c[0] as number,
+    integration: c[1] as string,
+    ref: c[2] as string,
+    state: c[3] as EarlyAnswerRow["state"],
+    owner: c[4] as string,
+    atMs: c[5] as number,
+    dueAtMs: c[6] as number,
+    data: c[7] as string | null,
   };
 }
 

@@ -38,6 +38,8 @@ export const READS = [
   "keptEvents",
   "awaiting",
   "pendingByRef",
+  "endedByRef",
+  "earlyAnswers",
   "dependencies",
   "declarations",
   "openGroups",

@@ -8,6 +8,7 @@ import type { Compensated, RunState } from "../core/run-state.ts";
 import type {
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
   KeptEventRow,
@@ -111,6 +112,9 @@ export type Change =
       readonly dueAtMs: number;
     }
   | { readonly kind: "pending-removed"; readonly run: number; readonly operation: number }
+  | { readonly kind: "early-kept"; readonly row: EarlyAnswerRow }
+  | { readonly kind: "early-taken"; readonly seq: number }
+  | { readonly kind: "early-unasked"; readonly seq: number; readonly owner: string }
   | { readonly kind: "dependency-moved"; readonly row: DependencyRow }
   | {
       readonly kind: "group-started";

@@ -95,6 +95,8 @@ export function project(record: JournalRecord): readonly Change[] {
       return kept(record, headOf<journal.KeptHead>(record));
     case "declared":
       return declared(record, headOf<journal.DeclaredHead>(record));
+    case "early":
+      return early(record, headOf<journal.EarlyHead>(record));
     case "result":
     case "timer":
     case "fired":
@@ -259,9 +261,21 @@ function settled(record: JournalRecord, head: journal.SettledHead): readonly Cha
   return head.end === undefined ? [learnt] : [learnt, ...stepEnded(record, head)];
 }
 
+const UNKNOWN_YET = {
+  kind: "effect-learnt",
+  proof: "maybe",
+  ended: false,
+  settledBy: null,
+} as const;
+
 function pending(record: JournalRecord, head: journal.PendingHead): readonly Change[] {
   const { integration, ref, operation, dueAtMs } = head;
-  return [{ kind: "pending-added", integration, ref, run: record.run, operation, dueAtMs }];
+  const { run, atMs } = record;
+  return [
+    { kind: "pending-added", integration, ref, run, operation, dueAtMs },
+    // Accepted is not done; and by its reference it is known again when it has ended.
+    { ...UNKNOWN_YET, run, operation, ref, atMs },
+  ];
 }
 
 function asked(record: JournalRecord, head: journal.AskedHead): readonly Change[] {
@@ -414,4 +428,21 @@ function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] 
     data: record.data,
   };
   return [{ kind: "event-kept", row }];
+}
+
+function early(record: JournalRecord, head: journal.EarlyHead): readonly Change[] {
+  const { integration, ref, owner, dueAtMs } = head;
+  const { seq, atMs, data } = record;
+  switch (head.event) {
+    case "kept": {
+      const row = { seq, integration, ref, state: "kept" as const, owner, atMs, dueAtMs, data };
+      return [{ kind: "early-kept", row }];
+    }
+    case "taken":
+      return [{ kind: "early-taken", seq: head.kept }];
+    case "unasked":
+      return [{ kind: "early-unasked", seq: head.kept, owner }];
+    default:
+      return assertNever(head.event);
+  }
 }

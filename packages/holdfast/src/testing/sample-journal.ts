@@ -37,6 +37,7 @@ export interface HeadOf {
   readonly applied: journal.AppliedHead;
   readonly declared: journal.DeclaredHead;
   readonly late: journal.LateHead;
+  readonly early: journal.EarlyHead;
 }
 
 export interface RecordOptions {
@@ -283,6 +284,16 @@ function addSystemRecords(sample: SampleJournal): void {
   const kept = { event: "paid", id: "event-1", key: "order-11" };
   sample.add(SYSTEM_RUN, "kept", kept, { data: '{"amount":"10.00"}' });
   sample.add(SYSTEM_RUN, "kept", { ...kept, id: "event-2", key: "order-99" });
+  const early = { integration: "payments", owner: "finance", dueAtMs: SAMPLE_START_MS + 60_000 };
+  for (const [event, ref] of [
+    ["taken", "pay-1"],
+    ["unasked", "pay-2"],
+    [null, "pay-3"],
+  ] as const) {
+    const first = { ...early, event: "kept", ref, kept: 0 } as const;
+    const seq = sample.add(SYSTEM_RUN, "early", first, { data: '{"ok":true,"value":1}' });
+    if (event !== null) sample.add(SYSTEM_RUN, "early", { ...early, event, ref, kept: seq });
+  }
   sample.add(SYSTEM_RUN, "applied", {
     command: "send paid",
     topic: "send",
