@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { effect } from "../workflow/effect.ts";
 import { pending } from "../workflow/seen.ts";
 import type { Counterpart } from "./counterpart.test-support.ts";
+import { Latch } from "./latch.ts";
 import type { LateOutcome } from "./step-slot.ts";
 import { ANSWER, integrationOf, REFERENCE, testWorkflow } from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
@@ -55,6 +56,7 @@ describe("an answer that comes before its request is on record", () => {
       { integration: "bank", ref: "tx-1", state: "kept", owner: "team-bank" },
     ]);
     await world.advance(1_000);
+    expect(await world.stateOf(run)).toBe("completed");
     expect(await world.resultOf(run)).toEqual({ ref: "done-1" });
     expect(await world.earlyAnswers()).toEqual([]);
     await world.advance(2 * HOUR_MS);
@@ -110,7 +112,9 @@ describe("an answer that comes before its request is on record", () => {
         // What was not kept is the sender's to send again.
         const again = isKept ? null : own.engine.commands.complete("bank", "tx-1", DONE);
         await again?.catch(() => undefined);
-        await own.untilState(run, "completed");
+        // Soon, and not only when its time is up.
+        await own.advance(60_000);
+        expect(await own.stateOf(run)).toBe("completed");
         const ends = (await own.records(run)).filter(
           (r) => r.kind === "outcome" && r.data !== null,
         );
@@ -122,11 +126,22 @@ describe("an answer that comes before its request is on record", () => {
     },
   );
 
-  test("is taken while its request is just being written", async () => {
+  test("is taken although its request is written while it is being looked for", async () => {
     const { run } = await begun();
-    const sent = world.clock.nowMs() + 1_000;
-    world.clock.after(1_000, () => void complete("tx-1"));
-    await world.until("accepted", () => world.clock.nowMs() >= sent);
+    const { store } = world.engine;
+    const endedByRef = store.endedByRef.bind(store);
+    const accepted = new Latch();
+    Object.assign(store, {
+      endedByRef: async (integration: string, ref: string) => {
+        await accepted.opened;
+        return endedByRef(integration, ref);
+      },
+    });
+    const sent = complete("tx-1");
+    await world.untilState(run, "waiting");
+    accepted.open();
+    await sent;
+    expect(await world.stateOf(run)).toBe("completed");
     expect(await world.resultOf(run)).toEqual({ ref: "done-1" });
     expect(await world.earlyAnswers()).toEqual([]);
   });

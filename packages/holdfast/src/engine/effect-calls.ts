@@ -63,8 +63,8 @@ export class EffectCalls {
 
   get #circumstances(): Circumstances {
     const { mode, cancelRequested, run } = this.#step;
-    // What is taken back has no deadline: it has to be, however late it is.
-    const deadlineAtMs = mode === "undo" || cancelRequested ? null : run.deadline.atMs;
+    // Null where the run is taken back: that has to be done, however late it is.
+    const deadlineAtMs = run.deadline.atMs;
     return { mode, cancelRequested, deadlineAtMs };
   }
 
