@@ -210,7 +210,7 @@ describe("for every failure, contract and situation", () => {
     const repeats: readonly MoveKind[] = [...SENDING, "park", "handOver"];
     const law: Law = (move, f, c, s) => {
       if (ends.includes(move.kind)) return true;
-      const open = f.effect !== "never" || isOpenBefore(f, c, s);
+      const open = f.effect !== "never" || f.class === "ambiguous" || isOpenBefore(f, c, s);
       return repeats.includes(move.kind) && open && isRepeatable(c, s) && !canProbe(c);
     };
     expect(breach(law, { cancelRequested: true })).toBeNull();

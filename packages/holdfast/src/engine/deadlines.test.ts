@@ -320,7 +320,10 @@ describe("a late run that says so is taken back by itself", () => {
     }
     await world.advance(HOUR_MS + SEEN_WITHIN_MS);
     const undone = onLate === "compensate";
-    expect(await world.row(run)).toMatchObject({ state: "stopped", compensated: undone ? "fully" : "no" });
+    expect(await world.row(run)).toMatchObject({
+      state: "stopped",
+      compensated: undone ? "fully" : "no",
+    });
     expect((await world.row(run)).reason).toContain("deadline");
     expect(actions()).toEqual(
       undone ? ["reserve", "charge", "undo-charge", "undo-reserve"] : ["reserve", "charge"],

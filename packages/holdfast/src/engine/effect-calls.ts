@@ -273,15 +273,13 @@ export class EffectCalls {
     return true;
   }
 
-  #accepted(pending: Pending): void {
-    const { state } = this.#step.journal;
-    const dueAtMs =
-      this.#step.run.host.clock.nowMs() + durationMs(pending.within, "pending within");
-    const { name: integration } = this.#step.effect.definition.on;
-    const { ref } = pending;
-    const operation = state.operation ?? 0;
-    this.#step.journal.write("pending", state.attempt, { operation, integration, ref, dueAtMs });
-    this.#step.run.host.pendingWritten(integration, ref);
+  #accepted({ ref, within }: Pending): void {
+    const { run, journal, effect } = this.#step;
+    const dueAtMs = run.host.clock.nowMs() + durationMs(within, "pending within");
+    const { attempt, operation } = journal.state;
+    const integration = effect.definition.on.name;
+    journal.write("pending", attempt, { operation: operation ?? 0, integration, ref, dueAtMs });
+    run.host.pendingWritten(integration, ref);
     this.#step.go();
   }
 

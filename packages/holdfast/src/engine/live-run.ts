@@ -7,7 +7,6 @@
  * until recovery has come through without a misfit.
  */
 import type { HeldLane, JournalRecord, RecordKind } from "../core/journal.ts";
-import { HoldfastError } from "../core/error.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
@@ -22,6 +21,7 @@ import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { RunLeft } from "./run-left.ts";
 import { SensitiveValues } from "./sensitive-values.ts";
+import { checkStepName } from "./step-name.ts";
 import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
 
 /** Answers handed out in a row before the event loop gets its turn. */
@@ -201,21 +201,7 @@ export class LiveRun {
   }
 
   checkName(path: string): void {
-    if (this.slots.has(path)) {
-      throw new HoldfastError(
-        "HF1203",
-        `Two steps in one run have the name "${path}".`,
-        "A run finds its past by name, so names must differ: give this use a name of its own with { as: ... }.",
-        { where: `workflow ${this.workflow.name}, run ${this.id}` },
-      );
-    }
-    if (this.slots.size >= this.host.limits.stepsMax) {
-      throw new HoldfastError(
-        "HF4104",
-        `The run has ${String(this.slots.size)} steps, the limit stepsMax.`,
-        "Split the work into child workflows, or raise the limit.",
-      );
-    }
+    checkStepName(this, path);
   }
 
   /** Lanes that are held until this run has ended: its own, and those of who waits for it. */
