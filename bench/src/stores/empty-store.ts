@@ -26,6 +26,8 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     awaiting: async () => [],
     pendingByRef: async () => null,
     declarations: async () => [],
+    endedByRef: async () => false,
+    earlyAnswers: async () => [],
     dependencies: async () => [],
     openGroups: async () => [],
     inbox: async () => [],

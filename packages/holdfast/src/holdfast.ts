@@ -101,7 +101,13 @@ export interface App {
     event: EventType<S>,
     message: { readonly key: string; readonly id: string; readonly payload: In<S> },
   ): Promise<void>;
-  /** The late answer to a request that an effect returned as `pending`. */
+  /**
+   * The late answer to a request that an effect returned as `pending`. One that comes before its
+   * request is on record is kept for it, for an hour; one that nobody asks for is then listed by
+   * `holdfast answers`, with an owner.
+   *
+   * @throws {HoldfastError} HF6003 for a second answer, HF4201 if too many are kept.
+   */
   complete(integration: string, ref: string, outcome: LateOutcome): Promise<void>;
   /** Answers a review, by its id (`rev_...`). */
   answer(reviewId: string, decision: unknown, actor: Actor): Promise<void>;
@@ -265,6 +271,7 @@ async function engineOn(
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   engine.on((event) => {
     if (event.type === "exception.opened") log(needsPerson(event));
+    if (event.type === "answer.unasked") log(unasked(event));
   });
   store.onFatal((error) => {
     engine.emit({ type: "engine.fatal", message: error.message });
@@ -283,6 +290,14 @@ function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>):
   }
   const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
   return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
+}
+
+function unasked({
+  integration,
+  ref,
+  owner,
+}: Extract<EngineEvent, { type: "answer.unasked" }>): string {
+  return `holdfast: ${integration} answered under ${JSON.stringify(ref)}, which nobody has asked for: ${owner} has to find out why. Look: npx holdfast answers`;
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];

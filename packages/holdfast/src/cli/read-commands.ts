@@ -4,6 +4,7 @@ import { EFFECT_PROOFS, FAILURE_CLASSES } from "../core/failure.ts";
 import type { EffectProof, FailureClass } from "../core/failure.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { RunReference } from "../operate/find-run.ts";
+import { listAnswers } from "../operate/list-answers.ts";
 import { listRuns } from "../operate/list-runs.ts";
 import { listEffects, listExceptions, listReviews } from "../operate/list-work.ts";
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
@@ -16,7 +17,7 @@ import {
 import { whyRun } from "../operate/why-run.ts";
 import { withReader, type Work } from "./context.ts";
 import { runStates, wholeNumber } from "./option-values.ts";
-import { effectsText, exceptionsText, reviewsText, runsText } from "./show-lists.ts";
+import { answersText, effectsText, exceptionsText, reviewsText, runsText } from "./show-lists.ts";
 import { explainedRunText, shownRunText } from "./show-run-text.ts";
 
 type Act = (work: Work) => Promise<void>;
@@ -28,6 +29,7 @@ export function addReadCommands(program: Command, act: Act): void {
   addExceptions(program, act);
   addEffects(program, act);
   addReviews(program, act);
+  addAnswers(program, act);
 }
 
 interface PageOptions {
@@ -205,4 +207,23 @@ function addReviews(program: Command, act: Act): void {
 function of(key: string | undefined, workflow?: string): { readonly of?: RunReference } {
   if (key === undefined) return {};
   return { of: workflow === undefined ? { run: key } : { run: key, workflow } };
+}
+
+function addAnswers(program: Command, act: Act): void {
+  program
+    .command("answers")
+    .description("list answers of other systems that nobody has asked for, oldest first")
+    .addOption(
+      new Option("--limit <rows>", "rows at most")
+        .default(PAGE_LIMIT_DEFAULT)
+        .argParser(wholeNumber("--limit", 1, PAGE_LIMIT_MAX)),
+    )
+    .action(({ limit }: { readonly limit: number }) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const page = await listAnswers(reader, limit);
+          return { document: page, text: (look) => answersText(page, look) };
+        }),
+      ),
+    );
 }

@@ -1,6 +1,7 @@
 /** Pages of runs, exceptions, effects and reviews as text. */
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
+import type { EarlyAnswerPage } from "../operate/list-answers.ts";
 import type { RunPage } from "../operate/list-runs.ts";
 import type { EffectPage, ExceptionPage, ReviewPage } from "../operate/list-work.ts";
 import type { EffectView, ExceptionView, ReviewView, RunView } from "../operate/views.ts";
@@ -177,6 +178,22 @@ function reviewDueText(review: ReviewView, nowMs: number): string {
   if (review.state === "answered") return `answered by ${review.answeredBy ?? ""}`;
   if (review.state === "withdrawn") return "withdrawn";
   return review.dueAt === null ? "" : dueText(review.dueAt, nowMs);
+}
+
+const ANSWER_COLUMNS: readonly Column[] = [
+  { title: "REF", isKept: true },
+  { title: "INTEGRATION" },
+  { title: "STATE", isKept: true },
+  { title: "OWNER" },
+  { title: "CAME (UTC)", isKept: true },
+  { title: "KEPT UNTIL (UTC)" },
+];
+
+export function answersText({ answers }: EarlyAnswerPage, look: Look): string {
+  const rows = answers.map(({ ref, integration, state, owner, at, dueAt }) => ({
+    cells: [ref, integration, state, owner, timeText(at), timeText(dueAt)],
+  }));
+  return listText(ANSWER_COLUMNS, rows, null, "answers", look);
 }
 
 function listText(

@@ -77,6 +77,7 @@ function runHead(run: RunView, { screen }: Look): string {
     ["started", `${timeText(run.startedAt)} UTC by ${run.startedBy}`],
     [run.endedAt === null ? "changed" : "ended", `${timeText(run.endedAt ?? run.updatedAt)} UTC`],
     ["wakes", run.wakeAt === null ? null : `${timeText(run.wakeAt)} UTC`],
+    ["deadline", run.deadlineAt === null ? null : `${timeText(run.deadlineAt)} UTC`],
     ["lane", run.lane],
     ["value", run.amount === null ? null : `${run.amount} ${run.currency ?? ""}`.trim()],
     ["keys", run.keys === null ? null : keysText(run.keys)],

@@ -54,6 +54,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     policy: DEFAULT_RETRY,
     hintMs: null,
     deadlineAtMs: null,
+    timeoutMs: 0,
     probeCount: 1,
     random01: 0.5,
     cancelRequested: false,

@@ -110,6 +110,7 @@ function live(contract: Contract, luck: Luck): Life {
     policy,
     hintMs: null,
     deadlineAtMs: null,
+    timeoutMs: 0,
     probeCount: state.probes.length,
     random01: roll(),
     cancelRequested: luck.cancelAfterMs !== null && nowMs >= START_MS + luck.cancelAfterMs,

@@ -210,8 +210,10 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
 }
 
 function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHead): EffectState {
-  // One attempt's end never settles what an earlier attempt left open.
-  const proof = combineProof(state.proof, head.proof);
+  // One attempt's end never settles what an earlier attempt left open, unless it is the key's own
+  // answer (key-refusal.ts).
+  const isSettled = head.settles === true && state.proof === "maybe" && head.proof === "never";
+  const proof = isSettled ? head.proof : combineProof(state.proof, head.proof);
   const immediate =
     head.move?.kind === "retry" &&
     head.move.delayMs < IMMEDIATE_MS_MAX &&

@@ -12,6 +12,7 @@ import type { RepeatKind } from "./contract.ts";
 import type { DecisionField } from "./decision-fields.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "./failure.ts";
 import type { Move, Unknown } from "./move.ts";
+import type { OnLate } from "./run-late.ts";
 import type { Compensated, FinalRunState, RunState } from "./run-state.ts";
 
 /** Order is the stored number: append only, never reorder. */
@@ -46,6 +47,10 @@ export const RECORD_KINDS = [
   "kept", // an event arrived before anybody waited for it
   "applied", // a command from another process that changed no run
   "declared", // what of a definition's payloads is sensitive, and what answers a review
+  // of a run again
+  "late", // its deadline has passed
+  // of the store itself again
+  "early", // an answer came before the request that it answers was on record
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -78,6 +83,12 @@ export interface Described {
   readonly keys?: Readonly<Record<string, string>>;
 }
 
+/** A run that is in a lane, at work or waiting, until it has ended. */
+export interface HeldLane {
+  readonly run: number;
+  readonly lane: string;
+}
+
 export interface StartedHead extends Described {
   readonly namespace: string;
   readonly workflow: string;
@@ -92,10 +103,16 @@ export interface StartedHead extends Described {
   readonly lane: string | null;
   readonly correlationId: string;
   readonly startedBy: string;
-  readonly parent: { readonly run: number; readonly step: string } | null;
+  readonly parent: {
+    readonly run: number;
+    readonly step: string;
+    /** Lanes that this run's parent and those above it hold while they wait for it. */
+    readonly lanes?: readonly HeldLane[];
+  } | null;
   /** First state: `running`, or `waiting` behind another run of its lane. */
   readonly state: "running" | "waiting";
   readonly reason: string;
+  /** When it has to be done; null if never. */
   readonly deadlineAtMs: number | null;
 }
 
@@ -139,6 +156,8 @@ export interface OutcomeHead {
   readonly effect: string;
   /** What is known of the whole operation, all its attempts together. */
   readonly proof: EffectProof;
+  /** The receiver's answer to the key: it settles what earlier attempts had left open. */
+  readonly settles?: true;
   readonly end?: StepEnd;
   /** The other system's reference, if it is known. */
   readonly ref?: string;
@@ -331,6 +350,12 @@ export interface CancelHead {
   readonly reason: string;
 }
 
+export interface LateHead {
+  readonly deadlineAtMs: number;
+  /** What its workflow said for that when it passed. */
+  readonly onLate: OnLate;
+}
+
 export interface ResumedHead {
   readonly by: string;
   readonly reason: string;
@@ -394,6 +419,20 @@ export interface DeclaredHead {
   readonly sensitive: readonly string[];
   /** What a review's answer looks like; null where its schema does not say. */
   readonly decision: readonly DecisionField[] | null;
+}
+
+const EARLY_EVENTS = ["kept", "taken", "unasked"] as const;
+
+export interface EarlyHead {
+  /** It is kept until somebody asks; somebody has; nobody has in time, and its owner has to know. */
+  readonly event: (typeof EARLY_EVENTS)[number];
+  readonly integration: string;
+  readonly ref: string;
+  /** Sequence number of the record that kept it; 0 in that record itself. */
+  readonly kept: number;
+  readonly owner: string;
+  /** It is kept for a request until then. */
+  readonly dueAtMs: number;
 }
 
 export interface AppliedHead {

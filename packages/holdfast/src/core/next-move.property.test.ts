@@ -37,8 +37,9 @@ const anyFailure: fc.Arbitrary<Failure> = fc.record({
   message: fc.constant("no answer in 30 s"),
   unclassified: fc.boolean(),
   evidence: fc.record({
-    status: fc.constantFrom(500, 502),
+    status: fc.constantFrom(402, 500, 502),
     phase: fc.constantFrom("sent", "answered"),
+    callCount: fc.integer({ min: 0, max: 2 }),
   }),
   rule: fc.constant({ source: "table", id: "http/500", version: 1 }),
 });
@@ -55,6 +56,7 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   policy: fc.constant(DEFAULT_RETRY),
   hintMs: atMs,
   deadlineAtMs: atMs,
+  timeoutMs: fc.integer({ min: 0, max: HOUR_MS }),
   probeCount: count,
   random01: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   cancelRequested: fc.boolean(),
@@ -104,13 +106,28 @@ const BY_CLASS: Readonly<
   interrupted: ["resume"],
 };
 
+/**
+ * Failure model 2.3 with the meaning of `replays`: the receiver's no to a live key that it keeps is
+ * its answer to every attempt with that key.
+ */
+function isRefusedByKey(f: Failure, c: Contract, s: Situation): boolean {
+  if (c.kind !== "keyed" || (c.replays !== "non5xx" && c.replays !== "all")) return false;
+  if (f.effect !== "never" || !["permanent", "data", "policy"].includes(f.class)) return false;
+  const { phase, status, callCount } = f.evidence;
+  return isRepeatable(c, s) && phase === "answered" && callCount === 1 && status === 402;
+}
+
+function isOpenBefore(f: Failure, c: Contract, s: Situation): boolean {
+  return s.openMaybe && !isRefusedByKey(f, c, s);
+}
+
 const sendsOnlyWhatIsHarmless: Law = (move, f, c, s) => {
   const open = f.effect !== "never" || s.openMaybe;
   return !open || isRepeatable(c, s) || !SENDING.includes(move.kind);
 };
 
 const givesUpNothingOpen: Law = (move, f, c, s) => {
-  const open = c.kind !== "read" && (f.effect === "maybe" || s.openMaybe);
+  const open = c.kind !== "read" && (f.effect === "maybe" || isOpenBefore(f, c, s));
   return !open || !GIVING_UP.includes(move.kind);
 };
 
@@ -145,12 +162,12 @@ const isWithinLimits: Law = (move, _f, _c, s) => {
   if (move.kind === "retry" && s.meters.attempts >= 5) return false;
   if (move.kind === "redo" && s.meters.contentions >= 8) return false;
   if (move.kind !== "retry" && move.kind !== "redo" && move.kind !== "wait") return true;
-  const startMs = s.nowMs + move.delayMs;
+  const endMs = s.nowMs + move.delayMs + s.timeoutMs;
   const goneMs = s.budgetFromMs === null ? 0 : Math.max(0, s.nowMs - s.budgetFromMs);
   return (
     move.delayMs >= 25 &&
     goneMs + move.delayMs < DEFAULT_RETRY.horizonMs &&
-    (s.deadlineAtMs === null || startMs < s.deadlineAtMs)
+    (s.deadlineAtMs === null || endMs < s.deadlineAtMs)
   );
 };
 
@@ -188,10 +205,26 @@ describe("for every failure, contract and situation", () => {
     expect(breach(isWithinLimits)).toBeNull();
   });
 
-  test("cancelling ends in a cancel, a look-up, a person or an adoption, and in no repeat", () => {
+  test("cancelling ends in a cancel, a look-up, a person or an adoption; it repeats only to find out", () => {
     const ends: readonly MoveKind[] = ["cancel", "resolve", "askOutcome", "adopt", "split"];
-    const law: Law = (move) => ends.includes(move.kind);
+    const repeats: readonly MoveKind[] = [...SENDING, "park", "handOver"];
+    const law: Law = (move, f, c, s) => {
+      if (ends.includes(move.kind)) return true;
+      const open = f.effect !== "never" || f.class === "ambiguous" || isOpenBefore(f, c, s);
+      return repeats.includes(move.kind) && open && isRepeatable(c, s) && !canProbe(c);
+    };
     expect(breach(law, { cancelRequested: true })).toBeNull();
+  });
+
+  test("a refusal settles earlier attempts only under a live key that keeps refusals", () => {
+    const cases = fc.property(anyFailure, anyContract, anySituation, (f, c, situation) => {
+      const s = { ...situation, openMaybe: true, cancelRequested: false };
+      const move = nextMove(f, c, s);
+      const settled = f.effect === "never" && ["stop", "repair", "approve"].includes(move.kind);
+      const told = move.because.includes("may have happened");
+      return !settled || c.kind === "read" || isRefusedByKey(f, c, s) === !told;
+    });
+    expect(fc.check(cases, { numRuns: 3_000 }).counterexample).toBeNull();
   });
 
   test("what falls due later is checked by the same rule", () => {
@@ -200,10 +233,10 @@ describe("for every failure, contract and situation", () => {
       const open = s.openMaybe && c.kind !== "read";
       if (open && !isRepeatable(c, s))
         return stop?.kind === (canProbe(c) ? "resolve" : "askOutcome");
-      if (s.cancelRequested || (s.deadlineAtMs !== null && s.nowMs >= s.deadlineAtMs)) {
-        return stop !== null && open !== GIVING_UP.includes(stop.kind);
-      }
-      return stop === null;
+      if (s.cancelRequested && open && !canProbe(c)) return stop === null;
+      const late = s.deadlineAtMs !== null && s.nowMs + s.timeoutMs >= s.deadlineAtMs;
+      if (!s.cancelRequested && !late) return stop === null;
+      return stop !== null && open !== GIVING_UP.includes(stop.kind);
     });
     expect(fc.check(cases, { numRuns: 3_000 }).counterexample).toBeNull();
   });

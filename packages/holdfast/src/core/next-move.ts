@@ -16,8 +16,15 @@ import {
 import type { Contract } from "./contract.ts";
 import { durationText } from "./duration.ts";
 import type { Failure, FailureClass } from "./failure.ts";
+import { refusalSettles } from "./key-refusal.ts";
 import type { HandOverReason, Move, Unknown } from "./move.ts";
-import { isHarmless, isProbeable, repeatText, type Situation } from "./situation.ts";
+import {
+  isHarmless,
+  isProbeable,
+  isToldByRepeat,
+  repeatText,
+  type Situation,
+} from "./situation.ts";
 
 /** After this many counted crashes an item no longer runs. Source: failure model 2.2, `poison`. */
 const CRASHES_MAX = 3;
@@ -38,7 +45,8 @@ interface Case {
   readonly unsure: boolean;
 }
 
-export function nextMove(failure: Failure, contract: Contract, s: Situation): Move {
+export function nextMove(failure: Failure, contract: Contract, given: Situation): Move {
+  const s = refusalSettles(failure, contract, given) ? { ...given, openMaybe: false } : given;
   if (failure.effect === "partial") {
     return {
       kind: "split",
@@ -51,7 +59,7 @@ export function nextMove(failure: Failure, contract: Contract, s: Situation): Mo
   const c: Case = { failure, contract, s, unsure };
   if (failure.effect === "surely" && (changes || s.haveResult)) return afterSurely(c);
   const failureClass = failure.class;
-  if (failureClass === "cancelled" || s.cancelRequested) return cancelled(c);
+  if (failureClass === "cancelled" || s.cancelRequested) return cancelled(c, failureClass);
   if (failureClass === "poison" || s.meters.crashes >= CRASHES_MAX) {
     return {
       kind: "quarantine",
@@ -71,10 +79,9 @@ export function nextMove(failure: Failure, contract: Contract, s: Situation): Mo
 export function beforeSend(failure: Failure, contract: Contract, s: Situation): Move | null {
   const unsure = contract.kind !== "read" && s.openMaybe;
   const c: Case = { failure, contract, s, unsure };
-  if (s.cancelRequested) return cancelled(c);
+  if (s.cancelRequested) return unsure && isToldByRepeat(contract, s) ? null : cancelled(c, null);
   if (unsure && !isHarmless(contract, s)) return findOut(c, "before anything is sent again");
-  if (s.deadlineAtMs !== null && s.nowMs >= s.deadlineAtMs) return tooLate(c, s.deadlineAtMs);
-  return null;
+  return pastDeadline(c, 0);
 }
 
 function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poison">): Move {
@@ -119,10 +126,43 @@ function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poi
   }
 }
 
-function cancelled(c: Case): Move {
-  return c.unsure
-    ? findOut(c, "before it is cancelled")
-    : { kind: "cancel", because: `It was cancelled, and ${nothingOpen(c.contract)}.` };
+/** @param failureClass - why the last attempt ended badly; null if none has just ended. */
+function cancelled(c: Case, failureClass: FailureClass | null): Move {
+  if (!c.unsure)
+    return { kind: "cancel", because: `It was cancelled, and ${nothingOpen(c.contract)}.` };
+  const repeat = failureClass === null ? null : repeatToFindOut(c, failureClass);
+  return repeat ?? findOut(c, "before it is cancelled");
+}
+
+/**
+ * The outcome is unknown, nobody can look it up, and sending the same again brings the same end:
+ * then that is done, and what it did is undone, instead of asking a person. Null where a repeat
+ * would not tell, or is not allowed.
+ */
+function repeatToFindOut(c: Case, failureClass: FailureClass): Move | null {
+  if (!isToldByRepeat(c.contract, c.s) || c.s.meters.crashes >= CRASHES_MAX) return null;
+  switch (failureClass) {
+    case "transient":
+    case "ambiguous":
+    case "throttled":
+    case "contention":
+    case "unavailable":
+    case "misconfigured":
+    case "exhausted":
+    case "interrupted":
+      return byClass(c, failureClass);
+    case "permanent":
+    case "defect":
+    case "data":
+    case "policy":
+    case "expired":
+    case "poison":
+    case "cancelled":
+      // Refused, or called off: sending it again would not tell about the time before.
+      return null;
+    default:
+      return assertNever(failureClass);
+  }
 }
 
 const PARKED = {
@@ -241,7 +281,8 @@ function beyondLimit(c: Case, delayMs: number): Move | null {
 
 function pastDeadline(c: Case, delayMs: number): Move | null {
   const { deadlineAtMs, nowMs } = c.s;
-  if (deadlineAtMs === null || nowMs + delayMs < deadlineAtMs) return null;
+  // It must be able to end in time, or it could do late what was to be done in time (R7).
+  if (deadlineAtMs === null || nowMs + delayMs + c.s.timeoutMs < deadlineAtMs) return null;
   return tooLate(c, deadlineAtMs);
 }
 

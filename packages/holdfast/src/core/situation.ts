@@ -27,6 +27,8 @@ export interface Situation {
   readonly hintMs: number | null;
   /** When doing it becomes harmful or pointless; null if never. */
   readonly deadlineAtMs: number | null;
+  /** How long an attempt may take: one that could end after the deadline is not begun (R7). */
+  readonly timeoutMs: number;
   /** Look-ups since the last attempt of this operation. */
   readonly probeCount: number;
   /** In [0, 1). */
@@ -40,7 +42,7 @@ export interface Situation {
  * Whether the other system still recognises our key, with a margin of 10 % of the window (the same
  * 10 % by which R3 clamps the horizon). Before the first send it does; after an edit it does not.
  */
-function keyLive(
+export function isKeyLive(
   contract: Contract,
   s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
 ): boolean {
@@ -53,7 +55,18 @@ export function isHarmless(
   contract: Contract,
   s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
 ): boolean {
-  return contract.kind === "read" || contract.kind === "idempotent" || keyLive(contract, s);
+  return contract.kind === "read" || contract.kind === "idempotent" || isKeyLive(contract, s);
+}
+
+/**
+ * Whether sending the same once more is how to find out what happened: the repeat has the same end
+ * as the attempt whose answer was lost, and there is no look-up that would tell without sending.
+ */
+export function isToldByRepeat(
+  contract: Contract,
+  s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
+): boolean {
+  return contract.kind !== "read" && !isProbeable(contract) && isHarmless(contract, s);
 }
 
 /** Whether this effect declared how to find out what happened. */
@@ -72,7 +85,7 @@ export function repeatText(contract: Contract, s: Situation): string {
       if (!s.samePayload) return "the payload was changed, so its key does not protect it";
       const age = s.firstSentAtMs === null ? 0 : s.nowMs - s.firstSentAtMs;
       const ages = `key ${durationText(age)} old of ${durationText(contract.windowMs)}`;
-      return keyLive(contract, s) ? ages : `${ages}, too old to repeat`;
+      return isKeyLive(contract, s) ? ages : `${ages}, too old to repeat`;
     }
     case "probeable":
       return "it may be repeated only after a look-up has proved that nothing happened";

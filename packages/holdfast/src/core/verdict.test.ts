@@ -46,6 +46,7 @@ function facts(
       state: "parked",
       reason: "erp cannot be reached.",
       wakeAtMs: NOW_MS + 21_000,
+      deadlineAtMs: null,
       dependency: "erp",
       updatedAtMs: NOW_MS - 46 * MINUTE_MS,
       endedAtMs: null,
@@ -200,5 +201,50 @@ describe("verdictOf", () => {
         expect(verdictLines(verdict).join("\n")).not.toMatch(/undefined|null|NaN/);
       }
     }
+  });
+});
+
+const headlineOf = (run: Partial<VerdictFacts["run"]>) => verdictOf(facts({}, run)).headline;
+
+describe("a deadline", () => {
+  test("is told while the run is open, before and after it", () => {
+    expect(headlineOf({ deadlineAtMs: NOW_MS + 120 * MINUTE_MS })).toContain(
+      "To be done within 2 h.",
+    );
+    expect(headlineOf({ deadlineAtMs: NOW_MS - 3 * MINUTE_MS })).toContain(
+      "Its deadline passed 3 m ago.",
+    );
+    const ended = { state: "completed", endedAtMs: NOW_MS, deadlineAtMs: NOW_MS - 1 } as const;
+    expect(headlineOf(ended)).not.toContain("deadline");
+  });
+
+  test("that wakes the run is not taken for the time at which its event or its system comes", () => {
+    const wakeAtMs = NOW_MS + 120 * MINUTE_MS;
+    const next = (run: Partial<VerdictFacts["run"]>) =>
+      verdictOf(facts({}, { ...run, wakeAtMs, deadlineAtMs: wakeAtMs })).next;
+    expect(next({ state: "waiting", reason: "waits for event e." })).toBe("waits for event e");
+    expect(next({ state: "parked" })).not.toContain("answers a probe");
+  });
+
+  test("is no step: the owner of a late run deals with the run", () => {
+    const exception = {
+      subject: null,
+      step: "",
+      class: "expired",
+      reasonCode: "RUN:DEADLINE_PASSED",
+      rule: "run/DEADLINE_PASSED@1",
+      because: "Its deadline passed.",
+      owner: "team-flow",
+      dueAtMs: NOW_MS + MINUTE_MS,
+    } as const;
+    const { next } = verdictOf(facts({ exceptions: [exception] }, { state: "exception" }));
+    expect(next).toContain("when team-flow has dealt with it, due in 60 s");
+  });
+
+  test("a run that is taken back says what that waits for", () => {
+    const next = verdictOf(
+      facts({}, { state: "cancelling", reason: "waits until run_1 has been taken back" }),
+    ).next;
+    expect(next).toContain("waits until run_1 has been taken back");
   });
 });

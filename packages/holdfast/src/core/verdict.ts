@@ -13,6 +13,8 @@ interface VerdictRun {
   readonly state: RunState;
   readonly reason: string;
   readonly wakeAtMs: number | null;
+  /** When it has to be done; null if never. */
+  readonly deadlineAtMs: number | null;
   readonly dependency: string | null;
   /** When its state last changed. */
   readonly updatedAtMs: number;
@@ -80,7 +82,12 @@ export function verdictOf(all: VerdictFacts): Verdict {
   const facts = { ...all, exceptions: all.exceptions.filter((one) => one.subject === null) };
   const exception = facts.exceptions[0];
   return {
-    headline: [headOf(facts), ...effectSentences(facts), ...besideSentences(all)].join(" "),
+    headline: [
+      headOf(facts),
+      ...deadlineSentence(facts),
+      ...effectSentences(facts),
+      ...besideSentences(all),
+    ].join(" "),
     next: nextOf(facts),
     rule:
       exception === undefined
@@ -108,6 +115,15 @@ function headOf({ run, effects, exceptions, nowMs }: VerdictFacts): string {
     return `${run.state.toUpperCase()}${undone} ${durationText(nowMs - run.endedAtMs)} ago${why}.`;
   }
   return `${run.state.toUpperCase()}${where}, ${durationText(nowMs - run.updatedAtMs)}.`;
+}
+
+function deadlineSentence({ run, nowMs }: VerdictFacts): readonly string[] {
+  const { deadlineAtMs, endedAtMs } = run;
+  if (deadlineAtMs === null || endedAtMs !== null) return [];
+  const inMs = deadlineAtMs - nowMs;
+  return inMs > 0
+    ? [`To be done within ${durationText(inMs)}.`]
+    : [`Its deadline passed ${durationText(-inMs)} ago.`];
 }
 
 function effectSentences({ effects, nowMs }: VerdictFacts): readonly string[] {
@@ -165,19 +181,21 @@ function details(...parts: readonly (string | null)[]): string {
 }
 
 function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
+  // Woken by its deadline: that is no time at which what it waits for would come.
+  const wakeAtMs = run.wakeAtMs === run.deadlineAtMs ? null : run.wakeAtMs;
   const inTime = (atMs: number) => dueText(atMs, nowMs);
   switch (run.state) {
     case "running":
       return "the engine goes on with it";
     case "waiting":
-      return run.wakeAtMs === null
+      return wakeAtMs === null
         ? trimStop(run.reason)
-        : `${trimStop(run.reason)}, ${inTime(run.wakeAtMs)}`;
+        : `${trimStop(run.reason)}, ${inTime(wakeAtMs)}`;
     case "parked": {
       const who = run.dependency ?? "the other system";
-      return run.wakeAtMs === null
+      return wakeAtMs === null
         ? `when a setting of ${who} is changed, or a person resumes it`
-        : `when ${who} answers a probe (${inTime(run.wakeAtMs)})`;
+        : `when ${who} answers a probe (${inTime(wakeAtMs)})`;
     }
     case "review": {
       const review = reviews[0];
@@ -188,7 +206,7 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
     case "exception": {
       const exception = exceptions[0];
       if (exception === undefined) return "when a person has looked at it";
-      return `when ${exception.owner} has dealt with ${exception.step}, due ${inTime(exception.dueAtMs)}: ${trimStop(exception.because)}`;
+      return `when ${exception.owner} has dealt with ${exception.step === "" ? "it" : exception.step}, due ${inTime(exception.dueAtMs)}: ${trimStop(exception.because)}`;
     }
     case "held":
       return "when a new version is deployed, or a person resumes it";
@@ -196,7 +214,9 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
       return `when the person who paused it lets it go on: ${trimStop(run.reason)}`;
     case "cancelling":
     case "compensating":
-      return "the engine undoes what was done";
+      return wakeAtMs === null
+        ? "the engine undoes what was done"
+        : `the engine undoes what was done: ${trimStop(run.reason)}`;
     case "completed":
     case "stopped":
     case "cancelled": {

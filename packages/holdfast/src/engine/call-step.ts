@@ -35,6 +35,8 @@ export class CallStep implements StepVerb {
   #slot: StepSlot | null = null;
   #child: number | null = null;
   #calledAtMs = 0;
+  #isStarting = false;
+  #isTakenBack = false;
 
   constructor(run: LiveRun, path: string, workflow: AnyWorkflow, input: unknown) {
     this.#run = run;
@@ -94,7 +96,66 @@ export class CallStep implements StepVerb {
       this.#child = headOf<CalledHead>(called).child;
       this.#calledAtMs = called.atMs;
     }
-    this.#run.host.background(this.#callAndWait(slot));
+    if (this.#isTakenBack) this.unwind();
+    else this.#run.host.background(this.#callAndWait(slot));
+  }
+
+  /** The run is taken back: its child first, if what it has done is undone too. */
+  unwind(): void {
+    const slot = this.#slot;
+    this.#isTakenBack = true;
+    // Recovery has not come through: `live` follows.
+    if (slot === null || slot.ended) return;
+    if (!this.#run.ending.undoes) {
+      this.#drop(slot);
+      return;
+    }
+    slot.wait = null;
+    // Else the start of the child is under way, and goes on to take it back.
+    if (!this.#isStarting) this.#run.host.background(this.#takeBack(slot));
+  }
+
+  isOpen(): boolean {
+    return this.#isTakenBack && this.#slot?.ended === false;
+  }
+
+  #drop(slot: StepSlot): void {
+    this.#run.end(slot);
+    this.#run.recheck();
+  }
+
+  async #takeBack(slot: StepSlot): Promise<void> {
+    const { host, row, ending } = this.#run;
+    // It may have been started although the process died before that was written down.
+    const child = this.#child ?? (await host.findChild(this.#workflow, this.#input));
+    if (this.#isOver(slot)) return;
+    if (child === null) {
+      this.#drop(slot);
+      return;
+    }
+    this.#child = child;
+    const waiter = { run: row.run, step: this.#path };
+    const taken = await host.takeBackChild(child, waiter, ending.reason);
+    if (this.#isOver(slot)) return;
+    if (taken.kind === "ended") this.#returned(slot, child, taken.end);
+    else if (taken.kind === "not ours") this.#drop(slot);
+    else this.#waitForChild(slot, child, taken.why);
+  }
+
+  #isOver(slot: StepSlot): boolean {
+    return slot.ended || this.#run.isGone;
+  }
+
+  #waitForChild(slot: StepSlot, child: number, why: string): void {
+    const who = `workflow "${this.#workflow.name}" (${formatRunId(child)})`;
+    this.#run.setWait(slot, {
+      state: "waiting",
+      reason: `waits until ${who} has been taken back; ${why}`,
+      wakeAtMs: this.#askAgainAtMs(),
+      onWake: () => {
+        this.#run.host.background(this.#takeBack(slot));
+      },
+    });
   }
 
   /**
@@ -112,22 +173,36 @@ export class CallStep implements StepVerb {
   async #callAndWait(slot: StepSlot): Promise<void> {
     const { host, row } = this.#run;
     if (this.#child === null) {
-      const parent = { run: row.run, step: this.#path, correlationId: row.correlationId };
+      const parent = {
+        run: row.run,
+        step: this.#path,
+        correlationId: row.correlationId,
+        deadlineAtMs: this.#run.deadline.atMs,
+        lanes: this.#run.heldLanes,
+      };
       try {
+        this.#isStarting = true;
         this.#child = await host.startChild(this.#workflow, this.#input, parent);
+        this.#isStarting = false;
       } catch (error) {
+        this.#isStarting = false;
         // An engine that ends starts nothing: the next one does, and the code hears nothing of it.
         if (host.draining) return;
         this.#refused(slot, error);
         return;
       }
-      if (this.#run.mode === "gone") return;
+      if (this.#isOver(slot)) return;
       const head = { workflow: this.#workflow.name, child: this.#child };
       this.#calledAtMs = this.#run.append("called", this.#path, head).atMs;
     }
+    if (this.#isTakenBack) {
+      await this.#takeBack(slot);
+      return;
+    }
     // The child may have ended before this run listened.
     const end = await host.childEnd(this.#child, { run: row.run, step: this.#path });
-    if (slot.ended || this.#run.mode === "gone") return;
+    // Its child is asked after anew if the run is being taken back by now.
+    if (this.#isOver(slot) || this.isOpen()) return;
     if (end !== null) {
       this.#returned(slot, this.#child, end);
       return;
@@ -140,6 +215,13 @@ export class CallStep implements StepVerb {
         this.#run.host.background(this.#callAndWait(slot));
       },
     });
+  }
+
+  /** The child tells of its end, and of needing a person; this is for what was lost in a crash. */
+  #askAgainAtMs(): number {
+    const { row, host } = this.#run;
+    const lastMs = row.wakeAtMs === null ? 0 : row.wakeAtMs - row.updatedAtMs;
+    return host.clock.nowMs() + Math.min(LOOK_MS_MAX, Math.max(LOOK_FIRST_MS, 2 * lastMs));
   }
 
   #lookAgainAtMs(): number {

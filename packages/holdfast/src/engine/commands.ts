@@ -86,6 +86,7 @@ export class Commands {
     await this.#withRun(run, async (live) => {
       const { exception } = live.ending;
       if (step === null && exception !== null) {
+        if (live.isUnderWay) throw underWay(live);
         live.ending.resume(by, reason);
         await this.#engine.committer.durable();
         return;
@@ -224,21 +225,25 @@ export class Commands {
     else release();
   }
 
-  /** The late answer to a request that was accepted under `ref`. */
+  /**
+   * The late answer to a request that was accepted under `ref`. One that comes before its request
+   * is on record is kept for it.
+   */
   async complete(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
+    if (await this.answerPending(integration, ref, outcome)) return;
+    await this.#engine.early.keep(integration, ref, outcome);
+  }
+
+  /** False if nothing waits for an answer under this reference. */
+  async answerPending(integration: string, ref: string, outcome: LateOutcome): Promise<boolean> {
     await this.#engine.committer.durable();
     const pending = await this.#engine.store.pendingByRef(integration, ref);
-    if (pending === null) {
-      throw new HoldfastError(
-        "HF6001",
-        `No effect of "${integration}" waits for an answer under "${ref}".`,
-        "Check the reference; a second answer to the same request is ignored.",
-      );
-    }
+    if (pending === null) return false;
     await this.#withRun(pending.run, async (live) => {
       const path = this.#pathOf(live, isIntent(pending.operation));
       await this.#step(live, path, { kind: "complete", ref, outcome });
     });
+    return true;
   }
 
   /** A child has ended: its parent hears of it. */
@@ -319,6 +324,15 @@ function ended(run: number, state: FinalRunState): HoldfastError {
     "HF6003",
     `Run ${formatRunId(run)} is ${state} already.`,
     "What it did can be undone by a workflow of its own; what it left open can be settled.",
+  );
+}
+
+/** The run begins anew from its journal, which must hold the end of what has left. */
+function underWay(live: LiveRun): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `An attempt of run ${live.id} is still under way.`,
+    "Try again when it has ended; its end is written down.",
   );
 }
 

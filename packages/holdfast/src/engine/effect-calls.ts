@@ -15,6 +15,7 @@ import { classifyThrown } from "./classification.ts";
 import { makeCall, type CallEnd, type OutsideCall } from "./effect-attempt.ts";
 import {
   interrupted,
+  isToldBySending,
   recheckBeforeSend,
   recordFailure,
   recordProbe,
@@ -61,7 +62,10 @@ export class EffectCalls {
   }
 
   get #circumstances(): Circumstances {
-    return { mode: this.#step.mode, cancelRequested: this.#step.cancelRequested };
+    const { mode, cancelRequested, run } = this.#step;
+    // Null where the run is taken back: that has to be done, however late it is.
+    const deadlineAtMs = run.deadline.atMs;
+    return { mode, cancelRequested, deadlineAtMs };
   }
 
   /** The step was recovered: attempts count on from those in the journal. */
@@ -116,11 +120,16 @@ export class EffectCalls {
   /** The pass, if there is one and it is still wanted. Null if the step waits at the gate now. */
   #admitted(pass: Pass | null, slot: StepSlot): Pass | null {
     const { run } = this.#step;
-    if (pass !== null && !run.isGone && !run.host.draining) return pass;
+    const { isFrozen } = run.ending;
+    if (pass !== null && !run.isGone && !run.host.draining && !isFrozen) return pass;
     pass?.leave();
     this.#calling = false;
     // An engine that ends declares nothing that it would not send: the next one does both.
     if (run.isGone || run.host.draining) return null;
+    if (isFrozen) {
+      this.#step.go();
+      return null;
+    }
     if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
     else this.#step.park(slot, this.#step.effect.definition.on.name);
     return null;
@@ -149,7 +158,9 @@ export class EffectCalls {
   /** Asked when the intent is durable. */
   #maySend(): boolean {
     if (this.#step.run.isGone) return false;
-    if (!this.#step.cancelRequested && !this.#step.run.host.draining) return true;
+    const { cancelRequested, effect, journal, run } = this.#step;
+    const isWanted = !run.host.draining && !run.ending.isFrozen;
+    if (isWanted && (!cancelRequested || isToldBySending(effect, journal.state, run))) return true;
     // Nothing has left: say so, instead of leaving an intent that nobody can judge.
     this.fail({ ...interrupted("it was stopped before it was sent"), effect: "never" });
     return false;
@@ -262,16 +273,13 @@ export class EffectCalls {
     return true;
   }
 
-  #accepted(pending: Pending): void {
-    const { state } = this.#step.journal;
-    const dueAtMs =
-      this.#step.run.host.clock.nowMs() + durationMs(pending.within, "pending within");
-    this.#step.journal.write("pending", state.attempt, {
-      operation: state.operation ?? 0,
-      integration: this.#step.effect.definition.on.name,
-      ref: pending.ref,
-      dueAtMs,
-    });
+  #accepted({ ref, within }: Pending): void {
+    const { run, journal, effect } = this.#step;
+    const dueAtMs = run.host.clock.nowMs() + durationMs(within, "pending within");
+    const { attempt, operation } = journal.state;
+    const integration = effect.definition.on.name;
+    journal.write("pending", attempt, { operation: operation ?? 0, integration, ref, dueAtMs });
+    run.host.pendingWritten(integration, ref);
     this.#step.go();
   }
 

@@ -3,10 +3,11 @@ import { afterProbe, firstProbeAtMs, type ProbeAnswer } from "../core/after-prob
 import type { EffectState } from "../core/effect-state.ts";
 import type { Failure } from "../core/failure.ts";
 import type { JournalRecord, OutcomeHead, ProbeHead, StepEnd } from "../core/journal.ts";
+import { refusalSettles } from "../core/key-refusal.ts";
 import type { Move } from "../core/move.ts";
 import { beforeSend, nextMove } from "../core/next-move.ts";
 import { combineProof, countFailure } from "../core/proof.ts";
-import type { Situation } from "../core/situation.ts";
+import { isToldByRepeat, type Situation } from "../core/situation.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { EffectJournal } from "./effect-journal.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -18,6 +19,8 @@ export type EffectMode = "do" | "try" | "tryHandOver" | "undo";
 export interface Circumstances {
   readonly mode: EffectMode;
   readonly cancelRequested: boolean;
+  /** When the run's time is over; null if it has no deadline, or none for this effect. */
+  readonly deadlineAtMs: number | null;
 }
 
 function situationOf(
@@ -40,7 +43,8 @@ function situationOf(
     haveResult: false,
     policy: effect.plan.policy,
     hintMs,
-    deadlineAtMs: null,
+    deadlineAtMs: circumstances.deadlineAtMs,
+    timeoutMs: effect.plan.timeoutMs,
     probeCount: state.probes.length,
     random01: random.next(),
     cancelRequested: circumstances.cancelRequested,
@@ -62,11 +66,14 @@ export function recordFailure(
   const counted = { ...state, attempt, meters: countFailure(state.meters, failure.class) };
   const hintMs = failure.evidence.retryAfterMs ?? null;
   const situation = situationOf(run, effect, counted, circumstances, hintMs);
-  const move = nextMove(failure, effect.plan.contract, situation);
+  const { contract } = effect.plan;
+  const move = nextMove(failure, contract, situation);
+  const settles = state.openMaybe && refusalSettles(failure, contract, situation);
   const head: OutcomeHead = {
     operation: state.operation ?? 0,
     effect: effect.name,
-    proof: combineProof(state.proof, failure.effect),
+    proof: settles ? "never" : combineProof(state.proof, failure.effect),
+    ...(settles ? { settles } : {}),
     failure,
     move,
     meters: counted.meters,
@@ -89,21 +96,31 @@ export function recheckBeforeSend(
   circumstances: Circumstances,
 ): { readonly record: JournalRecord; readonly move: Move } | null {
   const { state } = journal;
-  if (state.failure === null) return null;
+  if (state.failure === null && circumstances.deadlineAtMs === null) return null;
   const situation = situationOf(run, effect, state, circumstances, null);
-  const move = beforeSend(state.failure, effect.plan.contract, situation);
+  const failure = state.failure ?? notTried();
+  const move = beforeSend(failure, effect.plan.contract, situation);
   if (move === null) return null;
   const head: OutcomeHead = {
     operation: state.operation ?? 0,
     effect: effect.name,
     proof: state.proof ?? "never",
-    failure: state.failure,
+    failure,
     move,
     meters: state.meters,
     ...nextAt(move, effect, state, situation.nowMs),
     ...endOf(move, circumstances.mode),
   };
   return { record: journal.write("outcome", state.attempt, head), move };
+}
+
+/** An earlier attempt may have happened, and this one tells: then it is sent also while cancelling. */
+export function isToldBySending(effect: AnyEffect, state: EffectState, run: LiveRun): boolean {
+  const { firstSentAtMs, openMaybe } = state;
+  const nowMs = run.host.clock.nowMs();
+  return (
+    openMaybe && isToldByRepeat(effect.plan.contract, { nowMs, firstSentAtMs, samePayload: true })
+  );
 }
 
 /** Records what a look-up said and what follows. `value` is the JSON of what was found. */
@@ -213,6 +230,20 @@ function endOf(move: Move, mode: EffectMode): { readonly end?: StepEnd } {
     case "resume":
       return {};
   }
+}
+
+/** There was no time left for even the first attempt. */
+function notTried(): Failure {
+  return {
+    effect: "never",
+    class: "expired",
+    scope: "item",
+    origin: "rule",
+    reasonCode: "RUN:NO_TIME_LEFT",
+    message: "it could not have ended before the deadline of its run, so it was not begun",
+    evidence: { phase: "none", callCount: 0 },
+    rule: { source: "table", id: "run/NO_TIME_LEFT", version: 1 },
+  };
 }
 
 /** The engine went away while an attempt was under way. */

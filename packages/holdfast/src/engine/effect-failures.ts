@@ -72,7 +72,9 @@ export function failureView(
   }
   // What a person has to find out is the family that the code must handle, not the last symptom.
   const unknown = state.unknown !== null || state.openMaybe;
-  const failureClass = unknown ? "ambiguous" : failure.class;
+  // Given up because of the time, whatever the attempts had met before.
+  const known = move?.kind === "late" ? "expired" : failure.class;
+  const failureClass = unknown ? "ambiguous" : known;
   return {
     family: familyOf(failureClass),
     class: failureClass,

@@ -161,6 +161,11 @@ export class EffectStep implements StepVerb {
   go(): void {
     const { slot } = this;
     if (slot === null || slot.ended || this.calls.isUnderWay || this.run.mode === "gone") return;
+    // The run stands still for its owner: what this step does next waits with it.
+    if (this.run.ending.isFrozen) {
+      this.run.setWait(slot, { state: "exception", reason: "waits for its owner", wakeAtMs: null });
+      return;
+    }
     const { next } = this.journal.state;
     if (this.cancelRequested && this.#mayBeGivenUp()) {
       closeException(this, "cancelled", "(engine)", "the run was cancelled");
@@ -320,6 +325,10 @@ export class EffectStep implements StepVerb {
     }
     this.slot.wait = null;
     this.go();
+  }
+
+  isUnderWay(): boolean {
+    return this.calls.isUnderWay;
   }
 
   isOpen(): boolean {

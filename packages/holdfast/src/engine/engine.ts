@@ -5,7 +5,7 @@
 import { HoldfastError } from "../core/error.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
-import { isFinal, type FinalRunState } from "../core/run-state.ts";
+import { isFinal, type FinalRunState, type RunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
@@ -18,6 +18,7 @@ import { Committer } from "./committer.ts";
 import { Declarations } from "./declarations.ts";
 import { Departures } from "./departures.ts";
 import { digestsWith, type Digests } from "./digest.ts";
+import { EarlyAnswers } from "./early-answers.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates.ts";
 import type { Gate } from "./gate.ts";
@@ -25,13 +26,14 @@ import { InboxDoor } from "./inbox-door.ts";
 import { Lanes } from "./lanes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { LiveRun } from "./live-run.ts";
-import { RunLeft } from "./run-left.ts";
 import { headOf } from "./recovery.ts";
 import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
+import { RunLeft } from "./run-left.ts";
 import { StartUp } from "./start-up.ts";
-import { Starts, type Started, type StartOptions } from "./starts.ts";
+import { Starts, type Started, type StartingParent, type StartOptions } from "./starts.ts";
 import { SystemJournal } from "./system-journal.ts";
+import { takeBackChild, type TakenBack } from "./taking-back.ts";
 import { DurableTimers } from "./timers.ts";
 import { ChildWaiters, EndWaiters, type ChildWaiter, type RunEnd } from "./waiters.ts";
 import { holdWithoutCode } from "./without-code.ts";
@@ -69,6 +71,7 @@ export class Engine implements RunHost {
   readonly declarations: Declarations;
   readonly commands: Commands;
   readonly beside: BesideExceptions;
+  readonly early: EarlyAnswers;
   readonly lanes = new Lanes();
   readonly #workflows = new Map<string, AnyWorkflow>();
   readonly #listeners = new Set<EngineListener>();
@@ -124,6 +127,7 @@ export class Engine implements RunHost {
     this.#gates = new Gates(this);
     this.beside = new BesideExceptions(this);
     this.commands = new Commands(this);
+    this.early = new EarlyAnswers(this);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
   }
@@ -194,8 +198,10 @@ export class Engine implements RunHost {
     await this.#startUp.prepare();
     await this.#declare();
     await this.#gates.restore();
+    await this.early.load();
     await this.#timers.start();
     await this.#startUp.recover();
+    this.early.start();
     this.#inbox.open();
   }
 
@@ -234,6 +240,7 @@ export class Engine implements RunHost {
     const { run, workflow, key, state } = stored.row;
     this.emit({ type: "run.started", run, workflow, key, recovered: false });
     if (state === "running") this.resume(stored, { value: input });
+    else if (stored.row.wakeAtMs !== null) this.#timers.add(run, stored.row.wakeAtMs);
   }
 
   /**
@@ -272,6 +279,15 @@ export class Engine implements RunHost {
     return this.#gates.of(integration);
   }
 
+  /** Who answers for an integration; null before the first of its effects was at work here. */
+  ownerOf(integration: string): string | null {
+    return this.#gates.ownerOf(integration);
+  }
+
+  pendingWritten(integration: string, ref: string): void {
+    this.early.asked(integration, ref);
+  }
+
   progressed(run: number): void {
     this.#startUp.progressed(run);
   }
@@ -287,6 +303,9 @@ export class Engine implements RunHost {
         if (departure.wakeAtMs !== null) this.#timers.add(row.run, departure.wakeAtMs);
         // Its turn in the lane may have come while it was lent to a command.
         else if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
+        // Its parent says then who is needed before the family can be taken back.
+        if (row.parentRun !== null && run.ending.undoes && needsPerson(departure.state))
+          this.wakes.add([row.parentRun]);
         break;
       case "reload":
         this.wakes.add([row.run]);
@@ -346,6 +365,7 @@ export class Engine implements RunHost {
   #stop(): void {
     this.#draining = true;
     this.#inbox.close();
+    this.early.close();
     this.#timers.close();
     this.#gates.close();
   }
@@ -353,23 +373,26 @@ export class Engine implements RunHost {
   async startChild(
     workflow: AnyWorkflow,
     input: unknown,
-    parent: { readonly run: number; readonly step: string; readonly correlationId: string },
+    parent: StartingParent & { readonly correlationId: string },
   ): Promise<number> {
-    const row = this.live.get(parent.run)?.row;
-    const lane = row?.lane ?? null;
     // A child was started by whoever started its parent: a review excludes people, not runs.
-    const by = row?.startedBy ?? UNNAMED_STARTER;
-    const { run } = await this.startRun(workflow, input, {
-      by,
-      correlationId: parent.correlationId,
-      parent: { run: parent.run, step: parent.step, lane },
-    });
+    const by = this.live.get(parent.run)?.row.startedBy ?? UNNAMED_STARTER;
+    const { correlationId } = parent;
+    const { run } = await this.startRun(workflow, input, { by, correlationId, parent });
     if (run !== parent.run) return run;
     throw new HoldfastError(
       "HF4102",
       `Run ${formatRunId(run)} called workflow "${workflow.name}" with its own key: it would wait for itself.`,
       "Give the child a key of its own.",
     );
+  }
+
+  findChild(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
+    return this.#starts.find(workflow, input);
+  }
+
+  async takeBackChild(child: number, waiter: ChildWaiter, reason: string): Promise<TakenBack> {
+    return await takeBackChild(this, child, waiter, reason);
   }
 
   async childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {
@@ -442,6 +465,10 @@ export class Engine implements RunHost {
     // Outcomes that came in during the drain are still being recorded.
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
+}
+
+function needsPerson(state: RunState): boolean {
+  return state === "exception" || state === "held";
 }
 
 /** How a stored run ended, or null. */

@@ -46,6 +46,13 @@ export type EngineEvent =
       readonly to: string;
       readonly reason: string;
     }
+  /** An answer came that nobody has asked for in time: its owner has to look at it. */
+  | {
+      readonly type: "answer.unasked";
+      readonly integration: string;
+      readonly ref: string;
+      readonly owner: string;
+    }
   | { readonly type: "flush"; readonly records: number; readonly number: number }
   | { readonly type: "recovery.done"; readonly runs: number; readonly suspects: number }
   | { readonly type: "engine.fatal"; readonly message: string };

@@ -37,6 +37,10 @@ export class Gates {
     this.#onQuiet = listener;
   }
 
+  ownerOf(integration: string): string | null {
+    return this.#known.get(integration)?.options.owner ?? null;
+  }
+
   /** @throws {HoldfastError} HF1002 if another integration has this name, HF1001 for bad options. */
   of(integration: Integration): Gate {
     const gate = this.#named(integration.name);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { Run } from "../workflow/run.ts";
 import { workflow } from "../workflow/workflow.ts";
 import { TestWorld } from "./test-world.test-support.ts";
 
@@ -29,6 +30,9 @@ const laned = workflow(
 );
 
 const HOUR_MS = 3_600_000;
+
+type Workflows = readonly Parameters<Run["call"]>[0][];
+type Body = (input: { id: string }, run: Run) => Promise<unknown>;
 
 async function startAll(ids: readonly string[], lane: string, ms: number): Promise<number[]> {
   const runs: number[] = [];
@@ -115,5 +119,88 @@ describe("a lane", () => {
     await world.engine.commands.cancel(second, "ana", "not wanted");
     await world.untilState(second, "cancelled");
     expect(order).toEqual(["begin 1"]);
+  });
+});
+
+const options = (name: string, lane: string | null) => ({
+  input: z.object({ id: z.string() }),
+  output: z.unknown(),
+  key: (input: { id: string }) => `${name} ${input.id}`,
+  owner: "team",
+  ...(lane === null ? {} : { lane: () => lane }),
+});
+
+/** Calls down a line of workflows; the last of them is in lane L. */
+function line(lanes: readonly (string | null)[]) {
+  const first: Workflows = [workflow("leaf", options("leaf", "L"), () => Promise.resolve("done"))];
+  return lanes.reduceRight((below, lane, at) => {
+    const [next] = below;
+    if (next === undefined) throw new Error("no workflow below");
+    const name = `level-${String(at)}`;
+    const body: Body = (input, run) => run.call(next, input);
+    return [workflow(name, options(name, lane), body), ...below];
+  }, first);
+}
+
+async function startLine(lanes: readonly (string | null)[]): Promise<number> {
+  const workflows = line(lanes);
+  await world.begin(workflows);
+  const [top] = workflows;
+  if (top === undefined) throw new Error("no workflow");
+  const run = await world.start(top, { id: "1" });
+  await world.advance(1_000);
+  return run;
+}
+
+describe("a call into a lane that somebody above holds", () => {
+  const MESSAGE = /lane "L": they would wait for each other/;
+
+  test.each([
+    ["its caller", ["L"]],
+    ["its caller's caller", ["L", null]],
+    ["one three calls up", ["L", null, "M", null]],
+  ] as const)("is refused if it is %s, with the same error", async (_who, lanes) => {
+    const run = await startLine(lanes);
+    const failed = (await world.exceptions()).filter((one) => one.reasonCode === "HF4102");
+    expect(failed.map((one) => one.message).join()).toMatch(MESSAGE);
+    expect(await world.stateOf(run)).not.toBe("running");
+    expect((await world.allRuns()).map((row) => row.workflow)).not.toContain("leaf");
+  });
+
+  test("is refused after a crash of those above, too", async () => {
+    const top = workflow("top", options("top", "L"), (input, run) => run.call(middle, input));
+    const leaf = workflow("leaf", options("leaf", "L"), () => Promise.resolve("done"));
+    const middle: ReturnType<typeof workflow<"middle", z.ZodType<{ id: string }>, z.ZodType>> =
+      workflow("middle", options("middle", null), async (input, run) => {
+        await run.sleep("1h");
+        return run.call(leaf, input);
+      });
+    await world.begin([top, middle, leaf]);
+    await world.start(top, { id: "1" });
+    await world.advance(1_000);
+    await world.crash();
+    await world.begin([top, middle, leaf]);
+    await world.advance(2 * HOUR_MS);
+    const [failed] = await world.exceptions();
+    expect(failed?.message).toMatch(MESSAGE);
+  });
+
+  test("is refused if the run is there already and waits behind the one above", async () => {
+    const leaf = workflow("leaf", options("leaf", "L"), () => Promise.resolve("done"));
+    const top = workflow("top", options("top", "L"), async (input, run) => {
+      await run.sleep("1m");
+      return run.call(leaf, input);
+    });
+    await world.begin([top, leaf]);
+    await world.start(top, { id: "1" });
+    await world.start(leaf, { id: "1" });
+    await world.advance(2 * 60_000);
+    const [failed] = await world.exceptions();
+    expect(failed?.message).toMatch(MESSAGE);
+  });
+
+  test("is not refused for another lane", async () => {
+    const run = await startLine(["M", null]);
+    expect(await world.resultOf(run)).toBe("done");
   });
 });

@@ -2,6 +2,9 @@
  * Lanes: runs of one lane are done one at a time, in the order in which they were accepted.
  * Holds open runs of lanes only; a lane without open runs costs nothing.
  */
+import type { HeldLane, JournalRecord, StartedHead } from "../core/journal.ts";
+import { headOf } from "./recovery.ts";
+
 export class Lanes {
   readonly #queues = new Map<string, number[]>();
 
@@ -36,4 +39,13 @@ export class Lanes {
   mayGo(namespace: string, lane: string, run: number): boolean {
     return this.#queues.get(`${namespace}\u0000${lane}`)?.[0] === run;
   }
+}
+
+/** What a run with this `started` record holds: its own lane, and those of who waits for it. */
+export function heldLanesOf(
+  { run, lane }: { readonly run: number; readonly lane: string | null },
+  started: JournalRecord | undefined,
+): readonly HeldLane[] {
+  const above = started === undefined ? null : headOf<StartedHead>(started).parent;
+  return [...(above?.lanes ?? []), ...(lane === null ? [] : [{ run, lane }])];
 }

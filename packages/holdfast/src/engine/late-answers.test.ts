@@ -124,13 +124,6 @@ describe("accepted now, done later", () => {
     expect(ended).toHaveLength(1);
   });
 
-  test("an answer under a reference that nobody has is told so", async () => {
-    await accepted(transferring("once"));
-    await expect(complete("tx-9", { ok: true, value: { ref: "x" } })).rejects.toMatchObject({
-      code: "HF6001",
-    });
-  });
-
   test("an answer that breaks the schema leaves the result to a person", async () => {
     const run = await accepted(transferring("once"));
     await complete("tx-1", { ok: true, value: { wrong: 1 } }).catch(() => undefined);

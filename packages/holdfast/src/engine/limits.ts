@@ -37,6 +37,10 @@ export interface EngineLimits {
   readonly eventIdsMax: number;
   /** Exceptions open beside one run, or beside none; what would open more is refused with HF4203. */
   readonly besideOpenMax: number;
+  /** Answers that are kept although no request has asked for them yet. */
+  readonly earlyAnswersMax: number;
+  /** How long such an answer is kept before its owner has to know, milliseconds. */
+  readonly earlyAnswerMs: number;
   /** Steps of one run. */
   readonly stepsMax: number;
   /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
@@ -68,6 +72,9 @@ export const DEFAULT_LIMITS: EngineLimits = {
   // About 200 bytes each: a gigabyte. At the default window that is two events a second, always.
   eventIdsMax: 5_000_000,
   besideOpenMax: 100,
+  earlyAnswersMax: 1_000,
+  // Longer than the default horizon of retries, in which the request may still be repeated.
+  earlyAnswerMs: 3_600_000,
   stepsMax: 1_000_000,
   declarationsMax: 10_000,
   sensitiveValuesMax: 10_000,

@@ -6,23 +6,23 @@
  * same order, so `Promise.all` and `Promise.race` take the same path again. Nothing is executed
  * until recovery has come through without a misfit.
  */
-import type { JournalRecord, RecordKind } from "../core/journal.ts";
-import { HoldfastError } from "../core/error.ts";
+import type { HeldLane, JournalRecord, RecordKind } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { heldLanesOf } from "./lanes.ts";
 import { Latch } from "./latch.ts";
 import { Recovery } from "./recovery.ts";
-import { RunLeft } from "./run-left.ts";
+import { mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
 import { makeRunApi } from "./run-api.ts";
+import { RunDeadline } from "./run-deadline.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "./run-host.ts";
+import { RunLeft } from "./run-left.ts";
 import { SensitiveValues } from "./sensitive-values.ts";
+import { checkStepName } from "./step-name.ts";
 import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
-
-/** Which of several waits the run is said to be in: the one that needs somebody most. */
-const WAIT_RANK: readonly RunState[] = ["exception", "held", "review", "parked", "waiting"];
 
 /** Answers handed out in a row before the event loop gets its turn. */
 const TICKS_MAX = 256;
@@ -32,6 +32,7 @@ const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
   "finished",
   "cancel",
+  "late",
   "opened",
   "closed",
 ]);
@@ -45,6 +46,7 @@ export class LiveRun {
   readonly ending: RunEnding;
   /** What no sentence about the run may quote. */
   readonly sensitive: SensitiveValues;
+  readonly deadline: RunDeadline;
   readonly slots = new Map<string, StepSlot>();
   /** Those of them that have not ended: looked at whenever the run comes to rest. */
   readonly open = new Set<StepSlot>();
@@ -65,6 +67,8 @@ export class LiveRun {
   #delivering = false;
   #cancelTimer: (() => void) | null = null;
   #restCheck = false;
+  /** Whether the steps that recovery has left open have gone live. */
+  #isAwake = false;
 
   constructor(host: RunHost, workflow: AnyWorkflow, stored: StoredRun) {
     this.host = host;
@@ -77,6 +81,7 @@ export class LiveRun {
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
     this.sensitive = new SensitiveValues(host.limits.sensitiveValuesMax);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
+    this.deadline = new RunDeadline(this, this.#recovery.ofRun);
   }
 
   get id(): string {
@@ -108,6 +113,7 @@ export class LiveRun {
       });
       return;
     }
+    this.#isAwake = true;
     this.#down.open();
     this.#restSoon();
   }
@@ -162,6 +168,8 @@ export class LiveRun {
 
   /** Puts on record that the run is running, before anything of it moves: a crash must find it. */
   goOn(): void {
+    // What was under way when the run came to stand still may still end, and is written down.
+    if (this.ending.isFrozen) return;
     if (!isActive(this.state) && !isFinal(this.state)) this.changeState("running", "it goes on");
   }
 
@@ -193,21 +201,12 @@ export class LiveRun {
   }
 
   checkName(path: string): void {
-    if (this.slots.has(path)) {
-      throw new HoldfastError(
-        "HF1203",
-        `Two steps in one run have the name "${path}".`,
-        "A run finds its past by name, so names must differ: give this use a name of its own with { as: ... }.",
-        { where: `workflow ${this.workflow.name}, run ${this.id}` },
-      );
-    }
-    if (this.slots.size >= this.host.limits.stepsMax) {
-      throw new HoldfastError(
-        "HF4104",
-        `The run has ${String(this.slots.size)} steps, the limit stepsMax.`,
-        "Split the work into child workflows, or raise the limit.",
-      );
-    }
+    checkStepName(this, path);
+  }
+
+  /** Lanes that are held until this run has ended: its own, and those of who waits for it. */
+  get heldLanes(): readonly HeldLane[] {
+    return heldLanesOf(this.row, this.#recovery.ofRun[0]);
   }
 
   get isGone(): boolean {
@@ -221,6 +220,7 @@ export class LiveRun {
   /** Lends the run to a command without running its code: it waits for its turn in a lane. */
   lend(): void {
     this.#lent = true;
+    this.ending.recovered();
     this.#down.open();
   }
 
@@ -328,7 +328,9 @@ export class LiveRun {
 
   #recovered(): void {
     this.mode = "live";
-    if (!this.ending.recovered()) {
+    this.ending.recovered();
+    if (this.deadline.isOver) this.ending.late();
+    if (this.ending.isFrozen) {
       // Its code has no more say, and no step goes on: a person may resume or cancel it.
       this.mode = "unwinding";
       this.#down.open();
@@ -343,8 +345,10 @@ export class LiveRun {
     if (!this.ending.isTakingBack) this.#down.open();
   }
 
-  /** Steps that recovery has left open go on. */
+  /** Steps that recovery has left open go on. Once: a step does not go live twice. */
   wakeSteps(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
     // A snapshot: going live lets the code ask for more, and those steps go live by themselves.
     const waiting = [...this.open];
     for (const slot of waiting) this.goLive(slot);
@@ -377,33 +381,35 @@ export class LiveRun {
     // Somebody has something for it; only what is being taken back does not wait for that.
     if (this.#pins > 0 && !this.ending.isTakingBack) return;
     if (this.ending.tryEnd()) return;
+    if (this.deadline.isOver && !this.ending.isTakingBack) {
+      this.ending.late();
+      this.#restSoon();
+      return;
+    }
     if ((this.#lent && !this.ending.unwinding) || this.ending.isFrozen) {
-      this.leave({ kind: "suspended", state: this.row.state, wakeAtMs: null });
+      // An attempt that has left is waited for: its answer is not to be lost.
+      if (this.isUnderWay) return;
+      this.ending.standStill();
+      this.leave({ kind: "suspended", state: this.state, wakeAtMs: null });
       return;
     }
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    const waits = this.ending.runWait === null ? [] : [this.ending.runWait];
-    let wakeAtMs: number | null = null;
-    let busy = this.open.size === 0 && this.ending.isUndoing;
-    for (const slot of this.open) {
-      if (slot.wait === null) {
-        busy = true;
-      } else {
-        waits.push(slot.wait);
-        const at = slot.wait.wakeAtMs;
-        if (at !== null && (wakeAtMs === null || at < wakeAtMs)) wakeAtMs = at;
-      }
-    }
+    const { waits, wakeAtMs, isBusy } = restOf(this.open, this.ending.runWait);
+    const busy = isBusy || (this.open.size === 0 && this.ending.isUndoing);
     if (!busy && waits.length > 0) this.#down.open();
     if (this.#pins > 0) return;
     const delayMs = wakeAtMs === null ? null : wakeAtMs - this.host.clock.nowMs();
     if (busy || (delayMs !== null && delayMs <= this.host.limits.keepLiveMs)) {
       if (delayMs !== null) this.#wakeAfter(delayMs);
+    } else if (waits.length > 0) {
+      this.#suspend(waits, wakeAtMs);
       return;
     }
-    // Code that waits for something of its own (not for a step) stays in memory.
-    if (waits.length > 0) this.#suspend(waits, wakeAtMs);
+    // Code that waits for something of its own (not for a step) stays in memory too.
+    this.deadline.watch(() => {
+      this.#restSoon();
+    });
   }
 
   #wakeAfter(delayMs: number): void {
@@ -421,11 +427,10 @@ export class LiveRun {
     });
   }
 
-  #suspend(waits: readonly Wait[], wakeAtMs: number | null): void {
-    const first = waits.toSorted(
-      (a, b) => WAIT_RANK.indexOf(a.state) - WAIT_RANK.indexOf(b.state),
-    )[0];
-    if (first === undefined) return;
+  #suspend(waits: readonly Wait[], stepsWakeAtMs: number | null): void {
+    const wakeAtMs = soonest(stepsWakeAtMs, this.deadline.atMs);
+    const first = mostPressing(waits);
+    if (first === null) return;
     const state = this.ending.unwinding ? this.ending.suspendedState(first.state) : first.state;
     this.changeState(state, first.reason, wakeAtMs, first.dependency);
     this.leave({ kind: "suspended", state, wakeAtMs });
@@ -459,6 +464,7 @@ export class LiveRun {
   /** The engine is closing: the run stays as the journal has it. */
   abandon(): void {
     this.mode = "gone";
+    this.deadline.close();
     this.#down.open();
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -467,10 +473,7 @@ export class LiveRun {
   /** Takes the run out of memory. Its promises are never settled: the code is forgotten. */
   leave(departure: Departure): void {
     if (this.mode === "gone") return;
-    this.mode = "gone";
-    this.#down.open();
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+    this.abandon();
     this.host.departed(this, departure);
     if (departure.kind !== "finished") return;
     // A run outlives some collections of garbage; what it holds would then outlive a long one too.
@@ -481,15 +484,16 @@ export class LiveRun {
 
   /** Path of an effect that would have to be undone if it happened, which nobody knows; or null. */
   stepThatBlocksUndoing(): string | null {
-    for (const slot of this.slots.values()) {
-      if (slot.verb.blocksUndoing === true) return slot.path;
-    }
-    return null;
+    return pathOf(this.slots.values(), (verb) => verb.blocksUndoing === true);
   }
 
   /** Slots of effects that may still come or go. */
   get hasOpenEffects(): boolean {
-    for (const slot of this.open) if (slot.verb.isOpen?.() === true) return true;
-    return false;
+    return pathOf(this.open, (verb) => verb.isOpen?.() === true) !== null;
+  }
+
+  /** An attempt has left, or waits at the gate: its end must be written down. */
+  get isUnderWay(): boolean {
+    return pathOf(this.open, (verb) => verb.isUnderWay?.() === true) !== null;
   }
 }

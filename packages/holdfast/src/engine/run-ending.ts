@@ -3,12 +3,14 @@
  * and undone before it is over. Effects whose end is not known always come first.
  */
 import { parseJson } from "../core/json-text.ts";
-import type { JournalRecord, StateHead } from "../core/journal.ts";
+import type { CancelHead, JournalRecord, LateHead, StateHead } from "../core/journal.ts";
 import type { Compensated, FinalRunState, RunState } from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText } from "../workflow/schema.ts";
+import type { OnFailure } from "../workflow/workflow.ts";
 import { stepsThatThrew } from "./causes.ts";
+import { isoText } from "./clock.ts";
 import { Compensation } from "./compensation.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
@@ -53,6 +55,16 @@ export class RunEnding {
     return this.#unwinding !== null;
   }
 
+  /** True if what the run has done is undone, and its children are taken back with it. */
+  get undoes(): boolean {
+    return this.#unwinding?.compensate === true;
+  }
+
+  /** Why it is taken back; empty if it is not. */
+  get reason(): string {
+    return this.#unwinding?.reason ?? "";
+  }
+
   /** True from the moment in which it is decided that the run is taken back. */
   get isTakingBack(): boolean {
     return this.#stop !== null || this.#unwinding !== null;
@@ -76,6 +88,14 @@ export class RunEnding {
    */
   get isFrozen(): boolean {
     return this.#frozen;
+  }
+
+  /** The process may have died before it was on record that the run waits for its owner. */
+  standStill(): void {
+    const wait = this.#exception?.wait;
+    const { state } = this.#run;
+    if (wait === undefined || state === "exception" || state === "held") return;
+    this.#run.changeState(wait.state, wait.reason);
   }
 
   /** A run being undone stays in that state while it waits, unless a person is needed. */
@@ -131,7 +151,7 @@ export class RunEnding {
     if (this.#unwinding !== null || this.#run.mode === "gone") return;
     if (this.#stop !== null || this.#exception !== null) return;
     if (error instanceof EffectFailed) {
-      const onFailure = this.#run.workflow.definition.onFailure ?? "ask";
+      const onFailure = this.#onFailure(error);
       if (onFailure === "ask") this.#open(error);
       else this.#stop = { reason: error.message, compensate: onFailure === "compensate" };
       return;
@@ -139,15 +159,58 @@ export class RunEnding {
     this.#open(error);
   }
 
-  /** Recovery has come through. False if the run waits for a person and nothing of it may move. */
-  recovered(): boolean {
+  /** An effect that was given up because of the time is what `onLate` is for. */
+  #onFailure({ failure }: EffectFailed): OnFailure {
+    const { onFailure, onLate } = this.#run.workflow.definition;
+    const hasDeadline = this.#run.row.deadlineAtMs !== null;
+    const late =
+      failure.class === "expired" ? (onLate ?? (hasDeadline ? "ask" : undefined)) : undefined;
+    return late ?? onFailure ?? "ask";
+  }
+
+  /** Recovery has come through. The run is frozen if it waits for a person and may not move. */
+  recovered(): void {
     // What the code threw while it was being taken back says nothing new: it was told of the end.
     if (this.#early !== null && !this.#isBeingUndone) this.#failed(this.#early.error);
     if (this.#exception === null) {
       this.#exception = RunException.recorded(this.#run, this.#ofRun);
       this.#frozen = this.#exception !== null;
     }
-    return !this.#frozen;
+    if (this.#exception === null && this.#run.deadline.isUnasked) this.#askOwner();
+  }
+
+  /** The deadline has passed: what the workflow says for that is done. */
+  late(): void {
+    const run = this.#run;
+    const { sentence, onLate } = run.deadline;
+    const head = run.deadline.lateHead();
+    run.deadline.disarm();
+    if (onLate === "ask") {
+      run.append("late", "", head);
+      this.#askOwner();
+      return;
+    }
+    // The state first: a crash between the two must find the run.
+    run.changeState("cancelling", sentence);
+    run.append("late", "", head);
+    this.#exception?.close("superseded", "(engine)", sentence);
+    this.#exception = null;
+    this.#frozen = false;
+    this.#beginUnwinding({
+      state: "stopped",
+      reason: sentence,
+      compensate: onLate === "compensate",
+    });
+  }
+
+  /** The run stands still until its owner has decided; one question at a time is enough. */
+  #askOwner(): void {
+    const run = this.#run;
+    this.#exception ??= RunException.open(run, run.deadline.exceptionHead());
+    const { state } = this.#exception.wait;
+    run.changeState(state, run.deadline.sentence);
+    this.#frozen = true;
+    run.mode = "unwinding";
   }
 
   /** True if the journal says that the run was being taken back. */
@@ -155,6 +218,7 @@ export class RunEnding {
     return this.#ofRun.some(
       (record) =>
         record.kind === "cancel" ||
+        lateUnwinding(record) !== null ||
         (record.kind === "state" && headOf<StateHead>(record).to === "compensating"),
     );
   }
@@ -199,7 +263,9 @@ export class RunEnding {
     this.#open(error);
     const wait = this.runWait;
     if (wait === null) return;
-    if (run.state !== wait.state) run.changeState(wait.state, wait.reason);
+    // Also if only a time to wake it is on record: that would come again at each start.
+    if (run.state !== wait.state || run.row.wakeAtMs !== null)
+      run.changeState(wait.state, wait.reason);
     run.leave({ kind: "suspended", state: wait.state, wakeAtMs: null });
   }
 
@@ -219,10 +285,11 @@ export class RunEnding {
 
   /** After recovery: goes on with taking back what was begun. */
   resumeUnwinding(): void {
-    const cancel = this.#ofRun.find((record) => record.kind === "cancel");
-    if (cancel !== undefined) {
-      const { reason } = headOf<{ reason: string }>(cancel);
-      this.#beginUnwinding({ state: "cancelled", reason, compensate: true });
+    if (this.#unwinding !== null) return;
+    for (const record of this.#ofRun) {
+      const begun = cancelUnwinding(record) ?? lateUnwinding(record);
+      if (begun === null) continue;
+      this.#beginUnwinding(begun);
       return;
     }
     const undoing = this.#ofRun.some(
@@ -237,6 +304,7 @@ export class RunEnding {
     const run = this.#run;
     this.#unwinding = unwinding;
     run.mode = "unwinding";
+    run.deadline.disarm();
     if (run.state !== "compensating" && run.state !== "cancelling") {
       run.changeState("cancelling", unwinding.reason);
     }
@@ -350,6 +418,20 @@ export class RunEnding {
     run.state = state;
     run.leave({ kind: "finished", state, reason, data });
   }
+}
+
+function cancelUnwinding(record: JournalRecord): Unwinding | null {
+  if (record.kind !== "cancel") return null;
+  const { reason } = headOf<CancelHead>(record);
+  return { state: "cancelled", reason, compensate: true };
+}
+
+function lateUnwinding(record: JournalRecord): Unwinding | null {
+  if (record.kind !== "late") return null;
+  const { deadlineAtMs, onLate } = headOf<LateHead>(record);
+  if (onLate === "ask") return null;
+  const reason = `Its deadline (${isoText(deadlineAtMs)}) passed before it was done.`;
+  return { state: "stopped", reason, compensate: onLate === "compensate" };
 }
 
 /** Code that throws before its first `await` fails like code that throws after. */

@@ -70,7 +70,7 @@ export class RunException {
     for (const step of again) {
       this.#run.append("resumed", step, { by, reason, steps: [] });
     }
-    this.#run.changeState("running", `resumed by ${by}`);
+    this.#run.changeState(this.#run.isLent ? "waiting" : "running", `resumed by ${by}`);
     this.#run.leave({ kind: "reload" });
   }
 }

@@ -13,6 +13,8 @@ import type { EngineLimits } from "./limits.ts";
 import type { ForeignClassifier } from "./classification.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { RestQueue } from "./rest-queue.ts";
+import type { StartingParent } from "./starts.ts";
+import type { TakenBack } from "./taking-back.ts";
 
 /** How a run left memory. */
 export type Departure =
@@ -25,6 +27,14 @@ export type Departure =
     }
   /** To be loaded again at once, because its journal changed under its feet. */
   | { readonly kind: "reload" };
+
+/** How a child has ended. */
+export interface ChildEnd {
+  readonly state: FinalRunState;
+  readonly reason: string;
+  /** JSON of its result; null unless it completed. */
+  readonly data: string | null;
+}
 
 export interface RunHost {
   readonly clock: Clock;
@@ -47,17 +57,26 @@ export interface RunHost {
   startChild(
     workflow: AnyWorkflow,
     input: unknown,
-    parent: { readonly run: number; readonly step: string; readonly correlationId: string },
+    parent: StartingParent & { readonly correlationId: string },
   ): Promise<number>;
+  /** The child that a step has started, or joined, if it has; nothing is started. */
+  findChild(workflow: AnyWorkflow, input: unknown): Promise<number | null>;
+  /**
+   * Takes a child back with its parent, unless somebody else has started it, and says how far that
+   * has come. May be asked again.
+   */
+  takeBackChild(
+    child: number,
+    waiter: { readonly run: number; readonly step: string },
+    reason: string,
+  ): Promise<TakenBack>;
   /** How a child ended, if it has ended; else the step hears of it when it does. */
   childEnd(
     child: number,
     waiter: { readonly run: number; readonly step: string },
-  ): Promise<{
-    readonly state: FinalRunState;
-    readonly reason: string;
-    readonly data: string | null;
-  } | null>;
+  ): Promise<ChildEnd | null>;
+  /** An effect was accepted under this reference: its answer may have come before that. */
+  pendingWritten(integration: string, ref: string): void;
   /** Oldest early event that nobody is taking; `keptEventOffered` must follow. */
   keptEvent(event: string, key: string): Promise<KeptEventRow | null>;
   keptEventOffered(kept: number, taken: boolean): void;

@@ -6,7 +6,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
-import type { JournalRecord, StartedHead } from "../core/journal.ts";
+import type { HeldLane, JournalRecord, StartedHead } from "../core/journal.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { inputDigest, runKeyHash } from "../core/operation-key.ts";
 import { maskedText } from "../core/mask-text.ts";
@@ -25,11 +25,21 @@ import type { Digests } from "./digest.ts";
 import type { Lanes } from "./lanes.ts";
 import type { EngineLimits } from "./limits.ts";
 import { toJson } from "./payload.ts";
+import { deadlineOf } from "./run-deadline.ts";
 
 export interface StartOptions {
   readonly by?: string;
   readonly correlationId?: string;
-  readonly parent?: { readonly run: number; readonly step: string; readonly lane: string | null };
+  readonly parent?: StartingParent;
+}
+
+/** The run that calls: it waits for the new one, and keeps its lane meanwhile. */
+export interface StartingParent {
+  readonly run: number;
+  readonly step: string;
+  readonly deadlineAtMs: number | null;
+  /** Its own lane and those of the runs that wait for it. */
+  readonly lanes: readonly HeldLane[];
 }
 
 export interface Started {
@@ -143,7 +153,11 @@ export class Starts {
   async #joinOrBegin(start: Start): Promise<Joined> {
     const { keyHash } = start;
     const fresh = this.#fresh.get(keyHash);
-    if (fresh !== undefined) return { ...(await fresh), isNew: false };
+    if (fresh !== undefined) {
+      const { workflow, input, options } = start;
+      if (options.parent !== undefined) this.#laneOf(workflow, input, options);
+      return { ...(await fresh), isNew: false };
+    }
     const started = this.#findOrBegin(start);
     this.#fresh.set(keyHash, started);
     try {
@@ -153,11 +167,29 @@ export class Starts {
     }
   }
 
+  /** The run that a start with this input would join; null if there is none. Starts nothing. */
+  async find(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
+    const { limits, digests, namespace } = this.#needs;
+    const text = toJson(input, limits, `input of ${workflow.name}`);
+    const parsed = await parse(workflow.definition.input, parseJson(text));
+    if (!parsed.ok) return null;
+    const key = this.#keyOf(workflow, parsed.value);
+    const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
+    const fresh = this.#fresh.get(keyHash);
+    if (fresh !== undefined) return (await fresh).run;
+    const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
+    return found?.run ?? null;
+  }
+
   async #findOrBegin(start: Start): Promise<Joined> {
     const { committer, namespace } = this.#needs;
     const { workflow, keyHash, options } = start;
     const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
-    if (found !== null) return { run: found.run, isNew: false, inputDigest: found.inputDigest };
+    if (found !== null) {
+      // One that has ended holds nobody up: its result is there already.
+      if (found.row?.endedAtMs === null) this.#laneOf(workflow, start.input, options);
+      return { run: found.run, isNew: false, inputDigest: found.inputDigest };
+    }
     refuseUnnamed(workflow, options);
     // A parent has been accepted: its children are part of it and are never refused.
     if (options.parent === undefined) this.#refuseIfFull();
@@ -183,8 +215,8 @@ export class Starts {
     const nowMs = clock.nowMs();
     // The definition's own functions first: one that throws must leave nothing behind in the lane.
     const described = definition.describe?.(input);
-    const lane = definition.lane?.(input) ?? null;
-    if (lane !== null && lane === options.parent?.lane) throw ownLane(workflow.name, lane);
+    const deadlineAtMs = deadlineOf(workflow, input, nowMs, options.parent?.deadlineAtMs ?? null);
+    const lane = this.#laneOf(workflow, input, options);
     const run = nextRunNumber(this.#lastRun, 0, nowMs);
     this.#lastRun = run;
     const before = lane === null ? null : lanes.enter(namespace, lane, run);
@@ -204,7 +236,7 @@ export class Starts {
       parent: parentOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
-      deadlineAtMs: null,
+      deadlineAtMs,
     };
     const started = { run, seq: 1, kind: "started" as const, attempt: 0, name: "" };
     let record: JournalRecord;
@@ -217,6 +249,22 @@ export class Starts {
     }
     this.#needs.begin({ row: rowOf(run, head, nowMs), records: [record] }, input);
     return run;
+  }
+
+  /**
+   * The lane of the run, if it has one.
+   *
+   * @throws {HoldfastError} HF4102 if a run that would wait for it holds that lane: neither would
+   *   ever go on.
+   */
+  #laneOf({ definition, name }: AnyWorkflow, input: unknown, { parent }: StartOptions) {
+    const lane = definition.lane?.(input) ?? null;
+    const { lanes, namespace } = this.#needs;
+    const holder = parent?.lanes.find(
+      (held) => held.lane === lane && lanes.mayGo(namespace, held.lane, held.run),
+    );
+    if (lane === null || holder === undefined) return lane;
+    throw heldLane(name, lane, holder.run, holder.run === parent?.run);
   }
 
   #keyOf(workflow: AnyWorkflow, input: unknown): string {
@@ -282,7 +330,7 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
     startedBy: head.startedBy,
     state: head.state,
     reason: head.reason,
-    wakeAtMs: null,
+    wakeAtMs: head.state === "waiting" ? head.deadlineAtMs : null,
     dependency: null,
     parentRun: head.parent?.run ?? null,
     parentStep: head.parent?.step ?? null,
@@ -298,7 +346,9 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
 }
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {
-  return parent === undefined ? null : { run: parent.run, step: parent.step };
+  if (parent === undefined) return null;
+  const { run, step, lanes } = parent;
+  return lanes.length === 0 ? { run, step } : { run, step, lanes };
 }
 
 /** A review that excludes the starter would exclude nobody. */
@@ -318,10 +368,11 @@ export function unnamedStarter(review: string, where: string): HoldfastError {
   );
 }
 
-function ownLane(workflow: string, lane: string): HoldfastError {
+function heldLane(workflow: string, lane: string, run: number, isCaller: boolean): HoldfastError {
+  const who = isCaller ? "a run" : `a run that ${formatRunId(run)} waits for, which is`;
   return new HoldfastError(
     "HF4102",
-    `Workflow "${workflow}" was called by a run of the same lane "${lane}": they would wait for each other.`,
+    `Workflow "${workflow}" was called by ${who} of the same lane "${lane}": they would wait for each other.`,
     "Give the called workflow another lane, or none: its caller holds the lane already.",
   );
 }

@@ -35,6 +35,8 @@ export interface StepVerb {
   awaits?(event: string, key: string): boolean;
   /** The run is being taken back: end what may be ended without harm. */
   unwind?(): void;
+  /** True while something of it is outside, or at work, whose end would be lost. */
+  isUnderWay?(): boolean;
   /** The error with which the step has ended for the code; null if it has not. */
   threw?(): Error | null;
   /** True if it would have to be undone if it happened, and nobody knows whether it did. */

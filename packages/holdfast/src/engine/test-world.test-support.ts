@@ -290,6 +290,11 @@ export class TestWorld {
     return (await this.#reading()).reviews({ afterRun: 0, limit: 10_000, run, all: true });
   }
 
+  async earlyAnswers() {
+    await this.settle();
+    return (await this.#reading()).earlyAnswers(10_000);
+  }
+
   async allRuns(): Promise<readonly RunRow[]> {
     return (await this.#reading()).runs({ afterRun: 0, limit: 10_000 });
   }

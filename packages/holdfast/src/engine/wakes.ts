@@ -68,12 +68,22 @@ export class Wakes {
   /** Puts a stored run to work unless it has ended, or waits for its lane. */
   revive(stored: StoredRun, reason: string): LiveRun | null {
     if (isFinal(stored.row.state)) return null;
-    if (this.#waitsForLane(stored)) return null;
+    if (this.#waitsForLane(stored)) {
+      this.#lookAtDeadline(stored);
+      return null;
+    }
     const run = this.#engine.resume(stored);
     if (run === null || run.mode === "gone") return run;
     // A run from the front of its lane has done nothing yet: its turn is on record first.
     if (run.state === "waiting" && !hasBegun(stored.records)) run.changeState("running", reason);
     return run;
+  }
+
+  /** A run whose turn has not come may be late all the same: it is, without its code running. */
+  #lookAtDeadline(stored: StoredRun): void {
+    const { deadlineAtMs } = stored.row;
+    if (deadlineAtMs === null || deadlineAtMs > this.#engine.clock.nowMs()) return;
+    this.#engine.lend(stored)?.recheck();
   }
 
   #waitsForLane({ row }: StoredRun): boolean {

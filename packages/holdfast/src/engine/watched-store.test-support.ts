@@ -48,6 +48,8 @@ export class WatchedStore {
       keptEvents: (event, key, limit) => this.#watch(() => inner.keptEvents(event, key, limit)),
       awaiting: (event, key, limit) => this.#watch(() => inner.awaiting(event, key, limit)),
       pendingByRef: (integration, ref) => this.#watch(() => inner.pendingByRef(integration, ref)),
+      endedByRef: (integration, ref) => this.#watch(() => inner.endedByRef(integration, ref)),
+      earlyAnswers: (limit) => this.#watch(() => inner.earlyAnswers(limit)),
       dependencies: () => this.#watch(() => inner.dependencies()),
       declarations: () => this.#watch(() => inner.declarations()),
       openGroups: () => this.#watch(() => inner.openGroups()),

@@ -14,6 +14,7 @@ export function pageOfException({
 }: Pick<ExceptionRow, "class" | "reasonCode">): ErrorCode {
   // What has to be found out first comes first: it decides which acts are safe.
   if (failureClass === "ambiguous") return "HF3001";
+  if (failureClass === "expired") return "HF3005";
   // The engine's own errors are the reason codes of the runs that they stop.
   if (isErrorCode(reasonCode)) return reasonCode;
   return reasonCode === ANSWER_SCHEMA ? "HF3003" : "HF3002";

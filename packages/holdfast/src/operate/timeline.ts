@@ -10,6 +10,7 @@ import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/
 import type * as journal from "../core/journal.ts";
 import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
+import type { OnLate } from "../core/run-late.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { Payload } from "./masking.ts";
 import { isoOrNull, isoText } from "./views.ts";
@@ -206,6 +207,8 @@ interface Heads {
   readonly kept: journal.KeptHead;
   readonly applied: journal.AppliedHead;
   readonly declared: journal.DeclaredHead;
+  readonly late: journal.LateHead;
+  readonly early: journal.EarlyHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -216,7 +219,7 @@ function sayingOf(record: journal.JournalRecord): Said {
 
 const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => Said } = {
   started: (head) => ({
-    what: `started as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}`,
+    what: `started as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}`,
     by: head.startedBy,
   }),
   result: (head) =>
@@ -296,6 +299,24 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   kept: (head) => ({ what: `event ${head.event} with key ${head.key} kept until it is awaited` }),
   declared: (head) => ({ what: `${head.definition} ${head.name} declared what is sensitive` }),
   applied: (head) => ({ what: `command ${head.command} (${head.topic}) applied`, by: head.by }),
+  late: (head) => ({
+    what: `its deadline (${isoText(head.deadlineAtMs)}) has passed: ${ON_LATE_TEXT[head.onLate]}`,
+  }),
+  early: (head) => ({
+    what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
+  }),
+};
+
+const EARLY_TEXT: Readonly<Record<journal.EarlyHead["event"], string>> = {
+  kept: "came before its request was on record, and is kept",
+  taken: "was given to its request",
+  unasked: "was not asked for by anybody in time",
+};
+
+const ON_LATE_TEXT: Readonly<Record<OnLate, string>> = {
+  ask: "its owner is asked",
+  compensate: "what was done is undone",
+  stop: "it is stopped as it is",
 };
 
 const PROBE_TEXT: Readonly<Record<journal.ProbeSaying, string>> = {

@@ -31,6 +31,8 @@ export function openInline(
     keptEvents: async (event, key, limit) => session.queries.keptEvents(event, key, limit),
     awaiting: async (event, key, limit) => session.queries.awaiting(event, key, limit),
     pendingByRef: async (integration, ref) => session.queries.pendingByRef(integration, ref),
+    endedByRef: async (integration, ref) => session.queries.endedByRef(integration, ref),
+    earlyAnswers: async (limit) => session.queries.earlyAnswers(limit),
     dependencies: async () => session.queries.dependencies(),
     declarations: async () => session.queries.declarations(),
     openGroups: async () => session.queries.openGroups(),

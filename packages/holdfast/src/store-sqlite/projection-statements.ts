@@ -2,6 +2,7 @@
 import {
   ACCEPTED_COLUMNS,
   DECLARATION_COLUMNS,
+  EARLY_COLUMNS,
   EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
   REVIEW_COLUMNS,
@@ -43,6 +44,9 @@ const SQL = {
   keptInsert: `insert into kept_event (seq, namespace, event, key, id, at_ms, data)
     values (?, ?, ?, ?, ?, ?, ?)`,
   keptTake: "delete from kept_event where seq = ?",
+  earlyInsert: insert("early_answer", EARLY_COLUMNS),
+  earlyTake: "delete from early_answer where seq = ?",
+  earlyUnasked: "update early_answer set state = 'unasked', owner = ? where seq = ?",
   awaitingInsert:
     "insert into awaiting (event, key, run, seq, step, due_at_ms) values (?, ?, ?, ?, ?, ?)",
   awaitingRemove: "delete from awaiting where run = ? and step = ?",

@@ -89,6 +89,11 @@ export class ProjectionsWriter {
       case "pending-removed":
         this.#applyWaiting(change);
         return;
+      case "early-kept":
+      case "early-taken":
+      case "early-unasked":
+        this.#applyEarly(change);
+        return;
       case "dependency-moved":
       case "group-started":
       case "group-passed":
@@ -195,6 +200,25 @@ export class ProjectionsWriter {
       }
       case "pending-removed":
         if (this.#mayHavePending) sql.pendingRemove.run(change.run, change.operation);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  #applyEarly(change: Extract<Change, { kind: `early-${string}` }>): void {
+    const sql = this.#sql;
+    switch (change.kind) {
+      case "early-kept": {
+        const { seq, integration, ref, state, owner, atMs, dueAtMs, data } = change.row;
+        sql.earlyInsert.run(seq, integration, ref, state, owner, atMs, dueAtMs, data);
+        return;
+      }
+      case "early-taken":
+        sql.earlyTake.run(change.seq);
+        return;
+      case "early-unasked":
+        sql.earlyUnasked.run(change.owner, change.seq);
         return;
       default:
         assertNever(change);

@@ -41,6 +41,8 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   kept: /SEARCH kept_event USING INDEX kept_event_key \(event=\? AND key=\?\)/u,
   awaiting: /SEARCH awaiting USING INDEX awaiting_event \(event=\? AND key=\?\)/u,
   pending: /SEARCH pending USING PRIMARY KEY \(integration=\? AND ref=\?\)/u,
+  ended: /SEARCH e USING INDEX effect_ref \(ref=\?\)/u,
+  early: /SCAN early_answer USING INDEX early_answer_kept/u,
   inbox: /SCAN inbox USING INDEX inbox_open/u,
 };
 

@@ -9,6 +9,7 @@ import type {
   DeclarationRow,
   DependencyRow,
   ExceptionRow,
+  EarlyAnswerRow,
   InboxRow,
   KeptEventRow,
   RunRow,
@@ -21,6 +22,7 @@ import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EXCEPTION_COLUMNS,
+  EARLY_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
   RECORD_COLUMNS,
@@ -30,6 +32,7 @@ import {
   toAcceptedEvent,
   toDependency,
   toException,
+  toEarlyAnswer,
   toInbox,
   toKeptEvent,
   toRun,
@@ -67,6 +70,9 @@ export const ENGINE_SQL = {
   pending: `select run, operation from pending where integration = ? and ref = ?
     order by run, operation limit 1`,
   declarations: `select ${DECLARATION_COLUMNS} from declaration order by definition, name`,
+  ended: `select 1 from effect e join journal j on j.pos = e.pos
+    where e.ref = ? and e.ended = 1 and json_extract(j.head, '$.integration') = ? limit 1`,
+  early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept' order by seq limit ?`,
   dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,
   groups: "select number, runs, crashes from recovery_group order by number",
   inbox: `select ${INBOX_COLUMNS}, pos, digest from inbox where taken_by is null
@@ -205,6 +211,14 @@ export class EngineQueries {
 
   declarations(): DeclarationRow[] {
     return rowsOf(this.#sql.declarations).map(toDeclaration);
+  }
+
+  endedByRef(integration: string, ref: string): boolean {
+    return rowsOf(this.#sql.ended, ref, integration).length > 0;
+  }
+
+  earlyAnswers(limit: number): EarlyAnswerRow[] {
+    return rowsOf(this.#sql.early, limit).map(toEarlyAnswer);
   }
 
   dependencies(): DependencyRow[] {

@@ -4,6 +4,7 @@ import type { JournalRecord } from "../core/journal.ts";
 import type {
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
   InboxRow,
@@ -16,6 +17,7 @@ import { prepareRows } from "./queries.ts";
 import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
+  EARLY_COLUMNS,
   EFFECT_COLUMNS,
   EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
@@ -26,6 +28,7 @@ import {
   rowsOf,
   toDeclaration,
   toDependency,
+  toEarlyAnswer,
   toEffect,
   toException,
   toInbox,
@@ -155,6 +158,11 @@ export class ReaderQueries {
   inbox(limit: number): InboxRow[] {
     const sql = `select ${INBOX_COLUMNS} from inbox where taken_by is null order by pos limit ?`;
     return this.#rows(sql, [bounded(limit)], toInbox);
+  }
+
+  earlyAnswers(limit: number): EarlyAnswerRow[] {
+    const sql = `select ${EARLY_COLUMNS} from early_answer order by seq limit ?`;
+    return this.#rows(sql, [bounded(limit)], toEarlyAnswer);
   }
 
   counters(prefix: string): { name: string; value: number }[] {

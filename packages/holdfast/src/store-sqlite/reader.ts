@@ -65,6 +65,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     dependencies: async () => queries.dependencies(),
     declarations: async () => queries.declarations(),
     inbox: async (limit) => queries.inbox(limit),
+    earlyAnswers: async (limit) => queries.earlyAnswers(limit),
     counters: async (prefix) => queries.counters(prefix),
     post: async (command) => {
       poster ??= new InboxPoster(path);

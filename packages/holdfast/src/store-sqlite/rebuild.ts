@@ -29,6 +29,7 @@ export const PROJECTIONS = {
   declaration: "definition, name, sensitive",
   accepted_event: "namespace, event, id",
   kept_event: "seq",
+  early_answer: "seq",
   awaiting: "id",
   pending: "integration, ref, run, operation",
   recovery_group: "number",

@@ -10,6 +10,7 @@ import type {
   AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
   InboxRow,
@@ -59,6 +60,8 @@ export const DECLARATION_COLUMNS = "definition, name, sensitive, decision, at_ms
 export const ACCEPTED_COLUMNS = "namespace, event, id, key, digest, until_ms, run, kept";
 
 export const KEPT_COLUMNS = "seq, namespace, event, key, id, at_ms, data";
+
+export const EARLY_COLUMNS = "seq, integration, ref, state, owner, at_ms, due_at_ms, data";
 
 export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
 
@@ -256,6 +259,19 @@ export function toAcceptedEvent(c: Cells): AcceptedEventRow {
     untilMs: c[5] as number,
     run: c[6] as number | null,
     kept: c[7] as number | null,
+  };
+}
+
+export function toEarlyAnswer(c: Cells): EarlyAnswerRow {
+  return {
+    seq: c[0] as number,
+    integration: c[1] as string,
+    ref: c[2] as string,
+    state: c[3] as EarlyAnswerRow["state"],
+    owner: c[4] as string,
+    atMs: c[5] as number,
+    dueAtMs: c[6] as number,
+    data: c[7] as string | null,
   };
 }
 

@@ -42,6 +42,8 @@ export const READS = [
   "keptEvents",
   "awaiting",
   "pendingByRef",
+  "endedByRef",
+  "earlyAnswers",
   "dependencies",
   "declarations",
   "openGroups",

@@ -46,6 +46,8 @@ export async function openInThread(
     keptEvents: (event, key, limit) => thread.ask("keptEvents", event, key, limit),
     awaiting: (event, key, limit) => thread.ask("awaiting", event, key, limit),
     pendingByRef: (integration, ref) => thread.ask("pendingByRef", integration, ref),
+    endedByRef: (integration, ref) => thread.ask("endedByRef", integration, ref),
+    earlyAnswers: (limit) => thread.ask("earlyAnswers", limit),
     dependencies: () => thread.ask("dependencies"),
     declarations: () => thread.ask("declarations"),
     openGroups: () => thread.ask("openGroups"),

@@ -9,6 +9,7 @@ import type {
   AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
   KeptEventRow,
@@ -123,6 +124,9 @@ export type Change =
       readonly dueAtMs: number;
     }
   | { readonly kind: "pending-removed"; readonly run: number; readonly operation: number }
+  | { readonly kind: "early-kept"; readonly row: EarlyAnswerRow }
+  | { readonly kind: "early-taken"; readonly seq: number }
+  | { readonly kind: "early-unasked"; readonly seq: number; readonly owner: string }
   | { readonly kind: "dependency-moved"; readonly row: DependencyRow }
   | {
       readonly kind: "group-started";

@@ -214,14 +214,23 @@ describe("project", () => {
     sample.add(0, "group", { group: 1, event: "passed", runs: [], crashes: 0 });
     sample.add(0, "dependency", { integration: "erp", to: "open", reason: "", probeAtMs: null });
     sample.add(0, "kept", acceptedEvent("1"));
+    const early = { integration: "erp", ref: "r", owner: "team", dueAtMs: 9 } as const;
+    sample.add(0, "early", { ...early, event: "kept", kept: 0 });
+    sample.add(0, "early", { ...early, event: "taken", kept: 1 });
+    sample.add(0, "early", { ...early, event: "unasked", kept: 1 });
+    sample.add(7, "late", { deadlineAtMs: 1, onLate: "ask" });
     expect(sample.records.map((record) => kindsOf(project(record)))).toEqual([
       ["run-touched"],
-      ["pending-added"],
+      ["pending-added", "effect-learnt"],
       ["effect-learnt"],
       ["awaiting-added"],
       ["group-passed"],
       ["dependency-moved"],
       ["event-kept", "event-accepted"],
+      ["early-kept"],
+      ["early-taken"],
+      ["early-unasked"],
+      ["run-touched"],
     ]);
   });
 });

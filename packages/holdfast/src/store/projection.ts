@@ -81,6 +81,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "closed":
       return closed(record, headOf<journal.ClosedHead>(record));
     case "cancel":
+    case "late":
       return [{ kind: "run-touched", run: record.run, atMs: record.atMs }];
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
@@ -94,6 +95,8 @@ export function project(record: JournalRecord): readonly Change[] {
       return kept(record, headOf<journal.KeptHead>(record));
     case "declared":
       return declared(record, headOf<journal.DeclaredHead>(record));
+    case "early":
+      return early(record, headOf<journal.EarlyHead>(record));
     case "result":
     case "timer":
     case "fired":
@@ -130,7 +133,8 @@ function started(record: JournalRecord, head: journal.StartedHead): readonly Cha
     startedBy: head.startedBy,
     state: head.state,
     reason: head.reason,
-    wakeAtMs: null,
+    // Only its deadline can wake a run that waits for its turn in a lane.
+    wakeAtMs: head.state === "waiting" ? head.deadlineAtMs : null,
     dependency: null,
     parentRun: head.parent?.run ?? null,
     parentStep: head.parent?.step ?? null,
@@ -257,9 +261,21 @@ function settled(record: JournalRecord, head: journal.SettledHead): readonly Cha
   return head.end === undefined ? [learnt] : [learnt, ...stepEnded(record, head)];
 }
 
+const UNKNOWN_YET = {
+  kind: "effect-learnt",
+  proof: "maybe",
+  ended: false,
+  settledBy: null,
+} as const;
+
 function pending(record: JournalRecord, head: journal.PendingHead): readonly Change[] {
   const { integration, ref, operation, dueAtMs } = head;
-  return [{ kind: "pending-added", integration, ref, run: record.run, operation, dueAtMs }];
+  const { run, atMs } = record;
+  return [
+    { kind: "pending-added", integration, ref, run, operation, dueAtMs },
+    // Accepted is not done; and by its reference it is known again when it has ended.
+    { ...UNKNOWN_YET, run, operation, ref, atMs },
+  ];
 }
 
 function asked(record: JournalRecord, head: journal.AskedHead): readonly Change[] {
@@ -343,10 +359,12 @@ function opened(record: JournalRecord, head: journal.OpenedHead): readonly Chang
     currency: head.currency ?? null,
   };
   const { fingerprint, title, class: failureClass, family, workflow, owner } = head;
-  const early = head.beside?.kept;
+  const dealtWith = head.beside?.kept;
   return [
     { kind: "exception-opened", row },
-    ...(early === undefined ? [] : [{ kind: "event-taken", seq: early, run: record.run } as const]),
+    ...(dealtWith === undefined
+      ? []
+      : [{ kind: "event-taken", seq: dealtWith, run: record.run } as const]),
     {
       kind: "issue-seen",
       fingerprint,
@@ -418,4 +436,21 @@ function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] 
     { kind: "event-kept", row },
     { kind: "event-accepted", row: { ...head, run: null, kept: seq }, atMs },
   ];
+}
+
+function early(record: JournalRecord, head: journal.EarlyHead): readonly Change[] {
+  const { integration, ref, owner, dueAtMs } = head;
+  const { seq, atMs, data } = record;
+  switch (head.event) {
+    case "kept": {
+      const row = { seq, integration, ref, state: "kept" as const, owner, atMs, dueAtMs, data };
+      return [{ kind: "early-kept", row }];
+    }
+    case "taken":
+      return [{ kind: "early-taken", seq: head.kept }];
+    case "unasked":
+      return [{ kind: "early-unasked", seq: head.kept, owner }];
+    default:
+      return assertNever(head.event);
+  }
 }

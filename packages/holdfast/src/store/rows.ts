@@ -177,6 +177,21 @@ export interface KeptEventRow {
   readonly data: string | null;
 }
 
+const EARLY_STATES = ["kept", "unasked"] as const;
+
+/** An answer that came before its request was on record, or that nobody has asked for. */
+export interface EarlyAnswerRow {
+  readonly seq: number;
+  readonly integration: string;
+  readonly ref: string;
+  readonly state: (typeof EARLY_STATES)[number];
+  readonly owner: string;
+  readonly atMs: number;
+  readonly dueAtMs: number;
+  /** JSON of the answer. */
+  readonly data: string | null;
+}
+
 export const INBOX_TOPICS = [
   "start",
   "send",

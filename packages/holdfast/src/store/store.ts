@@ -12,6 +12,7 @@ import type {
   AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
   InboxRow,
@@ -139,6 +140,10 @@ export interface Store {
     integration: string,
     ref: string,
   ): Promise<{ readonly run: number; readonly operation: number } | null>;
+  /** True if an operation that was accepted under this reference has ended. */
+  endedByRef(integration: string, ref: string): Promise<boolean>;
+  /** Early answers that are kept for a request to come, oldest first. */
+  earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
   /** What definitions have declared of their payloads. Read once at start. */
   declarations(): Promise<readonly DeclarationRow[]>;
@@ -204,6 +209,8 @@ export interface StoreReader {
   issues(limit: number): Promise<readonly IssueRow[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
   declarations(): Promise<readonly DeclarationRow[]>;
+  /** Answers that nobody has asked for yet, oldest first: kept ones, and unasked ones. */
+  earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
   counters(prefix: string): Promise<readonly { readonly name: string; readonly value: number }[]>;
   /** Leaves a command; the same id twice is one command. */
   post(command: Omit<InboxRow, "answer">): Promise<void>;

@@ -52,6 +52,20 @@ export const waitingTests: StoreTests = {
     ]);
   },
 
+  "lists a run before its turn in a lane as due at its deadline, and no other run for that":
+    async ({ store }) => {
+      const sample = new SampleJournal();
+      const deadlineAtMs = SAMPLE_START_MS + 20;
+      sample.add(1, "started", startedHead(1, { lane: "a", deadlineAtMs }));
+      sample.add(2, "started", startedHead(2, { lane: "a", deadlineAtMs, state: "waiting" }));
+      sample.add(3, "started", startedHead(3, { lane: "a", state: "waiting" }));
+      await sample.flushTo(store);
+      assert.deepEqual(await due(store, 0, 100, 10), [[2, 20]]);
+      sample.add(2, "state", stateHead("waiting", "exception"));
+      await sample.flushTo(store);
+      assert.deepEqual(await due(store, 0, 100, 10), []);
+    },
+
   "lists the runs that are parked for one integration": async ({ store }) => {
     const sample = await startRuns(store, [1, 2, 3, 4]);
     for (const run of [4, 1, 2]) {
@@ -152,6 +166,62 @@ export const waitingTests: StoreTests = {
     assert.equal(await store.pendingByRef("payments", "pay-2"), null);
   },
 
+  "knows by its reference that an operation has ended, and shows it while it waits": async ({
+    store,
+    openReader,
+    crash,
+  }) => {
+    const sample = await startRuns(store, [1]);
+    const operation = sample.add(1, "intent", intentHead(2), { name: "charge", attempt: 1 });
+    const dueAtMs = SAMPLE_START_MS + 1000;
+    const pending = { operation, integration: "payments", ref: "pay-1", dueAtMs };
+    sample.add(1, "pending", pending, { name: "charge", attempt: 1 });
+    await sample.flushTo(store);
+    const [row] = await (await openReader()).effects({ afterRun: 0, limit: 10 });
+    assert.deepEqual([row?.ref, row?.proof, row?.ended], ["pay-1", "maybe", false]);
+    assert.equal(await store.endedByRef("payments", "pay-1"), false);
+    const never = outcomeHead(2, { end: "failed", proof: "never" });
+    sample.add(1, "outcome", never, { name: "charge", attempt: 1 });
+    await sample.flushTo(store);
+    const again = await crash();
+    assert.equal(await again.endedByRef("payments", "pay-1"), true);
+    assert.equal(await again.endedByRef("erp", "pay-1"), false);
+    assert.equal(await again.endedByRef("payments", "pay-2"), false);
+  },
+
+  "keeps early answers until they are taken, and lists those that nobody asked for": async ({
+    store,
+    openReader,
+    crash,
+  }) => {
+    const sample = new SampleJournal();
+    const early = { integration: "payments", owner: "finance", dueAtMs: SAMPLE_START_MS + 9 };
+    const keep = (ref: string) =>
+      sample.add(
+        SYSTEM_RUN,
+        "early",
+        { ...early, event: "kept", ref, kept: 0 },
+        { data: `"${ref}"` },
+      );
+    const [taken, unasked] = [keep("a"), keep("b"), keep("c")] as const;
+    await sample.flushTo(store);
+    assert.deepEqual(await refs(store, 2), [
+      ["a", "kept", "finance"],
+      ["b", "kept", "finance"],
+    ]);
+    sample.add(SYSTEM_RUN, "early", { ...early, event: "taken", ref: "a", kept: taken });
+    const lost = { ...early, event: "unasked", ref: "b", kept: unasked, owner: "ops" } as const;
+    sample.add(SYSTEM_RUN, "early", lost);
+    await sample.flushTo(store);
+    const again = await crash();
+    const [row] = await again.earlyAnswers(10);
+    assert.deepEqual([row?.ref, row?.dueAtMs, row?.data], ["c", early.dueAtMs, '"c"']);
+    assert.deepEqual(await refs(await openReader(), 10), [
+      ["b", "unasked", "ops"],
+      ["c", "kept", "finance"],
+    ]);
+  },
+
   "knows how each integration is, and since when": async ({ store, openReader, crash }) => {
     const sample = new SampleJournal();
     const move = (to: "open" | "parked" | "probing" | "closed", reason: string) =>
@@ -226,4 +296,8 @@ async function due(from: Store, afterMs: number, untilMs: number, limit: number)
 async function ids(from: Store, limit: number) {
   const found = await from.keptEvents("paid", "k", limit);
   return found.map(({ id, seq, data }) => [id, seq, data]);
+}
+
+async function refs(from: { earlyAnswers: Store["earlyAnswers"] }, limit: number) {
+  return (await from.earlyAnswers(limit)).map(({ ref, state, owner }) => [ref, state, owner]);
 }

@@ -36,6 +36,8 @@ export interface HeadOf {
   readonly kept: journal.KeptHead;
   readonly applied: journal.AppliedHead;
   readonly declared: journal.DeclaredHead;
+  readonly late: journal.LateHead;
+  readonly early: journal.EarlyHead;
 }
 
 export interface RecordOptions {
@@ -299,6 +301,16 @@ function addSystemRecords(sample: SampleJournal): void {
   const kept = acceptedEvent("event-1", { key: "order-11" });
   sample.add(SYSTEM_RUN, "kept", kept, { data: '{"amount":"10.00"}' });
   sample.add(SYSTEM_RUN, "kept", acceptedEvent("event-2", { key: "order-99" }));
+  const early = { integration: "payments", owner: "finance", dueAtMs: SAMPLE_START_MS + 60_000 };
+  for (const [event, ref] of [
+    ["taken", "pay-1"],
+    ["unasked", "pay-2"],
+    [null, "pay-3"],
+  ] as const) {
+    const first = { ...early, event: "kept", ref, kept: 0 } as const;
+    const seq = sample.add(SYSTEM_RUN, "early", first, { data: '{"ok":true,"value":1}' });
+    if (event !== null) sample.add(SYSTEM_RUN, "early", { ...early, event, ref, kept: seq });
+  }
   sample.add(SYSTEM_RUN, "applied", {
     command: "send paid",
     topic: "send",
@@ -440,6 +452,7 @@ function addCancelledRun(sample: SampleJournal, run: number): void {
     { name: "charge", attempt: 1 },
   );
   sample.add(run, "opened", openedHead(), { name: "create-invoice" });
+  sample.add(run, "late", { deadlineAtMs: SAMPLE_START_MS, onLate: "ask" });
   sample.add(run, "cancel", { by: "anna", reason: "the customer withdrew" });
   sample.add(run, "state", stateHead("running", "cancelling"));
   sample.add(

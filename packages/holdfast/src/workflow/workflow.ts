@@ -1,5 +1,8 @@
 /** A workflow: a plain async function over `run`, with the schema of its input and its owner. */
+import { durationMs, type Duration } from "../core/duration.ts";
+import { HoldfastError } from "../core/error.ts";
 import type { Described } from "../core/journal.ts";
+import { ON_LATE, type OnLate } from "../core/run-late.ts";
 import { checkDefinition } from "./definition-check.ts";
 import type { AnyReview } from "./review.ts";
 import type { Run } from "./run.ts";
@@ -25,6 +28,18 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> {
    * refused at once (HF1108), and not when the run comes to the review.
    */
   readonly reviews?: readonly AnyReview[];
+  /**
+   * When a run has to be done: so long after its start, or at a time that depends on its input. No
+   * attempt of an effect begins that could end later, and a run that is not done then is dealt with
+   * as `onLate` says. Children are never due later than their parent. Default: no deadline.
+   */
+  readonly deadline?: Duration | ((input: Out<I>) => Date | Duration);
+  /**
+   * What happens to a run that is late. `ask`: it stands still and its owner decides. `compensate`:
+   * what was done is undone, newest first. `stop`: it ends as it is. What is unknown is settled
+   * before that. Default `ask`.
+   */
+  readonly onLate?: OnLate;
   readonly describe?: (input: Out<I>) => Described;
   readonly sensitive?: readonly string[];
 }
@@ -37,6 +52,8 @@ interface WorkflowDefinition {
   readonly onFailure?: OnFailure;
   readonly lane?: (input: unknown) => string;
   readonly reviews?: readonly AnyReview[];
+  readonly deadline?: Duration | ((input: unknown) => Date | Duration);
+  readonly onLate?: OnLate;
   readonly describe?: (input: unknown) => Described;
   readonly sensitive?: readonly string[];
 }
@@ -74,10 +91,24 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     },
     options.sensitive,
   );
+  checkDeadline(name, options);
   return {
     kind: "workflow",
     name,
     definition: options,
     body,
   };
+}
+
+/** For callers in JavaScript; and a duration with a slip of the keyboard compiles. */
+function checkDeadline(name: string, options: { deadline?: unknown; onLate?: unknown }): void {
+  const { deadline, onLate } = options;
+  if (deadline !== undefined && typeof deadline !== "function")
+    durationMs(deadline as string, `deadline of workflow "${name}"`);
+  if (onLate === undefined || ON_LATE.some((word) => word === onLate)) return;
+  throw new HoldfastError(
+    "HF1001",
+    `workflow "${name}": onLate is not valid: expected ${ON_LATE.join(", ")}, got ${JSON.stringify(onLate)}.`,
+    `Choose: ${ON_LATE.join(" | ")}.`,
+  );
 }

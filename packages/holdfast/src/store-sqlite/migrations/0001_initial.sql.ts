@@ -26,7 +26,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 27),
+  kind integer not null check (kind between 0 and 29),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -138,6 +138,8 @@ create table effect (
 ) strict;
 -- Serves the list of operations whose end is not known. The query repeats the condition.
 create index effect_open on effect (pos) where ended = 0;
+-- Serves endedByRef: operations that were accepted under a reference. Most have none.
+create index effect_ref on effect (ref) where ref is not null;
 
 create table exception (
   id integer primary key,
@@ -306,6 +308,21 @@ create table pending (
 ) strict, without rowid;
 -- Serves the removal when the operation or the run has ended.
 create index pending_run on pending (run, operation);
+
+-- Answers that came before their request was on record. Those that nobody asks for stay, with an
+-- owner, until somebody has looked.
+create table early_answer (
+  seq integer primary key,
+  integration text not null,
+  ref text not null,
+  state text not null check (state in ('kept', 'unasked')),
+  owner text not null check (owner <> ''),
+  at_ms integer not null,
+  due_at_ms integer not null,
+  data text
+) strict;
+-- Serves earlyAnswers of the engine: those that are kept. The query repeats the condition.
+create index early_answer_kept on early_answer (seq) where state = 'kept';
 
 create table recovery_group (
   number integer primary key,
