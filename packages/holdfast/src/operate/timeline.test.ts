@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { HoldfastError } from "../core/error.ts";
 import { RECORD_KINDS, type JournalRecord } from "../core/journal.ts";
 import { NOW_MS, makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
-import { everyKind } from "../testing/sample-journal.ts";
+import { everyKind } from "../testing/sample-every-kind.ts";
 import { decisionOf, hasPayload, stackOf, timelineEntry } from "./timeline.ts";
 
 async function sampleRecords(): Promise<readonly JournalRecord[]> {

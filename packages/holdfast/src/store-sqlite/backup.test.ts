@@ -1,7 +1,8 @@
 import { existsSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SampleJournal, acceptedEvent, everyKind, startedHead } from "../testing/sample-journal.ts";
+import { everyKind } from "../testing/sample-every-kind.ts";
+import { SampleJournal, acceptedEvent, startedHead } from "../testing/sample-journal.ts";
 import {
   acceptStore,
   backupStore,

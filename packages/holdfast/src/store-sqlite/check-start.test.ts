@@ -1,7 +1,8 @@
 import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SampleJournal, everyKind, startedHead } from "../testing/sample-journal.ts";
+import { everyKind } from "../testing/sample-every-kind.ts";
+import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
 import { acceptStore, openSqliteReader } from "./index.ts";
 import type { SqliteStoreOptions, StoreNotice } from "./index.ts";
 import { copyStore, runSql } from "./tampering.test-support.ts";

@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SYSTEM_RUN, SampleJournal, everyKind, startedHead } from "../testing/sample-journal.ts";
+import { everyKind } from "../testing/sample-every-kind.ts";
+import { SYSTEM_RUN, SampleJournal, startedHead } from "../testing/sample-journal.ts";
 import { seededRandom } from "../testing/seeded-random.ts";
 import { openSqliteReader, verifyStore } from "./index.ts";
 import { PROJECTIONS } from "./rebuild.ts";

@@ -13,14 +13,8 @@ import type { EffectProof } from "../core/failure.ts";
 import type * as journal from "../core/journal.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
-import type {
-  DependencyRow,
-  EffectRow,
-  ExceptionRow,
-  KeptEventRow,
-  ReviewRow,
-  RunRow,
-} from "./rows.ts";
+import { declared, dependency, early, group, incarnation, kept } from "./projection-system.ts";
+import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
 
@@ -393,64 +387,4 @@ function closed(record: JournalRecord, head: journal.ClosedHead): readonly Chang
     { kind: "issue-eased", fingerprint: head.fingerprint },
     { kind: "counted", name: `exceptions/${head.class}`, delta: -1 },
   ];
-}
-
-function incarnation(head: journal.IncarnationHead): readonly Change[] {
-  return head.closes.map((chain) => ({
-    kind: "chain-closed",
-    incarnation: chain.incarnation,
-    by: head.incarnation,
-    flush: chain.flush,
-    seal: chain.seal,
-    clean: chain.clean,
-  }));
-}
-
-function group(head: journal.GroupHead): readonly Change[] {
-  return head.event === "started"
-    ? [{ kind: "group-started", group: head.group, runs: head.runs, crashes: head.crashes }]
-    : [{ kind: "group-passed", group: head.group }];
-}
-
-function dependency(record: JournalRecord, head: journal.DependencyHead): readonly Change[] {
-  const row: DependencyRow = {
-    integration: head.integration,
-    state: head.to,
-    reason: head.reason,
-    class: head.class ?? null,
-    sinceMs: record.atMs,
-    probeAtMs: head.probeAtMs,
-  };
-  return [{ kind: "dependency-moved", row }];
-}
-
-function declared(record: JournalRecord, head: journal.DeclaredHead): readonly Change[] {
-  return [{ kind: "definition-declared", row: { ...head, atMs: record.atMs } }];
-}
-
-function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] {
-  const { namespace, event: eventName, key, id } = head;
-  const { seq, atMs, data } = record;
-  const row: KeptEventRow = { seq, namespace, event: eventName, key, id, atMs, data };
-  return [
-    { kind: "event-kept", row },
-    { kind: "event-accepted", row: { ...head, run: null, kept: seq }, atMs },
-  ];
-}
-
-function early(record: JournalRecord, head: journal.EarlyHead): readonly Change[] {
-  const { integration, ref, owner, dueAtMs } = head;
-  const { seq, atMs, data } = record;
-  switch (head.event) {
-    case "kept": {
-      const row = { seq, integration, ref, state: "kept" as const, owner, atMs, dueAtMs, data };
-      return [{ kind: "early-kept", row }];
-    }
-    case "taken":
-      return [{ kind: "early-taken", seq: head.kept }];
-    case "unasked":
-      return [{ kind: "early-unasked", seq: head.kept, owner }];
-    default:
-      return assertNever(head.event);
-  }
 }

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { RECORD_KINDS } from "../core/journal.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { StoreTests } from "./describe-store.ts";
+import { everyKind } from "./sample-every-kind.ts";
 import {
   SAMPLE_START_MS,
   SYSTEM_RUN,
   SampleJournal,
-  everyKind,
   finishedHead,
   startedHead,
 } from "./sample-journal.ts";

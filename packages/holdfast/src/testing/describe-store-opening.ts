@@ -1,7 +1,8 @@
 /** Conformance: what is there after a close and after a crash, and who may open it. */
 import assert from "node:assert/strict";
 import type { StoreTests, StoreUnderTest } from "./describe-store.ts";
-import { SYSTEM_RUN, SampleJournal, everyKind, startedHead } from "./sample-journal.ts";
+import { everyKind } from "./sample-every-kind.ts";
+import { SYSTEM_RUN, SampleJournal, startedHead } from "./sample-journal.ts";
 
 export const openingTests: StoreTests = {
   "has a name and a key that stay": async ({ store, reopen, openReader }) => {

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import type { StoreReader } from "../store/store.ts";
 import type { StoreTests, StoreUnderTest } from "./describe-store.ts";
+import { everyKind } from "./sample-every-kind.ts";
 import {
   SAMPLE_START_MS,
   SampleJournal,
   askedHead,
   closedHead,
-  everyKind,
   finishedHead,
   intentHead,
   openedHead,
