@@ -123,6 +123,38 @@ test("an order is charged once, however often it comes, also after a restart", a
   expect(charged).toHaveLength(1);
 });
 
+test("a duplicate with another content is told to its sender and to its owner, who closes it", async () => {
+  const app = holdfast({
+    store: `sqlite:${path}`,
+    workflows: [order],
+    owner: "integration-desk",
+    log: () => undefined,
+  });
+  apps.push(app);
+  const first = await app.start(order, { id: "o-9", cents: 100 });
+  const again = await app.start(order, { id: "o-9", cents: 101 });
+  expect(again).toMatchObject({ id: first.id, isNew: false, differs: true });
+  expect(await first.result()).toEqual({ chargeId: "ch_o-9" });
+  const event = { name: "nobody-waits", schema: z.object({ n: z.number() }) };
+  await app.send(event, { key: "k", id: "e1", payload: { n: 1 } });
+  await app.send(event, { key: "k", id: "e1", payload: { n: 1 } });
+  const conflict = app.send(event, { key: "k", id: "e1", payload: { n: 2 } });
+  await expect(conflict).rejects.toMatchObject({ code: "HF4106" });
+
+  const reader = await openSqliteReader({ path });
+  const open = await reader.exceptions({ afterRun: -1, limit: 10 });
+  expect(open.map(({ owner, reasonCode }) => [owner, reasonCode])).toEqual([
+    ["integration-desk", "HF4106"],
+    [expect.any(String), "HF4107"],
+  ]);
+  const { seq } = open[1] ?? { seq: 0 };
+  const id = `${first.id.replace("run_", "exc_")}_${String(seq)}`;
+  await app.closeException(id, { by: "bo", reason: "told the shop" });
+  expect(await reader.exceptions({ afterRun: -1, limit: 10 })).toHaveLength(1);
+  await reader.close();
+  await app.close();
+});
+
 test("a review is answered by somebody else than the starter, over a restart", async () => {
   const app = open([order]);
   const handle = await app.start(order, { id: "o-2", cents: 999_999 }, { by: "ana" });
