@@ -8,6 +8,7 @@ import type { JournalRecord, KeptHead } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow } from "../store/rows.ts";
+import { intakeIsFull } from "./backlog.ts";
 import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -122,6 +123,8 @@ export class Commands {
   async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
     const { committer, journal, limits } = this.#engine;
     const data = toJson(payload, limits, `event ${event}`);
+    if (!committer.backlog.takesIntake)
+      throw intakeIsFull(committer.backlog, "", "the event was not taken");
     if (await this.#deliver(event, key, data, null)) return;
     const head: KeptHead = { event, key, id };
     const kept = journal.append("kept", head, data);

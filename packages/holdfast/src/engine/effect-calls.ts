@@ -79,6 +79,7 @@ export class EffectCalls {
     if (pass === null) return;
     let end: CallEnd | null = null;
     try {
+      if (this.#step.run.host.committer.backlog.isFull && !(await this.#roomComes())) return;
       const fits = this.#parseInput();
       if (!(fits instanceof Promise ? await fits : fits)) return;
       if (!this.#declare()) return;
@@ -99,6 +100,15 @@ export class EffectCalls {
       this.#threw(end, pass);
     }
     this.#step.run.host.progressed(this.#step.run.row.run);
+  }
+
+  /** Waits until the end of a call can be written. False if the call is not wanted any more. */
+  async #roomComes(): Promise<boolean> {
+    const { run } = this.#step;
+    await new Promise<void>((resolve) => {
+      run.host.committer.backlog.whenRoom(resolve);
+    });
+    return !run.isGone && !run.host.draining;
   }
 
   /** The run is being taken back: records that this effect is not tried again. */

@@ -230,7 +230,15 @@ export class LiveRun {
   }
 
   goLive(slot: StepSlot): void {
-    if (slot.ended) return;
+    if (slot.ended || this.mode === "gone") return;
+    const { backlog } = this.host.committer;
+    // Only what has not begun waits for room: what has may be open outside, and has to be known.
+    if (backlog.isFull && slot.records.length === 0) {
+      backlog.whenRoom(() => {
+        this.goLive(slot);
+      });
+      return;
+    }
     this.guarded(slot, () => {
       slot.verb.live(slot);
     });

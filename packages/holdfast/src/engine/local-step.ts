@@ -92,6 +92,14 @@ export class LocalStep implements StepVerb {
 
   #done(slot: StepSlot, value: unknown): void {
     if (this.#run.mode === "gone") return;
+    const { backlog } = this.#run.host.committer;
+    // Work that took its time: its value is in memory as it is, and needs no second form there yet.
+    if (backlog.isFull) {
+      backlog.whenRoom(() => {
+        this.#done(slot, value);
+      });
+      return;
+    }
     let text: string;
     try {
       text = toJson(value, this.#run.host.limits, `result of step "${this.#path}"`);

@@ -17,6 +17,7 @@ import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { intakeIsFull } from "./backlog.ts";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
@@ -124,12 +125,9 @@ export class Starts {
   #refuseIfFull(): void {
     const { limits, committer } = this.#needs;
     const live = this.#needs.liveCount();
-    if (live < limits.liveRunsMax && committer.bufferedCount < limits.bufferedRecordsMax) return;
-    throw new HoldfastError(
-      "HF4201",
-      `The intake is full: ${String(live)} runs are at work (limit liveRunsMax ${String(limits.liveRunsMax)}), ${String(committer.bufferedCount)} records wait to be written (limit bufferedRecordsMax ${String(limits.bufferedRecordsMax)}).`,
-      "Try again in a moment; nothing was started.",
-    );
+    if (live < limits.liveRunsMax && committer.backlog.takesIntake) return;
+    const work = `${String(live)} runs are at work (limit liveRunsMax ${String(limits.liveRunsMax)}), `;
+    throw intakeIsFull(committer.backlog, work, "nothing was started");
   }
 
   #begin(

@@ -4,6 +4,7 @@
  */
 import type { FlushBatch, Store } from "../store/store.ts";
 import { RECORD_KINDS, type RecordKind } from "../core/journal.ts";
+import { Deferred } from "./deferred.ts";
 
 /** What becomes of one flush. `unsaid`: it is applied, and an error is reported all the same. */
 export type FlushFate = "applied" | "refused" | "unsaid" | "diesBefore" | "diesAfter";
@@ -24,6 +25,7 @@ export class WatchedStore {
   activity = 0;
   isDead = false;
   #failed = false;
+  #held: Deferred<void> | null = null;
   readonly #inner: Store;
   readonly #fateOf: (flush: FlushSeen) => FlushFate;
   readonly #onDeath: () => void;
@@ -68,6 +70,7 @@ export class WatchedStore {
     const records = kinds.map((kind, index) => `${kind} ${batch.records.name[index] ?? ""}`);
     const seen = { number: batch.number, kinds, records };
     this.flushes.push(seen);
+    await this.#held?.promise;
     // A driver takes nothing after a failure; the engine must not even ask.
     if (this.#failed) {
       this.appliedAfterFailure += 1;
@@ -88,6 +91,16 @@ export class WatchedStore {
       this.#failed = true;
       throw new Error("the answer of the write was lost (test)");
     }
+  }
+
+  /** A slow disk: flushes that come from here on are not applied before `release`. */
+  hold(): void {
+    this.#held = new Deferred<void>();
+  }
+
+  release(): void {
+    this.#held?.resolve();
+    this.#held = null;
   }
 
   #die(): void {
