@@ -239,6 +239,7 @@ async function engineOn(
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   engine.on((event) => {
     if (event.type === "exception.opened") log(needsPerson(event));
+    if (event.type === "store.retry") log(cannotRead(event));
   });
   store.onFatal((error) => {
     engine.emit({ type: "engine.fatal", message: error.message });
@@ -253,6 +254,14 @@ function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>):
   const id = formatRunId(run);
   const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
   return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
+}
+
+function cannotRead({
+  what,
+  message,
+  delayMs,
+}: Extract<EngineEvent, { type: "store.retry" }>): string {
+  return `holdfast: the store did not answer (${what}): ${message}. It is asked again in ${String(delayMs)} ms; nothing is lost. If this goes on, run: npx holdfast store verify`;
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];

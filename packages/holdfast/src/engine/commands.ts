@@ -13,6 +13,7 @@ import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
+import { requireReadable } from "./unreadable-run.ts";
 import type { RunEnd } from "./waiters.ts";
 import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
 
@@ -232,7 +233,9 @@ export class Commands {
     child: number,
     end: RunEnd,
   ): Promise<void> {
-    const live = await this.#engine.wakes.reach(parent.run);
+    const live = await this.#engine.reads.patiently("a run whose child has ended", () =>
+      this.#engine.wakes.reach(parent.run),
+    );
     if (live === null) return;
     const unpin = live.pin();
     try {
@@ -249,7 +252,7 @@ export class Commands {
   async #withRun(run: number, act: (live: LiveRun) => Promise<void>): Promise<void> {
     const live = await this.#engine.wakes.reach(run, true);
     if (live === null) {
-      await this.#refuseEnded(run);
+      await this.#requireWorkable(run);
       throw new HoldfastError(
         "HF6001",
         `There is no run ${formatRunId(run)} that this engine can work on.`,
@@ -259,16 +262,22 @@ export class Commands {
     const unpin = live.pin();
     try {
       await live.settledDown;
-      if (live.isGone) throw isFinal(live.state) ? ended(run, live.state) : unfit(live);
+      if (live.isGone) {
+        if (isFinal(live.state)) throw ended(run, live.state);
+        await this.#requireWorkable(run);
+        throw unfit(live);
+      }
       await act(live);
     } finally {
       unpin();
     }
   }
 
-  async #refuseEnded(run: number): Promise<void> {
+  async #requireWorkable(run: number): Promise<void> {
     const [stored] = await this.#engine.store.load([run]);
-    if (stored !== undefined && isFinal(stored.row.state)) throw ended(run, stored.row.state);
+    if (stored === undefined) return;
+    if (isFinal(stored.row.state)) throw ended(run, stored.row.state);
+    requireReadable(stored);
   }
 
   #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {

@@ -30,8 +30,10 @@ import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { StartUp } from "./start-up.ts";
 import { Starts, type Started, type StartOptions } from "./starts.ts";
+import { StoreReads } from "./store-reads.ts";
 import { SystemJournal } from "./system-journal.ts";
 import { DurableTimers } from "./timers.ts";
+import { holdUnreadable, requireBeginning } from "./unreadable-run.ts";
 import { ChildWaiters, EndWaiters, type ChildWaiter, type RunEnd } from "./waiters.ts";
 import { holdWithoutCode } from "./without-code.ts";
 import { Wakes } from "./wakes.ts";
@@ -65,6 +67,7 @@ export class Engine implements RunHost {
   readonly declarations: Declarations;
   readonly commands: Commands;
   readonly lanes = new Lanes();
+  readonly reads: StoreReads;
   readonly #workflows = new Map<string, AnyWorkflow>();
   readonly #listeners = new Set<EngineListener>();
   readonly #starts: Starts;
@@ -103,6 +106,7 @@ export class Engine implements RunHost {
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
     this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
     this.#starts = this.#makeStarts();
+    this.reads = new StoreReads(this);
     this.wakes = new Wakes(this);
     this.#timers = new DurableTimers(
       this.store,
@@ -114,6 +118,7 @@ export class Engine implements RunHost {
       (work) => {
         this.background(work);
       },
+      (read) => this.reads.patiently("when runs are due", read),
     );
     this.#gates = new Gates(this);
     this.commands = new Commands(this);
@@ -237,7 +242,8 @@ export class Engine implements RunHost {
       holdWithoutCode(this, stored);
       return null;
     }
-    const run = new LiveRun(this, workflow, stored);
+    const run = this.dormant(stored, workflow);
+    if (run === null) return null;
     this.live.set(stored.row.run, run);
     run.start(input);
     return run;
@@ -248,14 +254,27 @@ export class Engine implements RunHost {
     const workflow = this.#workflows.get(stored.row.workflow);
     if (workflow === undefined) return null;
     const run = this.dormant(stored, workflow);
+    if (run === null) return null;
     this.live.set(stored.row.run, run);
     run.lend();
     return run;
   }
 
-  /** A stored run without its code running: to be given to a person. */
-  dormant(stored: StoredRun, workflow: AnyWorkflow): LiveRun {
-    return new LiveRun(this, workflow, stored);
+  /** A stored run without its code running. Null if its journal cannot be read: it is held then. */
+  dormant(stored: StoredRun, workflow: AnyWorkflow): LiveRun | null {
+    try {
+      requireBeginning(stored.records);
+      return new LiveRun(this, workflow, stored);
+    } catch (error) {
+      holdUnreadable(this, workflow, stored.row, stored.records.at(-1)?.seq ?? 0, error);
+      return null;
+    }
+  }
+
+  unreadable(run: LiveRun, error: unknown): void {
+    const { row, workflow, nextSeq } = run;
+    run.leave({ kind: "suspended", state: row.state, wakeAtMs: null });
+    holdUnreadable(this, workflow, row, nextSeq - 1, error);
   }
 
   gate(integration: Integration): Gate {
@@ -337,6 +356,7 @@ export class Engine implements RunHost {
     this.#draining = true;
     this.#inbox.close();
     this.#timers.close();
+    this.reads.close();
     this.#gates.close();
   }
 
@@ -368,12 +388,16 @@ export class Engine implements RunHost {
       this.#listen(here.row, waiter);
       return null;
     }
-    await this.committer.durable();
-    const [stored] = await this.store.load([child]);
-    if (stored === undefined) return null;
+    const stored = await this.reads.patiently("how a run has ended", () => this.#stored(child));
+    if (stored === null) return null;
     const end = endOf(stored);
     if (end === null) this.#listen(stored.row, waiter);
     return end;
+  }
+
+  async #stored(run: number): Promise<StoredRun | null> {
+    await this.committer.durable();
+    return (await this.store.load([run]))[0] ?? null;
   }
 
   /** A child tells the parent that started it; who else waits for it has to be remembered. */
@@ -392,7 +416,9 @@ export class Engine implements RunHost {
   }
 
   async keptEvent(event: string, key: string): Promise<KeptEventRow | null> {
-    return await this.commands.keptEvent(event, key);
+    return await this.reads.patiently("events that came early", () =>
+      this.commands.keptEvent(event, key),
+    );
   }
 
   keptEventOffered(kept: number, taken: boolean): void {

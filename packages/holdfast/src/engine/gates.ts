@@ -83,9 +83,8 @@ export class Gates {
       wakes.add(asleep);
       return asleep.length > 0;
     } catch (error) {
-      // A store that has failed has been reported; there is nobody to wake any more.
-      if (committer.hasFailed) return false;
-      throw error;
+      // Told as if somebody had been woken: so the gate looks again, at its own pace.
+      return await this.#engine.reads.pause(`runs that wait for ${integration}`, error, 1);
     }
   }
 

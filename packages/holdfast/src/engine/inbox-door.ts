@@ -72,16 +72,17 @@ export class InboxDoor {
   }
 
   async #poll(force: boolean): Promise<void> {
-    const { store, limits, clock } = this.#engine;
+    const { store, limits, clock, reads } = this.#engine;
+    let mustLook = force;
     let took = 0;
-    try {
-      if (force || (await store.changed())) took = await this.#takeAll();
-    } catch (error) {
-      // The store has failed; the engine is told by its own way and stops.
-      if (!this.#closed) this.#engine.emit({ type: "engine.fatal", message: String(error) });
-      return;
-    }
-    if (this.#closed) return;
+    const looked = await reads.patiently("commands", async () => {
+      const isForced = mustLook;
+      // Whether something had changed is told once, also to a look that fails.
+      mustLook = true;
+      if (isForced || (await store.changed())) took = await this.#takeAll();
+      return true;
+    });
+    if (looked === null || this.#closed) return;
     this.#busyPolls = took > 0 ? BUSY_POLLS : Math.max(0, this.#busyPolls - 1);
     const delayMs = this.#busyPolls > 0 ? limits.inboxBusyMs : limits.inboxIdleMs;
     this.#cancelPoll = clock.after(delayMs, () => void this.#poll(took === limits.inboxBatchMax));

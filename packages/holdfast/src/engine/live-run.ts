@@ -7,7 +7,6 @@
  * until recovery has come through without a misfit.
  */
 import type { JournalRecord, RecordKind } from "../core/journal.ts";
-import { HoldfastError } from "../core/error.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
@@ -19,6 +18,7 @@ import { makeRunApi } from "./run-api.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { SensitiveValues } from "./sensitive-values.ts";
+import { requireFreeName } from "./step-name.ts";
 import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
 
 /** Which of several waits the run is said to be in: the one that needs somebody most. */
@@ -85,9 +85,11 @@ export class LiveRun {
 
   /** Runs the code. Failures of the code end up in `ending`. */
   start(input?: { readonly value: unknown }): void {
-    // Before the schema looks at it: what it says of a value may quote it.
-    this.sensitive.learnText(this.workflow.definition, this.inputText);
-    const parsed = input ?? this.ending.parseInput(this.inputText);
+    const parsed = this.#read(() => {
+      // Before the schema looks at it: what it says of a value may quote it.
+      this.sensitive.learnText(this.workflow.definition, this.inputText);
+      return input ?? this.ending.parseInput(this.inputText);
+    });
     if (parsed instanceof Promise) {
       void parsed.then((ok) => {
         this.#begin(ok);
@@ -181,7 +183,7 @@ export class LiveRun {
    * @throws {HoldfastError} HF1203 if the name is taken, HF4104 beyond the limit of steps.
    */
   enter(path: string, verb: StepVerb): StepSlot {
-    this.checkName(path);
+    requireFreeName(this, path);
     const records = this.recorded(path);
     const slot: StepSlot = { path, verb, records, ended: false, wait: null };
     this.slots.set(path, slot);
@@ -190,24 +192,6 @@ export class LiveRun {
     if (misfit !== null) this.ending.drift(misfit);
     else if (this.mode === "live" || this.mode === "unwinding") this.goLive(slot);
     return slot;
-  }
-
-  checkName(path: string): void {
-    if (this.slots.has(path)) {
-      throw new HoldfastError(
-        "HF1203",
-        `Two steps in one run have the name "${path}".`,
-        "A run finds its past by name, so names must differ: give this use a name of its own with { as: ... }.",
-        { where: `workflow ${this.workflow.name}, run ${this.id}` },
-      );
-    }
-    if (this.slots.size >= this.host.limits.stepsMax) {
-      throw new HoldfastError(
-        "HF4104",
-        `The run has ${String(this.slots.size)} steps, the limit stepsMax.`,
-        "Split the work into child workflows, or raise the limit.",
-      );
-    }
   }
 
   get isGone(): boolean {
@@ -313,7 +297,24 @@ export class LiveRun {
     else this.host.rest.add(callback);
   }
 
+  /** Looks at what the journal holds. Null if that cannot be read: then the run is given away. */
+  #read<T>(look: () => T): T | null {
+    try {
+      return look();
+    } catch (error) {
+      if (this.host.committer.hasFailed || error instanceof RunLeft) throw error;
+      this.host.unreadable(this, error);
+      return null;
+    }
+  }
+
   #recover(): void {
+    this.#read(() => {
+      this.#recoverNext();
+    });
+  }
+
+  #recoverNext(): void {
     if (this.mode !== "recovering") return;
     const next = this.#recovery.next(this.slots);
     switch (next.kind) {

@@ -31,6 +31,8 @@ export interface LifeOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly version?: string;
   readonly fateOf?: (flush: FlushSeen) => FlushFate;
+  readonly failsRead?: WatchedStore["failsRead"];
+  readonly alter?: WatchedStore["alter"];
 }
 
 export interface Life {
@@ -97,6 +99,8 @@ export class TestWorld {
       this.clock.endLife(number);
       this.#died?.();
     });
+    watched.failsRead = options.failsRead ?? watched.failsRead;
+    watched.alter = options.alter ?? watched.alter;
     const engine = new Engine({
       store: watched.store,
       clock: this.clock.ofLife(number),

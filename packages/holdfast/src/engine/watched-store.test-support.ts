@@ -2,6 +2,7 @@
  * The real store, watched: counts what goes in, fails where a test says so, and can die, after which
  * it never answers again, as a process that is gone.
  */
+import type { StoredRun } from "../store/rows.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 import { RECORD_KINDS, type RecordKind } from "../core/journal.ts";
 import { Deferred } from "./deferred.ts";
@@ -24,6 +25,10 @@ export class WatchedStore {
   /** Calls that began or ended; a test sees by it whether something is still going on. */
   activity = 0;
   isDead = false;
+  /** True for a read that is to fail. Called with the verb and its first argument. */
+  failsRead: (verb: string, first: unknown) => boolean = () => false;
+  /** What a run looks like when it is read: as it is, unless a test spoils it. */
+  alter: (stored: StoredRun) => StoredRun = (stored) => stored;
   #failed = false;
   #held: Deferred<void> | null = null;
   readonly #inner: Store;
@@ -36,24 +41,41 @@ export class WatchedStore {
     this.#onDeath = onDeath;
     this.store = {
       ...inner,
-      find: (keys) => this.#watch(() => inner.find(keys)),
-      load: (runs) => this.#watch(() => inner.load(runs)),
-      page: (states, page) => this.#watch(() => inner.page(states, page)),
-      due: (afterMs, untilMs, limit) => this.#watch(() => inner.due(afterMs, untilMs, limit)),
-      parked: (integration, page) => this.#watch(() => inner.parked(integration, page)),
-      lane: (namespace, lane, limit) => this.#watch(() => inner.lane(namespace, lane, limit)),
-      openLanes: (page) => this.#watch(() => inner.openLanes(page)),
-      keptEvents: (event, key, limit) => this.#watch(() => inner.keptEvents(event, key, limit)),
-      awaiting: (event, key, limit) => this.#watch(() => inner.awaiting(event, key, limit)),
-      pendingByRef: (integration, ref) => this.#watch(() => inner.pendingByRef(integration, ref)),
-      dependencies: () => this.#watch(() => inner.dependencies()),
-      declarations: () => this.#watch(() => inner.declarations()),
-      openGroups: () => this.#watch(() => inner.openGroups()),
-      inbox: (limit) => this.#watch(() => inner.inbox(limit)),
-      changed: () => this.#watch(() => inner.changed()),
+      find: (keys) => this.#read("find", keys, () => inner.find(keys)),
+      load: async (runs) =>
+        (await this.#read("load", runs, () => inner.load(runs))).map((one) => this.alter(one)),
+      page: async (states, page) =>
+        (await this.#read("page", states, () => inner.page(states, page))).map((one) =>
+          this.alter(one),
+        ),
+      due: (afterMs, untilMs, limit) =>
+        this.#read("due", afterMs, () => inner.due(afterMs, untilMs, limit)),
+      parked: (integration, page) =>
+        this.#read("parked", integration, () => inner.parked(integration, page)),
+      lane: (namespace, lane, limit) =>
+        this.#read("lane", namespace, () => inner.lane(namespace, lane, limit)),
+      openLanes: (page) => this.#read("openLanes", page, () => inner.openLanes(page)),
+      keptEvents: (event, key, limit) =>
+        this.#read("keptEvents", event, () => inner.keptEvents(event, key, limit)),
+      awaiting: (event, key, limit) =>
+        this.#read("awaiting", event, () => inner.awaiting(event, key, limit)),
+      pendingByRef: (integration, ref) =>
+        this.#read("pendingByRef", integration, () => inner.pendingByRef(integration, ref)),
+      dependencies: () => this.#read("dependencies", null, () => inner.dependencies()),
+      declarations: () => this.#read("declarations", null, () => inner.declarations()),
+      openGroups: () => this.#read("openGroups", null, () => inner.openGroups()),
+      inbox: (limit) => this.#read("inbox", limit, () => inner.inbox(limit)),
+      changed: () => this.#read("changed", null, () => inner.changed()),
       close: () => this.#watch(() => inner.close()),
       flush: (batch) => this.#watch(() => this.#flush(batch)),
     };
+  }
+
+  async #read<T>(verb: string, first: unknown, call: () => Promise<T>): Promise<T> {
+    return this.#watch(() => {
+      if (this.failsRead(verb, first)) throw new Error(`cannot read (test): ${verb}`);
+      return call();
+    });
   }
 
   async #watch<T>(call: () => Promise<T>): Promise<T> {
