@@ -26,8 +26,9 @@ export interface HoldfastOptions {
   readonly version?: string;
   readonly limits?: Partial<EngineLimits>;
   /**
-   * Gets one line whenever a run needs a person: which, why, and where to look. Default: standard
-   * error, so that a run that waits for somebody does not look like one that hangs.
+   * Gets one line whenever a run needs a person: which, why, and where to look; and whenever the
+   * store does not answer. Default: standard error, so that a run that waits for somebody does not
+   * look like one that hangs.
    */
   readonly log?: (line: string) => void;
 }
