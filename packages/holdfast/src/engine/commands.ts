@@ -9,6 +9,7 @@ import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow } from "../store/rows.ts";
 import { intakeIsFull } from "./backlog.ts";
+import { requireText } from "./checked-values.ts";
 import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -123,6 +124,8 @@ export class Commands {
   /** Delivers an event: to the oldest run that waits for it, else it is kept for the next. */
   async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
     const { committer, journal, limits } = this.#engine;
+    requireText(event, "name of an event");
+    requireText(key, `key of event ${event}`);
     const data = toJson(payload, limits, `event ${event}`);
     if (!committer.backlog.takesIntake)
       throw intakeIsFull(committer.backlog, "", "the event was not taken");

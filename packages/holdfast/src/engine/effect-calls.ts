@@ -12,6 +12,7 @@ import { CallFailed, DeadlinePassed, type Attempt } from "../workflow/attempt.ts
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
 import { isPending, type Pending, type Seen } from "../workflow/seen.ts";
 import { classifyThrown } from "./classification.ts";
+import { checkedDescription, requireText } from "./checked-values.ts";
 import { makeCall, type CallEnd, type OutsideCall } from "./effect-attempt.ts";
 import {
   interrupted,
@@ -28,12 +29,16 @@ import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
 import { stackJson } from "./stack-text.ts";
 import type { StepSlot } from "./step-slot.ts";
+import { textOf, thrownText } from "./thrown-text.ts";
 
 /**
  * Calls of one look-up that may fail before it is said that it could not tell. The schedule of look-ups
  * (R28) spaces answers; it reaches minutes with the fourth, and a lost packet is no answer.
  */
 const LOOK_TRIES_MAX = 4;
+
+/** Characters of the reason why a look-up could not tell. */
+const WHY_CHARS_MAX = 500;
 
 /** What a look-up has come to. */
 interface Look {
@@ -151,8 +156,10 @@ export class EffectCalls {
     }
     this.#number = this.#step.journal.state.attempt + 1;
     if (this.#step.effect.plan.contract.kind === "read") return true;
-    const described = this.#step.effect.definition.describe?.(this.#step.input);
-    this.#step.journal.writeIntent(this.#step.inputText, described, this.#step.undoes);
+    const { describe } = this.#step.effect.definition;
+    const described = describe === undefined ? undefined : describe(this.#step.input);
+    const checked = checkedDescription(described, this.#step.what);
+    this.#step.journal.writeIntent(this.#step.inputText, checked, this.#step.undoes);
     return true;
   }
 
@@ -226,13 +233,7 @@ export class EffectCalls {
     try {
       text = toJson(value, this.#step.run.host.limits, `answer of ${this.#step.path}`);
     } catch (error) {
-      this.fail(
-        badAnswer(
-          "answer",
-          this.#step.path,
-          error instanceof Error ? error.message : String(error),
-        ),
-      );
+      this.fail(badAnswer("answer", this.#step.path, thrownText(error).message));
       return false;
     }
     // Its JSON has to fit: that is what the code sees, now and on recovery.
@@ -279,7 +280,7 @@ export class EffectCalls {
     this.#step.journal.write("pending", state.attempt, {
       operation: state.operation ?? 0,
       integration: this.#step.effect.definition.on.name,
-      ref: pending.ref,
+      ref: requireText(pending.ref, `reference of the late answer to ${this.#step.what}`),
       dueAtMs,
     });
     this.#step.go();
@@ -390,7 +391,7 @@ export class EffectCalls {
       const failure = this.#classify(end);
       const goesOn = tries < LOOK_TRIES_MAX && !host.draining && !this.#step.run.isGone;
       if (!goesOn || failure.class === "unavailable") {
-        const why = end.error instanceof Error ? end.error.message : String(end.error);
+        const why = thrownText(end.error).message;
         return { seen: { seen: "cannotTell", why }, failure, askedAtMs };
       }
       await new Promise<void>((resolve) => {
@@ -429,17 +430,28 @@ export class EffectCalls {
           this.#step.run.host.limits,
           `answer of ${this.#step.path}`,
         );
-        this.#recordAnswer({ says: "done", askedAtMs }, { value, ref: seen.ref ?? null });
+        const ref =
+          seen.ref === undefined
+            ? null
+            : requireText(seen.ref, `reference that the look-up of ${this.#step.what} found`);
+        this.#recordAnswer({ says: "done", askedAtMs }, { value, ref });
         return;
       }
       case "conflict":
         this.#recordAnswer({ says: "conflict", askedAtMs }, null);
         return;
       case "notDone":
-        this.#recordAnswer({ says: "notDone", askedAtMs, fenced: seen.final }, null);
+        // Only a clear yes is one: what cannot happen any more may be sent again.
+        this.#recordAnswer(
+          { says: "notDone", askedAtMs, fenced: (seen.final as unknown) === true },
+          null,
+        );
         return;
       case "cannotTell":
-        this.#recordAnswer({ says: "cannotTell", askedAtMs, why: seen.why }, null);
+        this.#recordAnswer(
+          { says: "cannotTell", askedAtMs, why: textOf(seen.why, WHY_CHARS_MAX) },
+          null,
+        );
         return;
       default:
         // Untyped callers only: the look-up has answered none of what it may.

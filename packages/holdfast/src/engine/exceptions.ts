@@ -4,6 +4,7 @@ import { familyOf, type FailureClass } from "../core/failure.ts";
 import type { Described, OpenedHead } from "../core/journal.ts";
 import type { Unknown } from "../core/move.ts";
 import type { LiveRun } from "./live-run.ts";
+import { clipped } from "./thrown-text.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -73,7 +74,7 @@ export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
     origin: c.origin,
     reasonCode: c.reasonCode,
     rule: c.rule,
-    message: c.message.slice(0, MESSAGE_CHARS_MAX),
+    message: clipped(c.message, MESSAGE_CHARS_MAX),
     because: c.because,
     owner: c.owner,
     dueAtMs: run.host.clock.nowMs() + DUE_MS[c.class],

@@ -30,6 +30,8 @@ export interface EngineLimits {
   readonly gateQueueMax: number;
   /** Commands taken from the inbox at a time. */
   readonly inboxBatchMax: number;
+  /** Commands that wait for their runs at a time; beyond it no more are taken. */
+  readonly inboxUnderWayMax: number;
   /** Poll of the inbox while commands come in, and while none do, milliseconds. */
   readonly inboxBusyMs: number;
   readonly inboxIdleMs: number;
@@ -61,6 +63,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   crashesMax: 3,
   gateQueueMax: 20_000,
   inboxBatchMax: 100,
+  inboxUnderWayMax: 10_000,
   inboxBusyMs: 25,
   inboxIdleMs: 200,
   drainMs: 10_000,

@@ -18,6 +18,7 @@ import type { RunRow, StoredRun } from "../store/rows.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { intakeIsFull } from "./backlog.ts";
+import { checkedDescription, requireText } from "./checked-values.ts";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
@@ -76,6 +77,10 @@ export class Starts {
    */
   async start(workflow: AnyWorkflow, input: unknown, options: StartOptions = {}): Promise<Started> {
     const { limits, digests, namespace } = this.#needs;
+    const { by, correlationId } = options;
+    if (by !== undefined) requireText(by, `name of who starts workflow "${workflow.name}"`);
+    if (correlationId !== undefined)
+      requireText(correlationId, `correlationId of a start of workflow "${workflow.name}"`);
     const what = `input of ${workflow.name}`;
     const { sensitive } = workflow.definition;
     const text = toJson(input, limits, what);
@@ -142,8 +147,10 @@ export class Starts {
     const { definition, name } = workflow;
     const nowMs = clock.nowMs();
     // The definition's own functions first: one that throws must leave nothing behind in the lane.
-    const described = definition.describe?.(input);
+    const what = `workflow "${name}"`;
+    const described = checkedDescription(definition.describe?.(input), what);
     const lane = definition.lane?.(input) ?? null;
+    if (lane !== null) requireText(lane, `lane of ${what}`);
     if (lane !== null && lane === options.parent?.lane) throw ownLane(workflow.name, lane);
     const run = nextRunNumber(this.#lastRun, 0, nowMs);
     this.#lastRun = run;
