@@ -43,6 +43,11 @@ export class Commands {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#claimed.size;
+  }
+
   /** Answers a review. `seq` is that of its `asked` record. */
   async answer(
     run: number,

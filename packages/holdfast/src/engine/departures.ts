@@ -11,6 +11,11 @@ export interface DepartureWatch {
 export class Departures {
   readonly #watches = new Set<Set<number>>();
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#watches.size;
+  }
+
   note(run: number): void {
     for (const left of this.#watches) left.add(run);
   }

@@ -425,6 +425,26 @@ export class Engine implements RunHost {
     this.commands.keptEventOffered(kept, taken);
   }
 
+  /** What is kept in memory for runs and their steps, by what it is kept in. */
+  get kept(): Readonly<Record<string, number>> {
+    return {
+      live: this.live.size,
+      backlog: this.committer.backlog.records + this.committer.backlog.waitingCount,
+      commands: this.commands.keptCount,
+      departures: this.departures.keptCount,
+      ends: this.#waiters.keptCount,
+      gates: this.#gates.keptCount,
+      inbox: this.#inbox.keptCount,
+      lanes: this.lanes.keptCount,
+      parents: this.#parents.keptCount,
+      reads: this.reads.keptCount,
+      startUp: this.#startUp.keptCount,
+      starts: this.#starts.keptCount,
+      timers: this.#timers.keptCount,
+      wakes: this.wakes.keptCount,
+    };
+  }
+
   /** Lets attempts in flight end (bounded), then closes the store. Nothing new is started. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

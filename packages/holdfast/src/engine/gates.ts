@@ -26,6 +26,13 @@ export class Gates {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    let count = 0;
+    for (const gate of this.#gates.values()) count += gate.keptCount;
+    return count;
+  }
+
   /** Calls under way at all integrations. */
   get inFlight(): number {
     let count = 0;

@@ -64,6 +64,11 @@ export class InboxDoor {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#underWay.size;
+  }
+
   open(): void {
     void this.#poll(true);
   }

@@ -53,6 +53,11 @@ export class StartUp {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#suspects.size + this.#timers.size + this.#left.size + this.#leftIn.size;
+  }
+
   get recovered(): Promise<void> {
     return this.#recovered;
   }

@@ -71,6 +71,11 @@ export class Starts {
     this.#lastRun = needs.store.lastRun;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#fresh.size + this.#lookups.length;
+  }
+
   /**
    * @throws {HoldfastError} HF4102 if the input does not fit, HF4103..5 if it is no plain JSON or
    *   too large, HF4201 if the intake is full. Nothing is started then.

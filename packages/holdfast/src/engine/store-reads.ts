@@ -17,6 +17,11 @@ export class StoreReads {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#waits.size;
+  }
+
   /**
    * The answer, after as many tries as it takes. Null if the engine ends before.
    *

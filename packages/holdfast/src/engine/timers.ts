@@ -41,6 +41,11 @@ export class DurableTimers {
     this.#patiently = patiently;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#buckets.size;
+  }
+
   /** Reads what is due soon and goes on doing so. */
   async start(): Promise<void> {
     const untilMs = this.#clock.nowMs() + AHEAD_MS;

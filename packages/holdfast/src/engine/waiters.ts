@@ -11,6 +11,11 @@ export interface RunEnd {
 export class EndWaiters {
   readonly #waiters = new Map<number, ((end: RunEnd) => void)[]>();
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#waiters.size;
+  }
+
   wait(run: number): Promise<RunEnd> {
     return new Promise((resolve) => {
       const list = this.#waiters.get(run);
@@ -42,6 +47,11 @@ export interface ChildWaiter {
  */
 export class ChildWaiters {
   readonly #waiters = new Map<number, ChildWaiter[]>();
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#waiters.size;
+  }
 
   wait(child: number, waiter: ChildWaiter): void {
     const list = this.#waiters.get(child) ?? [];

@@ -22,6 +22,11 @@ export class Wakes {
     this.#batchMax = engine.limits.wakeBatchMax;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#queue.length + this.#queued.size;
+  }
+
   add(runs: readonly number[]): void {
     for (const run of runs) {
       if (this.#queued.has(run)) continue;
