@@ -25,20 +25,18 @@ import { openException, personNeeded } from "./effect-exception.ts";
 import { badAnswer, maskedFailure } from "./effect-failures.ts";
 import type { EffectStep } from "./effect-step.ts";
 import type { Gate, Pass } from "./gate.ts";
+import { answerOf, foundRef } from "./look-answer.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
 import { stackJson } from "./stack-text.ts";
 import type { StepSlot } from "./step-slot.ts";
-import { textOf, thrownText } from "./thrown-text.ts";
+import { thrownText } from "./thrown-text.ts";
 
 /**
  * Calls of one look-up that may fail before it is said that it could not tell. The schedule of look-ups
  * (R28) spaces answers; it reaches minutes with the fourth, and a lost packet is no answer.
  */
 const LOOK_TRIES_MAX = 4;
-
-/** Characters of the reason why a look-up could not tell. */
-const WHY_CHARS_MAX = 500;
 
 /** What a look-up has come to. */
 interface Look {
@@ -417,46 +415,21 @@ export class EffectCalls {
       step: this.#step.path,
       says: seen.seen,
     });
-    switch (seen.seen) {
-      case "done": {
-        const parsed = await parse(this.#step.effect.definition.output, seen.value);
-        if (!parsed.ok) {
-          const why = `what it found breaks the output schema: ${problemText(parsed.problems)}`;
-          this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
-          return;
-        }
-        const value = toJson(
-          seen.value,
-          this.#step.run.host.limits,
-          `answer of ${this.#step.path}`,
-        );
-        const ref =
-          seen.ref === undefined
-            ? null
-            : requireText(seen.ref, `reference that the look-up of ${this.#step.what} found`);
-        this.#recordAnswer({ says: "done", askedAtMs }, { value, ref });
-        return;
-      }
-      case "conflict":
-        this.#recordAnswer({ says: "conflict", askedAtMs }, null);
-        return;
-      case "notDone":
-        // Only a clear yes is one: what cannot happen any more may be sent again.
-        this.#recordAnswer(
-          { says: "notDone", askedAtMs, fenced: (seen.final as unknown) === true },
-          null,
-        );
-        return;
-      case "cannotTell":
-        this.#recordAnswer(
-          { says: "cannotTell", askedAtMs, why: textOf(seen.why, WHY_CHARS_MAX) },
-          null,
-        );
-        return;
-      default:
-        // Untyped callers only: the look-up has answered none of what it may.
-        throw new TypeError(`the look-up answered nothing that is known: ${String(seen)}`);
+    if (seen.seen !== "done") {
+      const mask = (text: string) => this.#step.run.sensitive.mask(text);
+      this.#recordAnswer(answerOf(seen, askedAtMs, mask), null);
+      return;
     }
+    const parsed = await parse(this.#step.effect.definition.output, seen.value);
+    if (!parsed.ok) {
+      const why = `what it found breaks the output schema: ${problemText(parsed.problems)}`;
+      this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
+      return;
+    }
+    const what = `answer of ${this.#step.path}`;
+    const value = toJson(seen.value, this.#step.run.host.limits, what);
+    const ref = foundRef(seen.ref, this.#step.what);
+    this.#recordAnswer({ says: "done", askedAtMs }, { value, ref });
   }
 
   #recordAnswer(

@@ -5,7 +5,7 @@
 import { HoldfastError } from "../core/error.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
-import { isFinal, type FinalRunState } from "../core/run-state.ts";
+import type { FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
@@ -21,20 +21,21 @@ import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates.ts";
 import type { Gate } from "./gate.ts";
 import { InboxDoor } from "./inbox-door.ts";
+import { KnownWorkflows } from "./known-workflows.ts";
 import { Lanes } from "./lanes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { LiveRun } from "./live-run.ts";
 import { RunLeft } from "./run-left.ts";
-import { headOf } from "./recovery.ts";
 import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { StartUp } from "./start-up.ts";
 import { Starts, type Started, type StartOptions } from "./starts.ts";
 import { StoreReads } from "./store-reads.ts";
 import { SystemJournal } from "./system-journal.ts";
+import { thrownText } from "./thrown-text.ts";
 import { DurableTimers } from "./timers.ts";
 import { holdUnreadable, requireBeginning } from "./unreadable-run.ts";
-import { ChildWaiters, EndWaiters, type ChildWaiter, type RunEnd } from "./waiters.ts";
+import { ChildWaiters, EndWaiters, endOf, type ChildWaiter, type RunEnd } from "./waiters.ts";
 import { holdWithoutCode } from "./without-code.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -68,7 +69,7 @@ export class Engine implements RunHost {
   readonly commands: Commands;
   readonly lanes = new Lanes();
   readonly reads: StoreReads;
-  readonly #workflows = new Map<string, AnyWorkflow>();
+  readonly #workflows: KnownWorkflows;
   readonly #listeners = new Set<EngineListener>();
   readonly #starts: Starts;
   readonly #timers: DurableTimers;
@@ -91,7 +92,7 @@ export class Engine implements RunHost {
     this.namespace = options.namespace ?? "main";
     this.foreign = options.foreign ?? (() => null);
     this.digests = digestsWith(options.store.secret);
-    for (const workflow of options.workflows) this.#addWorkflow(workflow);
+    this.#workflows = new KnownWorkflows(options.workflows);
     this.committer = new Committer(
       this.store,
       this.clock,
@@ -130,17 +131,6 @@ export class Engine implements RunHost {
     return this.#draining;
   }
 
-  #addWorkflow(workflow: AnyWorkflow): void {
-    if (this.#workflows.has(workflow.name)) {
-      throw new HoldfastError(
-        "HF1002",
-        `Two workflows have the name "${workflow.name}".`,
-        "Give each workflow a name of its own: a run finds its code by it.",
-      );
-    }
-    this.#workflows.set(workflow.name, workflow);
-  }
-
   #makeStarts(): Starts {
     return new Starts({
       store: this.store,
@@ -159,7 +149,7 @@ export class Engine implements RunHost {
   }
 
   workflow(name: string): AnyWorkflow | null {
-    return this.#workflows.get(name) ?? null;
+    return this.#workflows.get(name);
   }
 
   emit(event: EngineEvent): void {
@@ -169,7 +159,7 @@ export class Engine implements RunHost {
       } catch (error) {
         // Whoever only listens must not stop what is told of.
         process.emitWarning(
-          `a listener threw at ${event.type}: ${String(error)}`,
+          `a listener threw at ${event.type}: ${thrownText(error).message}`,
           "HoldfastWarning",
         );
       }
@@ -197,7 +187,7 @@ export class Engine implements RunHost {
   /** Workflows at once; what their code uses, when it comes to it. */
   async #declare(): Promise<void> {
     this.declarations.restore(await this.store.declarations());
-    for (const { name, definition } of this.#workflows.values()) {
+    for (const { name, definition } of this.#workflows.all()) {
       this.declarations.declare("workflow", name, definition, definition);
     }
   }
@@ -208,13 +198,7 @@ export class Engine implements RunHost {
   }
 
   startRun(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
-    if (this.#workflows.get(workflow.name) !== workflow) {
-      throw new HoldfastError(
-        "HF1003",
-        `This app does not know workflow "${workflow.name}".`,
-        "List it in holdfast({ workflows: [...] }).",
-      );
-    }
+    this.#workflows.require(workflow);
     if (this.#draining) {
       throw new HoldfastError(
         "HF4201",
@@ -238,7 +222,7 @@ export class Engine implements RunHost {
    */
   resume(stored: StoredRun, input?: { readonly value: unknown }): LiveRun | null {
     const workflow = this.#workflows.get(stored.row.workflow);
-    if (workflow === undefined) {
+    if (workflow === null) {
       holdWithoutCode(this, stored);
       return null;
     }
@@ -252,7 +236,7 @@ export class Engine implements RunHost {
   /** A stored run for a command, before its turn. */
   lend(stored: StoredRun): LiveRun | null {
     const workflow = this.#workflows.get(stored.row.workflow);
-    if (workflow === undefined) return null;
+    if (workflow === null) return null;
     const run = this.dormant(stored, workflow);
     if (run === null) return null;
     this.live.set(stored.row.run, run);
@@ -478,13 +462,4 @@ export class Engine implements RunHost {
     // Outcomes that came in during the drain are still being recorded.
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
-}
-
-/** How a stored run ended, or null. */
-function endOf(stored: StoredRun): RunEnd | null {
-  if (!isFinal(stored.row.state)) return null;
-  const finished = stored.records.findLast((record) => record.kind === "finished");
-  if (finished === undefined) return null;
-  const head = headOf<{ state: FinalRunState; reason: string }>(finished);
-  return { state: head.state, reason: head.reason, data: finished.data };
 }

@@ -1,5 +1,7 @@
 /** Who waits for the end of a run in this process. Costs nothing for runs that nobody waits for. */
-import type { FinalRunState } from "../core/run-state.ts";
+import { isFinal, type FinalRunState } from "../core/run-state.ts";
+import type { StoredRun } from "../store/rows.ts";
+import { headOf } from "./recovery.ts";
 
 export interface RunEnd {
   readonly state: FinalRunState;
@@ -64,4 +66,13 @@ export class ChildWaiters {
     this.#waiters.delete(child);
     return list;
   }
+}
+
+/** How a stored run ended, or null. */
+export function endOf(stored: StoredRun): RunEnd | null {
+  if (!isFinal(stored.row.state)) return null;
+  const finished = stored.records.findLast((record) => record.kind === "finished");
+  if (finished === undefined) return null;
+  const head = headOf<{ state: FinalRunState; reason: string }>(finished);
+  return { state: head.state, reason: head.reason, data: finished.data };
 }
