@@ -85,7 +85,7 @@ const payment = workflow(
   },
 );
 
-function open(workflows: Parameters<typeof holdfast>[0]["workflows"]): App {
+function openApp(workflows: Parameters<typeof holdfast>[0]["workflows"]): App {
   const app = holdfast({ store: `sqlite:${path}`, workflows });
   apps.push(app);
   return app;
@@ -109,14 +109,14 @@ async function inState(app: App, id: string, state: string): Promise<void> {
 }
 
 test("an order is charged once, however often it comes, also after a restart", async () => {
-  const app = open([order]);
+  const app = openApp([order]);
   const input = { id: "o-1", cents: 1_200 };
   const [first, second] = await Promise.all([app.start(order, input), app.start(order, input)]);
   expect([first, second].filter((handle) => handle.isNew)).toHaveLength(1);
   expect(await first.result()).toEqual({ chargeId: "ch_o-1" });
   await app.close();
 
-  const again = open([order]);
+  const again = openApp([order]);
   const third = await again.start(order, input);
   expect(third).toMatchObject({ id: first.id, isNew: false });
   expect(await third.result()).toEqual({ chargeId: "ch_o-1" });
@@ -156,12 +156,12 @@ test("a duplicate with another content is told to its sender and to its owner, w
 });
 
 test("a review is answered by somebody else than the starter, over a restart", async () => {
-  const app = open([order]);
+  const app = openApp([order]);
   const handle = await app.start(order, { id: "o-2", cents: 999_999 }, { by: "ana" });
   await inState(app, handle.id, "review");
   await app.close();
 
-  const next = open([order]);
+  const next = openApp([order]);
   await next.listen();
   const reader = await openSqliteReader({ path });
   const [question] = await reader.reviews({ afterRun: 0, limit: 10 });
@@ -181,7 +181,7 @@ test("a stopped run rejects its result with the reason", async () => {
     { input: ORDER, output: z.null(), key: (o) => o.id, owner: "t" },
     (_input, run) => run.stop("closed on sundays"),
   );
-  const app = open([stops]);
+  const app = openApp([stops]);
   const handle = await app.start(stops, { id: "1", cents: 1 });
   const error: unknown = await handle.result().catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(RunEnded);
@@ -190,7 +190,7 @@ test("a stopped run rejects its result with the reason", async () => {
 });
 
 test("an event reaches the run that waits for it, and one that came before is kept", async () => {
-  const app = open([payment]);
+  const app = openApp([payment]);
   await app.send(paid, { key: "p-1", id: "e-1", payload: { cents: 5 } });
   const handle = await app.start(payment, { id: "p-1", cents: 5 });
   expect(await handle.result()).toEqual({ cents: 5 });
@@ -202,7 +202,7 @@ test("an event reaches the run that waits for it, and one that came before is ke
 });
 
 test("a cancelled run is undone", async () => {
-  const app = open([payment]);
+  const app = openApp([payment]);
   const handle = await app.start(payment, { id: "p-2", cents: 5 });
   await inState(app, handle.id, "waiting");
   await app.cancel(handle.id, { by: "ana", reason: "customer asked" });
@@ -224,7 +224,7 @@ test("an answer that comes later completes the step", async () => {
     { input: ORDER, output: z.unknown(), key: (o) => o.id, owner: "t" },
     (input, run) => run.do(transfer, input),
   );
-  const app = open([transfers]);
+  const app = openApp([transfers]);
   const handle = await app.start(transfers, { id: "t-1", cents: 5 });
   await inState(app, handle.id, "waiting");
   await app.complete("bank", "tx-t-1", { ok: true, value: { settled: true } });
@@ -232,7 +232,7 @@ test("an answer that comes later completes the step", async () => {
 });
 
 test("a wrong input is refused with its code, and nothing is started", async () => {
-  const app = open([order]);
+  const app = openApp([order]);
   const bad = { id: "x", cents: 1.5 };
   await expect(app.start(order, bad)).rejects.toMatchObject({
     code: "HF4102",
@@ -242,12 +242,12 @@ test("a wrong input is refused with its code, and nothing is started", async () 
 });
 
 test("two apps cannot have one store at the same time", async () => {
-  const app = open([order]);
+  const app = openApp([order]);
   await app.listen();
   const other = holdfast({ store: `sqlite:${path}`, workflows: [order] });
   await expect(other.listen()).rejects.toMatchObject({ code: "HF5004" });
   await app.close();
   apps.length = 0;
-  const third = open([order]);
+  const third = openApp([order]);
   await third.listen();
 });

@@ -28,8 +28,9 @@ export interface HoldfastOptions {
   /** Owns what belongs to no run, such as two events with one id. Default "operators". */
   readonly owner?: string;
   /**
-   * Gets one line whenever a run needs a person: which, why, and where to look. Default: standard
-   * error, so that a run that waits for somebody does not look like one that hangs.
+   * Gets one line whenever a run needs a person: which, why, and where to look; and whenever the
+   * store does not answer. Default: standard error, so that a run that waits for somebody does not
+   * look like one that hangs.
    */
   readonly log?: (line: string) => void;
 }
@@ -272,6 +273,7 @@ async function engineOn(
   engine.on((event) => {
     if (event.type === "exception.opened") log(needsPerson(event));
     if (event.type === "answer.unasked") log(unasked(event));
+    if (event.type === "store.retry") log(cannotRead(event));
   });
   store.onFatal((error) => {
     engine.emit({ type: "engine.fatal", message: error.message });
@@ -298,6 +300,14 @@ function unasked({
   owner,
 }: Extract<EngineEvent, { type: "answer.unasked" }>): string {
   return `holdfast: ${integration} answered under ${JSON.stringify(ref)}, which nobody has asked for: ${owner} has to find out why. Look: npx holdfast answers`;
+}
+
+function cannotRead({
+  what,
+  message,
+  delayMs,
+}: Extract<EngineEvent, { type: "store.retry" }>): string {
+  return `holdfast: the store did not answer (${what}): ${message}. It is asked again in ${String(delayMs)} ms; nothing is lost. If this goes on, run: npx holdfast store verify`;
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   HF1203: "Two steps in one run have the same name.",
   HF2104: "The code does not fit the history of a run.",
   HF2105: "A run needs a workflow that this app does not have.",
+  HF2106: "The journal of a run cannot be read.",
   HF3001: "An effect may or may not have happened.",
   HF3002: "An effect has failed for good.",
   HF3003: "An effect answered with something that breaks its output schema.",

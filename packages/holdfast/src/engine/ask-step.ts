@@ -7,6 +7,7 @@ import type { AskedHead, AnsweredHead, JournalRecord } from "../core/journal.ts"
 import { isSamePerson, UNNAMED_STARTER } from "../core/person.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import { parse, problemText } from "../workflow/schema.ts";
+import { checkedDescription } from "./checked-values.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
@@ -110,7 +111,7 @@ export class AskStep implements StepVerb {
       const withinMs =
         definition.within === undefined ? null : durationMs(definition.within, "within");
       const head: AskedHead = {
-        ...definition.describe?.(p.value),
+        ...checkedDescription(definition.describe?.(p.value), this.what),
         review: this.#review.name,
         by: definition.by,
         notBy,

@@ -1,4 +1,6 @@
 /** Asks every source that has something to say about a thrown error, strongest first. */
+import { checkedClassified } from "./checked-values.ts";
+import { thrownText } from "./thrown-text.ts";
 import { classify, type ClassifierInput } from "../core/classify.ts";
 import type { Classified, Evidence, Failure } from "../core/failure.ts";
 import { CallFailed, DeadlinePassed, type Attempt } from "../workflow/attempt.ts";
@@ -68,8 +70,9 @@ function ofCode(
   name: string,
   says: Classified | undefined,
 ): ClassifierInput {
-  const echo = says?.echo === undefined ? {} : { echo: says.echo };
-  return { source, says: says ?? null, id: `${source}/${name}`, version: CODE_VERSION, ...echo };
+  const checked = checkedClassified(says, `${source} "${name}"`);
+  const echo = checked?.echo === undefined ? {} : { echo: checked.echo };
+  return { source, says: checked, id: `${source}/${name}`, version: CODE_VERSION, ...echo };
 }
 
 function ownDeadline(): ClassifierInput {
@@ -92,11 +95,11 @@ function evidenceOf(error: unknown, attempt: Attempt, single: boolean): Evidence
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return thrownText(error).message;
 }
 
 function codeOf(error: unknown): { readonly code?: string } {
   if (!(error instanceof Error)) return {};
-  const code: unknown = "code" in error ? error.code : error.name;
+  const code: unknown = "code" in error ? error.code : thrownText(error).name;
   return typeof code === "string" ? { code } : {};
 }

@@ -11,11 +11,13 @@ import { formatRunId } from "../core/run-number.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow } from "../store/rows.ts";
 import { AcceptedEvents, checkEventNames } from "./accepted-events.ts";
+import { intakeIsFull } from "./backlog.ts";
 import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import { openEventConflict } from "./event-conflict.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
+import { requireReadable } from "./unreadable-run.ts";
 import type { RunEnd } from "./waiters.ts";
 import { withStored } from "./stored-runs.ts";
 import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
@@ -43,6 +45,11 @@ export class Commands {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#accepted = new AcceptedEvents(engine);
+  }
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#claimed.size;
   }
 
   /** Answers a review. `seq` is that of its `asked` record. */
@@ -125,7 +132,7 @@ export class Commands {
    *   if its id belongs to another event, HF4202 if no more ids can be remembered.
    */
   async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
-    const { clock, digests, limits, namespace } = this.#engine;
+    const { clock, committer, digests, limits, namespace } = this.#engine;
     checkEventNames({ name: event, key, id });
     const data = toJson(payload, limits, `event ${event}`);
     const digest = inputDigest(parseJson(data), (text) => digests.hex(text));
@@ -138,6 +145,8 @@ export class Commands {
         case "conflict":
           throw await openEventConflict(this.#engine, { sent, known, data, ...repeat });
         case "new":
+          if (!committer.backlog.takesIntake)
+            throw intakeIsFull(committer.backlog, "", "the event was not taken");
           await this.#accepted.refuseIfFull();
           await this.#accept(sent, data);
       }
@@ -260,7 +269,9 @@ export class Commands {
     child: number,
     end: RunEnd,
   ): Promise<void> {
-    const live = await this.#engine.wakes.reach(parent.run);
+    const live = await this.#engine.reads.patiently("a run whose child has ended", () =>
+      this.#engine.wakes.reach(parent.run),
+    );
     if (live === null) return;
     const unpin = live.pin();
     try {
@@ -277,7 +288,7 @@ export class Commands {
   async #withRun(run: number, act: (live: LiveRun) => Promise<void>): Promise<void> {
     const live = await this.#engine.wakes.reach(run, true);
     if (live === null) {
-      await this.#refuseEnded(run);
+      await this.#requireWorkable(run);
       throw new HoldfastError(
         "HF6001",
         `There is no run ${formatRunId(run)} that this engine can work on.`,
@@ -287,16 +298,22 @@ export class Commands {
     const unpin = live.pin();
     try {
       await live.settledDown;
-      if (live.isGone) throw isFinal(live.state) ? ended(run, live.state) : unfit(live);
+      if (live.isGone) {
+        if (isFinal(live.state)) throw ended(run, live.state);
+        await this.#requireWorkable(run);
+        throw unfit(live);
+      }
       await act(live);
     } finally {
       unpin();
     }
   }
 
-  async #refuseEnded(run: number): Promise<void> {
+  async #requireWorkable(run: number): Promise<void> {
     const [stored] = await this.#engine.store.load([run]);
-    if (stored !== undefined && isFinal(stored.row.state)) throw ended(run, stored.row.state);
+    if (stored === undefined) return;
+    if (isFinal(stored.row.state)) throw ended(run, stored.row.state);
+    requireReadable(stored);
   }
 
   #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {

@@ -7,6 +7,7 @@
 import { kindNumber, type JournalRecord, type RecordKind } from "../core/journal.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { RecordColumns, Store } from "../store/store.ts";
+import { Backlog } from "./backlog.ts";
 import type { Clock } from "./clock.ts";
 import type { EngineLimits } from "./limits.ts";
 
@@ -36,6 +37,8 @@ const FLUSHES_IN_FLIGHT_MAX = 2;
 const CUT_RECORDS_MIN = 64;
 
 export class Committer {
+  /** What is not yet durable, and its bound. */
+  readonly backlog: Backlog;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #limits: EngineLimits;
@@ -45,7 +48,6 @@ export class Committer {
   #batches: Batch[] = [newBatch()];
   #inFlight = 0;
   #lastDurable: Promise<void> = Promise.resolve();
-  #buffered = 0;
   #number = 0;
   #scheduled = false;
   /** A batch of this many records leaves at once: half of what left last, see `#flush`. */
@@ -62,6 +64,7 @@ export class Committer {
     this.#store = store;
     this.#clock = clock;
     this.#limits = limits;
+    this.backlog = new Backlog(limits);
     this.#onFlush = onFlush;
     this.#onFatal = onFatal;
   }
@@ -69,11 +72,6 @@ export class Committer {
   /** A flush has failed: nothing is written any more. */
   get hasFailed(): boolean {
     return this.#failed !== null;
-  }
-
-  /** Records that are not yet durable. */
-  get bufferedCount(): number {
-    return this.#buffered;
   }
 
   /** Buffers a record, written after all those before it. Answers with it as the journal has it. */
@@ -92,8 +90,9 @@ export class Committer {
     records.atMs.push(atMs);
     records.head.push(head);
     records.data.push(data);
-    batch.chars += (head?.length ?? 0) + (data?.length ?? 0);
-    this.#buffered += 1;
+    const chars = (head?.length ?? 0) + (data?.length ?? 0);
+    batch.chars += chars;
+    this.backlog.add(chars);
     this.#schedule();
     return { run, seq, kind, attempt, name, atMs, head, data };
   }
@@ -165,11 +164,11 @@ export class Committer {
     this.#store.flush({ number, atMs: this.#clock.nowMs(), records, taken: batch.taken }).then(
       () => {
         this.#inFlight -= 1;
-        this.#buffered -= count;
         batch.resolve();
         this.#onFlush(count, number);
         const next = this.#batches[0];
         if (next !== undefined && !isEmpty(next)) this.#schedule();
+        this.backlog.written(count, batch.chars);
       },
       (cause: unknown) => {
         this.#fail(batch, cause);
@@ -188,6 +187,7 @@ export class Committer {
             { cause },
           );
     this.#failed = error;
+    this.backlog.close();
     batch.reject(error);
     for (const waiting of this.#batches) waiting.reject(error);
     this.#onFatal(error);

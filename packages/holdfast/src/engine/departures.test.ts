@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { review } from "../workflow/review.ts";
 import { Deferred } from "./deferred.ts";
 import { Departures } from "./departures.ts";
 import { MEMORY_OF, testEffect, testWorkflow } from "./test-effects.test-support.ts";
@@ -70,5 +72,58 @@ describe("a run that was read from the store", () => {
     const named = records.find((record) => record.seq === operation?.operation);
     expect(named).toMatchObject({ kind: "intent", name: "act" });
     expect(operation).toMatchObject({ proof: "surely", ended: true });
+  });
+
+  test("writes nothing any more once it has left, although work of it ends after that", async () => {
+    const asked = new Deferred<void>();
+    // A schema that takes its time: the first asking ends after the run was loaded anew.
+    let isFirst = true;
+    const subject = z.unknown().refine(async () => {
+      if (isFirst) await asked.promise;
+      return true;
+    });
+    const big = review("big", { subject, decision: z.unknown(), by: "boss" });
+    let breaks = true;
+    const flow = testWorkflow("flow", async (_input, run) => {
+      const answer = run.ask(big, {});
+      if (breaks) throw new Error("a defect");
+      return answer;
+    });
+    const engine = await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    expect(engine.live.get(run)?.ending.exception).not.toBeNull();
+    breaks = false;
+    isFirst = false;
+    await engine.commands.resume(run, null, "ana", "mended");
+    await world.untilState(run, "review");
+    asked.resolve();
+    await world.settle();
+    expect(engine.committer.hasFailed).toBe(false);
+    const [question, ...others] = await world.reviews(run);
+    expect(others).toEqual([]);
+    await engine.commands.answer(run, question?.seq ?? 0, "yes", "boss");
+    expect(await world.resultOf(run)).toBe("yes");
+    const records = await world.records(run);
+    expect(records.map((record) => record.seq)).toEqual(records.map((_, index) => index + 1));
+    expect(records.filter((record) => record.kind === "asked")).toHaveLength(1);
+  });
+
+  test("writes nothing any more either when the work ends in the life after a crash", async () => {
+    const work = new Deferred<string>();
+    let isFirst = true;
+    const flow = testWorkflow("flow", async (_input, run) => {
+      await run.step("a", () => 1, { durable: true });
+      return run.step("b", () => (isFirst ? work.promise : "second life"));
+    });
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    await world.crash();
+    isFirst = false;
+    await world.begin([flow]);
+    work.resolve("first life");
+    expect(await world.resultOf(run)).toBe("second life");
+    expect(world.engine.committer.hasFailed).toBe(false);
   });
 });

@@ -18,6 +18,11 @@ interface Noted {
 export class Departures {
   readonly #watches = new Set<Noted>();
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#watches.size;
+  }
+
   note(run: number): void {
     for (const { left } of this.#watches) left.add(run);
   }

@@ -2,6 +2,7 @@
 import { HoldfastError } from "../core/error.ts";
 import { dateOf } from "./clock.ts";
 import type { LiveRun } from "./live-run.ts";
+import { requireFreeName } from "./step-name.ts";
 
 /** The time when this was first asked. Recorded; it may be lost with the steps after it. */
 export function recordedNow(run: LiveRun, path: string): Date {
@@ -41,7 +42,7 @@ function derivedBytes(run: LiveRun, kind: string, path: string): Uint8Array {
 
 /** Takes the name, so that a second use is refused like that of any other step. */
 function enterValue(run: LiveRun, path: string): void {
-  run.checkName(path);
+  requireFreeName(run, path);
   run.slots.set(path, {
     path,
     verb: {

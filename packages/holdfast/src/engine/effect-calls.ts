@@ -12,6 +12,7 @@ import { CallFailed, DeadlinePassed, type Attempt } from "../workflow/attempt.ts
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
 import { isPending, type Pending, type Seen } from "../workflow/seen.ts";
 import { classifyThrown } from "./classification.ts";
+import { checkedDescription, requireText } from "./checked-values.ts";
 import { makeCall, type CallEnd, type OutsideCall } from "./effect-attempt.ts";
 import {
   interrupted,
@@ -25,10 +26,12 @@ import { openException, personNeeded } from "./effect-exception.ts";
 import { badAnswer, maskedFailure } from "./effect-failures.ts";
 import type { EffectStep } from "./effect-step.ts";
 import type { Gate, Pass } from "./gate.ts";
+import { answerOf, foundRef } from "./look-answer.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
 import { stackJson } from "./stack-text.ts";
 import type { StepSlot } from "./step-slot.ts";
+import { thrownText } from "./thrown-text.ts";
 
 /**
  * Calls of one look-up that may fail before it is said that it could not tell. The schedule of look-ups
@@ -83,6 +86,7 @@ export class EffectCalls {
     if (pass === null) return;
     let end: CallEnd | null = null;
     try {
+      if (this.#step.run.host.committer.backlog.isFull && !(await this.#roomComes())) return;
       const fits = this.#parseInput();
       if (!(fits instanceof Promise ? await fits : fits)) return;
       if (!this.#declare()) return;
@@ -103,6 +107,15 @@ export class EffectCalls {
       this.#threw(end, pass);
     }
     this.#step.run.host.progressed(this.#step.run.row.run);
+  }
+
+  /** Waits until the end of a call can be written. False if the call is not wanted any more. */
+  async #roomComes(): Promise<boolean> {
+    const { run } = this.#step;
+    await new Promise<void>((resolve) => {
+      run.host.committer.backlog.whenRoom(resolve);
+    });
+    return !run.isGone && !run.host.draining;
   }
 
   /** The run is being taken back: records that this effect is not tried again. */
@@ -150,8 +163,10 @@ export class EffectCalls {
     }
     this.#number = this.#step.journal.state.attempt + 1;
     if (this.#step.effect.plan.contract.kind === "read") return true;
-    const described = this.#step.effect.definition.describe?.(this.#step.input);
-    this.#step.journal.writeIntent(this.#step.inputText, described, this.#step.undoes);
+    const { describe } = this.#step.effect.definition;
+    const described = describe === undefined ? undefined : describe(this.#step.input);
+    const checked = checkedDescription(described, this.#step.what);
+    this.#step.journal.writeIntent(this.#step.inputText, checked, this.#step.undoes);
     return true;
   }
 
@@ -227,13 +242,7 @@ export class EffectCalls {
     try {
       text = toJson(value, this.#step.run.host.limits, `answer of ${this.#step.path}`);
     } catch (error) {
-      this.fail(
-        badAnswer(
-          "answer",
-          this.#step.path,
-          error instanceof Error ? error.message : String(error),
-        ),
-      );
+      this.fail(badAnswer("answer", this.#step.path, thrownText(error).message));
       return false;
     }
     // Its JSON has to fit: that is what the code sees, now and on recovery.
@@ -278,6 +287,7 @@ export class EffectCalls {
     const dueAtMs = run.host.clock.nowMs() + durationMs(within, "pending within");
     const { attempt, operation } = journal.state;
     const integration = effect.definition.on.name;
+    requireText(ref, `reference of the late answer to ${this.#step.what}`);
     journal.write("pending", attempt, { operation: operation ?? 0, integration, ref, dueAtMs });
     run.host.pendingWritten(integration, ref);
     this.#step.go();
@@ -388,7 +398,7 @@ export class EffectCalls {
       const failure = this.#classify(end);
       const goesOn = tries < LOOK_TRIES_MAX && !host.draining && !this.#step.run.isGone;
       if (!goesOn || failure.class === "unavailable") {
-        const why = end.error instanceof Error ? end.error.message : String(end.error);
+        const why = thrownText(end.error).message;
         return { seen: { seen: "cannotTell", why }, failure, askedAtMs };
       }
       await new Promise<void>((resolve) => {
@@ -414,35 +424,21 @@ export class EffectCalls {
       step: this.#step.path,
       says: seen.seen,
     });
-    switch (seen.seen) {
-      case "done": {
-        const parsed = await parse(this.#step.effect.definition.output, seen.value);
-        if (!parsed.ok) {
-          const why = `what it found breaks the output schema: ${problemText(parsed.problems)}`;
-          this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
-          return;
-        }
-        const value = toJson(
-          seen.value,
-          this.#step.run.host.limits,
-          `answer of ${this.#step.path}`,
-        );
-        this.#recordAnswer({ says: "done", askedAtMs }, { value, ref: seen.ref ?? null });
-        return;
-      }
-      case "conflict":
-        this.#recordAnswer({ says: "conflict", askedAtMs }, null);
-        return;
-      case "notDone":
-        this.#recordAnswer({ says: "notDone", askedAtMs, fenced: seen.final }, null);
-        return;
-      case "cannotTell":
-        this.#recordAnswer({ says: "cannotTell", askedAtMs, why: seen.why }, null);
-        return;
-      default:
-        // Untyped callers only: the look-up has answered none of what it may.
-        throw new TypeError(`the look-up answered nothing that is known: ${String(seen)}`);
+    if (seen.seen !== "done") {
+      const mask = (text: string) => this.#step.run.sensitive.mask(text);
+      this.#recordAnswer(answerOf(seen, askedAtMs, mask), null);
+      return;
     }
+    const parsed = await parse(this.#step.effect.definition.output, seen.value);
+    if (!parsed.ok) {
+      const why = `what it found breaks the output schema: ${problemText(parsed.problems)}`;
+      this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
+      return;
+    }
+    const what = `answer of ${this.#step.path}`;
+    const value = toJson(seen.value, this.#step.run.host.limits, what);
+    const ref = foundRef(seen.ref, this.#step.what);
+    this.#recordAnswer({ says: "done", askedAtMs }, { value, ref });
   }
 
   #recordAnswer(

@@ -3,6 +3,8 @@ import { parseJson } from "../core/json-text.ts";
 import type { EffectState } from "../core/effect-state.ts";
 import type { FailureClass } from "../core/failure.ts";
 import type { ClosedHead, Described, OpenedHead } from "../core/journal.ts";
+import { checkedDescription } from "./checked-values.ts";
+import { clipped, thrownText } from "./thrown-text.ts";
 import type { EffectStep } from "./effect-step.ts";
 import { exceptionHead } from "./exceptions.ts";
 import { headOf } from "./recovery.ts";
@@ -53,11 +55,14 @@ export function openException(step: EffectStep): void {
 
 /** An exception is opened whatever `describe` does: what it throws is not worth losing it for. */
 function describedBy(step: EffectStep): Described | undefined {
+  const { describe } = step.effect.definition;
+  if (describe === undefined) return undefined;
   try {
-    return step.effect.definition.describe?.(step.input ?? parseJson(step.inputText));
+    const described = describe(step.input ?? parseJson(step.inputText));
+    return checkedDescription(described, step.what);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { keys: { "describe failed": step.run.sensitive.mask(why).slice(0, 200) } };
+    const why = thrownText(error, (text) => step.run.sensitive.mask(text)).message;
+    return { keys: { "describe failed": clipped(why, 200) } };
   }
 }
 

@@ -6,6 +6,7 @@ import { familyOf, type Failure } from "../core/failure.ts";
 import type { Move } from "../core/move.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { FailureView } from "../workflow/run.ts";
+import { thrownText } from "./thrown-text.ts";
 
 /** An input that does not fit was never sent; an answer that does not fit surely came. */
 export function badAnswer(what: "input" | "answer", step: string, problems: string): Failure {
@@ -34,7 +35,7 @@ export function brokenDefinition(error: unknown, sent: boolean): Failure {
     scope: "item",
     origin: "code",
     reasonCode: error instanceof HoldfastError ? error.code : `CODE:${upperSnake(name)}`,
-    message: error instanceof Error ? error.message : String(error),
+    message: thrownText(error).message,
     evidence: sent ? {} : { phase: "none", callCount: 0 },
     rule: { source: "fallback", id: "effect/definition", version: 1 },
   };
@@ -49,7 +50,7 @@ export function maskedFailure(run: LiveRun, failure: Failure): Failure {
 }
 
 function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "NOT_AN_ERROR";
+  return error instanceof Error ? thrownText(error).name : "NOT_AN_ERROR";
 }
 
 export function failureView(

@@ -26,6 +26,7 @@ import { endsStep, headOf } from "./recovery.ts";
 import type { StayingEffect } from "./staying-effects.ts";
 import { stepDrift } from "./step-drift.ts";
 import type { CommandAnswer, StepCommand, StepSlot, StepVerb, Wait } from "./step-slot.ts";
+import { thrownText } from "./thrown-text.ts";
 
 export class EffectStep implements StepVerb {
   readonly run: LiveRun;
@@ -214,7 +215,7 @@ export class EffectStep implements StepVerb {
   #probe(slot: StepSlot): void {
     this.calls.probe(slot).catch((error: unknown) => {
       if (this.run.isGone || this.run.host.committer.hasFailed) return;
-      this.calls.couldNotTell(error instanceof Error ? error.message : String(error));
+      this.calls.couldNotTell(thrownText(error).message);
     });
   }
 

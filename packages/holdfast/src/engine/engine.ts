@@ -5,7 +5,7 @@
 import { HoldfastError } from "../core/error.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
-import { isFinal, type FinalRunState, type RunState } from "../core/run-state.ts";
+import type { FinalRunState, RunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
@@ -23,19 +23,23 @@ import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates.ts";
 import type { Gate } from "./gate.ts";
 import { InboxDoor } from "./inbox-door.ts";
+import { KnownWorkflows } from "./known-workflows.ts";
 import { Lanes } from "./lanes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { LiveRun } from "./live-run.ts";
-import { headOf } from "./recovery.ts";
 import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { RunLeft } from "./run-left.ts";
+import { RunEnds } from "./run-ends.ts";
 import { StartUp } from "./start-up.ts";
 import { Starts, type Started, type StartingParent, type StartOptions } from "./starts.ts";
+import { StoreReads } from "./store-reads.ts";
 import { SystemJournal } from "./system-journal.ts";
 import { takeBackChild, type TakenBack } from "./taking-back.ts";
+import { thrownText } from "./thrown-text.ts";
 import { DurableTimers } from "./timers.ts";
-import { ChildWaiters, EndWaiters, type ChildWaiter, type RunEnd } from "./waiters.ts";
+import { holdUnreadable, requireBeginning } from "./unreadable-run.ts";
+import type { ChildWaiter, RunEnd } from "./waiters.ts";
 import { holdWithoutCode } from "./without-code.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -73,15 +77,15 @@ export class Engine implements RunHost {
   readonly beside: BesideExceptions;
   readonly early: EarlyAnswers;
   readonly lanes = new Lanes();
-  readonly #workflows = new Map<string, AnyWorkflow>();
+  readonly reads: StoreReads;
+  readonly #workflows: KnownWorkflows;
   readonly #listeners = new Set<EngineListener>();
   readonly #starts: Starts;
   readonly #timers: DurableTimers;
   readonly #gates: Gates;
   readonly #inbox: InboxDoor;
   readonly #startUp: StartUp;
-  readonly #waiters = new EndWaiters();
-  readonly #parents = new ChildWaiters();
+  readonly #ends: RunEnds;
   #draining = false;
   #closing: Promise<void> | null = null;
   #isClosed = false;
@@ -97,7 +101,7 @@ export class Engine implements RunHost {
     this.owner = options.owner ?? "operators";
     this.foreign = options.foreign ?? (() => null);
     this.digests = digestsWith(options.store.secret);
-    for (const workflow of options.workflows) this.#addWorkflow(workflow);
+    this.#workflows = new KnownWorkflows(options.workflows);
     this.committer = new Committer(
       this.store,
       this.clock,
@@ -112,6 +116,7 @@ export class Engine implements RunHost {
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
     this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
     this.#starts = this.#makeStarts();
+    this.reads = new StoreReads(this);
     this.wakes = new Wakes(this);
     this.#timers = new DurableTimers(
       this.store,
@@ -123,28 +128,19 @@ export class Engine implements RunHost {
       (work) => {
         this.background(work);
       },
+      (read) => this.reads.patiently("when runs are due", read),
     );
     this.#gates = new Gates(this);
     this.beside = new BesideExceptions(this);
     this.commands = new Commands(this);
     this.early = new EarlyAnswers(this);
+    this.#ends = new RunEnds(this);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
   }
 
   get draining(): boolean {
     return this.#draining;
-  }
-
-  #addWorkflow(workflow: AnyWorkflow): void {
-    if (this.#workflows.has(workflow.name)) {
-      throw new HoldfastError(
-        "HF1002",
-        `Two workflows have the name "${workflow.name}".`,
-        "Give each workflow a name of its own: a run finds its code by it.",
-      );
-    }
-    this.#workflows.set(workflow.name, workflow);
   }
 
   #makeStarts(): Starts {
@@ -168,7 +164,7 @@ export class Engine implements RunHost {
   }
 
   workflow(name: string): AnyWorkflow | null {
-    return this.#workflows.get(name) ?? null;
+    return this.#workflows.get(name);
   }
 
   emit(event: EngineEvent): void {
@@ -178,7 +174,7 @@ export class Engine implements RunHost {
       } catch (error) {
         // Whoever only listens must not stop what is told of.
         process.emitWarning(
-          `a listener threw at ${event.type}: ${String(error)}`,
+          `a listener threw at ${event.type}: ${thrownText(error).message}`,
           "HoldfastWarning",
         );
       }
@@ -208,7 +204,7 @@ export class Engine implements RunHost {
   /** Workflows at once; what their code uses, when it comes to it. */
   async #declare(): Promise<void> {
     this.declarations.restore(await this.store.declarations());
-    for (const { name, definition } of this.#workflows.values()) {
+    for (const { name, definition } of this.#workflows.all()) {
       this.declarations.declare("workflow", name, definition, definition);
     }
   }
@@ -219,13 +215,7 @@ export class Engine implements RunHost {
   }
 
   startRun(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
-    if (this.#workflows.get(workflow.name) !== workflow) {
-      throw new HoldfastError(
-        "HF1003",
-        `This app does not know workflow "${workflow.name}".`,
-        "List it in holdfast({ workflows: [...] }).",
-      );
-    }
+    this.#workflows.require(workflow);
     if (this.#draining) {
       throw new HoldfastError(
         "HF4201",
@@ -250,11 +240,12 @@ export class Engine implements RunHost {
    */
   resume(stored: StoredRun, input?: { readonly value: unknown }): LiveRun | null {
     const workflow = this.#workflows.get(stored.row.workflow);
-    if (workflow === undefined) {
+    if (workflow === null) {
       holdWithoutCode(this, stored);
       return null;
     }
-    const run = new LiveRun(this, workflow, stored);
+    const run = this.dormant(stored, workflow);
+    if (run === null) return null;
     this.live.set(stored.row.run, run);
     run.start(input);
     return run;
@@ -263,16 +254,29 @@ export class Engine implements RunHost {
   /** A stored run for a command, before its turn. */
   lend(stored: StoredRun): LiveRun | null {
     const workflow = this.#workflows.get(stored.row.workflow);
-    if (workflow === undefined) return null;
+    if (workflow === null) return null;
     const run = this.dormant(stored, workflow);
+    if (run === null) return null;
     this.live.set(stored.row.run, run);
     run.lend();
     return run;
   }
 
-  /** A stored run without its code running: to be given to a person. */
-  dormant(stored: StoredRun, workflow: AnyWorkflow): LiveRun {
-    return new LiveRun(this, workflow, stored);
+  /** A stored run without its code running. Null if its journal cannot be read: it is held then. */
+  dormant(stored: StoredRun, workflow: AnyWorkflow): LiveRun | null {
+    try {
+      requireBeginning(stored.records);
+      return new LiveRun(this, workflow, stored);
+    } catch (error) {
+      holdUnreadable(this, workflow, stored.row, stored.records.at(-1)?.seq ?? 0, error);
+      return null;
+    }
+  }
+
+  unreadable(run: LiveRun, error: unknown): void {
+    const { row, workflow, nextSeq } = run;
+    run.leave({ kind: "suspended", state: row.state, wakeAtMs: null });
+    holdUnreadable(this, workflow, row, nextSeq - 1, error);
   }
 
   gate(integration: Integration): Gate {
@@ -331,18 +335,7 @@ export class Engine implements RunHost {
       const next = this.lanes.leave(namespace, lane, run);
       if (next !== null) this.wakes.add([next]);
     }
-    this.background(this.#tellOfEnd(row, end));
-  }
-
-  /** Nobody hears of the end before it is durable. */
-  async #tellOfEnd(row: RunRow, end: RunEnd): Promise<void> {
-    const { run, workflow, key } = row;
-    await this.committer.durable();
-    this.emit({ type: "run.finished", run, workflow, key, state: end.state, reason: end.reason });
-    this.#waiters.ended(run, end);
-    for (const parent of this.#parents.ended(run)) this.commands.childEnded(parent, run, end);
-    if (row.parentRun === null || row.parentStep === null) return;
-    this.commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
+    this.background(this.#ends.tell(row, end));
   }
 
   background(work: Promise<unknown>): void {
@@ -367,6 +360,7 @@ export class Engine implements RunHost {
     this.#inbox.close();
     this.early.close();
     this.#timers.close();
+    this.reads.close();
     this.#gates.close();
   }
 
@@ -396,40 +390,41 @@ export class Engine implements RunHost {
   }
 
   async childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {
-    const here = this.live.get(child);
-    if (here !== undefined) {
-      this.#listen(here.row, waiter);
-      return null;
-    }
-    await this.committer.durable();
-    const [stored] = await this.store.load([child]);
-    if (stored === undefined) return null;
-    const end = endOf(stored);
-    if (end === null) this.#listen(stored.row, waiter);
-    return end;
-  }
-
-  /** A child tells the parent that started it; who else waits for it has to be remembered. */
-  #listen(child: RunRow, waiter: ChildWaiter | null): void {
-    if (waiter === null) return;
-    if (child.parentRun === waiter.run && child.parentStep === waiter.step) return;
-    this.#parents.wait(child.run, waiter);
+    return await this.#ends.endOf(child, waiter);
   }
 
   /** How a run ends: at once if it has ended, else when it does. */
   async end(run: number): Promise<RunEnd> {
-    const waiting = this.#waiters.wait(run);
-    const ended = await this.childEnd(run);
-    if (ended !== null) this.#waiters.ended(run, ended);
-    return waiting;
+    return await this.#ends.wait(run);
   }
 
   async keptEvent(event: string, key: string): Promise<KeptEventRow | null> {
-    return await this.commands.keptEvent(event, key);
+    return await this.reads.patiently("events that came early", () =>
+      this.commands.keptEvent(event, key),
+    );
   }
 
   keptEventOffered(kept: number, taken: boolean): void {
     this.commands.keptEventOffered(kept, taken);
+  }
+
+  /** What is kept in memory for runs and their steps, by what it is kept in. */
+  get kept(): Readonly<Record<string, number>> {
+    return {
+      live: this.live.size,
+      backlog: this.committer.backlog.records + this.committer.backlog.waitingCount,
+      commands: this.commands.keptCount,
+      departures: this.departures.keptCount,
+      ends: this.#ends.keptCount,
+      gates: this.#gates.keptCount,
+      inbox: this.#inbox.keptCount,
+      lanes: this.lanes.keptCount,
+      reads: this.reads.keptCount,
+      startUp: this.#startUp.keptCount,
+      starts: this.#starts.keptCount,
+      timers: this.#timers.keptCount,
+      wakes: this.wakes.keptCount,
+    };
   }
 
   /** Lets attempts in flight end (bounded), then closes the store. Nothing new is started. */
@@ -469,13 +464,4 @@ export class Engine implements RunHost {
 
 function needsPerson(state: RunState): boolean {
   return state === "exception" || state === "held";
-}
-
-/** How a stored run ended, or null. */
-function endOf(stored: StoredRun): RunEnd | null {
-  if (!isFinal(stored.row.state)) return null;
-  const finished = stored.records.findLast((record) => record.kind === "finished");
-  if (finished === undefined) return null;
-  const head = headOf<{ state: FinalRunState; reason: string }>(finished);
-  return { state: head.state, reason: head.reason, data: finished.data };
 }

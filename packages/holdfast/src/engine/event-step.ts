@@ -5,6 +5,7 @@ import { checkSensitive } from "../core/sensitive.ts";
 import type { AwaitedHead, EventHead, JournalRecord } from "../core/journal.ts";
 import type { EventType } from "../workflow/run.ts";
 import { parse, problemText, type Schema } from "../workflow/schema.ts";
+import { requireText } from "./checked-values.ts";
 import { Deferred } from "./deferred.ts";
 import { exceptionHead } from "./exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -40,7 +41,7 @@ export class EventStep implements StepVerb {
     this.#run = run;
     this.#path = path;
     this.#event = event;
-    this.#key = options.key;
+    this.#key = requireText(options.key, `key of ${event.name} in step "${path}"`);
     checkSensitive(`event "${event.name}"`, event.sensitive);
     run.host.declarations.declare("event", event.name, event, event);
     this.#withinMs = options.within === undefined ? null : durationMs(options.within, "within");

@@ -55,6 +55,13 @@ export type EngineEvent =
     }
   | { readonly type: "flush"; readonly records: number; readonly number: number }
   | { readonly type: "recovery.done"; readonly runs: number; readonly suspects: number }
+  /** A read of the store has failed and is tried again: nothing is lost, and something is wrong. */
+  | {
+      readonly type: "store.retry";
+      readonly what: string;
+      readonly message: string;
+      readonly delayMs: number;
+    }
   | { readonly type: "engine.fatal"; readonly message: string };
 
 export type EngineListener = (event: EngineEvent) => void;

@@ -6,6 +6,7 @@ import type { Unknown } from "../core/move.ts";
 import type { Hmac } from "../core/operation-key.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { LiveRun } from "./live-run.ts";
+import { clipped } from "./thrown-text.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -101,7 +102,7 @@ export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
     origin: c.origin,
     reasonCode: c.reasonCode,
     rule: c.rule,
-    message: c.message.slice(0, MESSAGE_CHARS_MAX),
+    message: clipped(c.message, MESSAGE_CHARS_MAX),
     because: c.because,
     owner: c.owner,
     dueAtMs: at.nowMs + DUE_MS[c.class],

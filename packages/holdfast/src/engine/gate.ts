@@ -94,6 +94,11 @@ export class Gate {
     this.#breaker = { ...state, outage };
   }
 
+  /** Who is under way, in line or parked in memory. */
+  get keptCount(): number {
+    return this.#inFlight + this.#line.length + this.#parked.size;
+  }
+
   get inFlight(): number {
     return this.#inFlight;
   }

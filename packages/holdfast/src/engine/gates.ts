@@ -26,6 +26,13 @@ export class Gates {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    let count = 0;
+    for (const gate of this.#gates.values()) count += gate.keptCount;
+    return count;
+  }
+
   /** Calls under way at all integrations. */
   get inFlight(): number {
     let count = 0;
@@ -87,9 +94,8 @@ export class Gates {
       wakes.add(asleep);
       return asleep.length > 0;
     } catch (error) {
-      // A store that has failed has been reported; there is nobody to wake any more.
-      if (committer.hasFailed) return false;
-      throw error;
+      // Told as if somebody had been woken: so the gate looks again, at its own pace.
+      return await this.#engine.reads.pause(`runs that wait for ${integration}`, error, 1);
     }
   }
 

@@ -3,12 +3,14 @@
  * answer in the flush that holds what they changed (or a later one: a command may be applied twice
  * after a crash, and each of them says so instead of doing it again).
  */
-import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import { formatRunId, parseRunId } from "../core/run-number.ts";
-import type { InboxRow } from "../store/rows.ts";
+import type { WaitingCommand } from "../store/rows.ts";
+import { requireText } from "./checked-values.ts";
 import type { Engine } from "./engine.ts";
+import { commandOf, requireTopic } from "./inbox-command.ts";
 import type { LateOutcome } from "./step-slot.ts";
+import { thrownText } from "./thrown-text.ts";
 
 /** What each topic's data holds, as JSON. Ids are in their public form. */
 export interface InboxCommands {
@@ -74,6 +76,11 @@ export class InboxDoor {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#underWay.size;
+  }
+
   open(): void {
     void this.#poll(true);
   }
@@ -84,23 +91,29 @@ export class InboxDoor {
   }
 
   async #poll(force: boolean): Promise<void> {
-    const { store, limits, clock } = this.#engine;
-    let took = 0;
-    try {
-      if (force || (await store.changed())) took = await this.#takeAll();
-    } catch (error) {
-      // The store has failed; the engine is told by its own way and stops.
-      if (!this.#closed) this.#engine.emit({ type: "engine.fatal", message: String(error) });
-      return;
-    }
-    if (this.#closed) return;
-    this.#busyPolls = took > 0 ? BUSY_POLLS : Math.max(0, this.#busyPolls - 1);
+    const { store, limits, clock, reads } = this.#engine;
+    let mustLook = force;
+    let took: number | null = 0;
+    const looked = await reads.patiently("commands", async () => {
+      const isForced = mustLook;
+      // Whether something had changed is told once, also to a look that fails.
+      mustLook = true;
+      if (isForced || (await store.changed())) took = await this.#takeAll();
+      return true;
+    });
+    if (looked === null || this.#closed) return;
+    this.#busyPolls = took !== 0 ? BUSY_POLLS : Math.max(0, this.#busyPolls - 1);
     const delayMs = this.#busyPolls > 0 ? limits.inboxBusyMs : limits.inboxIdleMs;
-    this.#cancelPoll = clock.after(delayMs, () => void this.#poll(took === limits.inboxBatchMax));
+    const more = took === null || took === limits.inboxBatchMax;
+    this.#cancelPoll = clock.after(delayMs, () => void this.#poll(more));
   }
 
-  async #takeAll(): Promise<number> {
-    const { store, limits } = this.#engine;
+  /** How many were taken; null if they have to wait where they are. */
+  async #takeAll(): Promise<number | null> {
+    const { store, limits, committer } = this.#engine;
+    // What waits in the store is durable: it need not come in while there is no room for it.
+    if (!committer.backlog.takesIntake || this.#underWay.size >= limits.inboxUnderWayMax)
+      return null;
     const rows = await store.inbox(limits.inboxBatchMax + this.#underWay.size);
     const fresh = rows.filter((row) => !this.#underWay.has(row.id));
     // Side by side: one that must wait for its run holds up no other, nor the next that come.
@@ -111,7 +124,7 @@ export class InboxDoor {
     return fresh.length;
   }
 
-  async #answer(row: InboxRow): Promise<void> {
+  async #answer(row: WaitingCommand): Promise<void> {
     const { committer } = this.#engine;
     const answer = await this.#apply(row);
     // The engine has ended meanwhile: the next one finds the command again.
@@ -121,14 +134,14 @@ export class InboxDoor {
     this.#underWay.delete(row.id);
   }
 
-  async #apply(row: InboxRow): Promise<InboxAnswer> {
+  async #apply(row: WaitingCommand): Promise<InboxAnswer> {
     try {
       return await this.#command(row);
     } catch (error) {
       if (error instanceof HoldfastError) {
         return { ok: false, code: error.code, message: error.message, remedy: error.remedy };
       }
-      const message = error instanceof Error ? error.message : String(error);
+      const { message } = thrownText(error);
       return {
         ok: false,
         code: "HF6003",
@@ -138,44 +151,47 @@ export class InboxDoor {
     }
   }
 
-  async #command(row: InboxRow): Promise<InboxAnswer> {
+  async #command(row: WaitingCommand): Promise<InboxAnswer> {
     const { commands } = this.#engine;
     const { by } = row;
+    requireTopic(row.topic);
+    requireText(by, "name of who sends a command");
+    if (!row.isAsPosted) throw tampered(row);
     switch (row.topic) {
       case "start":
-        return await this.#start(dataOf<"start">(row), by);
+        return await this.#start(commandOf<"start">({ ...row, topic: "start" }), by);
       case "send": {
-        const { event, key, id, payload } = dataOf<"send">(row);
+        const { event, key, id, payload } = commandOf<"send">({ ...row, topic: "send" });
         await commands.send(event, key, id ?? row.id, payload);
         return { ok: true };
       }
       case "answer": {
-        const { run, seq, decision, reason } = dataOf<"answer">(row);
+        const { run, seq, decision, reason } = commandOf<"answer">({ ...row, topic: "answer" });
         await commands.answer(parseRunId(run), seq, decision, by, reason);
         return { ok: true };
       }
       case "settle": {
-        const { run, ...rest } = dataOf<"settle">(row);
+        const { run, ...rest } = commandOf<"settle">({ ...row, topic: "settle" });
         await commands.settle({ run: parseRunId(run), by, ...rest });
         return { ok: true };
       }
       case "resume": {
-        const { run, step, reason } = dataOf<"resume">(row);
+        const { run, step, reason } = commandOf<"resume">({ ...row, topic: "resume" });
         await commands.resume(parseRunId(run), step, by, reason);
         return { ok: true };
       }
       case "cancel": {
-        const { run, reason } = dataOf<"cancel">(row);
+        const { run, reason } = commandOf<"cancel">({ ...row, topic: "cancel" });
         await commands.cancel(parseRunId(run), by, reason);
         return { ok: true };
       }
       case "close": {
-        const { run, seq, reason } = dataOf<"close">(row);
+        const { run, seq, reason } = commandOf<"close">({ ...row, topic: "close" });
         await this.#engine.beside.close({ run: parseRunId(run), seq }, by, reason);
         return { ok: true };
       }
       case "complete": {
-        const { integration, ref, outcome } = dataOf<"complete">(row);
+        const { integration, ref, outcome } = commandOf<"complete">({ ...row, topic: "complete" });
         await commands.complete(integration, ref, outcome);
         return { ok: true };
       }
@@ -201,7 +217,10 @@ export class InboxDoor {
 /** Polls at the busy pace after the last command. */
 const BUSY_POLLS = 40;
 
-/** The poster wrote it by the same type; a command that is not so fails with its own error. */
-function dataOf<T extends InboxRow["topic"]>(row: InboxRow): InboxCommands[T] {
-  return parseJson(row.data) as InboxCommands[T];
+function tampered({ topic }: WaitingCommand): HoldfastError {
+  return new HoldfastError(
+    "HF5006",
+    `The command "${topic}" in the inbox is not what was posted: the file was changed by something else. Nothing was done.`,
+    "Run `holdfast store verify`, and send the command again.",
+  );
 }

@@ -120,6 +120,44 @@ describe("a lane", () => {
     await world.untilState(second, "cancelled");
     expect(order).toEqual(["begin 1"]);
   });
+
+  test("gives a run its turn that comes while the run is lent to a command", async () => {
+    await world.begin([laned]);
+    const ids = ["1", "2", "3"];
+    const [first = 0, second = 0] = await startAll(ids, "L", 10_000);
+    const lent = await world.engine.wakes.reach(second, true);
+    const giveBack = lent?.pin();
+    await world.untilState(first, "completed");
+    await world.advance(HOUR_MS);
+    // The command has it still, and its code does not run beside that.
+    expect(order).toEqual(oneByOne(["1"]));
+    giveBack?.();
+    await world.until("all done", () => order.length >= 6, HOUR_MS);
+    expect(order).toEqual(oneByOne(ids));
+  });
+
+  test("gives a run no turn before its time because a command has looked at it", async () => {
+    await world.begin([laned]);
+    const [, second = 0] = await startAll(["1", "2"], "L", HOUR_MS);
+    const lent = await world.engine.wakes.reach(second, true);
+    lent?.pin()();
+    await world.settle();
+    expect(world.engine.live.has(second)).toBe(false);
+    expect(order).toEqual(["begin 1"]);
+    expect((await world.records(second)).map((record) => record.kind)).toEqual(["started"]);
+  });
+
+  test("hands a turn on over a crash that comes while the run is lent to a command", async () => {
+    await world.begin([laned]);
+    const [first = 0, second = 0] = await startAll(["1", "2"], "L", 10_000);
+    const lent = await world.engine.wakes.reach(second, true);
+    lent?.pin();
+    await world.untilState(first, "completed");
+    await world.crash();
+    await world.begin([laned]);
+    await world.untilState(second, "completed");
+    expect(order).toEqual(oneByOne(["1", "2"]));
+  });
 });
 
 const options = (name: string, lane: string | null) => ({

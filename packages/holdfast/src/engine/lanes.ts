@@ -8,6 +8,13 @@ import { headOf } from "./recovery.ts";
 export class Lanes {
   readonly #queues = new Map<string, number[]>();
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    let count = this.#queues.size;
+    for (const queue of this.#queues.values()) count += queue.length;
+    return count;
+  }
+
   /** Puts a run at the end of its lane. The answer is the run before it, or null if it may go. */
   enter(namespace: string, lane: string, run: number): number | null {
     const id = `${namespace}\u0000${lane}`;

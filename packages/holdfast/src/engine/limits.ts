@@ -2,8 +2,12 @@
 export interface EngineLimits {
   /** Runs in memory at a time; more starts are refused with HF4201, wake-ups wait. */
   readonly liveRunsMax: number;
-  /** Records not yet durable; beyond it starts are refused with HF4201. */
+  /** Records not yet durable; beyond it steps of accepted runs wait for the disk. */
   readonly bufferedRecordsMax: number;
+  /** Characters of them, likewise. A payload that is on its way out counts. */
+  readonly bufferedCharsMax: number;
+  /** Share of these two, 0 to 1, beyond which starts and events are refused with HF4201. */
+  readonly intakeShare: number;
   /** Records of one flush. */
   readonly flushRecordsMax: number;
   /** Characters of payload in one flush. */
@@ -26,6 +30,8 @@ export interface EngineLimits {
   readonly gateQueueMax: number;
   /** Commands taken from the inbox at a time. */
   readonly inboxBatchMax: number;
+  /** Commands that wait for their runs at a time; beyond it no more are taken. */
+  readonly inboxUnderWayMax: number;
   /** Poll of the inbox while commands come in, and while none do, milliseconds. */
   readonly inboxBusyMs: number;
   readonly inboxIdleMs: number;
@@ -52,6 +58,9 @@ export interface EngineLimits {
 export const DEFAULT_LIMITS: EngineLimits = {
   liveRunsMax: 20_000,
   bufferedRecordsMax: 200_000,
+  // Eight of the largest payloads; some 128 MB of heap at two bytes a character.
+  bufferedCharsMax: 64 << 20,
+  intakeShare: 0.5,
   flushRecordsMax: 2_000,
   flushCharsMax: 1 << 20,
   payloadCharsMax: 8 << 20,
@@ -64,6 +73,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   crashesMax: 3,
   gateQueueMax: 20_000,
   inboxBatchMax: 100,
+  inboxUnderWayMax: 10_000,
   inboxBusyMs: 25,
   inboxIdleMs: 200,
   drainMs: 10_000,

@@ -14,14 +14,14 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { heldLanesOf } from "./lanes.ts";
 import { Latch } from "./latch.ts";
 import { Recovery } from "./recovery.ts";
-import { mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
+import { dueBy, mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunDeadline } from "./run-deadline.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { RunLeft } from "./run-left.ts";
 import { SensitiveValues } from "./sensitive-values.ts";
-import { checkStepName } from "./step-name.ts";
+import { requireFreeName } from "./step-name.ts";
 import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
 
 /** Answers handed out in a row before the event loop gets its turn. */
@@ -90,9 +90,11 @@ export class LiveRun {
 
   /** Runs the code. Failures of the code end up in `ending`. */
   start(input?: { readonly value: unknown }): void {
-    // Before the schema looks at it: what it says of a value may quote it.
-    this.sensitive.learnText(this.workflow.definition, this.inputText);
-    const parsed = input ?? this.ending.parseInput(this.inputText);
+    const parsed = this.#read(() => {
+      // Before the schema looks at it: what it says of a value may quote it.
+      this.sensitive.learnText(this.workflow.definition, this.inputText);
+      return input ?? this.ending.parseInput(this.inputText);
+    });
     if (parsed instanceof Promise) {
       void parsed.then((ok) => {
         this.#begin(ok);
@@ -115,7 +117,7 @@ export class LiveRun {
     }
     this.#isAwake = true;
     this.#down.open();
-    this.#restSoon();
+    this.recheck();
   }
 
   /** Resolves when recovery is over, or the run has left: then its steps take commands. */
@@ -128,7 +130,7 @@ export class LiveRun {
     this.#pins += 1;
     return () => {
       this.#pins -= 1;
-      this.#restSoon();
+      this.recheck();
     };
   }
 
@@ -149,15 +151,8 @@ export class LiveRun {
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
     const { run } = this.row;
-    const written = this.host.committer.add({
-      run,
-      seq: this.#seq,
-      kind,
-      attempt,
-      name,
-      head,
-      data,
-    });
+    const record = { run, seq: this.#seq, kind, attempt, name, head, data };
+    const written = this.host.committer.add(record);
     // Without head and payload: they are looked for by number, and a long run makes many.
     if (kind === "asked" || kind === "intent") {
       const { seq, atMs } = written;
@@ -189,7 +184,7 @@ export class LiveRun {
    * @throws {HoldfastError} HF1203 if the name is taken, HF4104 beyond the limit of steps.
    */
   enter(path: string, verb: StepVerb): StepSlot {
-    this.checkName(path);
+    requireFreeName(this, path);
     const records = this.recorded(path);
     const slot: StepSlot = { path, verb, records, ended: false, wait: null };
     this.slots.set(path, slot);
@@ -198,10 +193,6 @@ export class LiveRun {
     if (misfit !== null) this.ending.drift(misfit);
     else if (this.mode === "live" || this.mode === "unwinding") this.goLive(slot);
     return slot;
-  }
-
-  checkName(path: string): void {
-    checkStepName(this, path);
   }
 
   /** Lanes that are held until this run has ended: its own, and those of who waits for it. */
@@ -230,7 +221,15 @@ export class LiveRun {
   }
 
   goLive(slot: StepSlot): void {
-    if (slot.ended) return;
+    if (slot.ended || this.mode === "gone") return;
+    const { backlog } = this.host.committer;
+    // Only what has not begun waits for room: what has may be open outside, and has to be known.
+    if (backlog.isFull && slot.records.length === 0) {
+      backlog.whenRoom(() => {
+        this.goLive(slot);
+      });
+      return;
+    }
     this.guarded(slot, () => {
       slot.verb.live(slot);
     });
@@ -305,7 +304,24 @@ export class LiveRun {
     else this.host.rest.add(callback);
   }
 
+  /** Looks at what the journal holds. Null if that cannot be read: then the run is given away. */
+  #read<T>(look: () => T): T | null {
+    try {
+      return look();
+    } catch (error) {
+      if (this.host.committer.hasFailed || error instanceof RunLeft) throw error;
+      this.host.unreadable(this, error);
+      return null;
+    }
+  }
+
   #recover(): void {
+    this.#read(() => {
+      this.#recoverNext();
+    });
+  }
+
+  #recoverNext(): void {
     if (this.mode !== "recovering") return;
     const next = this.#recovery.next(this.slots);
     switch (next.kind) {
@@ -334,7 +350,7 @@ export class LiveRun {
       // Its code has no more say, and no step goes on: a person may resume or cancel it.
       this.mode = "unwinding";
       this.#down.open();
-      this.#restSoon();
+      this.recheck();
       return;
     }
     // What is being taken back goes live too: an effect whose end is not known has to be settled
@@ -352,28 +368,26 @@ export class LiveRun {
     // A snapshot: going live lets the code ask for more, and those steps go live by themselves.
     const waiting = [...this.open];
     for (const slot of waiting) this.goLive(slot);
-    this.#restSoon();
+    this.recheck();
   }
 
   /** Says what a step waits for; null: something of it is under way again. */
   setWait(slot: StepSlot, wait: Wait | null): void {
     slot.wait = wait;
-    if (wait !== null) this.#restSoon();
+    if (wait !== null) this.recheck();
   }
 
-  /** Looks, once the code is at rest, whether the run ends, sleeps or stays. */
-  #restSoon(): void {
+  /**
+   * Looks, once the code is at rest, whether the run ends, sleeps or stays. To be called when
+   * something that it waits for may have changed.
+   */
+  recheck(): void {
     if (this.#restCheck || this.mode === "gone") return;
     this.#restCheck = true;
     this.#afterRest(() => {
       this.#restCheck = false;
       if (!this.#delivering && this.mode !== "recovering") this.#atRest();
     });
-  }
-
-  /** To be called when something that the run waits for may have changed. */
-  recheck(): void {
-    this.#restSoon();
   }
 
   #atRest(): void {
@@ -383,7 +397,7 @@ export class LiveRun {
     if (this.ending.tryEnd()) return;
     if (this.deadline.isOver && !this.ending.isTakingBack) {
       this.ending.late();
-      this.#restSoon();
+      this.recheck();
       return;
     }
     if ((this.#lent && !this.ending.unwinding) || this.ending.isFrozen) {
@@ -408,22 +422,18 @@ export class LiveRun {
     }
     // Code that waits for something of its own (not for a step) stays in memory too.
     this.deadline.watch(() => {
-      this.#restSoon();
+      this.recheck();
     });
   }
 
   #wakeAfter(delayMs: number): void {
     this.#cancelTimer = this.host.clock.after(delayMs, () => {
       this.#cancelTimer = null;
-      const nowMs = this.host.clock.nowMs();
-      const asleep = [...this.open];
-      for (const slot of asleep) {
-        const wait = slot.wait;
-        if (wait === null || wait.wakeAtMs === null || wait.wakeAtMs > nowMs) continue;
+      for (const { slot, wait } of dueBy(this.open, this.host.clock.nowMs())) {
         slot.wait = null;
         this.guarded(slot, () => wait.onWake?.());
       }
-      this.#restSoon();
+      this.recheck();
     });
   }
 

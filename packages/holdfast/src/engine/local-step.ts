@@ -9,9 +9,7 @@ import { headOf } from "./recovery.ts";
 import { stepDrift } from "./step-drift.ts";
 import { stackJson } from "./stack-text.ts";
 import type { StepSlot, StepVerb } from "./step-slot.ts";
-
-/** Characters of an error's message that are kept. */
-const MESSAGE_CHARS_MAX = 2_000;
+import { thrownText } from "./thrown-text.ts";
 
 export interface StepOptions {
   readonly as?: string;
@@ -92,6 +90,14 @@ export class LocalStep implements StepVerb {
 
   #done(slot: StepSlot, value: unknown): void {
     if (this.#run.mode === "gone") return;
+    const { backlog } = this.#run.host.committer;
+    // Work that took its time: its value is in memory as it is, and needs no second form there yet.
+    if (backlog.isFull) {
+      backlog.whenRoom(() => {
+        this.#done(slot, value);
+      });
+      return;
+    }
     let text: string;
     try {
       text = toJson(value, this.#run.host.limits, `result of step "${this.#path}"`);
@@ -104,14 +110,8 @@ export class LocalStep implements StepVerb {
 
   #threw(slot: StepSlot, error: unknown): void {
     if (this.#run.mode === "gone") return;
-    const name = error instanceof Error ? error.name : "a value";
-    const text = this.#run.sensitive.mask(error instanceof Error ? error.message : String(error));
-    const head = { threw: { name, message: text.slice(0, MESSAGE_CHARS_MAX) } };
-    this.#end(
-      slot,
-      head,
-      stackJson(error, (t) => this.#run.sensitive.mask(t)),
-    );
+    const mask = (text: string) => this.#run.sensitive.mask(text);
+    this.#end(slot, { threw: { ...thrownText(error, mask) } }, stackJson(error, mask));
   }
 
   #end(slot: StepSlot, head: ResultHead | null, data: string | null): void {

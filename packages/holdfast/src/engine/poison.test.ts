@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { testWorkflow } from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
 
+const HOUR_MS = 3_600_000;
+
 let world: TestWorld;
 beforeEach(() => {
   world = new TestWorld();
@@ -119,5 +121,88 @@ describe("a run that crashes the process", () => {
     await world.crash();
     await world.begin([flow]);
     expect(await world.stateOf(row?.run ?? 0)).toBe("waiting");
+  });
+});
+
+describe("a run whose work takes longer than suspicion", () => {
+  const long = testWorkflow("long", async (input, run) => {
+    await run.step(
+      "work",
+      () => new Promise((resolve) => world.clock.after(HOUR_MS, () => resolve(1))),
+    );
+    return input.id;
+  });
+
+  async function startLong(count: number): Promise<void> {
+    await world.begin([long]);
+    for (let n = 0; n < count; n += 1) await world.start(long, { id: String(n) });
+  }
+
+  test("is proved innocent by time, however often the process is killed after that", async () => {
+    await startLong(3);
+    for (let life = 0; life < 8; life += 1) {
+      await world.crash();
+      await world.beginOnly([long]);
+      await world.settle();
+      await world.advance(60_000);
+      expect(await world.engine.store.openGroups()).toEqual([]);
+    }
+    expect(await putAway()).toEqual([]);
+    await world.advance(HOUR_MS);
+    expect((await world.allRuns()).map((row) => row.state)).toEqual(
+      Array.from({ length: 3 }, () => "completed"),
+    );
+  });
+
+  test("is a suspect before that time, and stays one over the next crash", async () => {
+    await startLong(2);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(9_000);
+    expect(await world.engine.store.openGroups()).toMatchObject([{ crashes: 0 }]);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(2_000);
+    // Halved: one alone, and the other waits for its turn in the group that both were in.
+    const groups = await world.engine.store.openGroups();
+    expect(groups.map(({ runs, crashes }) => [runs.length, crashes])).toEqual([
+      [2, 0],
+      [1, 0],
+    ]);
+  });
+
+  test("lets the groups behind it have their turn after that time", async () => {
+    await startLong(4);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(2_000);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(2_000);
+    expect(world.engine.live.size).toBe(2);
+    await world.advance(10_000);
+    expect(world.engine.live.size).toBe(4);
+    await world.advance(10_000);
+    expect(await world.engine.store.openGroups()).toEqual([]);
+    expect(world.life.events.filter((event) => event.type === "recovery.done")).toHaveLength(1);
+  });
+
+  test("proves nothing for those whose turn had not come", async () => {
+    await startLong(4);
+    for (let life = 0; life < 6; life += 1) {
+      await world.crash();
+      await world.beginOnly([long]);
+      // Never long enough for anybody to be proved innocent: the last ones are never tried.
+      await world.advance(1_000);
+    }
+    const groups = await world.engine.store.openGroups();
+    const keys = new Map((await world.allRuns()).map((row) => [row.run, row.key]));
+    const suspects = new Set(groups.flatMap(({ runs }) => runs.map((run) => keys.get(run))));
+    // The first was alone three times; the others wait for their turn, and none is forgotten.
+    expect(await putAway()).toEqual(["0"]);
+    for (const key of ["1", "2", "3"]) expect(suspects.has(key)).toBe(true);
+    await world.advance(2 * HOUR_MS);
+    const states = (await world.allRuns()).map((row) => row.state);
+    expect(states).toEqual(["exception", "completed", "completed", "completed"]);
   });
 });

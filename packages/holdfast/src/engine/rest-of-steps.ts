@@ -50,3 +50,14 @@ export function pathOf(
   for (const slot of slots) if (isSo(slot.verb)) return slot.path;
   return null;
 }
+
+/** Steps whose time has come, with what they waited for. A snapshot: waking one changes the set. */
+export function dueBy(
+  open: Iterable<StepSlot>,
+  nowMs: number,
+): readonly { readonly slot: StepSlot; readonly wait: Wait }[] {
+  return [...open].flatMap((slot) => {
+    const { wait } = slot;
+    return wait?.wakeAtMs == null || wait.wakeAtMs > nowMs ? [] : [{ slot, wait }];
+  });
+}

@@ -15,6 +15,7 @@ import type { LiveRun } from "./live-run.ts";
 import { LocalStep, type StepOptions } from "./local-step.ts";
 import { RunStopped } from "./run-ending.ts";
 import { SleepStep } from "./sleep-step.ts";
+import { thrownText } from "./thrown-text.ts";
 
 /** A verb of a run that has left memory, or that is being taken back, never answers. */
 const NEVER = new Promise<never>(() => undefined);
@@ -93,6 +94,6 @@ function promiseOf<T>(makeStep: () => { readonly promise: Promise<T> }): Promise
   try {
     return makeStep().promise;
   } catch (error) {
-    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    return Promise.reject(error instanceof Error ? error : new Error(thrownText(error).message));
   }
 }

@@ -18,6 +18,10 @@ import { openRunException, RunException } from "./run-exception.ts";
 import { headOf } from "./recovery.ts";
 import { openStaying, stayingWords } from "./staying-effects.ts";
 import type { Wait } from "./step-slot.ts";
+import { textOf } from "./thrown-text.ts";
+
+/** Characters of the reason that code gives for a stop. */
+const REASON_CHARS_MAX = 500;
 
 /** Thrown by `run.stop`. The user's catch may swallow it: the run has stopped all the same. */
 export class RunStopped extends Error {
@@ -135,10 +139,8 @@ export class RunEnding {
   /** The code has called `run.stop`. */
   stop(reason: string, compensate: boolean | undefined): void {
     const byDefault = this.#run.workflow.definition.onFailure === "compensate";
-    this.#stop ??= {
-      reason: this.#run.sensitive.mask(reason),
-      compensate: compensate ?? byDefault,
-    };
+    const text = textOf(reason, REASON_CHARS_MAX, (whole) => this.#run.sensitive.mask(whole));
+    this.#stop ??= { reason: text, compensate: compensate ?? byDefault };
     this.#run.recheck();
   }
 

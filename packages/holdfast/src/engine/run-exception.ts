@@ -7,6 +7,7 @@ import type { LiveRun } from "./live-run.ts";
 import { headOf, standsBeside } from "./recovery.ts";
 import { stackJson } from "./stack-text.ts";
 import type { Wait } from "./step-slot.ts";
+import { thrownText, type ThrownText } from "./thrown-text.ts";
 
 export class RunException {
   readonly wait: Wait;
@@ -96,8 +97,7 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
       }),
     );
   }
-  const { name, message: said } = describeError(error);
-  const message = run.sensitive.mask(said);
+  const { name, message } = describeError(error, (text) => run.sensitive.mask(text));
   return RunException.open(
     run,
     exceptionHead(run, {
@@ -132,14 +132,11 @@ function isOwnError(error: unknown): boolean {
 
 /** Nothing was thrown by the workflow's code: what is deployed does not fit the run. */
 function isOfDeployment(code: ErrorCode): boolean {
-  return code === "HF2104" || code === "HF2105";
+  return code === "HF2104" || code === "HF2105" || code === "HF2106";
 }
 
-function describeError(error: unknown): { readonly name: string; readonly message: string } {
-  if (error instanceof HoldfastError) return { name: error.code, message: error.message };
-  if (error instanceof Error) {
-    const name = error instanceof StepFailed ? error.errorName : error.name;
-    return { name, message: error.message };
-  }
-  return { name: "a value", message: String(error) };
+function describeError(error: unknown, mask: (text: string) => string): ThrownText {
+  if (error instanceof HoldfastError) return { name: error.code, message: mask(error.message) };
+  const text = thrownText(error, mask);
+  return error instanceof StepFailed ? { ...text, name: error.errorName } : text;
 }

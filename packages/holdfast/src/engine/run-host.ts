@@ -50,6 +50,8 @@ export interface RunHost {
   emit(event: EngineEvent): void;
   gate(integration: Integration): Gate;
   departed(run: LiveRun, departure: Departure): void;
+  /** What the journal holds of a run cannot be read: it leaves memory and is held. */
+  unreadable(run: LiveRun, error: unknown): void;
   /** Work that nobody waits for. */
   background(work: Promise<unknown>): void;
   /** Something of the run has become durable: it has come through the step it crashed in. */

@@ -5,6 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { sourcePosition } from "./source-position.ts";
+import { thrownText } from "./thrown-text.ts";
 
 /** Characters of one stack that are kept. */
 const STACK_CHARS_MAX = 4_000;
@@ -17,15 +18,26 @@ const ENGINE = fileURLToPath(new URL(".", import.meta.url));
 
 /** JSON text of the stack, for the data of the failure's record; null for what is no error. */
 export function stackJson(error: unknown, masked: (text: string) => string): string | null {
+  try {
+    const parts = partsOf(error, masked);
+    if (parts.length === 0) return null;
+    return JSON.stringify(masked(parts.join("\n")).slice(0, STACK_CHARS_MAX));
+  } catch (unread) {
+    // An error that throws when it is looked at: what it is called is said with the failure.
+    return JSON.stringify(`(its stack cannot be read: ${thrownText(unread).name})`);
+  }
+}
+
+function partsOf(error: unknown, masked: (text: string) => string): string[] {
   const parts: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth += 1) {
-    const head = `${current.name}: ${current.message}`;
+    const { name, message } = thrownText(current, masked);
+    const head = `${name}: ${message}`;
     parts.push(depth === 0 ? head : `caused by ${head}`, ...framesOf(current));
     current = current.cause;
   }
-  if (parts.length === 0) return null;
-  return JSON.stringify(masked(parts.join("\n")).slice(0, STACK_CHARS_MAX));
+  return parts;
 }
 
 function framesOf({ stack }: Error): readonly string[] {

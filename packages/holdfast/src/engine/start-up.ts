@@ -55,6 +55,11 @@ export class StartUp {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#suspects.size + this.#timers.size + this.#left.size + this.#leftIn.size;
+  }
+
   get recovered(): Promise<void> {
     return this.#recovered;
   }
@@ -152,10 +157,12 @@ export class StartUp {
   async #readPage(afterRun: number, limit: number): Promise<ReadPage> {
     const { store, committer, departures } = this.#engine;
     const watch = departures.watch();
-    // New runs and commands are at work already: what is read must hold what they have written.
-    await committer.durable();
-    const page = await store.page(ACTIVE, { afterRun, limit });
-    return { page, limit, watch };
+    const page = await this.#patiently(async () => {
+      // New runs and commands are at work already: what is read must hold what they have written.
+      await committer.durable();
+      return store.page(ACTIVE, { afterRun, limit });
+    });
+    return { page: page ?? [], limit, watch };
   }
 
   /** The run before it may have ended just before the last engine did: then it is its turn. */
@@ -163,7 +170,8 @@ export class StartUp {
     const { store, wakes } = this.#engine;
     for (let i = 0; i < this.#laneHeads.length; i += this.#pageMax) {
       if (this.#engine.draining) return;
-      const stored = await store.load(this.#laneHeads.slice(i, i + this.#pageMax));
+      const heads = this.#laneHeads.slice(i, i + this.#pageMax);
+      const stored = (await this.#patiently(() => store.load(heads))) ?? [];
       wakes.add(stored.filter(isBeforeItsTurn).map((one) => one.row.run));
     }
   }
@@ -171,8 +179,14 @@ export class StartUp {
   async #recoverApart(group: RecoveryGroup): Promise<void> {
     const { store, committer, departures } = this.#engine;
     const watch = departures.watch();
-    await committer.durable();
-    const stored = await store.load(group.runs);
+    const stored = await this.#patiently(async () => {
+      await committer.durable();
+      return store.load(group.runs);
+    });
+    if (stored === null) {
+      watch.end();
+      return;
+    }
     const here = stored.filter((one) => ACTIVE.includes(one.row.state));
     // What has gone on or ended meanwhile is no suspect any more.
     const gone = new Set(group.runs);
@@ -270,9 +284,11 @@ export class StartUp {
 
   async #quarantine(run: number): Promise<void> {
     // In memory: somebody (a cancel) has it in hand, and it is not brought back by us.
-    await withStored(this.#engine, run, (stored) => {
-      this.#giveUp(stored);
-    });
+    await this.#patiently(() =>
+      withStored(this.#engine, run, (stored) => {
+        this.#giveUp(stored);
+      }),
+    );
   }
 
   #giveUp(stored: StoredRun): void {
@@ -280,6 +296,7 @@ export class StartUp {
     const workflow = this.#engine.workflow(stored.row.workflow);
     if (workflow === null || !ACTIVE.includes(stored.row.state)) return;
     const live = this.#engine.dormant(stored, workflow);
+    if (live === null) return;
     const because = `It crashed the engine ${String(limits.crashesMax)} times while it was the only run at work.`;
     const head = exceptionHead(live, {
       class: "poison",
@@ -296,6 +313,10 @@ export class StartUp {
     const { wait } = RunException.open(live, head);
     live.changeState(wait.state, wait.reason);
     live.leave({ kind: "suspended", state: wait.state, wakeAtMs: null });
+  }
+
+  #patiently<T>(read: () => Promise<T>): Promise<T | null> {
+    return this.#engine.reads.patiently("runs to be brought back", read);
   }
 
   /** Runs read at a time. Half of what fits into memory at most, or there would never be room. */

@@ -18,7 +18,9 @@ import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { intakeIsFull } from "./backlog.ts";
 import type { BesideCase } from "./beside.ts";
+import { checkedDescription, requireText } from "./checked-values.ts";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
@@ -109,6 +111,11 @@ export class Starts {
     this.#lastRun = needs.store.lastRun;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#fresh.size + this.#lookups.length;
+  }
+
   /**
    * @throws {HoldfastError} HF4102 if the input does not fit, HF4103..5 if it is no plain JSON or
    *   too large, HF4201 if the intake is full, HF4203 if too many have come with another input.
@@ -116,6 +123,10 @@ export class Starts {
    */
   async start(workflow: AnyWorkflow, input: unknown, options: StartOptions = {}): Promise<Started> {
     const { limits, digests, namespace } = this.#needs;
+    const { by, correlationId } = options;
+    if (by !== undefined) requireText(by, `name of who starts workflow "${workflow.name}"`);
+    if (correlationId !== undefined)
+      requireText(correlationId, `correlationId of a start of workflow "${workflow.name}"`);
     const what = `input of ${workflow.name}`;
     const { sensitive } = workflow.definition;
     const text = toJson(input, limits, what);
@@ -201,12 +212,9 @@ export class Starts {
   #refuseIfFull(): void {
     const { limits, committer } = this.#needs;
     const live = this.#needs.liveCount();
-    if (live < limits.liveRunsMax && committer.bufferedCount < limits.bufferedRecordsMax) return;
-    throw new HoldfastError(
-      "HF4201",
-      `The intake is full: ${String(live)} runs are at work (limit liveRunsMax ${String(limits.liveRunsMax)}), ${String(committer.bufferedCount)} records wait to be written (limit bufferedRecordsMax ${String(limits.bufferedRecordsMax)}).`,
-      "Try again in a moment; nothing was started.",
-    );
+    if (live < limits.liveRunsMax && committer.backlog.takesIntake) return;
+    const work = `${String(live)} runs are at work (limit liveRunsMax ${String(limits.liveRunsMax)}), `;
+    throw intakeIsFull(committer.backlog, work, "nothing was started");
   }
 
   #begin({ workflow, input, text, digest, key, keyHash, options }: Start): number {
@@ -214,7 +222,7 @@ export class Starts {
     const { definition, name } = workflow;
     const nowMs = clock.nowMs();
     // The definition's own functions first: one that throws must leave nothing behind in the lane.
-    const described = definition.describe?.(input);
+    const described = checkedDescription(definition.describe?.(input), `workflow "${name}"`);
     const deadlineAtMs = deadlineOf(workflow, input, nowMs, options.parent?.deadlineAtMs ?? null);
     const lane = this.#laneOf(workflow, input, options);
     const run = nextRunNumber(this.#lastRun, 0, nowMs);
@@ -259,6 +267,7 @@ export class Starts {
    */
   #laneOf({ definition, name }: AnyWorkflow, input: unknown, { parent }: StartOptions) {
     const lane = definition.lane?.(input) ?? null;
+    if (lane !== null) requireText(lane, `lane of workflow "${name}"`);
     const { lanes, namespace } = this.#needs;
     const holder = parent?.lanes.find(
       (held) => held.lane === lane && lanes.mayGo(namespace, held.lane, held.run),

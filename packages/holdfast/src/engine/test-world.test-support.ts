@@ -33,6 +33,8 @@ export interface LifeOptions {
   readonly fateOf?: (flush: FlushSeen) => FlushFate;
   /** The store as the engine shall see it. */
   readonly onStore?: (store: Store) => Store;
+  readonly failsRead?: WatchedStore["failsRead"];
+  readonly alter?: WatchedStore["alter"];
 }
 
 export interface Life {
@@ -99,6 +101,8 @@ export class TestWorld {
       this.clock.endLife(number);
       this.#died?.();
     });
+    watched.failsRead = options.failsRead ?? watched.failsRead;
+    watched.alter = options.alter ?? watched.alter;
     const engine = new Engine({
       store: options.onStore?.(watched.store) ?? watched.store,
       clock: this.clock.ofLife(number),

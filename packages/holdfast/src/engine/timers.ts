@@ -18,6 +18,7 @@ export class DurableTimers {
   readonly #wake: (runs: readonly number[]) => void;
   readonly #durable: () => Promise<void>;
   readonly #background: (work: Promise<void>) => void;
+  readonly #patiently: (read: () => Promise<void>) => Promise<unknown>;
   readonly #buckets = new Map<number, { runs: number[]; cancel: () => void }>();
   /** Everything in the store due up to here is held. */
   #heldUntilMs = -1;
@@ -30,12 +31,19 @@ export class DurableTimers {
     wake: (runs: readonly number[]) => void,
     durable: () => Promise<void>,
     background: (work: Promise<void>) => void,
+    patiently: (read: () => Promise<void>) => Promise<unknown>,
   ) {
     this.#store = store;
     this.#clock = clock;
     this.#wake = wake;
     this.#durable = durable;
     this.#background = background;
+    this.#patiently = patiently;
+  }
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#buckets.size;
   }
 
   /** Reads what is due soon and goes on doing so. */
@@ -53,11 +61,20 @@ export class DurableTimers {
     const full = rows.length === DUE_PAGE_MAX;
     // Less one: rows with the same time as the last may be on the next page; waking twice is harmless.
     this.#heldUntilMs = full ? (rows.at(-1)?.wakeAtMs ?? untilMs) - 1 : untilMs;
+    const fromNextMs = this.#heldUntilMs;
     const nextMs = full
       ? Math.max(BUCKET_MS, this.#heldUntilMs - this.#clock.nowMs())
       : AHEAD_MS / 2;
     this.#cancelRefill = this.#clock.after(nextMs, () => {
-      this.#background(this.start());
+      this.#background(this.#refill(fromNextMs));
+    });
+  }
+
+  /** Whatever fell due since the last reading is read again with it: waking twice is harmless. */
+  async #refill(fromMs: number): Promise<void> {
+    await this.#patiently(() => {
+      this.#heldUntilMs = fromMs;
+      return this.start();
     });
   }
 

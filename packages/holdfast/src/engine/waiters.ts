@@ -1,5 +1,7 @@
 /** Who waits for the end of a run in this process. Costs nothing for runs that nobody waits for. */
-import type { FinalRunState } from "../core/run-state.ts";
+import { isFinal, type FinalRunState } from "../core/run-state.ts";
+import type { StoredRun } from "../store/rows.ts";
+import { headOf } from "./recovery.ts";
 
 export interface RunEnd {
   readonly state: FinalRunState;
@@ -10,6 +12,11 @@ export interface RunEnd {
 
 export class EndWaiters {
   readonly #waiters = new Map<number, ((end: RunEnd) => void)[]>();
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#waiters.size;
+  }
 
   wait(run: number): Promise<RunEnd> {
     return new Promise((resolve) => {
@@ -43,6 +50,11 @@ export interface ChildWaiter {
 export class ChildWaiters {
   readonly #waiters = new Map<number, ChildWaiter[]>();
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#waiters.size;
+  }
+
   wait(child: number, waiter: ChildWaiter): void {
     const list = this.#waiters.get(child) ?? [];
     const known = list.some((one) => one.run === waiter.run && one.step === waiter.step);
@@ -54,4 +66,13 @@ export class ChildWaiters {
     this.#waiters.delete(child);
     return list;
   }
+}
+
+/** How a stored run ended, or null. */
+export function endOf(stored: StoredRun): RunEnd | null {
+  if (!isFinal(stored.row.state)) return null;
+  const finished = stored.records.findLast((record) => record.kind === "finished");
+  if (finished === undefined) return null;
+  const head = headOf<{ state: FinalRunState; reason: string }>(finished);
+  return { state: head.state, reason: head.reason, data: finished.data };
 }

@@ -13,9 +13,19 @@ export class Wakes {
   #queue: number[] = [];
   #queued = new Set<number>();
   #loading = false;
+  /** Runs loaded at a time. Smaller after a failure: one that cannot be loaded is found that way. */
+  #batchMax: number;
+  /** Loads that have failed since one succeeded. */
+  #failures = 0;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#batchMax = engine.limits.wakeBatchMax;
+  }
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#queue.length + this.#queued.size;
   }
 
   add(runs: readonly number[]): void {
@@ -34,7 +44,7 @@ export class Wakes {
     const room = limits.liveRunsMax - live.size;
     if (room <= 0) return;
     this.#loading = true;
-    const batch = this.#queue.splice(0, Math.min(room, limits.wakeBatchMax));
+    const batch = this.#queue.splice(0, Math.min(room, this.#batchMax));
     for (const run of batch) this.#queued.delete(run);
     void this.#wake(batch).then(() => {
       this.#loading = false;
@@ -58,11 +68,24 @@ export class Wakes {
         else this.revive(one, "it is due");
       }
       this.add(old);
+      this.#failures = 0;
+      this.#batchMax = Math.min(2 * this.#batchMax, this.#engine.limits.wakeBatchMax);
     } catch (error) {
-      this.#engine.emit({ type: "engine.fatal", message: `could not load runs: ${String(error)}` });
+      await this.#putBack(batch, error);
     } finally {
       watch.end();
     }
+  }
+
+  /** They are loaded again, in two parts; one that fails alone comes after all others. */
+  async #putBack(batch: readonly number[], error: unknown): Promise<void> {
+    const fresh = batch.filter((run) => !this.#queued.has(run));
+    for (const run of fresh) this.#queued.add(run);
+    if (batch.length === 1) this.#queue.push(...fresh);
+    else this.#queue.unshift(...fresh);
+    this.#batchMax = Math.max(1, Math.ceil(batch.length / 2));
+    this.#failures += 1;
+    await this.#engine.reads.pause("runs that are due", error, this.#failures);
   }
 
   /** Puts a stored run to work unless it has ended, or waits for its lane. */

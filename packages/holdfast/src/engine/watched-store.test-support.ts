@@ -2,8 +2,10 @@
  * The real store, watched: counts what goes in, fails where a test says so, and can die, after which
  * it never answers again, as a process that is gone.
  */
+import type { StoredRun } from "../store/rows.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 import { RECORD_KINDS, type RecordKind } from "../core/journal.ts";
+import { Deferred } from "./deferred.ts";
 
 /** What becomes of one flush. `unsaid`: it is applied, and an error is reported all the same. */
 export type FlushFate = "applied" | "refused" | "unsaid" | "diesBefore" | "diesAfter";
@@ -23,7 +25,12 @@ export class WatchedStore {
   /** Calls that began or ended; a test sees by it whether something is still going on. */
   activity = 0;
   isDead = false;
+  /** True for a read that is to fail. Called with the verb and its first argument. */
+  failsRead: (verb: string, first: unknown) => boolean = () => false;
+  /** What a run looks like when it is read: as it is, unless a test spoils it. */
+  alter: (stored: StoredRun) => StoredRun = (stored) => stored;
   #failed = false;
+  #held: Deferred<void> | null = null;
   readonly #inner: Store;
   readonly #fateOf: (flush: FlushSeen) => FlushFate;
   readonly #onDeath: () => void;
@@ -34,30 +41,50 @@ export class WatchedStore {
     this.#onDeath = onDeath;
     this.store = {
       ...inner,
-      find: (keys) => this.#watch(() => inner.find(keys)),
-      load: (runs) => this.#watch(() => inner.load(runs)),
-      page: (states, page) => this.#watch(() => inner.page(states, page)),
-      due: (afterMs, untilMs, limit) => this.#watch(() => inner.due(afterMs, untilMs, limit)),
-      parked: (integration, page) => this.#watch(() => inner.parked(integration, page)),
-      lane: (namespace, lane, limit) => this.#watch(() => inner.lane(namespace, lane, limit)),
-      openLanes: (page) => this.#watch(() => inner.openLanes(page)),
-      acceptedEvents: (ids) => this.#watch(() => inner.acceptedEvents(ids)),
-      acceptedCount: (nowMs) => this.#watch(() => inner.acceptedCount(nowMs)),
-      exception: (run, seq) => this.#watch(() => inner.exception(run, seq)),
-      besideExceptions: (run, subject) => this.#watch(() => inner.besideExceptions(run, subject)),
-      keptEvents: (event, key, limit) => this.#watch(() => inner.keptEvents(event, key, limit)),
-      awaiting: (event, key, limit) => this.#watch(() => inner.awaiting(event, key, limit)),
-      pendingByRef: (integration, ref) => this.#watch(() => inner.pendingByRef(integration, ref)),
-      endedByRef: (integration, ref) => this.#watch(() => inner.endedByRef(integration, ref)),
-      earlyAnswers: (limit) => this.#watch(() => inner.earlyAnswers(limit)),
-      dependencies: () => this.#watch(() => inner.dependencies()),
-      declarations: () => this.#watch(() => inner.declarations()),
-      openGroups: () => this.#watch(() => inner.openGroups()),
-      inbox: (limit) => this.#watch(() => inner.inbox(limit)),
-      changed: () => this.#watch(() => inner.changed()),
+      find: (keys) => this.#read("find", keys, () => inner.find(keys)),
+      load: async (runs) =>
+        (await this.#read("load", runs, () => inner.load(runs))).map((one) => this.alter(one)),
+      page: async (states, page) =>
+        (await this.#read("page", states, () => inner.page(states, page))).map((one) =>
+          this.alter(one),
+        ),
+      due: (afterMs, untilMs, limit) =>
+        this.#read("due", afterMs, () => inner.due(afterMs, untilMs, limit)),
+      parked: (integration, page) =>
+        this.#read("parked", integration, () => inner.parked(integration, page)),
+      lane: (namespace, lane, limit) =>
+        this.#read("lane", namespace, () => inner.lane(namespace, lane, limit)),
+      openLanes: (page) => this.#read("openLanes", page, () => inner.openLanes(page)),
+      acceptedEvents: (ids) => this.#read("acceptedEvents", ids, () => inner.acceptedEvents(ids)),
+      acceptedCount: (nowMs) =>
+        this.#read("acceptedCount", nowMs, () => inner.acceptedCount(nowMs)),
+      exception: (run, seq) => this.#read("exception", run, () => inner.exception(run, seq)),
+      besideExceptions: (run, subject) =>
+        this.#read("besideExceptions", run, () => inner.besideExceptions(run, subject)),
+      keptEvents: (event, key, limit) =>
+        this.#read("keptEvents", event, () => inner.keptEvents(event, key, limit)),
+      awaiting: (event, key, limit) =>
+        this.#read("awaiting", event, () => inner.awaiting(event, key, limit)),
+      pendingByRef: (integration, ref) =>
+        this.#read("pendingByRef", integration, () => inner.pendingByRef(integration, ref)),
+      endedByRef: (integration, ref) =>
+        this.#read("endedByRef", integration, () => inner.endedByRef(integration, ref)),
+      earlyAnswers: (limit) => this.#read("earlyAnswers", limit, () => inner.earlyAnswers(limit)),
+      dependencies: () => this.#read("dependencies", null, () => inner.dependencies()),
+      declarations: () => this.#read("declarations", null, () => inner.declarations()),
+      openGroups: () => this.#read("openGroups", null, () => inner.openGroups()),
+      inbox: (limit) => this.#read("inbox", limit, () => inner.inbox(limit)),
+      changed: () => this.#read("changed", null, () => inner.changed()),
       close: () => this.#watch(() => inner.close()),
       flush: (batch) => this.#watch(() => this.#flush(batch)),
     };
+  }
+
+  async #read<T>(verb: string, first: unknown, call: () => Promise<T>): Promise<T> {
+    return this.#watch(() => {
+      if (this.failsRead(verb, first)) throw new Error(`cannot read (test): ${verb}`);
+      return call();
+    });
   }
 
   async #watch<T>(call: () => Promise<T>): Promise<T> {
@@ -74,6 +101,7 @@ export class WatchedStore {
     const records = kinds.map((kind, index) => `${kind} ${batch.records.name[index] ?? ""}`);
     const seen = { number: batch.number, kinds, records };
     this.flushes.push(seen);
+    await this.#held?.promise;
     // A driver takes nothing after a failure; the engine must not even ask.
     if (this.#failed) {
       this.appliedAfterFailure += 1;
@@ -94,6 +122,16 @@ export class WatchedStore {
       this.#failed = true;
       throw new Error("the answer of the write was lost (test)");
     }
+  }
+
+  /** A slow disk: flushes that come from here on are not applied before `release`. */
+  hold(): void {
+    this.#held = new Deferred<void>();
+  }
+
+  release(): void {
+    this.#held?.resolve();
+    this.#held = null;
   }
 
   #die(): void {

@@ -81,7 +81,7 @@ export const ENGINE_SQL = {
 } as const;
 
 /** A command that waits, with what proves that it is still what was posted. */
-export interface WaitingCommand extends InboxRow {
+export interface QueuedCommand extends InboxRow {
   readonly pos: number;
   readonly digest: Uint8Array;
 }
@@ -234,7 +234,7 @@ export class EngineQueries {
     }));
   }
 
-  inbox(limit: number): WaitingCommand[] {
+  inbox(limit: number): QueuedCommand[] {
     return rowsOf(this.#sql.inbox, limit).map((cells) => ({
       ...toInbox(cells),
       pos: cells[6] as number,

@@ -11,7 +11,7 @@ import { HoldfastError } from "../core/error.ts";
 import { RECORD_KINDS } from "../core/journal.ts";
 import type { RecordKind } from "../core/journal.ts";
 import { hasProjection, project } from "../store/projection.ts";
-import type { InboxRow } from "../store/rows.ts";
+import type { WaitingCommand } from "../store/rows.ts";
 import type { FlushBatch, Predecessor, RecordColumns } from "../store/store.ts";
 import type { Anchor } from "./anchor.ts";
 import { ChainQueries, anchorOf, toPredecessor } from "./chain.ts";
@@ -115,15 +115,10 @@ export class SqliteWriter {
   }
 
   /** Commands that wait, each checked against its digest. */
-  inbox(limit: number): InboxRow[] {
+  inbox(limit: number): WaitingCommand[] {
     this.requireAlive();
-    return this.queries.inbox(limit).map(({ pos, digest, ...command }) => {
-      if (postedDigest(command).equals(digest)) return command;
-      throw new HoldfastError(
-        "HF5006",
-        `command ${command.id} in the inbox (position ${pos}) is not what was posted`,
-        "Run `holdfast store verify`, then restore the newest backup that passes it.",
-      );
+    return this.queries.inbox(limit).map(({ pos: _, digest, ...command }) => {
+      return { ...command, isAsPosted: postedDigest(command).equals(digest) };
     });
   }
 

@@ -204,6 +204,12 @@ export const INBOX_TOPICS = [
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];
 
+/** A command that nobody has taken yet. */
+export interface WaitingCommand extends InboxRow {
+  /** False if it was changed after it was posted, or written by hand: then it may not be applied. */
+  readonly isAsPosted: boolean;
+}
+
 /** A command from another process, written by anybody and applied by the owner alone. */
 export interface InboxRow {
   /** Made by the sender; posting the same id twice is one command. */

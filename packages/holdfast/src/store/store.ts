@@ -21,6 +21,7 @@ import type {
   ReviewRow,
   RunRow,
   StoredRun,
+  WaitingCommand,
 } from "./rows.ts";
 import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
 
@@ -156,7 +157,7 @@ export interface Store {
     }[]
   >;
   /** Commands not yet taken, in order of arrival. */
-  inbox(limit: number): Promise<readonly InboxRow[]>;
+  inbox(limit: number): Promise<readonly WaitingCommand[]>;
   /** Cheap: true if another process may have written since the last call. */
   changed(): Promise<boolean>;
   /** Seals the end of this chain, writes the anchor, releases the lock. */

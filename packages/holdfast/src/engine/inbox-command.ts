@@ -1,0 +1,103 @@
+/**
+ * Commands as they lie in the inbox: written by other processes, perhaps of another version, or by
+ * hand. Each is looked at before anything is done, so that none is half applied.
+ */
+import { HoldfastError } from "../core/error.ts";
+import { JSON_LIMITS } from "../core/json-value.ts";
+import { parseJsonText } from "../core/parse-json.ts";
+import { INBOX_TOPICS, type InboxRow } from "../store/rows.ts";
+import { isWellFormed } from "../core/well-formed.ts";
+import type { InboxCommands } from "./inbox-door.ts";
+
+/** A command is larger and deeper than what it carries, which has limits of its own. */
+const COMMAND_LIMITS = {
+  bytesMax: JSON_LIMITS.bytesMax + 64 * 1024,
+  depthMax: JSON_LIMITS.depthMax + 4,
+};
+
+type Kind =
+  | "text"
+  | "text or null"
+  | "text or nothing"
+  | "whole number"
+  | "truth value"
+  | "any"
+  | "outcome";
+type Topic = InboxRow["topic"];
+
+/** What each topic's data must hold. */
+const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], Kind>> } = {
+  start: { workflow: "text", input: "any", correlationId: "text or nothing" },
+  send: { event: "text", key: "text", id: "text or nothing", payload: "any" },
+  answer: { run: "text", seq: "whole number", decision: "any", reason: "text or nothing" },
+  settle: {
+    run: "text",
+    operation: "whole number",
+    happened: "truth value",
+    value: "any",
+    ref: "text or null",
+    reason: "text",
+  },
+  resume: { run: "text", step: "text or null", reason: "text" },
+  cancel: { run: "text", reason: "text" },
+  close: { run: "text", seq: "whole number", reason: "text" },
+  complete: { integration: "text", ref: "text", outcome: "outcome" },
+};
+
+/**
+ * The data of a command.
+ *
+ * @throws {HoldfastError} HF6001 for a topic that this version does not know, HF4102 to HF4105 for
+ *   data that is not what the topic needs.
+ */
+export function commandOf<T extends Topic>(
+  row: InboxRow & { readonly topic: T },
+): InboxCommands[T] {
+  const what = `command "${row.topic}"`;
+  const data = parseJsonText(row.data, what, COMMAND_LIMITS);
+  if (typeof data !== "object" || data === null || Array.isArray(data))
+    throw misfit(what, "an object", "");
+  const shape: Readonly<Record<string, Kind>> = SHAPES[row.topic];
+  for (const [name, kind] of Object.entries(shape)) {
+    // An own property only: what the prototype has was not sent.
+    const value: unknown = Object.hasOwn(data, name) ? Reflect.get(data, name) : undefined;
+    if (!IS[kind](value)) throw misfit(what, kind, name);
+  }
+  // Each property has just been looked at.
+  return data as InboxCommands[T];
+}
+
+/** @throws {HoldfastError} HF6001: written by a newer version, or by hand. */
+export function requireTopic(topic: string): void {
+  if (INBOX_TOPICS.some((known) => known === topic)) return;
+  throw new HoldfastError(
+    "HF6001",
+    `This engine knows no command "${topic.slice(0, 40)}".`,
+    `Send one of: ${INBOX_TOPICS.join(", ")}; or update the engine.`,
+  );
+}
+
+const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
+  text: (value) => typeof value === "string" && isWellFormed(value),
+  "text or null": (value) => value === null || IS.text(value),
+  "text or nothing": (value) => value === undefined || IS.text(value),
+  "whole number": (value) => Number.isSafeInteger(value),
+  "truth value": (value) => typeof value === "boolean",
+  any: () => true,
+  outcome: isOutcome,
+};
+
+function isOutcome(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("ok" in value)) return false;
+  if (value.ok === true) return "value" in value;
+  return value.ok === false && "message" in value && IS.text(value.message);
+}
+
+function misfit(what: string, expected: string, name: string): HoldfastError {
+  const where = name === "" ? "" : ` at /${name}`;
+  return new HoldfastError(
+    "HF4102",
+    `The ${what} is not valid: expected ${expected}${where}. Nothing was done.`,
+    "Send it again as this version writes it: with the command line, or with the client.",
+  );
+}

@@ -1,0 +1,68 @@
+/** How runs end, and who hears of it: callers of this process, and the runs that wait for them. */
+import type { RunRow, StoredRun } from "../store/rows.ts";
+import type { Engine } from "./engine.ts";
+import { ChildWaiters, EndWaiters, endOf, type ChildWaiter, type RunEnd } from "./waiters.ts";
+
+export class RunEnds {
+  readonly #engine: Engine;
+  readonly #waiters = new EndWaiters();
+  readonly #parents = new ChildWaiters();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#waiters.keptCount + this.#parents.keptCount;
+  }
+
+  /** Nobody hears of the end before it is durable. */
+  async tell(row: RunRow, end: RunEnd): Promise<void> {
+    const { run, workflow, key } = row;
+    const { committer, commands } = this.#engine;
+    await committer.durable();
+    const { state, reason } = end;
+    this.#engine.emit({ type: "run.finished", run, workflow, key, state, reason });
+    this.#waiters.ended(run, end);
+    for (const parent of this.#parents.ended(run)) commands.childEnded(parent, run, end);
+    if (row.parentRun === null || row.parentStep === null) return;
+    commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
+  }
+
+  /** How a run has ended; null if it has not, and then `waiter` hears of it when it does. */
+  async endOf(run: number, waiter: ChildWaiter | null): Promise<RunEnd | null> {
+    const { live, reads } = this.#engine;
+    const here = live.get(run);
+    if (here !== undefined) {
+      this.#listen(here.row, waiter);
+      return null;
+    }
+    const stored = await reads.patiently("how a run has ended", () => this.#stored(run));
+    if (stored === null) return null;
+    const end = endOf(stored);
+    if (end === null) this.#listen(stored.row, waiter);
+    return end;
+  }
+
+  /** How a run ends: at once if it has ended, else when it does. */
+  async wait(run: number): Promise<RunEnd> {
+    const waiting = this.#waiters.wait(run);
+    const ended = await this.endOf(run, null);
+    if (ended !== null) this.#waiters.ended(run, ended);
+    return waiting;
+  }
+
+  async #stored(run: number): Promise<StoredRun | null> {
+    const { committer, store } = this.#engine;
+    await committer.durable();
+    return (await store.load([run]))[0] ?? null;
+  }
+
+  /** A child tells the parent that started it; who else waits for it has to be remembered. */
+  #listen(child: RunRow, waiter: ChildWaiter | null): void {
+    if (waiter === null) return;
+    if (child.parentRun === waiter.run && child.parentStep === waiter.step) return;
+    this.#parents.wait(child.run, waiter);
+  }
+}
