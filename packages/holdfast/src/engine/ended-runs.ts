@@ -1,5 +1,5 @@
 /**
- * Settling what a run left open when it ended. Its code does not run again for that: it may have
+ * What a run left when it ended: how it did, and the settling of what is open. Its code does not run again for that: it may have
  * changed since, or be gone, and nothing of it may be done any more. Only ledger and exception change.
  */
 import {
@@ -11,12 +11,14 @@ import {
 import { HoldfastError } from "../core/error.ts";
 import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
+import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { SettleCommand } from "./commands.ts";
 import { personNeeded } from "./effect-exception.ts";
 import { headOf } from "./recovery.ts";
 import { stayingException } from "./staying-effects.ts";
 import type { Append } from "./stored-runs.ts";
+import type { RunEnd } from "./waiters.ts";
 
 /** @throws {HoldfastError} HF6001 for no such effect, HF6003 if its outcome is known. */
 export function settleEnded(
@@ -88,4 +90,13 @@ function closeStaying(
   const resolution = "settled";
   const closed: ClosedHead = { opened, resolution, by, reason, fingerprint, class: failureClass };
   append("closed", name, closed);
+}
+
+/** How a stored run ended, or null. */
+export function endOf(stored: StoredRun): RunEnd | null {
+  if (!isFinal(stored.row.state)) return null;
+  const finished = stored.records.findLast((record) => record.kind === "finished");
+  if (finished === undefined) return null;
+  const head = headOf<{ state: FinalRunState; reason: string }>(finished);
+  return { state: head.state, reason: head.reason, data: finished.data };
 }

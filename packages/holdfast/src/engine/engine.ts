@@ -5,7 +5,7 @@
 import { HoldfastError } from "../core/error.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
-import { isFinal, type FinalRunState, type RunState } from "../core/run-state.ts";
+import type { FinalRunState, RunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
@@ -26,7 +26,6 @@ import { InboxDoor } from "./inbox-door.ts";
 import { Lanes } from "./lanes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { LiveRun } from "./live-run.ts";
-import { headOf } from "./recovery.ts";
 import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { RunLeft } from "./run-left.ts";
@@ -36,6 +35,7 @@ import { SystemJournal } from "./system-journal.ts";
 import { takeBackChild, type TakenBack } from "./taking-back.ts";
 import { DurableTimers } from "./timers.ts";
 import { ChildWaiters, EndWaiters, type ChildWaiter, type RunEnd } from "./waiters.ts";
+import { endOf } from "./ended-runs.ts";
 import { holdWithoutCode } from "./without-code.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -161,9 +161,7 @@ export class Engine implements RunHost {
       begin: (stored, input) => {
         this.#begin(stored, input);
       },
-      differs: async (given) => {
-        await this.beside.open(given);
-      },
+      differs: (given) => this.beside.open(given),
     });
   }
 
@@ -469,13 +467,4 @@ export class Engine implements RunHost {
 
 function needsPerson(state: RunState): boolean {
   return state === "exception" || state === "held";
-}
-
-/** How a stored run ended, or null. */
-function endOf(stored: StoredRun): RunEnd | null {
-  if (!isFinal(stored.row.state)) return null;
-  const finished = stored.records.findLast((record) => record.kind === "finished");
-  if (finished === undefined) return null;
-  const head = headOf<{ state: FinalRunState; reason: string }>(finished);
-  return { state: head.state, reason: head.reason, data: finished.data };
 }
