@@ -142,12 +142,12 @@ test("a duplicate with another content is told to its sender and to its owner, w
   await expect(conflict).rejects.toMatchObject({ code: "HF4106" });
 
   const reader = await openSqliteReader({ path });
-  const open = await reader.exceptions({ afterRun: -1, limit: 10 });
-  expect(open.map(({ owner, reasonCode }) => [owner, reasonCode])).toEqual([
+  const exceptions = await reader.exceptions({ afterRun: -1, limit: 10 });
+  expect(exceptions.map(({ owner, reasonCode }) => [owner, reasonCode])).toEqual([
     ["integration-desk", "HF4106"],
     [expect.any(String), "HF4107"],
   ]);
-  const { seq } = open[1] ?? { seq: 0 };
+  const { seq } = exceptions[1] ?? { seq: 0 };
   const id = `${first.id.replace("run_", "exc_")}_${String(seq)}`;
   await app.closeException(id, { by: "bo", reason: "told the shop" });
   expect(await reader.exceptions({ afterRun: -1, limit: 10 })).toHaveLength(1);

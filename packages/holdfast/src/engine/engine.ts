@@ -157,9 +157,7 @@ export class Engine implements RunHost {
       begin: (stored, input) => {
         this.#begin(stored, input);
       },
-      differs: async (given) => {
-        await this.beside.open(given);
-      },
+      differs: (given) => this.beside.open(given),
     });
   }
 

@@ -86,7 +86,7 @@ export interface StartsNeeds {
   /** A new run may begin; its start is buffered. */
   begin(stored: StoredRun, input: unknown): void;
   /** A start has joined a run that has another input. Resolves when that is on record. */
-  differs(given: BesideCase): Promise<void>;
+  differs(given: BesideCase): Promise<unknown>;
 }
 
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
