@@ -15,6 +15,7 @@ import { intakeIsFull } from "./backlog.ts";
 import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import { openEventConflict } from "./event-conflict.ts";
+import { isOutcome } from "./inbox-command.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { requireReadable } from "./unreadable-run.ts";
@@ -239,6 +240,7 @@ export class Commands {
    * is on record is kept for it.
    */
   async complete(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
+    if (!isOutcome(outcome)) throw noOutcome(integration, ref);
     if (await this.answerPending(integration, ref, outcome)) return;
     await this.#engine.early.keep(integration, ref, outcome);
   }
@@ -360,6 +362,14 @@ function unfit(live: LiveRun): HoldfastError {
     `Nothing can be done with run ${live.id} now: ${live.ending.runWait?.reason ?? "its code does not fit"}`,
     "Deploy code that fits the run, then try again.",
     { where: `workflow ${live.workflow.name}` },
+  );
+}
+
+function noOutcome(integration: string, ref: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `The answer of "${integration}" under "${ref}" is neither { ok: true, value } nor { ok: false, message }.`,
+    "Mend it and send it again; nothing was changed.",
   );
 }
 

@@ -193,6 +193,16 @@ describe("an answer that nobody asks for", () => {
     expect(await world.earlyAnswers()).toMatchObject([{ state: "unasked" }]);
   });
 
+  test.each([null, {}, { ok: "yes" }, { ok: false }, { ok: true }])(
+    "and that is no answer at all is refused, and nothing of it is kept (%j)",
+    async (outcome) => {
+      await begun();
+      const sent = complete("tx-1", outcome as unknown as LateOutcome);
+      await expect(sent).rejects.toMatchObject({ code: "HF4102" });
+      expect(await world.earlyAnswers()).toEqual([]);
+    },
+  );
+
   test("has an owner also where this engine knows nothing of the integration", async () => {
     await world.begin([transferring()]);
     await world.engine.commands.complete("stranger", "x", DONE);

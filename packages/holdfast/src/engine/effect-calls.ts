@@ -16,7 +16,7 @@ import { checkedDescription, requireText } from "./checked-values.ts";
 import { makeCall, type CallEnd, type OutsideCall } from "./effect-attempt.ts";
 import {
   interrupted,
-  isToldBySending,
+  isStillWanted,
   recheckBeforeSend,
   recordFailure,
   recordProbe,
@@ -139,11 +139,8 @@ export class EffectCalls {
     this.#calling = false;
     // An engine that ends declares nothing that it would not send: the next one does both.
     if (run.isGone || run.host.draining) return null;
-    if (isFrozen) {
-      this.#step.go();
-      return null;
-    }
-    if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
+    if (isFrozen) this.#step.go();
+    else if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
     else this.#step.park(slot, this.#step.effect.definition.on.name);
     return null;
   }
@@ -173,9 +170,7 @@ export class EffectCalls {
   /** Asked when the intent is durable. */
   #maySend(): boolean {
     if (this.#step.run.isGone) return false;
-    const { cancelRequested, effect, journal, run } = this.#step;
-    const isWanted = !run.host.draining && !run.ending.isFrozen;
-    if (isWanted && (!cancelRequested || isToldBySending(effect, journal.state, run))) return true;
+    if (isStillWanted(this.#step)) return true;
     // Nothing has left: say so, instead of leaving an intent that nobody can judge.
     this.fail({ ...interrupted("it was stopped before it was sent"), effect: "never" });
     return false;

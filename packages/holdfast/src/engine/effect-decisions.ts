@@ -114,13 +114,21 @@ export function recheckBeforeSend(
   return { record: journal.write("outcome", state.attempt, head), move };
 }
 
-/** An earlier attempt may have happened, and this one tells: then it is sent also while cancelling. */
-export function isToldBySending(effect: AnyEffect, state: EffectState, run: LiveRun): boolean {
-  const { firstSentAtMs, openMaybe } = state;
-  const nowMs = run.host.clock.nowMs();
-  return (
-    openMaybe && isToldByRepeat(effect.plan.contract, { nowMs, firstSentAtMs, samePayload: true })
-  );
+/**
+ * Whether what was declared may be sent. While cancelling only if an earlier attempt may have
+ * happened and this one tells.
+ */
+export function isStillWanted(step: {
+  readonly run: LiveRun;
+  readonly effect: AnyEffect;
+  readonly journal: EffectJournal;
+  readonly cancelRequested: boolean;
+}): boolean {
+  const { host, ending } = step.run;
+  if (host.draining || ending.isFrozen) return false;
+  const { firstSentAtMs, openMaybe } = step.journal.state;
+  const key = { nowMs: host.clock.nowMs(), firstSentAtMs, samePayload: true };
+  return !step.cancelRequested || (openMaybe && isToldByRepeat(step.effect.plan.contract, key));
 }
 
 /** Records what a look-up said and what follows. `value` is the JSON of what was found. */

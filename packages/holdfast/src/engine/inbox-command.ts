@@ -87,7 +87,8 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   outcome: isOutcome,
 };
 
-function isOutcome(value: unknown): boolean {
+/** Whether this is what an accepted request may come to: also asked of callers without types. */
+export function isOutcome(value: unknown): boolean {
   if (typeof value !== "object" || value === null || !("ok" in value)) return false;
   if (value.ok === true) return "value" in value;
   return value.ok === false && "message" in value && IS.text(value.message);

@@ -125,9 +125,12 @@ export class Recovery {
   }
 }
 
-/** False if the journal holds nothing of the run itself but its start. */
+/**
+ * False if the journal holds no step of the run. It may have been late all the same before its turn
+ * in a lane, and be let go on by its owner.
+ */
 export function hasBegun(records: readonly JournalRecord[]): boolean {
-  return records.some((record) => record.kind !== "started" && !standsBeside(record));
+  return records.some((record) => record.name !== "" && !standsBeside(record));
 }
 
 /** True if the record is about an exception that the run does not wait for. */
