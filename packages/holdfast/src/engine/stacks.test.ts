@@ -76,7 +76,9 @@ describe("the stack of an error", () => {
 
   test("is bounded, whatever the error says", async () => {
     const flow = testWorkflow("flow", async () => {
-      throw new Error("x".repeat(100_000));
+      const long = "x".repeat(100_000);
+      const inner = new Error(long, { cause: new Error(long) });
+      throw new Error(long, { cause: inner });
     });
     await world.begin([flow]);
     const run = await world.start(flow, { id: "1" });
