@@ -35,6 +35,8 @@ const FLUSHES_IN_FLIGHT_MAX = 2;
 
 /** Below this a flush costs more than it gains to be cut. */
 const CUT_RECORDS_MIN = 64;
+/** Of the peak, what is left of it with each flush: it follows a load that falls within some ten. */
+const PEAK_DECAY = 0.9;
 
 export class Committer {
   /** What is not yet durable, and its bound. */
@@ -50,8 +52,8 @@ export class Committer {
   #lastDurable: Promise<void> = Promise.resolve();
   #number = 0;
   #scheduled = false;
-  /** A batch of this many records leaves at once: half of what left last, see `#flush`. */
-  #cutAt = CUT_RECORDS_MIN;
+  /** About how many records were not yet durable at most of late: a batch of half as many leaves. */
+  #peak = 0;
   #failed: Error | null = null;
 
   constructor(
@@ -132,7 +134,8 @@ export class Committer {
   /** Between the records of two runs only: what one run does at once stays in one flush. */
   #cutBefore(run: number): void {
     const records = this.#batches.at(-1)?.records;
-    if (records === undefined || records.run.length < this.#cutAt) return;
+    if (records === undefined || records.run.length < CUT_RECORDS_MIN) return;
+    if (records.run.length < this.#peak / 2) return;
     if (records.run.at(-1) !== run) this.#flush();
   }
 
@@ -160,7 +163,7 @@ export class Committer {
     this.#lastDurable = promise;
     // Runs that waited for one flush go on together, and would all wait for the next one, the two
     // threads taking turns. Cut in halves, one is written while the other is made.
-    this.#cutAt = Math.max(CUT_RECORDS_MIN, Math.ceil(count / 2));
+    this.#peak = Math.max(this.backlog.records, this.#peak * PEAK_DECAY);
     this.#store.flush({ number, atMs: this.#clock.nowMs(), records, taken: batch.taken }).then(
       () => {
         this.#inFlight -= 1;
