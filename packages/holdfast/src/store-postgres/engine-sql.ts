@@ -17,10 +17,11 @@ export const ENGINE_SQL = {
   records: `select ${prefixed("j", RECORD_COLUMNS)} from run r
     join journal j on j.shard = r.shard and j.run = r.run
     where r.run = any($1::int8[]) order by j.run, j.seq`,
-  // One range of the index for each state.
+  // One range of the index (state, run) for each state. Said so that no other index gives the order:
+  // one by run alone would be read to its end for the few runs that are at work.
   inStates: `select r.run from unnest($1::int2[]) as t (state) cross join lateral
-    (select run from run where run.state = t.state and run.run > $2::int8
-      order by run.run limit $3::int8) r
+    (select run from run where (run.state, run.run) > (t.state, $2::int8)
+      and (run.state, run.run) < (t.state + 1, 0) order by run.state, run.run limit $3::int8) r
     order by r.run limit $3::int8`,
   due: `select run, wake_at_ms from run where wake_at_ms > $1::int8 and wake_at_ms <= $2::int8
     order by wake_at_ms, run limit $3::int8`,

@@ -5,7 +5,7 @@
  */
 import { hash } from "node:crypto";
 
-const SHARDS = 256;
+export const SHARDS = 256;
 
 /** Rows that belong to no run: the store's own journal and what only its owner writes. */
 export const SYSTEM_SHARD = 0;

@@ -19,7 +19,7 @@ export default async function setup(project: {
 }): Promise<() => Promise<void>> {
   let starting: Promise<PostgresServer> | null = null;
   const desk = createServer((_, response) => {
-    starting ??= startPostgresServer();
+    starting ??= startPostgresServer({ settings: { max_connections: "300" } });
     starting.then(
       (server) => response.end(server.url()),
       (error: unknown) => {
