@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
 
-export const STORE_KEY_VARIABLE = "HOLDFAST_STORE_KEY";
+const STORE_KEY_VARIABLE = "HOLDFAST_STORE_KEY";
 const KEY_BYTES = 32;
 /** A base64 text of 32 bytes, as `holdfast store key` prints it. */
 const KEY_TEXT = /^[A-Za-z0-9+/]{43}=$/u;
@@ -33,10 +33,6 @@ export function storeKey(source: KeySource, env: NodeJS.ProcessEnv): Uint8Array 
     "Make one once with `holdfast store key`, keep it like a password, outside the database and " +
       `in every backup plan, and give it as ${STORE_KEY_VARIABLE}.`,
   );
-}
-
-export function keyText(key: Uint8Array): string {
-  return Buffer.from(key).toString("base64");
 }
 
 function keyInFile(file: string): Uint8Array {

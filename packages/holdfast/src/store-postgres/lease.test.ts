@@ -42,7 +42,7 @@ function fatalOf(store: PostgresStore): Promise<Error> {
   });
 }
 
-const STEALS = 40;
+const STEALS = 25;
 /** More than an engine gets through before it is replaced. */
 const FLUSHES_MAX = 20_000;
 

@@ -29,6 +29,16 @@ export async function prepareSession(connection: Connection): Promise<void> {
         else 'on' end, false)`);
 }
 
+/**
+ * To be done on the connection that writes: every statement of a flush finds its rows by key, one by
+ * one. A plan made while a table was small would read all of it, and would be kept while it grows.
+ */
+export async function preferKeys(connection: Connection): Promise<void> {
+  // From the list of settings, so that a database without them is no mistake.
+  await connection.script(`select set_config(name, 'off', false) from pg_settings
+    where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin')`);
+}
+
 /** @throws {HoldfastError} HF5002 for an old server, HF5005 for one that does not sync. */
 export async function requireDurable(connection: Connection): Promise<void> {
   const [settings] = await connection.rows(

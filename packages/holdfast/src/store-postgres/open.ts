@@ -7,13 +7,14 @@ import { AnchorKeeper, checkAnchor } from "./anchor-keeper.ts";
 import { openHeads, toPredecessor } from "./chain.ts";
 import { type Connection, connect } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
+import type { Writing } from "./flush-builder.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type KeySource, foreignKey, storeKey } from "./key.ts";
 import { beat, leaveLease, takeLease } from "./lease.ts";
 import { Link } from "./link.ts";
-import { isMetaSound, prepareSession, readOrMakeMeta, requireDurable } from "./meta.ts";
+import { isMetaSound, preferKeys, prepareSession, readOrMakeMeta, requireDurable } from "./meta.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
-import { cannotOpen, replaced } from "./postgres-errors.ts";
+import { ConnectionLost, cannotOpen, replaced } from "./postgres-errors.ts";
 import { engineReads } from "./queries.ts";
 import { type Ticks, systemTicks } from "./ticks.ts";
 import { PostgresWriter } from "./writer.ts";
@@ -76,6 +77,13 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
+/** The connection of the writer. */
+async function connectToWrite(url: string): Promise<Connection> {
+  const connection = await connectTo(url);
+  await preferKeys(connection);
+  return connection;
+}
+
 /** A connection on which our tables are found and a commit is durable. */
 export async function connectTo(url: string): Promise<Connection> {
   const connection = await connect(url);
@@ -83,53 +91,83 @@ export async function connectTo(url: string): Promise<Connection> {
   return connection;
 }
 
+interface Connections {
+  readonly writing: Connection;
+  readonly reading: Connection;
+  readonly beating: Connection;
+}
+
 async function openWith(
   options: PostgresStoreOptions,
   secret: Uint8Array,
   open: () => Promise<Connection>,
 ): Promise<PostgresStore> {
-  const { ticks = systemTicks, leaseMs = LEASE_MS, anchorFile } = options;
-  if (leaseMs < LEASE_MS_MIN)
+  const { ticks = systemTicks, leaseMs = LEASE_MS, anchorFile, waitMsMax = 0 } = options;
+  if (leaseMs < LEASE_MS_MIN) {
     throw new RangeError(`leaseMs is ${leaseMs}, at least ${LEASE_MS_MIN}`);
-  const [writing, reading, beating] = [await open(), await open(), await open()];
+  }
+  const connections = { writing: await open(), reading: await open(), beating: await open() };
+  const { writing } = connections;
   const randomBytes = options.randomBytes ?? systemRandomBytes;
   const storeId = await prepareStore(writing, options, secret, randomBytes);
   if (anchorFile !== undefined) await checkAnchor(anchorFile, storeId, writing.rows);
   // 48 bits: a safe integer, and no two openings of one store are ever the same.
   const incarnation = Buffer.from(randomBytes(6)).readUIntBE(0, 6);
-  const lease = { incarnation, leaseMs, waitMsMax: options.waitMsMax ?? 0, ticks };
-  const epoch = await takeLease(writing, lease);
+  const epoch = await takeLease(writing, { incarnation, leaseMs, waitMsMax, ticks });
+  try {
+    await preferKeys(writing);
+    return await serve(connections, { storeId, secret, incarnation, epoch }, options);
+  } catch (error) {
+    await giveLeaseBack(writing, incarnation);
+    throw error;
+  }
+}
+
+/** Nobody has to outwait an opening that failed; unless it failed with its connection. */
+async function giveLeaseBack(connection: Connection, incarnation: number): Promise<void> {
+  try {
+    await leaveLease(connection, incarnation);
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) throw error;
+  }
+}
+
+async function serve(
+  { writing, reading, beating }: Connections,
+  writes: Writing,
+  options: PostgresStoreOptions,
+): Promise<PostgresStore> {
+  const { ticks = systemTicks, leaseMs = LEASE_MS, anchorFile, url } = options;
+  const { storeId, incarnation } = writes;
   const heads = await openHeads(writing.rows);
-  const reconnectMsMax = options.reconnectMsMax ?? (leaseMs * 2) / 3;
-  const linkSettings = { open: () => connectTo(options.url), ticks, reconnectMsMax };
+  const bounds = { ticks, reconnectMsMax: options.reconnectMsMax ?? (leaseMs * 2) / 3 };
+  const open = () => connectTo(url);
   const links = {
-    writing: new Link(writing, linkSettings),
-    reading: new Link(reading, linkSettings),
+    writing: new Link(writing, { ...bounds, open: () => connectToWrite(url) }),
+    reading: new Link(reading, { ...bounds, open }),
   };
   const fatal = new FatalListeners();
+  const onDeath = (error: unknown) => {
+    writer.die(error);
+  };
   const anchor =
     anchorFile === undefined
       ? null
-      : new AnchorKeeper(anchorFile, { storeId, heads, ticks }, (error) => writer.die(error));
-  const writer = new PostgresWriter(
-    links.writing,
-    { storeId, secret, incarnation, epoch },
-    {
-      onFatal: (error) => fatal.tell(error),
-      onFlushed: (head, records) => anchor?.flushed(head, records),
-    },
-  );
+      : new AnchorKeeper(anchorFile, { storeId, heads, ticks }, onDeath);
+  const writer = new PostgresWriter(links.writing, writes, {
+    onFatal: (error) => fatal.tell(error),
+    onFlushed: (head, records) => anchor?.flushed(head, records),
+  });
   await writer.open();
+  await anchor?.write();
+  const numbers = {
+    lastRun: await highest(writing, "lastRun"),
+    lastSystemSeq: await highest(writing, "lastSystemSeq"),
+  };
   const confirmedAtMs = ticks.nowMs();
   if (!(await beat(beating, incarnation))) throw replaced("another engine has entered meanwhile");
-  const heartbeat = new Heartbeat(beating, confirmedAtMs, {
-    incarnation,
-    leaseMs,
-    ticks,
-    open: linkSettings.open,
-    onDeath: (error) => writer.die(error),
-  });
-  await anchor?.write();
+  const lease = { incarnation, leaseMs, ticks, open, onDeath };
+  const heartbeat = new Heartbeat(beating, confirmedAtMs, lease);
   const reads = engineReads((name, text, values) => {
     writer.requireAlive();
     return links.reading.use((connection) => connection.rows(name, text, values));
@@ -137,11 +175,10 @@ async function openWith(
   const end = new StoreEnd(links, writer, heartbeat, anchor);
   return {
     storeId,
-    secret,
+    secret: writes.secret,
     incarnation,
+    ...numbers,
     predecessors: heads.map(toPredecessor),
-    lastRun: await highest(writing, "lastRun"),
-    lastSystemSeq: await highest(writing, "lastSystemSeq"),
     ...reads,
     async flush(batch: FlushBatch) {
       await writer.flush(batch);

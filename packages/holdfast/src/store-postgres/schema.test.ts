@@ -161,21 +161,21 @@ const UNSORTED: readonly (keyof typeof ENGINE_SQL)[] = [
   "inbox",
 ];
 
-describe("queries of the engine", () => {
-  async function plan(text: string): Promise<string> {
-    await connection.script(
-      "set enable_seqscan = off; set enable_bitmapscan = off; set plan_cache_mode = force_generic_plan",
-    );
-    await connection.script(`prepare asked as ${text}`);
-    const nulls = [...new Set(text.match(/\$\d/gu))].map(() => "null").join(", ");
-    const rows = await connection.rows(
-      "",
-      `explain execute asked${nulls === "" ? "" : ` (${nulls})`}`,
-    );
-    await connection.script("deallocate asked");
-    return rows.map(([line]) => String(line)).join("\n");
-  }
+async function plan(text: string): Promise<string> {
+  await connection.script(
+    "set enable_seqscan = off; set enable_bitmapscan = off; set plan_cache_mode = force_generic_plan",
+  );
+  await connection.script(`prepare asked as ${text}`);
+  const nulls = [...new Set(text.match(/\$\d/gu))].map(() => "null").join(", ");
+  const rows = await connection.rows(
+    "",
+    `explain execute asked${nulls === "" ? "" : ` (${nulls})`}`,
+  );
+  await connection.script("deallocate asked");
+  return rows.map(([line]) => String(line)).join("\n");
+}
 
+describe("queries of the engine", () => {
   for (const [name, expected] of Object.entries(BY_INDEX)) {
     test(`${name} finds its rows by an index`, async () => {
       const steps = await plan(ENGINE_SQL[name as keyof typeof ENGINE_SQL]);

@@ -62,7 +62,7 @@ export function updated<Row>(table: Table<Row>, rows: readonly Row[]): Written {
 /** Removes rows by key; one that is not there is no mistake. */
 export function removed<Row>(table: Table<Row>, rows: readonly Row[]): Written {
   const { name } = table;
-  const keys = table.columns.filter(({ role }) => role === "key");
+  const keys = keysOf(table);
   return {
     name: `delete-${name}`,
     text: `delete from ${name} using ${unnested(keys)} as t (${names(keys)})
@@ -80,9 +80,13 @@ export function counted(statement: string, argument: number): string {
     select 1 / (case when count(*) = $${argument}::int8 then 1 else 0 end) from hit`;
 }
 
+export function keysOf<Row>(table: Table<Row>): readonly Column<Row>[] {
+  return table.columns.filter(({ role }) => role === "key");
+}
+
 /** In order of key, so that writers which share rows could not lock them crosswise. */
 export function inKeyOrder<Row>(table: Table<Row>, rows: Iterable<Row>): Row[] {
-  const keys = table.columns.filter(({ role }) => role === "key");
+  const keys = keysOf(table);
   return [...rows].toSorted((left, right) => {
     for (const { of } of keys) {
       const [a, b] = [of(left), of(right)];
@@ -94,9 +98,10 @@ export function inKeyOrder<Row>(table: Table<Row>, rows: Iterable<Row>): Row[] {
 }
 
 /** The key of a row as text, for a map. */
-export function keyText<Row>(table: Table<Row>, row: Row): string {
-  const keys = table.columns.filter(({ role }) => role === "key");
-  return keys.map(({ of }) => keyCell(of(row))).join("|");
+export function keyText<Row>(keys: readonly Column<Row>[], row: Row): string {
+  let text = "";
+  for (const { of } of keys) text += `${keyCell(of(row))}|`;
+  return text;
 }
 
 function keyCell(cell: Cell): string {

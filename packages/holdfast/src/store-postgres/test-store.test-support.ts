@@ -12,7 +12,7 @@ import {
   verifyPostgresStore,
 } from "./index.ts";
 
-export const NOW_MS = 1_800_000_000_000;
+const NOW_MS = 1_800_000_000_000;
 export const KEY = new Uint8Array(32).fill(7);
 
 export interface TestDatabase {

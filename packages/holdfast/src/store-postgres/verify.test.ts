@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { everyKind } from "../testing/sample-journal.ts";
 import { startPostgresServer } from "../testing/postgres-server.ts";
-import { openPostgresReader, verifyPostgresStore } from "./index.ts";
+import { openPostgresReader, openPostgresStore, verifyPostgresStore } from "./index.ts";
 import {
   KEY,
   type TestDatabase,
@@ -118,10 +118,11 @@ describe("verify", () => {
   });
 });
 
-describe("an engine that opens the store", () => {
-  const reopened = (over: Parameters<typeof openStore>[1] = {}) =>
-    openStore(database.url, { anchorFile: anchorFile(), ...over });
+function reopened() {
+  return openStore(database.url, { anchorFile: anchorFile() });
+}
 
+describe("an engine that opens the store", () => {
   test("refuses a database that is older than its anchor, and leaves it free", async () => {
     await runSql(database.url, "delete from flush where number = 2");
     await expect(reopened()).rejects.toMatchObject({ code: "HF5007" });
@@ -145,8 +146,7 @@ describe("an engine that opens the store", () => {
     const other = openStore(database.url, { key: new Uint8Array(32) });
     await expect(other).rejects.toMatchObject({ code: "HF5009" });
     writeFileSync(join(folder, "key"), `${Buffer.from(KEY).toString("base64")}\n`);
-    const { key: _, ...open } = { key: KEY, url: database.url, nowMs: () => 1 };
-    const { openPostgresStore } = await import("./index.ts");
+    const open = { url: database.url, nowMs: () => 1 };
     await expect(openPostgresStore(open)).rejects.toMatchObject({
       code: "HF5009",
       remedy: expect.stringContaining("holdfast store key") as string,

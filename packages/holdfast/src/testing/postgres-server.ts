@@ -14,6 +14,8 @@ export interface PostgresServerOptions {
   readonly fsync?: boolean;
   /** Further settings of the server, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Where the folder of its data is made; default: the system's folder for temporary files. */
+  readonly parent?: string;
   /** Default: those that `findPostgres` finds. */
   readonly programs?: PostgresPrograms;
 }
@@ -58,7 +60,7 @@ export async function startPostgresServer(
 ): Promise<PostgresServer> {
   const programs = options.programs ?? findPostgres();
   const owner = unprivileged();
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-pg-"));
+  const folder = mkdtempSync(join(options.parent ?? tmpdir(), "holdfast-pg-"));
   if (owner !== null) chownSync(folder, owner.uid, owner.gid);
   const data = join(folder, "data");
   try {
