@@ -4,6 +4,21 @@
 
 -- begin
 
+create table accepted_event (
+  shard smallint not null,
+  name bytea not null,
+  namespace text collate "C" not null,
+  event text collate "C" not null,
+  id text collate "C" not null,
+  key text not null,
+  digest text not null,
+  until_ms bigint not null,
+  run bigint,
+  kept integer,
+  PRIMARY KEY (shard, name),
+  CHECK (((run IS NOT NULL) OR (kept IS NOT NULL)))
+);
+
 create table awaiting (
   shard smallint not null,
   run bigint not null,
@@ -21,6 +36,18 @@ create table counter (
   name text collate "C" not null,
   value bigint not null,
   PRIMARY KEY (shard, name)
+);
+
+create table declaration (
+  shard smallint not null,
+  definition text not null,
+  name text collate "C" not null,
+  list bytea not null,
+  sensitive text not null,
+  decision text,
+  at_ms bigint not null,
+  PRIMARY KEY (shard, definition, name, list),
+  CHECK ((definition = ANY (ARRAY['workflow'::text, 'effect'::text, 'review'::text, 'event'::text, 'step'::text])))
 );
 
 create table dependency (
@@ -73,6 +100,7 @@ create table exception (
   because text not null,
   owner text not null,
   fingerprint text not null,
+  subject text,
   opened_at_ms bigint not null,
   due_at_ms bigint not null,
   closed_at_ms bigint,
@@ -86,7 +114,7 @@ create table exception (
   CHECK ((effect = ANY (ARRAY['never'::text, 'maybe'::text, 'partial'::text, 'surely'::text]))),
   CHECK ((family = ANY (ARRAY['transient'::text, 'permanent'::text, 'data'::text, 'policy'::text, 'ambiguous'::text]))),
   CHECK ((owner <> ''::text)),
-  CHECK ((resolution = ANY (ARRAY['settled'::text, 'resumed'::text, 'rejected'::text, 'cancelled'::text, 'late-answer'::text, 'superseded'::text])))
+  CHECK ((resolution = ANY (ARRAY['settled'::text, 'resumed'::text, 'rejected'::text, 'cancelled'::text, 'late-answer'::text, 'superseded'::text, 'dealt-with'::text])))
 );
 
 create table flush (
@@ -128,7 +156,7 @@ create table inbox (
   PRIMARY KEY (shard, id),
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text])))
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text])))
 );
 
 create table incarnation (
@@ -176,12 +204,13 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (shard, run, seq),
-  CHECK (((kind >= 0) AND (kind <= 26)))
+  CHECK (((kind >= 0) AND (kind <= 27)))
 );
 
 create table kept_event (
   shard smallint not null,
   seq integer not null,
+  namespace text not null,
   event text not null,
   key text not null,
   id text not null,
@@ -265,7 +294,7 @@ create table run (
   updated_at_ms bigint not null,
   ended_at_ms bigint,
   deadline_at_ms bigint,
-  compensated smallint not null,
+  compensated text not null,
   amount text,
   currency text,
   keys text,
@@ -273,7 +302,7 @@ create table run (
   CHECK (((state >= 9) = (ended_at_ms IS NOT NULL))),
   CHECK (((ended_at_ms IS NULL) OR (wake_at_ms IS NULL))),
   CHECK (((parent_run IS NULL) = (parent_step IS NULL))),
-  CHECK ((compensated = ANY (ARRAY[0, 1]))),
+  CHECK ((compensated = ANY (ARRAY['no'::text, 'partially'::text, 'fully'::text]))),
   CHECK (((state >= 0) AND (state <= 11)))
 );
 
@@ -283,6 +312,7 @@ create table run_key (
   run bigint not null,
   run_shard smallint not null,
   generation integer not null,
+  input_digest bytea not null,
   PRIMARY KEY (shard, key_hash)
 );
 
@@ -313,9 +343,15 @@ create table worker (
   CHECK ((lease_ms > 0))
 );
 
+CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
+
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
 
 CREATE INDEX effect_open ON effect USING btree (run, operation) WHERE (ended = 0);
+
+CREATE INDEX exception_beside ON exception USING btree (run, "left"(subject, 200)) WHERE (subject IS NOT NULL);
+
+CREATE INDEX exception_beside_open ON exception USING btree (run) WHERE ((subject IS NOT NULL) AND (closed_at_ms IS NULL));
 
 CREATE INDEX exception_open ON exception USING btree (run, seq) WHERE (closed_at_ms IS NULL);
 

@@ -1,6 +1,9 @@
 /** What the engine reads. Each is one statement; all answers are bounded by the caller. */
 import {
+  ACCEPTED_COLUMNS,
+  DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
+  EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
   RECORD_COLUMNS,
@@ -9,7 +12,7 @@ import {
 import { prefixed } from "./runs-at-hand.ts";
 
 export const ENGINE_SQL = {
-  find: `select k.key_hash, k.run, k.generation, ${prefixed("r", RUN_COLUMNS)}
+  find: `select k.key_hash, k.run, k.generation, k.input_digest, ${prefixed("r", RUN_COLUMNS)}
     from unnest($1::int2[], $2::bytea[]) as t (shard, key_hash)
     join run_key k on k.shard = t.shard and k.key_hash = t.key_hash
     left join run r on r.shard = k.run_shard and r.run = k.run`,
@@ -35,6 +38,16 @@ export const ENGINE_SQL = {
     and key = $2 order by seq limit $3::int8`,
   awaiting: `select run from awaiting where event = $1 and left(key, 200) = left($2, 200)
     and key = $2 order by since_ms, run, seq limit $3::int8`,
+  accepted: `select a.name, ${prefixed("a", ACCEPTED_COLUMNS)}
+    from unnest($1::int2[], $2::bytea[]) as t (shard, name)
+    join accepted_event a on a.shard = t.shard and a.name = t.name`,
+  acceptedCount: "select count(*) from accepted_event where until_ms > $1::int8",
+  exception: `select ${EXCEPTION_COLUMNS} from exception where run = $1::int8 and seq = $2::int4`,
+  beside: `select seq from exception where run = $1::int8
+    and left(subject, 200) = left($2, 200) and subject = $2 and subject is not null limit 1`,
+  besideOpen: `select count(*) from exception where run = $1::int8 and subject is not null
+    and closed_at_ms is null`,
+  declarations: `select ${DECLARATION_COLUMNS} from declaration order by definition, name`,
   pending: `select run, operation from pending where integration = $1
     and left(ref, 200) = left($2, 200) and ref = $2 order by run, operation limit 1`,
   dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,

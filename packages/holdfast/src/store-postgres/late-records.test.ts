@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   SampleJournal,
+  acceptedEvent,
   askedHead,
   closedHead,
   finishedHead,
@@ -106,7 +107,7 @@ test("texts of any length that others choose are found again", async () => {
   sample.add(1, "started", startedHead(1, { key: long, lane: `${long}a` }));
   sample.add(2, "started", startedHead(2, { key: `${long}b`, lane: `${long}b` }));
   sample.add(1, "awaited", { event: "paid", key: long, dueAtMs: null }, { name: "paid" });
-  sample.add(0, "kept", { event: "paid", key: long, id: "x" });
+  sample.add(0, "kept", { ...acceptedEvent("x"), key: long });
   sample.add(1, "pending", { operation: 1, integration: "erp", ref: long, dueAtMs: 1 });
   await sample.flushTo(store);
   const reader = await openPostgresReader({ url: database.url });

@@ -14,14 +14,22 @@ import {
   reviewAfter,
   runAfter,
 } from "../store/row-changes.ts";
-import { DEPENDENCY_COLUMNS, toDependency } from "../store/row-columns.ts";
+import {
+  DECLARATION_COLUMNS,
+  DEPENDENCY_COLUMNS,
+  toDeclaration,
+  toDependency,
+} from "../store/row-columns.ts";
 import { Counts } from "./counts.ts";
+import { Events } from "./events.ts";
 import { RowGather } from "./row-gather.ts";
 import { type ReadRows, type RunAtHand, RunsAtHand, type Wanted } from "./runs-at-hand.ts";
 import { SYSTEM_SHARD, chainShard, runShard } from "./shard.ts";
-import type { Written } from "./table.ts";
+import { type Written, keyText, keysOf } from "./table.ts";
 import * as tables from "./tables.ts";
 import { RunKeys } from "./run-keys.ts";
+
+const DECLARATION_KEYS = keysOf(tables.DECLARATION);
 
 /** A change, and the record that it comes from. */
 export interface Derived {
@@ -35,9 +43,12 @@ export class Projections {
   readonly #atHand = new RunsAtHand();
   readonly #keys = new RunKeys();
   readonly #counts: Counts;
+  readonly #events = new Events();
   readonly #dependencies = new Map<string, tables.DependencyAt>();
   /** Recovery groups that are in the table. */
   readonly #groups = new Set<number>();
+  /** Keys of declarations that are in the table. */
+  readonly #declared = new Set<string>();
   readonly #touched = new Set<number>();
   readonly #rows = {
     run: new RowGather(tables.RUN),
@@ -47,7 +58,7 @@ export class Projections {
     awaiting: new RowGather(tables.AWAITING),
     pending: new RowGather(tables.PENDING),
     dependency: new RowGather(tables.DEPENDENCY),
-    kept: new RowGather(tables.KEPT_EVENT),
+    declaration: new RowGather(tables.DECLARATION),
     group: new RowGather(tables.RECOVERY_GROUP),
     chain: new RowGather(tables.INCARNATION),
   };
@@ -67,6 +78,15 @@ export class Projections {
     for (const cells of dependencies) {
       const row = toDependency(cells);
       this.#dependencies.set(row.integration, { shard: cells[6] as number, ...row });
+    }
+    const declarations = await read(
+      "open-declaration",
+      `select ${DECLARATION_COLUMNS} from declaration`,
+      [],
+    );
+    for (const cells of declarations) {
+      const row = { shard: SYSTEM_SHARD, ...toDeclaration(cells) };
+      this.#declared.add(keyText(DECLARATION_KEYS, row));
     }
     const groups = await read("open-group", "select number from recovery_group", []);
     for (const [number] of groups) this.#groups.add(number as number);
@@ -108,7 +128,7 @@ export class Projections {
 
   /** The shard of a run that is at hand. */
   shardOf(run: number): number {
-    return this.#atHand.get(run).row.shard;
+    return this.#atHand.get(run).shard;
   }
 
   /** A chain that begins with this flush. */
@@ -155,10 +175,12 @@ export class Projections {
         this.#foldPending(change, record);
         return;
       case "event-kept":
-        this.#rows.kept.insert({ shard: SYSTEM_SHARD, ...change.row });
-        return;
       case "event-taken":
-        this.#rows.kept.remove(keptKey(change.seq));
+      case "event-accepted":
+        this.#events.fold(change);
+        return;
+      case "definition-declared":
+        this.#foldDeclaration({ shard: SYSTEM_SHARD, ...change.row });
         return;
       case "dependency-moved":
       case "group-started":
@@ -174,7 +196,7 @@ export class Projections {
   /** The statements of this flush, in order. */
   finish(): Written[] {
     const written = Object.values(this.#rows).flatMap((rows) => rows.finish());
-    written.push(...this.#keys.finish(), ...this.#counts.finish());
+    written.push(...this.#keys.finish(), ...this.#events.finish(), ...this.#counts.finish());
     this.#atHand.trim(this.#touched);
     this.#touched.clear();
     return written;
@@ -193,10 +215,11 @@ export class Projections {
       this.#atHand.add(placed);
       this.#touched.add(row.run);
       this.#rows.run.insert(placed);
-      this.#keys.claim(placed, keyHash);
+      this.#keys.claim(placed, change);
       return;
     }
     const hand = this.#hand(change.run);
+    if (hand.row === null) throw new Error("the store itself is no run that moves");
     hand.row = runAfter(hand.row, change);
     this.#rows.run.update(hand.row);
     if (change.kind === "run-finished") this.#finished(hand, change);
@@ -219,7 +242,7 @@ export class Projections {
   #foldEffect(change: ChangeOf<"effect">): void {
     if (change.kind === "effect-sent") {
       const hand = this.#hand(change.row.run);
-      const sent = { shard: hand.row.shard, ...effectStateOf(change.row) };
+      const sent = { shard: hand.shard, ...effectStateOf(change.row) };
       hand.effects.set(sent.operation, sent);
       this.#rows.effect.insert(sent);
       return;
@@ -233,7 +256,7 @@ export class Projections {
   #foldException(change: ChangeOf<"exception">): void {
     if (change.kind === "exception-opened") {
       const hand = this.#hand(change.row.run);
-      const opened = { shard: hand.row.shard, ...change.row };
+      const opened = { shard: hand.shard, ...change.row };
       hand.exceptions.set(opened.seq, opened);
       this.#rows.exception.insert(opened);
       return;
@@ -247,7 +270,7 @@ export class Projections {
   #foldReview(change: ChangeOf<"review">): void {
     if (change.kind === "review-asked") {
       const hand = this.#hand(change.row.run);
-      const asked = { shard: hand.row.shard, ...change.row };
+      const asked = { shard: hand.shard, ...change.row };
       hand.reviews.set(asked.seq, asked);
       this.#rows.review.insert(asked);
       return;
@@ -262,7 +285,7 @@ export class Projections {
     const hand = this.#hand(change.run);
     if (change.kind === "awaiting-added") {
       const { run, seq, event, key, step, dueAtMs } = change;
-      const { shard } = hand.row;
+      const { shard } = hand;
       const row = { shard, run, seq, event, key, step, sinceMs: record.atMs, dueAtMs };
       hand.awaiting = [...hand.awaiting, row];
       this.#rows.awaiting.insert(row);
@@ -288,7 +311,7 @@ export class Projections {
     const known = hand.pending.find(
       (row) => row.operation === operation && row.integration === integration && row.ref === ref,
     );
-    const { shard } = hand.row;
+    const { shard } = hand;
     const fresh = { shard, run, seq: record.seq, operation, integration, ref, dueAtMs };
     const row = known === undefined ? fresh : { ...known, dueAtMs };
     hand.pending = [...hand.pending.filter((other) => other !== known), row];
@@ -331,6 +354,13 @@ export class Projections {
     }
   }
 
+  #foldDeclaration(row: tables.DeclarationAt): void {
+    const key = keyText(DECLARATION_KEYS, row);
+    if (this.#declared.has(key)) this.#rows.declaration.update(row);
+    else this.#rows.declaration.insert(row);
+    this.#declared.add(key);
+  }
+
   #foldDependency(moved: Extract<Change, { kind: "dependency-moved" }>["row"]): void {
     const before = this.#dependencies.get(moved.integration);
     const row = { shard: before?.shard ?? SYSTEM_SHARD, ...dependencyAfter(before, moved) };
@@ -361,9 +391,4 @@ function found<Row>(rows: ReadonlyMap<number, Row>, run: number, number: number)
   throw new Error(
     `a record of run ${run} cannot be written: its record ${number} made no such row`,
   );
-}
-
-/** Only the key counts. */
-function keptKey(seq: number): tables.KeptAt {
-  return { shard: SYSTEM_SHARD, seq, event: "", key: "", id: "", atMs: 0, data: null };
 }

@@ -4,20 +4,23 @@ import type { JournalRecord } from "../core/journal.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import {
   type Cells,
+  toAcceptedEvent,
+  toDeclaration,
   toDependency,
+  toException,
   toInbox,
   toKeptEvent,
   toRecord,
   toRun,
   toRunAt,
 } from "../store/row-columns.ts";
-import type { InboxRow, StoredRun } from "../store/rows.ts";
+import type { AcceptedEventRow, InboxRow, StoredRun } from "../store/rows.ts";
 import { postedDigest } from "../store/seal.ts";
-import type { FoundRun, RunKey, Store } from "../store/store.ts";
+import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
-import { keyShard } from "./shard.ts";
+import { eventName, keyShard } from "./shard.ts";
 
 export type EngineReads = Pick<
   Store,
@@ -30,6 +33,11 @@ export type EngineReads = Pick<
   | "openLanes"
   | "keptEvents"
   | "awaiting"
+  | "acceptedEvents"
+  | "acceptedCount"
+  | "exception"
+  | "besideExceptions"
+  | "declarations"
   | "pendingByRef"
   | "dependencies"
   | "openGroups"
@@ -83,6 +91,17 @@ export function engineReads(read: ReadRows): EngineReads {
       const [run, operation] = cells as [number, number];
       return { run, operation };
     },
+    acceptedEvents: (ids) => acceptedEvents(ask, ids),
+    acceptedCount: async (nowMs) => (await ask("acceptedCount", nowMs)).map(first<number>)[0] ?? 0,
+    exception: async (run, seq) => (await ask("exception", run, seq)).map(toException)[0] ?? null,
+    async besideExceptions(run, subject) {
+      const [open, known] = await Promise.all([
+        ask("besideOpen", run),
+        ask("beside", run, subject),
+      ]);
+      return { openCount: open.map(first<number>)[0] ?? 0, isKnown: known.length > 0 };
+    },
+    declarations: async () => (await ask("declarations")).map(toDeclaration),
     dependencies: async () => (await ask("dependencies")).map(toDependency),
     async openGroups() {
       const rows = await ask("groups");
@@ -121,11 +140,33 @@ async function find(ask: Ask, keys: readonly RunKey[]): Promise<(FoundRun | null
   );
   const found = new Map<string, FoundRun>();
   for (const cells of rows) {
-    const [hash, run, generation, number] = cells as [Buffer, number, number, number | null];
-    const row = number === null ? null : toRunAt(cells, 3);
-    found.set(hash.toString("hex"), { run, generation, row });
+    const [hash, run, generation, digest] = cells as [Buffer, number, number, Buffer];
+    const row = cells[4] === null ? null : toRunAt(cells, 4);
+    const inputDigest = digest.toString("hex");
+    found.set(hash.toString("hex"), { run, generation, inputDigest, row });
   }
   return hashes.map((keyHash) => found.get(keyHash) ?? null);
+}
+
+async function acceptedEvents(
+  ask: Ask,
+  ids: readonly EventId[],
+): Promise<(AcceptedEventRow | null)[]> {
+  if (ids.length === 0) return [];
+  const names = ids.map(eventName);
+  const rows = await ask(
+    "accepted",
+    binaryArray("int2", names.map(keyShard)),
+    binaryArray(
+      "bytea",
+      names.map((name) => Buffer.from(name, "hex")),
+    ),
+  );
+  const found = new Map<string, AcceptedEventRow>();
+  for (const [name, ...cells] of rows) {
+    found.set((name as Buffer).toString("hex"), toAcceptedEvent(cells));
+  }
+  return names.map((name) => found.get(name) ?? null);
 }
 
 async function loadRuns(ask: Ask, runs: readonly number[]): Promise<StoredRun[]> {

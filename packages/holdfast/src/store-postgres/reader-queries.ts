@@ -3,24 +3,30 @@ import { RUN_STATES } from "../core/run-state.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import {
   type Cells,
+  DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EFFECT_COLUMNS,
   EXCEPTION_COLUMNS,
+  INBOX_COLUMNS,
   RECORD_COLUMNS,
   REVIEW_COLUMNS,
   RUN_COLUMNS,
+  toDeclaration,
   toDependency,
   toEffect,
   toException,
+  toInbox,
   toIssue,
   toRecord,
   toReview,
   toRun,
 } from "../store/row-columns.ts";
 import type {
+  DeclarationRow,
   DependencyRow,
   EffectRow,
   ExceptionRow,
+  InboxRow,
   IssueRow,
   ReviewRow,
   RunRow,
@@ -155,6 +161,19 @@ export class ReaderQueries {
       [bounded(limit)],
       toIssue,
     );
+  }
+
+  declarations(): Promise<DeclarationRow[]> {
+    const select = `select ${DECLARATION_COLUMNS} from declaration`;
+    // All of them: what a page left out would be shown as if it were not sensitive.
+    return this.#rows(select, [], "order by definition, name", [], toDeclaration);
+  }
+
+  inbox(limit: number): Promise<InboxRow[]> {
+    const select = `select ${INBOX_COLUMNS} from inbox`;
+    const where = [["taken_by is null"] as const];
+    const order = "order by posted_at_us, id limit ?::int8";
+    return this.#rows(select, where, order, [bounded(limit)], toInbox);
   }
 
   dependencies(): Promise<DependencyRow[]> {

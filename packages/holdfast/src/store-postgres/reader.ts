@@ -76,6 +76,8 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     reviews: (query) => queries.reviews(query),
     issues: (limit) => queries.issues(limit),
     dependencies: () => queries.dependencies(),
+    declarations: () => queries.declarations(),
+    inbox: (limit) => queries.inbox(limit),
     counters: (prefix) => queries.counters(prefix),
     async post(command) {
       // Again after a lost answer: the id makes it one command.

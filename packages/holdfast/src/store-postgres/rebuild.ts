@@ -31,6 +31,8 @@ const PROJECTIONS: readonly Compared[] = [
   compared(tables.EXCEPTION),
   compared(tables.REVIEW),
   compared(tables.DEPENDENCY),
+  compared(tables.DECLARATION),
+  compared(tables.ACCEPTED_EVENT),
   compared(tables.KEPT_EVENT),
   compared(tables.AWAITING),
   compared(tables.PENDING),

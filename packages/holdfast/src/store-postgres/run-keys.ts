@@ -9,8 +9,12 @@ export class RunKeys {
   /** Of later generations: takes the key over from an earlier one. */
   #later: RunKeyAt[] = [];
 
-  claim({ run, shard, generation }: RunAt, keyHash: string): void {
-    const claim = { shard: keyShard(keyHash), keyHash, run, runShard: shard, generation };
+  claim(
+    { run, shard, generation }: RunAt,
+    { keyHash, inputDigest }: { readonly keyHash: string; readonly inputDigest: string },
+  ): void {
+    const key = { shard: keyShard(keyHash), keyHash };
+    const claim = { ...key, run, runShard: shard, generation, inputDigest };
     if (generation === 1) this.#first.push(claim);
     else this.#later.push(claim);
   }
@@ -33,7 +37,8 @@ function takeOver(claim: RunKeyAt): Written {
     name: "take-over-run_key",
     text: counted(
       `${insert.text} on conflict (shard, key_hash) do update set run = excluded.run,
-        run_shard = excluded.run_shard, generation = excluded.generation
+        run_shard = excluded.run_shard, generation = excluded.generation,
+        input_digest = excluded.input_digest
         where excluded.generation > run_key.generation`,
       insert.values.length + 1,
     ),

@@ -17,6 +17,7 @@ import {
 import type { EffectState } from "../store/row-changes.ts";
 import type { AwaitingAt, EffectAt, ExceptionAt, PendingAt, ReviewAt, RunAt } from "./tables.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
+import { SYSTEM_SHARD } from "./shard.ts";
 
 /** Reads rows as arrays of cells, on the connection that writes. */
 export type ReadRows = (
@@ -26,7 +27,9 @@ export type ReadRows = (
 ) => Promise<readonly Cells[]>;
 
 export interface RunAtHand {
-  row: RunAt;
+  readonly shard: number;
+  /** Null for the store itself, which is run 0 and has exceptions as runs have. */
+  row: RunAt | null;
   /** Operations not known to have ended, by number; and those that this flush asked for. */
   readonly effects: Map<number, EffectAt>;
   /** Open ones by sequence number; and those that this flush asked for. */
@@ -54,9 +57,10 @@ const PENDING_COLUMNS = "shard, run, seq, operation, integration, ref, due_at_ms
 
 export class RunsAtHand {
   readonly #runs = new Map<number, RunAtHand>();
+  readonly #store = nothingOf(SYSTEM_SHARD, null);
 
   get(run: number): RunAtHand {
-    const found = this.#runs.get(run);
+    const found = run === 0 ? this.#store : this.#runs.get(run);
     if (found === undefined) {
       throw new Error(`a record of run ${run} cannot be written: it was never started`);
     }
@@ -68,14 +72,7 @@ export class RunsAtHand {
   }
 
   add(row: RunAt): RunAtHand {
-    const made: RunAtHand = {
-      row,
-      effects: new Map(),
-      exceptions: new Map(),
-      reviews: new Map(),
-      awaiting: [],
-      pending: [],
-    };
+    const made = nothingOf(row.shard, row);
     this.#runs.set(row.run, made);
     return made;
   }
@@ -133,7 +130,7 @@ export class RunsAtHand {
         [
           binaryArray(
             "int2",
-            ofTable.map(({ run }) => this.get(run).row.shard),
+            ofTable.map(({ run }) => this.get(run).shard),
           ),
           binaryArray(
             "int8",
@@ -150,7 +147,7 @@ export class RunsAtHand {
   }
 
   isAtHand({ table, run, seq }: Wanted): boolean {
-    const hand = this.#runs.get(run);
+    const hand = run === 0 ? this.#store : this.#runs.get(run);
     if (hand === undefined) return false;
     const rows = { effect: hand.effects, exception: hand.exceptions, review: hand.reviews };
     return rows[table].has(seq);
@@ -158,14 +155,13 @@ export class RunsAtHand {
 
   /** Lets go of what is over, and of the oldest runs while there are too many. */
   trim(touched: Iterable<number>): void {
+    forgetOver(this.#store);
     for (const run of touched) {
       const hand = this.#runs.get(run);
       if (hand === undefined) continue;
       this.#runs.delete(run);
-      if (hand.row.endedAtMs !== null) continue;
-      forget(hand.effects, (row) => row.endedAtMs !== null);
-      forget(hand.exceptions, (row) => row.closedAtMs !== null);
-      forget(hand.reviews, (row) => row.state !== "open");
+      if (hand.row?.endedAtMs !== null) continue;
+      forgetOver(hand);
       // Back at the end: the map's order is that of the last touch.
       this.#runs.set(run, hand);
     }
@@ -177,7 +173,7 @@ export class RunsAtHand {
 
   #put(table: Wanted["table"], cells: Cells): void {
     const hand = this.get(cells[0] as number);
-    const { shard } = hand.row;
+    const { shard } = hand;
     const number = cells[1] as number;
     if (table === "effect") hand.effects.set(number, { shard, ...toEffectState(cells) });
     else if (table === "exception") hand.exceptions.set(number, { shard, ...toException(cells) });
@@ -196,6 +192,24 @@ export function prefixed(alias: string, columns: string): string {
     .split(",")
     .map((column) => `${alias}.${column.trim()}`)
     .join(", ");
+}
+
+function nothingOf(shard: number, row: RunAt | null): RunAtHand {
+  return {
+    shard,
+    row,
+    effects: new Map(),
+    exceptions: new Map(),
+    reviews: new Map(),
+    awaiting: [],
+    pending: [],
+  };
+}
+
+function forgetOver(hand: RunAtHand): void {
+  forget(hand.effects, (row) => row.endedAtMs !== null);
+  forget(hand.exceptions, (row) => row.closedAtMs !== null);
+  forget(hand.reviews, (row) => row.state !== "open");
 }
 
 function forget<Row>(rows: Map<number, Row>, isOver: (row: Row) => boolean): void {

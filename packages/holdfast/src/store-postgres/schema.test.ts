@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
-import { RECORD_KINDS } from "../core/journal.ts";
-import { FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
+import { DEFINITION_KINDS, RECORD_KINDS, RESOLUTIONS } from "../core/journal.ts";
+import { COMPENSATED, FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
 import { INBOX_TOPICS, REVIEW_STATES } from "../store/rows.ts";
 import { CHAIN_SQL } from "./chain.ts";
 import type { Connection } from "./client.ts";
@@ -21,6 +21,9 @@ import { verifyPostgresStore } from "./verify.ts";
 
 /** Which column of the schema takes the words of which list. */
 const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly string[] }[] = [
+  { column: "run.compensated", words: COMPENSATED },
+  { column: "exception.resolution", words: RESOLUTIONS },
+  { column: "declaration.definition", words: DEFINITION_KINDS },
   { column: "effect.proof", words: EFFECT_PROOFS },
   { column: "exception.class", words: FAILURE_CLASSES },
   { column: "exception.family", words: FAILURE_FAMILIES },
@@ -45,8 +48,8 @@ beforeAll(async () => {
       correlation_id, started_by, state, reason, wake_at_ms, dependency, started_at_ms,
       updated_at_ms, compensated)
       select n % 256, n, 'main', 'order', 'key-' || n, 1, '1', 'finance', 'lane-' || n % 1000,
-        'c', 'api', n % 9, 'r', n, 'd' || n % 100, n, n, 0 from generate_series(1, 10000) as t (n);
-    insert into run_key select n % 256, decode(lpad(to_hex(n), 64, '0'), 'hex'), n, n % 256, 1
+        'c', 'api', n % 9, 'r', n, 'd' || n % 100, n, n, 'no' from generate_series(1, 10000) as t (n);
+    insert into run_key select n % 256, decode(lpad(to_hex(n), 64, '0'), 'hex'), n, n % 256, 1, '\\x00'
       from generate_series(1, 10000) as t (n);
     insert into journal select n % 256, n, seq, 1, 0, 's', n, null, '1', 1, n * 3 + seq, '\\x00'
       from generate_series(1, 10000) as t (n), generate_series(1, 3) as u (seq);
@@ -143,6 +146,11 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   openLanes: /run_laned on run/u,
   kept: /kept_event_key on kept_event/u,
   awaiting: /awaiting_event on awaiting/u,
+  acceptedCount: /accepted_event_until on accepted_event/u,
+  accepted: /accepted_event_pkey on accepted_event/u,
+  exception: /exception_run on exception/u,
+  beside: /exception_beside on exception/u,
+  besideOpen: /exception_beside_open on exception/u,
   pending: /pending_ref on pending/u,
   inbox: /inbox_open on inbox/u,
   waiting: /inbox_open on inbox/u,

@@ -30,6 +30,16 @@ export function textShard(text: string): number {
   return keyShard(hash("sha256", text, "hex"));
 }
 
+/** An event's id by its hash, hex: of any length, and with its shard in its last byte. */
+export function eventName(event: {
+  readonly namespace: string;
+  readonly event: string;
+  readonly id: string;
+}): string {
+  const { namespace, event: type, id } = event;
+  return hash("sha256", `${namespace.length}|${type.length}|${namespace}${type}${id}`, "hex");
+}
+
 /** The store's own journal is one per incarnation, and belongs to it and not to a shard's owner. */
 export function chainShard(incarnation: number): number {
   return incarnation % SHARDS;

@@ -1,13 +1,17 @@
 /** Every table that a flush writes, column by column. */
+import { hash } from "node:crypto";
 import { RUN_STATES } from "../core/run-state.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type {
+  AcceptedEventRow,
+  DeclarationRow,
   DependencyRow,
   ExceptionRow,
   KeptEventRow,
   ReviewRow,
   RunRow,
 } from "../store/rows.ts";
+import { eventName, keyShard } from "./shard.ts";
 import type { EffectState } from "../store/row-changes.ts";
 import { type Column, type Table, columns } from "./table.ts";
 
@@ -43,11 +47,9 @@ export const RUN: Table<RunAt> = {
       started_at_ms: (row) => row.startedAtMs,
       deadline_at_ms: (row) => row.deadlineAtMs,
     }),
-    ...columns<RunAt>("free", "int2", {
-      state: (row) => RUN_STATES.indexOf(row.state),
-      compensated: (row) => (row.compensated ? 1 : 0),
-    }),
+    ...columns<RunAt>("free", "int2", { state: (row) => RUN_STATES.indexOf(row.state) }),
     ...columns<RunAt>("free", "text", {
+      compensated: (row) => row.compensated,
       reason: (row) => row.reason,
       dependency: (row) => row.dependency,
     }),
@@ -65,6 +67,8 @@ export interface RunKeyAt {
   readonly run: number;
   readonly runShard: number;
   readonly generation: number;
+  /** Hex. */
+  readonly inputDigest: string;
 }
 
 export const RUN_KEY: Table<RunKeyAt> = {
@@ -75,6 +79,9 @@ export const RUN_KEY: Table<RunKeyAt> = {
     ...columns<RunKeyAt>("free", "int8", { run: (row) => row.run }),
     ...columns<RunKeyAt>("free", "int2", { run_shard: (row) => row.runShard }),
     ...columns<RunKeyAt>("free", "int4", { generation: (row) => row.generation }),
+    ...columns<RunKeyAt>("free", "bytea", {
+      input_digest: (row) => Buffer.from(row.inputDigest, "hex"),
+    }),
   ],
 };
 
@@ -123,6 +130,7 @@ export const EXCEPTION: Table<ExceptionAt> = {
       because: (row) => row.because,
       owner: (row) => row.owner,
       fingerprint: (row) => row.fingerprint,
+      subject: (row) => row.subject,
       amount: (row) => row.amount,
       currency: (row) => row.currency,
     }),
@@ -242,6 +250,54 @@ export const DEPENDENCY: Table<DependencyAt> = {
   ],
 };
 
+export type DeclarationAt = InShard<DeclarationRow>;
+
+export const DECLARATION: Table<DeclarationAt> = {
+  name: "declaration",
+  columns: [
+    ...shard<DeclarationRow>(),
+    ...columns<DeclarationAt>("key", "text", {
+      definition: (row) => row.definition,
+      name: (row) => row.name,
+    }),
+    ...columns<DeclarationAt>("key", "bytea", {
+      list: (row) => hash("sha256", JSON.stringify(row.sensitive), "buffer"),
+    }),
+    ...columns<DeclarationAt>("fixed", "text", {
+      sensitive: (row) => JSON.stringify(row.sensitive),
+    }),
+    ...columns<DeclarationAt>("free", "text", {
+      decision: (row) => (row.decision === null ? null : JSON.stringify(row.decision)),
+    }),
+    ...columns<DeclarationAt>("free", "int8", { at_ms: (row) => row.atMs }),
+  ],
+};
+
+/** Its shard is that of its name. */
+export const ACCEPTED_EVENT: Table<AcceptedEventRow> = {
+  name: "accepted_event",
+  columns: [
+    ...columns<AcceptedEventRow>("key", "int2", { shard: (row) => keyShard(eventName(row)) }),
+    ...columns<AcceptedEventRow>("key", "bytea", {
+      name: (row) => Buffer.from(eventName(row), "hex"),
+    }),
+    ...columns<AcceptedEventRow>("fixed", "text", {
+      namespace: (row) => row.namespace,
+      event: (row) => row.event,
+      id: (row) => row.id,
+    }),
+    ...columns<AcceptedEventRow>("free", "text", {
+      key: (row) => row.key,
+      digest: (row) => row.digest,
+    }),
+    ...columns<AcceptedEventRow>("free", "int8", {
+      until_ms: (row) => row.untilMs,
+      run: (row) => row.run,
+    }),
+    ...columns<AcceptedEventRow>("free", "int4", { kept: (row) => row.kept }),
+  ],
+};
+
 export type KeptAt = InShard<KeptEventRow>;
 
 export const KEPT_EVENT: Table<KeptAt> = {
@@ -250,6 +306,7 @@ export const KEPT_EVENT: Table<KeptAt> = {
     ...shard<KeptEventRow>(),
     ...columns<KeptAt>("key", "int4", { seq: (row) => row.seq }),
     ...columns<KeptAt>("fixed", "text", {
+      namespace: (row) => row.namespace,
       event: (row) => row.event,
       key: (row) => row.key,
       id: (row) => row.id,

@@ -55,7 +55,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 26),
+  kind smallint not null check (kind between 0 and 27),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -121,7 +121,7 @@ create table run (
   updated_at_ms bigint not null,
   ended_at_ms bigint,
   deadline_at_ms bigint,
-  compensated smallint not null check (compensated in (0, 1)),
+  compensated text not null check (compensated in ('no', 'partially', 'fully')),
   amount text,
   currency text,
   keys text,
@@ -154,6 +154,7 @@ create table run_key (
   run bigint not null,
   run_shard smallint not null,
   generation integer not null,
+  input_digest bytea not null,
   primary key (shard, key_hash)
 );
 
@@ -198,11 +199,12 @@ create table exception (
   because text not null,
   owner text not null check (owner <> ''),
   fingerprint text not null,
+  subject text,
   opened_at_ms bigint not null,
   due_at_ms bigint not null,
   closed_at_ms bigint,
   resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
-    'late-answer', 'superseded')),
+    'late-answer', 'superseded', 'dealt-with')),
   closed_by text,
   amount text,
   currency text,
@@ -214,6 +216,11 @@ create table exception (
 create index exception_run on exception (run, seq);
 -- Serves the queue of open exceptions. The query repeats the condition.
 create index exception_open on exception (run, seq) where closed_at_ms is null;
+-- Serves besideExceptions: the exception beside a run about one thing.
+create index exception_beside on exception (run, left(subject, 200)) where subject is not null;
+-- Serves the count of besideExceptions. The query repeats the condition.
+create index exception_beside_open on exception (run)
+  where subject is not null and closed_at_ms is null;
 
 -- Counted by each writer in a shard of its own, and added up when read: flushes of several writers
 -- do not wait for each other.
@@ -284,9 +291,44 @@ create table dependency (
   primary key (shard, integration)
 );
 
+-- What definitions have declared of their payloads: one row for each list of pointers that one ever
+-- had, because what was sensitive once stays masked. Both lists are JSON; "list" is the hash of the
+-- first, which may be too long for a key.
+create table declaration (
+  shard smallint not null,
+  definition text not null
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step')),
+  name text collate "C" not null,
+  list bytea not null,
+  sensitive text not null,
+  decision text,
+  at_ms bigint not null,
+  primary key (shard, definition, name, list)
+);
+
+-- Ids of events, so that each is taken once. "name" is the hash of (namespace, event, id), whose last
+-- byte is the shard. "until_ms" is when an id may be forgotten.
+create table accepted_event (
+  shard smallint not null,
+  name bytea not null,
+  namespace text collate "C" not null,
+  event text collate "C" not null,
+  id text collate "C" not null,
+  key text not null,
+  digest text not null,
+  until_ms bigint not null,
+  run bigint,
+  kept integer,
+  primary key (shard, name),
+  check (run is not null or kept is not null)
+);
+-- Serves acceptedCount, and the choice of what is forgotten.
+create index accepted_event_until on accepted_event (until_ms);
+
 create table kept_event (
   shard smallint not null,
   seq integer not null,
+  namespace text not null,
   event text not null,
   key text not null,
   id text not null,
@@ -339,7 +381,8 @@ create table inbox (
   shard smallint not null,
   id text not null,
   topic text not null
-    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete')),
+    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
+      'close')),
   at_ms bigint not null,
   sent_by text not null,
   data text not null,
