@@ -45,16 +45,15 @@ async function program(...words: readonly string[]): Promise<string> {
 
 test("an app runs on PostgreSQL, joins what it has done before, and is seen from outside", async () => {
   const first = holdfast({ store: store(), workflows: [double], postgres: { key } });
-  const { id, result } = await first.start(double, { order: "A-1", amount: 21 });
-  const value = await result();
-  expect(value).toBe(42);
+  const started = await first.start(double, { order: "A-1", amount: 21 });
+  expect(await started.result()).toBe(42);
   expect(JSON.parse(await program("runs", "--json"))).toMatchObject({
-    runs: [{ id, key: "A-1", state: "completed" }],
+    runs: [{ id: started.id, key: "A-1", state: "completed" }],
   });
   await first.close();
   const second = holdfast({ store: store(), workflows: [double], postgres: { key } });
   const again = await second.start(double, { order: "A-1", amount: 21 });
-  expect(again).toMatchObject({ id, isNew: false });
+  expect(again).toMatchObject({ id: started.id, isNew: false });
   expect(await again.result()).toBe(42);
   await second.close();
   expect(await program("store", "verify")).toMatch(/^sound: \d+ records in \d+ flushes checked/u);
@@ -70,8 +69,8 @@ test("an app whose process was killed is started again when its lease has run ou
   await once(child, "close");
   expect(line).toBe("waiting");
   const app = holdfast({ store: store(), workflows: [double], postgres: { key, leaseMs: 1000 } });
-  const { result } = await app.start(double, { order: "A-2", amount: 1 });
-  expect(await result()).toBe(2);
+  const started = await app.start(double, { order: "A-2", amount: 1 });
+  expect(await started.result()).toBe(2);
   await app.close();
 });
 

@@ -149,7 +149,8 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   acceptedCount: /accepted_event_until on accepted_event/u,
   accepted: /accepted_event_pkey on accepted_event/u,
   exception: /exception_run on exception/u,
-  beside: /exception_beside on exception/u,
+  // The exceptions of one run are few, by whichever index they are found.
+  beside: /exception_\w+ on exception/u,
   besideOpen: /exception_beside_open on exception/u,
   pending: /pending_ref on pending/u,
   inbox: /inbox_open on inbox/u,
