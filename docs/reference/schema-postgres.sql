@@ -63,11 +63,27 @@ create table dependency (
   CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'parked'::text, 'probing'::text])))
 );
 
+create table early_answer (
+  shard smallint not null,
+  seq integer not null,
+  integration text not null,
+  ref text not null,
+  state text not null,
+  owner text not null,
+  at_ms bigint not null,
+  due_at_ms bigint not null,
+  data text,
+  PRIMARY KEY (shard, seq),
+  CHECK ((owner <> ''::text)),
+  CHECK ((state = ANY (ARRAY['kept'::text, 'unasked'::text])))
+);
+
 create table effect (
   shard smallint not null,
   run bigint not null,
   operation integer not null,
   effect text not null,
+  integration text not null,
   proof text not null,
   ended smallint not null,
   attempts integer not null,
@@ -204,7 +220,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (shard, run, seq),
-  CHECK (((kind >= 0) AND (kind <= 27)))
+  CHECK (((kind >= 0) AND (kind <= 29)))
 );
 
 create table kept_event (
@@ -347,7 +363,11 @@ CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
 
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
 
+CREATE INDEX early_answer_kept ON early_answer USING btree (seq) WHERE (state = 'kept'::text);
+
 CREATE INDEX effect_open ON effect USING btree (run, operation) WHERE (ended = 0);
+
+CREATE INDEX effect_ref ON effect USING btree ("left"(ref, 200)) WHERE (ref IS NOT NULL);
 
 CREATE INDEX exception_beside ON exception USING btree (run, "left"(subject, 200)) WHERE (subject IS NOT NULL);
 

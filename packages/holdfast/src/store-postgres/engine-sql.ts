@@ -3,6 +3,7 @@ import {
   ACCEPTED_COLUMNS,
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
+  EARLY_COLUMNS,
   EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
@@ -41,6 +42,10 @@ export const ENGINE_SQL = {
   accepted: `select a.name, ${prefixed("a", ACCEPTED_COLUMNS)}
     from unnest($1::int2[], $2::bytea[]) as t (shard, name)
     join accepted_event a on a.shard = t.shard and a.name = t.name`,
+  ended: `select 1 from effect where left(ref, 200) = left($1, 200) and ref = $1
+    and integration = $2 and ended = 1 limit 1`,
+  early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept'
+    order by seq limit $1::int8`,
   acceptedCount: "select count(*) from accepted_event where until_ms > $1::int8",
   exception: `select ${EXCEPTION_COLUMNS} from exception where run = $1::int8 and seq = $2::int4`,
   beside: `select seq from exception where run = $1::int8

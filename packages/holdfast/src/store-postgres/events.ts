@@ -1,12 +1,12 @@
 /**
- * Kept events and the ids of events. What one change does depends on what others have left, so these
+ * Kept events, the ids of events, and answers that came early. What one change does depends on what others have left, so these
  * few are written one by one, in their order, and not gathered.
  */
 import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import { type Written, inserted } from "./table.ts";
-import { ACCEPTED_EVENT, KEPT_EVENT } from "./tables.ts";
+import { ACCEPTED_EVENT, EARLY_ANSWER, KEPT_EVENT } from "./tables.ts";
 
 const SQL = {
   replace: `on conflict (shard, name) do update set key = excluded.key, digest = excluded.digest,
@@ -21,12 +21,15 @@ const SQL = {
       and accepted_event.namespace = k.namespace and accepted_event.event = k.event
       and accepted_event.id = k.id`,
   remove: "delete from kept_event where shard = $1::int2 and seq = $2::int4",
+  removeEarly: "delete from early_answer where shard = $1::int2 and seq = $2::int4",
+  unasked: `update early_answer set state = 'unasked', owner = $3
+    where shard = $1::int2 and seq = $2::int4`,
 } as const;
 
 export class Events {
   #written: Written[] = [];
 
-  fold(change: Extract<Change, { kind: `event-${string}` }>): void {
+  fold(change: Extract<Change, { kind: `event-${string}` | `early-${string}` }>): void {
     switch (change.kind) {
       case "event-kept":
         this.#written.push(inserted(KEPT_EVENT, [{ shard: SYSTEM_SHARD, ...change.row }]));
@@ -47,6 +50,23 @@ export class Events {
         );
         return;
       }
+      case "early-kept":
+        this.#written.push(inserted(EARLY_ANSWER, [{ shard: SYSTEM_SHARD, ...change.row }]));
+        return;
+      case "early-taken":
+        this.#written.push({
+          name: "remove-early_answer",
+          text: SQL.removeEarly,
+          values: [SYSTEM_SHARD, change.seq],
+        });
+        return;
+      case "early-unasked":
+        this.#written.push({
+          name: "unasked-early_answer",
+          text: SQL.unasked,
+          values: [SYSTEM_SHARD, change.seq, change.owner],
+        });
+        return;
       default:
         assertNever(change);
     }

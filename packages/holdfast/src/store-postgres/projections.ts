@@ -177,6 +177,9 @@ export class Projections {
       case "event-kept":
       case "event-taken":
       case "event-accepted":
+      case "early-kept":
+      case "early-taken":
+      case "early-unasked":
         this.#events.fold(change);
         return;
       case "definition-declared":

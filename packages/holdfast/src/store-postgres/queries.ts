@@ -1,5 +1,4 @@
 /** The engine's reads on PostgreSQL, on a connection of their own. */
-import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import {
@@ -7,6 +6,7 @@ import {
   toAcceptedEvent,
   toDeclaration,
   toDependency,
+  toEarlyAnswer,
   toException,
   toInbox,
   toKeptEvent,
@@ -14,7 +14,7 @@ import {
   toRun,
   toRunAt,
 } from "../store/row-columns.ts";
-import type { AcceptedEventRow, InboxRow, StoredRun } from "../store/rows.ts";
+import type { AcceptedEventRow, StoredRun, WaitingCommand } from "../store/rows.ts";
 import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
@@ -33,6 +33,8 @@ export type EngineReads = Pick<
   | "openLanes"
   | "keptEvents"
   | "awaiting"
+  | "endedByRef"
+  | "earlyAnswers"
   | "acceptedEvents"
   | "acceptedCount"
   | "exception"
@@ -91,6 +93,8 @@ export function engineReads(read: ReadRows): EngineReads {
       const [run, operation] = cells as [number, number];
       return { run, operation };
     },
+    endedByRef: async (integration, ref) => (await ask("ended", ref, integration)).length > 0,
+    earlyAnswers: async (limit) => (await ask("early", limit)).map(toEarlyAnswer),
     acceptedEvents: (ids) => acceptedEvents(ask, ids),
     acceptedCount: async (nowMs) => (await ask("acceptedCount", nowMs)).map(first<number>)[0] ?? 0,
     exception: async (run, seq) => (await ask("exception", run, seq)).map(toException)[0] ?? null,
@@ -187,15 +191,10 @@ async function loadRuns(ask: Ask, runs: readonly number[]): Promise<StoredRun[]>
   return runs.flatMap((run) => found.get(run) ?? []);
 }
 
-/** A waiting command, checked against its digest: one that was damaged must not be obeyed. */
-function posted(cells: Cells): InboxRow {
+/** A waiting command, with what its digest says: one that was damaged must not be obeyed. */
+function posted(cells: Cells): WaitingCommand {
   const command = toInbox(cells);
-  if (postedDigest(command).equals(cells[6] as Uint8Array)) return command;
-  throw new HoldfastError(
-    "HF5006",
-    `command ${command.id} in the inbox is not what was posted`,
-    "Run `holdfast store verify`, then restore the newest backup that passes it.",
-  );
+  return { ...command, isAsPosted: postedDigest(command).equals(cells[6] as Uint8Array) };
 }
 
 function first<Value>(cells: Cells): Value {

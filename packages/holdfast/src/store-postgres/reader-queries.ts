@@ -5,6 +5,7 @@ import {
   type Cells,
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
+  EARLY_COLUMNS,
   EFFECT_COLUMNS,
   EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
@@ -13,6 +14,7 @@ import {
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
+  toEarlyAnswer,
   toEffect,
   toException,
   toInbox,
@@ -24,6 +26,7 @@ import {
 import type {
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
   InboxRow,
@@ -167,6 +170,11 @@ export class ReaderQueries {
     const select = `select ${DECLARATION_COLUMNS} from declaration`;
     // All of them: what a page left out would be shown as if it were not sensitive.
     return this.#rows(select, [], "order by definition, name", [], toDeclaration);
+  }
+
+  earlyAnswers(limit: number): Promise<EarlyAnswerRow[]> {
+    const select = `select ${EARLY_COLUMNS} from early_answer`;
+    return this.#rows(select, [], "order by seq limit ?::int8", [bounded(limit)], toEarlyAnswer);
   }
 
   inbox(limit: number): Promise<InboxRow[]> {

@@ -78,6 +78,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     dependencies: () => queries.dependencies(),
     declarations: () => queries.declarations(),
     inbox: (limit) => queries.inbox(limit),
+    earlyAnswers: (limit) => queries.earlyAnswers(limit),
     counters: (prefix) => queries.counters(prefix),
     async post(command) {
       // Again after a lost answer: the id makes it one command.

@@ -33,6 +33,7 @@ const PROJECTIONS: readonly Compared[] = [
   compared(tables.DEPENDENCY),
   compared(tables.DECLARATION),
   compared(tables.ACCEPTED_EVENT),
+  compared(tables.EARLY_ANSWER),
   compared(tables.KEPT_EVENT),
   compared(tables.AWAITING),
   compared(tables.PENDING),

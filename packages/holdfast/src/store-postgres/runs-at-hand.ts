@@ -51,7 +51,7 @@ export interface Wanted {
 const RUNS_AT_HAND_MAX = 20_000;
 
 const EFFECT_STATE =
-  "run, operation, effect, proof, attempts, last_sent_at_ms, ended_at_ms, ref, settled_by";
+  "run, operation, effect, proof, attempts, last_sent_at_ms, ended_at_ms, ref, settled_by, integration";
 const AWAITING_COLUMNS = "shard, run, seq, event, key, step, since_ms, due_at_ms";
 const PENDING_COLUMNS = "shard, run, seq, operation, integration, ref, due_at_ms";
 
@@ -227,6 +227,7 @@ function toEffectState(c: Cells): EffectState {
     endedAtMs: c[6] as number | null,
     ref: c[7] as string | null,
     settledBy: c[8] as string | null,
+    integration: c[9] as string,
   };
 }
 

@@ -146,6 +146,8 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   openLanes: /run_laned on run/u,
   kept: /kept_event_key on kept_event/u,
   awaiting: /awaiting_event on awaiting/u,
+  ended: /effect_ref on effect/u,
+  early: /early_answer_kept on early_answer/u,
   acceptedCount: /accepted_event_until on accepted_event/u,
   accepted: /accepted_event_pkey on accepted_event/u,
   exception: /exception_run on exception/u,

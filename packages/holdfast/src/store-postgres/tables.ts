@@ -6,6 +6,7 @@ import type {
   AcceptedEventRow,
   DeclarationRow,
   DependencyRow,
+  EarlyAnswerRow,
   ExceptionRow,
   KeptEventRow,
   ReviewRow,
@@ -93,7 +94,10 @@ export const EFFECT: Table<EffectAt> = {
     ...shard<EffectState>(),
     ...columns<EffectAt>("key", "int8", { run: (row) => row.run }),
     ...columns<EffectAt>("key", "int4", { operation: (row) => row.operation }),
-    ...columns<EffectAt>("fixed", "text", { effect: (row) => row.effect }),
+    ...columns<EffectAt>("fixed", "text", {
+      effect: (row) => row.effect,
+      integration: (row) => row.integration,
+    }),
     ...columns<EffectAt>("free", "text", {
       proof: (row): EffectProof => row.proof,
       ref: (row) => row.ref,
@@ -295,6 +299,26 @@ export const ACCEPTED_EVENT: Table<AcceptedEventRow> = {
       run: (row) => row.run,
     }),
     ...columns<AcceptedEventRow>("free", "int4", { kept: (row) => row.kept }),
+  ],
+};
+
+export type EarlyAt = InShard<EarlyAnswerRow>;
+
+export const EARLY_ANSWER: Table<EarlyAt> = {
+  name: "early_answer",
+  columns: [
+    ...shard<EarlyAnswerRow>(),
+    ...columns<EarlyAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<EarlyAt>("fixed", "text", {
+      integration: (row) => row.integration,
+      ref: (row) => row.ref,
+      data: (row) => row.data,
+    }),
+    ...columns<EarlyAt>("fixed", "int8", {
+      at_ms: (row) => row.atMs,
+      due_at_ms: (row) => row.dueAtMs,
+    }),
+    ...columns<EarlyAt>("free", "text", { state: (row) => row.state, owner: (row) => row.owner }),
   ],
 };
 

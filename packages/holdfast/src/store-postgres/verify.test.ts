@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { everyKind } from "../testing/sample-journal.ts";
+import { everyKind } from "../testing/sample-every-kind.ts";
 import { startPostgresServer } from "../testing/postgres-server.ts";
 import { openPostgresReader, openPostgresStore, verifyPostgresStore } from "./index.ts";
 import {

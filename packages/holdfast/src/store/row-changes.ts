@@ -28,6 +28,7 @@ export interface EffectState {
   readonly run: number;
   readonly operation: number;
   readonly effect: string;
+  readonly integration: string;
   readonly proof: EffectProof;
   readonly attempts: number;
   readonly lastSentAtMs: number;
@@ -38,8 +39,10 @@ export interface EffectState {
 }
 
 export function effectStateOf(row: EffectRow): EffectState {
-  const { run, operation, effect, proof, attempts, lastSentAtMs, endedAtMs, ref, settledBy } = row;
-  return { run, operation, effect, proof, attempts, lastSentAtMs, endedAtMs, ref, settledBy };
+  const { run, operation, effect, integration, proof, attempts } = row;
+  const { lastSentAtMs, endedAtMs, ref, settledBy } = row;
+  const sent = { run, operation, effect, integration, proof, attempts };
+  return { ...sent, lastSentAtMs, endedAtMs, ref, settledBy };
 }
 
 export function effectAfter<Row extends EffectState>(

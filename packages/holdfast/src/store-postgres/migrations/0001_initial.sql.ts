@@ -55,7 +55,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 27),
+  kind smallint not null check (kind between 0 and 29),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -165,6 +165,7 @@ create table effect (
   run bigint not null,
   operation integer not null,
   effect text not null,
+  integration text not null,
   proof text not null check (proof in ('never', 'maybe', 'partial', 'surely')),
   ended smallint not null check (ended in (0, 1)),
   attempts integer not null check (attempts >= 1),
@@ -177,6 +178,8 @@ create table effect (
 ) with (fillfactor = 80);
 -- Serves the list of operations whose end is not known. The query repeats the condition.
 create index effect_open on effect (run, operation) where ended = 0;
+-- Serves endedByRef: operations that were accepted under a reference. Most have none.
+create index effect_ref on effect (left(ref, 200)) where ref is not null;
 
 create table exception (
   shard smallint not null,
@@ -338,6 +341,23 @@ create table kept_event (
 );
 -- Serves keptEvents, oldest first.
 create index kept_event_key on kept_event (event, left(key, 200), seq);
+
+-- Answers that came before their request was on record. Those that nobody asks for stay, with an
+-- owner, until somebody has looked.
+create table early_answer (
+  shard smallint not null,
+  seq integer not null,
+  integration text not null,
+  ref text not null,
+  state text not null check (state in ('kept', 'unasked')),
+  owner text not null check (owner <> ''),
+  at_ms bigint not null,
+  due_at_ms bigint not null,
+  data text,
+  primary key (shard, seq)
+);
+-- Serves earlyAnswers of the engine: those that are kept. The query repeats the condition.
+create index early_answer_kept on early_answer (seq) where state = 'kept';
 
 create table awaiting (
   shard smallint not null,
