@@ -57,7 +57,7 @@ export function engineReads(read: ReadRows): EngineReads {
   const ask = (name: keyof typeof ENGINE_SQL, ...values: (Cell | Buffer)[]) =>
     read(`engine-${name}`, ENGINE_SQL[name], values);
   const load = (runs: readonly number[]) => loadRuns(ask, runs);
-  let waiting = new Set<string>();
+  const arrivals = new Arrivals(ask);
   return {
     find: (keys) => find(ask, keys),
     load,
@@ -116,14 +116,26 @@ export function engineReads(read: ReadRows): EngineReads {
       });
     },
     inbox: async (limit) => (await ask("inbox", limit)).map(posted),
-    async changed() {
-      const rows = await ask("waiting", WAITING_TOLD_APART_MAX);
-      const now = new Set(rows.map(first<string>));
-      const isNew = [...now].some((id) => !waiting.has(id));
-      waiting = now;
-      return isNew || now.size === WAITING_TOLD_APART_MAX;
-    },
+    changed: () => arrivals.changed(),
   };
+}
+
+/** Tells whether a command has arrived since the last look. */
+class Arrivals {
+  readonly #ask: Ask;
+  #waiting = new Set<string>();
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  async changed(): Promise<boolean> {
+    const rows = await this.#ask("waiting", WAITING_TOLD_APART_MAX);
+    const now = new Set(rows.map(first<string>));
+    const isNew = [...now].some((id) => !this.#waiting.has(id));
+    this.#waiting = now;
+    return isNew || now.size === WAITING_TOLD_APART_MAX;
+  }
 }
 
 type Ask = (
