@@ -15,6 +15,7 @@ export default defineConfig({
     ],
     exclude: ["tests/real/**", "**/node_modules/**"],
     typecheck: { enabled: false },
+    globalSetup: ["packages/holdfast/src/testing/postgres-on-demand.test-support.ts"],
     // A bound against hanging, not a measure of speed: machines are shared.
     testTimeout: 60_000,
     hookTimeout: 60_000,

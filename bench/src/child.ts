@@ -2,8 +2,8 @@
 import type { Figure } from "./figure.ts";
 import type { Job, JobMessage } from "./job.ts";
 import { measureFanout } from "./workloads/fanout.ts";
-import { measureLatency } from "./workloads/latency.ts";
-import { measureLoads } from "./workloads/load.ts";
+import { measureLatency, measurePostgresLatency } from "./workloads/latency.ts";
+import { measureLoads, measurePostgresLoads } from "./workloads/load.ts";
 import { makeUnfinished, measureRecovery } from "./workloads/recovery.ts";
 import { measureSleepers } from "./workloads/sleepers.ts";
 
@@ -24,6 +24,12 @@ switch (job.name) {
     break;
   case "latency":
     await measureLatency(job.folder, job.workloads, report);
+    break;
+  case "postgres-load":
+    await measurePostgresLoads(job.postgresUrl ?? "", job.budgetMs, report);
+    break;
+  case "postgres-latency":
+    await measurePostgresLatency(job.postgresUrl ?? "", report);
     break;
   case "fanout":
     await measureFanout(job.folder, report);

@@ -4,7 +4,16 @@
  */
 import type { Figure } from "./figure.ts";
 
-const JOB_NAMES = ["load", "latency", "fanout", "sleepers", "recovery-make", "recovery"] as const;
+const JOB_NAMES = [
+  "load",
+  "latency",
+  "fanout",
+  "sleepers",
+  "recovery-make",
+  "recovery",
+  "postgres-load",
+  "postgres-latency",
+] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 
 export interface Job {
@@ -13,6 +22,8 @@ export interface Job {
   readonly folder: string;
   /** Workloads to measure; a job measures no other. */
   readonly workloads: readonly string[];
+  /** A server that has been started for this job, where it needs one. */
+  readonly postgresUrl?: string;
   /** How long the job may measure, milliseconds; it may take a little longer in all. */
   readonly budgetMs: number;
 }

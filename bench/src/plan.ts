@@ -13,6 +13,22 @@ export interface PlannedJob {
   readonly budgetMs: number;
 }
 
+/** With --store postgres; what else there is differs only in how fast rows are read. */
+export const POSTGRES_PLAN: readonly PlannedJob[] = [
+  {
+    jobs: ["postgres-load"],
+    workloads: ["throughput", "effects"],
+    beside: ["raw-unnest-insert", "null-store"],
+    budgetMs: 30_000,
+  },
+  {
+    jobs: ["postgres-latency"],
+    workloads: ["latency", "effect-latency"],
+    beside: ["raw-insert-commit"],
+    budgetMs: 0,
+  },
+];
+
 export const PLAN: readonly PlannedJob[] = [
   {
     jobs: ["load"],

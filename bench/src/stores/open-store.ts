@@ -1,5 +1,6 @@
 /** The stores that a workload can run on: the ones that ship, and the raw limits. */
 import { join } from "node:path";
+import { openPostgresStore } from "holdfast/postgres";
 import { openSqliteStore } from "holdfast/sqlite";
 import type { Store } from "holdfast/testing";
 import { bareStore } from "./bare-store.ts";
@@ -8,6 +9,11 @@ import { nullStore } from "./null-store.ts";
 
 const STORE_KINDS = ["sqlite", "log", "null", "bare", "bare-sealed"] as const;
 export type StoreKind = (typeof STORE_KINDS)[number];
+
+/** The store on a server of its own; the key is not what is measured. */
+export function openOnPostgres(url: string): Promise<Store> {
+  return openPostgresStore({ url, key: new Uint8Array(32), nowMs: Date.now });
+}
 
 /** A new store of a kind, with its files in `folder`. */
 export async function openStore(kind: StoreKind, folder: string): Promise<Store> {

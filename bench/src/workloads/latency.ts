@@ -8,7 +8,8 @@ import type { Engine } from "holdfast/testing";
 import { engineOn } from "../engine-on.ts";
 import { median, quantile, type Figure } from "../figure.ts";
 import { FdatasyncProbe } from "../raw-fdatasync.ts";
-import { openStore } from "../stores/open-store.ts";
+import { insertOne, openRaw } from "../raw-postgres.ts";
+import { openOnPostgres, openStore } from "../stores/open-store.ts";
 import { keyed, post, RESULT } from "../workflows.ts";
 
 const STEPS_LONG = 10_000;
@@ -18,6 +19,7 @@ const STEPS_SHORT = 1_000;
  * burst takes longer than that: only several of them say anything.
  */
 const RUNS_EACH = 3;
+const STEPS_POSTGRES = 4_000;
 const EFFECT_STEPS = 1_500;
 /** Steps of one kind in a row before the other kind gets its turn. */
 const EFFECT_BLOCK = 25;
@@ -33,6 +35,8 @@ const PROBES_IN_A_ROW = 200;
 let plainMs: number[] = [];
 let effectMs: number[] = [];
 let probe: FdatasyncProbe | null = null;
+/** Measured in the same turns, where the raw limit is not a file's. */
+let beside: (() => Promise<void>) | null = null;
 
 async function timed(into: number[], step: () => Promise<unknown>): Promise<void> {
   const startMs = performance.now();
@@ -44,7 +48,9 @@ const longRun = workflow("long-run", keyed, async (input, run) => {
   const steps = Number(String(input).split("/")[1]);
   for (let i = 0; i < steps; i += 1) {
     await timed(plainMs, () => run.step(`step-${i}`, () => RESULT, { durable: true }));
-    if (i % PROBE_EVERY === 0) probe?.measure();
+    if (i % PROBE_EVERY !== 0) continue;
+    probe?.measure();
+    await beside?.();
   }
   return null;
 });
@@ -86,6 +92,40 @@ export async function measureLatency(
   if (workloads.includes("latency") || workloads.includes("growth")) {
     await measureLong(engine, join(folder, "raw"), workloads, report);
   }
+  await engine.close();
+}
+
+/** Steps alone on PostgreSQL, each fifth beside one insert and commit without anything around. */
+export async function measurePostgresLatency(
+  url: string,
+  report: (figure: Figure) => void,
+): Promise<void> {
+  const engine = await engineOn(await openOnPostgres(url), [longRun, mixedRun]);
+  const raw = await openRaw(url);
+  await runOf(engine, longRun, 500);
+  await runOf(engine, mixedRun, 500);
+  await measureEffects(engine, report);
+  const text = JSON.stringify(RESULT);
+  const rawMs: number[] = [];
+  beside = async () => {
+    rawMs.push(await insertOne(raw, text));
+  };
+  await runOf(engine, longRun, STEPS_POSTGRES);
+  beside = null;
+  const settings = { concurrency: 1, steps: STEPS_POSTGRES };
+  const latency = (metric: string, q: number): Figure => ({
+    workload: "latency",
+    metric,
+    value: quantile(plainMs, q),
+    unit: "ms",
+    settings,
+  });
+  report(latency("p50_ms", 0.5));
+  report(latency("p99_ms", 0.99));
+  const value = median(rawMs);
+  const raws = { samples: rawMs.length };
+  report({ workload: "raw-insert-commit", metric: "p50_ms", value, unit: "ms", settings: raws });
+  await raw.end();
   await engine.close();
 }
 

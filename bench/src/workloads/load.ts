@@ -10,15 +10,16 @@ import type { Workflow, Schema } from "holdfast";
 import type { Engine } from "holdfast/testing";
 import { engineOn } from "../engine-on.ts";
 import { median, type Figure } from "../figure.ts";
-import { openStore, type StoreKind } from "../stores/open-store.ts";
-import { counted, durableSteps, effectSteps, speculativeSteps } from "../workflows.ts";
+import { openRaw, unnestLoop } from "../raw-postgres.ts";
+import { openOnPostgres, openStore, type StoreKind } from "../stores/open-store.ts";
+import { counted, durableSteps, effectSteps, RESULT, speculativeSteps } from "../workflows.ts";
 
 type Steps = Workflow<string, Schema, Schema>;
 
 interface Load {
   /** Name in the figures. */
   readonly workload: string;
-  readonly store: StoreKind;
+  readonly store: StoreKind | "postgres";
   readonly steps: Steps;
   readonly concurrency: number;
 }
@@ -72,15 +73,51 @@ export async function measureLoads(
   for (const engine of engines.values()) await engine.close();
 }
 
-function load(workload: string, store: StoreKind, steps: unknown, concurrency: number): Load {
+/** The same on PostgreSQL, in turns with the database's own limit. */
+export async function measurePostgresLoads(
+  url: string,
+  budgetMs: number,
+  report: (figure: Figure) => void,
+): Promise<void> {
+  const endMs = performance.now() + budgetMs;
+  const workflows = [durableSteps, effectSteps];
+  const engine = await engineOn(await openOnPostgres(url), workflows);
+  const bare = await engineOn(await openStore("null", ""), workflows);
+  const raw = await openRaw(url);
+  const loads = [
+    load("throughput", "postgres", durableSteps, 256),
+    load("effects", "postgres", effectSteps, 256),
+    load("null-store", "null", durableSteps, 256),
+  ];
+  const samples = new Map<Load, Sample[]>(loads.map((one) => [one, []]));
+  const rawRows: number[] = [];
+  for (let round = 0; round < ROUNDS_MAX + WARM_UP_SLICES; round += 1) {
+    const isWarm = round >= WARM_UP_SLICES;
+    for (const one of loads) {
+      const sample = await slice(one.store === "null" ? bare : engine, one);
+      if (isWarm) samples.get(one)?.push(sample);
+    }
+    const rows = await unnestLoop(raw, JSON.stringify(RESULT), SLICE_MS);
+    if (isWarm) rawRows.push(rows);
+    if (isWarm && performance.now() > endMs) break;
+  }
+  for (const [one, taken] of samples) for (const figure of figuresOf(one, taken)) report(figure);
+  const settings = { rowsPerStatement: 256, slices: rawRows.length, sliceMs: SLICE_MS };
+  const value = median(rawRows);
+  report({ workload: "raw-unnest-insert", metric: "rows_per_s", value, unit: "rows/s", settings });
+  await raw.end();
+  for (const one of [engine, bare]) await one.close();
+}
+
+function load(workload: string, store: Load["store"], steps: unknown, concurrency: number): Load {
   // The name of a workflow is part of its type, which the list of them forgets.
   return { workload, store, steps: steps as Steps, concurrency };
 }
 
 async function openEngines(loads: readonly Load[], folder: string) {
-  const engines = new Map<StoreKind, Engine>();
+  const engines = new Map<Load["store"], Engine>();
   for (const { store } of loads) {
-    if (engines.has(store)) continue;
+    if (store === "postgres" || engines.has(store)) continue;
     const own = join(folder, store);
     mkdirSync(own);
     const opened = await openStore(store, own);

@@ -19,10 +19,21 @@ export interface EngineChild {
   stop(): Promise<ChildEnd>;
 }
 
+export interface EngineSetting {
+  readonly dir: string;
+  /** Address of the store, as the app names it. */
+  readonly store: string;
+  readonly ports: Ports;
+}
+
 /** @throws {Error} with its last words, if it ends or is silent for 20 s instead of getting ready. */
-export async function startEngine(dir: string, ports: Ports): Promise<EngineChild> {
+export async function startEngine({ dir, store, ports }: EngineSetting): Promise<EngineChild> {
   const flags = Object.entries(ports).flatMap(([name, port]) => [`--${name}`, String(port)]);
-  const child = await startChild("the engine", [PROGRAM, "--dir", dir, ...flags], READY_MS_MAX);
+  const child = await startChild(
+    "the engine",
+    [PROGRAM, "--dir", dir, "--store", store, ...flags],
+    READY_MS_MAX,
+  );
   return {
     port: child.port,
     ended: child.ended,

@@ -2,15 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { seededRandom } from "holdfast/testing";
 import type { ChildEnd } from "./child.ts";
-import { startEngine, type EngineChild } from "./engine-child.ts";
-import type { Ports } from "./integrations.ts";
+import { startEngine, type EngineChild, type EngineSetting } from "./engine-child.ts";
 
 /** A kill comes up to this long after its point of progress, so that it hits anything. */
 const KILL_DELAY_MS_MAX = 600;
 
 export class EngineKeeper {
-  readonly #dir: string;
-  readonly #ports: Ports;
+  readonly #setting: EngineSetting;
   #engine: Promise<EngineChild>;
   #current: EngineChild | null = null;
   #killsDone = 0;
@@ -18,9 +16,8 @@ export class EngineKeeper {
   readonly #onFailure: (what: string) => void;
 
   /** @param onFailure - the engine has ended by itself, or could not be started again. */
-  constructor(dir: string, ports: Ports, onFailure: (what: string) => void) {
-    this.#dir = dir;
-    this.#ports = ports;
+  constructor(setting: EngineSetting, onFailure: (what: string) => void) {
+    this.#setting = setting;
     this.#onFailure = onFailure;
     this.#engine = this.#start();
   }
@@ -42,7 +39,7 @@ export class EngineKeeper {
   }
 
   async #start(): Promise<EngineChild> {
-    const engine = await startEngine(this.#dir, this.#ports);
+    const engine = await startEngine(this.#setting);
     this.#current = engine;
     void engine.ended.then((end) => {
       if (this.#current !== engine || this.#isStopping) return;

@@ -1,24 +1,28 @@
 /**
- * The process that runs the orders: Holdfast on its embedded store, and the intake before it. It may
+ * The process that runs the orders: Holdfast on its store, and the intake before it. It may
  * be killed at any moment and started again with the same arguments.
  *
- *     node engine-process.ts --dir var/order-to-cash --crm 4001 --payments 4002 --erp 4003 --mail 4004
+ *     node engine-process.ts --dir var/order-to-cash --store sqlite:PATH --crm 4001 --payments 4002 --erp 4003 --mail 4004
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { holdfast } from "holdfast";
+import { holdfast, type HoldfastOptions } from "holdfast";
 import { openAuditLog } from "./audit-log.ts";
 import { orderEffects } from "./effects.ts";
 import { openIntake } from "./intake.ts";
 import { connectSystems, type Ports } from "./integrations.ts";
-import { AUDIT_FILE, STORE_FILE } from "./places.ts";
+import { AUDIT_FILE, KEY_FILE } from "./places.ts";
 import { placeOrderWith } from "./workflow.ts";
 
-const { dir, ports } = readArguments();
+/** On PostgreSQL an engine that was killed is gone after this, and the next one gets in. */
+const LEASE_MS = 2_000;
+
+const { dir, store, ports } = readArguments();
 const audit = openAuditLog(join(dir, AUDIT_FILE));
 const placeOrder = placeOrderWith(orderEffects(connectSystems(ports), audit));
 const app = holdfast({
-  store: `sqlite:${join(dir, STORE_FILE)}`,
+  store,
+  postgres: { keyFile: join(dir, KEY_FILE), leaseMs: LEASE_MS },
   workflows: [placeOrder],
   // The supervisor reports them all at the end.
   log: () => undefined,
@@ -51,10 +55,17 @@ process.stdin.resume().once("end", end);
 process.on("SIGINT", () => undefined);
 process.stdout.write(`${JSON.stringify({ ready: true, port: intake.port })}\n`);
 
-function readArguments(): { readonly dir: string; readonly ports: Ports } {
+interface Arguments {
+  readonly dir: string;
+  readonly store: HoldfastOptions["store"];
+  readonly ports: Ports;
+}
+
+function readArguments(): Arguments {
   const { values } = parseArgs({
     options: {
       dir: { type: "string" },
+      store: { type: "string" },
       crm: { type: "string" },
       payments: { type: "string" },
       erp: { type: "string" },
@@ -64,6 +75,8 @@ function readArguments(): { readonly dir: string; readonly ports: Ports } {
   if (values.dir === undefined) throw new Error("expected --dir DIRECTORY, got none");
   return {
     dir: values.dir,
+    // Whatever it is, the app says what it expects.
+    store: (values.store ?? "") as Arguments["store"],
     ports: {
       crm: portOf("crm", values.crm),
       payments: portOf("payments", values.payments),

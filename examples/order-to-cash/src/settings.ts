@@ -1,6 +1,9 @@
 import { parseArgs } from "node:util";
 import { VAR_DIR } from "./places.ts";
 
+const STORE_KINDS = ["sqlite", "postgres"] as const;
+export type StoreKind = (typeof STORE_KINDS)[number];
+
 /** What `npm start` was asked to do. */
 export interface Settings {
   /** Distinct valid orders; duplicates and malformed ones come on top. */
@@ -12,16 +15,19 @@ export interface Settings {
   readonly faults: number;
   /** The labelled scenario: one request lands later than the ERP's contract allows. */
   readonly brokenContract: boolean;
+  /** Where Holdfast keeps its journal: in a file, or on a PostgreSQL server that is started for it. */
+  readonly store: StoreKind;
   /** Where databases and summary.json are left; emptied at the start. */
   readonly dir: string;
 }
 
-export const USAGE = `usage: npm start -- [--orders N] [--kills K] [--seed S] [--faults 0..1] [--broken-contract] [--dir PATH]
+export const USAGE = `usage: npm start -- [--orders N] [--kills K] [--seed S] [--faults 0..1] [--broken-contract] [--store KIND] [--dir PATH]
   --orders           distinct orders that arrive, 1 to 100000    (300; 12 with --broken-contract)
   --kills            times the engine is killed with SIGKILL     (10; none with --broken-contract)
   --seed             of orders, faults, kills and decisions      (1)
   --faults           share of requests that meet a fault, 0..1   (0.25; none with --broken-contract)
   --broken-contract  one request lands later than the ERP promises: the duplicate must be found
+  --store            sqlite, or postgres: a server of its own     (sqlite)
   --dir              where everything is left; what is in it is removed   (var/order-to-cash)`;
 
 const ORDERS_MAX = 100_000;
@@ -40,6 +46,7 @@ export function readSettings(args: readonly string[]): Settings {
       seed: { type: "string" },
       faults: { type: "string" },
       "broken-contract": { type: "boolean", default: false },
+      store: { type: "string", default: "sqlite" },
       dir: { type: "string", default: VAR_DIR },
     },
   });
@@ -54,8 +61,15 @@ export function readSettings(args: readonly string[]): Settings {
     seed: whole("seed", values.seed, 1, { min: 0, max: Number.MAX_SAFE_INTEGER }),
     faults: share("faults", values.faults, defaults.faults),
     brokenContract,
+    store: storeKind(values.store),
     dir: values.dir,
   };
+}
+
+function storeKind(text: string): StoreKind {
+  const kind = STORE_KINDS.find((known) => known === text);
+  if (kind !== undefined) return kind;
+  throw new Error(`expected ${STORE_KINDS.join(" or ")} for --store, got "${text}"`);
 }
 
 function whole(

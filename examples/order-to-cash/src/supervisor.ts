@@ -3,9 +3,7 @@
  * started again, the orders that arrive, and the people who decide. Ends when every order is over or
  * with a person, or when the time is up.
  */
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { openSqliteReader } from "holdfast/sqlite";
 import type { FaultCounts } from "holdfast/testing";
 import { readBooks, type Books } from "./books.ts";
 import { openErpPath } from "./broken-contract.ts";
@@ -13,9 +11,9 @@ import { EngineKeeper } from "./engine-keeper.ts";
 import { feedOrders, type FeedReport } from "./feed.ts";
 import { SETTLE_MS } from "./integrations.ts";
 import { People, type PeopleReport } from "./people.ts";
-import { STORE_FILE } from "./places.ts";
 import type { Progress } from "./progress.ts";
 import type { Settings } from "./settings.ts";
+import { startStore, type StorePlace } from "./store-place.ts";
 import type { StoreReader } from "./store-reader.ts";
 import { startSystems, type Systems } from "./systems/launch.ts";
 import { makeOrders, type ArrivingOrder } from "./systems/orders.ts";
@@ -62,11 +60,14 @@ export async function runOrders(options: SupervisorOptions): Promise<Outcome | n
       ordersCase?.giveUp(`the system ${name} has ended by itself: ${lastWords}`);
     },
   });
+  let store: StorePlace | null = null;
   try {
-    ordersCase = new Case(options, systems);
+    store = await startStore(options.settings.store, dir);
+    ordersCase = new Case(options, systems, store);
     return await ordersCase.run();
   } finally {
     await systems.stop();
+    await store?.close();
   }
 }
 
@@ -78,6 +79,7 @@ function timeLimitMs({ orders, faults, kills }: Settings): number {
 class Case {
   readonly #options: SupervisorOptions;
   readonly #systems: Systems;
+  readonly #store: StorePlace;
   readonly #arrivals: readonly ArrivingOrder[];
   readonly #orderCount: number;
   readonly #troubles: string[] = [];
@@ -87,10 +89,11 @@ class Case {
   #share = 0;
   #shareWaiters: { readonly share: number; readonly resolve: () => void }[] = [];
 
-  constructor(options: SupervisorOptions, systems: Systems) {
+  constructor(options: SupervisorOptions, systems: Systems, store: StorePlace) {
     const { orders, seed } = options.settings;
     this.#options = options;
     this.#systems = systems;
+    this.#store = store;
     this.#arrivals = makeOrders({ count: orders, seed });
     this.#orderCount = orders;
   }
@@ -112,12 +115,12 @@ class Case {
       erp: erpPath?.port ?? erp.port,
       mail: mail.port,
     };
-    const keeper = new EngineKeeper(dir, ports, (what) => {
+    const keeper = new EngineKeeper({ dir, store: this.#store.address, ports }, (what) => {
       this.giveUp(what);
     });
     try {
       await keeper.started();
-      const reader = await openSqliteReader({ path: join(dir, STORE_FILE) });
+      const reader = await this.#store.openReader();
       try {
         const done = await this.#work(keeper, reader);
         if (signal.aborted) return null;

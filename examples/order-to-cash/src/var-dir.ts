@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { SUMMARY_FILE } from "./places.ts";
 
-/** Databases with what SQLite and Holdfast keep beside them. */
-const OURS = /^(holdfast|audit|crm|payments|erp|mail)\.db/;
+/** Databases with what SQLite and Holdfast keep beside them, and the key of one that is elsewhere. */
+const OURS = /^(?:(?:holdfast|audit|crm|payments|erp|mail)\.db|holdfast\.key$)/;
 
 /**
  * Makes the directory of a run, empty. What an earlier run left there is removed.

@@ -96,6 +96,19 @@ describe("order-to-cash", () => {
     expect(fired.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10);
   });
 
+  test("keeps every promise on PostgreSQL, through faults and a kill", async () => {
+    const dir = freshDir();
+    const flags = ["--store", "postgres", "--orders", "12", "--kills", "1", "--seed", "5"];
+    expect(await start(...flags, "--dir", dir).ended).toMatchObject({ code: 0 });
+    const summary = summaryIn(dir);
+    expect(summary.broken).toEqual([]);
+    expect([summary.duplicated, summary.lost, summary.orphaned]).toEqual([[], [], []]);
+    expect(summary.kills).toEqual({ asked: 1, done: 1 });
+    expect(summary.orders.completed).toBeGreaterThan(3);
+    // Nothing of it is in a file.
+    expect(existsSync(join(dir, "holdfast.db"))).toBe(false);
+  });
+
   test("finds and names the duplicate of a contract that the other side breaks", async () => {
     const dir = freshDir();
     const run = start("--broken-contract", "--orders", "4", "--seed", "3", "--dir", dir);
@@ -127,6 +140,7 @@ describe("order-to-cash", () => {
       [["--faults", "1.5"], 'expected a share from 0 to 1 for --faults, got "1.5"'],
       [["--kills", "-1"], "--kills"],
       [["--broken-contract", "--kills", "2"], "without --kills"],
+      [["--store", "paper"], 'expected sqlite or postgres for --store, got "paper"'],
     ] as const) {
       const end = await start(...flags, "--dir", dir).ended;
       expect(end).toMatchObject({ code: 2, said: expect.stringContaining(why) });

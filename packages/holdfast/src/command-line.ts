@@ -1,11 +1,16 @@
 /** The composition root of the command line: which driver serves which store, and whose clock. */
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Outside } from "./cli/outside.ts";
 import { HoldfastError } from "./core/error.ts";
 import { systemClock } from "./engine/clock.ts";
+import type { StoreCare } from "./operate/store-care.ts";
+import { placeOf, shownAddress } from "./store-address.ts";
+import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
 
-const SQLITE = "sqlite:";
+/** Bytes of a store's key. */
+const KEY_BYTES = 32;
 
 export const outside: Outside = {
   version: () => {
@@ -18,21 +23,47 @@ export const outside: Outside = {
     new Promise((resolve) => {
       systemClock.after(ms, resolve);
     }),
+  newStoreKey: () => randomBytes(KEY_BYTES).toString("base64"),
   storeAt: (address) => {
-    const path = address.slice(SQLITE.length);
-    if (!address.startsWith(SQLITE) || path === "") {
-      throw new HoldfastError(
-        "HF5002",
-        `The store ${JSON.stringify(address)} cannot be opened: expected sqlite:PATH.`,
-        "Name it as your app does, for example: --store sqlite:./holdfast.db",
-      );
-    }
-    return {
-      openReader: () => openSqliteReader({ path }),
-      verify: () => verifyStore({ path }),
-      backup: (to) => backupStore({ path, to }),
-      accept: ({ by, reason }) =>
-        acceptStore({ path, by, reason, nowMs: () => systemClock.nowMs() }),
-    };
+    const place = placeOf(address);
+    if (place?.kind === "sqlite") return sqliteCare(place.path);
+    if (place?.kind === "postgres") return postgresCare(place.url);
+    throw new HoldfastError(
+      "HF5002",
+      `The store ${shownAddress(address)} cannot be opened: expected sqlite:PATH or postgres://USER@HOST/DATABASE.`,
+      "Name it as your app does, for example: --store sqlite:./holdfast.db",
+    );
   },
 };
+
+function sqliteCare(path: string): StoreCare {
+  return {
+    openReader: () => openSqliteReader({ path }),
+    verify: () => verifyStore({ path }),
+    backup: (to) => backupStore({ path, to }),
+    accept: ({ by, reason }) => acceptStore({ path, by, reason, nowMs: () => systemClock.nowMs() }),
+  };
+}
+
+function postgresCare(url: string): StoreCare {
+  return {
+    openReader: () => openPostgresReader({ url }),
+    verify: () => verifyPostgresStore({ url }),
+    backup: () => Promise.reject(notHere("backup", "copy it with pg_dump or a base backup")),
+    accept: () =>
+      Promise.reject(
+        notHere(
+          "accept",
+          "after a restore, look up in the other systems what was done since, and remove the anchor file",
+        ),
+      ),
+  };
+}
+
+function notHere(command: string, instead: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `store ${command} is for a store in a file; this one is on PostgreSQL.`,
+    `Use the tools of the database: ${instead}. Its key is kept apart from it.`,
+  );
+}

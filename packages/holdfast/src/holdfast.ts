@@ -13,14 +13,25 @@ import type { EngineLimits } from "./engine/limits.ts";
 import type { LateOutcome } from "./engine/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
 import type { Store } from "./store/store.ts";
+import { placeOf, shownAddress } from "./store-address.ts";
+import { openPostgresStore } from "./store-postgres/index.ts";
 import { openSqliteStore } from "./store-sqlite/index.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
 
 export interface HoldfastOptions {
-  /** `sqlite:PATH`; `:memory:` keeps nothing and is for tests. */
-  readonly store: `sqlite:${string}` | ":memory:";
+  /**
+   * `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, which needs the package `pg` and the store's
+   * key (see `postgres`); `:memory:` keeps nothing and is for tests.
+   */
+  readonly store:
+    | `sqlite:${string}`
+    | `postgres://${string}`
+    | `postgresql://${string}`
+    | ":memory:";
+  /** For a store on PostgreSQL. The key is taken from HOLDFAST_STORE_KEY if it is not given here. */
+  readonly postgres?: PostgresSettings;
   readonly workflows: readonly AnyWorkflow[];
   /** Version of your code. Runs remember the version they began with. Default "1". */
   readonly version?: string;
@@ -33,6 +44,20 @@ export interface HoldfastOptions {
    * look like one that hangs.
    */
   readonly log?: (line: string) => void;
+}
+
+export interface PostgresSettings {
+  /** The store's key, as `holdfast store key` prints it, or its 32 bytes. */
+  readonly key?: string | Uint8Array;
+  /** A file that holds it. */
+  readonly keyFile?: string;
+  /** Where the newest seals are kept outside the database; default: nowhere. */
+  readonly anchorFile?: string;
+  /**
+   * An engine that has not shown for so long that it lives is replaced, milliseconds. Default
+   * 15,000. An app that starts waits so long for the lease of another before it is refused.
+   */
+  readonly leaseMs?: number;
 }
 
 /** Thrown by `result()` of a run that ended without a result. */
@@ -241,7 +266,7 @@ async function openEngine(
   options: HoldfastOptions,
   listeners: Set<EngineListener>,
 ): Promise<Engine> {
-  const store = await openStore(options.store);
+  const store = await openStore(options);
   try {
     return await engineOn(store, options, listeners);
   } catch (error) {
@@ -336,18 +361,26 @@ function systemNowMs(): number {
   return systemClock.nowMs();
 }
 
-function openStore(url: HoldfastOptions["store"]): Promise<Store> {
-  if (url === ":memory:")
-    return openSqliteStore({ path: ":memory:", thread: "inline", nowMs: systemNowMs });
-  const path = url.slice("sqlite:".length);
-  if (!url.startsWith("sqlite:") || path === "") {
-    throw new HoldfastError(
-      "HF5002",
-      `The store "${url}" cannot be opened: expected sqlite:PATH.`,
-      'Give store: "sqlite:./holdfast.db".',
-    );
+/** Of a store on PostgreSQL, milliseconds: an engine that died without a word is gone after it. */
+const LEASE_MS = 15_000;
+/** A lease that has just run out is seen a little later. */
+const LEASE_SLACK_MS = 1000;
+
+function openStore({ store, postgres = {} }: HoldfastOptions): Promise<Store> {
+  const nowMs = systemNowMs;
+  if (store === ":memory:") return openSqliteStore({ path: store, thread: "inline", nowMs });
+  const place = placeOf(store);
+  if (place?.kind === "sqlite") return openSqliteStore({ path: place.path, nowMs });
+  if (place?.kind === "postgres") {
+    const leaseMs = postgres.leaseMs ?? LEASE_MS;
+    const waitMsMax = leaseMs + LEASE_SLACK_MS;
+    return openPostgresStore({ ...postgres, url: place.url, nowMs, leaseMs, waitMsMax });
   }
-  return openSqliteStore({ path, nowMs: systemNowMs });
+  throw new HoldfastError(
+    "HF5002",
+    `The store ${shownAddress(store)} cannot be opened: expected sqlite:PATH or postgres://USER@HOST/DATABASE.`,
+    'Give store: "sqlite:./holdfast.db".',
+  );
 }
 
 async function resultOf<N extends string, I extends Schema, O extends Schema>(

@@ -49,7 +49,7 @@ export function storeAddress(option: string | undefined, { env, hasFile }: Termi
   if (hasFile(DEFAULT_FILE)) return `sqlite:${DEFAULT_FILE}`;
   throw badUse(
     `No store is named, and there is no ${DEFAULT_FILE} in this folder.`,
-    "Add --store sqlite:PATH, or set HOLDFAST_STORE, to what your app gives as its store.",
+    "Add --store sqlite:PATH (or postgres://...), or set HOLDFAST_STORE, to what your app gives as its store.",
   );
 }
 

@@ -7,6 +7,8 @@ export interface Outside {
   readonly version: () => string;
   readonly nowMs: () => number;
   readonly pause: (ms: number) => Promise<void>;
+  /** 32 random bytes as a text, for a store whose key is not beside it. */
+  readonly newStoreKey: () => string;
   /** @throws {HoldfastError} HF5002 if no driver serves this address. */
   readonly storeAt: (address: string) => StoreCare;
 }

@@ -43,6 +43,7 @@ async function run(words: readonly string[], { terminal, store = care() }: Setti
     version: () => "1.2.3",
     nowMs: () => 0,
     pause: async () => undefined,
+    newStoreKey: () => "a-new-key",
     storeAt: (address) => {
       addresses.push(address);
       return store;
@@ -133,6 +134,11 @@ describe("help and version", () => {
   test("--version is the package's", async () => {
     expect(await run(["--version"])).toMatchObject({ code: 0, out: "1.2.3\n" });
   });
+});
+
+test("a key for a new store is printed, and needs no store", async () => {
+  expect(await run(["store", "key"])).toMatchObject({ code: 0, out: "a-new-key\n", addresses: [] });
+  expect((await run(["store", "key", "--json"])).out).toContain('"key": "a-new-key"');
 });
 
 describe("the store that is meant", () => {

@@ -5,7 +5,7 @@ import { badUse, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { jsonText, visibleLines } from "./safe-text.ts";
-import { addStoreCommands } from "./store-commands.ts";
+import { addKeyCommand, addStoreCommands, keyShown } from "./store-commands.ts";
 import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
 import { addWriteCommands } from "./write-commands.ts";
@@ -26,13 +26,16 @@ export async function runCommandLine(
   outside: Outside,
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
-  const program = commandTree(terminal, outside, async (work) => {
+  const show = (shown: Shown) => {
+    print(shown, program.opts(), terminal, outside.nowMs());
+    exitCode = shown.exitCode ?? EXIT.ok;
+  };
+  const act = async (work: Work) => {
     const options: GlobalOptions = program.opts();
     const store = outside.storeAt(storeAddress(options.store, terminal));
-    const shown = await work({ outside, terminal, store });
-    print(shown, options, terminal, outside.nowMs());
-    exitCode = shown.exitCode ?? EXIT.ok;
-  });
+    show(await work({ outside, terminal, store }));
+  };
+  const program: Command = commandTree(terminal, outside, { act, show });
   try {
     await program.parseAsync(words, { from: "user" });
     return exitCode;
@@ -41,16 +44,21 @@ export async function runCommandLine(
   }
 }
 
+/** What commands do when they are given: most need a store, some only say something. */
+interface Doers {
+  readonly act: (work: Work) => Promise<void>;
+  readonly show: (shown: Shown) => void;
+}
+
 /** All commands with their options. The reference in docs is checked against it by a test. */
-export function commandTree(
-  terminal: Terminal,
-  outside: Outside,
-  act: (work: Work) => Promise<void>,
-): Command {
+export function commandTree(terminal: Terminal, outside: Outside, { act, show }: Doers): Command {
   const program = new Command("holdfast")
     .description("Look at runs, decide what people must decide, care for the store.")
     .version(outside.version(), "-V, --version")
-    .option("--store <address>", "sqlite:PATH; else HOLDFAST_STORE, else ./holdfast.db")
+    .option(
+      "--store <address>",
+      "sqlite:PATH or postgres://...; else HOLDFAST_STORE, else ./holdfast.db",
+    )
     .option("--json", "print one JSON document")
     .addHelpText("after", AFTER_HELP)
     .exitOverride()
@@ -65,6 +73,7 @@ export function commandTree(
   addReadCommands(program, act);
   addWriteCommands(program, act);
   addStoreCommands(program, act);
+  addKeyCommand(program, () => show(keyShown(outside.newStoreKey())));
   return program;
 }
 

@@ -19,7 +19,10 @@ const sections = new Map(
 
 const silent = { env: {}, hasFile: () => false, userName: () => null, width: null };
 const nowhere = { out: () => undefined, err: () => undefined };
-const program = commandTree({ ...silent, ...nowhere }, outside, async () => undefined);
+const program = commandTree({ ...silent, ...nowhere }, outside, {
+  act: async () => undefined,
+  show: () => undefined,
+});
 
 /** Commands that do something, with their whole names. */
 function leaves(command: Command, before: string): readonly (readonly [string, Command])[] {

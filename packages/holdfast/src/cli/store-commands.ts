@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { acceptStore, verifyStore } from "../operate/store-care.ts";
 import type { AcceptedStore, VerifiedStore } from "../operate/store-care.ts";
-import type { Work } from "./context.ts";
+import type { Shown, Work } from "./context.ts";
 import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf } from "./option-values.ts";
 import { effectsTable, type Look } from "./show-lists.ts";
@@ -48,6 +48,19 @@ export function addStoreCommands(program: Command, act: Act): void {
         return { document: accepted, text: (look) => acceptedText(accepted, look) };
       }),
     );
+}
+
+/** Beside the other commands of the store, although it needs none. */
+export function addKeyCommand(program: Command, say: () => void): void {
+  const store = program.commands.find((command) => command.name() === "store") ?? program;
+  store
+    .command("key")
+    .description("make a key for a new store on PostgreSQL, and print it")
+    .action(say);
+}
+
+export function keyShown(key: string): Shown {
+  return { document: { key }, text: () => key };
 }
 
 function verificationText(verification: VerifiedStore, { screen }: Look): string {

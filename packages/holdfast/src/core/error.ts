@@ -43,6 +43,8 @@ export const ERROR_CODES = {
   HF5008: "A write to the store failed and nothing more may be written.",
   HF5009: "The key file of the store is missing or not its own.",
   HF5010: "The store was written by a newer Holdfast.",
+  HF5011: "The client library for PostgreSQL is not installed.",
+  HF5012: "This worker has been replaced.",
   HF6001: "There is nothing with that name.",
   HF6002: "This person may not do that.",
   HF6003: "The action does not fit the present state.",

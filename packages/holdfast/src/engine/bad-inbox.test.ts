@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqliteReader, verifyStore } from "../store-sqlite/index.ts";
-import { postedDigest } from "../store-sqlite/seal.ts";
+import { postedDigest } from "../store/seal.ts";
 import { openDatabase } from "../store-sqlite/runtime.ts";
 import { runSql } from "../store-sqlite/tampering.test-support.ts";
 import { testWorkflow } from "./test-effects.test-support.ts";

@@ -9,15 +9,15 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
-import { anchorPath, anchorText } from "./anchor.ts";
+import { anchorPath, anchorText } from "../store/anchor.ts";
 import { ChainQueries, anchorOf } from "./chain.ts";
-import { replaceFile, syncFolder, syncPath } from "./files.ts";
+import { replaceFile, syncFolder, syncPath } from "../store/files.ts";
 import { foreignKey, keyPath, readKey, writeKey } from "./key-file.ts";
 import { readMeta } from "./meta.ts";
 import { translated } from "./open-writer.ts";
 import { openReadOnly } from "./reader.ts";
 import { openDatabase } from "./runtime.ts";
-import { keyId } from "./seal.ts";
+import { keyId } from "../store/seal.ts";
 
 export interface BackupOptions {
   readonly path: string;

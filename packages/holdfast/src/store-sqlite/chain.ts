@@ -1,10 +1,10 @@
 /** Reading the chain of flushes as it is stored. */
-import type { Cells } from "./row-columns.ts";
-import { rowsOf } from "./row-columns.ts";
-import { prepareRows } from "./queries.ts";
+import type { Cells } from "../store/row-columns.ts";
+
+import { prepareRows, rowsOf } from "./queries.ts";
 import type { Database } from "./runtime.ts";
 import type { Predecessor } from "../store/store.ts";
-import type { Anchor } from "./anchor.ts";
+import type { Anchor } from "../store/anchor.ts";
 
 export interface FlushRow {
   readonly id: number;

@@ -2,23 +2,14 @@
  * Recomputes digests and seals from the stored bytes, flush by flush, and stops at the first that
  * does not hold. Start-up does it from the anchor on, `store verify` from the beginning.
  */
+import type { Damage } from "../store/damage.ts";
 import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
-import { prepareRows } from "./queries.ts";
-import { INBOX_COLUMNS, rowsOf, toInbox } from "./row-columns.ts";
-import type { Cells } from "./row-columns.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
+import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
+import type { Cells } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
-import { DIGEST_BYTES, flushSeal, genesis, takenDigest, writeRecordDigest } from "./seal.ts";
-
-/** Something in the store that is not as it was written. */
-export interface Damage {
-  /** One sentence: what is wrong, and where. */
-  readonly what: string;
-  /** Position in the journal, where a record is meant. */
-  readonly pos?: number;
-  readonly run?: number;
-  readonly seq?: number;
-}
+import { DIGEST_BYTES, flushSeal, genesis, takenDigest, writeRecordDigest } from "../store/seal.ts";
 
 export interface CheckedFlushes {
   readonly damage: Damage | null;

@@ -4,16 +4,16 @@
  * so this takes no longer as the store grows.
  */
 import { HoldfastError } from "../core/error.ts";
-import { anchorPath } from "./anchor.ts";
-import type { Anchor } from "./anchor.ts";
+import { anchorPath } from "../store/anchor.ts";
+import type { Anchor } from "../store/anchor.ts";
 import { ChainQueries, hex } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import { checkFlushes } from "./check-flushes.ts";
-import type { Damage } from "./check-flushes.ts";
+import type { Damage } from "../store/damage.ts";
 import { isMetaSound, readMeta } from "./meta.ts";
 import type { OnNotice } from "./notice.ts";
 import type { Database } from "./runtime.ts";
-import { sealKey } from "./seal.ts";
+import { sealKey } from "../store/seal.ts";
 
 const RESTORE = "Run `holdfast store verify` for the details, then restore the newest backup.";
 

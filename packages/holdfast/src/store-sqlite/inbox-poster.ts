@@ -3,7 +3,7 @@ import type { InboxRow } from "../store/rows.ts";
 import { makeDurable } from "./pragmas.ts";
 import { openDatabase } from "./runtime.ts";
 import type { Database } from "./runtime.ts";
-import { postedDigest } from "./seal.ts";
+import { postedDigest } from "../store/seal.ts";
 
 export class InboxPoster {
   readonly #database: Database;

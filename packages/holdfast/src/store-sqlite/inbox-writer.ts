@@ -1,9 +1,9 @@
 /** Takes commands out of the inbox in the flush that applies them, once. */
 import type { FlushBatch } from "../store/store.ts";
-import { prepareRows } from "./queries.ts";
-import { INBOX_COLUMNS, rowsOf, toInbox } from "./row-columns.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
+import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
-import { takenDigest } from "./seal.ts";
+import { takenDigest } from "../store/seal.ts";
 
 export class InboxWriter {
   readonly #find: Statement;

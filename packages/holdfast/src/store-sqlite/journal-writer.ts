@@ -7,7 +7,7 @@ import type { RecordColumns } from "../store/store.ts";
 import { RowStatements } from "./row-batch.ts";
 import type { Bound } from "./row-batch.ts";
 import type { Database } from "./runtime.ts";
-import { DIGEST_BYTES, writeRecordDigest } from "./seal.ts";
+import { DIGEST_BYTES, writeRecordDigest } from "../store/seal.ts";
 
 const ROWS_PER_STATEMENT = 16;
 const COLUMNS = 10;

@@ -4,7 +4,7 @@
  */
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
-import { replaceFile } from "./files.ts";
+import { replaceFile } from "../store/files.ts";
 
 const KEY_BYTES = 32;
 

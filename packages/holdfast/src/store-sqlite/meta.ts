@@ -1,6 +1,6 @@
 /** The one row that says who a store is. */
 import type { Database } from "./runtime.ts";
-import { metaDigest, sealKey } from "./seal.ts";
+import { metaDigest, sealKey } from "../store/seal.ts";
 
 export interface Meta {
   readonly storeId: string;

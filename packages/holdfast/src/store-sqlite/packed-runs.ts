@@ -4,8 +4,8 @@
  * time for a page of 2,000 runs).
  */
 import type { StoredRun } from "../store/rows.ts";
-import { RECORD_WIDTH, RUN_WIDTH, toRecordAt, toRunAt } from "./row-columns.ts";
-import type { Cells } from "./row-columns.ts";
+import { RECORD_WIDTH, RUN_WIDTH, toRecordAt, toRunAt } from "../store/row-columns.ts";
+import type { Cells } from "../store/row-columns.ts";
 
 export interface PackedRuns {
   /** Cells of the runs' rows, one run after the other. */

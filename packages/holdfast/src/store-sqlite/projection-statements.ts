@@ -6,7 +6,7 @@ import {
   EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
   REVIEW_COLUMNS,
-} from "./row-columns.ts";
+} from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 export type ProjectionStatements = Readonly<Record<keyof typeof SQL, Statement>>;

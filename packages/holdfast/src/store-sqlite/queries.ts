@@ -27,7 +27,6 @@ import {
   KEPT_COLUMNS,
   RECORD_COLUMNS,
   RUN_COLUMNS,
-  rowsOf,
   toDeclaration,
   toAcceptedEvent,
   toDependency,
@@ -36,8 +35,8 @@ import {
   toInbox,
   toKeptEvent,
   toRun,
-} from "./row-columns.ts";
-import type { Cells } from "./row-columns.ts";
+} from "../store/row-columns.ts";
+import type { Cells } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 /** Runs in one statement of `load`; more are read in several. */
@@ -246,6 +245,12 @@ export class EngineQueries {
   dataVersion(): number {
     return rowsOf(this.#sql.dataVersion)[0]?.[0] as number;
   }
+}
+
+/** All rows of a statement as arrays. The statement was prepared by `prepareRows`. */
+export function rowsOf(statement: Statement, ...values: (null | number | string)[]): Cells[] {
+  // `setReturnArrays` makes every row an array of cells, which the declared type does not know.
+  return statement.all(...values) as unknown as Cells[];
 }
 
 /** A statement whose rows come as arrays. */

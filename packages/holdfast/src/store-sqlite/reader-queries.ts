@@ -13,7 +13,7 @@ import type {
   RunRow,
 } from "../store/rows.ts";
 import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
-import { prepareRows } from "./queries.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
 import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
@@ -25,7 +25,6 @@ import {
   RECORD_COLUMNS,
   REVIEW_COLUMNS,
   RUN_COLUMNS,
-  rowsOf,
   toDeclaration,
   toDependency,
   toEarlyAnswer,
@@ -36,8 +35,8 @@ import {
   toRecord,
   toReview,
   toRun,
-} from "./row-columns.ts";
-import type { Cells } from "./row-columns.ts";
+} from "../store/row-columns.ts";
+import type { Cells } from "../store/row-columns.ts";
 import type { Database } from "./runtime.ts";
 
 /** No answer is longer than this, so that no cursor is open for long (settled 25). */

@@ -9,9 +9,9 @@ import { readMeta } from "./meta.ts";
 import { schemaVersion } from "./migrations.ts";
 import { translated } from "./open-writer.ts";
 import { BUSY_TIMEOUT_MS } from "./pragmas.ts";
-import { prepareRows } from "./queries.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
 import { ReaderQueries } from "./reader-queries.ts";
-import { rowsOf } from "./row-columns.ts";
+
 import { openDatabase } from "./runtime.ts";
 import type { Database } from "./runtime.ts";
 

@@ -7,11 +7,11 @@ import { RECORD_KINDS } from "../core/journal.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
-import type { Damage } from "./check-flushes.ts";
+import type { Damage } from "../store/damage.ts";
 import { ProjectionsWriter } from "./projections-writer.ts";
-import { prepareRows } from "./queries.ts";
-import { RECORD_COLUMNS, rowsOf, toRecord } from "./row-columns.ts";
-import type { Cells } from "./row-columns.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
+import { RECORD_COLUMNS, toRecord } from "../store/row-columns.ts";
+import type { Cells } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 import { expectedSchema } from "./schema-check.ts";
 

@@ -8,7 +8,7 @@ import type { RunState } from "../core/run-state.ts";
 import type { Change } from "../store/change.ts";
 import type { RunRow } from "../store/rows.ts";
 import { RowBatch } from "./row-batch.ts";
-import { RUN_COLUMNS, RUN_WIDTH } from "./row-columns.ts";
+import { RUN_COLUMNS, RUN_WIDTH } from "../store/row-columns.ts";
 import { sqliteCode } from "./sqlite-errors.ts";
 import type { Database, Statement } from "./runtime.ts";
 

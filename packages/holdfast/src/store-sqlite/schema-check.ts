@@ -1,8 +1,8 @@
 /** Compares the schema that a file says it has with the one that our migrations make. */
-import type { Damage } from "./check-flushes.ts";
+import type { Damage } from "../store/damage.ts";
 import { migrate } from "./migrations.ts";
-import { prepareRows } from "./queries.ts";
-import { rowsOf } from "./row-columns.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
+
 import { openDatabase } from "./runtime.ts";
 import type { Database } from "./runtime.ts";
 

@@ -1,6 +1,6 @@
 /** Ways to harm a closed store, for tests of what notices it. */
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { anchorPath } from "./anchor.ts";
+import { anchorPath } from "../store/anchor.ts";
 import { keyPath } from "./key-file.ts";
 import { openDatabase } from "./runtime.ts";
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SampleJournal, startRuns, startedHead } from "../testing/sample-journal.ts";
-import { readAnchor } from "./anchor.ts";
+import { readAnchor } from "../store/anchor.ts";
 import { openSqliteReader } from "./index.ts";
 import type { StoreNotice } from "./index.ts";
 import { openDatabase } from "./runtime.ts";

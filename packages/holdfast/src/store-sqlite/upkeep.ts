@@ -3,8 +3,8 @@
  * else is to be done, and watches the size of the write-ahead log.
  */
 import { existsSync, statSync } from "node:fs";
-import { anchorPath, anchorText } from "./anchor.ts";
-import { replaceFile, replaceFileLater } from "./files.ts";
+import { anchorPath, anchorText } from "../store/anchor.ts";
+import { replaceFile, replaceFileLater } from "../store/files.ts";
 import type { OnNotice } from "./notice.ts";
 import type { SqliteWriter } from "./writer.ts";
 

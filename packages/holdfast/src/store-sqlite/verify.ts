@@ -4,34 +4,21 @@
  */
 import { resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
-import { readAnchor } from "./anchor.ts";
+import { readAnchor } from "../store/anchor.ts";
 import { checkFlushes } from "./check-flushes.ts";
-import type { CheckedFlushes, Damage } from "./check-flushes.ts";
+import type { CheckedFlushes } from "./check-flushes.ts";
+import type { Damage, VerifyReport } from "../store/damage.ts";
 import { anchoredFlush } from "./check-start.ts";
 import { foreignKey, keyPath, readKey } from "./key-file.ts";
 import { isMetaSound, readMeta } from "./meta.ts";
 import { readPragma } from "./pragmas.ts";
-import { prepareRows } from "./queries.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
 import { rebuildProjections } from "./rebuild.ts";
-import { INBOX_COLUMNS, rowsOf, toInbox } from "./row-columns.ts";
+import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import type { Database } from "./runtime.ts";
-import { keyId, postedDigest, sealKey } from "./seal.ts";
+import { keyId, postedDigest, sealKey } from "../store/seal.ts";
 import { schemaDamage } from "./schema-check.ts";
 import { onStillFile } from "./verify-file.ts";
-
-export interface VerifyReport {
-  readonly storeId: string | null;
-  /** True if nothing that a read or an index could return is other than it was written. */
-  readonly isSound: boolean;
-  readonly flushes: number;
-  readonly records: number;
-  /** What is damaged; the first bad record of the journal leads. At most 100. */
-  readonly damage: readonly Damage[];
-  /** What could not be checked or does not matter, as sentences. */
-  readonly harmless: readonly string[];
-  /** What to do, if something is damaged. */
-  readonly remedy: string | null;
-}
 
 const DAMAGE_MAX = 100;
 

@@ -13,7 +13,7 @@ import type { RecordKind } from "../core/journal.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import type { WaitingCommand } from "../store/rows.ts";
 import type { FlushBatch, Predecessor, RecordColumns } from "../store/store.ts";
-import type { Anchor } from "./anchor.ts";
+import type { Anchor } from "../store/anchor.ts";
 import { ChainQueries, anchorOf, toPredecessor } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import { InboxWriter } from "./inbox-writer.ts";
@@ -22,7 +22,7 @@ import { beginImmediate } from "./sqlite-errors.ts";
 import { ProjectionsWriter } from "./projections-writer.ts";
 import { EngineQueries } from "./queries.ts";
 import type { Database, Statement } from "./runtime.ts";
-import { flushSeal, genesis, postedDigest, sealKey } from "./seal.ts";
+import { flushSeal, genesis, postedDigest, sealKey } from "../store/seal.ts";
 
 export interface WriterIdentity {
   readonly storeId: string;

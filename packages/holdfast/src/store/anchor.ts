@@ -32,13 +32,17 @@ export function anchorPath(path: string): string {
   return `${path}.anchor`;
 }
 
+/** The anchor beside the store at `path`; see `readAnchorFile`. */
+export function readAnchor(path: string): Anchor | null {
+  return readAnchorFile(anchorPath(path));
+}
+
 /**
  * Null if there is none.
  *
  * @throws {HoldfastError} HF5006 if the file is there and is not an anchor.
  */
-export function readAnchor(path: string): Anchor | null {
-  const file = anchorPath(path);
+export function readAnchorFile(file: string): Anchor | null {
   if (!existsSync(file)) return null;
   const anchor = parseAnchor(readFileSync(file, "utf8"));
   if (anchor !== null) return anchor;

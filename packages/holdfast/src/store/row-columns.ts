@@ -1,6 +1,7 @@
 /**
- * The columns of each projection, in one order for writing, reading and mapping. A row comes from
- * SQLite as an array, which is faster than an object per row, and is mapped here by position.
+ * The columns of each projection, in one order for writing, reading and mapping, the same in every
+ * driver. A row comes from the database as an array, which is faster than an object per row, and is
+ * mapped here by position.
  */
 import { parseJson } from "../core/json-text.ts";
 import { RECORD_KINDS } from "../core/journal.ts";
@@ -18,12 +19,11 @@ import type {
   KeptEventRow,
   ReviewRow,
   RunRow,
-} from "../store/rows.ts";
-import type { Statement } from "./runtime.ts";
+} from "./rows.ts";
 
 /**
- * A row as SQLite hands it out. `any` would be the honest type of a cell; instead each mapping says
- * by a cast what the STRICT schema and its CHECKs guarantee for the column.
+ * A row as the database hands it out. `any` would be the honest type of a cell; instead each mapping
+ * says by a cast what the schema and its CHECKs guarantee for the column.
  */
 export type Cells = readonly unknown[];
 
@@ -64,12 +64,6 @@ export const KEPT_COLUMNS = "seq, namespace, event, key, id, at_ms, data";
 export const EARLY_COLUMNS = "seq, integration, ref, state, owner, at_ms, due_at_ms, data";
 
 export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
-
-/** All rows of a statement as arrays. The statement was prepared by `prepareRows`. */
-export function rowsOf(statement: Statement, ...values: (null | number | string)[]): Cells[] {
-  // `setReturnArrays` makes every row an array of cells, which the declared type does not know.
-  return statement.all(...values) as unknown as Cells[];
-}
 
 export function toRun(cells: Cells): RunRow {
   return toRunAt(cells, 0);

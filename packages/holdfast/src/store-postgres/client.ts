@@ -1,0 +1,176 @@
+/** One connection to PostgreSQL through `pg`, which is loaded only when a store needs it. */
+import { Socket } from "node:net";
+import type { Client, QueryArrayResult } from "pg";
+import { HoldfastError } from "../core/error.ts";
+import type { Cells } from "../store/row-columns.ts";
+import type { Cell } from "./binary-array.ts";
+import { ConnectionLost, sortedError } from "./postgres-errors.ts";
+import type { Written } from "./table.ts";
+import { givenText, storedText } from "./text.ts";
+
+/** Everything of ours is in this schema, whatever else the database holds. */
+export const SCHEMA = "holdfast";
+
+/** A server that does not answer the first message for so long is taken for gone. */
+const CONNECT_MS_MAX = 10_000;
+
+const TYPES = {
+  int8: 20,
+  int2: 21,
+  int4: 23,
+  text: 25,
+  numeric: 1700,
+  bool: 16,
+  bytea: 17,
+} as const;
+
+/** How cells come out of their text form. Numbers of ours are below 2^53. */
+const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
+  [TYPES.int8]: Number,
+  [TYPES.int2]: Number,
+  [TYPES.int4]: Number,
+  [TYPES.numeric]: Number,
+  [TYPES.text]: givenText,
+  [TYPES.bool]: (text) => text === "t",
+  [TYPES.bytea]: (text) => Buffer.from(text.slice(2), "hex"),
+};
+
+export interface Connection {
+  /** False as soon as it is known to be lost. */
+  readonly isAlive: () => boolean;
+  /** Rows as arrays of cells. Statements are sent at once and answered in order. */
+  readonly rows: (
+    name: string,
+    text: string,
+    values?: readonly (Cell | Buffer)[],
+  ) => Promise<readonly Cells[]>;
+  /**
+   * All statements as one transaction in one round trip.
+   *
+   * @throws {StatementRefused} if one was refused; nothing was done.
+   * @throws {ConnectionLost} if the answer did not come; all of it was done or nothing.
+   */
+  readonly transaction: (statements: readonly Written[]) => Promise<void>;
+  /** Statements without arguments, one after the other, in one message. */
+  readonly script: (sql: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+  /** Drops the connection as a cut would. */
+  readonly destroy: () => void;
+}
+
+/** @throws {ConnectionLost | StatementRefused} if it cannot be had; {HoldfastError} HF5011. */
+export async function connect(url: string): Promise<Connection> {
+  const { Client: PgClient } = await loadPg();
+  const socket = new Socket();
+  const client = new PgClient({
+    connectionString: url,
+    application_name: "holdfast",
+    pipeline: true,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    stream: () => socket,
+    types: { getTypeParser: (oid: number) => PARSERS[oid] ?? String },
+  });
+  let alive = true;
+  const end = () => {
+    alive = false;
+  };
+  client.on("error", end);
+  client.on("end", end);
+  try {
+    await client.connect();
+  } catch (error) {
+    socket.destroy();
+    throw sortedError(error, "connect");
+  }
+  return connectionOf(client, socket, { isAlive: () => alive, end });
+}
+
+function connectionOf(
+  client: Client,
+  socket: Socket,
+  life: { readonly isAlive: () => boolean; readonly end: () => void },
+): Connection {
+  const ask = async (query: Query) => {
+    try {
+      const values = query.values?.map(stored) ?? [];
+      return await client.query<unknown[]>({ rowMode: "array", ...query, values });
+    } catch (error) {
+      throw sortedError(error, query.name ?? query.text);
+    }
+  };
+  return {
+    isAlive: life.isAlive,
+    async rows(name, text, values = []) {
+      const result = await ask({ name, text, values: [...values] });
+      return result.rows;
+    },
+    async transaction(statements) {
+      // One packet: the statements leave together when the cork is drawn.
+      socket.cork();
+      const answers = [
+        ask({ text: "begin isolation level read committed" }),
+        ...statements.map(ask),
+        ask({ text: "commit" }),
+      ];
+      process.nextTick(() => socket.uncork());
+      requireCommit(await Promise.allSettled(answers));
+    },
+    async script(sql) {
+      try {
+        await client.query(sql);
+      } catch (error) {
+        throw sortedError(error, "script");
+      }
+    },
+    async close() {
+      if (!life.isAlive()) return;
+      life.end();
+      await client.end();
+    },
+    destroy() {
+      life.end();
+      socket.destroy();
+    },
+  };
+}
+
+function stored(value: Cell | Buffer): Cell | Buffer {
+  return typeof value === "string" ? storedText(value) : value;
+}
+
+interface Query {
+  readonly name?: string;
+  readonly text: string;
+  readonly values?: (Cell | Buffer)[];
+}
+
+/** The first refusal says why; after it the server refuses the rest and undoes all. */
+function requireCommit(answers: readonly PromiseSettledResult<QueryArrayResult>[]): void {
+  const failures = answers.flatMap((answer) =>
+    // Made by `sortedError`.
+    answer.status === "rejected" ? [answer.reason as Error] : [],
+  );
+  const refusal = failures.find((failure) => !(failure instanceof ConnectionLost));
+  if (refusal !== undefined) throw refusal;
+  if (failures[0] !== undefined) throw failures[0];
+  const last = answers.at(-1);
+  const command = last?.status === "fulfilled" ? last.value.command : "nothing";
+  if (command !== "COMMIT") throw new Error(`the database answered ${command} to commit`);
+}
+
+async function loadPg(): Promise<typeof import("pg")> {
+  try {
+    return await import("pg");
+  } catch (error) {
+    const isMissing =
+      error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
+    if (!isMissing) throw error;
+    throw new HoldfastError(
+      "HF5011",
+      "a store on PostgreSQL needs the package pg, which is not installed",
+      "Install it beside holdfast: npm install pg@^8.23.1",
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,67 @@
+/** What the engine reads. Each is one statement; all answers are bounded by the caller. */
+import {
+  ACCEPTED_COLUMNS,
+  DECLARATION_COLUMNS,
+  DEPENDENCY_COLUMNS,
+  EARLY_COLUMNS,
+  EXCEPTION_COLUMNS,
+  INBOX_COLUMNS,
+  KEPT_COLUMNS,
+  RECORD_COLUMNS,
+  RUN_COLUMNS,
+} from "../store/row-columns.ts";
+import { prefixed } from "./runs-at-hand.ts";
+
+export const ENGINE_SQL = {
+  find: `select k.key_hash, k.run, k.generation, k.input_digest, ${prefixed("r", RUN_COLUMNS)}
+    from unnest($1::int2[], $2::bytea[]) as t (shard, key_hash)
+    join run_key k on k.shard = t.shard and k.key_hash = t.key_hash
+    left join run r on r.shard = k.run_shard and r.run = k.run`,
+  runs: `select ${RUN_COLUMNS} from run where run = any($1::int8[]) order by run`,
+  records: `select ${prefixed("j", RECORD_COLUMNS)} from run r
+    join journal j on j.shard = r.shard and j.run = r.run
+    where r.run = any($1::int8[]) order by j.run, j.seq`,
+  // One range of the index (state, run) for each state. Said so that no other index gives the order:
+  // one by run alone would be read to its end for the few runs that are at work.
+  inStates: `select r.run from unnest($1::int2[]) as t (state) cross join lateral
+    (select run from run where (run.state, run.run) > (t.state, $2::int8)
+      and (run.state, run.run) < (t.state + 1, 0) order by run.state, run.run limit $3::int8) r
+    order by r.run limit $3::int8`,
+  due: `select run, wake_at_ms from run where wake_at_ms > $1::int8 and wake_at_ms <= $2::int8
+    order by wake_at_ms, run limit $3::int8`,
+  parked: `select run from run where dependency = $1 and run > $2::int8
+    order by run limit $3::int8`,
+  lane: `select ${RUN_COLUMNS} from run where namespace = $1 and left(lane, 200) = left($2, 200)
+    and lane = $2 and lane is not null and ended_at_ms is null order by run limit $3::int8`,
+  openLanes: `select run, namespace, lane from run where lane is not null
+    and ended_at_ms is null and run > $1::int8 order by run limit $2::int8`,
+  kept: `select ${KEPT_COLUMNS} from kept_event where event = $1 and left(key, 200) = left($2, 200)
+    and key = $2 order by seq limit $3::int8`,
+  awaiting: `select run from awaiting where event = $1 and left(key, 200) = left($2, 200)
+    and key = $2 order by since_ms, run, seq limit $3::int8`,
+  accepted: `select a.name, ${prefixed("a", ACCEPTED_COLUMNS)}
+    from unnest($1::int2[], $2::bytea[]) as t (shard, name)
+    join accepted_event a on a.shard = t.shard and a.name = t.name`,
+  ended: `select 1 from effect where left(ref, 200) = left($1, 200) and ref = $1
+    and integration = $2 and ended = 1 limit 1`,
+  early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept'
+    order by seq limit $1::int8`,
+  acceptedCount: "select count(*) from accepted_event where until_ms > $1::int8",
+  exception: `select ${EXCEPTION_COLUMNS} from exception where run = $1::int8 and seq = $2::int4`,
+  beside: `select seq from exception where run = $1::int8
+    and left(subject, 200) = left($2, 200) and subject = $2 and subject is not null limit 1`,
+  besideOpen: `select count(*) from exception where run = $1::int8 and subject is not null
+    and closed_at_ms is null`,
+  declarations: `select ${DECLARATION_COLUMNS} from declaration order by definition, name`,
+  pending: `select run, operation from pending where integration = $1
+    and left(ref, 200) = left($2, 200) and ref = $2 order by run, operation limit 1`,
+  dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,
+  groups: "select number, runs, crashes from recovery_group order by number",
+  inbox: `select ${INBOX_COLUMNS}, digest from inbox where taken_by is null
+    order by posted_at_us, id limit $1::int8`,
+  waiting: `select id from inbox where taken_by is null order by posted_at_us, id limit $1::int8`,
+  lastRun: "select max(run) from run",
+  lastSystemSeq: `select max(j.seq) from incarnation i cross join lateral
+    (select seq from journal where journal.shard = i.shard and journal.run = -i.incarnation
+      order by seq desc limit 1) j`,
+} as const;

@@ -1,0 +1,80 @@
+/**
+ * Kept events, the ids of events, and answers that came early. What one change does depends on what others have left, so these
+ * few are written one by one, in their order, and not gathered.
+ */
+import { assertNever } from "../core/assert.ts";
+import type { Change } from "../store/change.ts";
+import { SYSTEM_SHARD } from "./shard.ts";
+import { type Written, inserted } from "./table.ts";
+import { ACCEPTED_EVENT, EARLY_ANSWER, KEPT_EVENT } from "./tables.ts";
+
+const SQL = {
+  replace: `on conflict (shard, name) do update set key = excluded.key, digest = excluded.digest,
+    until_ms = excluded.until_ms, run = excluded.run, kept = excluded.kept`,
+  // The oldest first, as `Change` says.
+  forget: `delete from accepted_event where (shard, name) in (select shard, name
+    from accepted_event where until_ms <= $1::int8
+    order by until_ms, namespace, event, id limit 2)`,
+  // Not if the same id was accepted anew since, after its time.
+  take: `update accepted_event set run = $1::int8 from kept_event k
+    where k.shard = $3::int2 and k.seq = $2::int4 and accepted_event.kept = $2::int4
+      and accepted_event.namespace = k.namespace and accepted_event.event = k.event
+      and accepted_event.id = k.id`,
+  remove: "delete from kept_event where shard = $1::int2 and seq = $2::int4",
+  removeEarly: "delete from early_answer where shard = $1::int2 and seq = $2::int4",
+  unasked: `update early_answer set state = 'unasked', owner = $3
+    where shard = $1::int2 and seq = $2::int4`,
+} as const;
+
+export class Events {
+  #written: Written[] = [];
+
+  fold(change: Extract<Change, { kind: `event-${string}` | `early-${string}` }>): void {
+    switch (change.kind) {
+      case "event-kept":
+        this.#written.push(inserted(KEPT_EVENT, [{ shard: SYSTEM_SHARD, ...change.row }]));
+        return;
+      case "event-accepted": {
+        const { text, values } = inserted(ACCEPTED_EVENT, [change.row]);
+        this.#written.push(
+          { name: "forget-accepted_event", text: SQL.forget, values: [change.atMs] },
+          { name: "put-accepted_event", text: `${text} ${SQL.replace}`, values },
+        );
+        return;
+      }
+      case "event-taken": {
+        const { run, seq } = change;
+        this.#written.push(
+          { name: "take-accepted_event", text: SQL.take, values: [run, seq, SYSTEM_SHARD] },
+          { name: "remove-kept_event", text: SQL.remove, values: [SYSTEM_SHARD, seq] },
+        );
+        return;
+      }
+      case "early-kept":
+        this.#written.push(inserted(EARLY_ANSWER, [{ shard: SYSTEM_SHARD, ...change.row }]));
+        return;
+      case "early-taken":
+        this.#written.push({
+          name: "remove-early_answer",
+          text: SQL.removeEarly,
+          values: [SYSTEM_SHARD, change.seq],
+        });
+        return;
+      case "early-unasked":
+        this.#written.push({
+          name: "unasked-early_answer",
+          text: SQL.unasked,
+          values: [SYSTEM_SHARD, change.seq, change.owner],
+        });
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  finish(): Written[] {
+    const written = this.#written;
+    this.#written = [];
+    return written;
+  }
+}

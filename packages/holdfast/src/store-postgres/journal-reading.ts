@@ -1,0 +1,33 @@
+/** The whole journal in the order in which it was written: chain by chain, position by position. */
+import type { Cells } from "../store/row-columns.ts";
+import type { Connection } from "./client.ts";
+
+/** Rows fetched at once. */
+const ROWS_PER_READ = 2000;
+
+/**
+ * Every record as cells: RECORD_COLUMNS, then pos, digest, incarnation, shard. Within a transaction,
+ * whose snapshot it reads.
+ *
+ * @param where - a condition on the journal `j`, of our own text.
+ */
+export async function* wholeJournal(
+  connection: Connection,
+  where: string,
+): AsyncGenerator<Cells, void, undefined> {
+  await connection.script(`declare whole_journal no scroll cursor for
+    select j.run, j.seq, j.kind, j.attempt, j.name, j.at_ms, j.head, j.data, j.pos, j.digest,
+      j.incarnation, j.shard
+    from journal j left join worker w on w.incarnation = j.incarnation
+    where ${where} order by w.epoch, j.incarnation, j.pos`);
+  for (;;) {
+    const rows = await connection.rows("", `fetch ${String(ROWS_PER_READ)} from whole_journal`);
+    yield* rows;
+    if (rows.length < ROWS_PER_READ) break;
+  }
+  await connection.script("close whole_journal");
+}
+
+/** Chains in the same order. */
+export const CHAINS_SQL = `select f.incarnation from (select distinct incarnation from flush) f
+  left join worker w on w.incarnation = f.incarnation order by w.epoch, f.incarnation`;

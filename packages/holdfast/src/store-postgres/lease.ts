@@ -1,0 +1,139 @@
+/**
+ * Who may write. An engine's row in `worker` is the fence that every flush locks; its beat in
+ * `heartbeat` says that it lives, by the clock of the database alone.
+ *
+ * Taking over happens in two transactions, in this order. The first sets the old row to dead, which
+ * waits until a flush that holds the row has ended; any later flush of the old engine finds the row
+ * dead and writes nothing. The second, in a snapshot of its own, takes the shards: so whatever the
+ * old engine has written is seen, and nothing is written behind it.
+ */
+import { HoldfastError } from "../core/error.ts";
+import type { Connection } from "./client.ts";
+import { StatementRefused, SQL_STATES, isRefused } from "./postgres-errors.ts";
+import type { Ticks } from "./ticks.ts";
+
+/** Milliseconds by the database's clock, whatever transaction asks. */
+export const DATABASE_NOW_MS = "(extract(epoch from clock_timestamp()) * 1000)::int8";
+
+export interface LeaseSettings {
+  readonly incarnation: number;
+  /** A worker that has not beaten for so long may be replaced. */
+  readonly leaseMs: number;
+  /** How long to wait for the lease of another engine to end. */
+  readonly waitMsMax: number;
+  readonly ticks: Ticks;
+}
+
+/** How often a waiting engine looks, milliseconds. */
+const LOOK_EVERY_MS = 200;
+
+const SQL = {
+  living: `select w.incarnation, h.beat_at_ms + w.lease_ms - ${DATABASE_NOW_MS}
+    from worker w join heartbeat h on h.incarnation = w.incarnation where w.alive = 1`,
+  kill: `update worker set alive = 0 where incarnation = $1::int8 and alive = 1 and exists
+    (select 1 from heartbeat h where h.incarnation = $1::int8
+      and h.beat_at_ms + worker.lease_ms <= ${DATABASE_NOW_MS})`,
+  lockShards: "select id from shard order by id for update",
+  // A statement of its own, after the lock: it sees whoever took the shards before us.
+  nobodyLives: "select 1 / (case when count(*) = 0 then 1 else 0 end) from worker where alive = 1",
+  enter: `insert into worker (incarnation, alive, epoch, lease_ms, opened_at_ms)
+    select $1::int8, 1, coalesce(max(epoch), 0) + 1, $2::int4, ${DATABASE_NOW_MS} from worker`,
+  firstBeat: `insert into heartbeat (incarnation, beat_at_ms) values ($1::int8, ${DATABASE_NOW_MS})`,
+  takeShards: `update shard set owner = w.incarnation, epoch = w.epoch from worker w
+    where w.incarnation = $1::int8`,
+  epoch: "select epoch from worker where incarnation = $1::int8",
+  beat: `update heartbeat set beat_at_ms = ${DATABASE_NOW_MS} where incarnation = $1::int8
+    and exists (select 1 from worker w where w.incarnation = $1::int8 and w.alive = 1)
+    returning beat_at_ms`,
+  leave: "update worker set alive = 0 where incarnation = $1::int8",
+} as const;
+
+/**
+ * Becomes the writer of all shards.
+ *
+ * @returns the epoch since which it is so.
+ * @throws {HoldfastError} HF5004 if another engine holds the store.
+ */
+export async function takeLease(connection: Connection, settings: LeaseSettings): Promise<number> {
+  const { ticks, waitMsMax } = settings;
+  const untilMs = ticks.nowMs() + waitMsMax;
+  for (;;) {
+    const leftMs = await endExpired(connection);
+    if (leftMs === null && (await enter(connection, settings))) break;
+    if (ticks.nowMs() >= untilMs) throw held(leftMs ?? settings.leaseMs);
+    await ticks.pause(LOOK_EVERY_MS);
+  }
+  const [row] = await connection.rows("epoch", SQL.epoch, [settings.incarnation]);
+  return row?.[0] as number;
+}
+
+/** Ends engines whose lease ran out. Null if none lives, else how long the longest lease lasts. */
+async function endExpired(connection: Connection): Promise<number | null> {
+  let longestMs: number | null = null;
+  for (const cells of await connection.rows("living", SQL.living)) {
+    const [incarnation, leftMs] = cells as [number, number];
+    if (leftMs <= 0) await connection.rows("kill", SQL.kill, [incarnation]);
+    else longestMs = Math.max(longestMs ?? 0, leftMs);
+  }
+  return longestMs;
+}
+
+/** False if another engine has entered meanwhile. */
+async function enter(
+  connection: Connection,
+  { incarnation, leaseMs }: LeaseSettings,
+): Promise<boolean> {
+  try {
+    await connection.transaction([
+      { name: "lock-shards", text: SQL.lockShards, values: [] },
+      { name: "nobody-lives", text: SQL.nobodyLives, values: [] },
+      { name: "enter", text: SQL.enter, values: [incarnation, leaseMs] },
+      { name: "first-beat", text: SQL.firstBeat, values: [incarnation] },
+      { name: "take-shards", text: SQL.takeShards, values: [incarnation] },
+    ]);
+    return true;
+  } catch (error) {
+    if (isRefused(error, SQL_STATES.divisionByZero)) return false;
+    throw error;
+  }
+}
+
+/** False if this engine has been replaced. */
+export async function beat(connection: Connection, incarnation: number): Promise<boolean> {
+  return (await connection.rows("beat", SQL.beat, [incarnation])).length === 1;
+}
+
+/** Lets the next engine in at once. */
+export async function leaveLease(connection: Connection, incarnation: number): Promise<void> {
+  await connection.rows("leave", SQL.leave, [incarnation]);
+}
+
+/** The statements that lead a flush: a stale engine's fail with "division by zero". */
+export const FENCE_SQL = {
+  worker: `select 1 / (select count(*) from
+    (select 1 from worker where incarnation = $1::int8 and alive = 1 for share) w)`,
+  // After the lock, in a snapshot of its own: nobody can take one of them away before the commit,
+  // because that needs the row that is locked.
+  shards: `select 1 / (case when count(*) = cardinality($3::int2[]) then 1 else 0 end)
+    from shard where owner = $1::int8 and epoch = $2::int8 and id = any($3::int2[])`,
+} as const;
+
+export const FENCE_NAMES = { worker: "fence-worker", shards: "fence-shards" } as const;
+
+/** Whether the fence stopped this flush. */
+export function isFenced(error: unknown): boolean {
+  return (
+    error instanceof StatementRefused &&
+    error.sqlState === SQL_STATES.divisionByZero &&
+    Object.values<string>(FENCE_NAMES).includes(error.statement)
+  );
+}
+
+function held(leftMs: number): HoldfastError {
+  return new HoldfastError(
+    "HF5004",
+    `another engine holds this store; its lease lasts ${String(Math.ceil(leftMs))} ms unless it beats again`,
+    "Stop the other process, or give this one a store of its own. If that process is dead, the " +
+      "store is free when its lease has run out. The command line may run beside an engine.",
+  );
+}

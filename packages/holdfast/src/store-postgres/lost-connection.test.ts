@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { type CuttingProxy, startCuttingProxy } from "./cutting-proxy.test-support.ts";
+import { type PostgresStore, openPostgresReader, verifyPostgresStore } from "./index.ts";
+import {
+  KEY,
+  type TestDatabase,
+  makeDatabase,
+  openStore,
+  runSql,
+} from "./test-store.test-support.ts";
+
+let database: TestDatabase;
+let proxy: CuttingProxy;
+let store: PostgresStore;
+let sample: SampleJournal;
+
+beforeEach(async () => {
+  database = await makeDatabase();
+  proxy = await startCuttingProxy(database.url);
+  store = await openStore(proxy.url);
+  sample = new SampleJournal();
+  sample.add(1, "started", startedHead(1));
+  await sample.flushTo(store);
+});
+
+afterEach(async () => {
+  await store.abandon();
+  await proxy.close();
+  await database.drop();
+});
+
+async function flushCut(direction: "request" | "answer", afterBytes: number): Promise<boolean> {
+  sample.add(1, "result", null, { name: "step", data: String(afterBytes) });
+  const { wasCut } = proxy.cutNext({ direction, afterBytes });
+  await sample.flushTo(store);
+  return wasCut();
+}
+
+async function expectAllThereInOrder(): Promise<void> {
+  const [stored] = await store.load([1]);
+  expect(stored?.records).toEqual(sample.records);
+  const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
+  expect(damage).toEqual([]);
+}
+
+test("a flush whose answer is cut at any byte is done, and done no second time", async () => {
+  let cuts = 0;
+  // Bounded by the length of an answer, which no statement of a flush makes large.
+  while (cuts < 5000 && (await flushCut("answer", cuts))) cuts += 1;
+  // The answer to "commit" is at its end: the flush was done, and nobody had heard of it.
+  expect(cuts).toBeGreaterThan(100);
+  await expectAllThereInOrder();
+}, 240_000);
+
+test("a flush that is cut on its way is sent again", async () => {
+  let cuts = 0;
+  for (let bytes = 0; bytes < 20_000 && (await flushCut("request", bytes)); bytes += 23) cuts += 1;
+  expect(cuts).toBeGreaterThan(30);
+  await expectAllThereInOrder();
+}, 120_000);
+
+test("a flush that was cut is refused when another engine has taken over meanwhile", async () => {
+  const told = new Promise<Error>((resolve) => {
+    store.onFatal(resolve);
+  });
+  await runSql(database.url, "update worker set alive = 0");
+  await expect(flushCut("request", 0)).rejects.toMatchObject({ code: "HF5012" });
+  expect(await told).toMatchObject({ code: "HF5012" });
+  await expect(store.load([1])).rejects.toMatchObject({ code: "HF5012" });
+});
+
+test("reads outlive the end of all connections, and so does a reader's post", async () => {
+  const reader = await openPostgresReader({ url: proxy.url });
+  await runSql(
+    database.url,
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`,
+  );
+  expect((await store.load([1])).length).toBe(1);
+  const command = { id: "a", topic: "cancel", atMs: 1, by: "anna", data: "{}" } as const;
+  await reader.post(command);
+  expect((await store.inbox(10)).map(({ id }) => id)).toEqual(["a"]);
+  sample.add(1, "result", null, { name: "step", data: "1" });
+  await sample.flushTo(store);
+  await expectAllThereInOrder();
+  await reader.close();
+});

@@ -1,0 +1,116 @@
+/** The one row that says who a store is, and the settings without which it would not be durable. */
+import { HoldfastError } from "../core/error.ts";
+import { keyId, metaDigest, sealKey } from "../store/seal.ts";
+import { SCHEMA, type Connection } from "./client.ts";
+import { binaryArray } from "./binary-array.ts";
+
+interface Meta {
+  readonly storeId: string;
+  readonly keyId: string;
+  readonly createdAtMs: number;
+}
+
+export interface StoredMeta extends Meta {
+  readonly digest: Uint8Array;
+}
+
+/** Oldest server whose behaviour was tried, as the server counts its versions. */
+const SERVER_VERSION_MIN = 150_000;
+
+/**
+ * To be done on every connection: where our tables are, and that a commit is on the disk when it is
+ * answered. A stronger setting (a standby that has applied it) is kept.
+ */
+export async function prepareSession(connection: Connection): Promise<void> {
+  await connection.script(`set search_path to ${SCHEMA};
+    set idle_in_transaction_session_timeout = 60000;
+    select set_config('synchronous_commit',
+      case when current_setting('synchronous_commit') = 'remote_apply' then 'remote_apply'
+        else 'on' end, false)`);
+}
+
+/**
+ * To be done on the connection that writes: every statement of a flush finds its rows by key, one by
+ * one. A plan made while a table was small would read all of it, and would be kept while it grows.
+ */
+export async function preferKeys(connection: Connection): Promise<void> {
+  // From the list of settings, so that a database without them is no mistake.
+  await connection.script(`select set_config(name, 'off', false) from pg_settings
+    where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin')`);
+}
+
+/** @throws {HoldfastError} HF5002 for an old server, HF5005 for one that does not sync. */
+export async function requireDurable(connection: Connection): Promise<void> {
+  const [settings] = await connection.rows(
+    "settings",
+    `select current_setting('server_version_num')::int4, current_setting('server_version'),
+      current_setting('fsync', true), current_setting('full_page_writes', true)`,
+  );
+  const [number, version, fsync, pages] = settings as [
+    number,
+    string,
+    string | null,
+    string | null,
+  ];
+  if (number < SERVER_VERSION_MIN) {
+    throw new HoldfastError(
+      "HF5002",
+      `the server is PostgreSQL ${version}`,
+      "Use PostgreSQL 15 or newer.",
+    );
+  }
+  // Null: a server of another kind, without the setting.
+  if (fsync === "off" || pages === "off") {
+    throw new HoldfastError(
+      "HF5005",
+      `the server runs with ${fsync === "off" ? "fsync" : "full_page_writes"} = off`,
+      "Switch it on in the server's configuration. Without it a power cut would lose what was " +
+        "acknowledged, or damage the database.",
+    );
+  }
+}
+
+/** Null if the store was left half made. */
+export async function readMeta(connection: Connection): Promise<StoredMeta | null> {
+  const [row] = await connection.rows(
+    "meta",
+    "select store_id, key_id, created_at_ms, digest from meta where one = 1",
+  );
+  if (row === undefined) return null;
+  return {
+    storeId: row[0] as string,
+    keyId: row[1] as string,
+    createdAtMs: row[2] as number,
+    digest: row[3] as Uint8Array,
+  };
+}
+
+/** Reads the row, or writes it if the store has none. Of two at once, the first one's stays. */
+export async function readOrMakeMeta(
+  connection: Connection,
+  secret: Uint8Array,
+  fresh: { readonly storeId: string; readonly createdAtMs: number },
+): Promise<StoredMeta> {
+  const found = await readMeta(connection);
+  if (found !== null) return found;
+  const meta = { ...fresh, keyId: keyId(secret) };
+  await connection.rows(
+    "make-meta",
+    `insert into meta (one, store_id, key_id, created_at_ms, digest)
+      select 1, $1, $2, $3, t.digest from unnest($4::bytea[]) as t (digest)
+      on conflict (one) do nothing`,
+    [
+      meta.storeId,
+      meta.keyId,
+      meta.createdAtMs,
+      binaryArray("bytea", [metaDigest(sealKey(secret), meta)]),
+    ],
+  );
+  const made = await readMeta(connection);
+  if (made === null) throw new Error("the row of the store that was just made is not there");
+  return made;
+}
+
+export function isMetaSound(secret: Uint8Array, meta: StoredMeta): boolean {
+  return metaDigest(sealKey(secret), meta).equals(meta.digest);
+}

@@ -1,0 +1,85 @@
+/**
+ * Brings the schema `holdfast` of a database to its newest form. The table `schema_version` has one
+ * row with the number of migrations that were applied; its lock lets one process do it at a time.
+ */
+import { HoldfastError } from "../core/error.ts";
+import { SCHEMA, type Connection } from "./client.ts";
+import { sql as initial } from "./migrations/0001_initial.sql.ts";
+import { SQL_STATES, isRefused } from "./postgres-errors.ts";
+
+/** In order; a migration is never edited or removed once released. */
+const MIGRATIONS: readonly string[] = [initial];
+
+const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Two processes that make the first table at once collide; the second try finds it. */
+const TRIES_MAX = 3;
+
+/**
+ * Number of migrations that the store has had; 0 if there is none.
+ *
+ * @throws {HoldfastError} HF5002 if the schema is somebody else's, HF5010 if it is newer than we are.
+ */
+export async function schemaVersion(connection: Connection): Promise<number> {
+  const [found] = await connection.rows(
+    "find-schema",
+    `select (select count(*) from information_schema.tables where table_schema = $1),
+      (select count(*) from information_schema.tables
+        where table_schema = $1 and table_name = 'schema_version')`,
+    [SCHEMA],
+  );
+  const [tables, ours] = found as [number, number];
+  if (tables === 0) return 0;
+  if (ours === 0) throw foreignSchema();
+  const [row] = await connection.rows("schema-version", "select version from schema_version");
+  const version = (row?.[0] as number | undefined) ?? 0;
+  if (version <= SCHEMA_VERSION) return version;
+  throw new HoldfastError(
+    "HF5010",
+    `the store has schema ${String(version)}, this Holdfast knows ${String(SCHEMA_VERSION)}`,
+    "Run the newer version of Holdfast that wrote it, or restore a backup made before it.",
+  );
+}
+
+/** Applies what is missing, all in one transaction. */
+export async function migrate(connection: Connection): Promise<void> {
+  for (let tries = 1; (await schemaVersion(connection)) < SCHEMA_VERSION; tries += 1) {
+    try {
+      await connection.script(migration());
+      return;
+    } catch (error) {
+      await connection.script("rollback");
+      const isRace = isRefused(error, SQL_STATES.uniqueViolation) || isMadeMeanwhile(error);
+      if (!isRace || tries >= TRIES_MAX) throw error;
+    }
+  }
+}
+
+/** duplicate_table, duplicate_schema */
+const MADE = ["42P07", "42P06"];
+
+function isMadeMeanwhile(error: unknown): boolean {
+  return MADE.some((state) => isRefused(error, state));
+}
+
+function migration(): string {
+  return ["begin", `create schema if not exists ${SCHEMA}`, migrationSql(), "commit"].join(";\n");
+}
+
+/** All tables, made in the schema that comes first in the search path. */
+export function migrationSql(): string {
+  return [
+    `create table schema_version (one smallint primary key check (one = 1),
+      version integer not null)`,
+    ...MIGRATIONS,
+    `insert into schema_version (one, version) values (1, ${String(SCHEMA_VERSION)})`,
+  ].join(";\n");
+}
+
+function foreignSchema(): HoldfastError {
+  return new HoldfastError(
+    "HF5002",
+    `the schema "${SCHEMA}" of this database holds tables, but not those of Holdfast`,
+    "Give the store a database in which no other program uses that schema.",
+  );
+}

@@ -1,0 +1,421 @@
+/**
+ * Migration 1: the first schema. Never edited after release; a change is a new migration.
+ *
+ * Written for any database that speaks PostgreSQL's protocol: no sequence, trigger, stored function,
+ * notification or advisory lock. Every key leads with `shard`, one of 256, which a run gets from the
+ * hash of its key and keeps; rows that belong to no run are in shard 0. Secondary indexes serve
+ * questions over all shards and lead with what is asked for. An index entry must fit a third of a
+ * page, so texts that others choose are indexed by their first 200 characters; queries repeat that.
+ *
+ * Times are integer milliseconds in UTC. `run.state` and `journal.kind` are numbers, the positions
+ * in RUN_STATES and RECORD_KINDS; other closed lists are words. Both are checked against the lists
+ * of core by a test. Truth values are 0 and 1.
+ */
+export const sql = `
+-- One row: who this store is. "digest" covers the other columns.
+create table meta (
+  one smallint primary key check (one = 1),
+  store_id text not null,
+  key_id text not null,
+  created_at_ms bigint not null,
+  digest bytea not null check (length(digest) = 16)
+);
+
+-- The fence: one row per opening of the store by an engine. Every flush locks its engine's row in
+-- share mode and requires it to be alive; whoever ends that engine sets it to dead first, which
+-- waits for a flush under way. Whoever changes the owner of a shard locks its old owner's row first.
+-- "epoch" grows with every opening: it is the order of the chains.
+create table worker (
+  incarnation bigint primary key,
+  alive smallint not null check (alive in (0, 1)),
+  epoch bigint not null unique,
+  lease_ms integer not null check (lease_ms > 0),
+  opened_at_ms bigint not null
+);
+
+-- Apart from the fence, so that a beat never waits for a flush. By the clock of the database.
+create table heartbeat (
+  incarnation bigint primary key,
+  beat_at_ms bigint not null
+);
+
+-- Who owns each of the 256 shards, since which epoch.
+create table shard (
+  id smallint primary key check (id between 0 and 255),
+  owner bigint,
+  epoch bigint not null
+);
+insert into shard (id, owner, epoch) select id, null, 0 from generate_series(0, 255) as t (id);
+
+-- The truth. Rows are only ever appended. The store's own journal, which the port calls run 0, is
+-- one per incarnation: its run is the negative number of the incarnation. "digest" covers the
+-- columns from run to data and pos, keyed with the store's key. The primary key serves load and page
+-- (a run's records in order) and refuses a record that is written twice.
+create table journal (
+  shard smallint not null,
+  run bigint not null,
+  seq integer not null,
+  kind smallint not null check (kind between 0 and 29),
+  attempt integer not null,
+  name text not null,
+  at_ms bigint not null,
+  head text,
+  data text,
+  incarnation bigint not null,
+  pos bigint not null,
+  digest bytea not null,
+  primary key (shard, run, seq)
+);
+
+-- One row per flush: the chain of seals, and the proof that a flush was done when its answer was
+-- lost. "closed" marks the end of an engine that closed its store.
+create table flush (
+  incarnation bigint not null,
+  number integer not null check (number >= 1),
+  first_pos bigint not null,
+  last_pos bigint not null,
+  records integer not null check (records = last_pos - first_pos + 1),
+  taken integer not null check (taken >= 0),
+  at_ms bigint not null,
+  closed smallint not null check (closed in (0, 1)),
+  seal bytea not null check (length(seal) = 32),
+  primary key (incarnation, number)
+);
+
+-- One row per chain of flushes. The columns of the end are set together, by the record of the
+-- engine that found it.
+create table incarnation (
+  shard smallint not null,
+  incarnation bigint not null,
+  closed_by bigint,
+  closed_flush integer,
+  closed_seal text,
+  clean smallint check (clean in (0, 1)),
+  primary key (shard, incarnation),
+  check ((closed_by is null) = (closed_flush is null)
+     and (closed_by is null) = (closed_seal is null)
+     and (closed_by is null) = (clean is null))
+);
+-- Serves the chains that the next engine has to close.
+create index incarnation_open on incarnation (incarnation) where closed_by is null;
+
+create table run (
+  shard smallint not null,
+  run bigint not null,
+  namespace text not null,
+  workflow text not null,
+  key text not null,
+  generation integer not null,
+  version text not null,
+  owner text not null,
+  lane text,
+  correlation_id text not null,
+  started_by text not null,
+  state smallint not null check (state between 0 and 11),
+  reason text not null,
+  wake_at_ms bigint,
+  dependency text,
+  parent_run bigint,
+  parent_step text,
+  started_at_ms bigint not null,
+  updated_at_ms bigint not null,
+  ended_at_ms bigint,
+  deadline_at_ms bigint,
+  compensated text not null check (compensated in ('no', 'partially', 'fully')),
+  amount text,
+  currency text,
+  keys text,
+  primary key (shard, run),
+  -- States 9 to 11 are final: a run has ended if and only if its state says so.
+  check ((state >= 9) = (ended_at_ms is not null)),
+  check (ended_at_ms is null or wake_at_ms is null),
+  check ((parent_run is null) = (parent_step is null))
+) with (fillfactor = 80);
+-- Serves a run by its number alone, its shard, lists of runs, and the highest number.
+create index run_number on run (run);
+-- Serves page (recovery) and lists of runs by state: one range per state, in order of run.
+create index run_state on run (state, run);
+-- Serves due: sleeping runs, soonest first.
+create index run_due on run (wake_at_ms, run) where wake_at_ms is not null;
+-- Serves parked: runs that wait for one integration.
+create index run_parked on run (dependency, run) where dependency is not null;
+-- Serves lane: the runs of one lane that have not ended. The query repeats the condition.
+create index run_lane on run (namespace, left(lane, 200), run) where lane is not null and ended_at_ms is null;
+-- Serves openLanes, read once at start in pages by run.
+create index run_laned on run (run) where lane is not null and ended_at_ms is null;
+-- Serves runsByKey.
+create index run_business_key on run (left(key, 200), run);
+
+-- Guards that a run is unique by (namespace, workflow, key): its shard is of that key alone, also
+-- where the run's own shard is that of its lane. Never purged. Serves find.
+create table run_key (
+  shard smallint not null,
+  key_hash bytea not null,
+  run bigint not null,
+  run_shard smallint not null,
+  generation integer not null,
+  input_digest bytea not null,
+  primary key (shard, key_hash)
+);
+
+-- One row per operation of an effect. What never changes after its first intent (step, integration,
+-- contract, keys, digest) is in that record of the journal: (shard, run, seq = operation).
+create table effect (
+  shard smallint not null,
+  run bigint not null,
+  operation integer not null,
+  effect text not null,
+  integration text not null,
+  proof text not null check (proof in ('never', 'maybe', 'partial', 'surely')),
+  ended smallint not null check (ended in (0, 1)),
+  attempts integer not null check (attempts >= 1),
+  last_sent_at_ms bigint not null,
+  ended_at_ms bigint,
+  ref text,
+  settled_by text,
+  primary key (shard, run, operation),
+  check ((ended = 1) = (ended_at_ms is not null))
+) with (fillfactor = 80);
+-- Serves the list of operations whose end is not known. The query repeats the condition.
+create index effect_open on effect (run, operation) where ended = 0;
+-- Serves endedByRef: operations that were accepted under a reference. Most have none.
+create index effect_ref on effect (left(ref, 200)) where ref is not null;
+
+create table exception (
+  shard smallint not null,
+  run bigint not null,
+  seq integer not null,
+  workflow text not null,
+  step text not null,
+  effect_name text,
+  integration text,
+  operation integer,
+  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
+    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
+    'poison', 'cancelled', 'interrupted')),
+  family text not null
+    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
+  effect text not null check (effect in ('never', 'maybe', 'partial', 'surely')),
+  reason_code text not null,
+  rule text not null,
+  message text not null,
+  because text not null,
+  owner text not null check (owner <> ''),
+  fingerprint text not null,
+  subject text,
+  opened_at_ms bigint not null,
+  due_at_ms bigint not null,
+  closed_at_ms bigint,
+  resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
+    'late-answer', 'superseded', 'dealt-with')),
+  closed_by text,
+  amount text,
+  currency text,
+  primary key (shard, run, seq),
+  check ((closed_at_ms is null) = (resolution is null)
+     and (closed_at_ms is null) = (closed_by is null))
+);
+-- Serves lists of all exceptions by run.
+create index exception_run on exception (run, seq);
+-- Serves the queue of open exceptions. The query repeats the condition.
+create index exception_open on exception (run, seq) where closed_at_ms is null;
+-- Serves besideExceptions: the exception beside a run about one thing.
+create index exception_beside on exception (run, left(subject, 200)) where subject is not null;
+-- Serves the count of besideExceptions. The query repeats the condition.
+create index exception_beside_open on exception (run)
+  where subject is not null and closed_at_ms is null;
+
+-- Counted by each writer in a shard of its own, and added up when read: flushes of several writers
+-- do not wait for each other.
+create table issue (
+  shard smallint not null,
+  fingerprint text not null,
+  title text not null,
+  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
+    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
+    'poison', 'cancelled', 'interrupted')),
+  family text not null
+    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
+  workflow text not null,
+  step text not null,
+  owner text not null,
+  first_seen_at_ms bigint not null,
+  last_seen_at_ms bigint not null,
+  open_count bigint not null,
+  total_count bigint not null check (total_count >= 0),
+  primary key (shard, fingerprint)
+);
+
+create table review (
+  shard smallint not null,
+  run bigint not null,
+  seq integer not null,
+  step text not null,
+  review text not null,
+  answer_by text not null,
+  not_by text,
+  state text not null check (state in ('open', 'answered', 'withdrawn')),
+  asked_at_ms bigint not null,
+  due_at_ms bigint,
+  escalated_to text,
+  answered_by text,
+  answered_at_ms bigint,
+  digest text not null,
+  amount text,
+  currency text,
+  primary key (shard, run, seq),
+  check ((state = 'answered') = (answered_by is not null)
+     and (answered_by is null) = (answered_at_ms is null))
+);
+-- Serves lists of all reviews by run.
+create index review_run on review (run, seq);
+-- Serves the queue of open reviews. The query repeats the condition.
+create index review_open on review (run, seq) where state = 'open';
+
+-- Counted by each writer in a shard of its own, and added up when read. In order of bytes, so that
+-- a prefix is a range.
+create table counter (
+  shard smallint not null,
+  name text collate "C" not null,
+  value bigint not null,
+  primary key (shard, name)
+);
+
+create table dependency (
+  shard smallint not null,
+  integration text collate "C" not null,
+  state text not null check (state in ('closed', 'open', 'parked', 'probing')),
+  reason text not null,
+  class text check (class in ('transient', 'throttled', 'contention', 'unavailable', 'permanent',
+    'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous', 'poison',
+    'cancelled', 'interrupted')),
+  since_ms bigint not null,
+  probe_at_ms bigint,
+  primary key (shard, integration)
+);
+
+-- What definitions have declared of their payloads: one row for each list of pointers that one ever
+-- had, because what was sensitive once stays masked. Both lists are JSON; "list" is the hash of the
+-- first, which may be too long for a key.
+create table declaration (
+  shard smallint not null,
+  definition text not null
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step')),
+  name text collate "C" not null,
+  list bytea not null,
+  sensitive text not null,
+  decision text,
+  at_ms bigint not null,
+  primary key (shard, definition, name, list)
+);
+
+-- Ids of events, so that each is taken once. "name" is the hash of (namespace, event, id), whose last
+-- byte is the shard. "until_ms" is when an id may be forgotten.
+create table accepted_event (
+  shard smallint not null,
+  name bytea not null,
+  namespace text collate "C" not null,
+  event text collate "C" not null,
+  id text collate "C" not null,
+  key text not null,
+  digest text not null,
+  until_ms bigint not null,
+  run bigint,
+  kept integer,
+  primary key (shard, name),
+  check (run is not null or kept is not null)
+);
+-- Serves acceptedCount, and the choice of what is forgotten.
+create index accepted_event_until on accepted_event (until_ms);
+
+create table kept_event (
+  shard smallint not null,
+  seq integer not null,
+  namespace text not null,
+  event text not null,
+  key text not null,
+  id text not null,
+  at_ms bigint not null,
+  data text,
+  primary key (shard, seq)
+);
+-- Serves keptEvents, oldest first.
+create index kept_event_key on kept_event (event, left(key, 200), seq);
+
+-- Answers that came before their request was on record. Those that nobody asks for stay, with an
+-- owner, until somebody has looked.
+create table early_answer (
+  shard smallint not null,
+  seq integer not null,
+  integration text not null,
+  ref text not null,
+  state text not null check (state in ('kept', 'unasked')),
+  owner text not null check (owner <> ''),
+  at_ms bigint not null,
+  due_at_ms bigint not null,
+  data text,
+  primary key (shard, seq)
+);
+-- Serves earlyAnswers of the engine: those that are kept. The query repeats the condition.
+create index early_answer_kept on early_answer (seq) where state = 'kept';
+
+create table awaiting (
+  shard smallint not null,
+  run bigint not null,
+  seq integer not null,
+  event text not null,
+  key text not null,
+  step text not null,
+  since_ms bigint not null,
+  due_at_ms bigint,
+  primary key (shard, run, seq)
+);
+-- Serves awaiting, oldest first.
+create index awaiting_event on awaiting (event, left(key, 200), since_ms, run, seq);
+
+create table pending (
+  shard smallint not null,
+  run bigint not null,
+  seq integer not null,
+  operation integer not null,
+  integration text not null,
+  ref text not null,
+  due_at_ms bigint not null,
+  primary key (shard, run, seq)
+);
+-- Serves pendingByRef.
+create index pending_ref on pending (integration, left(ref, 200), run, operation);
+
+create table recovery_group (
+  shard smallint not null,
+  number integer not null,
+  runs text not null,
+  crashes integer not null check (crashes >= 0),
+  primary key (shard, number)
+);
+
+-- Commands from other processes, in the shard of their id, stamped in microseconds by the clock of
+-- the database. "digest" covers the other columns; once taken, the row's new digest is part of the
+-- seal of the flush (incarnation, number) that took it.
+create table inbox (
+  shard smallint not null,
+  id text not null,
+  topic text not null
+    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
+      'close')),
+  at_ms bigint not null,
+  sent_by text not null,
+  data text not null,
+  posted_at_us bigint not null,
+  taken_by bigint,
+  taken_in integer,
+  answer text,
+  digest bytea not null check (length(digest) = 16),
+  primary key (shard, id),
+  check ((taken_by is null) = (answer is null) and (taken_by is null) = (taken_in is null))
+);
+-- Serves inbox and changed: what is not yet taken, in order of arrival.
+create index inbox_open on inbox (posted_at_us, id) where taken_by is null;
+-- Serves the check of a flush's seal.
+create index inbox_taken on inbox (taken_by, taken_in) where taken_by is not null;
+`;

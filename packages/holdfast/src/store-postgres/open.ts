@@ -1,0 +1,286 @@
+/** Opens the store on PostgreSQL for an engine. */
+import { randomBytes as systemRandomBytes } from "node:crypto";
+import { HoldfastError } from "../core/error.ts";
+import { keyId } from "../store/seal.ts";
+import type { FlushBatch, Store } from "../store/store.ts";
+import { AnchorKeeper, checkAnchor } from "./anchor-keeper.ts";
+import { openHeads, toPredecessor } from "./chain.ts";
+import { type Connection, connect } from "./client.ts";
+import { ENGINE_SQL } from "./engine-sql.ts";
+import type { Writing } from "./flush-builder.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { type KeySource, foreignKey, storeKey } from "./key.ts";
+import { beat, leaveLease, takeLease } from "./lease.ts";
+import { Link } from "./link.ts";
+import { isMetaSound, preferKeys, prepareSession, readOrMakeMeta, requireDurable } from "./meta.ts";
+import { migrate, schemaVersion } from "./migrations.ts";
+import { ConnectionLost, cannotOpen, replaced } from "./postgres-errors.ts";
+import { engineReads } from "./queries.ts";
+import { type Ticks, systemTicks } from "./ticks.ts";
+import { PostgresWriter } from "./writer.ts";
+
+export interface PostgresStoreOptions extends KeySource {
+  /** `postgres://user@host:port/database`; everything is kept in its schema `holdfast`. */
+  readonly url: string;
+  /** Time for what the store itself stamps: when it was made and when it was closed. */
+  readonly nowMs: () => number;
+  /** Random bytes for the store's id and this opening; the system's by default. */
+  readonly randomBytes?: (count: number) => Uint8Array;
+  /**
+   * An engine that has not shown for so long that it lives may be replaced, milliseconds. Default
+   * 15,000. It gives up by itself after two thirds of it.
+   */
+  readonly leaseMs?: number;
+  /** How long to wait for another engine's lease to end before it is refused. Default 0. */
+  readonly waitMsMax?: number;
+  /** How long a lost connection is tried again, milliseconds. Default two thirds of the lease. */
+  readonly reconnectMsMax?: number;
+  /** Where the newest seals are kept outside the database; default: nowhere. */
+  readonly anchorFile?: string;
+  /** The driver's own clock; the system's by default. For tests. */
+  readonly ticks?: Ticks;
+}
+
+/** The port, and what only a driver can do. */
+export interface PostgresStore extends Store {
+  /**
+   * Lets go of the connections as a crash would: the lease stays until it has run out. For tests, and
+   * for a process that gives up.
+   */
+  abandon(): Promise<void>;
+}
+
+const LEASE_MS = 15_000;
+const LEASE_MS_MIN = 300;
+
+/**
+ * Opens the store, and makes it if there is none. One engine at a time: it holds a lease on all
+ * shards, which others outwait or take over when it has run out.
+ *
+ * @throws {HoldfastError} HF5002 (cannot be opened), HF5004 (another engine), HF5005 (not durable),
+ * HF5006 (damaged), HF5007 (older than its anchor), HF5009 (key), HF5010 (newer schema), HF5011 (pg
+ * is not installed).
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  const secret = storeKey(options, process.env);
+  const connections: Connection[] = [];
+  const open = async () => {
+    const connection = await connectTo(options.url);
+    connections.push(connection);
+    return connection;
+  };
+  try {
+    return await openWith(options, secret, open);
+  } catch (error) {
+    for (const connection of connections) connection.destroy();
+    throw cannotOpen(options.url, error);
+  }
+}
+
+/** The connection of the writer. */
+async function connectToWrite(url: string): Promise<Connection> {
+  const connection = await connectTo(url);
+  await preferKeys(connection);
+  return connection;
+}
+
+/** A connection on which our tables are found and a commit is durable. */
+export async function connectTo(url: string): Promise<Connection> {
+  const connection = await connect(url);
+  await prepareSession(connection);
+  return connection;
+}
+
+interface Connections {
+  readonly writing: Connection;
+  readonly reading: Connection;
+  readonly beating: Connection;
+}
+
+async function openWith(
+  options: PostgresStoreOptions,
+  secret: Uint8Array,
+  open: () => Promise<Connection>,
+): Promise<PostgresStore> {
+  const { ticks = systemTicks, leaseMs = LEASE_MS, anchorFile, waitMsMax = 0 } = options;
+  if (leaseMs < LEASE_MS_MIN) {
+    throw new RangeError(`leaseMs is ${leaseMs}, at least ${LEASE_MS_MIN}`);
+  }
+  const connections = { writing: await open(), reading: await open(), beating: await open() };
+  const { writing } = connections;
+  const randomBytes = options.randomBytes ?? systemRandomBytes;
+  const storeId = await prepareStore(writing, options, secret, randomBytes);
+  if (anchorFile !== undefined) await checkAnchor(anchorFile, storeId, writing.rows);
+  // 48 bits: a safe integer, and no two openings of one store are ever the same.
+  const incarnation = Buffer.from(randomBytes(6)).readUIntBE(0, 6);
+  const epoch = await takeLease(writing, { incarnation, leaseMs, waitMsMax, ticks });
+  try {
+    await preferKeys(writing);
+    return await serve(connections, { storeId, secret, incarnation, epoch }, options);
+  } catch (error) {
+    await giveLeaseBack(writing, incarnation);
+    throw error;
+  }
+}
+
+/** Nobody has to outwait an opening that failed; unless it failed with its connection. */
+async function giveLeaseBack(connection: Connection, incarnation: number): Promise<void> {
+  try {
+    await leaveLease(connection, incarnation);
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) throw error;
+  }
+}
+
+async function serve(
+  { writing, reading, beating }: Connections,
+  writes: Writing,
+  options: PostgresStoreOptions,
+): Promise<PostgresStore> {
+  const { ticks = systemTicks, leaseMs = LEASE_MS, anchorFile, url } = options;
+  const { storeId, incarnation } = writes;
+  const heads = await openHeads(writing.rows);
+  const bounds = { ticks, reconnectMsMax: options.reconnectMsMax ?? (leaseMs * 2) / 3 };
+  const open = () => connectTo(url);
+  const links = {
+    writing: new Link(writing, { ...bounds, open: () => connectToWrite(url) }),
+    reading: new Link(reading, { ...bounds, open }),
+  };
+  const fatal = new FatalListeners();
+  const onDeath = (error: unknown) => {
+    writer.die(error);
+  };
+  const anchor =
+    anchorFile === undefined
+      ? null
+      : new AnchorKeeper(anchorFile, { storeId, heads, ticks }, onDeath);
+  const writer = new PostgresWriter(links.writing, writes, {
+    onFatal: (error) => fatal.tell(error),
+    onFlushed: (head, records) => anchor?.flushed(head, records),
+  });
+  await writer.open();
+  await anchor?.write();
+  const numbers = {
+    lastRun: await highest(writing, "lastRun"),
+    lastSystemSeq: await highest(writing, "lastSystemSeq"),
+  };
+  const confirmedAtMs = ticks.nowMs();
+  if (!(await beat(beating, incarnation))) throw replaced("another engine has entered meanwhile");
+  const lease = { incarnation, leaseMs, ticks, open, onDeath };
+  const heartbeat = new Heartbeat(beating, confirmedAtMs, lease);
+  const reads = engineReads((name, text, values) => {
+    writer.requireAlive();
+    return links.reading.use((connection) => connection.rows(name, text, values));
+  });
+  const end = new StoreEnd(links, writer, heartbeat, anchor);
+  return {
+    storeId,
+    secret: writes.secret,
+    incarnation,
+    ...numbers,
+    predecessors: heads.map(toPredecessor),
+    ...reads,
+    async flush(batch: FlushBatch) {
+      await writer.flush(batch);
+    },
+    close: () => end.close(options.nowMs(), incarnation),
+    abandon: () => end.abandon(),
+    onFatal: (listener) => fatal.add(listener),
+  };
+}
+
+async function prepareStore(
+  connection: Connection,
+  options: PostgresStoreOptions,
+  secret: Uint8Array,
+  randomBytes: (count: number) => Uint8Array,
+): Promise<string> {
+  await requireDurable(connection);
+  await schemaVersion(connection);
+  await migrate(connection);
+  const meta = await readOrMakeMeta(connection, secret, {
+    storeId: `store_${Buffer.from(randomBytes(16)).toString("hex")}`,
+    createdAtMs: options.nowMs(),
+  });
+  if (meta.keyId !== keyId(secret)) throw foreignKey();
+  if (!isMetaSound(secret, meta)) {
+    throw new HoldfastError(
+      "HF5006",
+      "the row that says who this store is was changed",
+      "Run `holdfast store verify` for the details, then restore the newest backup.",
+    );
+  }
+  return meta.storeId;
+}
+
+async function highest(connection: Connection, name: "lastRun" | "lastSystemSeq"): Promise<number> {
+  const [row] = await connection.rows(name, ENGINE_SQL[name]);
+  return (row?.[0] as number | null | undefined) ?? 0;
+}
+
+/** The two ways in which an opening ends, once. */
+class StoreEnd {
+  readonly #links: { readonly writing: Link; readonly reading: Link };
+  readonly #writer: PostgresWriter;
+  readonly #heartbeat: Heartbeat;
+  readonly #anchor: AnchorKeeper | null;
+  #hasEnded = false;
+
+  constructor(
+    links: { readonly writing: Link; readonly reading: Link },
+    writer: PostgresWriter,
+    heartbeat: Heartbeat,
+    anchor: AnchorKeeper | null,
+  ) {
+    this.#links = links;
+    this.#writer = writer;
+    this.#heartbeat = heartbeat;
+    this.#anchor = anchor;
+  }
+
+  /** Seals the end, lets the next engine in, closes. A second call does nothing. */
+  async close(atMs: number, incarnation: number): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    try {
+      await this.#writer.end(atMs);
+      if (this.#writer.isDead) return;
+      await this.#anchor?.write();
+      await this.#links.writing.use((connection) => leaveLease(connection, incarnation));
+    } catch (error) {
+      throw this.#writer.die(error);
+    } finally {
+      await this.#letGo();
+    }
+  }
+
+  async abandon(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    this.#writer.abandon();
+    await this.#heartbeat.close();
+    this.#links.writing.destroy();
+    this.#links.reading.destroy();
+  }
+}
+
+/** Tells each listener once, and at once one that comes too late. */
+class FatalListeners {
+  readonly #listeners: ((error: Error) => void)[] = [];
+  #error: HoldfastError | null = null;
+
+  add(listener: (error: Error) => void): void {
+    if (this.#error === null) this.#listeners.push(listener);
+    else listener(this.#error);
+  }
+
+  tell(error: HoldfastError): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    for (const listener of this.#listeners) listener(error);
+  }
+}

@@ -1,0 +1,397 @@
+/**
+ * Folds the changes that `project` derives from the records of a flush into the rows to write, one
+ * write a row, gathered by table. Used by a flush inside its transaction, and by verify to build the
+ * same rows again from the journal.
+ */
+import { assertNever } from "../core/assert.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import type { Change } from "../store/change.ts";
+import {
+  dependencyAfter,
+  effectAfter,
+  effectStateOf,
+  exceptionAfter,
+  reviewAfter,
+  runAfter,
+} from "../store/row-changes.ts";
+import {
+  DECLARATION_COLUMNS,
+  DEPENDENCY_COLUMNS,
+  toDeclaration,
+  toDependency,
+} from "../store/row-columns.ts";
+import { Counts } from "./counts.ts";
+import { Events } from "./events.ts";
+import { RowGather } from "./row-gather.ts";
+import { type ReadRows, type RunAtHand, RunsAtHand, type Wanted } from "./runs-at-hand.ts";
+import { SYSTEM_SHARD, chainShard, runShard } from "./shard.ts";
+import { type Written, keyText, keysOf } from "./table.ts";
+import * as tables from "./tables.ts";
+import { RunKeys } from "./run-keys.ts";
+
+const DECLARATION_KEYS = keysOf(tables.DECLARATION);
+
+/** A change, and the record that it comes from. */
+export interface Derived {
+  readonly change: Change;
+  readonly record: Pick<JournalRecord, "run" | "seq" | "atMs">;
+}
+
+type ChangeOf<Prefix extends string> = Extract<Change, { kind: `${Prefix}-${string}` }>;
+
+export class Projections {
+  readonly #atHand = new RunsAtHand();
+  readonly #keys = new RunKeys();
+  readonly #counts: Counts;
+  readonly #events = new Events();
+  readonly #dependencies = new Map<string, tables.DependencyAt>();
+  /** Recovery groups that are in the table. */
+  readonly #groups = new Set<number>();
+  /** Keys of declarations that are in the table. */
+  readonly #declared = new Set<string>();
+  readonly #touched = new Set<number>();
+  readonly #rows = {
+    run: new RowGather(tables.RUN),
+    effect: new RowGather(tables.EFFECT),
+    exception: new RowGather(tables.EXCEPTION),
+    review: new RowGather(tables.REVIEW),
+    awaiting: new RowGather(tables.AWAITING),
+    pending: new RowGather(tables.PENDING),
+    dependency: new RowGather(tables.DEPENDENCY),
+    declaration: new RowGather(tables.DECLARATION),
+    group: new RowGather(tables.RECOVERY_GROUP),
+    chain: new RowGather(tables.INCARNATION),
+  };
+
+  /** @param homeShard - the shard in which this writer counts. */
+  constructor(homeShard: number) {
+    this.#counts = new Counts(homeShard);
+  }
+
+  /** Reads the few rows that are kept at hand for as long as the store is open. */
+  async open(read: ReadRows): Promise<void> {
+    const dependencies = await read(
+      "open-dependency",
+      `select ${DEPENDENCY_COLUMNS}, shard from dependency`,
+      [],
+    );
+    for (const cells of dependencies) {
+      const row = toDependency(cells);
+      this.#dependencies.set(row.integration, { shard: cells[6] as number, ...row });
+    }
+    const declarations = await read(
+      "open-declaration",
+      `select ${DECLARATION_COLUMNS} from declaration`,
+      [],
+    );
+    for (const cells of declarations) {
+      const row = { shard: SYSTEM_SHARD, ...toDeclaration(cells) };
+      this.#declared.add(keyText(DECLARATION_KEYS, row));
+    }
+    const groups = await read("open-group", "select number from recovery_group", []);
+    for (const [number] of groups) this.#groups.add(number as number);
+  }
+
+  /** The runs among these whose rows have to be read before `fold`. */
+  missing(runs: Iterable<number>, derived: readonly Derived[]): number[] {
+    const started = new Set<number>();
+    for (const { change } of derived) {
+      if (change.kind === "run-started") started.add(change.row.run);
+    }
+    return [...runs].filter((run) => run !== 0 && !started.has(run) && !this.#atHand.has(run));
+  }
+
+  async load(runs: readonly number[], read: ReadRows): Promise<void> {
+    if (runs.length > 0) await this.#atHand.load(runs, read);
+  }
+
+  /** Rows that are over and that a change is about all the same. */
+  missingOver(derived: readonly Derived[]): Wanted[] {
+    const made = new Set<string>();
+    const wanted: Wanted[] = [];
+    for (const { change, record } of derived) {
+      if (change.kind === "run-started") made.add(`run|${record.run}`);
+      if (change.kind === "effect-sent") made.add(`effect|${record.run}|${change.row.operation}`);
+      if (change.kind === "exception-opened") made.add(`exception|${record.run}|${record.seq}`);
+      if (change.kind === "review-asked") made.add(`review|${record.run}|${record.seq}`);
+      const want = wantedBy(change);
+      if (want === null || made.has(`run|${want.run}`)) continue;
+      const isMade = made.has(`${want.table}|${want.run}|${want.seq}`);
+      if (!isMade && !this.#atHand.isAtHand(want)) wanted.push(want);
+    }
+    return wanted;
+  }
+
+  async loadOver(wanted: readonly Wanted[], read: ReadRows): Promise<void> {
+    if (wanted.length > 0) await this.#atHand.loadOver(wanted, read);
+  }
+
+  /** The shard of a run that is at hand. */
+  shardOf(run: number): number {
+    return this.#atHand.get(run).shard;
+  }
+
+  /** A chain that begins with this flush. */
+  beginChain(incarnation: number): void {
+    const end = { closedBy: null, closedFlush: null, closedSeal: null, clean: null };
+    this.#rows.chain.insert({ shard: chainShard(incarnation), incarnation, ...end });
+  }
+
+  fold({ change, record }: Derived): void {
+    switch (change.kind) {
+      case "counted":
+        this.#counts.count(change.name, change.delta);
+        return;
+      case "issue-seen":
+      case "issue-eased":
+        this.#counts.issue(change);
+        return;
+      case "run-started":
+      case "run-moved":
+      case "run-touched":
+      case "run-finished":
+        this.#foldRun(change);
+        return;
+      case "effect-sent":
+      case "effect-sent-again":
+      case "effect-learnt":
+        this.#foldEffect(change);
+        return;
+      case "exception-opened":
+      case "exception-closed":
+        this.#foldException(change);
+        return;
+      case "review-asked":
+      case "review-answered":
+      case "review-escalated":
+        this.#foldReview(change);
+        return;
+      case "awaiting-added":
+      case "awaiting-removed":
+        this.#foldAwaiting(change, record);
+        return;
+      case "pending-added":
+      case "pending-removed":
+        this.#foldPending(change, record);
+        return;
+      case "event-kept":
+      case "event-taken":
+      case "event-accepted":
+      case "early-kept":
+      case "early-taken":
+      case "early-unasked":
+        this.#events.fold(change);
+        return;
+      case "definition-declared":
+        this.#foldDeclaration({ shard: SYSTEM_SHARD, ...change.row });
+        return;
+      case "dependency-moved":
+      case "group-started":
+      case "group-passed":
+      case "chain-closed":
+        this.#foldSystem(change);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  /** The statements of this flush, in order. */
+  finish(): Written[] {
+    const written = Object.values(this.#rows).flatMap((rows) => rows.finish());
+    written.push(...this.#keys.finish(), ...this.#events.finish(), ...this.#counts.finish());
+    this.#atHand.trim(this.#touched);
+    this.#touched.clear();
+    return written;
+  }
+
+  #hand(run: number): RunAtHand {
+    this.#touched.add(run);
+    return this.#atHand.get(run);
+  }
+
+  #foldRun(change: ChangeOf<"run">): void {
+    if (change.kind === "run-started") {
+      const { row, keyHash } = change;
+      const shard = runShard({ namespace: row.namespace, lane: row.lane, keyHash });
+      const placed = { shard, ...row };
+      this.#atHand.add(placed);
+      this.#touched.add(row.run);
+      this.#rows.run.insert(placed);
+      this.#keys.claim(placed, change);
+      return;
+    }
+    const hand = this.#hand(change.run);
+    if (hand.row === null) throw new Error("the store itself is no run that moves");
+    hand.row = runAfter(hand.row, change);
+    this.#rows.run.update(hand.row);
+    if (change.kind === "run-finished") this.#finished(hand, change);
+  }
+
+  /** Ends what the run was still waiting for. */
+  #finished(hand: RunAtHand, change: Extract<Change, { kind: "run-finished" }>): void {
+    for (const [seq, review] of hand.reviews) {
+      if (review.state !== "open") continue;
+      const withdrawn = reviewAfter(review, change);
+      hand.reviews.set(seq, withdrawn);
+      this.#rows.review.update(withdrawn);
+    }
+    for (const row of hand.awaiting) this.#rows.awaiting.remove(row);
+    for (const row of hand.pending) this.#rows.pending.remove(row);
+    hand.awaiting = [];
+    hand.pending = [];
+  }
+
+  #foldEffect(change: ChangeOf<"effect">): void {
+    if (change.kind === "effect-sent") {
+      const hand = this.#hand(change.row.run);
+      const sent = { shard: hand.shard, ...effectStateOf(change.row) };
+      hand.effects.set(sent.operation, sent);
+      this.#rows.effect.insert(sent);
+      return;
+    }
+    const { effects } = this.#hand(change.run);
+    const row = effectAfter(found(effects, change.run, change.operation), change);
+    effects.set(change.operation, row);
+    this.#rows.effect.update(row);
+  }
+
+  #foldException(change: ChangeOf<"exception">): void {
+    if (change.kind === "exception-opened") {
+      const hand = this.#hand(change.row.run);
+      const opened = { shard: hand.shard, ...change.row };
+      hand.exceptions.set(opened.seq, opened);
+      this.#rows.exception.insert(opened);
+      return;
+    }
+    const { exceptions } = this.#hand(change.run);
+    const row = exceptionAfter(found(exceptions, change.run, change.seq), change);
+    exceptions.set(change.seq, row);
+    this.#rows.exception.update(row);
+  }
+
+  #foldReview(change: ChangeOf<"review">): void {
+    if (change.kind === "review-asked") {
+      const hand = this.#hand(change.row.run);
+      const asked = { shard: hand.shard, ...change.row };
+      hand.reviews.set(asked.seq, asked);
+      this.#rows.review.insert(asked);
+      return;
+    }
+    const { reviews } = this.#hand(change.run);
+    const row = reviewAfter(found(reviews, change.run, change.seq), change);
+    reviews.set(change.seq, row);
+    this.#rows.review.update(row);
+  }
+
+  #foldAwaiting(change: ChangeOf<"awaiting">, record: Derived["record"]): void {
+    const hand = this.#hand(change.run);
+    if (change.kind === "awaiting-added") {
+      const { run, seq, event, key, step, dueAtMs } = change;
+      const { shard } = hand;
+      const row = { shard, run, seq, event, key, step, sinceMs: record.atMs, dueAtMs };
+      hand.awaiting = [...hand.awaiting, row];
+      this.#rows.awaiting.insert(row);
+      return;
+    }
+    for (const row of hand.awaiting) {
+      if (row.step === change.step) this.#rows.awaiting.remove(row);
+    }
+    hand.awaiting = hand.awaiting.filter(({ step }) => step !== change.step);
+  }
+
+  #foldPending(change: ChangeOf<"pending">, record: Derived["record"]): void {
+    const hand = this.#hand(change.run);
+    const { operation } = change;
+    if (change.kind === "pending-removed") {
+      for (const row of hand.pending) {
+        if (row.operation === operation) this.#rows.pending.remove(row);
+      }
+      hand.pending = hand.pending.filter((row) => row.operation !== operation);
+      return;
+    }
+    const { run, integration, ref, dueAtMs } = change;
+    const known = hand.pending.find(
+      (row) => row.operation === operation && row.integration === integration && row.ref === ref,
+    );
+    const { shard } = hand;
+    const fresh = { shard, run, seq: record.seq, operation, integration, ref, dueAtMs };
+    const row = known === undefined ? fresh : { ...known, dueAtMs };
+    hand.pending = [...hand.pending.filter((other) => other !== known), row];
+    if (known === undefined) this.#rows.pending.insert(row);
+    else this.#rows.pending.update(row);
+  }
+
+  #foldSystem(
+    change: Extract<Change, { kind: "dependency-moved" | `group-${string}` | "chain-closed" }>,
+  ): void {
+    switch (change.kind) {
+      case "dependency-moved":
+        this.#foldDependency(change.row);
+        return;
+      case "group-started": {
+        const { group: number, crashes } = change;
+        const row = { shard: SYSTEM_SHARD, number, runs: JSON.stringify(change.runs), crashes };
+        if (this.#groups.has(number)) this.#rows.group.update(row);
+        else this.#rows.group.insert(row);
+        this.#groups.add(number);
+        return;
+      }
+      case "group-passed":
+        this.#groups.delete(change.group);
+        this.#rows.group.remove({
+          shard: SYSTEM_SHARD,
+          number: change.group,
+          runs: "",
+          crashes: 0,
+        });
+        return;
+      case "chain-closed": {
+        const { incarnation, by, flush, seal, clean } = change;
+        const end = { closedBy: by, closedFlush: flush, closedSeal: seal, clean };
+        this.#rows.chain.update({ shard: chainShard(incarnation), incarnation, ...end });
+        return;
+      }
+      default:
+        assertNever(change);
+    }
+  }
+
+  #foldDeclaration(row: tables.DeclarationAt): void {
+    const key = keyText(DECLARATION_KEYS, row);
+    if (this.#declared.has(key)) this.#rows.declaration.update(row);
+    else this.#rows.declaration.insert(row);
+    this.#declared.add(key);
+  }
+
+  #foldDependency(moved: Extract<Change, { kind: "dependency-moved" }>["row"]): void {
+    const before = this.#dependencies.get(moved.integration);
+    const row = { shard: before?.shard ?? SYSTEM_SHARD, ...dependencyAfter(before, moved) };
+    this.#dependencies.set(moved.integration, row);
+    if (before === undefined) this.#rows.dependency.insert(row);
+    else this.#rows.dependency.update(row);
+  }
+}
+
+/** The row that a change is about, if it is one that may be over already. */
+function wantedBy(change: Change): Wanted | null {
+  if (change.kind === "effect-sent-again" || change.kind === "effect-learnt") {
+    return { table: "effect", run: change.run, seq: change.operation };
+  }
+  if (change.kind === "exception-closed") {
+    return { table: "exception", run: change.run, seq: change.seq };
+  }
+  if (change.kind === "review-answered" || change.kind === "review-escalated") {
+    return { table: "review", run: change.run, seq: change.seq };
+  }
+  return null;
+}
+
+/** A record that is about no row is a bug of the engine, which must not become a missing row. */
+function found<Row>(rows: ReadonlyMap<number, Row>, run: number, number: number): Row {
+  const row = rows.get(number);
+  if (row !== undefined) return row;
+  throw new Error(
+    `a record of run ${run} cannot be written: its record ${number} made no such row`,
+  );
+}

@@ -1,0 +1,215 @@
+/** The engine's reads on PostgreSQL, on a connection of their own. */
+import type { JournalRecord } from "../core/journal.ts";
+import { RUN_STATES } from "../core/run-state.ts";
+import {
+  type Cells,
+  toAcceptedEvent,
+  toDeclaration,
+  toDependency,
+  toEarlyAnswer,
+  toException,
+  toInbox,
+  toKeptEvent,
+  toRecord,
+  toRun,
+  toRunAt,
+} from "../store/row-columns.ts";
+import type { AcceptedEventRow, StoredRun, WaitingCommand } from "../store/rows.ts";
+import { postedDigest } from "../store/seal.ts";
+import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
+import { type Cell, binaryArray } from "./binary-array.ts";
+import { ENGINE_SQL } from "./engine-sql.ts";
+import type { ReadRows } from "./runs-at-hand.ts";
+import { eventName, keyShard } from "./shard.ts";
+
+export type EngineReads = Pick<
+  Store,
+  | "find"
+  | "load"
+  | "page"
+  | "due"
+  | "parked"
+  | "lane"
+  | "openLanes"
+  | "keptEvents"
+  | "awaiting"
+  | "endedByRef"
+  | "earlyAnswers"
+  | "acceptedEvents"
+  | "acceptedCount"
+  | "exception"
+  | "besideExceptions"
+  | "declarations"
+  | "pendingByRef"
+  | "dependencies"
+  | "openGroups"
+  | "inbox"
+  | "changed"
+>;
+
+/** Runs in one statement of `load`; more are read in several. */
+const RUNS_PER_READ = 2000;
+
+/** Waiting commands that `changed` tells apart; beyond it, it says that something has changed. */
+const WAITING_TOLD_APART_MAX = 1000;
+
+export function engineReads(read: ReadRows): EngineReads {
+  const ask = (name: keyof typeof ENGINE_SQL, ...values: (Cell | Buffer)[]) =>
+    read(`engine-${name}`, ENGINE_SQL[name], values);
+  const load = (runs: readonly number[]) => loadRuns(ask, runs);
+  const arrivals = new Arrivals(ask);
+  return {
+    find: (keys) => find(ask, keys),
+    load,
+    async page(states, page) {
+      const numbers = binaryArray(
+        "int2",
+        states.map((state) => RUN_STATES.indexOf(state)),
+      );
+      const rows = await ask("inStates", numbers, page.afterRun, page.limit);
+      return load(rows.map(first<number>));
+    },
+    async due(afterMs, untilMs, limit) {
+      const rows = await ask("due", afterMs, untilMs, limit);
+      return rows.map(([run, wakeAtMs]) => ({ run: run as number, wakeAtMs: wakeAtMs as number }));
+    },
+    parked: async (integration, page) =>
+      (await ask("parked", integration, page.afterRun, page.limit)).map(first<number>),
+    lane: async (namespace, lane, limit) => (await ask("lane", namespace, lane, limit)).map(toRun),
+    async openLanes(page) {
+      const rows = await ask("openLanes", page.afterRun, page.limit);
+      return rows.map((cells) => {
+        const [run, namespace, lane] = cells as [number, string, string];
+        return { run, namespace, lane };
+      });
+    },
+    keptEvents: async (event, key, limit) =>
+      (await ask("kept", event, key, limit)).map(toKeptEvent),
+    awaiting: async (event, key, limit) =>
+      (await ask("awaiting", event, key, limit)).map(first<number>),
+    async pendingByRef(integration, ref) {
+      const [cells] = await ask("pending", integration, ref);
+      if (cells === undefined) return null;
+      const [run, operation] = cells as [number, number];
+      return { run, operation };
+    },
+    endedByRef: async (integration, ref) => (await ask("ended", ref, integration)).length > 0,
+    earlyAnswers: async (limit) => (await ask("early", limit)).map(toEarlyAnswer),
+    acceptedEvents: (ids) => acceptedEvents(ask, ids),
+    acceptedCount: async (nowMs) => (await ask("acceptedCount", nowMs)).map(first<number>)[0] ?? 0,
+    exception: async (run, seq) => (await ask("exception", run, seq)).map(toException)[0] ?? null,
+    async besideExceptions(run, subject) {
+      const [open, known] = await Promise.all([
+        ask("besideOpen", run),
+        ask("beside", run, subject),
+      ]);
+      return { openCount: open.map(first<number>)[0] ?? 0, isKnown: known.length > 0 };
+    },
+    declarations: async () => (await ask("declarations")).map(toDeclaration),
+    dependencies: async () => (await ask("dependencies")).map(toDependency),
+    async openGroups() {
+      const rows = await ask("groups");
+      return rows.map((cells) => {
+        const [group, runs, crashes] = cells as [number, string, number];
+        // Written by the projection from a list of numbers.
+        return { group, runs: JSON.parse(runs) as number[], crashes };
+      });
+    },
+    inbox: async (limit) => (await ask("inbox", limit)).map(posted),
+    changed: () => arrivals.changed(),
+  };
+}
+
+/** Tells whether a command has arrived since the last look. */
+class Arrivals {
+  readonly #ask: Ask;
+  #waiting = new Set<string>();
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  async changed(): Promise<boolean> {
+    const rows = await this.#ask("waiting", WAITING_TOLD_APART_MAX);
+    const now = new Set(rows.map(first<string>));
+    const isNew = [...now].some((id) => !this.#waiting.has(id));
+    this.#waiting = now;
+    return isNew || now.size === WAITING_TOLD_APART_MAX;
+  }
+}
+
+type Ask = (
+  name: keyof typeof ENGINE_SQL,
+  ...values: (Cell | Buffer)[]
+) => Promise<readonly Cells[]>;
+
+async function find(ask: Ask, keys: readonly RunKey[]): Promise<(FoundRun | null)[]> {
+  if (keys.length === 0) return [];
+  const hashes = keys.map(({ keyHash }) => keyHash);
+  const rows = await ask(
+    "find",
+    binaryArray("int2", hashes.map(keyShard)),
+    binaryArray(
+      "bytea",
+      hashes.map((keyHash) => Buffer.from(keyHash, "hex")),
+    ),
+  );
+  const found = new Map<string, FoundRun>();
+  for (const cells of rows) {
+    const [hash, run, generation, digest] = cells as [Buffer, number, number, Buffer];
+    const row = cells[4] === null ? null : toRunAt(cells, 4);
+    const inputDigest = digest.toString("hex");
+    found.set(hash.toString("hex"), { run, generation, inputDigest, row });
+  }
+  return hashes.map((keyHash) => found.get(keyHash) ?? null);
+}
+
+async function acceptedEvents(
+  ask: Ask,
+  ids: readonly EventId[],
+): Promise<(AcceptedEventRow | null)[]> {
+  if (ids.length === 0) return [];
+  const names = ids.map(eventName);
+  const rows = await ask(
+    "accepted",
+    binaryArray("int2", names.map(keyShard)),
+    binaryArray(
+      "bytea",
+      names.map((name) => Buffer.from(name, "hex")),
+    ),
+  );
+  const found = new Map<string, AcceptedEventRow>();
+  for (const [name, ...cells] of rows) {
+    found.set((name as Buffer).toString("hex"), toAcceptedEvent(cells));
+  }
+  return names.map((name) => found.get(name) ?? null);
+}
+
+async function loadRuns(ask: Ask, runs: readonly number[]): Promise<StoredRun[]> {
+  const found = new Map<number, StoredRun>();
+  for (let start = 0; start < runs.length; start += RUNS_PER_READ) {
+    const numbers = binaryArray("int8", runs.slice(start, start + RUNS_PER_READ));
+    // Sent together: rows first, so no record of a run is missing that its row speaks of.
+    const [rows, records] = await Promise.all([ask("runs", numbers), ask("records", numbers)]);
+    const journals = new Map<number, JournalRecord[]>();
+    for (const cells of rows) {
+      const row = toRun(cells);
+      const journal: JournalRecord[] = [];
+      journals.set(row.run, journal);
+      found.set(row.run, { row, records: journal });
+    }
+    for (const cells of records) journals.get(cells[0] as number)?.push(toRecord(cells));
+  }
+  return runs.flatMap((run) => found.get(run) ?? []);
+}
+
+/** A waiting command, with what its digest says: one that was damaged must not be obeyed. */
+function posted(cells: Cells): WaitingCommand {
+  const command = toInbox(cells);
+  return { ...command, isAsPosted: postedDigest(command).equals(cells[6] as Uint8Array) };
+}
+
+function first<Value>(cells: Cells): Value {
+  // The schema says the type of the column.
+  return cells[0] as Value;
+}

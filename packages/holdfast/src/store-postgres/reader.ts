@@ -1,0 +1,104 @@
+/** What the command line and the console open: reads, and commands for the engine. */
+import { HoldfastError } from "../core/error.ts";
+import type { InboxRow } from "../store/rows.ts";
+import { postedDigest } from "../store/seal.ts";
+import type { StoreReader } from "../store/store.ts";
+import { binaryArray } from "./binary-array.ts";
+import type { Connection } from "./client.ts";
+import { DATABASE_NOW_MS } from "./lease.ts";
+import { Link } from "./link.ts";
+import { readMeta } from "./meta.ts";
+import { schemaVersion } from "./migrations.ts";
+import { connectTo } from "./open.ts";
+import { cannotOpen, shownUrl } from "./postgres-errors.ts";
+import { ReaderQueries } from "./reader-queries.ts";
+import { textShard } from "./shard.ts";
+import { systemTicks } from "./ticks.ts";
+
+/** How long a reader tries to come back to a database that went away. */
+const RECONNECT_MS_MAX = 5000;
+
+const SQL = {
+  post: `insert into inbox (shard, id, topic, at_ms, sent_by, data, posted_at_us, digest)
+    select $1::int2, t.texts[1], t.texts[2], $2::int8, t.texts[3], t.texts[4],
+      (extract(epoch from clock_timestamp()) * 1000000)::int8, d.digest
+    from (select $3::text[] as texts) t, unnest($4::bytea[]) as d (digest)
+    on conflict (shard, id) do nothing`,
+  answer: "select answer from inbox where shard = $1::int2 and id = $2",
+  engineRuns: `select count(*) from worker w join heartbeat h on h.incarnation = w.incarnation
+    where w.alive = 1 and h.beat_at_ms + w.lease_ms > ${DATABASE_NOW_MS}`,
+} as const;
+
+/**
+ * Opens an existing store for reading and for leaving commands. Needs neither the key nor an
+ * engine, and disturbs none: every read is short and none waits for a write.
+ *
+ * @throws {HoldfastError} HF5002 (no store there), HF5010 (newer schema), HF5011 (no pg).
+ */
+export async function openPostgresReader(options: { readonly url: string }): Promise<StoreReader> {
+  const { url } = options;
+  let connection: Connection | null = null;
+  try {
+    connection = await connectTo(url);
+    const storeId = await storeIdOf(connection, url);
+    return storeReader(url, connection, storeId);
+  } catch (error) {
+    connection?.destroy();
+    throw cannotOpen(url, error);
+  }
+}
+
+/** @throws {HoldfastError} HF5002 if there is no store. */
+export async function storeIdOf(connection: Connection, url: string): Promise<string> {
+  const meta = (await schemaVersion(connection)) === 0 ? null : await readMeta(connection);
+  if (meta !== null) return meta.storeId;
+  throw new HoldfastError(
+    "HF5002",
+    `there is no store at ${shownUrl(url)}`,
+    "Name the database of an app that has been started at least once.",
+  );
+}
+
+function storeReader(url: string, first: Connection, storeId: string): StoreReader {
+  const open = () => connectTo(url);
+  const link = new Link(first, { open, ticks: systemTicks, reconnectMsMax: RECONNECT_MS_MAX });
+  const read = (name: string, text: string, values: Parameters<Connection["rows"]>[2] = []) =>
+    link.use((connection) => connection.rows(name, text, values));
+  const queries = new ReaderQueries(read);
+  return {
+    storeId,
+    runs: (query) => queries.runs(query),
+    run: (run) => queries.run(run),
+    runsByKey: (key, limit) => queries.runsByKey(key, limit),
+    records: (run, afterSeq, limit) => queries.records(run, afterSeq, limit),
+    exceptions: (query) => queries.exceptions(query),
+    effects: (query) => queries.effects(query),
+    reviews: (query) => queries.reviews(query),
+    issues: (limit) => queries.issues(limit),
+    dependencies: () => queries.dependencies(),
+    declarations: () => queries.declarations(),
+    inbox: (limit) => queries.inbox(limit),
+    earlyAnswers: (limit) => queries.earlyAnswers(limit),
+    counters: (prefix) => queries.counters(prefix),
+    async post(command) {
+      // Again after a lost answer: the id makes it one command.
+      await read("post", SQL.post, postValues(command));
+    },
+    async answer(id) {
+      const [row] = await read("answer", SQL.answer, [textShard(id), id]);
+      return (row?.[0] as string | null | undefined) ?? null;
+    },
+    engineRuns: async () => (await read("engine-runs", SQL.engineRuns))[0]?.[0] !== 0,
+    close: () => link.close(),
+  };
+}
+
+function postValues(command: Omit<InboxRow, "answer">) {
+  const { id, topic, atMs, by, data } = command;
+  return [
+    textShard(id),
+    atMs,
+    binaryArray("text", [id, topic, by, data]),
+    binaryArray("bytea", [postedDigest(command)]),
+  ];
+}

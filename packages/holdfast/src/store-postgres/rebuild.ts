@@ -1,0 +1,170 @@
+/**
+ * Folds the whole journal again into temporary tables of the same names and compares them with the
+ * tables of the store. Temporary tables come first when a name is looked up, so the very statements
+ * of a flush write to them, and the store's own are not touched.
+ */
+import { RECORD_KINDS } from "../core/journal.ts";
+import type { Damage } from "../store/damage.ts";
+import { hasProjection, project } from "../store/projection.ts";
+import { type Cells, toRecord } from "../store/row-columns.ts";
+import { SCHEMA, type Connection } from "./client.ts";
+import { CHAINS_SQL, wholeJournal } from "./journal-reading.ts";
+import { type Derived, Projections } from "./projections.ts";
+import { SYSTEM_SHARD } from "./shard.ts";
+import type { Table } from "./table.ts";
+import * as tables from "./tables.ts";
+
+interface Compared {
+  readonly name: string;
+  /** How many of the columns lead as its key. */
+  readonly keys: number;
+  readonly columns: readonly string[];
+  /** What follows the table's name. */
+  readonly grouped: string;
+}
+
+const PROJECTIONS: readonly Compared[] = [
+  compared(tables.INCARNATION),
+  compared(tables.RUN),
+  compared(tables.RUN_KEY),
+  compared(tables.EFFECT),
+  compared(tables.EXCEPTION),
+  compared(tables.REVIEW),
+  compared(tables.DEPENDENCY),
+  compared(tables.DECLARATION),
+  compared(tables.ACCEPTED_EVENT),
+  compared(tables.EARLY_ANSWER),
+  compared(tables.KEPT_EVENT),
+  compared(tables.AWAITING),
+  compared(tables.PENDING),
+  compared(tables.RECOVERY_GROUP),
+];
+
+/** What is counted by shard is compared by its sums; a sum of nothing need not be there. */
+const SUMMED: readonly Compared[] = [
+  {
+    name: "counter",
+    keys: 1,
+    columns: ["name", "sum(value)"],
+    grouped: "group by name having sum(value) <> 0",
+  },
+  {
+    name: "issue",
+    keys: 1,
+    columns: [
+      "fingerprint",
+      "min(first_seen_at_ms)",
+      "max(last_seen_at_ms)",
+      "sum(open_count)",
+      "sum(total_count)",
+    ],
+    grouped: "group by fingerprint",
+  },
+];
+
+/** Records folded at once. */
+const RECORDS_PER_FOLD = 2000;
+
+/** Needs a journal that was found sound, and a transaction, whose snapshot it compares. */
+export async function rebuildProjections(connection: Connection): Promise<readonly Damage[]> {
+  for (const { name } of [...PROJECTIONS, ...SUMMED]) {
+    await connection.script(
+      `create temp table ${name} (like ${SCHEMA}.${name} including all) on commit drop`,
+    );
+  }
+  await fold(connection);
+  const damage: Damage[] = [];
+  for (const table of [...PROJECTIONS, ...SUMMED]) {
+    damage.push(...(await compare(connection, table)));
+  }
+  return damage;
+}
+
+async function fold(connection: Connection): Promise<void> {
+  const projections = new Projections(SYSTEM_SHARD);
+  for (const [incarnation] of await connection.rows("chains", CHAINS_SQL)) {
+    projections.beginChain(incarnation as number);
+  }
+  const kinds = RECORD_KINDS.flatMap((_, kind) => (hasProjection(kind) ? [kind] : []));
+  let batch: Derived[] = [];
+  for await (const cells of wholeJournal(connection, `j.kind in (${kinds.join(", ")})`)) {
+    const stored = toRecord(cells);
+    const record = { ...stored, run: Math.max(0, stored.run) };
+    for (const change of project(record)) batch.push({ change, record });
+    if (batch.length < RECORDS_PER_FOLD) continue;
+    await write(connection, projections, batch);
+    batch = [];
+  }
+  await write(connection, projections, batch);
+}
+
+async function write(
+  connection: Connection,
+  projections: Projections,
+  batch: readonly Derived[],
+): Promise<void> {
+  const runs = new Set(batch.map(({ record }) => record.run));
+  await projections.load(projections.missing(runs, batch), connection.rows);
+  await projections.loadOver(projections.missingOver(batch), connection.rows);
+  for (const entry of batch) projections.fold(entry);
+  for (const { name, text, values } of projections.finish()) {
+    await connection.rows(name, text, values);
+  }
+}
+
+/** At most one finding a table: the first row that differs. */
+async function compare(connection: Connection, table: Compared): Promise<readonly Damage[]> {
+  const { name, keys, columns, grouped } = table;
+  const select = (schema: string) =>
+    `select ${columns.join(", ")} from ${schema}.${name} ${grouped}`;
+  const first = async (left: string, right: string) => {
+    const order = columns.slice(0, keys).map((_, index) => index + 1);
+    const sql = `(${select(left)} except ${select(right)}) order by ${order.join(", ")} limit 1`;
+    return (await connection.rows("", sql))[0] ?? null;
+  };
+  const stored = await first(SCHEMA, "pg_temp");
+  const folded = await first("pg_temp", SCHEMA);
+  if (stored === null && folded === null) return [];
+  if (stored !== null && folded !== null && isSameKey(stored, folded, keys)) {
+    const column = stored.findIndex((cell, index) => !isSame(cell, folded[index]));
+    const values = `${show(stored[column])}, the journal says ${show(folded[column])}`;
+    return [
+      { what: `${name}.${columns[column] ?? "?"} of row ${shown(folded, keys)} is ${values}` },
+    ];
+  }
+  const damage: Damage[] = [];
+  if (folded !== null) damage.push({ what: `${name} lacks the row ${shown(folded, keys)}` });
+  else if (stored !== null) {
+    damage.push({ what: `${name} has a row too many: ${shown(stored, keys)}` });
+  }
+  return damage;
+}
+
+/** Keys first, so that they order the rows and name them. */
+function compared<Row>({ name, columns }: Table<Row>): Compared {
+  const keys = columns.filter(({ role }) => role === "key");
+  const others = columns.filter(({ role }) => role !== "key");
+  const names = [...keys, ...others].map((column) => column.name);
+  return { name, keys: keys.length, columns: names, grouped: "" };
+}
+
+function isSameKey(left: Cells, right: Cells, keys: number): boolean {
+  return left.slice(0, keys).every((cell, index) => isSame(cell, right[index]));
+}
+
+function isSame(left: unknown, right: unknown): boolean {
+  if (left instanceof Uint8Array && right instanceof Uint8Array) {
+    return Buffer.compare(left, right) === 0;
+  }
+  return left === right;
+}
+
+function shown(cells: Cells, keys: number): string {
+  return cells.slice(0, keys).map(show).join(", ");
+}
+
+function show(cell: unknown): string {
+  if (cell instanceof Uint8Array) return Buffer.from(cell).toString("hex");
+  const text = JSON.stringify(cell) ?? "nothing";
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}

@@ -1,0 +1,88 @@
+/**
+ * The schema of a store as a text, from the database's own catalogue: for people to read
+ * (docs/reference/schema-postgres.sql), and for verify to compare.
+ */
+import { SCHEMA, type Connection } from "./client.ts";
+import { migrationSql } from "./migrations.ts";
+import type { ReadRows } from "./runs-at-hand.ts";
+
+const SQL = {
+  columns: `select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+      case when a.attcollation not in (0, 100) then l.collname end,
+      pg_get_expr(d.adbin, d.adrelid)
+    from pg_attribute a join pg_class c on c.oid = a.attrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    left join pg_collation l on l.oid = a.attcollation
+    left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where n.nspname = $1 and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+    order by c.relname collate "C", a.attnum`,
+  // Not-null constraints stand with their columns; newer servers list them here too.
+  constraints: `select c.relname, pg_get_constraintdef(k.oid)
+    from pg_constraint k join pg_class c on c.oid = k.conrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and k.contype <> 'n'
+    order by c.relname collate "C", k.contype desc, k.conname collate "C"`,
+  indexes: `select c.relname, pg_get_indexdef(i.indexrelid)
+    from pg_index i join pg_class c on c.oid = i.indrelid
+    join pg_class x on x.oid = i.indexrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and not i.indisprimary and c.relkind = 'r'
+      and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid)
+    order by c.relname collate "C", x.relname collate "C"`,
+  // None of ours: whatever is here was put there by somebody else.
+  triggers: `select c.relname, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and not t.tgisinternal order by 1, 2`,
+  rules: `select tablename, rulename from pg_rules where schemaname = $1 order by 1, 2`,
+} as const;
+
+/** One statement for each table and index, in order of name. */
+export async function schemaText(read: ReadRows, schema: string): Promise<string> {
+  const named = (name: keyof typeof SQL) => read(`schema-${name}`, SQL[name], [schema]);
+  const lines = new Map<string, string[]>();
+  for (const cells of await named("columns")) {
+    const [table, column, type, notNull, collation, value] = cells as [
+      string,
+      string,
+      string,
+      boolean,
+      string | null,
+      string | null,
+    ];
+    const collated = collation === null ? "" : ` collate "${collation}"`;
+    const standard = value === null ? "" : ` default ${value}`;
+    add(lines, table, `  ${column} ${type}${collated}${standard}${notNull ? " not null" : ""}`);
+  }
+  for (const cells of await named("constraints")) {
+    const [table, definition] = cells as [string, string];
+    add(lines, table, `  ${definition}`);
+  }
+  const statements = [...lines].map(
+    ([table, parts]) => `create table ${table} (\n${parts.join(",\n")}\n);`,
+  );
+  for (const [, definition] of await named("indexes")) {
+    statements.push(`${String(definition).replaceAll(`${schema}.`, "")};`);
+  }
+  for (const [table, name] of [...(await named("triggers")), ...(await named("rules"))]) {
+    statements.push(`-- ${String(table)} has ${String(name)}`);
+  }
+  return `${statements.join("\n\n")}\n`;
+}
+
+/** Reads what a new store would have, from one that is made and undone again. */
+export async function expectedSchemaText(connection: Connection): Promise<string> {
+  const schema = `${SCHEMA}_expected`;
+  await connection.script(`begin; create schema ${schema}; set local search_path to ${schema}`);
+  try {
+    await connection.script(migrationSql());
+    return await schemaText(connection.rows, schema);
+  } finally {
+    await connection.script("rollback");
+  }
+}
+
+function add(lines: Map<string, string[]>, table: string, line: string): void {
+  const before = lines.get(table);
+  if (before === undefined) lines.set(table, [line]);
+  else before.push(line);
+}

@@ -1,0 +1,436 @@
+/** Every table that a flush writes, column by column. */
+import { hash } from "node:crypto";
+import { RUN_STATES } from "../core/run-state.ts";
+import type { EffectProof } from "../core/failure.ts";
+import type {
+  AcceptedEventRow,
+  DeclarationRow,
+  DependencyRow,
+  EarlyAnswerRow,
+  ExceptionRow,
+  KeptEventRow,
+  ReviewRow,
+  RunRow,
+} from "../store/rows.ts";
+import { eventName, keyShard } from "./shard.ts";
+import type { EffectState } from "../store/row-changes.ts";
+import { type Column, type Table, columns } from "./table.ts";
+
+type InShard<Row> = Row & { readonly shard: number };
+
+const shard = <Row>(): Column<InShard<Row>>[] =>
+  columns<InShard<Row>>("key", "int2", { shard: (row) => row.shard });
+
+export type RunAt = InShard<RunRow>;
+
+export const RUN: Table<RunAt> = {
+  name: "run",
+  columns: [
+    ...shard<RunRow>(),
+    ...columns<RunAt>("key", "int8", { run: (row) => row.run }),
+    ...columns<RunAt>("fixed", "text", {
+      namespace: (row) => row.namespace,
+      workflow: (row) => row.workflow,
+      key: (row) => row.key,
+      version: (row) => row.version,
+      owner: (row) => row.owner,
+      lane: (row) => row.lane,
+      correlation_id: (row) => row.correlationId,
+      started_by: (row) => row.startedBy,
+      parent_step: (row) => row.parentStep,
+      amount: (row) => row.amount,
+      currency: (row) => row.currency,
+      keys: (row) => row.keys,
+    }),
+    ...columns<RunAt>("fixed", "int4", { generation: (row) => row.generation }),
+    ...columns<RunAt>("fixed", "int8", {
+      parent_run: (row) => row.parentRun,
+      started_at_ms: (row) => row.startedAtMs,
+      deadline_at_ms: (row) => row.deadlineAtMs,
+    }),
+    ...columns<RunAt>("free", "int2", { state: (row) => RUN_STATES.indexOf(row.state) }),
+    ...columns<RunAt>("free", "text", {
+      compensated: (row) => row.compensated,
+      reason: (row) => row.reason,
+      dependency: (row) => row.dependency,
+    }),
+    ...columns<RunAt>("free", "int8", {
+      wake_at_ms: (row) => row.wakeAtMs,
+      updated_at_ms: (row) => row.updatedAtMs,
+      ended_at_ms: (row) => row.endedAtMs,
+    }),
+  ],
+};
+
+export interface RunKeyAt {
+  readonly shard: number;
+  readonly keyHash: string;
+  readonly run: number;
+  readonly runShard: number;
+  readonly generation: number;
+  /** Hex. */
+  readonly inputDigest: string;
+}
+
+export const RUN_KEY: Table<RunKeyAt> = {
+  name: "run_key",
+  columns: [
+    ...columns<RunKeyAt>("key", "int2", { shard: (row) => row.shard }),
+    ...columns<RunKeyAt>("key", "bytea", { key_hash: (row) => Buffer.from(row.keyHash, "hex") }),
+    ...columns<RunKeyAt>("free", "int8", { run: (row) => row.run }),
+    ...columns<RunKeyAt>("free", "int2", { run_shard: (row) => row.runShard }),
+    ...columns<RunKeyAt>("free", "int4", { generation: (row) => row.generation }),
+    ...columns<RunKeyAt>("free", "bytea", {
+      input_digest: (row) => Buffer.from(row.inputDigest, "hex"),
+    }),
+  ],
+};
+
+export type EffectAt = InShard<EffectState>;
+
+export const EFFECT: Table<EffectAt> = {
+  name: "effect",
+  columns: [
+    ...shard<EffectState>(),
+    ...columns<EffectAt>("key", "int8", { run: (row) => row.run }),
+    ...columns<EffectAt>("key", "int4", { operation: (row) => row.operation }),
+    ...columns<EffectAt>("fixed", "text", {
+      effect: (row) => row.effect,
+      integration: (row) => row.integration,
+    }),
+    ...columns<EffectAt>("free", "text", {
+      proof: (row): EffectProof => row.proof,
+      ref: (row) => row.ref,
+      settled_by: (row) => row.settledBy,
+    }),
+    ...columns<EffectAt>("free", "int2", { ended: (row) => (row.endedAtMs === null ? 0 : 1) }),
+    ...columns<EffectAt>("free", "int4", { attempts: (row) => row.attempts }),
+    ...columns<EffectAt>("free", "int8", {
+      last_sent_at_ms: (row) => row.lastSentAtMs,
+      ended_at_ms: (row) => row.endedAtMs,
+    }),
+  ],
+};
+
+export type ExceptionAt = InShard<ExceptionRow>;
+
+export const EXCEPTION: Table<ExceptionAt> = {
+  name: "exception",
+  columns: [
+    ...shard<ExceptionRow>(),
+    ...columns<ExceptionAt>("key", "int8", { run: (row) => row.run }),
+    ...columns<ExceptionAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<ExceptionAt>("fixed", "text", {
+      workflow: (row) => row.workflow,
+      step: (row) => row.step,
+      effect_name: (row) => row.effectName,
+      integration: (row) => row.integration,
+      class: (row) => row.class,
+      family: (row) => row.family,
+      effect: (row) => row.effect,
+      reason_code: (row) => row.reasonCode,
+      rule: (row) => row.rule,
+      message: (row) => row.message,
+      because: (row) => row.because,
+      owner: (row) => row.owner,
+      fingerprint: (row) => row.fingerprint,
+      subject: (row) => row.subject,
+      amount: (row) => row.amount,
+      currency: (row) => row.currency,
+    }),
+    ...columns<ExceptionAt>("fixed", "int4", { operation: (row) => row.operation }),
+    ...columns<ExceptionAt>("fixed", "int8", {
+      opened_at_ms: (row) => row.openedAtMs,
+      due_at_ms: (row) => row.dueAtMs,
+    }),
+    ...columns<ExceptionAt>("free", "int8", { closed_at_ms: (row) => row.closedAtMs }),
+    ...columns<ExceptionAt>("free", "text", {
+      resolution: (row) => row.resolution,
+      closed_by: (row) => row.closedBy,
+    }),
+  ],
+};
+
+export type ReviewAt = InShard<ReviewRow>;
+
+export const REVIEW: Table<ReviewAt> = {
+  name: "review",
+  columns: [
+    ...shard<ReviewRow>(),
+    ...columns<ReviewAt>("key", "int8", { run: (row) => row.run }),
+    ...columns<ReviewAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<ReviewAt>("fixed", "text", {
+      step: (row) => row.step,
+      review: (row) => row.review,
+      answer_by: (row) => row.by,
+      not_by: (row) => row.notBy,
+      digest: (row) => row.digest,
+      amount: (row) => row.amount,
+      currency: (row) => row.currency,
+    }),
+    ...columns<ReviewAt>("fixed", "int8", {
+      asked_at_ms: (row) => row.askedAtMs,
+      due_at_ms: (row) => row.dueAtMs,
+    }),
+    ...columns<ReviewAt>("free", "text", {
+      state: (row) => row.state,
+      escalated_to: (row) => row.escalatedTo,
+      answered_by: (row) => row.answeredBy,
+    }),
+    ...columns<ReviewAt>("free", "int8", { answered_at_ms: (row) => row.answeredAtMs }),
+  ],
+};
+
+export interface AwaitingAt {
+  readonly shard: number;
+  readonly run: number;
+  readonly seq: number;
+  readonly event: string;
+  readonly key: string;
+  readonly step: string;
+  readonly sinceMs: number;
+  readonly dueAtMs: number | null;
+}
+
+export const AWAITING: Table<AwaitingAt> = {
+  name: "awaiting",
+  columns: [
+    ...columns<AwaitingAt>("key", "int2", { shard: (row) => row.shard }),
+    ...columns<AwaitingAt>("key", "int8", { run: (row) => row.run }),
+    ...columns<AwaitingAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<AwaitingAt>("fixed", "text", {
+      event: (row) => row.event,
+      key: (row) => row.key,
+      step: (row) => row.step,
+    }),
+    ...columns<AwaitingAt>("fixed", "int8", {
+      since_ms: (row) => row.sinceMs,
+      due_at_ms: (row) => row.dueAtMs,
+    }),
+  ],
+};
+
+export interface PendingAt {
+  readonly shard: number;
+  readonly run: number;
+  readonly seq: number;
+  readonly operation: number;
+  readonly integration: string;
+  readonly ref: string;
+  readonly dueAtMs: number;
+}
+
+export const PENDING: Table<PendingAt> = {
+  name: "pending",
+  columns: [
+    ...columns<PendingAt>("key", "int2", { shard: (row) => row.shard }),
+    ...columns<PendingAt>("key", "int8", { run: (row) => row.run }),
+    ...columns<PendingAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<PendingAt>("fixed", "int4", { operation: (row) => row.operation }),
+    ...columns<PendingAt>("fixed", "text", {
+      integration: (row) => row.integration,
+      ref: (row) => row.ref,
+    }),
+    ...columns<PendingAt>("free", "int8", { due_at_ms: (row) => row.dueAtMs }),
+  ],
+};
+
+export type DependencyAt = InShard<DependencyRow>;
+
+export const DEPENDENCY: Table<DependencyAt> = {
+  name: "dependency",
+  columns: [
+    ...shard<DependencyRow>(),
+    ...columns<DependencyAt>("key", "text", { integration: (row) => row.integration }),
+    ...columns<DependencyAt>("free", "text", {
+      state: (row) => row.state,
+      reason: (row) => row.reason,
+      class: (row) => row.class,
+    }),
+    ...columns<DependencyAt>("free", "int8", {
+      since_ms: (row) => row.sinceMs,
+      probe_at_ms: (row) => row.probeAtMs,
+    }),
+  ],
+};
+
+export type DeclarationAt = InShard<DeclarationRow>;
+
+export const DECLARATION: Table<DeclarationAt> = {
+  name: "declaration",
+  columns: [
+    ...shard<DeclarationRow>(),
+    ...columns<DeclarationAt>("key", "text", {
+      definition: (row) => row.definition,
+      name: (row) => row.name,
+    }),
+    ...columns<DeclarationAt>("key", "bytea", {
+      list: (row) => hash("sha256", JSON.stringify(row.sensitive), "buffer"),
+    }),
+    ...columns<DeclarationAt>("fixed", "text", {
+      sensitive: (row) => JSON.stringify(row.sensitive),
+    }),
+    ...columns<DeclarationAt>("free", "text", {
+      decision: (row) => (row.decision === null ? null : JSON.stringify(row.decision)),
+    }),
+    ...columns<DeclarationAt>("free", "int8", { at_ms: (row) => row.atMs }),
+  ],
+};
+
+/** Its shard is that of its name. */
+export const ACCEPTED_EVENT: Table<AcceptedEventRow> = {
+  name: "accepted_event",
+  columns: [
+    ...columns<AcceptedEventRow>("key", "int2", { shard: (row) => keyShard(eventName(row)) }),
+    ...columns<AcceptedEventRow>("key", "bytea", {
+      name: (row) => Buffer.from(eventName(row), "hex"),
+    }),
+    ...columns<AcceptedEventRow>("fixed", "text", {
+      namespace: (row) => row.namespace,
+      event: (row) => row.event,
+      id: (row) => row.id,
+    }),
+    ...columns<AcceptedEventRow>("free", "text", {
+      key: (row) => row.key,
+      digest: (row) => row.digest,
+    }),
+    ...columns<AcceptedEventRow>("free", "int8", {
+      until_ms: (row) => row.untilMs,
+      run: (row) => row.run,
+    }),
+    ...columns<AcceptedEventRow>("free", "int4", { kept: (row) => row.kept }),
+  ],
+};
+
+export type EarlyAt = InShard<EarlyAnswerRow>;
+
+export const EARLY_ANSWER: Table<EarlyAt> = {
+  name: "early_answer",
+  columns: [
+    ...shard<EarlyAnswerRow>(),
+    ...columns<EarlyAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<EarlyAt>("fixed", "text", {
+      integration: (row) => row.integration,
+      ref: (row) => row.ref,
+      data: (row) => row.data,
+    }),
+    ...columns<EarlyAt>("fixed", "int8", {
+      at_ms: (row) => row.atMs,
+      due_at_ms: (row) => row.dueAtMs,
+    }),
+    ...columns<EarlyAt>("free", "text", { state: (row) => row.state, owner: (row) => row.owner }),
+  ],
+};
+
+export type KeptAt = InShard<KeptEventRow>;
+
+export const KEPT_EVENT: Table<KeptAt> = {
+  name: "kept_event",
+  columns: [
+    ...shard<KeptEventRow>(),
+    ...columns<KeptAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<KeptAt>("fixed", "text", {
+      namespace: (row) => row.namespace,
+      event: (row) => row.event,
+      key: (row) => row.key,
+      id: (row) => row.id,
+      data: (row) => row.data,
+    }),
+    ...columns<KeptAt>("fixed", "int8", { at_ms: (row) => row.atMs }),
+  ],
+};
+
+export interface GroupAt {
+  readonly shard: number;
+  readonly number: number;
+  /** JSON list of run numbers. */
+  readonly runs: string;
+  readonly crashes: number;
+}
+
+export const RECOVERY_GROUP: Table<GroupAt> = {
+  name: "recovery_group",
+  columns: [
+    ...columns<GroupAt>("key", "int2", { shard: (row) => row.shard }),
+    ...columns<GroupAt>("key", "int4", { number: (row) => row.number }),
+    ...columns<GroupAt>("free", "text", { runs: (row) => row.runs }),
+    ...columns<GroupAt>("free", "int4", { crashes: (row) => row.crashes }),
+  ],
+};
+
+export interface ChainAt {
+  readonly shard: number;
+  readonly incarnation: number;
+  readonly closedBy: number | null;
+  readonly closedFlush: number | null;
+  readonly closedSeal: string | null;
+  readonly clean: boolean | null;
+}
+
+export const INCARNATION: Table<ChainAt> = {
+  name: "incarnation",
+  columns: [
+    ...columns<ChainAt>("key", "int2", { shard: (row) => row.shard }),
+    ...columns<ChainAt>("key", "int8", { incarnation: (row) => row.incarnation }),
+    ...columns<ChainAt>("free", "int8", { closed_by: (row) => row.closedBy }),
+    ...columns<ChainAt>("free", "int4", { closed_flush: (row) => row.closedFlush }),
+    ...columns<ChainAt>("free", "text", { closed_seal: (row) => row.closedSeal }),
+    ...columns<ChainAt>("free", "int2", {
+      clean: (row) => (row.clean === null ? null : row.clean ? 1 : 0),
+    }),
+  ],
+};
+
+export interface CountAt {
+  readonly shard: number;
+  readonly name: string;
+  readonly value: number;
+}
+
+/** Written by adding, see `added`. */
+export const COUNTER: Table<CountAt> = {
+  name: "counter",
+  columns: [
+    ...columns<CountAt>("key", "int2", { shard: (row) => row.shard }),
+    ...columns<CountAt>("key", "text", { name: (row) => row.name }),
+    ...columns<CountAt>("free", "int8", { value: (row) => row.value }),
+  ],
+};
+
+export interface IssueAt {
+  readonly shard: number;
+  readonly fingerprint: string;
+  readonly title: string;
+  readonly class: string;
+  readonly family: string;
+  readonly workflow: string;
+  readonly step: string;
+  readonly owner: string;
+  readonly firstSeenAtMs: number;
+  readonly lastSeenAtMs: number;
+  readonly openCount: number;
+  readonly totalCount: number;
+}
+
+/** Written by adding. */
+export const ISSUE: Table<IssueAt> = {
+  name: "issue",
+  columns: [
+    ...columns<IssueAt>("key", "int2", { shard: (row) => row.shard }),
+    ...columns<IssueAt>("key", "text", { fingerprint: (row) => row.fingerprint }),
+    ...columns<IssueAt>("fixed", "text", {
+      title: (row) => row.title,
+      class: (row) => row.class,
+      family: (row) => row.family,
+      workflow: (row) => row.workflow,
+      step: (row) => row.step,
+      owner: (row) => row.owner,
+    }),
+    ...columns<IssueAt>("fixed", "int8", { first_seen_at_ms: (row) => row.firstSeenAtMs }),
+    ...columns<IssueAt>("free", "int8", {
+      last_seen_at_ms: (row) => row.lastSeenAtMs,
+      open_count: (row) => row.openCount,
+      total_count: (row) => row.totalCount,
+    }),
+  ],
+};

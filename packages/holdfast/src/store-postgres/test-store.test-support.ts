@@ -1,0 +1,98 @@
+/** Stores in databases of their own on the test run's server, for the tests of this driver. */
+import { randomBytes } from "node:crypto";
+import { inject } from "vitest";
+import type { StoreReader } from "../store/store.ts";
+import type { OpenStoreUnderTest } from "../testing/describe-store.ts";
+import { connect } from "./client.ts";
+import {
+  type PostgresStore,
+  type PostgresStoreOptions,
+  openPostgresReader,
+  openPostgresStore,
+  verifyPostgresStore,
+} from "./index.ts";
+
+const NOW_MS = 1_800_000_000_000;
+export const KEY = new Uint8Array(32).fill(7);
+
+export interface TestDatabase {
+  readonly url: string;
+  readonly drop: () => Promise<void>;
+}
+
+/** A database of its own, without a store. */
+export async function makeDatabase(): Promise<TestDatabase> {
+  const answer = await fetch(inject("postgresOnDemand"));
+  const server = await answer.text();
+  if (!answer.ok) throw new Error(server);
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await runScript(server, `create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return {
+    url: url.toString(),
+    drop: () => runScript(server, `drop database ${name} with (force)`),
+  };
+}
+
+/** Runs SQL on the store's tables behind the driver's back. */
+export function runSql(url: string, sql: string): Promise<void> {
+  return runScript(url, `set search_path to holdfast; ${sql}`);
+}
+
+async function runScript(url: string, sql: string): Promise<void> {
+  const connection = await connect(url);
+  try {
+    await connection.script(sql);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Sets the beats of all engines so far back that their leases have run out. */
+export function outwaitLeases(url: string): Promise<void> {
+  return runSql(url, "update heartbeat set beat_at_ms = 0");
+}
+
+export function openStore(
+  url: string,
+  over: Partial<PostgresStoreOptions> = {},
+): Promise<PostgresStore> {
+  return openPostgresStore({ url, key: KEY, nowMs: () => NOW_MS, ...over });
+}
+
+/** What `describeStore` needs. */
+export const openUnderTest: OpenStoreUnderTest = async () => {
+  const database = await makeDatabase();
+  const { url } = database;
+  const readers: StoreReader[] = [];
+  const first = await openStore(url);
+  let current = first;
+  return {
+    store: first,
+    openReader: async () => {
+      const reader = await openPostgresReader({ url });
+      readers.push(reader);
+      return reader;
+    },
+    openSecond: () => openStore(url),
+    reopen: async () => {
+      await current.close();
+      current = await openStore(url);
+      return current;
+    },
+    crash: async () => {
+      await current.abandon();
+      await outwaitLeases(url);
+      current = await openStore(url);
+      return current;
+    },
+    damage: async () =>
+      (await verifyPostgresStore({ url, key: KEY })).damage.map(({ what }) => what),
+    dispose: async () => {
+      for (const reader of readers) await reader.close();
+      await current.abandon();
+      await database.drop();
+    },
+  };
+};
