@@ -266,8 +266,9 @@ test("neither a look-up's answer nor the reason of a stop quotes it", async () =
   await expect(stopped.result()).rejects.toThrow("[masked] is blocked");
   const { id } = await other.start(stops, { ...order, lines: [] });
   await probed;
-  const shown = await cli("show", id);
+  // What was answered is durable after this.
   await other.close();
+  const shown = await cli("show", id);
   expect(shown).toContain("two rows for [masked]");
   expect(shown).not.toContain(IBAN);
 });

@@ -156,10 +156,12 @@ describe("the JSON parsing suite", () => {
           data: readFileSync(new URL(encodeURIComponent(id), SUITE), "utf8"),
         })),
       );
+      // Node 22 reads a text only up to a NUL in it: then it is not what was posted.
+      const code = expect.stringMatching(/^HF(?:410[2-5]|5006)$/) as string;
       for (const [index, answer] of (await answers(names)).entries()) {
         expect([names[index], answer]).toEqual([
           names[index],
-          expect.objectContaining({ ok: false, code: expect.stringMatching(/^HF410[2-5]$/) }),
+          expect.objectContaining({ ok: false, code }),
         ]);
       }
       expect(await whatFollows()).toMatchObject(GOES_ON);

@@ -14,18 +14,26 @@ const KEYS_MAX = 64;
 
 /**
  * @param what - names the value in the message, for example `lane of workflow "order"`.
- * @throws {HoldfastError} HF4102 unless it is a text of 1 to 512 whole characters: half a surrogate
- *   pair would be stored as another text, and two keys would be one.
+ * @throws {HoldfastError} HF4102 unless it is a text of 1 to 512 whole characters without NUL.
  */
 export function requireText(value: unknown, what: string): string {
   if (typeof value === "string" && value !== "" && value.length <= TEXT_CHARS_MAX) {
-    if (isWellFormed(value)) return value;
+    if (isStorable(value)) return value;
   }
   throw new HoldfastError(
     "HF4102",
-    `The ${what} is not valid: expected a text of 1 to ${String(TEXT_CHARS_MAX)} whole characters, got ${kindOf(value)}.`,
+    `The ${what} is not valid: expected a text of 1 to ${String(TEXT_CHARS_MAX)} whole characters without NUL, got ${kindOf(value)}.`,
     "Mend what makes it; nothing was done with it.",
   );
+}
+
+/**
+ * Half a surrogate pair would be stored as another text, and two keys would be one. A NUL ends a
+ * text that Node 22 reads from SQLite, and PostgreSQL keeps none: a run would come back with another
+ * key than it was started with.
+ */
+export function isStorable(text: string): boolean {
+  return isWellFormed(text) && !text.includes("\u0000");
 }
 
 function kindOf(value: unknown): string {

@@ -6,7 +6,7 @@ import { HoldfastError } from "../core/error.ts";
 import { JSON_LIMITS } from "../core/json-value.ts";
 import { parseJsonText } from "../core/parse-json.ts";
 import { INBOX_TOPICS, type InboxRow } from "../store/rows.ts";
-import { isWellFormed } from "../core/well-formed.ts";
+import { isStorable } from "./checked-values.ts";
 import type { InboxCommands } from "./inbox-door.ts";
 
 /** A command is larger and deeper than what it carries, which has limits of its own. */
@@ -78,7 +78,7 @@ export function requireTopic(topic: string): void {
 }
 
 const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
-  text: (value) => typeof value === "string" && isWellFormed(value),
+  text: (value) => typeof value === "string" && isStorable(value),
   "text or null": (value) => value === null || IS.text(value),
   "text or nothing": (value) => value === undefined || IS.text(value),
   "whole number": (value) => Number.isSafeInteger(value),

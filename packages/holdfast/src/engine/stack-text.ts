@@ -32,7 +32,7 @@ function partsOf(error: unknown, masked: (text: string) => string): string[] {
   const parts: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth += 1) {
-    const { name, message } = thrownText(current, masked);
+    const { name, message } = thrownText(current, masked, STACK_CHARS_MAX);
     const head = `${name}: ${message}`;
     parts.push(depth === 0 ? head : `caused by ${head}`, ...framesOf(current));
     current = current.cause;

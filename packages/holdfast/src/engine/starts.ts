@@ -13,14 +13,13 @@ import { maskedText } from "../core/mask-text.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import { sensitiveTexts } from "../core/sensitive.ts";
-import { isWellFormed } from "../core/well-formed.ts";
 import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { intakeIsFull } from "./backlog.ts";
 import type { BesideCase } from "./beside.ts";
-import { checkedDescription, requireText } from "./checked-values.ts";
+import { checkedDescription, isStorable, requireText } from "./checked-values.ts";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
@@ -278,12 +277,11 @@ export class Starts {
 
   #keyOf(workflow: AnyWorkflow, input: unknown): string {
     const key = workflow.definition.key(input);
-    // Half a surrogate pair would be stored as another text, and two keys would be one.
-    if (typeof key === "string" && key !== "" && key.length <= KEY_CHARS_MAX && isWellFormed(key))
+    if (typeof key === "string" && key !== "" && key.length <= KEY_CHARS_MAX && isStorable(key))
       return key;
     throw new HoldfastError(
       "HF4102",
-      `The key of workflow "${workflow.name}" must be a text of 1 to ${String(KEY_CHARS_MAX)} whole characters. Nothing was started.`,
+      `The key of workflow "${workflow.name}" must be a text of 1 to ${String(KEY_CHARS_MAX)} whole characters without NUL. Nothing was started.`,
       "Mend the input, or the workflow's key function.",
     );
   }

@@ -17,13 +17,17 @@ type Mask = (text: string) => string;
  * @param mask - covers what is sensitive. It sees the whole: what is cut off might else leave half
  *   of something behind that is not found any more.
  */
-export function thrownText(error: unknown, mask: Mask = asItIs): ThrownText {
+export function thrownText(
+  error: unknown,
+  mask: Mask = asItIs,
+  charsMax = MESSAGE_CHARS_MAX,
+): ThrownText {
   if (!(error instanceof Error)) {
-    return { name: "a value", message: readable(() => error, MESSAGE_CHARS_MAX, mask) };
+    return { name: "a value", message: readable(() => error, charsMax, mask) };
   }
   return {
     name: readable(() => error.name, NAME_CHARS_MAX, mask),
-    message: readable(() => error.message, MESSAGE_CHARS_MAX, mask),
+    message: readable(() => error.message, charsMax, mask),
   };
 }
 
@@ -45,9 +49,9 @@ export function textOf(value: unknown, charsMax: number, mask: Mask = asItIs): s
   return readable(() => value, charsMax, mask);
 }
 
-/** Whole characters only: half of a pair has no form in the store. */
+/** What the store has a form for: no half of a pair, and no NUL. */
 export function clipped(text: string, charsMax: number): string {
-  return (text.length <= charsMax ? text : text.slice(0, charsMax)).replace(LONE, "\ufffd");
+  return (text.length <= charsMax ? text : text.slice(0, charsMax)).replace(NO_FORM, "\ufffd");
 }
 
-const LONE = /\p{Cs}/gu;
+const NO_FORM = /\p{Cs}|\0/gu;

@@ -77,6 +77,9 @@ async function send(
   return { got, code };
 }
 
+/** A client on Node 22 that gets bytes and a reset at once is told of an end. */
+const CUT_CODE = process.versions.node.startsWith("22.") ? "none" : "ECONNRESET";
+
 describe("plain TCP", () => {
   test.each([
     ["refuse", { got: "", code: "ECONNRESET" }, 0],
@@ -84,7 +87,7 @@ describe("plain TCP", () => {
     ["reset-after", { got: "", code: "ECONNRESET" }, 1],
     ["swallow", { got: "", code: "gave up" }, 1],
     ["late", { got: "", code: "gave up" }, 1],
-    ["cut", { got: "do", code: "ECONNRESET" }, 1],
+    ["cut", { got: "do", code: CUT_CODE }, 1],
   ] as const)("%s", async (kind, seen, executions) => {
     const server = await echo();
     const proxy = await proxyTo(server.port, { mix: { [kind]: 1 }, protocol: "tcp" });
