@@ -36,6 +36,11 @@ export class AcceptedEvents {
   #countedAtMs = 0;
   #since = 0;
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#turns.size + this.#lookups.length;
+  }
+
   constructor(needs: {
     readonly store: Store;
     readonly clock: Clock;

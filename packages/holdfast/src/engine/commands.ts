@@ -50,7 +50,7 @@ export class Commands {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#claimed.size;
+    return this.#claimed.size + this.#accepted.keptCount;
   }
 
   /** Answers a review. `seq` is that of its `asked` record. */

@@ -37,6 +37,11 @@ export class EarlyAnswers {
     this.#engine = engine;
   }
 
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#kept.size + this.#claimed.size;
+  }
+
   /** Reads what is kept. Before any run is brought back, which may ask for it. */
   async load(): Promise<void> {
     const { store, limits } = this.#engine;

@@ -413,6 +413,7 @@ export class Engine implements RunHost {
       backlog: this.committer.backlog.records + this.committer.backlog.waitingCount,
       commands: this.commands.keptCount,
       departures: this.departures.keptCount,
+      early: this.early.keptCount,
       ends: this.#ends.keptCount,
       gates: this.#gates.keptCount,
       inbox: this.#inbox.keptCount,

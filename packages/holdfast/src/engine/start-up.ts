@@ -57,7 +57,8 @@ export class StartUp {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#suspects.size + this.#timers.size + this.#left.size + this.#leftIn.size;
+    const groups = this.#suspects.size + this.#timers.size + this.#left.size + this.#leftIn.size;
+    return groups + this.#laneHeads.length;
   }
 
   get recovered(): Promise<void> {
@@ -174,6 +175,7 @@ export class StartUp {
       const stored = (await this.#patiently(() => store.load(heads))) ?? [];
       wakes.add(stored.filter(isBeforeItsTurn).map((one) => one.row.run));
     }
+    this.#laneHeads.length = 0;
   }
 
   async #recoverApart(group: RecoveryGroup): Promise<void> {
