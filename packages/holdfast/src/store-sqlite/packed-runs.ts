@@ -22,7 +22,10 @@ export function packRuns(
   const packed: PackedRuns = { runs: [], records: [], counts: [] };
   for (const { row, records } of runs) {
     packed.runs.push(...row);
-    for (const record of records) packed.records.push(...record);
+    // Without what follows the record's own columns: that was for the thread that read them.
+    for (const record of records) {
+      for (let cell = 0; cell < RECORD_WIDTH; cell += 1) packed.records.push(record[cell]);
+    }
     packed.counts.push(records.length);
   }
   return packed;

@@ -37,6 +37,7 @@ import {
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
+import { RecordCheck } from "./record-check.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 /** Runs in one statement of `load`; more are read in several. */
@@ -47,7 +48,7 @@ export const ENGINE_SQL = {
     left join run r on r.run = k.run where k.key_hash = ?`,
   // The list of runs is one JSON array, so that the statement is the same for any length.
   runs: `select ${RUN_COLUMNS} from run where run in (select value from json_each(?)) order by run`,
-  records: `select ${RECORD_COLUMNS} from journal
+  records: `select ${RECORD_COLUMNS}, pos, digest from journal
     where run in (select value from json_each(?)) order by run, seq`,
   inState: `select run from run where state = ? and run > ? order by run limit ?`,
   due: `select run, wake_at_ms from run where wake_at_ms > ? and wake_at_ms <= ?
@@ -94,8 +95,16 @@ type Prepared = Readonly<Record<keyof typeof ENGINE_SQL, Statement>>;
 
 export class EngineQueries {
   readonly #sql: Prepared;
+  readonly #check: RecordCheck;
+  readonly #onDamage: (error: unknown) => unknown;
 
-  constructor(database: Database) {
+  /**
+   * @param key - as `sealKey` gives it.
+   * @param onDamage - told of the first damaged record; gives what is thrown for it.
+   */
+  constructor(database: Database, key: string, onDamage: (error: unknown) => unknown) {
+    this.#check = new RecordCheck(key);
+    this.#onDamage = onDamage;
     const entries = Object.entries(ENGINE_SQL).map(
       ([name, sql]) => [name, prepareRows(database, sql)] as const,
     );
@@ -165,9 +174,19 @@ export class EngineQueries {
       const run = record[0] as number;
       while (index < read.length && (read[index]?.row[0] as number) < run) index += 1;
       const current = read[index];
-      if (current?.row[0] === run) current.records.push(record);
+      if (current?.row[0] !== run) continue;
+      this.#require(record, current.records.length + 1);
+      current.records.push(record);
     }
     return read;
+  }
+
+  #require(record: Cells, seq: number): void {
+    try {
+      this.#check.require(record, seq);
+    } catch (error) {
+      throw this.#onDamage(error);
+    }
   }
 
   due(afterMs: number, untilMs: number, limit: number): { run: number; wakeAtMs: number }[] {

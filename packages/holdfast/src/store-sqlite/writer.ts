@@ -80,9 +80,9 @@ export class SqliteWriter {
     this.predecessors = this.#openHeads.map(toPredecessor);
     this.lastRun = maxOf(database, "select max(run) from journal");
     this.lastSystemSeq = maxOf(database, "select max(seq) from journal where run = 0");
-    this.queries = new EngineQueries(database);
-    this.#dataVersion = this.queries.dataVersion();
     this.#key = sealKey(identity.secret);
+    this.queries = new EngineQueries(database, this.#key, (error) => this.die(error));
+    this.#dataVersion = this.queries.dataVersion();
     this.#journal = new JournalWriter(database, this.#key);
     this.#projections = new ProjectionsWriter(database);
     this.#inbox = new InboxWriter(database, this.#key);
@@ -239,6 +239,8 @@ export class SqliteWriter {
 }
 
 function dead(cause: unknown): HoldfastError {
+  // What is damaged is said in its own words: no write has failed.
+  if (cause instanceof HoldfastError && cause.code === "HF5006") return cause;
   const because = cause instanceof Error ? cause.message : String(cause);
   return new HoldfastError(
     "HF5008",

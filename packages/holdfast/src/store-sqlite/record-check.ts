@@ -1,0 +1,44 @@
+/**
+ * Whether records are what was written, asked whenever the engine reads a run: nothing is executed
+ * from a changed record. What it costs is a digest a record, in the writer's thread.
+ */
+import { HoldfastError } from "../core/error.ts";
+import { RECORD_WIDTH, toRecord } from "../store/row-columns.ts";
+import type { Cells } from "../store/row-columns.ts";
+import { DIGEST_BYTES, writeRecordDigest } from "../store/seal.ts";
+
+/** Cells of a record: RECORD_COLUMNS, then position and digest. */
+export class RecordCheck {
+  readonly #key: string;
+  readonly #digest = Buffer.alloc(DIGEST_BYTES);
+
+  constructor(key: string) {
+    this.#key = key;
+  }
+
+  /**
+   * Looks at the next record of a run.
+   *
+   * @param seq - the number that it must have: a run's records have no gaps.
+   * @throws {HoldfastError} HF5006 if it is not what was written, or one before it is gone.
+   */
+  require(cells: Cells, seq: number): void {
+    const record = toRecord(cells);
+    // As the query has them: the kind's number, and the columns behind those of the record.
+    const kind = cells[2] as number;
+    const pos = cells[RECORD_WIDTH] as number;
+    const digest = cells[RECORD_WIDTH + 1] as Uint8Array;
+    writeRecordDigest(this.#key, { ...record, pos, kind }, this.#digest, 0);
+    if (!this.#digest.equals(digest)) throw damaged(pos, record.run, record.seq, "was changed");
+    if (record.seq !== seq) throw damaged(pos, record.run, seq, "is missing before this one");
+  }
+}
+
+function damaged(pos: number, run: number, seq: number, how: string): HoldfastError {
+  const which = `record ${String(pos)} (run ${String(run)}, seq ${String(seq)}) ${how}`;
+  return new HoldfastError(
+    "HF5006",
+    `the store is damaged: ${which}; nothing was executed from it`,
+    "Run `holdfast store verify` for the details, then restore the newest backup that passes it.",
+  );
+}
