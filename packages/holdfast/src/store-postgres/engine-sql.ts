@@ -18,7 +18,7 @@ export const ENGINE_SQL = {
     join run_key k on k.shard = t.shard and k.key_hash = t.key_hash
     left join run r on r.shard = k.run_shard and r.run = k.run`,
   runs: `select ${RUN_COLUMNS} from run where run = any($1::int8[]) order by run`,
-  records: `select ${prefixed("j", RECORD_COLUMNS)} from run r
+  records: `select ${prefixed("j", RECORD_COLUMNS)}, j.pos, j.digest from run r
     join journal j on j.shard = r.shard and j.run = r.run
     where r.run = any($1::int8[]) order by j.run, j.seq`,
   // One range of the index (state, run) for each state. Said so that no other index gives the order:

@@ -16,6 +16,7 @@ import { isMetaSound, preferKeys, prepareSession, readOrMakeMeta, requireDurable
 import { migrate, schemaVersion } from "./migrations.ts";
 import { ConnectionLost, cannotOpen, replaced } from "./postgres-errors.ts";
 import { engineReads } from "./queries.ts";
+import { sealKey } from "../store/seal.ts";
 import { type Ticks, systemTicks } from "./ticks.ts";
 import { PostgresWriter } from "./writer.ts";
 
@@ -168,10 +169,14 @@ async function serve(
   if (!(await beat(beating, incarnation))) throw replaced("another engine has entered meanwhile");
   const lease = { incarnation, leaseMs, ticks, open, onDeath };
   const heartbeat = new Heartbeat(beating, confirmedAtMs, lease);
-  const reads = engineReads((name, text, values) => {
-    writer.requireAlive();
-    return links.reading.use((connection) => connection.rows(name, text, values));
-  });
+  const reads = engineReads(
+    (name, text, values) => {
+      writer.requireAlive();
+      return links.reading.use((connection) => connection.rows(name, text, values));
+    },
+    sealKey(writes.secret),
+    (error) => writer.die(error),
+  );
   const end = new StoreEnd(links, writer, heartbeat, anchor);
   return {
     storeId,

@@ -15,6 +15,7 @@ import {
   toRunAt,
 } from "../store/row-columns.ts";
 import type { AcceptedEventRow, StoredRun, WaitingCommand } from "../store/rows.ts";
+import { RecordCheck } from "../store/record-check.ts";
 import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
@@ -53,10 +54,26 @@ const RUNS_PER_READ = 2000;
 /** Waiting commands that `changed` tells apart; beyond it, it says that something has changed. */
 const WAITING_TOLD_APART_MAX = 1000;
 
-export function engineReads(read: ReadRows): EngineReads {
+/**
+ * @param digestKey - as `sealKey` gives it.
+ * @param onDamage - told of the first damaged record; gives what is thrown for it.
+ */
+export function engineReads(
+  read: ReadRows,
+  digestKey: string,
+  onDamage: (error: unknown) => unknown,
+): EngineReads {
+  const check = new RecordCheck(digestKey);
+  const requireWhole = (cells: Cells, seq: number) => {
+    try {
+      check.require(cells, seq);
+    } catch (error) {
+      throw onDamage(error);
+    }
+  };
   const ask = (name: keyof typeof ENGINE_SQL, ...values: (Cell | Buffer)[]) =>
     read(`engine-${name}`, ENGINE_SQL[name], values);
-  const load = (runs: readonly number[]) => loadRuns(ask, runs);
+  const load = (runs: readonly number[]) => loadRuns(ask, runs, requireWhole);
   const arrivals = new Arrivals(ask);
   return {
     find: (keys) => find(ask, keys),
@@ -185,7 +202,11 @@ async function acceptedEvents(
   return names.map((name) => found.get(name) ?? null);
 }
 
-async function loadRuns(ask: Ask, runs: readonly number[]): Promise<StoredRun[]> {
+async function loadRuns(
+  ask: Ask,
+  runs: readonly number[],
+  requireWhole: (cells: Cells, seq: number) => void,
+): Promise<StoredRun[]> {
   const found = new Map<number, StoredRun>();
   for (let start = 0; start < runs.length; start += RUNS_PER_READ) {
     const numbers = binaryArray("int8", runs.slice(start, start + RUNS_PER_READ));
@@ -198,7 +219,12 @@ async function loadRuns(ask: Ask, runs: readonly number[]): Promise<StoredRun[]>
       journals.set(row.run, journal);
       found.set(row.run, { row, records: journal });
     }
-    for (const cells of records) journals.get(cells[0] as number)?.push(toRecord(cells));
+    for (const cells of records) {
+      const journal = journals.get(cells[0] as number);
+      if (journal === undefined) continue;
+      requireWhole(cells, journal.length + 1);
+      journal.push(toRecord(cells));
+    }
   }
   return runs.flatMap((run) => found.get(run) ?? []);
 }

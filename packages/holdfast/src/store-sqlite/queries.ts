@@ -37,7 +37,7 @@ import {
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
-import { RecordCheck } from "./record-check.ts";
+import { RecordCheck } from "../store/record-check.ts";
 import type { Database, Statement } from "./runtime.ts";
 
 /** Runs in one statement of `load`; more are read in several. */

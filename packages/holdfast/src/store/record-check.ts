@@ -1,11 +1,11 @@
 /**
  * Whether records are what was written, asked whenever the engine reads a run: nothing is executed
- * from a changed record. What it costs is a digest a record, in the writer's thread.
+ * from a changed record. What it costs is a digest a record.
  */
 import { HoldfastError } from "../core/error.ts";
-import { RECORD_WIDTH, toRecord } from "../store/row-columns.ts";
-import type { Cells } from "../store/row-columns.ts";
-import { DIGEST_BYTES, writeRecordDigest } from "../store/seal.ts";
+import { RECORD_WIDTH, toRecord } from "./row-columns.ts";
+import type { Cells } from "./row-columns.ts";
+import { DIGEST_BYTES, writeRecordDigest } from "./seal.ts";
 
 /** Cells of a record: RECORD_COLUMNS, then position and digest. */
 export class RecordCheck {
