@@ -63,14 +63,7 @@ export function engineReads(
   digestKey: string,
   onDamage: (error: unknown) => unknown,
 ): EngineReads {
-  const check = new RecordCheck(digestKey);
-  const requireWhole = (cells: Cells, seq: number) => {
-    try {
-      check.require(cells, seq);
-    } catch (error) {
-      throw onDamage(error);
-    }
-  };
+  const requireWhole = requiredBy(new RecordCheck(digestKey), onDamage);
   const ask = (name: keyof typeof ENGINE_SQL, ...values: (Cell | Buffer)[]) =>
     read(`engine-${name}`, ENGINE_SQL[name], values);
   const load = (runs: readonly number[]) => loadRuns(ask, runs, requireWhole);
@@ -200,6 +193,16 @@ async function acceptedEvents(
     found.set((name as Buffer).toString("hex"), toAcceptedEvent(cells));
   }
   return names.map((name) => found.get(name) ?? null);
+}
+
+function requiredBy(check: RecordCheck, onDamage: (error: unknown) => unknown) {
+  return (cells: Cells, seq: number): void => {
+    try {
+      check.require(cells, seq);
+    } catch (error) {
+      throw onDamage(error);
+    }
+  };
 }
 
 async function loadRuns(
