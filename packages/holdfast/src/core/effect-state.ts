@@ -91,6 +91,8 @@ export interface EffectState {
   readonly operation: number | null;
   /** Last attempt, 0 if there was none. */
   readonly attempt: number;
+  /** Intents so far, as the ledger counts them: some attempts end before they have one. */
+  readonly sentCount: number;
   readonly meters: Meters;
   readonly firstSentAtMs: number | null;
   readonly lastSentAtMs: number | null;
@@ -116,6 +118,7 @@ export const FRESH_EFFECT: EffectState = {
   intent: null,
   operation: null,
   attempt: 0,
+  sentCount: 0,
   meters: NO_METERS,
   firstSentAtMs: null,
   lastSentAtMs: null,
@@ -198,6 +201,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     intent: head,
     operation: head.operation,
     attempt: record.attempt,
+    sentCount: from.sentCount + 1,
     firstSentAtMs: from.firstSentAtMs ?? record.atMs,
     lastSentAtMs: record.atMs,
     budgetFromMs: from.budgetFromMs ?? record.atMs,

@@ -193,6 +193,8 @@ export interface SettledHead {
   readonly by: string;
   readonly reason: string;
   readonly move?: Move;
+  /** Id of the command in the inbox that said so: taken again after a crash, it is recognised. */
+  readonly command?: string;
 }
 
 export interface PendingHead {
@@ -343,6 +345,8 @@ export interface ClosedHead {
   readonly class: FailureClass;
   /** True if no step waited for it: says nothing about where the run stands. */
   readonly beside?: true;
+  /** As in `SettledHead`. */
+  readonly command?: string;
 }
 
 export interface CancelHead {
@@ -361,6 +365,8 @@ export interface ResumedHead {
   readonly reason: string;
   /** Steps whose recorded error is void from here on. */
   readonly steps: readonly string[];
+  /** As in `SettledHead`. */
+  readonly command?: string;
 }
 
 export interface FinishedHead {

@@ -2,16 +2,25 @@
  * What people and other systems may do to runs: the same verbs for this process and, by way of the
  * inbox, for others. Each answers after it is durable.
  */
-import type { ErrorCode } from "../core/error.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
 import { parseJson } from "../core/json-text.ts";
 import { inputDigest } from "../core/operation-key.ts";
 import { formatRunId } from "../core/run-number.ts";
-import { isFinal, type FinalRunState } from "../core/run-state.ts";
+import { isFinal } from "../core/run-state.ts";
+import { lastSeqAt, openedSince, sentCountOf, wasApplied } from "../core/seen.ts";
 import type { KeptEventRow } from "../store/rows.ts";
 import { AcceptedEvents, checkEventNames } from "./accepted-events.ts";
 import { intakeIsFull } from "./backlog.ts";
+import {
+  cameSince,
+  ended,
+  noOutcome,
+  refusal,
+  underWay,
+  unfit,
+  waitsForNobody,
+} from "./command-refusals.ts";
 import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
 import { openEventConflict } from "./event-conflict.ts";
@@ -35,6 +44,20 @@ export interface SettleCommand {
   readonly ref: string | null;
   readonly by: string;
   readonly reason: string;
+  /** Attempts that the ledger showed to who says this; not given: those that it shows at the call. */
+  readonly attempts?: number;
+  /** Id of the command in the inbox. */
+  readonly command?: string;
+}
+
+/** Where a decision about a run comes from. Not given: from this process, which sees it as it is. */
+export interface Decided {
+  /** Number up to which the run's journal was seen. */
+  readonly seen?: number;
+  /** When it was decided: stands in for `seen`, where that is not known. */
+  readonly atMs?: number;
+  /** Id of the command in the inbox. */
+  readonly command?: string;
 }
 
 export class Commands {
@@ -68,12 +91,16 @@ export class Commands {
   }
 
   /** Says what happened outside. Also for a run that has ended: it changes ledger and exception only. */
-  async settle(command: SettleCommand): Promise<void> {
-    const { run, operation, happened, value, ref, by, reason } = command;
-    if (await this.#settleEnded(command)) return;
+  async settle(said: SettleCommand): Promise<void> {
+    const { run, operation, happened, value, ref, by, reason } = said;
+    const records = await this.#recordsOf(run);
+    const command = said.command ?? null;
+    if (command !== null && wasApplied(records, command)) return;
+    const attempts = said.attempts ?? sentCountOf(records, operation);
+    if (await this.#settleEnded({ ...said, attempts })) return;
+    const settle = { kind: "settle", attempts, happened, value, ref, by, reason, command } as const;
     await this.#withRun(run, async (live) => {
-      const path = this.#pathOf(live, isIntent(operation));
-      await this.#step(live, path, { kind: "settle", happened, value, ref, by, reason });
+      await this.#step(live, this.#pathOf(live, isIntent(operation)), settle);
     });
   }
 
@@ -90,25 +117,40 @@ export class Commands {
   }
 
   /** Lets a run go on that waits for a person; `step` null: all of it that may. */
-  async resume(run: number, step: string | null, by: string, reason: string): Promise<void> {
+  async resume(
+    run: number,
+    step: string | null,
+    by: string,
+    reason: string,
+    decided: Decided = {},
+  ): Promise<void> {
+    const records = await this.#recordsOf(run);
+    const command = decided.command ?? null;
+    if (command !== null && wasApplied(records, command)) return;
+    const seen = decided.seen ?? lastSeqAt(records, decided.atMs ?? Number.POSITIVE_INFINITY);
     await this.#withRun(run, async (live) => {
       const { exception } = live.ending;
       if (step === null && exception !== null) {
+        const since = openedSince(exception.seq, seen, exception.wait.reason);
+        if (since !== null) throw cameSince(since, live.id);
         if (live.isUnderWay) throw underWay(live);
-        live.ending.resume(by, reason);
+        live.ending.resume({ by, reason, command });
         await this.#engine.committer.durable();
         return;
       }
       const paths = step === null ? this.#waitingSteps(live) : [step];
-      if (paths.length === 0) {
-        throw new HoldfastError(
-          "HF6003",
-          `Run ${live.id} does not wait for a person (it is ${live.state}).`,
-          `Look at it with: holdfast why ${live.id}`,
-        );
-      }
-      for (const path of paths) await this.#step(live, path, { kind: "resume", by, reason });
+      if (paths.length === 0) throw waitsForNobody(live);
+      const resume = { kind: "resume", by, reason, seen, command } as const;
+      // At once: a crash between two would leave a command that is half applied.
+      await Promise.all(paths.map((path) => this.#step(live, path, resume)));
     });
+  }
+
+  /** As they are durable now; none if there is no such run. */
+  async #recordsOf(run: number): Promise<readonly JournalRecord[]> {
+    await this.#engine.committer.durable();
+    const [stored] = await this.#engine.store.load([run]);
+    return stored?.records ?? [];
   }
 
   #waitingSteps(live: LiveRun): string[] {
@@ -338,52 +380,6 @@ export class Commands {
   }
 }
 
-function ended(run: number, state: FinalRunState): HoldfastError {
-  return new HoldfastError(
-    "HF6003",
-    `Run ${formatRunId(run)} is ${state} already.`,
-    "What it did can be undone by a workflow of its own; what it left open can be settled.",
-  );
-}
-
-/** The run begins anew from its journal, which must hold the end of what has left. */
-function underWay(live: LiveRun): HoldfastError {
-  return new HoldfastError(
-    "HF6003",
-    `An attempt of run ${live.id} is still under way.`,
-    "Try again when it has ended; its end is written down.",
-  );
-}
-
-/** Its code does not fit its journal: it is held again before anything can be done with it. */
-function unfit(live: LiveRun): HoldfastError {
-  return new HoldfastError(
-    "HF2104",
-    `Nothing can be done with run ${live.id} now: ${live.ending.runWait?.reason ?? "its code does not fit"}`,
-    "Deploy code that fits the run, then try again.",
-    { where: `workflow ${live.workflow.name}` },
-  );
-}
-
-function noOutcome(integration: string, ref: string): HoldfastError {
-  return new HoldfastError(
-    "HF4102",
-    `The answer of "${integration}" under "${ref}" is neither { ok: true, value } nor { ok: false, message }.`,
-    "Mend it and send it again; nothing was changed.",
-  );
-}
-
-const REMEDIES: Partial<Record<ErrorCode, string>> = {
-  HF6002: "Ask somebody who may.",
-  HF6004: "Find out what happened and say so with: holdfast settle",
-  HF4102: "Mend the value and try again; nothing was changed.",
-};
-
 function isIntent(operation: number): (record: JournalRecord) => boolean {
   return (record) => record.kind === "intent" && record.seq === operation;
-}
-
-function refusal(answer: Extract<CommandAnswer, { kind: "refused" }>, run: string): HoldfastError {
-  const remedy = REMEDIES[answer.code] ?? `Look at it with: holdfast why ${run}`;
-  return new HoldfastError(answer.code, answer.why, remedy, { where: run });
 }

@@ -2,6 +2,7 @@
 import type { EffectState } from "../core/effect-state.ts";
 import type { Failure } from "../core/failure.ts";
 import type { SettledHead } from "../core/journal.ts";
+import { openedSince, sentSince } from "../core/seen.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
 import type { EffectStep } from "./effect-step.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -22,7 +23,7 @@ export async function commandEffect(
     case "settle":
       return await settle(step, command);
     case "resume":
-      return resume(step, command.by, command.reason);
+      return resume(step, command);
     case "complete":
       return await complete(step, command.ref, command.outcome);
     case "answer":
@@ -33,10 +34,11 @@ export async function commandEffect(
 }
 
 type Settle = Extract<StepCommand, { kind: "settle" }>;
+type Resume = Extract<StepCommand, { kind: "resume" }>;
 
 async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
   const { state } = step.journal;
-  const why = notSettleable(step, state);
+  const why = notSettleable(step, state, command);
   if (why !== null) return refused("HF6003", why);
   if (!command.happened) return settleNotDone(step, command, state);
   // The code still waits for the answer, so it has to be given; a step that was answered needs none.
@@ -54,6 +56,7 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
     reason: command.reason,
     ...(slot.ended ? {} : { end: "value" as const }),
     ...(command.ref === null ? {} : { ref: command.ref }),
+    ...commandIn(command),
   };
   const record = step.journal.write("settled", state.attempt, head, text);
   if (slot.ended) step.settledLater = { seq: record.seq, text };
@@ -62,7 +65,10 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   return APPLIED;
 }
 
-function notSettleable(step: EffectStep, state: EffectState): string | null {
+function notSettleable(step: EffectStep, state: EffectState, { attempts }: Settle): string | null {
+  // Before all else: what was said may be true of one attempt and false of the next.
+  const since = sentSince(step.path, attempts, state);
+  if (since !== null) return since;
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay)
     return `"${step.path}" is being looked up just now; try again when that has ended.`;
@@ -88,6 +94,7 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
     happened: false,
     by: command.by,
     reason: command.reason,
+    ...commandIn(command),
   };
   step.journal.write("settled", state.attempt, head);
   closeException(step, "settled", command.by, command.reason);
@@ -96,7 +103,8 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
 }
 
 /** Lets the step go on at once: a new attempt where nothing is unknown. */
-function resume(step: EffectStep, by: string, reason: string): CommandAnswer {
+function resume(step: EffectStep, command: Resume): CommandAnswer {
+  const { by, reason, seen } = command;
   const { state } = step.journal;
   const { slot } = step;
   if (slot === null || slot.ended) return refused("HF6003", `"${step.path}" does not wait.`);
@@ -107,9 +115,11 @@ function resume(step: EffectStep, by: string, reason: string): CommandAnswer {
     );
   }
   if (slot.wait === null) return refused("HF6003", `"${step.path}" is under way already.`);
+  const since = openedSince(state.opened, seen, slot.wait.reason);
+  if (since !== null) return refused("HF6003", since);
   if (slot.wait.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
   closeException(step, "resumed", by, reason);
-  step.journal.write("resumed", 0, { by, reason, steps: [] });
+  step.journal.write("resumed", 0, { by, reason, steps: [], ...commandIn(command) });
   poke(step);
   return APPLIED;
 }
@@ -135,6 +145,11 @@ async function complete(
   const fits = await step.calls.acceptValue(outcome.value, ref);
   if (fits) closeException(step, "late-answer", "(other system)", `answered under ${ref}`);
   return APPLIED;
+}
+
+/** The command as the head of what it writes names it. */
+function commandIn({ command }: Settle | Resume): { readonly command?: string } {
+  return command === null ? {} : { command };
 }
 
 function poke(step: EffectStep): void {

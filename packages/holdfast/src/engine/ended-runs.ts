@@ -10,6 +10,7 @@ import {
 } from "../core/effect-state.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../core/journal.ts";
+import { sentSince } from "../core/seen.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { SettleCommand } from "./commands.ts";
@@ -39,6 +40,14 @@ export function settleEnded(
     const effectRecord = effectRecordOf(record);
     if (effectRecord !== null) state = foldEffect(state, effectRecord);
   }
+  const since = sentSince(first.name, command.attempts ?? state.sentCount, state);
+  if (since !== null) {
+    throw new HoldfastError(
+      "HF6003",
+      since,
+      `Look at it with: holdfast show ${formatRunId(row.run)}`,
+    );
+  }
   const staying = stayingException(own);
   if (!personNeeded(state) && staying !== null && happened) {
     // The ledger is right as it is: it was done. What was done about it is the reason.
@@ -62,6 +71,7 @@ export function settleEnded(
     by,
     reason,
     ...(ref === null ? {} : { ref }),
+    ...(command.command === undefined ? {} : { command: command.command }),
   };
   append("settled", first.name, settled, { attempt: state.attempt });
   const opened = own.find((record) => record.kind === "opened" && record.seq === state.opened);
@@ -82,10 +92,18 @@ function closeStaying(
   append: Append,
   name: string,
   { seq: opened, head }: NonNullable<ReturnType<typeof stayingException>>,
-  { by, reason }: SettleCommand,
+  { by, reason, command }: SettleCommand,
 ): void {
   const { fingerprint, class: failureClass } = head;
   const resolution = "settled";
-  const closed: ClosedHead = { opened, resolution, by, reason, fingerprint, class: failureClass };
+  const closed: ClosedHead = {
+    opened,
+    resolution,
+    by,
+    reason,
+    fingerprint,
+    class: failureClass,
+    ...(command === undefined ? {} : { command }),
+  };
   append("closed", name, closed);
 }

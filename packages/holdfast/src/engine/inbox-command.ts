@@ -20,6 +20,7 @@ type Kind =
   | "text or null"
   | "text or nothing"
   | "whole number"
+  | "whole number or nothing"
   | "truth value"
   | "any"
   | "outcome";
@@ -33,12 +34,18 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   settle: {
     run: "text",
     operation: "whole number",
+    attempts: "whole number",
     happened: "truth value",
     value: "any",
     ref: "text or null",
     reason: "text",
   },
-  resume: { run: "text", step: "text or null", reason: "text" },
+  resume: {
+    run: "text",
+    step: "text or null",
+    seen: "whole number or nothing",
+    reason: "text",
+  },
   cancel: { run: "text", reason: "text" },
   close: { run: "text", seq: "whole number", reason: "text" },
   complete: { integration: "text", ref: "text", outcome: "outcome" },
@@ -82,6 +89,7 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   "text or null": (value) => value === null || IS.text(value),
   "text or nothing": (value) => value === undefined || IS.text(value),
   "whole number": (value) => Number.isSafeInteger(value),
+  "whole number or nothing": (value) => value === undefined || Number.isSafeInteger(value),
   "truth value": (value) => typeof value === "boolean",
   any: () => true,
   outcome: isOutcome,

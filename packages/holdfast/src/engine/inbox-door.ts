@@ -35,12 +35,20 @@ export interface InboxCommands {
   readonly settle: {
     readonly run: string;
     readonly operation: number;
+    /** Attempts that the ledger showed to who says this. */
+    readonly attempts: number;
     readonly happened: boolean;
     readonly value: unknown;
     readonly ref: string | null;
     readonly reason: string;
   };
-  readonly resume: { readonly run: string; readonly step: string | null; readonly reason: string };
+  readonly resume: {
+    readonly run: string;
+    readonly step: string | null;
+    /** Number of the newest exception that was seen; not given: what was open when it was posted. */
+    readonly seen?: number;
+    readonly reason: string;
+  };
   readonly cancel: { readonly run: string; readonly reason: string };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   readonly complete: {
@@ -172,12 +180,16 @@ export class InboxDoor {
       }
       case "settle": {
         const { run, ...rest } = commandOf<"settle">({ ...row, topic: "settle" });
-        await commands.settle({ run: parseRunId(run), by, ...rest });
+        await commands.settle({ ...rest, run: parseRunId(run), by, command: row.id });
         return { ok: true };
       }
       case "resume": {
-        const { run, step, reason } = commandOf<"resume">({ ...row, topic: "resume" });
-        await commands.resume(parseRunId(run), step, by, reason);
+        const { run, step, seen, reason } = commandOf<"resume">({ ...row, topic: "resume" });
+        const decided = {
+          ...(seen === undefined ? { atMs: row.atMs } : { seen }),
+          command: row.id,
+        };
+        await commands.resume(parseRunId(run), step, by, reason, decided);
         return { ok: true };
       }
       case "cancel": {

@@ -32,6 +32,15 @@ const sleeps = testWorkflow("sleeps", async (_input, run) => {
   return null;
 });
 
+const SETTLE = {
+  run: formatRunId(4_711),
+  operation: 1,
+  happened: true,
+  value: null,
+  ref: null,
+  reason: "",
+};
+
 /** As another process would. */
 async function post(id: string, topic: InboxRow["topic"], command: unknown): Promise<void> {
   const reader = await openSqliteReader({ path: world.path });
@@ -177,7 +186,12 @@ describe("the inbox", () => {
       decision: { ok: true },
     });
     const said = { happened: true, value: { ref: "m" }, ref: null, reason: "sent box" };
-    await post("s", "settle", { run: formatRunId(mailing), operation: effect?.operation, ...said });
+    await post("s", "settle", {
+      run: formatRunId(mailing),
+      operation: effect?.operation,
+      attempts: 1,
+      ...said,
+    });
     await post("c", "cancel", { run: formatRunId(sleeping), reason: "no need" });
     for (const one of ["a", "s", "c"]) expect(await answerTo(one)).toEqual({ ok: true });
     expect(await world.resultOf(asking)).toEqual({ ok: true });
@@ -195,11 +209,7 @@ describe("the inbox", () => {
     ["cancel", { run: formatRunId(4_711), reason: "" }, "HF6001"],
     // Its request may still come: it is kept.
     ["complete", { integration: "x", ref: "y", outcome: { ok: true, value: 1 } }, "true"],
-    [
-      "settle",
-      { run: formatRunId(4_711), operation: 1, happened: true, value: null, ref: null, reason: "" },
-      "HF6001",
-    ],
+    ["settle", { ...SETTLE, attempts: 1 }, "HF6001"],
     // What does not have the shape of its topic is never guessed at.
     ["start", { workflow: 7, input: {} }, "HF4102"],
     ["start", { workflow: "sleeps", input: { id: "1" }, correlationId: 7 }, "HF4102"],
@@ -216,11 +226,9 @@ describe("the inbox", () => {
     ["complete", { integration: "x", ref: "y", outcome: { ok: "no", message: "m" } }, "HF4102"],
     ["complete", { integration: "x", ref: "y", outcome: { ok: false } }, "HF4102"],
     ["complete", { integration: "x", ref: "y", outcome: null }, "HF4102"],
-    [
-      "settle",
-      { run: formatRunId(4_711), operation: 1, happened: "no", value: 1, ref: null, reason: "" },
-      "HF4102",
-    ],
+    ["settle", { ...SETTLE, attempts: 1, happened: "no" }, "HF4102"],
+    // An older poster does not say of which attempt it speaks.
+    ["settle", SETTLE, "HF4102"],
     [
       "settle",
       { run: formatRunId(4_711), operation: 1.5, happened: true, value: 1, ref: null, reason: "" },

@@ -14,7 +14,7 @@ import { isoText } from "./clock.ts";
 import { Compensation } from "./compensation.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
-import { openRunException, RunException } from "./run-exception.ts";
+import { openRunException, RunException, type Resumption } from "./run-exception.ts";
 import { headOf } from "./recovery.ts";
 import { openStaying, stayingWords } from "./staying-effects.ts";
 import type { Wait } from "./step-slot.ts";
@@ -231,8 +231,8 @@ export class RunEnding {
   }
 
   /** Lets a run that waits for a person go on, from its journal. */
-  resume(by: string, reason: string): void {
-    this.#exception?.resume(by, reason, stepsThatThrew(this.#run.slots.values(), this.#cause));
+  resume(resumption: Resumption): void {
+    this.#exception?.resume(resumption, stepsThatThrew(this.#run.slots.values(), this.#cause));
   }
 
   /** The run needs somebody: an effect has failed for good, or the code itself has. */

@@ -9,6 +9,14 @@ import { stackJson } from "./stack-text.ts";
 import type { Wait } from "./step-slot.ts";
 import { thrownText, type ThrownText } from "./thrown-text.ts";
 
+/** A person lets a run go on. */
+export interface Resumption {
+  readonly by: string;
+  readonly reason: string;
+  /** Its id in the inbox; null if it was given to this process. */
+  readonly command: string | null;
+}
+
 export class RunException {
   readonly wait: Wait;
   readonly #run: LiveRun;
@@ -51,7 +59,17 @@ export class RunException {
     return new RunException(run, record.seq, head);
   }
 
-  close(resolution: ClosedHead["resolution"], by: string, reason: string): void {
+  /** Number of the record that opened it. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  close(
+    resolution: ClosedHead["resolution"],
+    by: string,
+    reason: string,
+    command: string | null = null,
+  ): void {
     this.#run.append("closed", "", {
       opened: this.#seq,
       resolution,
@@ -59,6 +77,7 @@ export class RunException {
       reason,
       fingerprint: this.#head.fingerprint,
       class: this.#head.class,
+      ...(command === null ? {} : { command }),
     });
   }
 
@@ -66,8 +85,8 @@ export class RunException {
    * Lets the run go on: the steps by which its code failed are done again, and the code runs anew
    * from the journal. What the code itself has caught stays as it is.
    */
-  resume(by: string, reason: string, again: readonly string[]): void {
-    this.close("resumed", by, reason);
+  resume({ by, reason, command }: Resumption, again: readonly string[]): void {
+    this.close("resumed", by, reason, command);
     for (const step of again) {
       this.#run.append("resumed", step, { by, reason, steps: [] });
     }

@@ -65,13 +65,24 @@ export type StepCommand =
     }
   | {
       readonly kind: "settle";
+      /** Attempts that the ledger showed to who says this. */
+      readonly attempts: number;
       readonly happened: boolean;
       readonly value: unknown;
       readonly ref: string | null;
       readonly by: string;
       readonly reason: string;
+      /** Its id in the inbox; null if it was given to this process. */
+      readonly command: string | null;
     }
-  | { readonly kind: "resume"; readonly by: string; readonly reason: string }
+  | {
+      readonly kind: "resume";
+      readonly by: string;
+      readonly reason: string;
+      /** Number up to which the run's journal was seen: what was opened later is not meant. */
+      readonly seen: number;
+      readonly command: string | null;
+    }
   | { readonly kind: "event"; readonly data: string | null; readonly origin: EventOrigin }
   | { readonly kind: "complete"; readonly ref: string; readonly outcome: LateOutcome }
   | {

@@ -245,6 +245,16 @@ describe("what the projections already refuse", () => {
     await expect(resuming).rejects.toMatchObject({ code: "HF6004" });
   });
 
+  test("does not include a run that waits, and what is resumed is what was seen", async () => {
+    journal.add(1, "opened", openedHead(), { name: "invoice" });
+    const newest = journal.add(1, "opened", openedHead(), { name: "letter" });
+    await journal.flushTo(engine);
+    await resumeRun(reader, { run: RUN }, null, bo, no);
+    const [row] = await engine.inbox(10);
+    const body = { run: RUN, step: null, seen: newest, reason: "because" };
+    expect(JSON.parse(row?.data ?? "")).toEqual(body);
+  });
+
   test("does not include an effect whose outcome is open", async () => {
     const operation = journal.nextSeq(1);
     journal.add(1, "intent", intentHead(operation), { name: "charge", attempt: 1 });
@@ -257,6 +267,7 @@ describe("what the projections already refuse", () => {
       ...settlement,
       run: RUN,
       operation,
+      attempts: 1,
       reason: "because",
     });
   });

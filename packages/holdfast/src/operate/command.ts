@@ -25,12 +25,20 @@ export interface CommandBodies {
   readonly settle: {
     readonly run: string;
     readonly operation: number;
+    /** Attempts that the ledger shows: what is said is about these, and about no later one. */
+    readonly attempts: number;
     readonly happened: boolean;
     readonly value: unknown;
     readonly ref: string | null;
     readonly reason: string;
   };
-  readonly resume: { readonly run: string; readonly step: string | null; readonly reason: string };
+  readonly resume: {
+    readonly run: string;
+    readonly step: string | null;
+    /** Number of the newest exception of the run that is open: no later one is meant. */
+    readonly seen?: number;
+    readonly reason: string;
+  };
   readonly cancel: { readonly run: string; readonly reason: string };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
 }

@@ -110,7 +110,8 @@ export async function settleEffect(
   const isAsked = about.some((exception) => exception.class === "ambiguous");
   if (!isAsked && stays && !happened) throw wasDone(row);
   if (!isAsked && !stays) refuseKnown(row);
-  const body = { run: formatRunId(run), operation, happened, value, ref, reason };
+  const { attempts } = row;
+  const body = { run: formatRunId(run), operation, attempts, happened, value, ref, reason };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
 }
 
@@ -161,7 +162,8 @@ export async function resumeRun(
   const ofRun =
     step === null && exceptions.some(({ step: at, subject }) => at === "" && subject === null);
   if (unknown !== undefined && !ofRun) throw settleFirst(unknown);
-  return giveCommand(reader, { topic: "resume", by, body: { run, step, reason } }, patience);
+  const seen = Math.max(0, ...exceptions.map(({ seq }) => seq));
+  return giveCommand(reader, { topic: "resume", by, body: { run, step, seen, reason } }, patience);
 }
 
 function isUnknown(exception: ExceptionRow, step: string | null): boolean {
