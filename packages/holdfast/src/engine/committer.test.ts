@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../store-sqlite/open.ts";
 import type { FlushBatch } from "../store/store.ts";
 import { Committer } from "./committer.ts";
-import { DEFAULT_LIMITS } from "./limits.ts";
+import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 
 const clock = { nowMs: () => 1, after: () => () => undefined };
 
 /** A committer over the real store, and the runs of each flush in the order in which it left. */
-async function committerOver() {
+async function committerOver(limits: Partial<EngineLimits> = {}) {
   const store = await openSqliteStore({ path: ":memory:", nowMs: clock.nowMs });
   const flushed: number[][] = [];
   const flush = (batch: FlushBatch) => {
@@ -17,7 +17,7 @@ async function committerOver() {
   const committer = new Committer(
     { ...store, flush },
     clock,
-    DEFAULT_LIMITS,
+    { ...DEFAULT_LIMITS, ...limits },
     () => undefined,
     (error) => {
       throw error;
@@ -53,6 +53,29 @@ describe("the committer", () => {
     add(2);
     await committer.durable();
     expect(flushed[0]).toHaveLength(500);
+    await close();
+  });
+
+  test("leaves together what one run writes at once, also beyond the size of a flush", async () => {
+    for (const limits of [{ flushRecordsMax: 2 }, { flushCharsMax: 1 }]) {
+      const { committer, add, flushed, close } = await committerOver(limits);
+      for (const run of [1, 2, 2, 2, 2, 3]) add(run);
+      await committer.durable();
+      expect(flushed.at(-2)?.slice(-4)).toEqual([2, 2, 2, 2]);
+      expect(flushed.flat()).toEqual([1, 2, 2, 2, 2, 3]);
+      await close();
+    }
+  });
+
+  test("cuts what one run writes bit by bit at the size of a flush", async () => {
+    const { committer, add, flushed, close } = await committerOver({ flushRecordsMax: 2 });
+    for (let record = 0; record < 5; record += 1) {
+      add(1);
+      // Another turn, and nothing has been written meanwhile.
+      await Promise.resolve();
+    }
+    await committer.durable();
+    expect(flushed.map((runs) => runs.length)).toEqual([2, 2, 1]);
     await close();
   });
 

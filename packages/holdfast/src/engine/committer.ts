@@ -15,6 +15,8 @@ interface Batch {
   readonly records: RecordColumns;
   readonly taken: { id: string; answer: string }[];
   chars: number;
+  /** It has reached its size, and what filled it has come to rest: it takes no more records. */
+  isFull: boolean;
   promise: Promise<void> | null;
   resolve: () => void;
   reject: (error: Error) => void;
@@ -80,7 +82,7 @@ export class Committer {
   add(record: NewRecord): JournalRecord {
     const { run, seq, kind, attempt, name, data } = record;
     this.#cutBefore(run);
-    const batch = this.#open();
+    const batch = this.#open(run);
     const { records } = batch;
     const head = record.head === null ? null : JSON.stringify(record.head);
     const atMs = this.#clock.nowMs();
@@ -94,6 +96,7 @@ export class Committer {
     records.data.push(data);
     const chars = (head?.length ?? 0) + (data?.length ?? 0);
     batch.chars += chars;
+    if (this.#isOfSize(batch)) fillAfterTurn(batch);
     this.backlog.add(chars);
     this.#schedule();
     return { run, seq, kind, attempt, name, atMs, head, data };
@@ -101,7 +104,7 @@ export class Committer {
 
   /** Marks a command as applied, with its answer, after the records that applied it. */
   take(id: string, answer: string): void {
-    this.#open().taken.push({ id, answer });
+    this.#open(null).taken.push({ id, answer });
     this.#schedule();
   }
 
@@ -116,19 +119,26 @@ export class Committer {
     return promiseOf(batch);
   }
 
-  #open(): Batch {
+  /**
+   * What a run writes in one turn goes into one flush, also beyond its size: a crash between two of
+   * these records would leave a run that no rule foresees.
+   */
+  #open(run: number | null): Batch {
     if (this.#failed !== null) throw this.#failed;
     const last = this.#batches.at(-1);
-    if (
-      last !== undefined &&
-      last.records.run.length < this.#limits.flushRecordsMax &&
-      last.chars < this.#limits.flushCharsMax
-    ) {
-      return last;
+    if (last !== undefined) {
+      if (!this.#isOfSize(last)) return last;
+      if (!last.isFull && last.records.run.at(-1) === run) return last;
     }
     const batch = newBatch();
     this.#batches.push(batch);
     return batch;
+  }
+
+  #isOfSize({ records, chars }: Batch): boolean {
+    return (
+      records.run.length >= this.#limits.flushRecordsMax || chars >= this.#limits.flushCharsMax
+    );
   }
 
   /** Between the records of two runs only: what one run does at once stays in one flush. */
@@ -202,10 +212,18 @@ function newBatch(): Batch {
     records: { run: [], seq: [], kind: [], attempt: [], name: [], atMs: [], head: [], data: [] },
     taken: [],
     chars: 0,
+    isFull: false,
     promise: null,
     resolve: () => undefined,
     reject: () => undefined,
   };
+}
+
+/** After the turn in which it was filled: what runs now may not be over with what it writes. */
+function fillAfterTurn(batch: Batch): void {
+  queueMicrotask(() => {
+    batch.isFull = true;
+  });
 }
 
 function isEmpty(batch: Batch): boolean {

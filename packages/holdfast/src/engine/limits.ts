@@ -8,9 +8,9 @@ export interface EngineLimits {
   readonly bufferedCharsMax: number;
   /** Share of these two, 0 to 1, beyond which starts and events are refused with HF4201. */
   readonly intakeShare: number;
-  /** Records of one flush. */
+  /** Records of one flush, apart from the rest of what one run writes in one turn. */
   readonly flushRecordsMax: number;
-  /** Characters of payload in one flush. */
+  /** Characters of payload in one flush, likewise. */
   readonly flushCharsMax: number;
   /** Characters of one payload (JSON text). */
   readonly payloadCharsMax: number;
