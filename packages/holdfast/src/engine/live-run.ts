@@ -211,6 +211,8 @@ export class LiveRun {
   /** Lends the run to a command without running its code: it waits for its turn in a lane. */
   lend(): void {
     this.#lent = true;
+    // Nothing is handed out: without its code there is no step that could have an answer.
+    this.mode = "live";
     this.ending.recovered();
     this.#down.open();
   }
