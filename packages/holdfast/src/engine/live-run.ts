@@ -228,7 +228,9 @@ export class LiveRun {
     // Only what has not begun waits for room: what has may be open outside, and has to be known.
     if (backlog.isFull && slot.records.length === 0) {
       backlog.whenRoom(() => {
-        this.goLive(slot);
+        // Who stands still by now begins nothing more: from its journal it may, if its owner says so.
+        if (this.ending.isFrozen) this.end(slot);
+        else this.goLive(slot);
       });
       return;
     }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Counterpart } from "./counterpart.test-support.ts";
+import { Deferred } from "./deferred.ts";
 import { testEffect, testWorkflow } from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
 
@@ -70,5 +71,86 @@ describe("a run that stands still and is taken back", () => {
     unpin?.();
     await world.untilState(run, "stopped");
     expect((await world.effects(run)).map(({ proof }) => proof)).toEqual(["surely"]);
+  });
+});
+
+/** Its deadline passes by a jump of the clock; an attempt of it is out until then. */
+async function isLate(run: number): Promise<void> {
+  world.clock.setMs(world.clock.nowMs() + 65 * MINUTE_MS);
+  await world.until("late", () => world.engine.live.get(run)?.ending.isFrozen === true);
+}
+
+describe("a run that stands still while it waits for room", () => {
+  const loops = testWorkflow("loops", async (_input, run) => {
+    for (let n = 0; n < 60; n += 1) await run.step("s", () => n, { as: String(n) });
+  });
+  const limits = { bufferedRecordsMax: 100, intakeShare: 1 };
+
+  /** The store stops writing, and the buffer is full. The answer lets it write. */
+  async function fill(): Promise<() => Promise<unknown>> {
+    world.life.watched.hold();
+    const starts = ["a", "b"].map((id) => world.engine.startRun(loops, { id }));
+    await world.settle();
+    expect(world.engine.committer.backlog.isFull).toBe(true);
+    return () => {
+      world.life.watched.release();
+      return Promise.all(starts);
+    };
+  }
+
+  test("begins no step when there is room, neither now nor when it is cancelled", async () => {
+    const slow = testEffect("read", shop, "slow", { timeout: "50m" });
+    const mail = testEffect("probeable", shop, "mail", { settle: "90m" });
+    shop.plan("slow", { kind: "slow", takesMs: 40 * MINUTE_MS });
+    shop.plan("mail", { kind: "lostAnswer", happened: true });
+    const child = testWorkflow("child", (_input, r) => r.step("s", () => 1));
+    const wanted = new Deferred<void>();
+    const flow = testWorkflow(
+      "flow",
+      async (input, r) => {
+        const call = wanted.promise.then(() => r.call(child, input));
+        await Promise.all([r.do(slow, input), r.do(mail, input), call]);
+      },
+      { deadline: "1h" },
+    );
+    await world.begin([child, flow, loops], { limits });
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    const empty = await fill();
+    wanted.resolve();
+    await world.settle();
+    await isLate(run);
+    await empty();
+    await world.settle();
+    expect(world.engine.live.has(run)).toBe(true);
+    await world.engine.commands.cancel(run, "ana", "too late");
+    await world.advance(MINUTE_MS);
+    // The look-up is far away, and nothing else holds the run in memory.
+    expect(await world.stateOf(run)).toBe("cancelling");
+    expect(world.engine.live.has(run)).toBe(false);
+    await world.untilState(run, "cancelled");
+    expect((await world.records(run)).map(({ kind }) => kind)).not.toContain("called");
+    expect((await world.allRuns()).map(({ workflow }) => workflow)).not.toContain("child");
+  });
+
+  test("sends no attempt when there is room; its run leaves memory instead", async () => {
+    const look = testEffect("read", shop, "look");
+    shop.plan("look", { kind: "throttled", afterMs: 900 });
+    const flow = testWorkflow("flow", (input, r) => r.do(look, input), { deadline: "1h" });
+    await world.begin([flow, loops], { limits });
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    expect(shop.requestsOf("look")).toHaveLength(1);
+    const empty = await fill();
+    await world.advance(950);
+    await isLate(run);
+    await empty();
+    await world.settle();
+    expect(shop.requestsOf("look")).toHaveLength(1);
+    expect(await world.stateOf(run)).toBe("exception");
+    expect(world.engine.live.has(run)).toBe(false);
+    await world.engine.commands.resume(run, null, "ana", "late is fine");
+    await world.untilState(run, "completed");
+    expect(shop.requestsOf("look")).toHaveLength(2);
   });
 });
