@@ -353,6 +353,7 @@ export class LiveRun {
     if (this.ending.isFrozen) {
       // Its code has no more say, and no step goes on: a person may resume or cancel it.
       this.mode = "unwinding";
+      for (const slot of this.open) this.guarded(slot, () => slot.verb.standBy?.(slot));
       this.#down.open();
       this.recheck();
       return;

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Counterpart } from "./counterpart.test-support.ts";
+import { effect } from "../workflow/effect.ts";
+import { pending } from "../workflow/seen.ts";
 import { Deferred } from "./deferred.ts";
-import { testEffect, testWorkflow } from "./test-effects.test-support.ts";
+import {
+  ANSWER,
+  integrationOf,
+  REFERENCE,
+  testEffect,
+  testWorkflow,
+} from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
 
 const MINUTE_MS = 60_000;
@@ -152,5 +160,71 @@ describe("a run that stands still while it waits for room", () => {
     await world.engine.commands.resume(run, null, "ana", "late is fine");
     await world.untilState(run, "completed");
     expect(shop.requestsOf("look")).toHaveLength(2);
+  });
+});
+
+describe("what an accepted request of a run that stands still came to", () => {
+  /** Accepted, and not answered when the deadline of its run has passed. */
+  async function acceptedAndLate(): Promise<number> {
+    const transfer = effect("transfer", {
+      on: integrationOf(shop),
+      repeat: "keyed",
+      keyWindow: "24h",
+      timeout: "5s",
+      input: REFERENCE,
+      output: ANSWER,
+      run: async (input, attempt) => {
+        await shop.call("transfer", input.id, attempt);
+        return pending({ ref: `tx-${input.id}`, within: "9h" });
+      },
+    });
+    const flow = testWorkflow(
+      "flow",
+      async (input, r) => {
+        const answer = await r.do(transfer, input);
+        return r.step("after", () => answer.ref);
+      },
+      { deadline: "1h" },
+    );
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.advance(2 * HOUR_MS);
+    expect(await world.stateOf(run)).toBe("exception");
+    expect(world.engine.live.has(run)).toBe(false);
+    return run;
+  }
+
+  const complete = (outcome: Parameters<typeof world.engine.commands.complete>[2]) =>
+    world.engine.commands.complete("shop", "tx-1", outcome);
+  const kinds = async (run: number) => (await world.records(run)).map(({ kind }) => kind);
+
+  test("is taken, and its run goes on from there once its owner lets it", async () => {
+    const run = await acceptedAndLate();
+    await complete({ ok: true, value: { ref: "done" } });
+    await world.advance(HOUR_MS);
+    expect(await world.stateOf(run)).toBe("exception");
+    expect(await kinds(run)).not.toContain("result");
+    expect(world.engine.live.has(run)).toBe(false);
+    await world.engine.commands.resume(run, null, "ana", "late is fine");
+    expect(await world.resultOf(run)).toBe("done");
+    expect(shop.requestsOf("transfer")).toHaveLength(1);
+  });
+
+  test("is known when its run is taken back instead", async () => {
+    const run = await acceptedAndLate();
+    await complete({ ok: true, value: { ref: "done" } });
+    await world.engine.commands.cancel(run, "ana", "too late");
+    await world.untilState(run, "cancelled");
+    expect(await world.effects(run)).toMatchObject([{ proof: "surely" }]);
+  });
+
+  test("may be a no, and is still asked for where the run is taken back before it comes", async () => {
+    const run = await acceptedAndLate();
+    await world.engine.commands.cancel(run, "ana", "too late");
+    await world.advance(HOUR_MS);
+    expect(await world.stateOf(run)).toBe("cancelling");
+    await complete({ ok: false, message: "no" });
+    await world.untilState(run, "cancelled");
+    expect(await world.effects(run)).toMatchObject([{ proof: "never" }]);
   });
 });
