@@ -147,6 +147,12 @@ export class EffectCalls {
 
   /** Declares the attempt. False if it must not be sent. */
   #declare(): boolean {
+    // It may have come to stand still while this waited for room, or for a schema.
+    if (this.#step.run.ending.isFrozen) {
+      this.#calling = false;
+      this.#step.go();
+      return false;
+    }
     const circumstances = this.#circumstances;
     const instead = recheckBeforeSend(
       this.#step.run,

@@ -9,6 +9,7 @@ import { beforeSend, nextMove } from "../core/next-move.ts";
 import { combineProof, countFailure } from "../core/proof.ts";
 import { isToldByRepeat, type Situation } from "../core/situation.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
+import { NO_TIME_LEFT } from "./effect-failures.ts";
 import type { EffectJournal } from "./effect-journal.ts";
 import type { LiveRun } from "./live-run.ts";
 
@@ -247,7 +248,7 @@ function notTried(): Failure {
     class: "expired",
     scope: "item",
     origin: "rule",
-    reasonCode: "RUN:NO_TIME_LEFT",
+    reasonCode: NO_TIME_LEFT,
     message: "it could not have ended before the deadline of its run, so it was not begun",
     evidence: { phase: "none", callCount: 0 },
     rule: { source: "table", id: "run/NO_TIME_LEFT", version: 1 },

@@ -8,6 +8,9 @@ import type { LiveRun } from "./live-run.ts";
 import type { FailureView } from "../workflow/run.ts";
 import { thrownText } from "./thrown-text.ts";
 
+/** Reason of an effect that was given up because its run has a deadline, whatever it had met before. */
+export const NO_TIME_LEFT = "RUN:NO_TIME_LEFT";
+
 /** An input that does not fit was never sent; an answer that does not fit surely came. */
 export function badAnswer(what: "input" | "answer", step: string, problems: string): Failure {
   const sent = what === "answer";
@@ -74,14 +77,15 @@ export function failureView(
   // What a person has to find out is the family that the code must handle, not the last symptom.
   const unknown = state.unknown !== null || state.openMaybe;
   // Given up because of the time, whatever the attempts had met before.
-  const known = move?.kind === "late" ? "expired" : failure.class;
+  const noTimeLeft = move?.kind === "late" && failure.class !== "expired";
+  const known = noTimeLeft ? "expired" : failure.class;
   const failureClass = unknown ? "ambiguous" : known;
   return {
     family: familyOf(failureClass),
     class: failureClass,
     effect: state.proof ?? failure.effect,
     effectName,
-    code: failure.reasonCode,
+    code: noTimeLeft && !unknown ? NO_TIME_LEFT : failure.reasonCode,
     message: failure.message,
     attempts: state.attempt,
     because: move?.because ?? failure.message,

@@ -149,10 +149,22 @@ export class EffectStep implements StepVerb {
     this.#deferred.resolve(tried ? { ok: true, value: parsed.value } : parsed.value);
   }
 
-  live(slot: StepSlot): void {
+  /** What an accepted request came to is told once: it is taken although the run stands still. */
+  standBy(slot: StepSlot): void {
+    this.#load(slot);
+    this.go();
+  }
+
+  #load(slot: StepSlot): void {
+    // It has stood by, and more may have been written since.
+    if (this.slot !== null) return;
     this.slot = slot;
     this.journal.load(slot.records);
     this.calls.recovered();
+  }
+
+  live(slot: StepSlot): void {
+    this.#load(slot);
     // It was woken: the gate says anew whether it may pass.
     if (this.journal.state.next.kind === "parked" && !this.cancelRequested) this.#tryPassing(slot);
     else this.go();

@@ -304,7 +304,7 @@ export class Engine implements RunHost {
       case "suspended":
         if (departure.wakeAtMs !== null) this.#timers.add(row.run, departure.wakeAtMs);
         // Its turn in the lane may have come while it was lent to a command.
-        else if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
+        if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
         // Its parent says then who is needed before the family can be taken back.
         if (row.parentRun !== null && run.ending.undoes && needsPerson(departure.state))
           this.wakes.add([row.parentRun]);

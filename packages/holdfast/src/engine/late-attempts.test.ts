@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import type { Run } from "../workflow/run.ts";
 import type { Counterpart } from "./counterpart.test-support.ts";
 import { testEffect, testWorkflow } from "./test-effects.test-support.ts";
@@ -87,6 +88,24 @@ describe("an attempt that could not end before the deadline", () => {
     expect(shop.requestsOf("charge")).toHaveLength(1);
   });
 
+  test("is made after all also where attempts before it had met something else", async () => {
+    shop.always("charge", { kind: "no", class: "contention" });
+    const { run } = await begun(async (input, r) => {
+      await r.sleep("3594900ms");
+      return r.do(charge, input);
+    });
+    await world.untilState(run, "exception");
+    expect(await openOnes(run)).toMatchObject([
+      { class: "expired", reasonCode: "RUN:NO_TIME_LEFT" },
+    ]);
+    const before = shop.requestsOf("charge").length;
+    await resume(run);
+    await world.settle();
+    expect(shop.requestsOf("charge").length).toBeGreaterThan(before);
+    await world.advance(HOUR_MS);
+    expect((await world.records(run)).map(({ kind }) => kind)).not.toContain("late");
+  });
+
   test("is no repeat either", async () => {
     shop.always("charge", { kind: "no", class: "contention" });
     const patient = testEffect("keyed", shop, "charge", { retry: { within: "2h", attempts: 900 } });
@@ -115,5 +134,24 @@ describe("an attempt that could not end before the deadline", () => {
     shop.plan("undo-reserve", { kind: "no", class: "transient" }, { kind: "refused" });
     await world.untilState(run, "stopped");
     expect(actions()).toEqual(["reserve", "undo-reserve"]);
+  });
+});
+
+describe("an effect that the other system found too late", () => {
+  test("and that its owner lets go on leaves the deadline of its run as it is", async () => {
+    shop.plan("charge", { kind: "no", class: "expired" });
+    const { run } = await begun(
+      async (input, r) => {
+        await r.do(charge, input);
+        await r.wait({ name: "go", schema: z.unknown() }, { key: "k" });
+      },
+      { deadline: "2d" },
+    );
+    await world.untilState(run, "exception");
+    await world.engine.commands.resume(run, null, "ana", "the cut-off was moved");
+    await world.untilState(run, "waiting");
+    await world.advance(48 * HOUR_MS);
+    expect(await world.stateOf(run)).toBe("exception");
+    expect(await openOnes(run)).toMatchObject([{ reasonCode: "RUN:DEADLINE_PASSED" }]);
   });
 });

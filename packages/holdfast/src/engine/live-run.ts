@@ -27,6 +27,9 @@ import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from ".
 /** Answers handed out in a row before the event loop gets its turn. */
 const TICKS_MAX = 256;
 
+/** What a run waits for that is at work no more and whose lane is held by another. */
+const TURN = "waits for its turn in its lane";
+
 /** Records that do not mean that the run goes on. */
 const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
@@ -211,7 +214,10 @@ export class LiveRun {
   /** Lends the run to a command without running its code: it waits for its turn in a lane. */
   lend(): void {
     this.#lent = true;
+    // Nothing is handed out: without its code there is no step that could have an answer.
+    this.mode = "live";
     this.ending.recovered();
+    if (!this.ending.isFrozen) this.ending.resumeUnwinding();
     this.#down.open();
   }
 
@@ -226,7 +232,9 @@ export class LiveRun {
     // Only what has not begun waits for room: what has may be open outside, and has to be known.
     if (backlog.isFull && slot.records.length === 0) {
       backlog.whenRoom(() => {
-        this.goLive(slot);
+        // Who stands still by now begins nothing more: from its journal it may, if its owner says so.
+        if (this.ending.isFrozen) this.end(slot);
+        else this.goLive(slot);
       });
       return;
     }
@@ -349,6 +357,7 @@ export class LiveRun {
     if (this.ending.isFrozen) {
       // Its code has no more say, and no step goes on: a person may resume or cancel it.
       this.mode = "unwinding";
+      for (const slot of this.open) this.guarded(slot, () => slot.verb.standBy?.(slot));
       this.#down.open();
       this.recheck();
       return;
@@ -404,7 +413,10 @@ export class LiveRun {
       // An attempt that has left is waited for: its answer is not to be lost.
       if (this.isUnderWay) return;
       this.ending.standStill();
-      this.leave({ kind: "suspended", state: this.state, wakeAtMs: null });
+      // The process died between the state and the word that it is taken back: nobody was told so.
+      const wakeAtMs = isActive(this.state) ? this.deadline.atMs : null;
+      if (isActive(this.state)) this.changeState("waiting", TURN, wakeAtMs);
+      this.leave({ kind: "suspended", state: this.state, wakeAtMs });
       return;
     }
     this.#cancelTimer?.();

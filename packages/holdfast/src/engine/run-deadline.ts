@@ -18,6 +18,7 @@ import type {
 import type { OnLate } from "../core/run-late.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { isoText, msOfDate } from "./clock.ts";
+import { NO_TIME_LEFT } from "./effect-failures.ts";
 import { exceptionHead } from "./exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
@@ -35,7 +36,7 @@ export class RunDeadline {
     this.#run = run;
     this.#ofRun = ofRun;
     const { deadlineAtMs } = run.row;
-    this.#atMs = deadlineAtMs === null || ofRun.some(voidsDeadline) ? null : deadlineAtMs;
+    this.#atMs = deadlineAtMs === null || isVoid(ofRun) ? null : deadlineAtMs;
   }
 
   /** Null if there is none, if it has passed and that is on record, or if the run is taken back. */
@@ -110,12 +111,19 @@ export class RunDeadline {
 }
 
 /** It has passed already, its owner has let the run go on all the same, or the run is taken back. */
-function voidsDeadline(record: JournalRecord): boolean {
-  if (record.kind === "late" || record.kind === "cancel") return true;
-  if (record.kind === "state") return headOf<StateHead>(record).to === "compensating";
-  if (record.kind !== "closed") return false;
-  const closed = headOf<ClosedHead>(record);
-  return closed.resolution === "resumed" && closed.class === "expired";
+function isVoid(ofRun: readonly JournalRecord[]): boolean {
+  /** Where an effect that was given up for want of time has become a question to the owner. */
+  const asked = new Set<number>();
+  return ofRun.some((record) => {
+    if (record.kind === "late" || record.kind === "cancel") return true;
+    if (record.kind === "state") return headOf<StateHead>(record).to === "compensating";
+    if (record.kind === "opened" && headOf<OpenedHead>(record).reasonCode === NO_TIME_LEFT)
+      asked.add(record.seq);
+    if (record.kind !== "closed") return false;
+    const { resolution, opened } = headOf<ClosedHead>(record);
+    // Of the same class is what another system found too late: that is no word about this deadline.
+    return resolution === "resumed" && asked.has(opened);
+  });
 }
 
 /**

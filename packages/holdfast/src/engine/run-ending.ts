@@ -197,8 +197,7 @@ export class RunEnding {
     run.append("late", "", head);
     this.#exception?.close("superseded", "(engine)", sentence);
     this.#exception = null;
-    this.#frozen = false;
-    this.#beginUnwinding({
+    this.#takeBack({
       state: "stopped",
       reason: sentence,
       compensate: onLate === "compensate",
@@ -279,10 +278,17 @@ export class RunEnding {
     this.#run.append("cancel", "", { by, reason });
     this.#exception?.close("cancelled", by, reason);
     this.#exception = null;
-    this.#beginUnwinding({ state: "cancelled", reason, compensate: true });
-    if (!this.#frozen) return;
+    this.#takeBack({ state: "cancelled", reason, compensate: true });
+  }
+
+  /** Also of a run that stands still: its steps go on, to be settled. */
+  #takeBack(unwinding: Unwinding): void {
+    const stoodStill = this.#frozen;
+    // First: a step that is told of it while the run stands still goes on waiting, for nobody.
     this.#frozen = false;
-    this.#run.wakeSteps();
+    this.#beginUnwinding(unwinding);
+    // Those that recovery has left open have not gone live.
+    if (stoodStill) this.#run.wakeSteps();
   }
 
   /** After recovery: goes on with taking back what was begun. */

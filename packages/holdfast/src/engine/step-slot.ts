@@ -29,6 +29,11 @@ export interface StepVerb {
   settle(record: JournalRecord): void | Promise<void>;
   /** Goes on from the records so far. Called once, when recovery is over or the step is new. */
   live(slot: StepSlot): void;
+  /**
+   * Its run has been brought back and stands still: takes in what is told of it, and does nothing by
+   * itself. `live` follows if the run is taken back.
+   */
+  standBy?(slot: StepSlot): void;
   /** An operator or another process has something for this step. */
   command?(command: StepCommand): Promise<CommandAnswer>;
   /** True if the step waits for this event. */

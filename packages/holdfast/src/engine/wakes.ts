@@ -2,7 +2,7 @@
  * Brings sleeping runs back: a bounded queue, loaded in batches, as many as there is room for.
  * A run is journalled as running again before anything of it is done, so that a crash knows it.
  */
-import { isFinal } from "../core/run-state.ts";
+import { isActive, isFinal } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -92,7 +92,7 @@ export class Wakes {
   revive(stored: StoredRun, reason: string): LiveRun | null {
     if (isFinal(stored.row.state)) return null;
     if (this.#waitsForLane(stored)) {
-      this.#lookAtDeadline(stored);
+      this.#lookBeforeTurn(stored);
       return null;
     }
     const run = this.#engine.resume(stored);
@@ -102,11 +102,12 @@ export class Wakes {
     return run;
   }
 
-  /** A run whose turn has not come may be late all the same: it is, without its code running. */
-  #lookAtDeadline(stored: StoredRun): void {
-    const { deadlineAtMs } = stored.row;
-    if (deadlineAtMs === null || deadlineAtMs > this.#engine.clock.nowMs()) return;
-    this.#engine.lend(stored)?.recheck();
+  /** A run whose turn has not come may be late or be taken back: without its code running. */
+  #lookBeforeTurn(stored: StoredRun): void {
+    const { deadlineAtMs, state } = stored.row;
+    const isLate = deadlineAtMs !== null && deadlineAtMs <= this.#engine.clock.nowMs();
+    // At work before its turn: it was being taken back when the process died.
+    if (isLate || isActive(state)) this.#engine.lend(stored)?.recheck();
   }
 
   #waitsForLane({ row }: StoredRun): boolean {
