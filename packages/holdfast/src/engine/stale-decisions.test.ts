@@ -221,3 +221,30 @@ test("a resume of what was open when it was posted does not void a deadline that
   const late = (await world.exceptions(run)).filter((e) => e.class === "expired");
   expect(late.map((e) => [e.resolution, e.closedBy])).toEqual([[null, null]]);
 });
+
+test("a settle of a run that has ended is about what was seen as well, and is known again", async () => {
+  bank.plan("pay", { kind: "lostAnswer", happened: false });
+  const flow = testWorkflow("flow", async (input, run) => {
+    await run.try(pay(), input);
+    return null;
+  });
+  let settled = false;
+  await world.begin([flow], {
+    ...OPEN,
+    fateOf: ({ kinds }) => {
+      if (settled) return "diesBefore";
+      settled = kinds.includes("settled");
+      return "applied";
+    },
+  });
+  const run = await world.start(flow, { id: "1" });
+  await world.untilState(run, "completed");
+  const said = await notHappened(run);
+  await post("c1", "settle", { ...said, attempts: said.attempts + 1 });
+  expect(await answerTo("c1")).toMatchObject({ code: "HF6003" });
+  await post("c2", "settle", said);
+  await world.until("death", () => world.life.watched.isDead);
+  await world.crash();
+  await world.begin([flow], OPEN);
+  expect(await answerTo("c2")).toEqual({ ok: true });
+});
