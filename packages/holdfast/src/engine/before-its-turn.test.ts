@@ -84,30 +84,30 @@ describe("a run that waits for its turn", () => {
   });
 });
 
-describe("a run that is cancelled before its turn", () => {
-  /** The process dies right after the first record of the cancel of this kind is durable. */
-  async function diesAt(kind: "state" | "cancel") {
-    let armed = false;
-    const flow = laned("1h");
-    await world.begin([flow], {
-      limits: { flushRecordsMax: kind === "state" ? 1 : 2 },
-      fateOf: ({ kinds }) => (armed && kinds.includes(kind) ? "diesAfter" : "applied"),
-    });
-    const first = await world.start(flow, { id: "1" });
-    const second = await world.start(flow, { id: "2" });
-    await world.settle();
-    armed = true;
-    const cancelled = world.engine.commands.cancel(second, "ana", "not wanted");
-    await Promise.race([
-      cancelled.catch(() => undefined),
-      world.until("death", () => world.life.watched.isDead),
-    ]);
-    await world.crash();
-    await world.begin([flow]);
-    await world.settle();
-    return { first, second };
-  }
+/** The process dies right after the first record of the cancel of this kind is durable. */
+async function diesAt(kind: "state" | "cancel") {
+  let armed = false;
+  const flow = laned("1h");
+  await world.begin([flow], {
+    limits: { flushRecordsMax: kind === "state" ? 1 : 2 },
+    fateOf: ({ kinds }) => (armed && kinds.includes(kind) ? "diesAfter" : "applied"),
+  });
+  const first = await world.start(flow, { id: "1" });
+  const second = await world.start(flow, { id: "2" });
+  await world.settle();
+  armed = true;
+  const cancelled = world.engine.commands.cancel(second, "ana", "not wanted");
+  await Promise.race([
+    cancelled.catch(() => undefined),
+    world.until("death", () => world.life.watched.isDead),
+  ]);
+  await world.crash();
+  await world.begin([flow]);
+  await world.settle();
+  return { first, second };
+}
 
+describe("a run that is cancelled before its turn", () => {
   test("is taken back after a crash without waiting for its lane", async () => {
     const { second } = await diesAt("cancel");
     expect(await world.stateOf(second)).toBe("cancelled");

@@ -27,9 +27,6 @@ import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from ".
 /** Answers handed out in a row before the event loop gets its turn. */
 const TICKS_MAX = 256;
 
-/** What a run waits for that is at work no more and whose lane is held by another. */
-const TURN = "waits for its turn in its lane";
-
 /** Records that do not mean that the run goes on. */
 const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
@@ -113,9 +110,7 @@ export class LiveRun {
     this.input = parsed.value;
     this.ending.follow(() => this.workflow.body(parsed.value, makeRunApi(this)));
     if (this.mode === "recovering") {
-      this.#afterRest(() => {
-        this.#recover();
-      });
+      this.#afterRest(() => this.#recover());
       return;
     }
     this.#isAwake = true;
@@ -412,10 +407,7 @@ export class LiveRun {
     if ((this.#lent && !this.ending.unwinding) || this.ending.isFrozen) {
       // An attempt that has left is waited for: its answer is not to be lost.
       if (this.isUnderWay) return;
-      this.ending.standStill();
-      // The process died between the state and the word that it is taken back: nobody was told so.
-      const wakeAtMs = isActive(this.state) ? this.deadline.atMs : null;
-      if (isActive(this.state)) this.changeState("waiting", TURN, wakeAtMs);
+      const wakeAtMs = this.ending.standStill();
       this.leave({ kind: "suspended", state: this.state, wakeAtMs });
       return;
     }
@@ -433,9 +425,7 @@ export class LiveRun {
       return;
     }
     // Code that waits for something of its own (not for a step) stays in memory too.
-    this.deadline.watch(() => {
-      this.recheck();
-    });
+    this.deadline.watch(() => this.recheck());
   }
 
   #wakeAfter(delayMs: number): void {

@@ -4,7 +4,12 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import type { CancelHead, JournalRecord, LateHead, StateHead } from "../core/journal.ts";
-import type { Compensated, FinalRunState, RunState } from "../core/run-state.ts";
+import {
+  isActive,
+  type Compensated,
+  type FinalRunState,
+  type RunState,
+} from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -94,12 +99,19 @@ export class RunEnding {
     return this.#frozen;
   }
 
-  /** The process may have died before it was on record that the run waits for its owner. */
-  standStill(): void {
+  /** The process may have died before it was on record what the run waits for. When it wakes. */
+  standStill(): number | null {
+    const run = this.#run;
     const wait = this.#exception?.wait;
-    const { state } = this.#run;
-    if (wait === undefined || state === "exception" || state === "held") return;
-    this.#run.changeState(wait.state, wait.reason);
+    if (wait !== undefined) {
+      if (run.state !== "exception" && run.state !== "held")
+        run.changeState(wait.state, wait.reason);
+      return null;
+    }
+    // Only its state says that it is being taken back: nobody was told so.
+    if (!isActive(run.state)) return null;
+    run.changeState("waiting", "waits for its turn in its lane", run.deadline.atMs);
+    return run.deadline.atMs;
   }
 
   /** A run being undone stays in that state while it waits, unless a person is needed. */

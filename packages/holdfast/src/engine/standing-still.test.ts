@@ -163,41 +163,41 @@ describe("a run that stands still while it waits for room", () => {
   });
 });
 
+/** Accepted, and not answered when the deadline of its run has passed. */
+async function acceptedAndLate(): Promise<number> {
+  const transfer = effect("transfer", {
+    on: integrationOf(shop),
+    repeat: "keyed",
+    keyWindow: "24h",
+    timeout: "5s",
+    input: REFERENCE,
+    output: ANSWER,
+    run: async (input, attempt) => {
+      await shop.call("transfer", input.id, attempt);
+      return pending({ ref: `tx-${input.id}`, within: "9h" });
+    },
+  });
+  const flow = testWorkflow(
+    "flow",
+    async (input, r) => {
+      const answer = await r.do(transfer, input);
+      return r.step("after", () => answer.ref);
+    },
+    { deadline: "1h" },
+  );
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.advance(2 * HOUR_MS);
+  expect(await world.stateOf(run)).toBe("exception");
+  expect(world.engine.live.has(run)).toBe(false);
+  return run;
+}
+
+const complete = (outcome: Parameters<typeof world.engine.commands.complete>[2]) =>
+  world.engine.commands.complete("shop", "tx-1", outcome);
+const kinds = async (run: number) => (await world.records(run)).map(({ kind }) => kind);
+
 describe("what an accepted request of a run that stands still came to", () => {
-  /** Accepted, and not answered when the deadline of its run has passed. */
-  async function acceptedAndLate(): Promise<number> {
-    const transfer = effect("transfer", {
-      on: integrationOf(shop),
-      repeat: "keyed",
-      keyWindow: "24h",
-      timeout: "5s",
-      input: REFERENCE,
-      output: ANSWER,
-      run: async (input, attempt) => {
-        await shop.call("transfer", input.id, attempt);
-        return pending({ ref: `tx-${input.id}`, within: "9h" });
-      },
-    });
-    const flow = testWorkflow(
-      "flow",
-      async (input, r) => {
-        const answer = await r.do(transfer, input);
-        return r.step("after", () => answer.ref);
-      },
-      { deadline: "1h" },
-    );
-    await world.begin([flow]);
-    const run = await world.start(flow, { id: "1" });
-    await world.advance(2 * HOUR_MS);
-    expect(await world.stateOf(run)).toBe("exception");
-    expect(world.engine.live.has(run)).toBe(false);
-    return run;
-  }
-
-  const complete = (outcome: Parameters<typeof world.engine.commands.complete>[2]) =>
-    world.engine.commands.complete("shop", "tx-1", outcome);
-  const kinds = async (run: number) => (await world.records(run)).map(({ kind }) => kind);
-
   test("is taken, and its run goes on from there once its owner lets it", async () => {
     const run = await acceptedAndLate();
     await complete({ ok: true, value: { ref: "done" } });
