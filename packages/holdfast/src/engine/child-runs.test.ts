@@ -160,6 +160,28 @@ describe("run.call", () => {
     expect(await world.allRuns()).toHaveLength(1);
   });
 
+  test("starts the child although a start from outside that it joins is refused", async () => {
+    const called = testWorkflow("called", (input) => Promise.resolve(input.id));
+    const calling = testWorkflow("calling", async (input, run) => {
+      await run.sleep("1m");
+      return run.call(called, input);
+    });
+    await world.begin([calling, called], { limits: { liveRunsMax: 1 } });
+    const run = await world.start(calling, { id: "1" });
+    const { engine } = world;
+    const startChild = engine.startChild.bind(engine);
+    const refusals: Promise<unknown>[] = [];
+    // Somebody else starts the same just before the engine does.
+    engine.startChild = async (...given) => {
+      refusals.push(engine.startRun(called, { id: "1" }).catch((error: unknown) => error));
+      await Promise.resolve();
+      return startChild(...given);
+    };
+    expect(await world.resultOf(run)).toBe("1");
+    expect(await Promise.all(refusals)).toMatchObject([{ code: "HF4201" }]);
+    expect((await world.allRuns()).map((row) => row.parentRun)).toEqual([null, run]);
+  });
+
   test("calls a hundred children at once", async () => {
     const flow = testWorkflow("flow", async (_input, run) => {
       const all = await Promise.all(

@@ -33,7 +33,7 @@ import { RunLeft } from "./run-left.ts";
 import { RunEnds } from "./run-ends.ts";
 import { StartUp } from "./start-up.ts";
 import { Starts, type Started, type StartingParent, type StartOptions } from "./starts.ts";
-import { StoreReads } from "./store-reads.ts";
+import { EngineEnds, StoreReads } from "./store-reads.ts";
 import { SystemJournal } from "./system-journal.ts";
 import { takeBackChild, type TakenBack } from "./taking-back.ts";
 import { thrownText } from "./thrown-text.ts";
@@ -158,6 +158,7 @@ export class Engine implements RunHost {
         this.#begin(stored, input);
       },
       differs: (given) => this.beside.open(given),
+      surely: (read) => this.reads.surely("whether a child was started before", read),
     });
   }
 
@@ -214,13 +215,7 @@ export class Engine implements RunHost {
 
   startRun(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
     this.#workflows.require(workflow);
-    if (this.#draining) {
-      throw new HoldfastError(
-        "HF4201",
-        "The engine is shutting down.",
-        "Start it at another worker, or later.",
-      );
-    }
+    if (this.#draining) throw new EngineEnds();
     return this.#starts.start(workflow, input, options);
   }
 
@@ -340,8 +335,8 @@ export class Engine implements RunHost {
     work.catch((error: unknown) => {
       // A store that has failed has been reported, and ended everything; one that was closed
       // answers no question that was still under way. All else is a bug.
-      const isExpected = this.committer.hasFailed || this.#isClosed || error instanceof RunLeft;
-      if (!isExpected) throw error;
+      const isOver = error instanceof RunLeft || error instanceof EngineEnds;
+      if (!isOver && !this.committer.hasFailed && !this.#isClosed) throw error;
     });
   }
 
@@ -384,7 +379,10 @@ export class Engine implements RunHost {
   }
 
   async takeBackChild(child: number, waiter: ChildWaiter, reason: string): Promise<TakenBack> {
-    return await takeBackChild(this, child, waiter, reason);
+    // As a whole: all of it may be said again, and a cancel that cannot read has done nothing.
+    return await this.reads.surely("a child that is taken back", () =>
+      takeBackChild(this, child, waiter, reason),
+    );
   }
 
   async childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {

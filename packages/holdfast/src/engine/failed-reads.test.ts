@@ -189,6 +189,88 @@ describe("a read that fails", () => {
     expect(await world.stateOf(run)).toBe("completed");
   });
 
+  test("of whether a child was started before is tried again: the child is called", async () => {
+    const child = testWorkflow("child", (input) => Promise.resolve(input.id));
+    const parent = testWorkflow("parent", async (input, run) => {
+      await run.sleep("1m");
+      return run.call(child, input);
+    });
+    await world.begin([parent, child]);
+    const run = await world.start(parent, { id: "1" });
+    failNext("find", 2);
+    await world.advance(70_000);
+    expect(await world.stateOf(run)).toBe("completed");
+    expect(retries()).toHaveLength(2);
+  });
+
+  // Whichever of the looks at the child it is.
+  test.each([0, 1, 2, 3])(
+    "of a child that is taken back is tried again: both are cancelled (%i)",
+    async (at) => {
+      const child = testWorkflow("child", (_input, run) => run.sleep("9d"));
+      const parent = testWorkflow("parent", (input, run) => run.call(child, input));
+      await world.begin([parent, child]);
+      const run = await world.start(parent, { id: "1" });
+      await world.settle();
+      const kid = (await world.allRuns()).find((row) => row.parentRun === run)?.run ?? 0;
+      let loads = 0;
+      world.life.watched.failsRead = (verb, asked) => {
+        if (verb !== "load" || !Array.isArray(asked) || !asked.includes(kid)) return false;
+        loads += 1;
+        return loads === at + 1;
+      };
+      await world.engine.commands.cancel(run, "ana", "no need");
+      await world.advance(60_000);
+      expect(loads).toBeGreaterThan(at);
+      expect(await world.stateOf(run)).toBe("cancelled");
+      expect(await world.stateOf(kid)).toBe("cancelled");
+    },
+  );
+
+  test("holds up no closing while a child is to be called", async () => {
+    const child = testWorkflow("child", (input) => Promise.resolve(input.id));
+    const parent = testWorkflow("parent", async (input, run) => {
+      await run.sleep("1m");
+      return run.call(child, input);
+    });
+    await world.begin([parent, child]);
+    const run = await world.start(parent, { id: "1" });
+    world.life.watched.failsRead = (verb) => verb === "find";
+    await world.advance(70_000);
+    await world.engine.close();
+    expect(world.clock.nextAtMs).toBeNull();
+    await world.close();
+    await world.begin([parent, child]);
+    expect(await world.resultOf(run)).toBe("1");
+  });
+
+  test("holds up no closing while a child is taken back", async () => {
+    const child = testWorkflow("child", (_input, run) => run.sleep("9d"));
+    const parent = testWorkflow("parent", (input, run) => run.call(child, input));
+    const system = world.counterpart("erp", "keys");
+    system.plan("act", { kind: "slow", takesMs: 10_000 });
+    const act = testEffect("keyed", system, "act", { timeout: "20s" });
+    const busy = testWorkflow("busy", (input, run) => run.do(act, input));
+    const workflows = [parent, child, busy];
+    await world.begin(workflows);
+    const run = await world.start(parent, { id: "1" });
+    await world.settle();
+    const kid = (await world.allRuns()).find((row) => row.parentRun === run)?.run ?? 0;
+    world.life.watched.failsRead = (verb, asked) =>
+      verb === "load" && Array.isArray(asked) && asked.includes(kid);
+    await world.engine.commands.cancel(run, "ana", "no need");
+    // What is in flight is waited for: the engine ends, and its store still answers.
+    await world.start(busy, { id: "1" });
+    await world.advance(5_000);
+    const closing = world.engine.close();
+    await world.advance(10_000);
+    await closing;
+    await world.close();
+    await world.begin(workflows);
+    await world.untilState(run, "cancelled");
+    expect(await world.stateOf(kid)).toBe("cancelled");
+  });
+
   test("holds up no closing", async () => {
     await world.begin([naps]);
     const [run = 0] = await startAll(1);

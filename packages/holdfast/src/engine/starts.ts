@@ -71,6 +71,12 @@ interface Start {
   readonly options: StartOptions;
 }
 
+/** A start that is decided but not yet durable. */
+interface Fresh {
+  readonly joined: Promise<Joined>;
+  readonly options: StartOptions;
+}
+
 export interface StartsNeeds {
   readonly store: Store;
   readonly clock: Clock;
@@ -86,6 +92,8 @@ export interface StartsNeeds {
   begin(stored: StoredRun, input: unknown): void;
   /** A start has joined a run that has another input. Resolves when that is on record. */
   differs(given: BesideCase): Promise<unknown>;
+  /** A read for a run's sake, which nobody outside hears of: tried again until it succeeds. */
+  surely<T>(read: () => Promise<T>): Promise<T>;
 }
 
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
@@ -98,7 +106,7 @@ export class Starts {
   readonly #needs: StartsNeeds;
   #lastRun: number;
   /** Starts that are decided but not yet durable, by key hash. */
-  readonly #fresh = new Map<string, Promise<Joined>>();
+  readonly #fresh = new Map<string, Fresh>();
   #lookups: {
     key: RunKey;
     resolve: (found: FoundRun | null) => void;
@@ -161,20 +169,28 @@ export class Starts {
   }
 
   async #joinOrBegin(start: Start): Promise<Joined> {
-    const { keyHash } = start;
+    const { keyHash, options } = start;
     const fresh = this.#fresh.get(keyHash);
-    if (fresh !== undefined) {
-      const { workflow, input, options } = start;
-      if (options.parent !== undefined) this.#laneOf(workflow, input, options);
-      return { ...(await fresh), isNew: false };
-    }
-    const started = this.#findOrBegin(start);
-    this.#fresh.set(keyHash, started);
+    if (fresh !== undefined) return await this.#join(start, fresh);
+    const joined = this.#findOrBegin(start);
+    this.#fresh.set(keyHash, { joined, options });
     try {
-      return await started;
+      return await joined;
     } finally {
       this.#fresh.delete(keyHash);
     }
+  }
+
+  async #join(start: Start, fresh: Fresh): Promise<Joined> {
+    const { workflow, input, options } = start;
+    if (options.parent !== undefined) this.#laneOf(workflow, input, options);
+    try {
+      return { ...(await fresh.joined), isNew: false };
+    } catch (error) {
+      if (isAlike(options, fresh.options) || this.#needs.committer.hasFailed) throw error;
+    }
+    // What was refused is the other start: this one is decided on its own, and joins who is next.
+    return await this.#joinOrBegin(start);
   }
 
   /** The run that a start with this input would join; null if there is none. Starts nothing. */
@@ -185,16 +201,20 @@ export class Starts {
     if (!parsed.ok) return null;
     const key = this.#keyOf(workflow, parsed.value);
     const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
-    const fresh = this.#fresh.get(keyHash);
-    if (fresh !== undefined) return (await fresh).run;
-    const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
+    // One that is refused has started nothing: then the store is asked.
+    const joined = await this.#fresh.get(keyHash)?.joined.catch(() => null);
+    if (joined !== undefined && joined !== null) return joined.run;
+    const found = await this.#needs.surely(() =>
+      this.#find({ namespace, workflow: workflow.name, keyHash }),
+    );
     return found?.run ?? null;
   }
 
   async #findOrBegin(start: Start): Promise<Joined> {
     const { committer, namespace } = this.#needs;
     const { workflow, keyHash, options } = start;
-    const found = await this.#find({ namespace, workflow: workflow.name, keyHash });
+    const look = () => this.#find({ namespace, workflow: workflow.name, keyHash });
+    const found = await (options.parent === undefined ? look() : this.#needs.surely(look));
     if (found !== null) {
       // One that has ended holds nobody up: its result is there already.
       if (found.row?.endedAtMs === null) this.#laneOf(workflow, start.input, options);
@@ -303,6 +323,11 @@ export class Starts {
       for (const lookup of lookups) lookup.reject(error);
     }
   }
+}
+
+/** True if what refuses one of two starts of the same key refuses the other one too. */
+function isAlike(one: StartOptions, other: StartOptions): boolean {
+  return one.parent === undefined && other.parent === undefined && one.by === other.by;
 }
 
 /** The run keeps the input that it began with; somebody has to see that another one came. */

@@ -3,10 +3,20 @@
  * for as long as the store lives. Who asks for a command's sake hears of the failure instead.
  */
 import { backoffDelayMs } from "../core/backoff.ts";
+import { HoldfastError } from "../core/error.ts";
 import type { Engine } from "./engine.ts";
 
 /** Waits between two tries: half a second on the whole at first, half a minute at most. */
 const AGAIN = { backoffFirstMs: 500, backoffMaxMs: 30_000 };
+
+/** Thrown into work on a run whose read has no next try: the next engine takes the run up. */
+export class EngineEnds extends HoldfastError {
+  override readonly name = "EngineEnds";
+
+  constructor() {
+    super("HF4201", "The engine is shutting down.", "Start it at another worker, or later.");
+  }
+}
 
 export class StoreReads {
   readonly #engine: Engine;
@@ -35,6 +45,18 @@ export class StoreReads {
         if (!(await this.pause(what, error, failures))) return null;
       }
     }
+  }
+
+  /**
+   * The same for work that cannot go on without the answer.
+   *
+   * @throws {EngineEnds} if the engine ends before.
+   */
+  async surely<T>(what: string, read: () => Promise<T>): Promise<T> {
+    // Wrapped: null may be what was read.
+    const answer = await this.patiently(what, async () => ({ read: await read() }));
+    if (answer === null) throw new EngineEnds();
+    return answer.read;
   }
 
   /** Reports a read that has failed and waits until the next try. False if there is none. */
