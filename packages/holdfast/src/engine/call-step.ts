@@ -116,7 +116,8 @@ export class CallStep implements StepVerb {
   }
 
   isOpen(): boolean {
-    return this.#isTakenBack && this.#slot?.ended === false;
+    // Also before it has gone live: a child may have been started of which nothing is on record.
+    return this.#isTakenBack && this.#slot?.ended !== true;
   }
 
   #drop(slot: StepSlot): void {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { formatRunId } from "../core/run-number.ts";
 import type { Run } from "../workflow/run.ts";
 import type { Counterpart } from "./counterpart.test-support.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
 import { testEffect, testWorkflow } from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
 
@@ -227,6 +228,43 @@ describe("a parent that is taken back", () => {
     expect(await world.stateOf(other)).toBe("waiting");
     await world.untilState(other, "completed");
   });
+
+  test.each([true, false])(
+    "finds the child that nobody wrote down, also if there is no room then (%s)",
+    async (isFull) => {
+      const child = testWorkflow("child", waitLong);
+      const parent = testWorkflow("parent", (input, r) => r.call(child, input));
+      await world.begin([parent, child], {
+        fateOf: ({ kinds }) => (kinds.includes("cancel") ? "diesAfter" : "applied"),
+      });
+      // The parent is cancelled while the start of its child is on its way to the disk.
+      const { committer, commands } = world.engine;
+      const add = committer.add.bind(committer);
+      let started = 0;
+      committer.add = (record) => {
+        const added = add(record);
+        if (record.kind === "started") started += 1;
+        if (record.kind === "started" && started === 2)
+          void commands.cancel(run, "ana", "customer asked");
+        return added;
+      };
+      const run = await world.start(parent, { id: "1" });
+      await world.until("death", () => world.life.watched.isDead);
+      expect((await world.records(run)).map((record) => record.kind)).not.toContain("called");
+      await world.crash();
+      const { bufferedRecordsMax } = DEFAULT_LIMITS;
+      const limits = isFull ? { bufferedRecordsMax: 0 } : {};
+      await world.begin([parent, child], { limits });
+      // There is room again.
+      Object.assign(world.engine.limits, { bufferedRecordsMax });
+      world.engine.committer.backlog.written(0, 0);
+      await world.advance(HOUR_MS);
+      expect(await statesOf(world)).toEqual([
+        ["parent", "cancelled"],
+        ["child", "cancelled"],
+      ]);
+    },
+  );
 
   test("lets a child be that has ended already", async () => {
     const child = testWorkflow("child", (input, r) =>
