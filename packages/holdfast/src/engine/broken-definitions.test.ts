@@ -44,6 +44,31 @@ async function heldRun(
   return { system, run, flow };
 }
 
+/** A parent that calls a child, one definition of which throws until it is mended. */
+function family(part: "key" | "lane" | "describe", isBad = true) {
+  let bad = isBad;
+  const child = workflow(
+    "child",
+    {
+      input: z.object({ id: z.string() }),
+      output: z.string(),
+      key: (input) => (bad && part === "key" ? broken() : input.id),
+      lane: () => (bad && part === "lane" ? broken() : "one"),
+      describe: () => (bad && part === "describe" ? broken() : {}),
+      owner: "team",
+    },
+    async (input, run) => {
+      await run.sleep("1h");
+      return input.id;
+    },
+  );
+  const parent = testWorkflow("parent", (input, run) => run.call(child, input));
+  const setBad = (value: boolean) => () => {
+    bad = value;
+  };
+  return { parent, child, mend: setBad(false), breakIt: setBad(true) };
+}
+
 describe("a definition that throws", () => {
   test("in describe, holds the run before anything is sent", async () => {
     const { system, run } = await heldRun("keyed", { describe: broken });
@@ -149,6 +174,45 @@ describe("a definition that throws", () => {
       expect(await world.resultOf(run)).toBe("2");
     },
   );
+
+  test.each(["key", "lane", "describe"] as const)(
+    "in the %s of a child, holds the run that calls it, and lets it go on once that is mended",
+    async (part) => {
+      const { parent, child, mend } = family(part);
+      await world.begin([parent, child]);
+      const run = await world.start(parent, { id: "1" });
+      await world.untilState(run, "held");
+      expect((await world.exceptions(run))[0]).toMatchObject({ class: "defect" });
+      mend();
+      await world.engine.commands.resume(run, null, "ana", "mended");
+      expect(await world.resultOf(run)).toBe("1");
+    },
+  );
+
+  test("in the key of a child that may have been started, holds the run that is taken back", async () => {
+    let dies = false;
+    const { parent, child, mend, breakIt } = family("key", false);
+    await world.begin([parent, child], {
+      fateOf: ({ kinds }) => (dies && kinds.includes("called") ? "diesBefore" : "applied"),
+      limits: { flushRecordsMax: 1 },
+    });
+    dies = true;
+    const run = await world.start(parent, { id: "1" });
+    await world.until("death", () => world.life.watched.isDead);
+    await world.crash();
+    breakIt();
+    await world.beginOnly([parent, child]);
+    await world.untilState(run, "held");
+    await world.engine.commands.cancel(run, "ana", "no need");
+    await world.advance(1_000);
+    expect(await world.stateOf(run)).toBe("held");
+    // The cancel has closed the first: what stands in the way of the taking back is another one.
+    expect((await world.exceptions(run)).filter((one) => one.closedAtMs === null)).toHaveLength(1);
+    mend();
+    await world.engine.commands.resume(run, null, "ana", "mended");
+    await world.untilState(run, "cancelled");
+    expect((await world.allRuns()).map((row) => row.state)).toEqual(["cancelled", "cancelled"]);
+  });
 
   test("is refused when it is declared without sense", () => {
     const system = world.counterpart("erp");

@@ -9,6 +9,7 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { EngineEnds } from "./store-reads.ts";
 import { stepDrift } from "./step-drift.ts";
 import {
   APPLIED,
@@ -127,9 +128,8 @@ export class CallStep implements StepVerb {
 
   async #takeBack(slot: StepSlot): Promise<void> {
     const { host, row, ending } = this.#run;
-    // It may have been started although the process died before that was written down.
-    const child = this.#child ?? (await host.findChild(this.#workflow, this.#input));
-    if (this.#isOver(slot)) return;
+    const child = this.#child ?? (await this.#found(slot));
+    if (this.#isOver(slot) || child === undefined) return;
     if (child === null) {
       this.#drop(slot);
       return;
@@ -141,6 +141,30 @@ export class CallStep implements StepVerb {
     if (taken.kind === "ended") this.#returned(slot, child, taken.end);
     else if (taken.kind === "not ours") this.#drop(slot);
     else this.#waitForChild(slot, child, taken.why);
+  }
+
+  /**
+   * The child that was started although the process died before that was written down; null if
+   * there is none. Undefined: that cannot be known, and the run is held for it.
+   */
+  async #found(slot: StepSlot): Promise<number | null | undefined> {
+    try {
+      return await this.#run.host.findChild(this.#workflow, this.#input);
+    } catch (error) {
+      if (error instanceof EngineEnds) throw error;
+      // With such a key its start would have been refused.
+      if (error instanceof HoldfastError) return null;
+      this.#broken(slot, error);
+      return undefined;
+    }
+  }
+
+  /** A definition of the child that throws (its key, its lane) breaks this run, and no other. */
+  #broken(slot: StepSlot, error: unknown): void {
+    if (this.#isOver(slot)) return;
+    this.#run.guarded(slot, () => {
+      throw error;
+    });
   }
 
   #isOver(slot: StepSlot): boolean {
@@ -164,7 +188,10 @@ export class CallStep implements StepVerb {
    * it takes the same path on recovery. Anything else is no answer.
    */
   #refused(slot: StepSlot, error: unknown): void {
-    if (!(error instanceof HoldfastError)) throw error;
+    if (!(error instanceof HoldfastError)) {
+      this.#broken(slot, error);
+      return;
+    }
     const { code, message, remedy } = error;
     const head: ReturnedHead = { child: 0, end: "failed", state: "stopped", reason: message };
     const data = JSON.stringify({ code, message, remedy });

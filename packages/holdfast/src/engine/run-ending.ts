@@ -3,7 +3,13 @@
  * and undone before it is over. Effects whose end is not known always come first.
  */
 import { parseJson } from "../core/json-text.ts";
-import type { CancelHead, JournalRecord, LateHead, StateHead } from "../core/journal.ts";
+import type {
+  CancelHead,
+  ClosedHead,
+  JournalRecord,
+  LateHead,
+  StateHead,
+} from "../core/journal.ts";
 import {
   isActive,
   type Compensated,
@@ -47,6 +53,8 @@ export class RunEnding {
   #unwinding: Unwinding | null = null;
   #compensation: Compensation | null = null;
   #exception: RunException | null = null;
+  /** True once the exception that the journal held was closed: another cause is another one. */
+  #hasClosed = false;
   /** What the code threw: the step that failed by it is done again on resume. */
   #cause: unknown = null;
   /** Thrown before recovery had come through: only then is it told apart from drift. */
@@ -187,7 +195,7 @@ export class RunEnding {
     // What the code threw while it was being taken back says nothing new: it was told of the end.
     if (this.#early !== null && !this.#isBeingUndone) this.#failed(this.#early.error);
     if (this.#exception === null) {
-      this.#exception = RunException.recorded(this.#run, this.#ofRun);
+      this.#exception = this.#recorded;
       this.#frozen = this.#exception !== null;
     }
     if (this.#exception === null && this.#run.deadline.isUnasked) this.#askOwner();
@@ -207,8 +215,7 @@ export class RunEnding {
     // The state first: a crash between the two must find the run.
     run.changeState("cancelling", sentence);
     run.append("late", "", head);
-    this.#exception?.close("superseded", "(engine)", sentence);
-    this.#exception = null;
+    this.#close("superseded", "(engine)", sentence);
     this.#takeBack({
       state: "stopped",
       reason: sentence,
@@ -249,9 +256,19 @@ export class RunEnding {
   /** The run needs somebody: an effect has failed for good, or the code itself has. */
   #open(error: unknown): void {
     this.#cause = error;
-    this.#exception =
-      RunException.recorded(this.#run, this.#ofRun) ?? openRunException(this.#run, error);
+    this.#exception = this.#recorded ?? openRunException(this.#run, error);
     this.#run.recheck();
+  }
+
+  get #recorded(): RunException | null {
+    return this.#hasClosed ? null : RunException.recorded(this.#run, this.#ofRun);
+  }
+
+  #close(resolution: ClosedHead["resolution"], by: string, reason: string): void {
+    if (this.#exception === null) return;
+    this.#exception.close(resolution, by, reason);
+    this.#exception = null;
+    this.#hasClosed = true;
   }
 
   /** The code does not fit the journal. Nothing is executed; the run waits for another version. */
@@ -288,8 +305,7 @@ export class RunEnding {
     // The state first: a crash between the two must find the run.
     this.#run.changeState("cancelling", reason);
     this.#run.append("cancel", "", { by, reason });
-    this.#exception?.close("cancelled", by, reason);
-    this.#exception = null;
+    this.#close("cancelled", by, reason);
     this.#takeBack({ state: "cancelled", reason, compensate: true });
   }
 
