@@ -75,7 +75,7 @@ create table early_answer (
   data text,
   PRIMARY KEY (shard, seq),
   CHECK ((owner <> ''::text)),
-  CHECK ((state = ANY (ARRAY['kept'::text, 'unasked'::text])))
+  CHECK ((state = 'kept'::text))
 );
 
 create table effect (

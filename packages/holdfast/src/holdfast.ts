@@ -129,10 +129,10 @@ export interface App {
   ): Promise<void>;
   /**
    * The late answer to a request that an effect returned as `pending`. One that comes before its
-   * request is on record is kept for it, for an hour; one that nobody asks for is then listed by
-   * `holdfast answers`, with an owner.
+   * request is on record is kept for it, for an hour; one that nobody asks for becomes an
+   * exception of the owner of the integration.
    *
-   * @throws {HoldfastError} HF6003 for a second answer, HF4201 if too many are kept.
+   * @throws {HoldfastError} HF4102 if a name or the outcome is none, HF6003 for a second answer, HF4201 if too many are kept.
    */
   complete(integration: string, ref: string, outcome: LateOutcome): Promise<void>;
   /** Answers a review, by its id (`rev_...`). */
@@ -297,7 +297,6 @@ async function engineOn(
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   engine.on((event) => {
     if (event.type === "exception.opened") log(needsPerson(event));
-    if (event.type === "answer.unasked") log(unasked(event));
     if (event.type === "store.retry") log(cannotRead(event));
   });
   store.onFatal((error) => {
@@ -317,14 +316,6 @@ function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>):
   }
   const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
   return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
-}
-
-function unasked({
-  integration,
-  ref,
-  owner,
-}: Extract<EngineEvent, { type: "answer.unasked" }>): string {
-  return `holdfast: ${integration} answered under ${JSON.stringify(ref)}, which nobody has asked for: ${owner} has to find out why. Look: npx holdfast answers`;
 }
 
 function cannotRead({

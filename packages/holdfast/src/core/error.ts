@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   HF4105: "A payload is nested deeper than the named limit.",
   HF4106: "An event's id was used before, for another event.",
   HF4107: "A run was started again with another input.",
+  HF4108: "An answer came that no request has asked for.",
   HF4201: "The intake is full.",
   HF4202: "No more ids of events can be remembered.",
   HF4203: "Too many exceptions are open in one place.",

@@ -430,7 +430,7 @@ export interface DeclaredHead {
 const EARLY_EVENTS = ["kept", "taken", "unasked"] as const;
 
 export interface EarlyHead {
-  /** It is kept until somebody asks; somebody has; nobody has in time, and its owner has to know. */
+  /** It is kept until somebody asks; somebody has; nobody has in time, and an exception says so. */
   readonly event: (typeof EARLY_EVENTS)[number];
   readonly integration: string;
   readonly ref: string;

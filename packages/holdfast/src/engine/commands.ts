@@ -12,6 +12,7 @@ import { lastSeqAt, openedSince, sentCountOf, wasApplied } from "../core/seen.ts
 import type { KeptEventRow } from "../store/rows.ts";
 import { AcceptedEvents, checkEventNames } from "./accepted-events.ts";
 import { intakeIsFull } from "./backlog.ts";
+import { requireText } from "./checked-values.ts";
 import {
   cameSince,
   ended,
@@ -282,6 +283,8 @@ export class Commands {
    * is on record is kept for it.
    */
   async complete(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
+    requireText(integration, "integration of an answer");
+    requireText(ref, `reference of an answer of "${integration}"`);
     if (!isOutcome(outcome)) throw noOutcome(integration, ref);
     if (await this.answerPending(integration, ref, outcome)) return;
     await this.#engine.early.keep(integration, ref, outcome);

@@ -46,6 +46,7 @@ async function begun(limits: Parameters<TestWorld["begin"]>[1] = {}) {
 
 const complete = (ref: string, outcome: LateOutcome = DONE) =>
   world.engine.commands.complete("bank", ref, outcome);
+const toldOf = async () => (await world.exceptions()).filter((one) => one.run === 0);
 const unaskedOnes = () => world.life.events.filter((event) => event.type === "answer.unasked");
 
 describe("an answer that comes before its request is on record", () => {
@@ -167,7 +168,7 @@ describe("an answer that comes before its request is on record", () => {
 });
 
 describe("an answer that nobody asks for", () => {
-  test("is listed with its owner after its time, and said once, over restarts", async () => {
+  test("becomes an exception beside the store after its time, once, over restarts", async () => {
     const { flow } = await begun();
     await complete("tx-unknown");
     await world.advance(HOUR_MS - 1);
@@ -178,9 +179,94 @@ describe("an answer that nobody asks for", () => {
     await world.begin([flow]);
     await world.advance(2 * HOUR_MS);
     expect(unaskedOnes()).toEqual([]);
-    expect(await world.earlyAnswers()).toMatchObject([
-      { ref: "tx-unknown", state: "unasked", owner: "team-bank" },
-    ]);
+    expect(await world.earlyAnswers()).toEqual([]);
+    const [exception, ...others] = await toldOf();
+    expect(others).toEqual([]);
+    expect(exception).toMatchObject({ class: "data", owner: "team-bank", reasonCode: "HF4108" });
+    expect(exception?.because).toContain("tx-unknown");
+    await world.engine.beside.close({ run: 0, seq: exception?.seq ?? 0 }, "ana", "it was a test");
+    expect((await toldOf()).filter((one) => one.closedAtMs === null)).toEqual([]);
+  });
+
+  test("becomes one exception although the process dies before it is no longer kept", async () => {
+    bank.plan("transfer", { kind: "slow", takesMs: 1_000 });
+    const flow = transferring();
+    let mayDie = false;
+    await world.begin([flow], {
+      fateOf: ({ kinds }) => (mayDie && kinds.includes("opened") ? "diesAfter" : "applied"),
+    });
+    await complete("tx-unknown");
+    mayDie = true;
+    await world.advance(HOUR_MS);
+    expect(world.life.watched.isDead).toBe(true);
+    await world.crash();
+    await world.begin([flow]);
+    await world.advance(HOUR_MS);
+    expect(await world.earlyAnswers()).toEqual([]);
+    expect(await toldOf()).toHaveLength(1);
+  });
+
+  test("again under the same reference, after the first was closed, is another exception", async () => {
+    await begun();
+    for (const count of [1, 2]) {
+      await complete("tx-unknown");
+      await world.advance(HOUR_MS);
+      const all = await toldOf();
+      expect(all).toHaveLength(count);
+      const seq = all.find((one) => one.closedAtMs === null)?.seq ?? 0;
+      await world.engine.beside.close({ run: 0, seq }, "ana", "looked at");
+    }
+  });
+
+  test("stays kept while too many exceptions are open, and is told of when one is closed", async () => {
+    await begun({ limits: { besideOpenMax: 1 } });
+    await complete("a");
+    await complete("b");
+    await world.advance(5 * HOUR_MS);
+    expect(await toldOf()).toHaveLength(1);
+    expect(await world.earlyAnswers()).toMatchObject([{ ref: "b", state: "kept" }]);
+    const seq = (await toldOf())[0]?.seq ?? 0;
+    await world.engine.beside.close({ run: 0, seq }, "ana", "looked at");
+    await world.advance(60_000);
+    expect(await toldOf()).toHaveLength(2);
+    expect(await world.earlyAnswers()).toEqual([]);
+  });
+
+  test("is not told of while its run is taking it as its time is over", async () => {
+    const { run } = await begun();
+    const { commands } = world.engine;
+    const answerPending = commands.answerPending.bind(commands);
+    const [asks, reads] = [new Latch(), new Latch()];
+    // Begun in time, and over only after it.
+    commands.answerPending = async (...answer) => {
+      asks.open();
+      await reads.opened;
+      return answerPending(...answer);
+    };
+    world.engine.early.asked("bank", "nothing");
+    const sent = world.engine.early.keep("bank", "tx-1", DONE);
+    await asks.opened;
+    await world.advance(HOUR_MS);
+    reads.open();
+    await sent;
+    await world.advance(HOUR_MS);
+    expect(await world.resultOf(run)).toEqual({ ref: "done-1" });
+    expect(unaskedOnes()).toEqual([]);
+    expect(await toldOf()).toEqual([]);
+  });
+
+  test("is told of although reads fail as its time is over", async () => {
+    await begun();
+    await complete("tx-unknown");
+    const failed = new Set<string>();
+    world.life.watched.failsRead = (verb) => {
+      if (!["pendingByRef", "endedByRef", "besideExceptions"].includes(verb)) return false;
+      return failed.size < failed.add(verb).size;
+    };
+    await world.advance(2 * HOUR_MS);
+    expect(failed.size).toBe(3);
+    expect(await toldOf()).toHaveLength(1);
+    expect(await world.earlyAnswers()).toEqual([]);
   });
 
   test("is found although its time passes while no engine runs", async () => {
@@ -190,8 +276,23 @@ describe("an answer that nobody asks for", () => {
     await world.advance(5 * HOUR_MS);
     await world.begin([flow]);
     await world.advance(1_000);
-    expect(await world.earlyAnswers()).toMatchObject([{ state: "unasked" }]);
+    expect(await world.earlyAnswers()).toEqual([]);
+    expect(await toldOf()).toHaveLength(1);
   });
+
+  test.each([undefined, "", 7, "a\u0000b"])(
+    "under a name that is none (%j) is refused, and nothing of it is kept",
+    async (name) => {
+      await begun();
+      // The casts make what an untyped caller could pass.
+      const sent = [
+        complete(name as string),
+        world.engine.commands.complete(name as string, "x", DONE),
+      ];
+      for (const one of sent) await expect(one).rejects.toMatchObject({ code: "HF4102" });
+      expect(await world.earlyAnswers()).toEqual([]);
+    },
+  );
 
   test.each([null, {}, { ok: "yes" }, { ok: false }, { ok: true }])(
     "and that is no answer at all is refused, and nothing of it is kept (%j)",

@@ -2,20 +2,21 @@
  * Answers to requests that are not on record yet: a callback can be faster than the 202 that it
  * belongs to, or come while that is being repeated after a crash. Such an answer is kept, durable
  * before its sender hears that it was taken, and given to the request when it turns up. One that
- * nobody asks for in time becomes a row with an owner: somebody has done something for us that we
- * know nothing of.
+ * nobody asks for in time becomes an exception beside the store: somebody has done something for us
+ * that we know nothing of.
  *
  * What is kept is held here too, so that a request looks it up without asking the store.
  */
 import { HoldfastError } from "../core/error.ts";
 import type { EarlyHead } from "../core/journal.ts";
 import { parseJson } from "../core/json-text.ts";
+import type { BesideCase } from "./beside.ts";
 import type { Engine } from "./engine.ts";
 import { toJson } from "./payload.ts";
 import type { LateOutcome } from "./step-slot.ts";
 
-/** Owns what nobody has asked for where the integration is not known to this engine. */
-const OWNER_OF_LAST_RESORT = "operators";
+/** While too many exceptions are open for one more, that is tried again after this time. */
+const TOLD_AGAIN_MS = 60_000;
 
 interface EarlyAnswer {
   readonly seq: number;
@@ -28,8 +29,8 @@ interface EarlyAnswer {
 export class EarlyAnswers {
   readonly #engine: Engine;
   readonly #kept = new Map<string, EarlyAnswer>();
-  /** Being given to its request, or looked after, just now. */
-  readonly #claimed = new Set<number>();
+  /** The last offer of each to its request that is under way. */
+  readonly #offers = new Map<number, Promise<void>>();
   #cancelTimer: (() => void) | null = null;
   #isClosed = false;
 
@@ -39,7 +40,7 @@ export class EarlyAnswers {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#kept.size + this.#claimed.size;
+    return this.#kept.size + this.#offers.size;
   }
 
   /** Reads what is kept. Before any run is brought back, which may ask for it. */
@@ -95,20 +96,41 @@ export class EarlyAnswers {
     if (answer !== undefined) this.#engine.background(this.#offer(answer));
   }
 
-  /** Gives it to its request, if that is on record by now. */
+  /** One offer after the other: what the first was too early for, the second finds. */
   async #offer(answer: EarlyAnswer): Promise<void> {
-    const { seq, integration, ref, outcome } = answer;
-    if (this.#claimed.has(seq) || this.#isClosed) return;
-    this.#claimed.add(seq);
+    const { seq } = answer;
+    const before = this.#offers.get(seq);
+    const offer = this.#offerAfter(before, answer);
+    this.#offers.set(seq, offer);
     try {
-      if (await this.#engine.commands.answerPending(integration, ref, outcome))
-        this.#gone(answer, "taken");
+      await offer;
+    } finally {
+      if (this.#offers.get(seq) === offer) this.#offers.delete(seq);
+    }
+  }
+
+  /** Gives it to its request, if that is on record by now. */
+  async #offerAfter(before: Promise<void> | undefined, answer: EarlyAnswer): Promise<void> {
+    await before;
+    if (this.#isClosed || !this.#isKept(answer)) return;
+    const isTaken = await this.#engine.reads.patiently("the request of an early answer", () =>
+      this.#give(answer),
+    );
+    if (isTaken === true) this.#gone(answer, "taken");
+  }
+
+  async #give({ integration, ref, outcome }: EarlyAnswer): Promise<boolean> {
+    try {
+      return await this.#engine.commands.answerPending(integration, ref, outcome);
     } catch (error) {
       // The run could not take it now; it stays kept, and is offered again before it is given up.
-      if (!(error instanceof HoldfastError) || this.#engine.committer.hasFailed) throw error;
-    } finally {
-      this.#claimed.delete(seq);
+      if (error instanceof HoldfastError) return false;
+      throw error;
     }
+  }
+
+  #isKept({ integration, ref }: EarlyAnswer): boolean {
+    return this.#kept.has(nameOf(integration, ref));
   }
 
   /** A crash before this is durable finds the answer kept, and its request ended. */
@@ -122,35 +144,77 @@ export class EarlyAnswers {
   }
 
   #ownerOf(integration: string): string {
-    return this.#engine.ownerOf(integration) ?? OWNER_OF_LAST_RESORT;
+    return this.#engine.ownerOf(integration) ?? this.#engine.owner;
   }
 
-  /** One timer, for the answer that is given up first. */
-  #watch(): void {
+  /** One timer, for the answer that is given up first; not before `firstMs` from now. */
+  #watch(firstMs = 0): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     if (this.#kept.size === 0 || this.#isClosed) return;
     const dueAtMs = Math.min(...[...this.#kept.values()].map((answer) => answer.dueAtMs));
     const { clock } = this.#engine;
-    this.#cancelTimer = clock.after(Math.max(0, dueAtMs - clock.nowMs()), () => {
+    this.#cancelTimer = clock.after(Math.max(firstMs, dueAtMs - clock.nowMs()), () => {
       this.#engine.background(this.#giveUp());
     });
   }
 
   async #giveUp(): Promise<void> {
     const nowMs = this.#engine.clock.nowMs();
+    let firstMs = 0;
     for (const answer of this.#kept.values()) {
-      if (answer.dueAtMs <= nowMs) await this.#giveUpOne(answer);
+      if (answer.dueAtMs > nowMs) continue;
+      if (!(await this.#giveUpOne(answer))) firstMs = TOLD_AGAIN_MS;
     }
-    this.#watch();
+    this.#watch(firstMs);
   }
 
-  async #giveUpOne(answer: EarlyAnswer): Promise<void> {
+  /** False if nobody can be told of it now: it stays kept. */
+  async #giveUpOne(answer: EarlyAnswer): Promise<boolean> {
+    // After an offer that is under way: a run may be taking it just now.
     await this.#offer(answer);
     const { integration, ref } = answer;
-    if (this.#isClosed || !this.#kept.has(nameOf(integration, ref))) return;
-    const hasEnded = await this.#engine.store.endedByRef(integration, ref);
+    if (this.#isClosed || !this.#isKept(answer)) return true;
+    const { store, reads } = this.#engine;
+    const what = "whether the request of an early answer has ended";
+    const hasEnded = await reads.patiently(what, () => store.endedByRef(integration, ref));
+    if (hasEnded === null) return true;
+    if (!hasEnded && !(await this.#isTold(answer))) return false;
     this.#gone(answer, hasEnded ? "taken" : "unasked");
+    return true;
+  }
+
+  /** Its exception is durable before it is gone: a crash between the two opens no second one. */
+  async #isTold(answer: EarlyAnswer): Promise<boolean> {
+    const { beside, reads } = this.#engine;
+    const told = await reads.patiently("what was opened beside the store", async () => {
+      try {
+        await beside.open(this.#unasked(answer));
+        return true;
+      } catch (error) {
+        // Too many are open: it is told once some of them are closed.
+        if (error instanceof HoldfastError) return false;
+        throw error;
+      }
+    });
+    return told === true;
+  }
+
+  #unasked({ seq, integration, ref, outcome }: EarlyAnswer): BesideCase {
+    const what = `answer of ${integration} under ${ref}`;
+    return {
+      run: null,
+      // By its own number: a later one under the same reference is another.
+      subject: `answer ${String(seq)}`,
+      at: "answer",
+      reasonCode: "HF4108",
+      rule: "engine/answer-unasked@1",
+      message: `${integration} has answered a request that is not on record.`,
+      because: () =>
+        `${integration} has answered under ${JSON.stringify(ref)}, and no request of ours had that reference in time. It may have done something for us that we know nothing of.`,
+      owner: this.#ownerOf(integration),
+      data: toJson(outcome, this.#engine.limits, what),
+    };
   }
 }
 

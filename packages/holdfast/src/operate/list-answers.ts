@@ -6,7 +6,7 @@ import { isoText } from "./views.ts";
 interface EarlyAnswerView {
   readonly integration: string;
   readonly ref: string;
-  /** `kept` for a request that may still come; `unasked`: none came in time. */
+  /** For a request that may still come. What nobody asks for in time is an exception. */
   readonly state: EarlyAnswerRow["state"];
   readonly owner: string;
   readonly at: string;

@@ -22,8 +22,6 @@ const SQL = {
       and accepted_event.id = k.id`,
   remove: "delete from kept_event where shard = $1::int2 and seq = $2::int4",
   removeEarly: "delete from early_answer where shard = $1::int2 and seq = $2::int4",
-  unasked: `update early_answer set state = 'unasked', owner = $3
-    where shard = $1::int2 and seq = $2::int4`,
 } as const;
 
 export class Events {
@@ -53,18 +51,11 @@ export class Events {
       case "early-kept":
         this.#written.push(inserted(EARLY_ANSWER, [{ shard: SYSTEM_SHARD, ...change.row }]));
         return;
-      case "early-taken":
+      case "early-over":
         this.#written.push({
           name: "remove-early_answer",
           text: SQL.removeEarly,
           values: [SYSTEM_SHARD, change.seq],
-        });
-        return;
-      case "early-unasked":
-        this.#written.push({
-          name: "unasked-early_answer",
-          text: SQL.unasked,
-          values: [SYSTEM_SHARD, change.seq, change.owner],
         });
         return;
       default:

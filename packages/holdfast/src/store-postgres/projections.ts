@@ -178,8 +178,7 @@ export class Projections {
       case "event-taken":
       case "event-accepted":
       case "early-kept":
-      case "early-taken":
-      case "early-unasked":
+      case "early-over":
         this.#events.fold(change);
         return;
       case "definition-declared":

@@ -45,8 +45,7 @@ const SQL = {
     values (?, ?, ?, ?, ?, ?, ?)`,
   keptTake: "delete from kept_event where seq = ?",
   earlyInsert: insert("early_answer", EARLY_COLUMNS),
-  earlyTake: "delete from early_answer where seq = ?",
-  earlyUnasked: "update early_answer set state = 'unasked', owner = ? where seq = ?",
+  earlyRemove: "delete from early_answer where seq = ?",
   awaitingInsert:
     "insert into awaiting (event, key, run, seq, step, due_at_ms) values (?, ?, ?, ?, ?, ?)",
   awaitingRemove: "delete from awaiting where run = ? and step = ?",

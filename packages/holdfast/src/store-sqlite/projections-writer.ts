@@ -90,8 +90,7 @@ export class ProjectionsWriter {
         this.#applyWaiting(change);
         return;
       case "early-kept":
-      case "early-taken":
-      case "early-unasked":
+      case "early-over":
         this.#applyEarly(change);
         return;
       case "dependency-moved":
@@ -214,11 +213,8 @@ export class ProjectionsWriter {
         sql.earlyInsert.run(seq, integration, ref, state, owner, atMs, dueAtMs, data);
         return;
       }
-      case "early-taken":
-        sql.earlyTake.run(change.seq);
-        return;
-      case "early-unasked":
-        sql.earlyUnasked.run(change.owner, change.seq);
+      case "early-over":
+        sql.earlyRemove.run(change.seq);
         return;
       default:
         assertNever(change);

@@ -125,8 +125,8 @@ export type Change =
     }
   | { readonly kind: "pending-removed"; readonly run: number; readonly operation: number }
   | { readonly kind: "early-kept"; readonly row: EarlyAnswerRow }
-  | { readonly kind: "early-taken"; readonly seq: number }
-  | { readonly kind: "early-unasked"; readonly seq: number; readonly owner: string }
+  /** Its request has it, or an exception tells its owner of it. */
+  | { readonly kind: "early-over"; readonly seq: number }
   | { readonly kind: "dependency-moved"; readonly row: DependencyRow }
   | {
       readonly kind: "group-started";

@@ -60,10 +60,10 @@ export function early(record: JournalRecord, head: journal.EarlyHead): readonly 
       const row = { seq, integration, ref, state: "kept" as const, owner, atMs, dueAtMs, data };
       return [{ kind: "early-kept", row }];
     }
+    // What nobody asked for has its exception by now.
     case "taken":
-      return [{ kind: "early-taken", seq: head.kept }];
     case "unasked":
-      return [{ kind: "early-unasked", seq: head.kept, owner }];
+      return [{ kind: "early-over", seq: head.kept }];
     default:
       return assertNever(head.event);
   }

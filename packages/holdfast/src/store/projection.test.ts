@@ -228,8 +228,8 @@ describe("project", () => {
       ["dependency-moved"],
       ["event-kept", "event-accepted"],
       ["early-kept"],
-      ["early-taken"],
-      ["early-unasked"],
+      ["early-over"],
+      ["early-over"],
       ["run-touched"],
     ]);
   });

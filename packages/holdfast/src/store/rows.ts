@@ -177,14 +177,12 @@ export interface KeptEventRow {
   readonly data: string | null;
 }
 
-const EARLY_STATES = ["kept", "unasked"] as const;
-
-/** An answer that came before its request was on record, or that nobody has asked for. */
+/** An answer that came before its request was on record. */
 export interface EarlyAnswerRow {
   readonly seq: number;
   readonly integration: string;
   readonly ref: string;
-  readonly state: (typeof EARLY_STATES)[number];
+  readonly state: "kept";
   readonly owner: string;
   readonly atMs: number;
   readonly dueAtMs: number;

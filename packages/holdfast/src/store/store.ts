@@ -210,7 +210,7 @@ export interface StoreReader {
   issues(limit: number): Promise<readonly IssueRow[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
   declarations(): Promise<readonly DeclarationRow[]>;
-  /** Answers that nobody has asked for yet, oldest first: kept ones, and unasked ones. */
+  /** Answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
   counters(prefix: string): Promise<readonly { readonly name: string; readonly value: number }[]>;
   /** Leaves a command; the same id twice is one command. */

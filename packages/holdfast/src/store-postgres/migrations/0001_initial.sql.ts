@@ -342,14 +342,14 @@ create table kept_event (
 -- Serves keptEvents, oldest first.
 create index kept_event_key on kept_event (event, left(key, 200), seq);
 
--- Answers that came before their request was on record. Those that nobody asks for stay, with an
--- owner, until somebody has looked.
+-- Answers that came before their request was on record. Those that nobody asks for in time go, and
+-- an exception beside the store tells of them.
 create table early_answer (
   shard smallint not null,
   seq integer not null,
   integration text not null,
   ref text not null,
-  state text not null check (state in ('kept', 'unasked')),
+  state text not null check (state = 'kept'),
   owner text not null check (owner <> ''),
   at_ms bigint not null,
   due_at_ms bigint not null,

@@ -309,13 +309,13 @@ create table pending (
 -- Serves the removal when the operation or the run has ended.
 create index pending_run on pending (run, operation);
 
--- Answers that came before their request was on record. Those that nobody asks for stay, with an
--- owner, until somebody has looked.
+-- Answers that came before their request was on record. Those that nobody asks for in time go, and
+-- an exception beside the store tells of them.
 create table early_answer (
   seq integer primary key,
   integration text not null,
   ref text not null,
-  state text not null check (state in ('kept', 'unasked')),
+  state text not null check (state = 'kept'),
   owner text not null check (owner <> ''),
   at_ms integer not null,
   due_at_ms integer not null,
