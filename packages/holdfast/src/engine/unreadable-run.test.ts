@@ -36,6 +36,31 @@ const SPOILT: readonly (readonly [string, Change])[] = [
 ];
 
 describe("a run whose journal cannot be read", () => {
+  test.each([
+    ["a wrong sign", '{"id":"1","iban":xDE8937', "no JSON."],
+    ["no end", '{"id":"1","iban":"DE8937', "no JSON at position"],
+  ])("is told of without quoting what stands there (%s)", async (_what, data, said) => {
+    const flow = testWorkflow("flow", (_input, run) => run.sleep("1h"));
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    spoil("1", withCell("started", { data }));
+    await world.advance(3_700_000);
+    expect(await world.stateOf(run)).toBe("held");
+    const told = JSON.stringify([
+      await world.exceptions(run),
+      await world.row(run),
+      world.life.events,
+    ]);
+    expect(told).toContain(said);
+    expect(told).not.toContain("DE89");
+    // A command hears of it, too.
+    const resumed = world.engine.commands.resume(run, null, "ana", "look");
+    const error = await resumed.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "HF2106" });
+    expect(String(error)).not.toContain("DE89");
+  });
+
   test.each(SPOILT)(
     "(%s) is held and owned, and stops none that wakes with it",
     async (_what, change) => {

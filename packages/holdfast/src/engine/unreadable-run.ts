@@ -38,12 +38,20 @@ export function holdUnreadable(
 }
 
 function unreadable(run: number, error: unknown): HoldfastError {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = whyOf(error);
   return new HoldfastError(
     "HF2106",
     `The journal of run ${formatRunId(run)} cannot be read: ${why}. Nothing was executed.`,
     "Run `holdfast store verify`; if it finds damage, restore a backup. Then resume the run.",
   );
+}
+
+/** Of text that is no JSON only the place: the parser's sentence quotes what stands there. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof SyntaxError)) return error.message;
+  const [place] = /at position \d+/u.exec(error.message) ?? [];
+  return `a record of it is no JSON${place === undefined ? "" : ` ${place}`}`;
 }
 
 /** @throws {TypeError} where a run has a row and no beginning: from nothing it would do all anew. */
