@@ -18,6 +18,8 @@ export default defineConfig({
     globalSetup: ["packages/holdfast/src/testing/postgres-on-demand.test-support.ts"],
     // A bound against hanging, not a measure of speed: machines are shared.
     testTimeout: 60_000,
+    // By default one core is left free, which on two cores means one file at a time.
+    maxWorkers: "100%",
     hookTimeout: 60_000,
   },
 });
