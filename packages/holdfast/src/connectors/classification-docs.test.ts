@@ -14,7 +14,7 @@ test("the reference page says what the tables say", async () => {
     "# How failures are classified",
     "",
     "Made from the tables in `packages/holdfast/src/connectors` and checked against them by a test. The",
-    "classes and what follows from each are explained in [terms](terms.md). Stronger sources come first:",
+    "classes and what follows from each are explained in [terms](terms.md#classes-and-what-follows). Stronger sources come first:",
     "an operator's rule, `classify` of the effect, `classify` of the integration, what the other system",
     "has said in so many words, these tables.",
     "",
