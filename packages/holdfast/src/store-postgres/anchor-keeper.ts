@@ -5,7 +5,8 @@
 import { HoldfastError } from "../core/error.ts";
 import { anchorText, readAnchorFile } from "../store/anchor.ts";
 import { replaceFileLater } from "../store/files.ts";
-import { type FlushRow, anchorOf, flushInChain, hex } from "./chain.ts";
+import { hex } from "../store/chain-heads.ts";
+import { type FlushRow, anchorOf, flushInChain } from "./chain.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 import type { Ticks } from "./ticks.ts";
 

@@ -1,7 +1,7 @@
 /** Reading the chains of flushes as they are stored. */
 import type { Anchor } from "../store/anchor.ts";
+import { anchorHeads } from "../store/chain-heads.ts";
 import type { Cells } from "../store/row-columns.ts";
-import type { Predecessor } from "../store/store.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 
 export interface FlushRow {
@@ -51,26 +51,15 @@ export async function openHeads(read: ReadRows): Promise<FlushRow[]> {
   return (await read("chain-heads", CHAIN_SQL.heads, [])).map(toFlush);
 }
 
-export function toPredecessor(head: FlushRow): Predecessor {
-  const { incarnation, number: flush, closed: clean } = head;
-  return { incarnation, flush, seal: hex(head.seal), clean };
-}
-
 /** Chains count for themselves here, so the anchor says only their heads. */
 export function anchorOf(storeId: string, heads: readonly FlushRow[]): Anchor {
   return {
     storeId,
     flushId: 0,
     position: 0,
-    heads: heads
-      .map((head) => ({ incarnation: head.incarnation, flush: head.number, seal: hex(head.seal) }))
-      .toSorted((left, right) => left.incarnation - right.incarnation),
+    heads: anchorHeads(heads),
     isBackup: false,
   };
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }
 
 function toFlush(c: Cells): FlushRow {

@@ -7,9 +7,11 @@ import { kindNumber } from "../core/journal.ts";
 import type { IncarnationHead } from "../core/journal.ts";
 import type { Damage } from "../store/damage.ts";
 import { type Cells, INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
+import { toSealedRecord } from "../store/record-check.ts";
 import { DIGEST_BYTES, flushSeal, genesis, takenDigest, writeRecordDigest } from "../store/seal.ts";
 import type { Predecessor } from "../store/store.ts";
-import { type FlushRow, flushesAfter, hex } from "./chain.ts";
+import { hex } from "../store/chain-heads.ts";
+import { type FlushRow, flushesAfter } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { byId } from "./flush-builder.ts";
 import { CHAINS_SQL, wholeJournal } from "./journal-reading.ts";
@@ -106,7 +108,7 @@ class FlushCheck {
         return { what: `record ${pos} of incarnation ${row.incarnation} is missing`, pos };
       }
       const offset = (pos - row.firstPos) * DIGEST_BYTES;
-      writeRecordDigest(this.#key, toSealed(cells), digests, offset);
+      writeRecordDigest(this.#key, toSealedRecord(cells), digests, offset);
       const stored = cells[9] as Uint8Array;
       if (!digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) {
         return named(cells, "was changed");
@@ -173,18 +175,4 @@ function named(cells: Cells, what: string): Damage {
   const [seq, pos] = [cells[1] as number, cells[8] as number];
   const place = `record ${pos} of incarnation ${String(cells[10])} (run ${run}, seq ${seq})`;
   return { what: `${place} ${what}`, pos, run, seq };
-}
-
-function toSealed(c: Cells) {
-  return {
-    run: c[0] as number,
-    seq: c[1] as number,
-    kind: c[2] as number,
-    attempt: c[3] as number,
-    name: c[4] as string,
-    atMs: c[5] as number,
-    head: c[6] as string | null,
-    data: c[7] as string | null,
-    pos: c[8] as number,
-  };
 }

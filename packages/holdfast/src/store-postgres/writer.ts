@@ -11,7 +11,8 @@
  */
 import { HoldfastError } from "../core/error.ts";
 import type { FlushBatch, RecordColumns } from "../store/store.ts";
-import { type FlushRow, flushInChain, hex } from "./chain.ts";
+import { hex } from "../store/chain-heads.ts";
+import { type FlushRow, flushInChain } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { type BuiltFlush, FlushBuilder, type Writing } from "./flush-builder.ts";
 import { isFenced } from "./lease.ts";

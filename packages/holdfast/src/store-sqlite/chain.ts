@@ -3,8 +3,8 @@ import type { Cells } from "../store/row-columns.ts";
 
 import { prepareRows, rowsOf } from "./queries.ts";
 import type { Database } from "./runtime.ts";
-import type { Predecessor } from "../store/store.ts";
 import type { Anchor } from "../store/anchor.ts";
+import { anchorHeads } from "../store/chain-heads.ts";
 
 export interface FlushRow {
   readonly id: number;
@@ -69,15 +69,6 @@ export class ChainQueries {
   }
 }
 
-export function toPredecessor(head: FlushRow): Predecessor {
-  return {
-    incarnation: head.incarnation,
-    flush: head.number,
-    seal: hex(head.seal),
-    clean: head.closed,
-  };
-}
-
 export function anchorOf(
   storeId: string,
   last: FlushRow | null,
@@ -87,15 +78,9 @@ export function anchorOf(
     storeId,
     flushId: last?.id ?? 0,
     position: last?.lastPos ?? 0,
-    heads: heads
-      .map((head) => ({ incarnation: head.incarnation, flush: head.number, seal: hex(head.seal) }))
-      .toSorted((left, right) => left.incarnation - right.incarnation),
+    heads: anchorHeads(heads),
     isBackup: false,
   };
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }
 
 function toFlush(c: Cells): FlushRow {

@@ -9,6 +9,7 @@ import { prepareRows, rowsOf } from "./queries.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
+import { toSealedRecord } from "../store/record-check.ts";
 import { DIGEST_BYTES, flushSeal, genesis, takenDigest, writeRecordDigest } from "../store/seal.ts";
 
 export interface CheckedFlushes {
@@ -158,7 +159,7 @@ class FlushCheck {
   #record(cells: Cells, pos: number, digests: Buffer, offset: number): Damage | null {
     const [run, seq] = cells as [number, number];
     if (cells[8] !== pos) return { what: `record ${pos} is missing`, pos };
-    writeRecordDigest(this.#key, toSealed(cells), digests, offset);
+    writeRecordDigest(this.#key, toSealedRecord(cells), digests, offset);
     // A blob column of a STRICT table.
     const stored = cells[9] as Uint8Array;
     if (digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) return null;
@@ -201,19 +202,4 @@ function canRead(records: Statement, pos: number): boolean {
     // Whatever it is that SQLite or its binding cannot make of the row: that is the answer.
     return false;
   }
-}
-
-/** The cells of a journal row as the digest covers them; a STRICT schema keeps the types. */
-function toSealed(c: Cells) {
-  return {
-    run: c[0] as number,
-    seq: c[1] as number,
-    kind: c[2] as number,
-    attempt: c[3] as number,
-    name: c[4] as string,
-    atMs: c[5] as number,
-    head: c[6] as string | null,
-    data: c[7] as string | null,
-    pos: c[8] as number,
-  };
 }

@@ -6,7 +6,8 @@
 import { HoldfastError } from "../core/error.ts";
 import { anchorPath } from "../store/anchor.ts";
 import type { Anchor } from "../store/anchor.ts";
-import { ChainQueries, hex } from "./chain.ts";
+import { hex } from "../store/chain-heads.ts";
+import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import { checkFlushes } from "./check-flushes.ts";
 import type { Damage } from "../store/damage.ts";

@@ -1,7 +1,7 @@
 /**
  * A flush's records, packed for the way between two threads: one array of numbers and one text,
  * instead of three texts and five numbers a record, each of which would be copied by itself
- * (measured: a third of the writer's time).
+ * (measured on a busy machine: the writer's thread spent 3.6 us a record on that way, and 1.6 since).
  */
 import type { RecordColumns } from "../store/store.ts";
 

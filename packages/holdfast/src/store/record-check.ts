@@ -3,9 +3,10 @@
  * from a changed record. What it costs is a digest a record.
  */
 import { HoldfastError } from "../core/error.ts";
-import { RECORD_WIDTH, toRecord } from "./row-columns.ts";
+import { RECORD_WIDTH } from "./row-columns.ts";
 import type { Cells } from "./row-columns.ts";
 import { DIGEST_BYTES, writeRecordDigest } from "./seal.ts";
+import type { SealedRecord } from "./seal.ts";
 
 /** Cells of a record: RECORD_COLUMNS, then position and digest. */
 export class RecordCheck {
@@ -23,15 +24,28 @@ export class RecordCheck {
    * @throws {HoldfastError} HF5006 if it is not what was written, or one before it is gone.
    */
   require(cells: Cells, seq: number): void {
-    const record = toRecord(cells);
-    // As the query has them: the kind's number, and the columns behind those of the record.
-    const kind = cells[2] as number;
-    const pos = cells[RECORD_WIDTH] as number;
+    const record = toSealedRecord(cells);
+    const { pos, run } = record;
     const digest = cells[RECORD_WIDTH + 1] as Uint8Array;
-    writeRecordDigest(this.#key, { ...record, pos, kind }, this.#digest, 0);
-    if (!this.#digest.equals(digest)) throw damaged(pos, record.run, record.seq, "was changed");
-    if (record.seq !== seq) throw damaged(pos, record.run, seq, "is missing before this one");
+    writeRecordDigest(this.#key, record, this.#digest, 0);
+    if (!this.#digest.equals(digest)) throw damaged(pos, run, record.seq, "was changed");
+    if (record.seq !== seq) throw damaged(pos, run, seq, "is missing before this one");
   }
+}
+
+/** The cells of a journal row (RECORD_COLUMNS, then position) as the digest covers them. */
+export function toSealedRecord(c: Cells): SealedRecord {
+  return {
+    run: c[0] as number,
+    seq: c[1] as number,
+    kind: c[2] as number,
+    attempt: c[3] as number,
+    name: c[4] as string,
+    atMs: c[5] as number,
+    head: c[6] as string | null,
+    data: c[7] as string | null,
+    pos: c[RECORD_WIDTH] as number,
+  };
 }
 
 function damaged(pos: number, run: number, seq: number, how: string): HoldfastError {
