@@ -205,15 +205,15 @@ export class Starts {
     const joined = await this.#fresh.get(keyHash)?.joined.catch(() => null);
     if (joined !== undefined && joined !== null) return joined.run;
     const found = await this.#needs.surely(() =>
-      this.#find({ namespace, workflow: workflow.name, keyHash }),
+      this.#find({ namespace, workflow: workflow.name, key, keyHash }),
     );
     return found?.run ?? null;
   }
 
   async #findOrBegin(start: Start): Promise<Joined> {
     const { committer, namespace } = this.#needs;
-    const { workflow, keyHash, options } = start;
-    const look = () => this.#find({ namespace, workflow: workflow.name, keyHash });
+    const { workflow, key, keyHash, options } = start;
+    const look = () => this.#find({ namespace, workflow: workflow.name, key, keyHash });
     const found = await (options.parent === undefined ? look() : this.#needs.surely(look));
     if (found !== null) {
       // One that has ended holds nobody up: its result is there already.

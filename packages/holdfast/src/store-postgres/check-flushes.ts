@@ -8,7 +8,8 @@ import type { IncarnationHead } from "../core/journal.ts";
 import type { Damage } from "../store/damage.ts";
 import { type Cells, INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import { toSealedRecord } from "../store/record-check.ts";
-import { DIGEST_BYTES, flushSeal, genesis, takenDigest, writeRecordDigest } from "../store/seal.ts";
+import { RecordDigests } from "../store/record-digest.ts";
+import { DIGEST_BYTES, flushSeal, genesis, takenDigest } from "../store/seal.ts";
 import type { Predecessor } from "../store/store.ts";
 import { hex } from "../store/chain-heads.ts";
 import { type FlushRow, flushesAfter } from "./chain.ts";
@@ -43,6 +44,7 @@ class FlushCheck {
   records = 0;
   readonly #connection: Connection;
   readonly #key: string;
+  readonly #digests: RecordDigests;
   readonly #storeId: string;
   readonly #journal: AsyncGenerator<Cells, void, undefined>;
   #next: Cells | null = null;
@@ -53,6 +55,7 @@ class FlushCheck {
   constructor(connection: Connection, store: { readonly key: string; readonly storeId: string }) {
     this.#connection = connection;
     this.#key = store.key;
+    this.#digests = new RecordDigests(store.key);
     this.#storeId = store.storeId;
     this.#journal = wholeJournal(connection, "true");
   }
@@ -108,7 +111,7 @@ class FlushCheck {
         return { what: `record ${pos} of incarnation ${row.incarnation} is missing`, pos };
       }
       const offset = (pos - row.firstPos) * DIGEST_BYTES;
-      writeRecordDigest(this.#key, toSealedRecord(cells), digests, offset);
+      this.#digests.write(toSealedRecord(cells), digests, offset);
       const stored = cells[9] as Uint8Array;
       if (!digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) {
         return named(cells, "was changed");

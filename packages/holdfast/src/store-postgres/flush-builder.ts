@@ -6,14 +6,8 @@ import { RECORD_KINDS } from "../core/journal.ts";
 import type { RecordKind } from "../core/journal.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
-import {
-  DIGEST_BYTES,
-  flushSeal,
-  genesis,
-  sealKey,
-  takenDigest,
-  writeRecordDigest,
-} from "../store/seal.ts";
+import { RecordDigests } from "../store/record-digest.ts";
+import { DIGEST_BYTES, flushSeal, genesis, sealKey, takenDigest } from "../store/seal.ts";
 import type { FlushBatch, RecordColumns } from "../store/store.ts";
 import { type ColumnType, binaryArray } from "./binary-array.ts";
 import type { FlushRow } from "./chain.ts";
@@ -72,6 +66,7 @@ const SQL = {
 export class FlushBuilder {
   readonly #writing: Writing;
   readonly #key: string;
+  readonly #digests: RecordDigests;
   readonly #read: ReadRows;
   readonly #projections = new Projections(SYSTEM_SHARD);
   #head: FlushRow | null = null;
@@ -79,6 +74,7 @@ export class FlushBuilder {
   constructor(writing: Writing, read: ReadRows) {
     this.#writing = writing;
     this.#key = sealKey(writing.secret);
+    this.#digests = new RecordDigests(this.#key);
     this.#read = read;
   }
 
@@ -160,7 +156,7 @@ export class FlushBuilder {
     const bytes: Uint8Array[] = [];
     for (const [index, run] of runs.entries()) {
       const record = sealedRecord(records, index, run, firstPos + index);
-      writeRecordDigest(this.#key, record, digests, index * DIGEST_BYTES);
+      this.#digests.write(record, digests, index * DIGEST_BYTES);
       bytes.push(digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES));
     }
     const columns = [

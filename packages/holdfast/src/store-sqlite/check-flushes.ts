@@ -10,7 +10,8 @@ import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 import { toSealedRecord } from "../store/record-check.ts";
-import { DIGEST_BYTES, flushSeal, genesis, takenDigest, writeRecordDigest } from "../store/seal.ts";
+import { RecordDigests } from "../store/record-digest.ts";
+import { DIGEST_BYTES, flushSeal, genesis, takenDigest } from "../store/seal.ts";
 
 export interface CheckedFlushes {
   readonly damage: Damage | null;
@@ -54,6 +55,7 @@ export function checkFlushes(
 class FlushCheck {
   readonly chain: ChainQueries;
   readonly #key: string;
+  readonly #digests: RecordDigests;
   readonly #storeId: string;
   readonly #records: Statement;
   readonly #taken: Statement;
@@ -65,6 +67,7 @@ class FlushCheck {
   constructor(database: Database, store: { readonly key: string; readonly storeId: string }) {
     this.chain = new ChainQueries(database);
     this.#key = store.key;
+    this.#digests = new RecordDigests(store.key);
     this.#storeId = store.storeId;
     this.#records = prepareRows(
       database,
@@ -159,7 +162,7 @@ class FlushCheck {
   #record(cells: Cells, pos: number, digests: Buffer, offset: number): Damage | null {
     const [run, seq] = cells as [number, number];
     if (cells[8] !== pos) return { what: `record ${pos} is missing`, pos };
-    writeRecordDigest(this.#key, toSealedRecord(cells), digests, offset);
+    this.#digests.write(toSealedRecord(cells), digests, offset);
     // A blob column of a STRICT table.
     const stored = cells[9] as Uint8Array;
     if (digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) return null;

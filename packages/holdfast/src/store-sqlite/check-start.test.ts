@@ -77,7 +77,7 @@ describe("start-up", () => {
     runSql(
       path,
       `delete from journal where pos > ${cut};
-        delete from run where run > 21; delete from run_key where run > 21;
+        delete from run where run > 21;
         delete from flush where id > (select max(id) - 2 from flush)`,
     );
     expect(await startError()).toMatchObject(

@@ -7,21 +7,22 @@ import type { RecordColumns } from "../store/store.ts";
 import { RowStatements } from "./row-batch.ts";
 import type { Bound } from "./row-batch.ts";
 import type { Database } from "./runtime.ts";
-import { DIGEST_BYTES, writeRecordDigest } from "../store/seal.ts";
+import { RecordDigests } from "../store/record-digest.ts";
+import { DIGEST_BYTES } from "../store/seal.ts";
 
 const ROWS_PER_STATEMENT = 16;
 const COLUMNS = 10;
 
 export class JournalWriter {
   readonly #statements: RowStatements;
-  readonly #key: string;
+  readonly #digests: RecordDigests;
 
   constructor(database: Database, key: string) {
     // "or rollback": undoing the whole flush needs no copies of pages, undoing a statement does.
     const sql = "insert or rollback into journal values";
     const options = { columns: COLUMNS, rowsMax: ROWS_PER_STATEMENT };
     this.#statements = new RowStatements(database, sql, options);
-    this.#key = key;
+    this.#digests = new RecordDigests(key);
   }
 
   /**
@@ -64,7 +65,7 @@ export class JournalWriter {
       data: column(records.data, index),
     };
     const offset = index * DIGEST_BYTES;
-    writeRecordDigest(this.#key, record, digests, offset);
+    this.#digests.write(record, digests, offset);
     bound[at] = record.pos;
     bound[at + 1] = record.run;
     bound[at + 2] = record.seq;

@@ -25,7 +25,7 @@ function plan(sql: string): string[] {
 
 /** How each query of the engine finds its rows; what is not named here reads a table of few rows. */
 const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
-  find: /SEARCH k USING PRIMARY KEY \(key_hash=\?\)/u,
+  find: /SEARCH run USING INDEX run_key \(key=\? AND workflow=\? AND namespace=\?\)/u,
   runs: /SEARCH run USING INTEGER PRIMARY KEY \(rowid=\?\)/u,
   records: /SEARCH journal USING INDEX journal_run \(run=\?\)/u,
   inState: /SEARCH run USING COVERING INDEX run_state \(state=\? AND run>\?\)/u,

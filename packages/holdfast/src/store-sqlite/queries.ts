@@ -27,6 +27,7 @@ import {
   KEPT_COLUMNS,
   RECORD_COLUMNS,
   RUN_COLUMNS,
+  RUN_WIDTH,
   toDeclaration,
   toAcceptedEvent,
   toDependency,
@@ -44,8 +45,8 @@ import type { Database, Statement } from "./runtime.ts";
 const RUNS_PER_READ = 2000;
 
 export const ENGINE_SQL = {
-  find: `select k.run, k.generation, k.input_digest, ${prefixed("r", RUN_COLUMNS)} from run_key k
-    left join run r on r.run = k.run where k.key_hash = ?`,
+  find: `select ${RUN_COLUMNS}, input_digest from run
+    where key = ? and workflow = ? and namespace = ? order by generation desc limit 1`,
   // The list of runs is one JSON array, so that the statement is the same for any length.
   runs: `select ${RUN_COLUMNS} from run where run in (select value from json_each(?)) order by run`,
   records: `select ${RECORD_COLUMNS}, pos, digest from journal
@@ -113,12 +114,12 @@ export class EngineQueries {
   }
 
   find(keys: readonly RunKey[]): (FoundRun | null)[] {
-    return keys.map(({ keyHash }) => {
-      const cells = this.#sql.find.get(Buffer.from(keyHash, "hex")) as unknown as Cells | undefined;
+    return keys.map(({ key, workflow, namespace }) => {
+      const cells = rowsOf(this.#sql.find, key, workflow, namespace)[0];
       if (cells === undefined) return null;
-      const [run, generation, digest, ...row] = cells as [number, number, Uint8Array, ...Cells];
-      const inputDigest = Buffer.from(digest).toString("hex");
-      return { run, generation, inputDigest, row: row[0] === null ? null : toRun(row) };
+      const row = toRun(cells);
+      const inputDigest = Buffer.from(cells[RUN_WIDTH] as Uint8Array).toString("hex");
+      return { run: row.run, generation: row.generation, inputDigest, row };
     });
   }
 
@@ -277,11 +278,4 @@ export function prepareRows(database: Database, sql: string): Statement {
   const statement = database.prepare(sql);
   statement.setReturnArrays(true);
   return statement;
-}
-
-function prefixed(alias: string, columns: string): string {
-  return columns
-    .split(",")
-    .map((column) => `${alias}.${column.trim()}`)
-    .join(", ");
 }

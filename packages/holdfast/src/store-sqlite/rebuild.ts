@@ -19,7 +19,6 @@ import { expectedSchema } from "./schema-check.ts";
 export const PROJECTIONS = {
   incarnation: "incarnation",
   run: "run",
-  run_key: "key_hash",
   effect: "pos",
   exception: "id",
   issue: "fingerprint",

@@ -19,19 +19,13 @@ type RunMoved = Extract<Change, { kind: "run-moved" | "run-finished" }>;
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 interface NewRun {
-  readonly keyHash: string;
   readonly inputDigest: string;
   readonly row: Mutable<RunRow>;
 }
 
 const SQL = {
   // "or rollback" as in journal-writer.ts.
-  insert: `insert or rollback into run (${RUN_COLUMNS}) values`,
-  claim: "insert or rollback into run_key (key_hash, run, generation, input_digest) values",
-  // A later generation takes the key over. Changes nothing if it is no later one.
-  reclaim: `insert into run_key (key_hash, run, generation, input_digest) values (?, ?, ?, ?)
-    on conflict (key_hash) do update set run = excluded.run, generation = excluded.generation,
-    input_digest = excluded.input_digest where excluded.generation > generation`,
+  insert: `insert or rollback into run (${RUN_COLUMNS}, input_digest) values`,
   move: `update run set state = ?, reason = ?, wake_at_ms = ?, dependency = ?, updated_at_ms = ?
     where run = ?`,
   touch: "update run set updated_at_ms = ? where run = ?",
@@ -41,8 +35,6 @@ const SQL = {
 
 export class RunWriter {
   readonly #insert: RowBatch;
-  readonly #claim: RowBatch;
-  readonly #reclaim: Statement;
   readonly #move: Statement;
   readonly #touch: Statement;
   readonly #finish: Statement;
@@ -52,9 +44,7 @@ export class RunWriter {
   readonly #moved = new Map<number, RunMoved>();
 
   constructor(database: Database) {
-    this.#insert = new RowBatch(database, SQL.insert, { columns: RUN_WIDTH, rowsMax: 8 });
-    this.#claim = new RowBatch(database, SQL.claim, { columns: 4, rowsMax: 8 });
-    this.#reclaim = database.prepare(SQL.reclaim);
+    this.#insert = new RowBatch(database, SQL.insert, { columns: RUN_WIDTH + 1, rowsMax: 8 });
     this.#move = database.prepare(SQL.move);
     this.#touch = database.prepare(SQL.touch);
     this.#finish = database.prepare(SQL.finish);
@@ -62,8 +52,8 @@ export class RunWriter {
 
   apply(change: RunChange): void {
     if (change.kind === "run-started") {
-      const { keyHash, inputDigest, row } = change;
-      this.#fresh.set(row.run, { keyHash, inputDigest, row: { ...row } });
+      const { inputDigest, row } = change;
+      this.#fresh.set(row.run, { inputDigest, row: { ...row } });
       return;
     }
     const { run } = change;
@@ -100,29 +90,17 @@ export class RunWriter {
     for (const change of this.#moved.values()) this.#write(change);
     this.#moved.clear();
     if (this.#fresh.size === 0) return;
-    for (const { row } of this.#fresh.values()) this.#insert.add(...runValues(row));
-    this.#insert.finish();
     try {
-      this.#claimKeys();
+      for (const { row, inputDigest } of this.#fresh.values()) {
+        this.#insert.add(...runValues(row), Buffer.from(inputDigest, "hex"));
+      }
+      this.#insert.finish();
     } catch (error) {
       const [first] = this.#fresh.keys();
       const because = "its key, or that of a run started with it, belongs to another run";
       throw isTaken(error) ? cannot(first ?? 0, because, error) : error;
     }
     this.#fresh.clear();
-  }
-
-  #claimKeys(): void {
-    for (const { row, keyHash, inputDigest } of this.#fresh.values()) {
-      const key = Buffer.from(keyHash, "hex");
-      const digest = Buffer.from(inputDigest, "hex");
-      if (row.generation === 1) {
-        this.#claim.add(key, row.run, row.generation, digest);
-      } else if (this.#reclaim.run(key, row.run, row.generation, digest).changes !== 1) {
-        throw cannot(row.run, "its key belongs to another run");
-      }
-    }
-    this.#claim.finish();
   }
 }
 

@@ -110,9 +110,9 @@ describe("verifyStore", () => {
     ],
     ["run", "delete from run where run = 40", /^run lacks the row 40/u],
     [
-      "run_key",
-      "update run_key set run = 11 where run = 12",
-      /^run_key\.run of row [0-9a-f]+ is 11/u,
+      "run",
+      "update run set input_digest = x'00' where run = 12",
+      /^run\.input_digest of row 12 is 00/u,
     ],
     [
       "effect",

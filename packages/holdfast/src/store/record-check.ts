@@ -5,16 +5,17 @@
 import { HoldfastError } from "../core/error.ts";
 import { RECORD_WIDTH } from "./row-columns.ts";
 import type { Cells } from "./row-columns.ts";
-import { DIGEST_BYTES, writeRecordDigest } from "./seal.ts";
-import type { SealedRecord } from "./seal.ts";
+import { RecordDigests } from "./record-digest.ts";
+import type { SealedRecord } from "./record-digest.ts";
+import { DIGEST_BYTES } from "./seal.ts";
 
 /** Cells of a record: RECORD_COLUMNS, then position and digest. */
 export class RecordCheck {
-  readonly #key: string;
+  readonly #digests: RecordDigests;
   readonly #digest = Buffer.alloc(DIGEST_BYTES);
 
   constructor(key: string) {
-    this.#key = key;
+    this.#digests = new RecordDigests(key);
   }
 
   /**
@@ -27,7 +28,7 @@ export class RecordCheck {
     const record = toSealedRecord(cells);
     const { pos, run } = record;
     const digest = cells[RECORD_WIDTH + 1] as Uint8Array;
-    writeRecordDigest(this.#key, record, this.#digest, 0);
+    this.#digests.write(record, this.#digest, 0);
     if (!this.#digest.equals(digest)) throw damaged(pos, run, record.seq, "was changed");
     if (record.seq !== seq) throw damaged(pos, run, seq, "is missing before this one");
   }

@@ -17,19 +17,6 @@ import { hash } from "node:crypto";
 /** Bytes of a digest. */
 export const DIGEST_BYTES = 16;
 
-/** What a record's digest covers: the columns of a journal row. */
-export interface SealedRecord {
-  readonly pos: number;
-  readonly run: number;
-  readonly seq: number;
-  readonly kind: number;
-  readonly attempt: number;
-  readonly name: string;
-  readonly atMs: number;
-  readonly head: string | null;
-  readonly data: string | null;
-}
-
 export interface SealedFlush {
   readonly incarnation: number;
   readonly number: number;
@@ -51,24 +38,6 @@ export interface SealedCommand {
 /** The key in the form that leads every keyed text. */
 export function sealKey(secret: Uint8Array): string {
   return Buffer.from(secret).toString("base64");
-}
-
-/**
- * Writes a record's digest into `target` at `offset`. Numbers and lengths lead, separated, and the
- * texts follow, so that no two records share one text.
- */
-export function writeRecordDigest(
-  key: string,
-  record: SealedRecord,
-  target: Buffer,
-  offset: number,
-): void {
-  const { pos, run, seq, kind, attempt, name, atMs, head, data } = record;
-  const text = `${key}${pos}|${run}|${seq}|${kind}|${attempt}|${atMs}|${name.length}|${
-    head === null ? "" : head.length
-  }|${data === null ? "" : data.length}|${name}${head ?? ""}${data ?? ""}`;
-  // As text of one byte a character, which costs least to make and to copy (measured).
-  target.write(hash("sha256", text, "binary"), offset, DIGEST_BYTES, "latin1");
 }
 
 /** First link of an incarnation's chain. */

@@ -61,6 +61,7 @@ export interface Predecessor {
 export interface RunKey {
   readonly namespace: string;
   readonly workflow: string;
+  readonly key: string;
   /** Hex HMAC of (namespace, workflow, key). */
   readonly keyHash: string;
 }

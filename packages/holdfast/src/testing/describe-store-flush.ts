@@ -138,8 +138,8 @@ export const flushTests: StoreTests = {
     const sample = new SampleJournal();
     sample.add(1, "started", startedHead(1));
     await sample.flushTo(store);
-    const { keyHash } = startedHead(1);
-    sample.add(2, "started", startedHead(2, { keyHash }));
+    const { key, keyHash } = startedHead(1);
+    sample.add(2, "started", startedHead(2, { key, keyHash }));
     await assert.rejects(sample.flushTo(store), isDead);
     const again = await crash();
     assert.deepEqual(await again.load([2]), []);

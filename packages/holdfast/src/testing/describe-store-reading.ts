@@ -18,7 +18,7 @@ import {
 const TOPICS = ["start", "cancel"] as const;
 
 export const readingTests: StoreTests = {
-  "finds runs by the hash of their key, in the order asked": async ({ store }) => {
+  "finds runs by their key, in the order asked": async ({ store }) => {
     await startRuns(store, [1, 2, 3]);
     const found = await store.find([3, 9, 1].map((run) => keyOf(run)));
     assert.deepEqual(
@@ -36,7 +36,7 @@ export const readingTests: StoreTests = {
     const sample = await startRuns(store, [1]);
     sample.add(1, "finished", finishedHead());
     const inputDigest = "c".repeat(32);
-    const again = { keyHash: sampleKeyHash(1), generation: 2, inputDigest };
+    const again = { key: "order-1", keyHash: sampleKeyHash(1), generation: 2, inputDigest };
     sample.add(2, "started", startedHead(2, again));
     await sample.flushTo(store);
     const [found] = await store.find([keyOf(1)]);
@@ -221,7 +221,8 @@ export const readingTests: StoreTests = {
 };
 
 function keyOf(run: number) {
-  return { namespace: "main", workflow: "order", keyHash: sampleKeyHash(run) };
+  const key = `order-${String(run)}`;
+  return { namespace: "main", workflow: "order", key, keyHash: sampleKeyHash(run) };
 }
 
 function command(id: string, topic: InboxRow["topic"]) {
