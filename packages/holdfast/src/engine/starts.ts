@@ -42,6 +42,8 @@ export interface StartingParent {
   readonly deadlineAtMs: number | null;
   /** Its own lane and those of the runs that wait for it. */
   readonly lanes: readonly HeldLane[];
+  /** Set if it was restored from a backup, whose original may have started the child, too. */
+  readonly restoredFromMs: number | null;
 }
 
 export interface Started {
@@ -378,8 +380,13 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {
   if (parent === undefined) return null;
-  const { run, step, lanes } = parent;
-  return lanes.length === 0 ? { run, step } : { run, step, lanes };
+  const { run, step, lanes, restoredFromMs } = parent;
+  return {
+    run,
+    step,
+    ...(lanes.length === 0 ? {} : { lanes }),
+    ...(restoredFromMs === null ? {} : { restoredFromMs }),
+  };
 }
 
 /** A review that excludes the starter would exclude nobody. */
