@@ -101,9 +101,8 @@ class WriterThread {
   }
 
   /**
-   * The thread closes the database and then ends by itself. It is never terminated: tearing a thread
-   * down under an open database is the one way in which it could take the process with it, and it
-   * would end no sooner, since a statement of SQLite cannot be broken off.
+   * The thread closes the database and then ends by itself. It is never terminated: that would tear
+   * it down under an open database, and no sooner, since a statement of SQLite cannot be broken off.
    */
   async #end(verb: "close" | "abandon", args: readonly unknown[]): Promise<void> {
     const hasFailed = this.#refusal !== null;
