@@ -3,6 +3,13 @@ import { defineConfig } from "vitest/config";
 // Our packages are tested from source: the condition names the .ts files in package.json "exports".
 const conditions = ["holdfast-source"];
 
+// Node turns TypeScript into JavaScript with WebAssembly. From Node 24 on, V8 can crash the process when
+// threads that do so run side by side and it compiles a call from there anew (SIGSEGV or a failed check in
+// FreeDeadCode, below TierUpWasmToJSWrapper). The writer's thread of the embedded store does that when it is
+// started from source, as only tests do: what ships is JavaScript. So V8 is told not to compile them anew.
+const isAffected = Number(process.versions.node.split(".")[0]) >= 24;
+export const execArgv = isAffected ? ["--wasm-wrapper-tiering-budget=2000000000"] : [];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
@@ -14,6 +21,7 @@ export default defineConfig({
       "tests/**/*.test.ts",
     ],
     exclude: ["tests/real/**", "**/node_modules/**"],
+    execArgv,
     typecheck: { enabled: false },
     globalSetup: ["packages/holdfast/src/testing/postgres-on-demand.test-support.ts"],
     // A bound against hanging, not a measure of speed: machines are shared.

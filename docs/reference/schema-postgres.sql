@@ -220,7 +220,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (shard, run, seq),
-  CHECK (((kind >= 0) AND (kind <= 29)))
+  CHECK (((kind >= 0) AND (kind <= 30)))
 );
 
 create table kept_event (

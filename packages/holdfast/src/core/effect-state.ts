@@ -202,7 +202,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     operation: head.operation,
     attempt: record.attempt,
     sentCount: from.sentCount + 1,
-    firstSentAtMs: from.firstSentAtMs ?? record.atMs,
+    firstSentAtMs: from.firstSentAtMs ?? head.restoredFromMs ?? record.atMs,
     lastSentAtMs: record.atMs,
     budgetFromMs: from.budgetFromMs ?? record.atMs,
     proof,

@@ -51,6 +51,8 @@ export const RECORD_KINDS = [
   "late", // its deadline has passed
   // of the store itself again
   "early", // an answer came before the request that it answers was on record
+  // of a run once more
+  "restored", // the store was restored from a backup in which the run was open
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -108,6 +110,8 @@ export interface StartedHead extends Described {
     readonly step: string;
     /** Lanes that this run's parent and those above it hold while they wait for it. */
     readonly lanes?: readonly HeldLane[];
+    /** Set if the parent was restored from a backup: the original may have started it, too. */
+    readonly restoredFromMs?: number;
   } | null;
   /** First state: `running`, or `waiting` behind another run of its lane. */
   readonly state: "running" | "waiting";
@@ -138,6 +142,11 @@ export interface IntentHead extends Described {
   readonly operation: number;
   /** The step that this effect undoes, for compensations. */
   readonly undoes?: string;
+  /**
+   * Set on an attempt that this engine does not send: the store was restored from a backup, and its
+   * original may have sent it at any time since then.
+   */
+  readonly restoredFromMs?: number;
 }
 
 /** Present on exactly one record of each step: the one that gives the code its answer. */
@@ -439,6 +448,13 @@ export interface EarlyHead {
   readonly owner: string;
   /** It is kept for a request until then. */
   readonly dueAtMs: number;
+}
+
+export interface RestoredHead {
+  /** When the backup was written last: what was done since is not in it. */
+  readonly fromMs: number;
+  readonly by: string;
+  readonly reason: string;
 }
 
 export interface AppliedHead {

@@ -68,6 +68,14 @@ describe("a refusal of a repeat under the same key", () => {
     expect(refusalSettles(refusal({ evidence }), keyed("all"), LIVE)).toBe(false);
   });
 
+  test("is believed of no status that may come from before the key is looked at", () => {
+    const believed = Array.from({ length: 600 }, (_, status) => status).filter((status) => {
+      const evidence = { phase: "answered", status, callCount: 1 } as const;
+      return refusalSettles(refusal({ evidence }), keyed("all"), LIVE);
+    });
+    expect(believed).toEqual([402, 422]);
+  });
+
   test("is believed only of the classes that judge the request, and only with proof", () => {
     const told = fc.property(
       fc.constantFrom(...FAILURE_CLASSES),

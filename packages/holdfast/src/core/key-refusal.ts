@@ -36,8 +36,17 @@ export function refusalSettles(
   return isKeyLive(contract, s) && isOwnAnswer(failure);
 }
 
+/**
+ * Refusals that come from where keys are looked at: payment required, and understood but not
+ * processable. Any other 4xx can come from a proxy, a router or a framework in front of that (404,
+ * 405 and 413 above all, in the middle of a deployment say) while the key keeps the success of an
+ * earlier attempt; and a 409 may mean that this attempt is still at work. The failure model leaves
+ * open which ones count: what is not sure here is looked up, or asked of a person.
+ */
+const KEPT_STATUSES: readonly number[] = [402, 422];
+
 /** The refusal is the answer to our one request, so it can only be the key's. */
 function isOwnAnswer({ evidence }: Failure): boolean {
   const { phase, status = 0, callCount } = evidence;
-  return phase === "answered" && callCount === 1 && status >= 400 && status < 500;
+  return phase === "answered" && callCount === 1 && KEPT_STATUSES.includes(status);
 }

@@ -8,6 +8,7 @@ import { StepFailed } from "../workflow/run.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { Deferred } from "./deferred.ts";
 import type { LiveRun } from "./live-run.ts";
+import type { ChildEnd } from "./run-host.ts";
 import { headOf } from "./recovery.ts";
 import { EngineEnds } from "./store-reads.ts";
 import { stepDrift } from "./step-drift.ts";
@@ -207,6 +208,7 @@ export class CallStep implements StepVerb {
         correlationId: row.correlationId,
         deadlineAtMs: this.#run.deadline.atMs,
         lanes: this.#run.heldLanes,
+        restoredFromMs: this.#run.restored?.fromMs ?? null,
       };
       try {
         this.#isStarting = true;
@@ -228,9 +230,9 @@ export class CallStep implements StepVerb {
       return;
     }
     // The child may have ended before this run listened.
-    const end = await host.childEnd(this.#child, { run: row.run, step: this.#path });
+    const end = await this.#end(slot, this.#child);
     // Its child is asked after anew if the run is being taken back by now.
-    if (this.#isOver(slot) || this.isOpen()) return;
+    if (end === undefined || this.#isOver(slot) || this.isOpen()) return;
     if (end !== null) {
       this.#returned(slot, this.#child, end);
       return;
@@ -243,6 +245,18 @@ export class CallStep implements StepVerb {
         this.#run.host.background(this.#callAndWait(slot));
       },
     });
+  }
+
+  /** Undefined: the child would wait for this run in its lane, and the code has been told. */
+  async #end(slot: StepSlot, child: number): Promise<ChildEnd | null | undefined> {
+    const { host, row, heldLanes: held } = this.#run;
+    try {
+      return await host.childEnd(child, { run: row.run, step: this.#path, held });
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      if (!this.#isOver(slot) && !this.isOpen()) this.#refused(slot, error);
+      return undefined;
+    }
   }
 
   /** The child tells of its end, and of needing a person; this is for what was lost in a crash. */

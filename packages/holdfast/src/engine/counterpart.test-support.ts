@@ -48,7 +48,7 @@ export type Plan =
   | { readonly kind: "slow"; readonly takesMs: number }
   | { readonly kind: "throttled"; readonly afterMs: number }
   /** A definite no, of this class. */
-  | { readonly kind: "no"; readonly class: Classified["class"] }
+  | { readonly kind: "no"; readonly class: Classified["class"]; readonly status?: number }
   /** "It is there already." */
   | { readonly kind: "echo" }
   | { readonly kind: "answers"; readonly value: unknown }
@@ -146,7 +146,7 @@ export class Counterpart {
       case "throttled":
         throw answered(429, "throttled", "never", plan.afterMs);
       case "no":
-        throw answered(422, plan.class, "never");
+        throw answered(plan.status ?? 422, plan.class, "never");
       case "echo":
         throw answered(409, "data", "never", undefined, true);
       case "throws":

@@ -169,8 +169,10 @@ export class EffectCalls {
     const { describe } = this.#step.effect.definition;
     const described = describe === undefined ? undefined : describe(this.#step.input);
     const checked = checkedDescription(described, this.#step.what);
-    this.#step.journal.writeIntent(this.#step.inputText, checked, this.#step.undoes);
-    return true;
+    const { inputText, undoes } = this.#step;
+    const unsent = this.#step.journal.writeIntent(inputText, checked, undoes);
+    if (unsent !== null) this.fail(unsent);
+    return unsent === null;
   }
 
   /** Asked when the intent is durable. */

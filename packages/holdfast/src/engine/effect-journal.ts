@@ -6,9 +6,11 @@ import {
   FRESH_EFFECT,
   type EffectState,
 } from "../core/effect-state.ts";
+import type { Failure } from "../core/failure.ts";
 import type { Described, IntentHead, JournalRecord, RecordKind } from "../core/journal.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { LiveRun } from "./live-run.ts";
+import { maybeSentBefore, type Restored } from "./restored-run.ts";
 
 export class EffectJournal {
   readonly #run: LiveRun;
@@ -18,6 +20,8 @@ export class EffectJournal {
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
   #notBeforeMs: number | null = null;
+  /** Where it was last seen, or said by a person, what had become of it: 0 for never. */
+  #judgedSeq = 0;
 
   constructor(run: LiveRun, path: string, effect: AnyEffect, input: unknown) {
     this.#run = run;
@@ -69,8 +73,16 @@ export class EffectJournal {
     return record;
   }
 
-  /** Declares what is about to be done. Must be durable before the call leaves. */
-  writeIntent(inputText: string, described: Described | undefined, undoes: string | null): void {
+  /**
+   * Declares what is about to be done. Must be durable before the call leaves. The answer is null,
+   * or why it must not leave: it may have been done already, before the store was restored.
+   */
+  writeIntent(
+    inputText: string,
+    described: Described | undefined,
+    undoes: string | null,
+  ): Failure | null {
+    const restored = this.#unknownSince();
     const { plan, name, definition } = this.#effect;
     const { clock } = this.#run.host;
     const attempt = this.#state.attempt + 1;
@@ -88,8 +100,18 @@ export class EffectJournal {
       deadlineAtMs: clock.nowMs() + plan.timeoutMs,
       operation: this.#state.operation ?? this.#run.nextSeq,
       ...(undoes === null ? {} : { undoes }),
+      ...(restored === null ? {} : { restoredFromMs: restored.fromMs }),
     };
     this.write("intent", attempt, head, first ? inputText : null);
+    return restored === null ? null : maybeSentBefore(restored);
+  }
+
+  /** The restore before which it may have been sent, if nobody has found that out since. */
+  #unknownSince(): Restored | null {
+    const { kind } = this.#effect.plan.contract;
+    const { restored } = this.#run;
+    if (restored === null || kind === "read" || kind === "idempotent") return null;
+    return this.#judgedSeq < restored.seq ? restored : null;
   }
 
   #fold(record: JournalRecord, written?: object): void {
@@ -97,6 +119,9 @@ export class EffectJournal {
     if (effectRecord === null) return;
     this.#state = foldEffect(this.#state, effectRecord);
     const { kind, head } = effectRecord;
+    const isJudged =
+      kind === "probe" || kind === "settled" || (kind === "intent" && "restoredFromMs" in head);
+    if (isJudged) this.#judgedSeq = effectRecord.seq;
     if (kind === "resumed") this.#notBeforeMs = null;
     if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
   }

@@ -66,6 +66,21 @@ describe("a definite no to a repeat under the same key, after a lost answer", ()
     },
   );
 
+  test.each([404, 405, 413])(
+    "says nothing of the lost attempt, which did it, if it comes from a router (%s)",
+    async (status) => {
+      const flow = charging("all");
+      const no = { kind: "no", class: "permanent", status } as const;
+      psp.plan("charge", { kind: "lostAnswer", happened: true }, no);
+      await world.begin([flow]);
+      const run = await world.start(flow, { id: "1" });
+      expect(await world.resultOf(run)).toEqual(["ambiguous", "maybe"]);
+      expect((await world.effects(run))[0]).toMatchObject({ proof: "maybe", ended: false });
+      expect(await world.exceptions(run)).toMatchObject([{ class: "ambiguous" }]);
+      expect(psp.ledger).toHaveLength(1);
+    },
+  );
+
   test("still says so after a crash: it is in the journal, and the fold reads it", async () => {
     const flow = charging("non5xx");
     const after = testWorkflow("after", async (input, run) => {

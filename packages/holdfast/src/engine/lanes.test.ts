@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { formatRunId } from "../core/run-number.ts";
+import type { Duration } from "../core/duration.ts";
 import type { Run } from "../workflow/run.ts";
 import { workflow } from "../workflow/workflow.ts";
 import { TestWorld } from "./test-world.test-support.ts";
@@ -199,7 +201,7 @@ describe("a call into a lane that somebody above holds", () => {
     ["one three calls up", ["L", null, "M", null]],
   ] as const)("is refused if it is %s, with the same error", async (_who, lanes) => {
     const run = await startLine(lanes);
-    const failed = (await world.exceptions()).filter((one) => one.reasonCode === "HF4102");
+    const failed = (await world.exceptions()).filter((one) => one.reasonCode === "HF1204");
     expect(failed.map((one) => one.message).join()).toMatch(MESSAGE);
     expect(await world.stateOf(run)).not.toBe("running");
     expect((await world.allRuns()).map((row) => row.workflow)).not.toContain("leaf");
@@ -240,5 +242,109 @@ describe("a call into a lane that somebody above holds", () => {
   test("is not refused for another lane", async () => {
     const run = await startLine(["M", null]);
     expect(await world.resultOf(run)).toBe("done");
+  });
+});
+
+const leafOf = (lane: string) =>
+  workflow(`leaf-${lane}`, options(`leaf-${lane}`, lane), () => Promise.resolve("done"));
+/** Holds its lane for a while and then calls into another one. */
+const callerOf = (lane: string, pause: Duration, other: Workflows[number]) =>
+  workflow(`caller-${lane}`, options(`caller-${lane}`, lane), async (input, run) => {
+    await run.sleep(pause);
+    return run.call(other, input);
+  });
+
+async function refused() {
+  const [failed, ...others] = await world.exceptions();
+  expect(others).toEqual([]);
+  expect(failed).toMatchObject({ class: "defect", reasonCode: "HF1204" });
+  return failed;
+}
+
+describe("calls between lanes", () => {
+  const [leafA, leafB, leafC] = [leafOf("A"), leafOf("B"), leafOf("C")];
+  const circle = [
+    callerOf("A", "3s", leafB),
+    callerOf("B", "2s", leafC),
+    callerOf("C", "1s", leafA),
+  ] as const;
+  const two = [callerOf("A", "2s", leafB), callerOf("B", "1s", leafA)] as const;
+
+  test("that would wait for each other are refused, and both lanes and runs are named", async () => {
+    await world.begin([...two, leafA, leafB]);
+    const first = await world.start(two[0], { id: "1" });
+    const other = await world.start(two[1], { id: "1" });
+    await world.advance(HOUR_MS);
+    const failed = await refused();
+    expect(failed?.run).toBe(first);
+    for (const name of [formatRunId(first), formatRunId(other), 'lane "A"', 'lane "B"'])
+      expect(failed?.message).toContain(name);
+    // Once somebody has given up the first one, the other one's child has its turn.
+    await world.engine.commands.cancel(first, "ana", "mends itself");
+    await world.untilState(other, "completed");
+  });
+
+  test("are refused over a third lane, too", async () => {
+    await world.begin([...circle, leafA, leafB, leafC]);
+    const runs = [];
+    for (const one of circle) runs.push(await world.start(one, { id: "1" }));
+    await world.advance(HOUR_MS);
+    expect((await refused())?.run).toBe(runs[0]);
+  });
+
+  test("are refused after a crash between the one call and the other", async () => {
+    await world.begin([...two, leafA, leafB]);
+    const first = await world.start(two[0], { id: "1" });
+    await world.start(two[1], { id: "1" });
+    await world.advance(1_500);
+    await world.crash();
+    await world.begin([...two, leafA, leafB]);
+    await world.advance(HOUR_MS);
+    expect((await refused())?.run).toBe(first);
+  });
+
+  test("are refused if the called run was there before", async () => {
+    await world.begin([...two, leafA, leafB]);
+    const first = await world.start(two[0], { id: "1" });
+    const other = await world.start(two[1], { id: "1" });
+    await world.start(leafA, { id: "1" });
+    await world.start(leafB, { id: "1" });
+    await world.advance(HOUR_MS);
+    expect((await refused())?.run).toBe(first);
+    expect(await world.stateOf(other)).toBe("waiting");
+  });
+
+  test("are refused as soon as recovery knows of both, and stay so", async () => {
+    await world.begin([...two, leafA, leafB]);
+    await world.start(two[0], { id: "1" });
+    const other = await world.start(two[1], { id: "1" });
+    await world.start(leafA, { id: "1" });
+    await world.advance(1_500);
+    // Who waits for a run that somebody else has started looks again after a minute.
+    await world.crash();
+    await world.begin([...two, leafA, leafB]);
+    await world.advance(HOUR_MS);
+    expect((await refused())?.run).toBe(other);
+    expect((await world.records(other)).map(({ kind }) => kind)).toContain("called");
+    await world.crash();
+    await world.begin([...two, leafA, leafB]);
+    await world.advance(HOUR_MS);
+    expect((await refused())?.run).toBe(other);
+  });
+
+  test("into a lane whose run waits for somebody else come to their turn", async () => {
+    const aside = callerOf("B", "1s", leafC);
+    await world.begin([two[0], aside, leafB, leafC]);
+    const first = await world.start(two[0], { id: "1" });
+    await world.start(aside, { id: "1" });
+    expect(await world.resultOf(first)).toBe("done");
+  });
+
+  test("are refused where more runs wait than are looked at", async () => {
+    await world.begin([...two, leafA, leafB], { limits: { laneWalkMax: 0 } });
+    await world.start(two[0], { id: "1" });
+    await world.start(two[1], { id: "1" });
+    await world.advance(HOUR_MS);
+    expect((await refused())?.message).toContain("limit laneWalkMax");
   });
 });

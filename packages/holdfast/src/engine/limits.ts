@@ -47,6 +47,8 @@ export interface EngineLimits {
   readonly earlyAnswersMax: number;
   /** How long such an answer is kept before its owner has to know, milliseconds. */
   readonly earlyAnswerMs: number;
+  /** Called runs that are looked at before a call into a lane; beyond it the call is refused, HF1204. */
+  readonly laneWalkMax: number;
   /** Steps of one run. */
   readonly stepsMax: number;
   /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
@@ -85,6 +87,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
   earlyAnswersMax: 1_000,
   // Longer than the default horizon of retries, in which the request may still be repeated.
   earlyAnswerMs: 3_600_000,
+  // Some milliseconds. Only children that wait in lanes which callers hold are counted.
+  laneWalkMax: 10_000,
   stepsMax: 1_000_000,
   declarationsMax: 10_000,
   sensitiveValuesMax: 10_000,

@@ -12,6 +12,7 @@ import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { heldLanesOf } from "./lanes.ts";
+import { restoredOf, type Restored } from "./restored-run.ts";
 import { Latch } from "./latch.ts";
 import { Recovery } from "./recovery.ts";
 import { dueBy, mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
@@ -57,6 +58,8 @@ export class LiveRun {
   mode: RunMode;
   #seq: number;
   readonly #recovery: Recovery;
+  /** Set if a backup was restored: its original may have done what this run does next. */
+  readonly restored: Restored | null;
   readonly #down = new Latch();
   /** Records since the run was loaded that commands may name: questions and intents. */
   readonly #written: JournalRecord[] = [];
@@ -80,6 +83,7 @@ export class LiveRun {
     this.#recovery = new Recovery(stored.records);
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
     this.sensitive = new SensitiveValues(host.limits.sensitiveValuesMax);
+    this.restored = restoredOf(this.#recovery.ofRun);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
   }
@@ -148,12 +152,11 @@ export class LiveRun {
     if (this.mode === "gone") throw new RunLeft(this.id);
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
-    const { run } = this.row;
-    const record = { run, seq: this.#seq, kind, attempt, name, head, data };
+    const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     const written = this.host.committer.add(record);
     // Without head and payload: they are looked for by number, and a long run makes many.
     if (kind === "asked" || kind === "intent") {
-      const { seq, atMs } = written;
+      const { run, seq, atMs } = written;
       this.#written.push({ run, seq, kind, attempt, name, atMs, head: null, data: null });
     }
     return written;

@@ -139,8 +139,14 @@ export function standsBeside(record: JournalRecord): boolean {
   return headOf<Pick<OpenedHead | ClosedHead, "beside">>(record).beside !== undefined;
 }
 
+const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "started",
+  "state",
+  "restored",
+]);
+
 function decidesNothing(record: JournalRecord): boolean {
-  return record.kind === "started" || record.kind === "state";
+  return DECIDES_NOTHING.has(record.kind);
 }
 
 /** True if this record is the one that gave the code its answer. */

@@ -1,6 +1,7 @@
 /** How runs end, and who hears of it: callers of this process, and the runs that wait for them. */
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
+import { refuseDeadlock } from "./lane-deadlock.ts";
 import { ChildWaiters, EndWaiters, endOf, type ChildWaiter, type RunEnd } from "./waiters.ts";
 
 export class RunEnds {
@@ -30,7 +31,11 @@ export class RunEnds {
     commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
   }
 
-  /** How a run has ended; null if it has not, and then `waiter` hears of it when it does. */
+  /**
+   * How a run has ended; null if it has not, and then `waiter` hears of it when it does.
+   *
+   * @throws {HoldfastError} HF1204 if the run waits in its lane for `waiter`; nobody waits then.
+   */
   async endOf(run: number, waiter: ChildWaiter | null): Promise<RunEnd | null> {
     const { live, reads } = this.#engine;
     const here = live.get(run);
@@ -63,6 +68,16 @@ export class RunEnds {
   #listen(child: RunRow, waiter: ChildWaiter | null): void {
     if (waiter === null) return;
     if (child.parentRun === waiter.run && child.parentStep === waiter.step) return;
+    this.#joinLane(child, waiter);
     this.#parents.wait(child.run, waiter);
+  }
+
+  /** Whoever has not started the child is not in its record, and waits for its lane all the same. */
+  #joinLane(child: RunRow, { run, held = [] }: ChildWaiter): void {
+    const { namespace, lane, workflow } = child;
+    if (lane === null) return;
+    const { lanes, limits } = this.#engine;
+    refuseDeadlock(lanes, { workflow, namespace, lane, caller: run, held }, limits.laneWalkMax);
+    lanes.waitedFor(namespace, lane, child.run, held);
   }
 }

@@ -15,6 +15,7 @@ import type { LiveRun } from "./live-run.ts";
 import type { RestQueue } from "./rest-queue.ts";
 import type { StartingParent } from "./starts.ts";
 import type { TakenBack } from "./taking-back.ts";
+import type { ChildWaiter } from "./waiters.ts";
 
 /** How a run left memory. */
 export type Departure =
@@ -72,11 +73,12 @@ export interface RunHost {
     waiter: { readonly run: number; readonly step: string },
     reason: string,
   ): Promise<TakenBack>;
-  /** How a child ended, if it has ended; else the step hears of it when it does. */
-  childEnd(
-    child: number,
-    waiter: { readonly run: number; readonly step: string },
-  ): Promise<ChildEnd | null>;
+  /**
+   * How a child ended, if it has ended; else the step hears of it when it does.
+   *
+   * @throws {HoldfastError} HF1204 if the child waits in its lane for the run that asks.
+   */
+  childEnd(child: number, waiter: ChildWaiter): Promise<ChildEnd | null>;
   /** An effect was accepted under this reference: its answer may have come before that. */
   pendingWritten(integration: string, ref: string): void;
   /** Oldest early event that nobody is taking; `keptEventOffered` must follow. */

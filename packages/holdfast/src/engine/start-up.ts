@@ -8,12 +8,13 @@
  * alone is ever counted (settled point 24).
  */
 import { groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts";
-import type { IncarnationHead, GroupHead } from "../core/journal.ts";
+import type { IncarnationHead, GroupHead, HeldLane } from "../core/journal.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { DepartureWatch } from "./departures.ts";
 import type { Engine } from "./engine.ts";
 import { exceptionHead } from "./exceptions.ts";
+import { heldAboveOf } from "./lanes.ts";
 import { standingGroups, type KnownGroup } from "./suspect-groups.ts";
 import { hasBegun } from "./recovery.ts";
 import { RunException } from "./run-exception.ts";
@@ -76,12 +77,21 @@ export class StartUp {
     let afterRun = 0;
     for (;;) {
       const page = await store.openLanes({ afterRun, limit: limits.recoveryPageMax });
-      for (const row of page) {
-        if (lanes.enter(row.namespace, row.lane, row.run) === null) this.#laneHeads.push(row.run);
+      const called = page.filter((row) => row.parentRun !== null).map((row) => row.run);
+      const held = await this.#heldBy(called);
+      for (const { namespace, lane, run } of page) {
+        if (lanes.enter(namespace, lane, run, held.get(run)) === null) this.#laneHeads.push(run);
       }
       afterRun = page.at(-1)?.run ?? afterRun;
       if (page.length < limits.recoveryPageMax) return;
     }
+  }
+
+  /** Of each called run, the lanes that are held by those that wait for it. */
+  async #heldBy(called: readonly number[]): Promise<Map<number, readonly HeldLane[]>> {
+    if (called.length === 0) return new Map();
+    const stored = await this.#engine.store.load(called);
+    return new Map(stored.map(({ row, records }) => [row.run, heldAboveOf(records[0])]));
   }
 
   /** The engine is closing: nobody comes through any more. */

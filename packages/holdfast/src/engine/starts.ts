@@ -23,6 +23,7 @@ import { checkedDescription, isStorable, requireText } from "./checked-values.ts
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
+import { refuseDeadlock } from "./lane-deadlock.ts";
 import type { Lanes } from "./lanes.ts";
 import type { EngineLimits } from "./limits.ts";
 import { toJson } from "./payload.ts";
@@ -41,6 +42,8 @@ export interface StartingParent {
   readonly deadlineAtMs: number | null;
   /** Its own lane and those of the runs that wait for it. */
   readonly lanes: readonly HeldLane[];
+  /** Set if it was restored from a backup, whose original may have started the child, too. */
+  readonly restoredFromMs: number | null;
 }
 
 export interface Started {
@@ -246,7 +249,7 @@ export class Starts {
     const lane = this.#laneOf(workflow, input, options);
     const run = nextRunNumber(this.#lastRun, 0, nowMs);
     this.#lastRun = run;
-    const before = lane === null ? null : lanes.enter(namespace, lane, run);
+    const before = lane === null ? null : lanes.enter(namespace, lane, run, options.parent?.lanes);
     const head: StartedHead = {
       ...described,
       namespace,
@@ -281,18 +284,16 @@ export class Starts {
   /**
    * The lane of the run, if it has one.
    *
-   * @throws {HoldfastError} HF4102 if a run that would wait for it holds that lane: neither would
-   *   ever go on.
+   * @throws {HoldfastError} HF1204 if it would wait there for a run that waits for it.
    */
   #laneOf({ definition, name }: AnyWorkflow, input: unknown, { parent }: StartOptions) {
     const lane = definition.lane?.(input) ?? null;
     if (lane !== null) requireText(lane, `lane of workflow "${name}"`);
-    const { lanes, namespace } = this.#needs;
-    const holder = parent?.lanes.find(
-      (held) => held.lane === lane && lanes.mayGo(namespace, held.lane, held.run),
-    );
-    if (lane === null || holder === undefined) return lane;
-    throw heldLane(name, lane, holder.run, holder.run === parent?.run);
+    if (lane === null || parent === undefined) return lane;
+    const { lanes, namespace, limits } = this.#needs;
+    const call = { workflow: name, namespace, lane, caller: parent.run, held: parent.lanes };
+    refuseDeadlock(lanes, call, limits.laneWalkMax);
+    return lane;
   }
 
   #keyOf(workflow: AnyWorkflow, input: unknown): string {
@@ -379,8 +380,13 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {
   if (parent === undefined) return null;
-  const { run, step, lanes } = parent;
-  return lanes.length === 0 ? { run, step } : { run, step, lanes };
+  const { run, step, lanes, restoredFromMs } = parent;
+  return {
+    run,
+    step,
+    ...(lanes.length === 0 ? {} : { lanes }),
+    ...(restoredFromMs === null ? {} : { restoredFromMs }),
+  };
 }
 
 /** A review that excludes the starter would exclude nobody. */
@@ -397,14 +403,5 @@ export function unnamedStarter(review: string, where: string): HoldfastError {
     `Review "${review}" excludes who started the run, and nobody is on record as that.`,
     "Say who starts it: app.start(workflow, input, { by }). A run that was started without that can be cancelled and started anew.",
     { where },
-  );
-}
-
-function heldLane(workflow: string, lane: string, run: number, isCaller: boolean): HoldfastError {
-  const who = isCaller ? "a run" : `a run that ${formatRunId(run)} waits for, which is`;
-  return new HoldfastError(
-    "HF4102",
-    `Workflow "${workflow}" was called by ${who} of the same lane "${lane}": they would wait for each other.`,
-    "Give the called workflow another lane, or none: its caller holds the lane already.",
   );
 }

@@ -1,4 +1,5 @@
 /** Who waits for the end of a run in this process. Costs nothing for runs that nobody waits for. */
+import type { HeldLane } from "../core/journal.ts";
 import { isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import { headOf } from "./recovery.ts";
@@ -41,6 +42,8 @@ export class EndWaiters {
 export interface ChildWaiter {
   readonly run: number;
   readonly step: string;
+  /** Lanes that are held while it waits; absent if it only asks how far the child has been taken back. */
+  readonly held?: readonly HeldLane[];
 }
 
 /**

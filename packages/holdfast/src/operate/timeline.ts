@@ -208,6 +208,7 @@ interface Heads {
   readonly applied: journal.AppliedHead;
   readonly declared: journal.DeclaredHead;
   readonly late: journal.LateHead;
+  readonly restored: journal.RestoredHead;
   readonly early: journal.EarlyHead;
 }
 
@@ -227,7 +228,10 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
       ? { what: head.now === true ? "time taken" : "local work done" }
       : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
   intent: (head) => ({
-    what: `sent to ${head.integration} (${head.contract}), answer awaited until ${isoText(head.deadlineAtMs)}${undoing(head.undoes)}`,
+    what:
+      head.restoredFromMs === undefined
+        ? `sent to ${head.integration} (${head.contract}), answer awaited until ${isoText(head.deadlineAtMs)}${undoing(head.undoes)}`
+        : `not sent to ${head.integration} (${head.contract}): it may have been since the backup of ${isoText(head.restoredFromMs)}${undoing(head.undoes)}`,
     proof: "maybe",
   }),
   outcome: (head) => ({
@@ -301,6 +305,10 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   applied: (head) => ({ what: `command ${head.command} (${head.topic}) applied`, by: head.by }),
   late: (head) => ({
     what: `its deadline (${isoText(head.deadlineAtMs)}) has passed: ${ON_LATE_TEXT[head.onLate]}`,
+  }),
+  restored: (head) => ({
+    what: `restored from a backup of ${isoText(head.fromMs)}; ${head.reason}`,
+    by: head.by,
   }),
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,

@@ -33,7 +33,7 @@ export const ENGINE_SQL = {
     order by run limit $3::int8`,
   lane: `select ${RUN_COLUMNS} from run where namespace = $1 and left(lane, 200) = left($2, 200)
     and lane = $2 and lane is not null and ended_at_ms is null order by run limit $3::int8`,
-  openLanes: `select run, namespace, lane from run where lane is not null
+  openLanes: `select run, namespace, lane, parent_run from run where lane is not null
     and ended_at_ms is null and run > $1::int8 order by run limit $2::int8`,
   kept: `select ${KEPT_COLUMNS} from kept_event where event = $1 and left(key, 200) = left($2, 200)
     and key = $2 order by seq limit $3::int8`,

@@ -89,8 +89,8 @@ export function engineReads(
     async openLanes(page) {
       const rows = await ask("openLanes", page.afterRun, page.limit);
       return rows.map((cells) => {
-        const [run, namespace, lane] = cells as [number, string, string];
-        return { run, namespace, lane };
+        const [run, namespace, lane, parentRun] = cells as [number, string, string, number | null];
+        return { run, namespace, lane, parentRun };
       });
     },
     keptEvents: async (event, key, limit) =>

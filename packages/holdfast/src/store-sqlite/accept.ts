@@ -6,11 +6,13 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { kindNumber } from "../core/journal.ts";
-import type { AppliedHead, IncarnationHead } from "../core/journal.ts";
+import type { AppliedHead, IncarnationHead, RecordKind, RestoredHead } from "../core/journal.ts";
 import type { EffectRow } from "../store/rows.ts";
 import type { RecordColumns } from "../store/store.ts";
 import { freshRandom } from "./open.ts";
 import { BUSY_TIMEOUT_MS } from "./pragmas.ts";
+import { ChainQueries } from "./chain.ts";
+import { prepareRows, rowsOf } from "./queries.ts";
 import { openReadOnly } from "./reader.ts";
 import { ReaderQueries, ROWS_MAX } from "./reader-queries.ts";
 import { Session } from "./session.ts";
@@ -57,31 +59,78 @@ export async function acceptStore(options: AcceptOptions): Promise<Accepted> {
     { onNotice: () => undefined, onFatal: () => undefined },
   );
   try {
-    session.flush({ number: 1, atMs, records: decision(session, options, atMs), taken: [] });
-  } finally {
-    await session.close(options.nowMs());
+    const pages = decision(session, options);
+    for (const [index, records] of pages.entries())
+      session.flush({ number: index + 1, atMs, records: columnsOf(records, atMs), taken: [] });
+  } catch (error) {
+    // Without a new anchor: the store is still one that has to be accepted.
+    await session.abandon();
+    throw error;
   }
+  await session.close(options.nowMs());
   return { storeId: session.opened.storeId, ...openWork(path) };
 }
 
-function decision(session: Session, options: AcceptOptions, atMs: number): RecordColumns {
+interface Written {
+  readonly run: number;
+  readonly seq: number;
+  readonly kind: RecordKind;
+  readonly head: object;
+}
+
+/** Runs that are marked in one flush. */
+const RUNS_PER_FLUSH = 1_000;
+
+/** Marks each open run, so that it looks before it sends what its original may have sent; then says why. */
+function decision(
+  session: Session,
+  { path, by, reason }: AcceptOptions,
+): readonly (readonly Written[])[] {
   const { incarnation, predecessors, lastSystemSeq } = session.opened;
   const begun: IncarnationHead = { incarnation, closes: predecessors };
-  const accepted: AppliedHead = {
-    command: "store accept",
-    topic: "store",
-    by: options.by,
-    answer: options.reason,
-  };
+  const accepted: AppliedHead = { command: "store accept", topic: "store", by, answer: reason };
+  const restored = (fromMs: number): RestoredHead => ({ fromMs, by, reason });
+  const { ends, fromMs } = endsOfRuns(resolve(path));
+  const pages: Written[][] = [];
+  for (let i = 0; i < ends.length; i += RUNS_PER_FLUSH) {
+    pages.push(
+      ends
+        .slice(i, i + RUNS_PER_FLUSH)
+        .map(({ run, seq }) => ({ run, seq: seq + 1, kind: "restored", head: restored(fromMs) })),
+    );
+  }
+  const first = { run: 0, seq: lastSystemSeq + 1, kind: "incarnation", head: begun } as const;
+  const last = { run: 0, seq: lastSystemSeq + 2, kind: "applied", head: accepted } as const;
+  return [[first], ...pages, [last]];
+}
+
+/** Open runs with the number of their last record, and when anything was written last. */
+function endsOfRuns(path: string): {
+  readonly ends: readonly { readonly run: number; readonly seq: number }[];
+  readonly fromMs: number;
+} {
+  const database = openReadOnly(path);
+  try {
+    const lastSeq = prepareRows(database, "select max(seq) from journal where run = ?");
+    const ends = new ReaderQueries(database).openRuns().map((run) => {
+      return { run, seq: rowsOf(lastSeq, run)[0]?.[0] as number };
+    });
+    return { ends, fromMs: new ChainQueries(database).last()?.atMs ?? 0 };
+  } finally {
+    database.close();
+  }
+}
+
+function columnsOf(records: readonly Written[], atMs: number): RecordColumns {
   return {
-    run: [0, 0],
-    seq: [lastSystemSeq + 1, lastSystemSeq + 2],
-    kind: [kindNumber("incarnation"), kindNumber("applied")],
-    attempt: [0, 0],
-    name: ["", ""],
-    atMs: [atMs, atMs],
-    head: [JSON.stringify(begun), JSON.stringify(accepted)],
-    data: [null, null],
+    run: records.map(({ run }) => run),
+    seq: records.map(({ seq }) => seq),
+    kind: records.map(({ kind }) => kindNumber(kind)),
+    attempt: records.map(() => 0),
+    name: records.map(() => ""),
+    atMs: records.map(() => atMs),
+    head: records.map(({ head }) => JSON.stringify(head)),
+    data: records.map(() => null),
   };
 }
 

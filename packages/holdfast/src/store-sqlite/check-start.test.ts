@@ -223,6 +223,10 @@ describe("start-up", () => {
   });
 });
 
+function unwritableJson(): never {
+  throw new Error("cannot be written");
+}
+
 describe("acceptStore", () => {
   test("lets an older copy go on, on record, and lists what may have been done since", async () => {
     const first = await openInline(path);
@@ -252,7 +256,25 @@ describe("acceptStore", () => {
     const said = (await reader.records(0, 0, 100)).at(-1);
     expect(said?.kind).toBe("applied");
     expect(said?.head).toContain("disk lost");
+    // The open run knows that it was restored, and from when.
+    const mark = (await reader.records(12, 0, 100)).at(-1);
+    expect(mark).toMatchObject({ kind: "restored", name: "", atMs: NOW_MS });
+    expect(JSON.parse(mark?.head ?? "")).toMatchObject({ by: "anna", reason: "disk lost" });
     await reader.close();
+  });
+
+  test("has accepted nothing before all of it is on record", async () => {
+    await makeStore();
+    const older = join(folder.path, "older.db");
+    copyFileSync(path, older);
+    await workWithoutAnchor();
+    await opens();
+    copyFileSync(older, path);
+    const anchor = readFileSync(`${path}.anchor`, "utf8");
+    const unwritable = { toString: () => "anna", toJSON: () => unwritableJson() } as never;
+    const accepting = acceptStore({ path, reason: "?", by: unwritable, nowMs: () => NOW_MS });
+    await expect(accepting).rejects.toThrow("cannot be written");
+    expect(readFileSync(`${path}.anchor`, "utf8")).toBe(anchor);
   });
 
   test("does not mend a damaged store", async () => {

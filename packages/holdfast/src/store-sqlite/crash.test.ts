@@ -117,11 +117,28 @@ describe("the writer's thread", () => {
   test("ends with close, which may be called twice, and answers nothing after it", async () => {
     const { store, thread } = await openWithThread();
     await startRuns(store, [1]);
-    const gone = once(thread, "exit");
+    const gone = once(thread, "exit") as Promise<[number]>;
     await Promise.all([store.close(), store.close()]);
-    await gone;
+    // It has ended by itself: a thread that is terminated ends with code 1.
+    expect(await gone).toEqual([0]);
     await expect(store.load([1])).rejects.toBeInstanceOf(HoldfastError);
     await store.abandon();
+  });
+
+  test("closes the database and ends by itself after a failed write", async () => {
+    const { store, thread } = await openWithThread();
+    const sample = await startRuns(store, [1]);
+    sample.add(1, "started", startedHead(1));
+    const twice = sample.batch();
+    const seq = twice.records.seq.map(() => 1);
+    const gone = once(thread, "exit") as Promise<[number]>;
+    const flush = store.flush({ ...twice, records: { ...twice.records, seq } });
+    await expect(flush).rejects.toMatchObject({ code: "HF5008" });
+    await store.close();
+    expect(await gone).toEqual([0]);
+    const again = await openInline(path);
+    expect((await again.load([1])).length).toBe(1);
+    await again.close();
   });
 
   test("says why a store cannot be opened, in the same words", async () => {

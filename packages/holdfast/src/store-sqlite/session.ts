@@ -65,8 +65,9 @@ export class Session {
     this.#upkeep =
       settings.path === IN_MEMORY ? null : new Upkeep(writer, settings, listeners.onNotice);
     try {
-      // What was just checked need not be checked again at the next start.
-      this.#upkeep?.writeAnchor();
+      // What was just checked need not be checked again at the next start. A store is accepted when
+      // all of that is on record: until then the old anchor keeps every engine out.
+      if (settings.anchor === "checked") this.#upkeep?.writeAnchor();
     } catch (error) {
       writer.abandon();
       release();

@@ -3,7 +3,6 @@
  * Each call is one message and one answer. If the thread dies, nothing more can be written: whoever
  * waits is refused and the engine is told.
  */
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { HoldfastError } from "../core/error.ts";
 import type { Store } from "../store/store.ts";
@@ -73,7 +72,10 @@ class WriterThread {
   constructor(settings: ThreadSettings, onNotice: OnNotice) {
     // No flags of the parent: what the thread imports needs none, and some are refused in threads.
     this.#worker = new Worker(threadFile(), { workerData: settings, execArgv: [] });
-    this.#gone = once(this.#worker, "exit").catch((error: unknown) => error);
+    // Not once(): it would take an error for the end, and the thread closes its files after that.
+    this.#gone = new Promise((resolve) => {
+      this.#worker.on("exit", resolve);
+    });
     this.opened = this.#wait<Opened>(OPENING);
     this.#worker.on("message", (reply: Reply) => {
       this.#receive(reply, onNotice);
@@ -89,13 +91,7 @@ class WriterThread {
   /** The thread answers what the port's verb of this name promises. */
   ask<Answer>(verb: keyof Store | "abandon", ...args: readonly unknown[]): Promise<Answer> {
     if (this.#refusal !== null) return Promise.reject(this.#refusal);
-    const id = this.#nextId;
-    this.#nextId += 1;
-    const answer = this.#wait<Answer>(id);
-    const request: Request = { id, verb, args };
-    // Nothing is moved: what the engine has in a batch it may still read.
-    this.#worker.postMessage(request, []);
-    return answer;
+    return this.#send(verb, args);
   }
 
   /** The last verb. The thread is gone when this resolves. A second call waits for the first. */
@@ -104,18 +100,33 @@ class WriterThread {
     return this.#ending;
   }
 
+  /**
+   * The thread closes the database and then ends by itself. It is never terminated: that would tear
+   * it down under an open database, and no sooner, since a statement of SQLite cannot be broken off.
+   */
   async #end(verb: "close" | "abandon", args: readonly unknown[]): Promise<void> {
+    const hasFailed = this.#refusal !== null;
+    this.#refusal ??= stopped(new Error("the store was closed"));
+    // A thread that #die() has let go of is waited for all the same.
+    this.#worker.ref();
     try {
-      // After a failed write there is nothing to seal: only the thread is to be ended.
-      if (this.#refusal === null) {
-        const done = this.ask<void>(verb, ...args);
-        this.#refusal = stopped(new Error("the store was closed"));
-        await done;
-      }
+      // After a failed write there is nothing to seal: only the files are to be let go of. A thread
+      // that is gone already answers nothing.
+      if (hasFailed) await Promise.race([this.#send("abandon", []).catch(() => null), this.#gone]);
+      else await this.#send<void>(verb, args);
     } finally {
-      await this.#worker.terminate();
       await this.#gone;
     }
+  }
+
+  #send<Answer>(verb: keyof Store | "abandon", args: readonly unknown[]): Promise<Answer> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const answer = this.#wait<Answer>(id);
+    const request: Request = { id, verb, args };
+    // Nothing is moved: what the engine has in a batch it may still read.
+    this.#worker.postMessage(request, []);
+    return answer;
   }
 
   #wait<Answer>(id: number): Promise<Answer> {

@@ -69,6 +69,8 @@ async function answer(session: Session, request: Request): Promise<void> {
   } catch (error) {
     say({ kind: "failed", id, error: toSent(error) });
   }
+  // The database is closed, well or badly: nothing keeps this thread but the port.
+  if (request.verb === "close" || request.verb === "abandon") port?.close();
 }
 
 const session = start(workerData as ThreadSettings);

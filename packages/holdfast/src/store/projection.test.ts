@@ -49,6 +49,7 @@ describe("project", () => {
       "returned",
       "resumed",
       "applied",
+      "restored",
     ]);
     for (const kind of unread) {
       const record = { run: 1, seq: 1, kind, attempt: 0, name: "", atMs: 1, head: "{", data: null };

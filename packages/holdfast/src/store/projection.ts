@@ -27,6 +27,7 @@ const WITHOUT_PROJECTION: readonly journal.RecordKind[] = [
   "returned",
   "resumed",
   "applied",
+  "restored",
 ];
 
 const PROJECTED: readonly boolean[] = RECORD_KINDS.map(
@@ -98,6 +99,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "returned":
     case "resumed":
     case "applied":
+    case "restored":
       return NOTHING;
     default:
       return assertNever(record.kind);

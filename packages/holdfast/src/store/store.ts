@@ -119,10 +119,14 @@ export interface Store {
   /** Runs of a lane that have not ended, by run number. */
   lane(namespace: string, lane: string, limit: number): Promise<readonly RunRow[]>;
   /** All lanes with open runs: lane -> open runs in order. Read once at start. */
-  openLanes(
-    page: Page,
-  ): Promise<
-    readonly { readonly run: number; readonly namespace: string; readonly lane: string }[]
+  openLanes(page: Page): Promise<
+    readonly {
+      readonly run: number;
+      readonly namespace: string;
+      readonly lane: string;
+      /** Null if no run has called it. */
+      readonly parentRun: number | null;
+    }[]
   >;
   /** What is remembered of these ids, in the order asked; null for one that is not known. */
   acceptedEvents(ids: readonly EventId[]): Promise<readonly (AcceptedEventRow | null)[]>;

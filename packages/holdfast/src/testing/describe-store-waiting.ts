@@ -90,7 +90,8 @@ export const waitingTests: StoreTests = {
       [5, "a"],
     ] as const) {
       const state = run === 3 || run === 5 ? "waiting" : "running";
-      sample.add(run, "started", startedHead(run, { lane, state }));
+      const parent = run === 5 ? { run: 2, step: "call" } : null;
+      sample.add(run, "started", startedHead(run, { lane, state, parent }));
     }
     sample.add(6, "started", startedHead(6, { lane: "a", namespace: "north" }));
     await sample.flushTo(store);
@@ -100,12 +101,12 @@ export const waitingTests: StoreTests = {
     await sample.flushTo(store);
     assert.deepEqual(await lane(), [3, 5]);
     assert.deepEqual(await store.openLanes({ afterRun: 0, limit: 3 }), [
-      { run: 2, namespace: "main", lane: "b" },
-      { run: 3, namespace: "main", lane: "a" },
-      { run: 5, namespace: "main", lane: "a" },
+      { run: 2, namespace: "main", lane: "b", parentRun: null },
+      { run: 3, namespace: "main", lane: "a", parentRun: null },
+      { run: 5, namespace: "main", lane: "a", parentRun: 2 },
     ]);
     assert.deepEqual(await store.openLanes({ afterRun: 5, limit: 3 }), [
-      { run: 6, namespace: "north", lane: "a" },
+      { run: 6, namespace: "north", lane: "a", parentRun: null },
     ]);
   },
 

@@ -191,6 +191,7 @@ function addCancelledRun(sample: SampleJournal, run: number): void {
     { name: "charge", attempt: 1 },
   );
   sample.add(run, "opened", openedHead(), { name: "create-invoice" });
+  sample.add(run, "restored", { fromMs: SAMPLE_START_MS, by: "anna", reason: "disk lost" });
   sample.add(run, "late", { deadlineAtMs: SAMPLE_START_MS, onLate: "ask" });
   sample.add(run, "cancel", { by: "anna", reason: "the customer withdrew" });
   sample.add(run, "state", stateHead("running", "cancelling"));

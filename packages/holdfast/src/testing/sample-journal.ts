@@ -37,6 +37,7 @@ export interface HeadOf {
   readonly applied: journal.AppliedHead;
   readonly declared: journal.DeclaredHead;
   readonly late: journal.LateHead;
+  readonly restored: journal.RestoredHead;
   readonly early: journal.EarlyHead;
 }
 
