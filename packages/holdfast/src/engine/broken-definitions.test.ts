@@ -237,7 +237,7 @@ describe("a definition that throws", () => {
     expect(declare({ retry: { within: "36h" } })).toThrow(
       expect.objectContaining({ code: "HF1107" }),
     );
-    expect(declare({ repeat: "once", retry: { attempts: 2 } })).toThrow(
+    expect(declare({ repeat: "once", keyWindow: undefined, retry: { attempts: 2 } })).toThrow(
       expect.objectContaining({ code: "HF1107" }),
     );
     expect(declare({ repeat: "probeable" })).toThrow(expect.objectContaining({ code: "HF1001" }));

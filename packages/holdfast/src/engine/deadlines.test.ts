@@ -159,7 +159,7 @@ describe("the deadline of a run", () => {
 
   test.each([
     [{ deadline: "2 days" as "2d" }, "deadline of workflow"],
-    [{ onLate: "shout" as "ask" }, "onLate is not valid"],
+    [{ onLate: "shout" as "ask" }, '"onLate" is not valid'],
   ])("that cannot be meant is refused where it is written: %o", (options, message) => {
     const define = () => testWorkflow("flow", () => Promise.resolve(null), options);
     expect(define).toThrow(expect.objectContaining({ code: "HF1001" }));

@@ -303,11 +303,8 @@ describe("declared limits", () => {
     ["limit.concurrency", { limit: { concurrency: 0 } }],
     ["limit.rate", { limit: { rate: "0/s" as const } }],
     ["breaker.openAt", { breaker: { openAt: "0%" as const, of: 10, probeEvery: "5s" as const } }],
-  ])("holds a run whose integration has a senseless %s", async (_what, options) => {
-    const flow = flowOf({ on: testIntegration("erp", options) });
-    await world.begin([flow]);
-    const [run = 0] = await startMany(flow, 1);
-    expect(await world.stateOf(run)).toBe("held");
-    expect((await world.exceptions(run))[0]).toMatchObject({ reasonCode: "HF1001" });
+  ])("refuses an integration with a senseless %s where it is declared", (_what, options) => {
+    const declare = () => testIntegration("erp", options);
+    expect(declare).toThrow(expect.objectContaining({ code: "HF1001" }));
   });
 });

@@ -11,6 +11,7 @@ import type { Classified } from "../core/failure.ts";
 import type { Described } from "../core/journal.ts";
 import type { Attempt } from "./attempt.ts";
 import { checkDefinition } from "./definition-check.ts";
+import { checkEffectOptions } from "./effect-options.ts";
 import { effectPlan, type EffectPlan } from "./effect-plan.ts";
 import type { Integration } from "./integration.ts";
 import type { In, Out, Schema } from "./schema.ts";
@@ -183,25 +184,8 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
     },
     options.sensitive,
   );
-  checkUndoing(name, "compensate" in options ? options.compensate : undefined);
+  checkEffectOptions(name, options.repeat, { ...options });
   // The cast forgets I and O: the engine parses by the schemas instead of trusting the types.
   const definition = options as unknown as EffectDefinition;
   return { kind: "effect", name, definition, plan: effectPlan(name, definition) };
-}
-
-/** Again for callers in JavaScript: an undoing that is none would be found when it is needed. */
-function checkUndoing(name: string, compensate: unknown): void {
-  if (compensate === undefined || compensate === "none" || typeof compensate === "function") return;
-  const isEffect =
-    typeof compensate === "object" &&
-    compensate !== null &&
-    "effect" in compensate &&
-    "input" in compensate &&
-    typeof compensate.input === "function";
-  if (isEffect) return;
-  throw new HoldfastError(
-    "HF1001",
-    `effect "${name}": "compensate" is not valid: expected a function, { effect, input }, or "none", got ${typeof compensate}.`,
-    'Say how it is undone; "none" if nothing need be undone.',
-  );
 }

@@ -1,7 +1,9 @@
 /** A request for a person's decision, with what it is about and who may decide. */
 import type { Duration } from "../core/duration.ts";
+import { HoldfastError } from "../core/error.ts";
 import type { Described } from "../core/journal.ts";
 import { checkDefinition } from "./definition-check.ts";
+import { checkOptions } from "./known-options.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
 export interface ReviewOptions<S extends Schema, D extends Schema> {
@@ -57,5 +59,36 @@ export function review<S extends Schema, D extends Schema>(
     },
     options.sensitive,
   );
+  checkOptions(`review "${name}"`, options, {
+    subject: "any",
+    decision: "any",
+    by: "any",
+    sensitive: "any",
+    notBy: "text",
+    within: "duration",
+    onTimeout: "object",
+    describe: "function",
+  });
+  checkTimeout(name, options.within, options.onTimeout);
   return { kind: "review", name, definition: options };
+}
+
+/** What happens when nobody has answered in time, where there is a time. */
+function checkTimeout(name: string, within: unknown, onTimeout: object | undefined): void {
+  if (onTimeout === undefined) return;
+  const what = `review "${name}"`;
+  checkOptions(`onTimeout of ${what}`, onTimeout, { escalateTo: "text", default: "any" });
+  if ("escalateTo" in onTimeout === "default" in onTimeout) {
+    throw new HoldfastError(
+      "HF1001",
+      `onTimeout of ${what} is not valid: expected either escalateTo or default.`,
+      "Say who decides then (escalateTo), or what is decided then (default).",
+    );
+  }
+  if (within !== undefined) return;
+  throw new HoldfastError(
+    "HF1001",
+    `${what} has "onTimeout" and no "within": that time would never come.`,
+    'Say within which time it has to be answered, for example within: "4h"; or leave onTimeout out.',
+  );
 }

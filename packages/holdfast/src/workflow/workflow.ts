@@ -4,6 +4,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { Described } from "../core/journal.ts";
 import { ON_LATE, type OnLate } from "../core/run-late.ts";
 import { checkDefinition } from "./definition-check.ts";
+import { checkOptions } from "./known-options.ts";
 import type { AnyReview } from "./review.ts";
 import type { Run } from "./run.ts";
 import type { In, Out, Schema } from "./schema.ts";
@@ -91,7 +92,21 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     },
     options.sensitive,
   );
-  checkDeadline(name, options);
+  checkOptions(`workflow "${name}"`, options, {
+    input: "any",
+    output: "any",
+    key: "any",
+    owner: "any",
+    sensitive: "any",
+    deadline: "any",
+    onFailure: ON_FAILURE,
+    lane: "function",
+    reviews: "any",
+    onLate: ON_LATE,
+    describe: "function",
+  });
+  checkReviews(name, options.reviews);
+  checkDeadline(name, options.deadline);
   return {
     kind: "workflow",
     name,
@@ -101,14 +116,21 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
 }
 
 /** For callers in JavaScript; and a duration with a slip of the keyboard compiles. */
-function checkDeadline(name: string, options: { deadline?: unknown; onLate?: unknown }): void {
-  const { deadline, onLate } = options;
-  if (deadline !== undefined && typeof deadline !== "function")
-    durationMs(deadline as string, `deadline of workflow "${name}"`);
-  if (onLate === undefined || ON_LATE.some((word) => word === onLate)) return;
+function checkDeadline(name: string, deadline: unknown): void {
+  if (deadline === undefined || typeof deadline === "function") return;
+  durationMs(deadline as string, `deadline of workflow "${name}"`);
+}
+
+function checkReviews(name: string, reviews: unknown): void {
+  if (reviews === undefined) return;
+  if (Array.isArray(reviews) && reviews.every(isReview)) return;
   throw new HoldfastError(
     "HF1001",
-    `workflow "${name}": onLate is not valid: expected ${ON_LATE.join(", ")}, got ${JSON.stringify(onLate)}.`,
-    `Choose: ${ON_LATE.join(" | ")}.`,
+    `workflow "${name}": "reviews" is not valid: expected a list of reviews, got ${Array.isArray(reviews) ? "a list with something else in it" : typeof reviews}.`,
+    "Give the reviews themselves, as review(...) has made them: reviews: [bigOrder].",
   );
+}
+
+function isReview(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "review";
 }
