@@ -62,10 +62,10 @@ export interface HoldfastErrorOptions {
 }
 
 export class HoldfastError extends Error {
-  override readonly name: string = "HoldfastError";
-  readonly code: ErrorCode;
-  readonly remedy: string;
-  readonly where: string | undefined;
+  declare readonly name: string;
+  declare readonly code: ErrorCode;
+  declare readonly remedy: string;
+  declare readonly where: string | undefined;
 
   constructor(
     code: ErrorCode,
@@ -74,10 +74,25 @@ export class HoldfastError extends Error {
     options: HoldfastErrorOptions = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = code;
-    this.remedy = remedy;
-    this.where = options.where;
+    // Not enumerable: who prints the error with its properties would say everything twice.
+    const parts = { name: "HoldfastError", code, remedy, where: options.where };
+    for (const [name, value] of Object.entries(parts))
+      Object.defineProperty(this, name, { value, enumerable: false, configurable: true });
+    this.stack = `${String(this)}${framesOf(this.stack, message)}`;
   }
+
+  /** With code and remedy: `String(error)` and an uncaught error's stack are all that many see. */
+  override toString(): string {
+    return `${this.name}: ${formatError(this)}`;
+  }
+}
+
+/** The stack without its head, which is the message and may have lines of its own. */
+function framesOf(stack: string | undefined, message: string): string {
+  if (stack === undefined) return "";
+  const headEnd = stack.indexOf(message) + message.length;
+  const frames = stack.indexOf("\n    at ", headEnd);
+  return frames === -1 ? "" : stack.slice(frames);
 }
 
 /** The one form in which an error is shown, in log, console and command line. */
