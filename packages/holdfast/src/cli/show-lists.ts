@@ -84,6 +84,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
         ? [`holdfast close ${exception.id} --reason "..."`]
         : []),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
+      ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
     ],
   };
 }

@@ -1,5 +1,6 @@
 /** Commands that decide: answer, settle, resume, cancel, close. */
 import { Argument, Option, type Command } from "commander";
+import { awaitedSentence } from "../operate/cancel-request.ts";
 import type { Patience, Receipt } from "../operate/command.ts";
 import {
   answerReview,
@@ -78,7 +79,19 @@ function addAnswer(program: Command, act: Act): void {
   );
 }
 
-interface SettleOptions extends DeciderOptions {
+interface SeenOptions extends DeciderOptions {
+  readonly exception?: string;
+}
+
+/** What is approved is what was seen: the commands that are printed say it. */
+function withException(command: Command): Command {
+  return withReason(command).option(
+    "--exception <exception>",
+    "what was seen; refused if it is no longer the open one",
+  );
+}
+
+interface SettleOptions extends SeenOptions {
   readonly value?: string;
   readonly ref?: string;
 }
@@ -91,7 +104,7 @@ function addSettle(program: Command, act: Act): void {
     .addArgument(new Argument("<outcome>", "what happened").choices(["happened", "not"]))
     .option("--value <json>", "what it answered, where the run still needs it")
     .option("--ref <text>", "the other system's reference");
-  withReason(command).action((effect: string, outcome: string, options: SettleOptions) =>
+  withException(command).action((effect: string, outcome: string, options: SettleOptions) =>
     act((context) =>
       withReader(context, async (reader) => {
         const happened = outcome === "happened";
@@ -111,7 +124,7 @@ function addSettle(program: Command, act: Act): void {
           reader,
           effect,
           settlement,
-          decider(options, context),
+          seenDecider(options, context),
           patience(options, context),
         );
         const said = happened ? "as happened" : "as not happened";
@@ -121,7 +134,7 @@ function addSettle(program: Command, act: Act): void {
   );
 }
 
-interface ResumeOptions extends DeciderOptions {
+interface ResumeOptions extends SeenOptions {
   readonly step?: string;
   readonly workflow?: string;
 }
@@ -133,14 +146,14 @@ function addResume(program: Command, act: Act): void {
     .argument("<run>", "id or business key of the run")
     .option("--step <step>", "only this step")
     .option("--workflow <name>", "where runs of several workflows have this key");
-  withReason(command).action((run: string, options: ResumeOptions) =>
+  withException(command).action((run: string, options: ResumeOptions) =>
     act((context) =>
       withReader(context, async (reader) => {
         const receipt = await resumeRun(
           reader,
           reference(run, options),
           options.step ?? null,
-          decider(options, context),
+          seenDecider(options, context),
           patience(options, context),
         );
         return receiptShown(receipt, `run ${receipt.run} goes on`);
@@ -168,7 +181,9 @@ function addCancel(program: Command, act: Act): void {
           decider(options, context),
           patience(options, context),
         );
-        return receiptShown(receipt, `cancellation of ${receipt.run} has begun`);
+        const { waitsFor } = receipt;
+        const rest = waitsFor === null ? "" : `; ${awaitedSentence(waitsFor)}`;
+        return receiptShown(receipt, `cancellation of ${receipt.run} has begun${rest}`);
       }),
     ),
   );
@@ -200,6 +215,10 @@ function reference(run: string, { workflow }: { readonly workflow?: string }) {
 
 function decider({ by, reason }: DeciderOptions, context: Context) {
   return { by: personOf(by, context), reason: reasonOf(reason) };
+}
+
+function seenDecider({ exception, ...options }: SeenOptions, context: Context) {
+  return { ...decider(options, context), ...(exception === undefined ? {} : { exception }) };
 }
 
 function patience({ wait }: PersonOptions, { outside }: Context): Patience {

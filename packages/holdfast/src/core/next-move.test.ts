@@ -140,6 +140,18 @@ describe("nextMove on unknown outcomes", () => {
     expect(nextMove(never, ONCE, situation({ openMaybe: true })).kind).toBe("askOutcome");
   });
 
+  test("says of which attempt it is that nobody knows whether it happened", () => {
+    const maybe = failed("defect");
+    const never = failed("defect", { effect: "never" });
+    expect(because(maybe, KEYED)).toMatch(/ in attempt 1; it may have happened\.$/);
+    expect(because(never, KEYED)).toMatch(/ in attempt 1\.$/);
+    const later = { attempt: 2, openMaybe: true };
+    expect(because(never, KEYED, later)).toMatch(
+      / in attempt 2; an earlier attempt may have happened\.$/,
+    );
+    expect(because(maybe, KEYED, later)).toMatch(/ in attempt 2; it may have happened\.$/);
+  });
+
   test("resolves before it cancels, and cancels at once where nothing can be open", () => {
     const cancelRequested = true;
     expect(nextMove(failed("transient"), PROBEABLE, situation({ cancelRequested })).kind).toBe(

@@ -310,8 +310,14 @@ function handOver(reason: HandOverReason, because: string): Move {
 }
 
 function person(kind: "hold" | "repair" | "approve", c: Case, sentence: string): Move {
-  const open = c.unsure ? "; an earlier attempt may have happened" : "";
-  return { kind, because: `${sentence} in attempt ${String(c.s.attempt)}${open}.` };
+  return { kind, because: `${sentence} in attempt ${String(c.s.attempt)}${openText(c)}.` };
+}
+
+/** Of which attempt it is that nobody knows whether it happened. */
+function openText({ unsure, failure, s }: Case): string {
+  if (!unsure) return "";
+  const isEarlier = s.attempt > 1 && failure.effect === "never";
+  return isEarlier ? "; an earlier attempt may have happened" : "; it may have happened";
 }
 
 /** The outcome must be known first: by a look-up, or by a person. */

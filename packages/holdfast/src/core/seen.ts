@@ -31,6 +31,12 @@ export function openedSince(opened: number | null, seen: number, because: string
   return `Nothing was resumed: something else has come up since this was decided. ${because}`;
 }
 
+/** Sentence if another exception is open by now than the one that was seen, else null. */
+export function otherThanSeen(opened: number | null, exception: number | null): string | null {
+  if (exception === null || opened === exception) return null;
+  return "Nothing was done: the exception that was seen is no longer the open one.";
+}
+
 /** Number of the last record written until then, 0 if there was none. */
 export function lastSeqAt(records: readonly JournalRecord[], atMs: number): number {
   // Where the clock was set back, less counts as seen: a decision too many is asked for.

@@ -6,6 +6,7 @@ const NOW_MS = 10_000_000;
 const MINUTE_MS = 60_000;
 
 const CHARGE: VerdictEffect = {
+  operation: 2,
   step: "charge-card",
   contract: "keyed",
   proof: "surely",
@@ -20,6 +21,7 @@ const CHARGE: VerdictEffect = {
 };
 const INVOICE: VerdictEffect = {
   ...CHARGE,
+  operation: 4,
   step: "create-invoice",
   contract: "probeable",
   proof: "never",
@@ -32,6 +34,7 @@ const INVOICE: VerdictEffect = {
 };
 const REFUND: VerdictEffect = {
   ...CHARGE,
+  operation: 8,
   step: "undo:charge-card",
   undoes: "charge-card",
   ref: "re_5",
@@ -56,6 +59,7 @@ function facts(
     effects: [CHARGE, INVOICE],
     exceptions: [],
     reviews: [],
+    isCancelled: false,
     nowMs: NOW_MS,
     ...over,
   };
@@ -63,6 +67,7 @@ function facts(
 
 const EXCEPTION: VerdictFacts["exceptions"][number] = {
   step: "create-invoice",
+  operation: 4,
   class: "ambiguous",
   reasonCode: "NODE:ECONNRESET",
   rule: "node/ECONNRESET@3",
@@ -77,7 +82,7 @@ describe("verdictOf", () => {
     expect(verdictLines(verdictOf(facts()))).toEqual([
       "PARKED at create-invoice, 46 m. create-invoice not done (proven). charge-card done (120.00 EUR, ch_77, proven).",
       "next  when erp answers a probe (in 21 s)",
-      "safe  wait | cancel (undoes charge-card, as far as an undoing is declared)",
+      "safe  wait | resume | cancel (undoes charge-card, as far as an undoing is declared)",
       "not safe  start over (would do charge-card again)",
     ]);
   });
@@ -92,11 +97,38 @@ describe("verdictOf", () => {
     expect(verdict).toEqual({
       headline:
         "EXCEPTION at create-invoice, 46 m. create-invoice may have happened (sent 46 m ago, attempt 2). charge-card done (120.00 EUR, ch_77, proven).",
-      next: "when team-finance-it has dealt with create-invoice, due in 30 m: After 7 look-ups it is still unknown",
+      next: "when team-finance-it has settled create-invoice, due in 30 m: After 7 look-ups it is still unknown",
       rule: "rule node/ECONNRESET@3: NODE:ECONNRESET -> ambiguous",
       safe: ["settle create-invoice", "cancel (finds out about create-invoice first)"],
       unsafe: ["start over (would do charge-card, create-invoice again)"],
     });
+  });
+
+  test("offers a held run with an unknown outcome no resume, which would be refused", () => {
+    const unknown = { effects: [{ ...INVOICE, proof: "maybe" as const }], exceptions: [EXCEPTION] };
+    const verdict = verdictOf(facts(unknown, { state: "held" }));
+    expect(verdict.next).toContain("when team-finance-it has settled create-invoice");
+    expect(verdict.safe).toEqual([
+      "settle create-invoice",
+      "cancel (finds out about create-invoice first)",
+    ]);
+    expect(verdictOf(facts({}, { state: "held" }))).toMatchObject({
+      next: "when its code is mended and a person resumes it",
+      safe: ["resume", "cancel (undoes charge-card, as far as an undoing is declared)"],
+    });
+  });
+
+  test("offers what is done for certain and has no usable answer to be settled", () => {
+    const effects = [{ ...INVOICE, proof: "surely" as const }];
+    const { safe } = verdictOf(facts({ effects, exceptions: [EXCEPTION] }, { state: "exception" }));
+    expect(safe[0]).toBe("settle create-invoice");
+    expect(safe).not.toContain("resume");
+  });
+
+  test("offers no second cancel", () => {
+    const unknown = { effects: [{ ...INVOICE, proof: "maybe" as const }], exceptions: [EXCEPTION] };
+    const { safe } = verdictOf(facts({ ...unknown, isCancelled: true }, { state: "exception" }));
+    expect(safe).toEqual(["settle create-invoice"]);
   });
 
   test("says resume where nothing is unknown, and how long it is overdue", () => {
@@ -230,6 +262,7 @@ describe("a deadline", () => {
     const exception = {
       subject: null,
       step: "",
+      operation: null,
       class: "expired",
       reasonCode: "RUN:DEADLINE_PASSED",
       rule: "run/DEADLINE_PASSED@1",
@@ -237,8 +270,9 @@ describe("a deadline", () => {
       owner: "team-flow",
       dueAtMs: NOW_MS + MINUTE_MS,
     } as const;
-    const { next } = verdictOf(facts({ exceptions: [exception] }, { state: "exception" }));
-    expect(next).toContain("when team-flow has dealt with it, due in 60 s");
+    const verdict = verdictOf(facts({ exceptions: [exception] }, { state: "exception" }));
+    expect(verdict.next).toContain("when team-flow has dealt with it, due in 60 s");
+    expect(verdict.headline).toMatch(/^EXCEPTION, 46 m\./);
   });
 
   test("a run that is taken back says what that waits for", () => {

@@ -3,10 +3,11 @@
  * proof, what comes next, and which acts are safe. One source for log, console and command line.
  * Form: api.md 3.5, `holdfast why`.
  */
+import { resumesOf, settleFirst, settleOf, type ActException } from "./acts.ts";
 import { assertNever } from "./assert.ts";
 import type { RepeatKind } from "./contract.ts";
 import { durationText } from "./duration.ts";
-import type { EffectProof, FailureClass } from "./failure.ts";
+import type { EffectProof } from "./failure.ts";
 import { COMPENSATED_TEXT, type Compensated, type RunState } from "./run-state.ts";
 
 interface VerdictRun {
@@ -23,6 +24,7 @@ interface VerdictRun {
 }
 
 export interface VerdictEffect {
+  readonly operation: number;
   readonly step: string;
   readonly contract: RepeatKind;
   readonly proof: EffectProof;
@@ -37,16 +39,11 @@ export interface VerdictEffect {
   readonly currency: string | null;
 }
 
-interface VerdictException {
-  readonly step: string;
-  readonly class: FailureClass;
-  readonly reasonCode: string;
+interface VerdictException extends ActException {
   readonly rule: string;
   readonly because: string;
   readonly owner: string;
   readonly dueAtMs: number;
-  /** What it is about, if it stands beside the run; null if the run waits for it. */
-  readonly subject: string | null;
 }
 
 interface VerdictReview {
@@ -61,6 +58,8 @@ export interface VerdictFacts {
   readonly effects: readonly VerdictEffect[];
   readonly exceptions: readonly VerdictException[];
   readonly reviews: readonly VerdictReview[];
+  /** True once somebody's cancel is under way: there is no second. */
+  readonly isCancelled: boolean;
   readonly nowMs: number;
 }
 
@@ -108,7 +107,8 @@ export function verdictLines(verdict: Verdict): readonly string[] {
 
 function headOf({ run, effects, exceptions, nowMs }: VerdictFacts): string {
   const at = exceptions[0]?.step ?? effects.find((effect) => !effect.ended)?.step;
-  const where = at === undefined ? "" : ` at ${at}`;
+  // An exception of the run as a whole is at no step.
+  const where = at === undefined || at === "" ? "" : ` at ${at}`;
   if (run.endedAtMs !== null) {
     const undone = COMPENSATED_TEXT[run.compensated];
     const why = run.reason === "" ? "" : `: ${trimStop(run.reason)}`;
@@ -204,12 +204,17 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
       return `when ${review.by} has decided ${review.review}${due}`;
     }
     case "exception": {
-      const exception = exceptions[0];
-      if (exception === undefined) return "when a person has looked at it";
-      return `when ${exception.owner} has dealt with ${exception.step === "" ? "it" : exception.step}, due ${inTime(exception.dueAtMs)}: ${trimStop(exception.because)}`;
+      const [exception] = exceptions;
+      return exception === undefined
+        ? "when a person has looked at it"
+        : whenDealtWith(exception, nowMs);
     }
-    case "held":
-      return "when a new version is deployed, or a person resumes it";
+    case "held": {
+      const unknown = settleFirst(exceptions, null);
+      return unknown === null
+        ? "when its code is mended and a person resumes it"
+        : whenDealtWith(unknown, nowMs);
+    }
     case "paused":
       return `when the person who paused it lets it go on: ${trimStop(run.reason)}`;
     case "cancelling":
@@ -227,6 +232,12 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
     default:
       return assertNever(run.state);
   }
+}
+
+function whenDealtWith(exception: VerdictException, nowMs: number): string {
+  const { owner, step, dueAtMs, because } = exception;
+  const verb = settleOf(exception) === null ? "dealt with" : "settled";
+  return `when ${owner} has ${verb} ${step === "" ? "it" : step}, due ${dueText(dueAtMs, nowMs)}: ${trimStop(because)}`;
 }
 
 function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
@@ -247,19 +258,24 @@ function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
     if (run.state === "waiting" || run.state === "parked" || run.state === "running")
       safe.push("wait");
     if (run.state === "review") safe.push("answer");
-    if (unknown.length > 0 && exceptions.length > 0) safe.push(`settle ${namesOf(unknown)}`);
-    else if (exceptions.length > 0 || run.state === "held") safe.push("resume");
-    if (unknown.length > 0) safe.push(`cancel (finds out about ${namesOf(unknown)} first)`);
-    else
-      safe.push(
-        done.length > 0
-          ? `cancel (undoes ${namesOf(done)}, as far as an undoing is declared)`
-          : "cancel",
-      );
   }
+  const asked = new Set(
+    exceptions.filter((one) => settleOf(one) !== null).map(({ operation }) => operation),
+  );
+  const settles = effects.filter(({ operation }) => asked.has(operation));
+  if (settles.length > 0) safe.push(`settle ${namesOf(settles)}`);
+  safe.push(...resumesOf({ state: run.state, exceptions, effects }));
+  if (goesOn && !facts.isCancelled) safe.push(cancelText(unknown, done));
   const again = [...done, ...unknown];
   if (again.length > 0) unsafe.push(`start over (would do ${namesOf(again)} again)`);
   return { safe, unsafe };
+}
+
+function cancelText(unknown: readonly VerdictEffect[], done: readonly VerdictEffect[]): string {
+  if (unknown.length > 0) return `cancel (finds out about ${namesOf(unknown)} first)`;
+  return done.length > 0
+    ? `cancel (undoes ${namesOf(done)}, as far as an undoing is declared)`
+    : "cancel";
 }
 
 function namesOf(effects: readonly VerdictEffect[]): string {

@@ -8,7 +8,7 @@ import { parseJson } from "../core/json-text.ts";
 import { inputDigest } from "../core/operation-key.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
-import { lastSeqAt, openedSince, sentCountOf, wasApplied } from "../core/seen.ts";
+import { lastSeqAt, openedSince, otherThanSeen, sentCountOf, wasApplied } from "../core/seen.ts";
 import type { KeptEventRow } from "../store/rows.ts";
 import { AcceptedEvents, checkEventNames } from "./accepted-events.ts";
 import { intakeIsFull } from "./backlog.ts";
@@ -47,6 +47,8 @@ export interface SettleCommand {
   readonly reason: string;
   /** Attempts that the ledger showed to who says this; not given: those that it shows at the call. */
   readonly attempts?: number;
+  /** Number of the exception that was seen; not given: whichever is open. */
+  readonly exception?: number;
   /** Id of the command in the inbox. */
   readonly command?: string;
 }
@@ -57,6 +59,8 @@ export interface Decided {
   readonly seen?: number;
   /** When it was decided: stands in for `seen`, where that is not known. */
   readonly atMs?: number;
+  /** Number of the exception that was seen; not given: whichever is open. */
+  readonly exception?: number;
   /** Id of the command in the inbox. */
   readonly command?: string;
 }
@@ -99,7 +103,18 @@ export class Commands {
     if (command !== null && wasApplied(records, command)) return;
     const attempts = said.attempts ?? sentCountOf(records, operation);
     if (await this.#settleEnded({ ...said, attempts })) return;
-    const settle = { kind: "settle", attempts, happened, value, ref, by, reason, command } as const;
+    const { exception = null } = said;
+    const settle = {
+      kind: "settle",
+      attempts,
+      exception,
+      happened,
+      value,
+      ref,
+      by,
+      reason,
+      command,
+    } as const;
     await this.#withRun(run, async (live) => {
       await this.#step(live, this.#pathOf(live, isIntent(operation)), settle);
     });
@@ -131,8 +146,11 @@ export class Commands {
     const seen = decided.seen ?? lastSeqAt(records, decided.atMs ?? Number.POSITIVE_INFINITY);
     await this.#withRun(run, async (live) => {
       const { exception } = live.ending;
+      const { exception: meant = null } = decided;
       if (step === null && exception !== null) {
-        const since = openedSince(exception.seq, seen, exception.wait.reason);
+        const since =
+          otherThanSeen(exception.seq, meant) ??
+          openedSince(exception.seq, seen, exception.wait.reason);
         if (since !== null) throw cameSince(since, live.id);
         if (live.isUnderWay) throw underWay(live);
         live.ending.resume({ by, reason, command });
@@ -141,7 +159,7 @@ export class Commands {
       }
       const paths = step === null ? this.#waitingSteps(live) : [step];
       if (paths.length === 0) throw waitsForNobody(live);
-      const resume = { kind: "resume", by, reason, seen, command } as const;
+      const resume = { kind: "resume", by, reason, seen, exception: meant, command } as const;
       // At once: a crash between two would leave a command that is half applied.
       await Promise.all(paths.map((path) => this.#step(live, path, resume)));
     });

@@ -2,7 +2,7 @@
 import type { EffectState } from "../core/effect-state.ts";
 import type { Failure } from "../core/failure.ts";
 import type { SettledHead } from "../core/journal.ts";
-import { openedSince, sentSince } from "../core/seen.ts";
+import { openedSince, otherThanSeen, sentSince } from "../core/seen.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
 import type { EffectStep } from "./effect-step.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -65,9 +65,10 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   return APPLIED;
 }
 
-function notSettleable(step: EffectStep, state: EffectState, { attempts }: Settle): string | null {
+function notSettleable(step: EffectStep, state: EffectState, said: Settle): string | null {
   // Before all else: what was said may be true of one attempt and false of the next.
-  const since = sentSince(step.path, attempts, state);
+  const since =
+    sentSince(step.path, said.attempts, state) ?? otherThanSeen(state.opened, said.exception);
   if (since !== null) return since;
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay)
@@ -104,7 +105,7 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
 
 /** Lets the step go on at once: a new attempt where nothing is unknown. */
 function resume(step: EffectStep, command: Resume): CommandAnswer {
-  const { by, reason, seen } = command;
+  const { by, reason, seen, exception } = command;
   const { state } = step.journal;
   const { slot } = step;
   if (slot === null || slot.ended) return refused("HF6003", `"${step.path}" does not wait.`);
@@ -115,7 +116,8 @@ function resume(step: EffectStep, command: Resume): CommandAnswer {
     );
   }
   if (slot.wait === null) return refused("HF6003", `"${step.path}" is under way already.`);
-  const since = openedSince(state.opened, seen, slot.wait.reason);
+  const since =
+    openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
   if (since !== null) return refused("HF6003", since);
   if (slot.wait.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
   closeException(step, "resumed", by, reason);

@@ -10,7 +10,7 @@ import {
 } from "../core/effect-state.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../core/journal.ts";
-import { sentSince } from "../core/seen.ts";
+import { otherThanSeen, sentSince } from "../core/seen.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { SettleCommand } from "./commands.ts";
@@ -40,7 +40,9 @@ export function settleEnded(
     const effectRecord = effectRecordOf(record);
     if (effectRecord !== null) state = foldEffect(state, effectRecord);
   }
-  const since = sentSince(first.name, command.attempts ?? state.sentCount, state);
+  const { attempts = state.sentCount, exception = null } = command;
+  const opened = stayingException(own)?.seq ?? state.opened;
+  const since = sentSince(first.name, attempts, state) ?? otherThanSeen(opened, exception);
   if (since !== null) {
     throw new HoldfastError(
       "HF6003",
@@ -74,11 +76,11 @@ export function settleEnded(
     ...(command.command === undefined ? {} : { command: command.command }),
   };
   append("settled", first.name, settled, { attempt: state.attempt });
-  const opened = own.find((record) => record.kind === "opened" && record.seq === state.opened);
-  if (opened === undefined) return;
-  const { fingerprint, class: failureClass } = headOf<OpenedHead>(opened);
+  const asked = own.find((record) => record.kind === "opened" && record.seq === state.opened);
+  if (asked === undefined) return;
+  const { fingerprint, class: failureClass } = headOf<OpenedHead>(asked);
   const closed: ClosedHead = {
-    opened: opened.seq,
+    opened: asked.seq,
     resolution: "settled",
     by,
     reason,

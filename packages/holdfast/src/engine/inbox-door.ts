@@ -41,6 +41,8 @@ export interface InboxCommands {
     readonly value: unknown;
     readonly ref: string | null;
     readonly reason: string;
+    /** Number of the exception that was seen: of another nothing is said. */
+    readonly exception?: number;
   };
   readonly resume: {
     readonly run: string;
@@ -48,6 +50,8 @@ export interface InboxCommands {
     /** Number of the newest exception that was seen; not given: what was open when it was posted. */
     readonly seen?: number;
     readonly reason: string;
+    /** Number of the exception that was seen, where only what waits because of it is meant. */
+    readonly exception?: number;
   };
   readonly cancel: { readonly run: string; readonly reason: string };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
@@ -184,9 +188,13 @@ export class InboxDoor {
         return { ok: true };
       }
       case "resume": {
-        const { run, step, seen, reason } = commandOf<"resume">({ ...row, topic: "resume" });
+        const { run, step, seen, exception, reason } = commandOf<"resume">({
+          ...row,
+          topic: "resume",
+        });
         const decided = {
           ...(seen === undefined ? { atMs: row.atMs } : { seen }),
+          ...(exception === undefined ? {} : { exception }),
           command: row.id,
         };
         await commands.resume(parseRunId(run), step, by, reason, decided);

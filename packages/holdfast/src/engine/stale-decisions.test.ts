@@ -248,3 +248,33 @@ test("a settle of a run that has ended is about what was seen as well, and is kn
   await world.begin([flow], OPEN);
   expect(await answerTo("c2")).toEqual({ ok: true });
 });
+
+test("what was decided about an exception is not applied when another one is open", async () => {
+  bank.plan("pay", { kind: "lostAnswer", happened: true });
+  const flow = pays();
+  await world.begin([flow], OPEN);
+  const run = await world.start(flow, { id: "1" });
+  await world.untilState(run, "exception");
+  const [open] = await world.exceptions(run);
+  const said = await notHappened(run);
+  await post("c1", "settle", { ...said, exception: (open?.seq ?? 0) - 1 });
+  const other = { code: "HF6003", message: expect.stringContaining("no longer the open one") };
+  expect(await answerTo("c1")).toMatchObject(other);
+  await post("c2", "settle", { ...said, exception: open?.seq });
+  expect(await answerTo("c2")).toEqual({ ok: true });
+});
+
+test("nor is a resume of a run as a whole", async () => {
+  const flow = breaksAnew();
+  await world.begin([flow], OPEN);
+  const run = await world.start(flow, { id: "1" });
+  await world.advance(2_000);
+  await world.untilState(run, "held");
+  const [open] = await world.exceptions(run);
+  const seen = { ...resume(run), seen: 1_000 };
+  await post("c1", "resume", { ...seen, exception: (open?.seq ?? 0) - 1 });
+  const other = { code: "HF6003", message: expect.stringContaining("no longer the open one") };
+  expect(await answerTo("c1")).toMatchObject(other);
+  await post("c2", "resume", { ...seen, exception: open?.seq });
+  expect(await answerTo("c2")).toEqual({ ok: true });
+});

@@ -72,6 +72,8 @@ export type StepCommand =
       readonly kind: "settle";
       /** Attempts that the ledger showed to who says this. */
       readonly attempts: number;
+      /** Number of the exception that was seen; null for whichever is open. */
+      readonly exception: number | null;
       readonly happened: boolean;
       readonly value: unknown;
       readonly ref: string | null;
@@ -86,6 +88,8 @@ export type StepCommand =
       readonly reason: string;
       /** Number up to which the run's journal was seen: what was opened later is not meant. */
       readonly seen: number;
+      /** Number of the exception that was seen; null for whichever is open. */
+      readonly exception: number | null;
       readonly command: string | null;
     }
   | { readonly kind: "event"; readonly data: string | null; readonly origin: EventOrigin }

@@ -198,7 +198,7 @@ describe("what the projections already refuse", () => {
     const [exception] = (await listExceptions(reader, { limit: 10 })).exceptions;
     const effectId = `eff_00000000001_${String(operation)}`;
     expect(exception).toMatchObject({ page: "HF3004", effectId });
-    expect(exception?.settleWith).toContain(`holdfast settle ${effectId} happened --reason`);
+    expect(exception?.settleWith).toContain(`holdfast settle ${effectId} happened --exception`);
     const said = { value: null, ref: null };
     const not = settleEffect(reader, effectId, { ...said, happened: false }, bo, no);
     await expect(not).rejects.toMatchObject({ code: "HF6003" });
@@ -255,6 +255,61 @@ describe("what the projections already refuse", () => {
     expect(JSON.parse(row?.data ?? "")).toEqual(body);
   });
 
+  test("includes what is about an exception that is no longer the open one", async () => {
+    const operation = journal.nextSeq(1);
+    journal.add(1, "intent", intentHead(operation), { name: "charge", attempt: 1 });
+    const ambiguous = { class: "ambiguous", family: "ambiguous", operation } as const;
+    const first = journal.add(1, "opened", openedHead(ambiguous), { name: "charge" });
+    journal.add(1, "closed", closedHead(first), { name: "charge" });
+    const second = journal.add(1, "opened", openedHead(ambiguous), { name: "charge" });
+    const letter = journal.add(1, "opened", openedHead(), { name: "letter" });
+    await journal.flushTo(engine);
+    const happened = { happened: true, value: {}, ref: null };
+    const effect = `eff_00000000001_${String(operation)}`;
+    const settle = (seq: number) =>
+      settleEffect(reader, effect, happened, { ...bo, exception: exceptionId(seq) }, no);
+    await expect(settle(first)).rejects.toMatchObject({
+      code: "HF6003",
+      message: expect.stringMatching(
+        /^Nothing was done: exc_00000000001_3 is no longer open: resumed by anna at /,
+      ) as string,
+    });
+    await expect(settle(letter)).rejects.toMatchObject({ code: "HF6003" });
+    await expect(settle(99)).rejects.toMatchObject({ code: "HF6001" });
+    await expect(resumeSeen(first)).rejects.toMatchObject({ code: "HF6003" });
+    await expect(resumeSeen(second)).rejects.toMatchObject({ code: "HF6004" });
+    expect(await engine.inbox(10)).toEqual([]);
+    await settle(second);
+    await resumeSeen(letter);
+    const bodies = (await engine.inbox(10)).map(({ data }): unknown => JSON.parse(data));
+    // Only what waits because of the one that was seen goes on.
+    expect(bodies).toMatchObject([
+      { operation, exception: second },
+      { step: "letter", seen: letter, exception: letter },
+    ]);
+  });
+
+  test("prints with each exception the commands that are taken, and no other", async () => {
+    const operation = journal.nextSeq(1);
+    journal.add(1, "intent", intentHead(operation), { name: "charge", attempt: 1 });
+    const ambiguous = { class: "ambiguous", family: "ambiguous", operation } as const;
+    journal.add(1, "opened", openedHead(ambiguous), { name: "charge" });
+    journal.add(1, "opened", openedHead(), { name: "letter" });
+    journal.add(1, "opened", openedHead({ beside: { subject: "start 1" } }));
+    await journal.flushTo(engine);
+    const { exceptions } = await listExceptions(reader, { limit: 10 });
+    expect(exceptions.map(({ settleWith, resumeWith }) => [settleWith, resumeWith])).toEqual([
+      [
+        'holdfast settle eff_00000000001_2 happened --value JSON|not --exception exc_00000000001_3 --reason "..."',
+        null,
+      ],
+      [null, 'holdfast resume run_00000000001 --exception exc_00000000001_4 --reason "..."'],
+      [null, null],
+    ]);
+    const { waitsFor } = await cancelRun(reader, { run: RUN }, bo, no);
+    expect(waitsFor).toMatchObject({ owner: "finance", step: "charge" });
+  });
+
   test("does not include an effect whose outcome is open", async () => {
     const operation = journal.nextSeq(1);
     journal.add(1, "intent", intentHead(operation), { name: "charge", attempt: 1 });
@@ -272,6 +327,15 @@ describe("what the projections already refuse", () => {
     });
   });
 });
+
+function exceptionId(seq: number): string {
+  return `exc_00000000001_${String(seq)}`;
+}
+
+function resumeSeen(seq: number) {
+  const seen = { by: "bo", reason: "because", exception: exceptionId(seq) };
+  return resumeRun(reader, { run: RUN }, null, seen, patience(0).given);
+}
 
 function dropOk({ ok: _ok, ...rest }: Extract<InboxAnswer, { ok: false }>) {
   return rest;

@@ -31,6 +31,8 @@ export interface CommandBodies {
     readonly value: unknown;
     readonly ref: string | null;
     readonly reason: string;
+    /** Number of the exception that was seen: of another nothing is said. */
+    readonly exception?: number;
   };
   readonly resume: {
     readonly run: string;
@@ -38,6 +40,8 @@ export interface CommandBodies {
     /** Number of the newest exception of the run that is open: no later one is meant. */
     readonly seen?: number;
     readonly reason: string;
+    /** Number of the exception that was seen, where only what waits because of it is meant. */
+    readonly exception?: number;
   };
   readonly cancel: { readonly run: string; readonly reason: string };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };

@@ -3,6 +3,7 @@
  * to be unsafe or without sense, so that nobody waits for an engine to hear that; the engine checks
  * again, because it alone knows the present state.
  */
+import { settleFirst, settleOf } from "../core/acts.ts";
 import { refuseClosing } from "../core/closing.ts";
 import { HoldfastError } from "../core/error.ts";
 import { isSamePerson } from "../core/person.ts";
@@ -10,16 +11,26 @@ import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { EffectRow, ExceptionRow, ReviewRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import { awaitedPerson, type AwaitedPerson } from "./cancel-request.ts";
 import { giveCommand, type Patience, type Receipt } from "./command.ts";
 import { findRun, quoted, type RunReference } from "./find-run.ts";
+import { listExceptions } from "./list-work.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
-import { EFFECT_STAYS } from "./exception-page.ts";
 import { isoText } from "./views.ts";
 
 /** Who decides and why; both are on record. */
 export interface Decider {
   readonly by: string;
   readonly reason: string;
+}
+
+/** What somebody has looked at before deciding. */
+export interface SeenException {
+  /**
+   * Id of the exception (`exc_...`) that is decided about: if it is no longer the open one, nothing is
+   * done, because what was approved is not what stands now.
+   */
+  readonly exception?: string;
 }
 
 /**
@@ -90,14 +101,14 @@ export interface Settlement {
 /**
  * Says whether an effect (`eff_...`) has happened.
  *
- * @throws {HoldfastError} HF6001 (no such effect), HF6003 (its outcome is known), HF4102 (the value
- *   does not fit), HF6005.
+ * @throws {HoldfastError} HF6001 (no such effect or exception), HF6003 (its outcome is known, or the
+ *   exception is not the open one), HF4102 (the value does not fit), HF6005.
  */
 export async function settleEffect(
   reader: StoreReader,
   effectId: string,
   { happened, value, ref }: Settlement,
-  { by, reason }: Decider,
+  { by, reason, exception }: Decider & SeenException,
   patience: Patience,
 ): Promise<Receipt> {
   const { run, seq: operation } = parseItemId("eff", effectId);
@@ -105,14 +116,48 @@ export async function settleEffect(
   const row = (await reader.effects(of)).find((effect) => effect.operation === operation);
   if (row === undefined) throw unknownItem("effect", effectId, "holdfast effects");
   const exceptions = await reader.exceptions(of);
-  const about = exceptions.filter((exception) => exception.operation === operation);
-  const stays = about.some((exception) => exception.reasonCode === EFFECT_STAYS);
-  const isAsked = about.some((exception) => exception.class === "ambiguous");
-  if (!isAsked && stays && !happened) throw wasDone(row);
-  if (!isAsked && !stays) refuseKnown(row);
-  const { attempts } = row;
-  const body = { run: formatRunId(run), operation, attempts, happened, value, ref, reason };
+  const about = exceptions.filter((one) => one.operation === operation);
+  const seen = exception === undefined ? null : await seenException(reader, run, exception, about);
+  const takes = about.map(settleOf);
+  const isAsked = takes.includes("either");
+  if (!isAsked && takes.includes("happened") && !happened) throw wasDone(row);
+  if (!isAsked && !takes.includes("happened")) refuseKnown(row);
+  const body = {
+    run: formatRunId(run),
+    operation,
+    attempts: row.attempts,
+    happened,
+    value,
+    ref,
+    reason,
+    ...(seen === null ? {} : { exception: seen.seq }),
+  };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
+}
+
+/** The exception that was seen, if it is one of these, which are open. */
+async function seenException(
+  reader: StoreReader,
+  run: number,
+  exceptionId: string,
+  open: readonly ExceptionRow[],
+): Promise<ExceptionRow> {
+  const id = parseItemId("exc", exceptionId);
+  const row = open.find(({ seq }) => id.run === run && id.seq === seq);
+  if (row !== undefined) return row;
+  const of = { afterRun: -1, limit: PAGE_LIMIT_MAX, run: id.run, all: true };
+  const known = (await reader.exceptions(of)).find(({ seq }) => seq === id.seq);
+  if (known === undefined) throw unknownItem("exception", exceptionId, "holdfast exceptions --all");
+  const is =
+    known.closedAtMs === null
+      ? "is about something else"
+      : `is no longer open: ${known.resolution ?? "closed"} by ${known.closedBy ?? "somebody"} at ${isoText(known.closedAtMs)}`;
+  throw new HoldfastError(
+    "HF6003",
+    `Nothing was done: ${exceptionId} ${is}.`,
+    `Look at what stands now with: holdfast why ${formatRunId(run)}; then decide about that.`,
+    { where: exceptionId },
+  );
 }
 
 function wasDone(row: EffectRow): HoldfastError {
@@ -140,16 +185,18 @@ function refuseKnown(row: EffectRow): void {
 }
 
 /**
- * Lets a run go on that waits for a person; without a step, all of it that waits.
+ * Lets a run go on that waits for a person; without a step, all of it that waits, and with an
+ * exception that was seen, only what waits because of it.
  *
- * @throws {HoldfastError} HF6001 (no such run), HF6003 (it has ended, or nothing waits), HF6004 (an
- *   outcome is unknown and must be settled first), HF6005.
+ * @throws {HoldfastError} HF6001 (no such run or exception), HF6003 (it has ended, nothing waits, or
+ *   the exception is not the open one), HF6004 (an outcome is unknown and must be settled first),
+ *   HF6005.
  */
 export async function resumeRun(
   reader: StoreReader,
   reference: RunReference,
   step: string | null,
-  { by, reason }: Decider,
+  { by, reason, exception }: Decider & SeenException,
   patience: Patience,
 ): Promise<Receipt> {
   const row = await findRun(reader, reference);
@@ -157,21 +204,25 @@ export async function resumeRun(
   if (isFinal(row.state))
     throw hasEnded(run, row.state, "resumed", `See how with: holdfast show ${run}`);
   const exceptions = await reader.exceptions({ afterRun: 0, limit: PAGE_LIMIT_MAX, run: row.run });
-  const unknown = exceptions.find((exception) => isUnknown(exception, step));
-  // The exception of the run as a whole is what a resume without a step is about.
-  const ofRun =
-    step === null && exceptions.some(({ step: at, subject }) => at === "" && subject === null);
-  if (unknown !== undefined && !ofRun) throw settleFirst(unknown);
-  const seen = Math.max(0, ...exceptions.map(({ seq }) => seq));
-  return giveCommand(reader, { topic: "resume", by, body: { run, step, seen, reason } }, patience);
+  const about = exceptions.filter((one) => one.subject === null);
+  const matching = step === null ? about : about.filter((one) => one.step === step);
+  const seen =
+    exception === undefined ? null : await seenException(reader, row.run, exception, matching);
+  // The exception of the run as a whole is at no step.
+  const at = seen === null || seen.step === "" ? step : seen.step;
+  const unknown = settleFirst(exceptions, at);
+  if (unknown !== null) throw mustBeSettled(unknown);
+  const body = {
+    run,
+    step: at,
+    seen: seen?.seq ?? Math.max(0, ...exceptions.map(({ seq }) => seq)),
+    reason,
+    ...(seen === null ? {} : { exception: seen.seq }),
+  };
+  return giveCommand(reader, { topic: "resume", by, body }, patience);
 }
 
-function isUnknown(exception: ExceptionRow, step: string | null): boolean {
-  if (exception.class !== "ambiguous" || exception.operation === null) return false;
-  return step === null || exception.step === step;
-}
-
-function settleFirst({ run, operation, step }: ExceptionRow): HoldfastError {
+function mustBeSettled({ run, operation, step }: ExceptionRow): HoldfastError {
   const effect = formatItemId("eff", { run, seq: operation ?? 0 });
   return new HoldfastError(
     "HF6004",
@@ -191,11 +242,22 @@ export async function cancelRun(
   reference: RunReference,
   { by, reason }: Decider,
   patience: Patience,
-): Promise<Receipt> {
+): Promise<CancelReceipt> {
   const row = await findRun(reader, reference);
   const run = formatRunId(row.run);
   if (isFinal(row.state)) throw hasEnded(run, row.state, "cancelled", UNDO);
-  return giveCommand(reader, { topic: "cancel", by, body: { run, reason } }, patience);
+  const receipt = await giveCommand(
+    reader,
+    { topic: "cancel", by, body: { run, reason } },
+    patience,
+  );
+  const { exceptions } = await listExceptions(reader, { limit: PAGE_LIMIT_MAX, of: { run } });
+  return { ...receipt, waitsFor: awaitedPerson(exceptions) };
+}
+
+export interface CancelReceipt extends Receipt {
+  /** Who has to say first what happened outside; null where nobody is known to be waited for. */
+  readonly waitsFor: AwaitedPerson | null;
 }
 
 const UNDO = "What it did can be undone by a workflow of its own.";

@@ -5,19 +5,17 @@ import type { ExceptionRow } from "../store/rows.ts";
 /** Reason code of an effect whose answer broke its output schema. Source: engine. */
 const ANSWER_SCHEMA = "EFFECT:ANSWER_SCHEMA";
 
-/** Reason code of an effect that stays after its run was taken back. */
-export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;
-
 export function pageOfException({
   class: failureClass,
   reasonCode,
 }: Pick<ExceptionRow, "class" | "reasonCode">): ErrorCode {
+  // Done and proved: what is unknown is only what it answered.
+  if (reasonCode === ANSWER_SCHEMA) return "HF3003";
   // What has to be found out first comes first: it decides which acts are safe.
   if (failureClass === "ambiguous") return "HF3001";
   if (failureClass === "expired") return "HF3005";
   // The engine's own errors are the reason codes of the runs that they stop.
-  if (isErrorCode(reasonCode)) return reasonCode;
-  return reasonCode === ANSWER_SCHEMA ? "HF3003" : "HF3002";
+  return isErrorCode(reasonCode) ? reasonCode : "HF3002";
 }
 
 function isErrorCode(text: string): text is ErrorCode {

@@ -12,6 +12,7 @@ import {
   type EffectView,
   type ExceptionView,
   type ReviewView,
+  type RunBelongings,
 } from "./views.ts";
 
 interface WorkFilter extends PageRequest {
@@ -66,10 +67,24 @@ export async function listExceptions(
   const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...filter, ...at });
   // Those of the store itself (run 0) come first.
   const page = await pageOf(reader, filter, fits, ask, -1);
-  return {
-    exceptions: page.rows.map((row) => exceptionView(row, page.runs.get(row.run) ?? null)),
-    next: page.next,
-  };
+  const of = new Map<number, RunBelongings>();
+  for (const number of new Set(page.rows.map((row) => row.run)))
+    of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null));
+  const exceptions = page.rows.map((row) => exceptionView(row, of.get(row.run) ?? NOTHING));
+  return { exceptions, next: page.next };
+}
+
+const NOTHING: RunBelongings = { run: null, effects: [], exceptions: [] };
+
+/** What decides which commands are offered; of one run all rows come, up to the store's own bound. */
+async function belongingsOf(
+  reader: StoreReader,
+  number: number,
+  run: RunRow | null,
+): Promise<RunBelongings> {
+  if (run === null) return NOTHING;
+  const of = { afterRun: number - 1, run: number, limit: PAGE_LIMIT_MAX };
+  return { run, effects: await reader.effects(of), exceptions: await reader.exceptions(of) };
 }
 
 /** Operations of effects that fit the filter, oldest run first. */

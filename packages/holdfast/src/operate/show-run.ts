@@ -64,13 +64,14 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
       if (record.kind === "cancel") cancel = record;
     });
   }
+  const seen = exceptions.map((one) => exceptionView(one, { run: row, effects, exceptions }));
   return {
     run: runView(row),
-    cancel: await cancelOf(reader, row, cancel),
+    cancel: await cancelOf(reader, row, cancel, seen),
     timeline: await timelineOf(reader, masking, row, records, request),
     next: last === undefined || records.length < request.limit ? null : last.seq,
     effects: effects.map((effect) => effectView(effect, row)),
-    exceptions: exceptions.map((exception) => exceptionView(exception, row)),
+    exceptions: seen,
     reviews: await reviewDetails(reader, masking, reviews, () => row),
   };
 }

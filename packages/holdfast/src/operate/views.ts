@@ -20,7 +20,8 @@ import type {
 } from "../store/rows.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
-import { EFFECT_STAYS, pageOfException } from "./exception-page.ts";
+import { pageOfException } from "./exception-page.ts";
+import { resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
   readonly id: string;
@@ -95,8 +96,10 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly effectName: string | null;
   /** What `settle` takes, where it is about one operation. */
   readonly effectId: string | null;
-  /** The command that deals with it, where there is one for all cases; null if not, or if closed. */
+  /** The command that says what happened outside; null where nothing is asked, or if closed. */
   readonly settleWith: string | null;
+  /** The command that lets what waits because of it go on; null where it would be refused. */
+  readonly resumeWith: string | null;
   readonly integration: string | null;
   readonly class: FailureClass;
   readonly family: FailureFamily;
@@ -138,6 +141,14 @@ export interface ReviewView extends OfRun {
   readonly decision: readonly DecisionField[] | null;
   /** The command that answers it; null if it is not open. */
   readonly answerWith: string | null;
+}
+
+/** One run with its effects and its open exceptions. */
+export interface RunBelongings {
+  /** Null if retention has taken it, or for what belongs to the store. */
+  readonly run: RunRow | null;
+  readonly effects: readonly EffectRow[];
+  readonly exceptions: readonly ExceptionRow[];
 }
 
 export interface DependencyView {
@@ -222,17 +233,9 @@ export function effectView(row: EffectRow, run: RunRow | null): EffectView {
   };
 }
 
-function settleWith(row: ExceptionRow, effectId: string | null): string | null {
-  if (effectId === null || row.closedAtMs !== null) return null;
-  if (row.reasonCode === EFFECT_STAYS)
-    return `holdfast settle ${effectId} happened --reason "how it was undone, or why it stays"`;
-  if (row.class !== "ambiguous") return null;
-  return `holdfast settle ${effectId} happened|not --reason "..."`;
-}
-
-export function exceptionView(row: ExceptionRow, run: RunRow | null): ExceptionView {
-  const effectId =
-    row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation });
+/** @param of - what else is known of its run: which acts would be accepted depends on it. */
+export function exceptionView(row: ExceptionRow, of: RunBelongings): ExceptionView {
+  const { run } = of;
   return {
     id: formatItemId("exc", row),
     run: row.run === 0 ? null : formatRunId(row.run),
@@ -242,8 +245,10 @@ export function exceptionView(row: ExceptionRow, run: RunRow | null): ExceptionV
     page: pageOfException(row),
     step: row.step === "" ? null : row.step,
     effectName: row.effectName,
-    effectId,
-    settleWith: settleWith(row, effectId),
+    effectId:
+      row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation }),
+    settleWith: settleCommand(row, of),
+    resumeWith: resumeCommand(row, of),
     integration: row.integration,
     class: row.class,
     family: row.family,

@@ -54,6 +54,7 @@ describe("a cancel that was asked for", () => {
       by: "bo",
       at: new Date(NOW_MS).toISOString(),
       reason: "customer asked",
+      waitsFor: null,
     });
     await journal.flushTo(store, [{ id: "cmd_run_00000000001", answer: '{"ok":true}' }]);
     expect(await cancelsShown()).toBeNull();

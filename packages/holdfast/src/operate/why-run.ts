@@ -48,14 +48,16 @@ export async function whyRun(
   const { effects, exceptions, reviews } = await belongings(reader, row);
   const masking = await Masking.of(reader);
   const { decision, cancel } = await lookThrough(reader, row);
+  const seen = exceptions.map((one) => exceptionView(one, { run: row, effects, exceptions }));
+  const isCancelled = cancel !== null;
   return {
     run: runView(row),
-    verdict: verdictOf({ run: row, effects, exceptions, reviews, nowMs }),
-    cancel: await cancelOf(reader, row, cancel),
+    verdict: verdictOf({ run: row, effects, exceptions, reviews, isCancelled, nowMs }),
+    cancel: await cancelOf(reader, row, cancel, seen),
     decision,
     dependency: await dependencyOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
-    exceptions: exceptions.map((exception) => exceptionView(exception, row)),
+    exceptions: seen,
     reviews: await reviewDetails(reader, masking, reviews, () => row),
   };
 }

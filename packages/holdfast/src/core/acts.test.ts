@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { resumeOf, resumesOf, settleFirst, settleOf, type ActException } from "./acts.ts";
+import type { RunState } from "./run-state.ts";
+
+const DATA: ActException = {
+  step: "book",
+  operation: 4,
+  class: "data",
+  reasonCode: "HTTP:NO_ACCOUNT",
+  subject: null,
+};
+const UNKNOWN: ActException = { ...DATA, step: "mail", operation: 5, class: "ambiguous" };
+const OF_RUN: ActException = { ...DATA, step: "", operation: null, class: "defect" };
+const BESIDE: ActException = { ...DATA, step: "", operation: null, subject: "start 1" };
+const STAYS: ActException = { ...DATA, class: "permanent", reasonCode: "HF3004" };
+
+const EFFECTS = [
+  { operation: 4, ended: false },
+  { operation: 5, ended: false },
+];
+
+function facts(state: RunState, ...exceptions: readonly ActException[]) {
+  return { state, exceptions, effects: EFFECTS };
+}
+
+describe("resume", () => {
+  test.each([
+    ["a refused step", "exception", [DATA], ["resume"]],
+    ["an unknown outcome, also of a run that is held", "held", [UNKNOWN], []],
+    ["one step beside an unknown outcome", "exception", [UNKNOWN, DATA], ["resume --step book"]],
+    ["the run as a whole, whatever is unknown in it", "held", [UNKNOWN, OF_RUN], ["resume"]],
+    ["what stands beside a run", "running", [BESIDE], []],
+    ["a run that has ended", "cancelled", [STAYS], []],
+    ["a parked run", "parked", [], ["resume"]],
+    ["a run at work", "running", [], []],
+  ] as const)("of %s", (_what, state, exceptions, offered) => {
+    expect(resumesOf(facts(state, ...exceptions))).toEqual(offered);
+  });
+
+  test("is for an exception what would be accepted about it", () => {
+    expect(resumeOf(DATA, facts("exception", UNKNOWN, DATA))).toBe("step");
+    expect(resumeOf(UNKNOWN, facts("exception", UNKNOWN, DATA))).toBeNull();
+    expect(resumeOf(OF_RUN, facts("held", UNKNOWN, OF_RUN))).toBe("run");
+    expect(resumeOf(DATA, facts("held", DATA, OF_RUN))).toBeNull();
+    expect(resumeOf(BESIDE, facts("running", BESIDE))).toBeNull();
+  });
+
+  test("is not for a step whose answer the code has had", () => {
+    const handedOver = { ...facts("running", DATA), effects: [{ operation: 4, ended: true }] };
+    expect(resumeOf(DATA, handedOver)).toBeNull();
+  });
+});
+
+test("what is unknown is settled first, but for the run as a whole", () => {
+  expect(settleFirst([DATA, UNKNOWN], null)).toBe(UNKNOWN);
+  expect(settleFirst([DATA, UNKNOWN], "book")).toBeNull();
+  expect(settleFirst([DATA, UNKNOWN], "mail")).toBe(UNKNOWN);
+  expect(settleFirst([UNKNOWN, OF_RUN], null)).toBeNull();
+  expect(settleFirst([UNKNOWN, BESIDE], null)).toBe(UNKNOWN);
+});
+
+test("settle takes what is unknown, and of what stays only that it happened", () => {
+  expect([UNKNOWN, STAYS, DATA, OF_RUN].map(settleOf)).toEqual(["either", "happened", null, null]);
+});

@@ -1,0 +1,34 @@
+/**
+ * The commands that are printed with an exception, word by word. Each names the exception that it is
+ * about, so that what is approved is what was seen; what would be refused is not printed.
+ */
+import { resumeOf, settleOf } from "../core/acts.ts";
+import { formatItemId, formatRunId } from "../core/run-number.ts";
+import { isFinal } from "../core/run-state.ts";
+import type { ExceptionRow } from "../store/rows.ts";
+import type { RunBelongings } from "./views.ts";
+
+export function settleCommand(row: ExceptionRow, of: RunBelongings): string | null {
+  const takes = row.closedAtMs === null ? settleOf(row) : null;
+  if (takes === null) return null;
+  const effect = formatItemId("eff", { run: row.run, seq: row.operation ?? 0 });
+  const about = `--exception ${formatItemId("exc", row)}`;
+  if (takes === "happened")
+    return `holdfast settle ${effect} happened ${about} --reason "how it was undone, or why it stays"`;
+  return `holdfast settle ${effect} happened${valueWords(row, of)}|not ${about} --reason "..."`;
+}
+
+/** What the effect would have answered is asked for where the code waits for it. */
+function valueWords({ operation }: ExceptionRow, { run, effects }: RunBelongings): string {
+  const effect = effects.find((one) => one.operation === operation);
+  if (effect === undefined || effect.ended || run === null || isFinal(run.state)) return "";
+  // An undoing is over when it has happened: only one that is an effect of its own answers.
+  return effect.undoes === null ? " --value JSON" : " [--value JSON]";
+}
+
+export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | null {
+  const { run, effects, exceptions } = of;
+  if (row.closedAtMs !== null || run === null) return null;
+  if (resumeOf(row, { state: run.state, effects, exceptions }) === null) return null;
+  return `holdfast resume ${formatRunId(row.run)} --exception ${formatItemId("exc", row)} --reason "..."`;
+}
