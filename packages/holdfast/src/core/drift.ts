@@ -42,16 +42,24 @@ const VERB_TEXT: Readonly<Record<StepVerb, string>> = {
  * Null if they agree, else what differs, as the second sentence of HF2104.
  *
  * @param path - the step's path.
+ * @param where - asked where the two inputs differ; null if that is not known.
  */
-export function driftOf(path: string, recorded: StepShape, asked: StepShape): string | null {
+export function driftOf(
+  path: string,
+  recorded: StepShape,
+  asked: StepShape,
+  where: () => string | null = () => null,
+): string | null {
   const at = `The journal says step ${JSON.stringify(path)} was`;
   if (recorded.verb !== asked.verb || recorded.target !== asked.target) {
     return `${at} ${shapeText(recorded)}; your code asks for ${shapeText(asked)}.`;
   }
   if (recorded.digest !== asked.digest && recorded.digest !== null && asked.digest !== null) {
+    const differs = where();
     return (
       `${at} ${shapeText(recorded)} with another input (digest ${short(recorded.digest)}); ` +
-      `your code asks with digest ${short(asked.digest)}.`
+      `your code asks with digest ${short(asked.digest)}` +
+      `${differs === null ? "" : `, which differs ${differs}`}.`
     );
   }
   return null;

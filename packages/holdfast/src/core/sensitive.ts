@@ -19,7 +19,7 @@ const EVERY = "*";
 const INDEX = /^(?:0|[1-9]\d*|-)$/;
 
 /** Segments, unescaped. */
-type Segments = readonly string[];
+export type Segments = readonly string[];
 
 /**
  * @param what - names the definition, for example `effect "charge-card"`.
@@ -79,7 +79,7 @@ export function sensitiveTexts(value: unknown, pointers: readonly string[]): rea
   return found;
 }
 
-function segmentsOf(pointer: string): Segments {
+export function segmentsOf(pointer: string): Segments {
   return pointer
     .split("/")
     .slice(1)
@@ -104,15 +104,19 @@ function covering(
       ]),
     );
   }
-  const isByName = pointers.some(([head = ""]) => head !== EVERY && !INDEX.test(head));
-  if (isByName) return cover(value);
+  if (isNamedInside(pointers)) return cover(value);
   return value.map((element: unknown, index) =>
     covering(element, within(pointers, String(index)), cover),
   );
 }
 
+/** True if they go on by a name, which no element of an array has. */
+export function isNamedInside(pointers: readonly Segments[]): boolean {
+  return pointers.some(([head = ""]) => head !== EVERY && !INDEX.test(head));
+}
+
 /** What the pointers say of one member. */
-function within(pointers: readonly Segments[], key: string): readonly Segments[] {
+export function within(pointers: readonly Segments[], key: string): readonly Segments[] {
   return pointers.filter(([head]) => head === key || head === EVERY).map(([, ...rest]) => rest);
 }
 

@@ -56,8 +56,9 @@ export class AskStep implements StepVerb {
   misfit(records: readonly JournalRecord[]): string | null {
     // One whose subject did not fit was answered without having been asked.
     if (records[0]?.kind === "answered") return null;
-    const target = this.#review.name;
-    return stepDrift(this.#path, records, { verb: "review", target, digest: this.#digest() });
+    const asked = { verb: "review" as const, target: this.#review.name, digest: this.#digest() };
+    const { sensitive = [] } = this.#review.definition;
+    return stepDrift(this.#path, records, asked, { text: this.#subject, sensitive });
   }
 
   #digest(): string {

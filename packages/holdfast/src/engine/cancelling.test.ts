@@ -51,6 +51,18 @@ describe("cancelling", () => {
     expect(undone.map((row) => row.undoes)).toEqual(["charge", "reserve"]);
   });
 
+  test("is on record as its asker's where it closes what waited for a person", async () => {
+    const post = testEffect("keyed", system, "post");
+    system.plan("post", { kind: "no", class: "data" });
+    const { run } = await begun((input, r) => r.do(post, input));
+    await world.untilState(run, "exception");
+    await cancel(run);
+    await world.untilState(run, "cancelled");
+    expect(await world.exceptions(run)).toMatchObject([
+      { resolution: "cancelled", closedBy: "ana" },
+    ]);
+  });
+
   test("before anything was done ends at once", async () => {
     const { run } = await begun(async (_input, r) => {
       await r.sleep("1h");

@@ -92,7 +92,8 @@ export class EffectStep implements StepVerb {
       target: this.effect.name,
       digest: this.journal.digest,
     };
-    return stepDrift(this.path, records, asked);
+    const { sensitive = [] } = this.effect.definition;
+    return stepDrift(this.path, records, asked, { text: this.inputText, sensitive });
   }
 
   /** Gives the code its answer from the record that ended the step. */
@@ -181,7 +182,7 @@ export class EffectStep implements StepVerb {
     }
     const { next } = this.journal.state;
     if (this.cancelRequested && this.#mayBeGivenUp()) {
-      closeException(this, "cancelled", "(engine)", "the run was cancelled");
+      closeException(this, "cancelled", this.run.ending.takenBackBy, "the run was cancelled");
       this.calls.giveUp();
       return;
     }

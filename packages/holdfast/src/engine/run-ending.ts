@@ -43,6 +43,8 @@ interface Unwinding {
   readonly state: Extract<FinalRunState, "stopped" | "cancelled">;
   readonly reason: string;
   readonly compensate: boolean;
+  /** The person who has asked for it; not given where nobody has. */
+  readonly by?: string;
 }
 
 export class RunEnding {
@@ -80,6 +82,11 @@ export class RunEnding {
   /** Why it is taken back; empty if it is not. */
   get reason(): string {
     return this.#unwinding?.reason ?? "";
+  }
+
+  /** Who takes it back: a person, or the engine by the run's own rules. */
+  get takenBackBy(): string {
+    return this.#unwinding?.by ?? "(engine)";
   }
 
   /** True from the moment in which it is decided that the run is taken back. */
@@ -306,7 +313,7 @@ export class RunEnding {
     this.#run.changeState("cancelling", reason);
     this.#run.append("cancel", "", { by, reason });
     this.#close("cancelled", by, reason);
-    this.#takeBack({ state: "cancelled", reason, compensate: true });
+    this.#takeBack({ state: "cancelled", reason, compensate: true, by });
   }
 
   /** Also of a run that stands still: its steps go on, to be settled. */
@@ -458,8 +465,8 @@ export class RunEnding {
 
 function cancelUnwinding(record: JournalRecord): Unwinding | null {
   if (record.kind !== "cancel") return null;
-  const { reason } = headOf<CancelHead>(record);
-  return { state: "cancelled", reason, compensate: true };
+  const { by, reason } = headOf<CancelHead>(record);
+  return { state: "cancelled", reason, compensate: true, by };
 }
 
 function lateUnwinding(record: JournalRecord): Unwinding | null {
