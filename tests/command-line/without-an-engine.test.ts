@@ -45,8 +45,18 @@ describe("without an engine", () => {
     const cancel = ["cancel", "O-2", "--reason", "nobody waits", "--by", "bo", "--store", address];
     expect((await holdfastCli(cancel)).code).toBe(0);
 
+    const without = await holdfastCli(["runs", "--store", address]);
+    expect(without.err).toBe(
+      "No engine runs on this store: nothing moves until your app is started.\n",
+    );
+    const document = await holdfastCli(["show", "O-1", "--json", "--store", address]);
+    expect(document.err).toBe("");
+    expect(JSON.parse(document.out)).toMatchObject({ engineRuns: false });
+
     const shop = await startShop(store, []);
     try {
+      const beside = await holdfastCli(["runs", "--store", address]);
+      expect(beside.err).toBe("");
       await eventually("both commands to be applied", async () => {
         const { out } = await holdfastCli(["runs", "--store", address]);
         return /O-1 .* completed /.test(out) && /O-2 .* cancelled, undone /.test(out) ? true : null;

@@ -16,6 +16,8 @@ export interface Context {
 export interface Shown {
   readonly document: unknown;
   readonly text: (look: Look) => string;
+  /** One line for people, beside the text; for scripts it is in the document. */
+  readonly remark?: string;
   /** Default `ok`. */
   readonly exitCode?: ExitCode;
 }

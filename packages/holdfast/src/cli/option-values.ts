@@ -10,7 +10,7 @@ export function wholeNumber(option: string, min: number, max: number): (text: st
     if (number >= min && number <= max) return number;
     throw badUse(
       `${option} must be a whole number from ${String(min)} to ${String(max)}, got ${JSON.stringify(text)}.`,
-      "See what the command takes with: holdfast help",
+      `Give a whole number, for example: ${option} ${String(Math.max(min, Math.min(max, 50)))}`,
     );
   };
 }

@@ -109,6 +109,15 @@ describe("bad use", () => {
     expect({ code, out }).toEqual({ code: 2, out: "" });
   });
 
+  test.each([
+    [["runs", "--limitt"], "See what the command takes with: holdfast help runs"],
+    [["store", "backup", "--too", "x"], "See what the command takes with: holdfast help store"],
+    [["frobnicate"], "See what there is with: holdfast --help"],
+    [["runs", "--limit", "0", ...STORE], "Give a whole number, for example: --limit 50"],
+  ])("%j says what to do with the words that were meant", async (words, remedy) => {
+    expect((await run(words)).err).toContain(`Fix: ${remedy}\n`);
+  });
+
   test("a reason must say something, and a person must have a name", async () => {
     const words = ["store", "accept", "--reason", " ", ...STORE];
     expect((await run(words)).err).toMatch(

@@ -40,7 +40,7 @@ export async function runCommandLine(
     await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
-    return failed(error, words, terminal);
+    return failed(error, program, words, terminal);
   }
 }
 
@@ -89,11 +89,17 @@ function print(shown: Shown, options: GlobalOptions, terminal: Terminal, nowMs: 
   const noColor = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
   const screen = { width, hasColor: width !== null && !noColor };
   terminal.out(`${shown.text({ screen, nowMs })}\n`);
+  if (shown.remark !== undefined) terminal.err(`${shown.remark}\n`);
 }
 
-function failed(thrown: unknown, words: readonly string[], terminal: Terminal): ExitCode {
+function failed(
+  thrown: unknown,
+  program: Command,
+  words: readonly string[],
+  terminal: Terminal,
+): ExitCode {
   if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
-  const error = translated(thrown);
+  const error = translated(thrown, commandNamed(program, words));
   // With --json the one document on `out` is the error; people and logs find it on `err` as well.
   if (words.includes("--json")) terminal.out(`${jsonText({ error: errorDocument(error) })}\n`);
   terminal.err(`${visibleLines(formatError(error))}\n`);
@@ -106,9 +112,15 @@ function errorDocument({ code, message, where, remedy }: HoldfastError) {
   return { code, message, where: where ?? null, remedy, page };
 }
 
-function translated(thrown: unknown): HoldfastError {
+/** The command that was meant, as `holdfast help` takes it; null if it is none. */
+function commandNamed(program: Command, words: readonly string[]): string | null {
+  const names = new Set(program.commands.map((command) => command.name()));
+  return words.find((word) => names.has(word)) ?? null;
+}
+
+function translated(thrown: unknown, command: string | null): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
-  if (thrown instanceof CommanderError) return misuse(thrown);
+  if (thrown instanceof CommanderError) return misuse(thrown, command);
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new HoldfastError(
     "HF6003",
@@ -119,12 +131,15 @@ function translated(thrown: unknown): HoldfastError {
 }
 
 /** Commander's sentence ("error: unknown option '--jso'", a suggestion on its second line) as ours. */
-function misuse(error: CommanderError): HoldfastError {
+function misuse(error: CommanderError, command: string | null): HoldfastError {
   if (error.code === "commander.help") {
     return badUse("No command was given.", "See what there is with: holdfast --help");
   }
   const said = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
   const sentence = `${said.charAt(0).toUpperCase()}${said.slice(1)}`;
-  const remedy = "See what the command takes with: holdfast help COMMAND";
+  const remedy =
+    command === null
+      ? "See what there is with: holdfast --help"
+      : `See what the command takes with: holdfast help ${command}`;
   return badUse(/[.)?]$/.test(sentence) ? sentence : `${sentence}.`, remedy);
 }

@@ -14,13 +14,27 @@ import {
   TIMELINE_LIMIT_DEFAULT,
   TIMELINE_LIMIT_MAX,
 } from "../operate/show-run.ts";
+import type { StoreReader } from "../operate/store-care.ts";
 import { whyRun } from "../operate/why-run.ts";
-import { withReader, type Work } from "./context.ts";
+import { withReader, type Shown, type Work } from "./context.ts";
 import { runStates, wholeNumber } from "./option-values.ts";
 import { answersText, effectsText, exceptionsText, reviewsText, runsText } from "./show-lists.ts";
 import { explainedRunText, shownRunText } from "./show-run-text.ts";
 
 type Act = (work: Work) => Promise<void>;
+
+const NO_ENGINE = "No engine runs on this store: nothing moves until your app is started.";
+
+/** With the answer to the question that a run which stands still raises first. */
+async function withEngine(
+  reader: StoreReader,
+  document: object,
+  text: Shown["text"],
+): Promise<Shown> {
+  const engineRuns = await reader.engineRuns();
+  const remark = engineRuns ? {} : { remark: NO_ENGINE };
+  return { document: { ...document, engineRuns }, text, ...remark };
+}
 
 export function addReadCommands(program: Command, act: Act): void {
   addRuns(program, act);
@@ -65,7 +79,7 @@ function addRuns(program: Command, act: Act): void {
         withReader(context, async (reader) => {
           const filter = state === undefined ? options : { ...options, states: state };
           const page = await listRuns(reader, filter);
-          return { document: page, text: (look) => runsText(page, look) };
+          return withEngine(reader, page, (look) => runsText(page, look));
         }),
       ),
     );
@@ -112,7 +126,7 @@ function addShow(program: Command, act: Act): void {
             hasStacks: stack === true,
           };
           const shown = await showRun(reader, request);
-          return { document: shown, text: (look) => shownRunText(shown, look) };
+          return withEngine(reader, shown, (look) => shownRunText(shown, look));
         }),
       ),
     );
@@ -128,7 +142,7 @@ function addWhy(program: Command, act: Act): void {
       act((context) =>
         withReader(context, async (reader) => {
           const explained = await whyRun(reader, { run, ...options }, context.outside.nowMs());
-          return { document: explained, text: (look) => explainedRunText(explained, look) };
+          return withEngine(reader, explained, (look) => explainedRunText(explained, look));
         }),
       ),
     );
@@ -153,7 +167,7 @@ function addExceptions(program: Command, act: Act): void {
       act((context) =>
         withReader(context, async (reader) => {
           const page = await listExceptions(reader, { ...options, ...of(key, options.workflow) });
-          return { document: page, text: (look) => exceptionsText(page, look) };
+          return withEngine(reader, page, (look) => exceptionsText(page, look));
         }),
       ),
     );
@@ -198,7 +212,7 @@ function addReviews(program: Command, act: Act): void {
         withReader(context, async (reader) => {
           const by = owner === undefined ? {} : { by: owner };
           const page = await listReviews(reader, { ...options, ...by, ...of(key) });
-          return { document: page, text: (look) => reviewsText(page, look) };
+          return withEngine(reader, page, (look) => reviewsText(page, look));
         }),
       ),
     );

@@ -33,6 +33,8 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
     const rule = decision.rule === null ? "" : ` (rule ${decision.rule})`;
     const text = `last decision  ${timeText(decision.at)} UTC  ${decision.step}: ${decision.move}${rule}: ${decision.because}`;
     head.push(sentence(text, 0, look.screen));
+    if (decision.said !== null)
+      head.push(sentence(`they said  ${JSON.stringify(decision.said)}`, 0, look.screen));
   }
   if (dependency !== null) {
     const probe =

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decisionFields, decisionWords, missingFields } from "./decision-fields.ts";
+import { decisionFields, decisionWords, missingFields, unknownFields } from "./decision-fields.ts";
 
 const words = (schema: unknown) => decisionWords(decisionFields(schema));
 
@@ -49,6 +49,27 @@ test("missingFields tells what an empty object misses", () => {
     { at: "/deep/er", message: "x" },
     { at: "", message: "y" },
   ];
-  expect(decisionWords(missingFields(problems))).toBe("ok=Expected boolean");
+  expect(decisionWords(missingFields(problems))).toBe(
+    "ok=Expected boolean [...=perhaps more fields]",
+  );
   expect(missingFields([])).toBeNull();
+});
+
+describe("unknownFields", () => {
+  const properties = { approve: { type: "boolean" }, note: { type: "string" } };
+  const fields = decisionFields({ type: "object", properties });
+
+  test("names what the review does not have", () => {
+    expect(unknownFields({ aprove: true, note: "x" }, fields)).toEqual(["aprove"]);
+    expect(unknownFields({ approve: true }, fields)).toEqual([]);
+    expect(unknownFields(true, fields)).toEqual([]);
+  });
+
+  test("names none where the review has not said all that it takes", () => {
+    const open = decisionFields({ type: "object", properties, additionalProperties: {} });
+    expect(decisionWords(open)).toContain("[...=any other field]");
+    const missing = missingFields([{ at: "/ok", message: "Expected boolean" }]);
+    for (const some of [open, missing, decisionFields({ type: "boolean" }), null])
+      expect(unknownFields({ other: 1 }, some)).toEqual([]);
+  });
 });

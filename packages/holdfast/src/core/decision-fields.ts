@@ -32,8 +32,30 @@ export function decisionFields(schema: unknown): readonly DecisionField[] | null
     isRequired: required.includes(name),
   }));
   const rest = entries.length - fields.length;
-  if (rest === 0) return fields;
-  return [...fields, { name: "...", expects: `${String(rest)} more fields`, isRequired: false }];
+  if (rest > 0) return [...fields, restField(`${String(rest)} more fields`)];
+  const others = schema["additionalProperties"];
+  return others === true || isSchema(others) ? [...fields, restField("any other field")] : fields;
+}
+
+/** Stands for fields that are not named. */
+const REST = "...";
+
+function restField(expects: string): DecisionField {
+  return { name: REST, expects, isRequired: false };
+}
+
+/**
+ * Fields of a decision that its review does not have: usually slips of the keyboard, which a schema
+ * may drop without a word. None where the review has not said all that it takes.
+ */
+export function unknownFields(
+  decision: unknown,
+  fields: readonly DecisionField[] | null,
+): readonly string[] {
+  if (fields === null || !isSchema(decision)) return [];
+  const known = new Set(fields.map(({ name }) => name));
+  if (known.has(REST) || known.has("")) return [];
+  return Object.keys(decision).filter((name) => !known.has(name));
 }
 
 /** From what a schema says that was given an empty object: which fields it misses, and why. */
@@ -52,7 +74,9 @@ export function missingFields(
           },
         ];
   });
-  return fields.length === 0 ? null : fields.slice(0, FIELDS_MAX);
+  if (fields.length === 0) return null;
+  // Those that may be left out are not missed, so they are not known.
+  return [...fields.slice(0, FIELDS_MAX), restField("perhaps more fields")];
 }
 
 function isSchema(value: unknown): value is JsonSchema {

@@ -118,7 +118,7 @@ describe("ids", () => {
       expect.objectContaining({
         message: '"exc_1" does not name a review.',
         remedy:
-          "Ids of this kind have the form rev_, 11 letters and digits, _ and a number; they are listed by the command line.",
+          "Give the id of a review: rev_, 11 letters and digits, _ and a number. List them with: holdfast reviews",
       }),
     );
   });

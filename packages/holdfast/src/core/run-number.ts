@@ -61,7 +61,7 @@ export function formatRunId(run: number): string {
 export function parseRunId(text: string): number {
   const match = /^run_([0-9a-z]{11})$/i.exec(text);
   const run = match?.[1] === undefined ? null : numberOfBase32(match[1]);
-  if (run === null) throw unknownId(text, "a run", "run_ and 11 letters and digits");
+  if (run === null) throw unknownId(text, "a run", "run_ and 11 letters and digits", "runs");
   return run;
 }
 
@@ -85,7 +85,8 @@ export function parseItemId(prefix: ItemPrefix, text: string): ItemId {
   const match = /^([a-z]{3})_([0-9a-z]{11})_([1-9]\d{0,14})$/i.exec(text);
   const run = match?.[2] === undefined ? null : numberOfBase32(match[2]);
   if (run === null || match?.[1]?.toLowerCase() !== prefix) {
-    throw unknownId(text, ITEM_NAME[prefix], `${prefix}_, 11 letters and digits, _ and a number`);
+    const form = `${prefix}_, 11 letters and digits, _ and a number`;
+    throw unknownId(text, ITEM_NAME[prefix], form, LISTED_BY[prefix]);
   }
   return { run, seq: Number(match[3]) };
 }
@@ -96,10 +97,17 @@ const ITEM_NAME: Readonly<Record<ItemPrefix, string>> = {
   rev: "a review",
 };
 
-function unknownId(text: string, what: string, form: string): HoldfastError {
+/** Command that lists what has such an id. */
+const LISTED_BY: Readonly<Record<ItemPrefix, string>> = {
+  exc: "exceptions",
+  eff: "effects",
+  rev: "reviews",
+};
+
+function unknownId(text: string, what: string, form: string, list: string): HoldfastError {
   return new HoldfastError(
     "HF6001",
     `${JSON.stringify(text.slice(0, 60))} does not name ${what}.`,
-    `Ids of this kind have the form ${form}; they are listed by the command line.`,
+    `Give the id of ${what}: ${form}. List them with: holdfast ${list}`,
   );
 }

@@ -129,7 +129,10 @@ describe("run.ask", () => {
     const ask = (input: { id: string }, run: Run) => run.ask(big, { id: input.id });
     const flow = testWorkflow("asks", ask, { reviews: [big] });
     await world.begin([flow]);
-    await expect(world.start(flow, { id: "1" })).rejects.toMatchObject({ code: "HF1108" });
+    await expect(world.start(flow, { id: "1" })).rejects.toMatchObject({
+      code: "HF1108",
+      message: expect.stringMatching(/ Nothing was started\.$/) as string,
+    });
     const run = await world.start(flow, { id: "1" }, { by: "ana" });
     await world.untilState(run, "review");
     // A second start joins what is there, whoever it is.

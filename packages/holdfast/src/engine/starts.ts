@@ -393,14 +393,18 @@ function parentOf({ parent }: StartOptions): StartedHead["parent"] {
 function refuseUnnamed(workflow: AnyWorkflow, { by = UNNAMED_STARTER }: StartOptions): void {
   if (by !== UNNAMED_STARTER) return;
   const review = workflow.definition.reviews?.find((r) => r.definition.notBy === "starter");
-  if (review !== undefined) throw unnamedStarter(review.name, `workflow ${workflow.name}`);
+  if (review !== undefined)
+    throw unnamedStarter(review.name, `workflow ${workflow.name}`, " Nothing was started.");
 }
 
-/** @param where - the workflow or run that would ask it. */
-export function unnamedStarter(review: string, where: string): HoldfastError {
+/**
+ * @param where - the workflow or run that would ask it.
+ * @param so - what came of it, as a sentence with a space before it.
+ */
+export function unnamedStarter(review: string, where: string, so = ""): HoldfastError {
   return new HoldfastError(
     "HF1108",
-    `Review "${review}" excludes who started the run, and nobody is on record as that.`,
+    `Review "${review}" excludes who started the run, and nobody is on record as that.${so}`,
     "Say who starts it: app.start(workflow, input, { by }). A run that was started without that can be cancelled and started anew.",
     { where },
   );

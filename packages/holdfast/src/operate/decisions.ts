@@ -5,7 +5,9 @@
  */
 import { settleFirst, settleOf } from "../core/acts.ts";
 import { refuseClosing } from "../core/closing.ts";
+import { decisionWords, unknownFields, type DecisionField } from "../core/decision-fields.ts";
 import { HoldfastError } from "../core/error.ts";
+import { didYouMean } from "../core/nearest.ts";
 import { isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
@@ -15,6 +17,7 @@ import { awaitedPerson, type AwaitedPerson } from "./cancel-request.ts";
 import { giveCommand, type Patience, type Receipt } from "./command.ts";
 import { findRun, quoted, type RunReference } from "./find-run.ts";
 import { listExceptions } from "./list-work.ts";
+import { Masking } from "./masking.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
 import { isoText } from "./views.ts";
 
@@ -51,6 +54,7 @@ export async function answerReview(
   const row = reviews.find((review) => review.seq === seq);
   if (row === undefined) throw unknownItem("review", reviewId, "holdfast reviews --all");
   refuseAnswer(row, by);
+  refuseUnknownFields(row, decision, (await Masking.of(reader)).decisionOf(row.review));
   const body = {
     run: formatRunId(run),
     seq,
@@ -88,6 +92,23 @@ function refuseAnswer(row: ReviewRow, by: string): void {
       where,
     );
   }
+}
+
+/** A field that the schema would drop was meant to say something: it is refused by its name. */
+function refuseUnknownFields(
+  row: ReviewRow,
+  decision: unknown,
+  fields: readonly DecisionField[] | null,
+): void {
+  const [unknown] = unknownFields(decision, fields);
+  if (unknown === undefined || fields === null) return;
+  const names = fields.map(({ name }) => name);
+  throw new HoldfastError(
+    "HF4102",
+    `The decision of review "${row.review}" has no field ${quoted(unknown)}. Nothing was answered.`,
+    `${didYouMean(unknown, names)}It takes: ${decisionWords(fields)}`,
+    { where: formatItemId("rev", row) },
+  );
 }
 
 export interface Settlement {

@@ -159,7 +159,19 @@ describe("the decision of a record", () => {
       class: "transient",
       move: "retry",
       because: "it asked for 2 s",
+      said: null,
     });
+  });
+
+  test("has what the other system said, bounded, where the message does not quote it", () => {
+    const saying = (message: string) => {
+      const failure = { ...FAILED.failure, evidence: { message } };
+      return record({ head: JSON.stringify({ ...FAILED, failure }) });
+    };
+    expect(decisionOf(saying("the IBAN is not valid"))?.said).toBe("the IBAN is not valid");
+    expect(timelineEntry(saying("no IBAN")).what).toContain(', they said "no IBAN"');
+    expect(decisionOf(saying("x".repeat(900)))?.said).toBe(`${"x".repeat(500)}...`);
+    expect(decisionOf(saying(FAILED.failure.message))?.said).toBeNull();
   });
 
   test("is none where nothing was decided", () => {

@@ -134,7 +134,18 @@ export function decisionOf(record: journal.JournalRecord): DecisionView | null {
     class: failure?.class ?? null,
     move: move.kind,
     because: move.because,
+    said: failure === undefined ? null : saidIn(failure),
   };
+}
+
+/** Characters of the other system's own words that are shown. */
+const SAID_CHARS_MAX = 500;
+
+/** What the other system said, beyond what the failure's message quotes; masked when it was written. */
+function saidIn({ message, evidence }: Failure): string | null {
+  const { message: said = "" } = evidence;
+  if (said.trim() === "" || message.includes(said)) return null;
+  return said.length > SAID_CHARS_MAX ? `${said.slice(0, SAID_CHARS_MAX)}...` : said;
 }
 
 export interface DecisionView {
@@ -147,6 +158,8 @@ export interface DecisionView {
   readonly class: FailureClass | null;
   readonly move: MoveKind;
   readonly because: string;
+  /** The other system's own words, at most 500 characters; null if it said none. */
+  readonly said: string | null;
 }
 
 function failureView(failure: Failure): TimelineFailure {
@@ -344,7 +357,9 @@ const PROOF_TEXT: Readonly<Record<EffectProof, string>> = {
 function failureText(failure: Failure, proof: EffectProof): string {
   const wait = failure.evidence.retryAfterMs;
   const asked = wait === undefined ? "" : `, asked to wait ${durationText(wait)}`;
-  return `failed: ${failure.class}, ${PROOF_TEXT[proof]} (${failure.reasonCode}: ${failure.message}${asked})`;
+  const said = saidIn(failure);
+  const words = said === null ? "" : `, they said ${JSON.stringify(said)}`;
+  return `failed: ${failure.class}, ${PROOF_TEXT[proof]} (${failure.reasonCode}: ${failure.message}${words}${asked})`;
 }
 
 function decided(head: journal.OutcomeHead): Omit<Said, "what"> {

@@ -2,7 +2,16 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { StoreReader } from "../store/store.ts";
 import { openSqliteReader, type SqliteStore } from "../store-sqlite/index.ts";
 import { makeFolder, NOW_MS, openInline } from "../store-sqlite/test-store.test-support.ts";
-import { askedHead, SampleJournal, startedHead, SYSTEM_RUN } from "../testing/sample-journal.ts";
+import {
+  askedHead,
+  intentHead,
+  openedHead,
+  SampleJournal,
+  startedHead,
+  SYSTEM_RUN,
+} from "../testing/sample-journal.ts";
+import { cancelSentence } from "./cancel-request.ts";
+import { answerReview } from "./decisions.ts";
 import { listReviews } from "./list-work.ts";
 import { showRun } from "./show-run.ts";
 import { whyRun } from "./why-run.ts";
@@ -60,6 +69,21 @@ describe("a cancel that was asked for", () => {
     expect(await cancelsShown()).toBeNull();
   });
 
+  test("says whom it waits for, where only a person can tell what happened", async () => {
+    const operation = journal.nextSeq(1);
+    journal.add(1, "intent", intentHead(operation), { name: "mail", attempt: 1 });
+    const unknown = { class: "ambiguous", family: "ambiguous", operation } as const;
+    const seq = journal.add(1, "opened", openedHead(unknown), { name: "mail" });
+    journal.add(1, "cancel", { by: "cy", reason: "withdrawn" });
+    await journal.flushTo(store);
+    const shown = await cancelsShown();
+    const exception = `exc_00000000001_${String(seq)}`;
+    expect(shown?.waitsFor).toMatchObject({ owner: "finance", step: "mail", exception });
+    expect(shown === null ? "" : cancelSentence(shown)).toContain(
+      `it waits for finance, who has to say whether "mail" happened: holdfast settle eff_00000000001_${String(operation)} `,
+    );
+  });
+
   test("is shown while the run is being taken back, and not after", async () => {
     journal.add(1, "cancel", { by: "cy", reason: "withdrawn" });
     await journal.flushTo(store);
@@ -100,6 +124,14 @@ describe("a review", () => {
     expect(review).toMatchObject({
       subject: { text: '{"cents":5,"iban":"[masked string]"}', masked: "fields" },
       answerWith: `holdfast answer rev_00000000001_${String(seq)} approve=true|false [note=TEXT]`,
+    });
+    const bo = { by: "bo", reason: "" };
+    const patience = { waitMs: 0, nowMs: () => NOW_MS, pause: async () => undefined };
+    const slip = answerReview(reader, review?.id ?? "", { aprove: true }, bo, patience);
+    await expect(slip).rejects.toMatchObject({
+      code: "HF4102",
+      message: 'The decision of review "big" has no field "aprove". Nothing was answered.',
+      remedy: 'Did you mean "approve"? It takes: approve=true|false [note=TEXT]',
     });
     expect((await whyRun(reader, RUN, NOW_MS)).reviews).toEqual([review]);
     expect((await showRun(reader, REQUEST)).reviews).toEqual([review]);

@@ -101,6 +101,16 @@ describe("backupStore", () => {
     expect(statSync(to + suffix).size).toBe(4);
   });
 
+  test("into a folder that is not there names that folder, and not the store", async () => {
+    const store = await openInline(path);
+    await store.close();
+    const missing = `${path}.missing`;
+    await expect(backupStore({ path, to: `${missing}/copy.db` })).rejects.toMatchObject({
+      code: "HF5002",
+      message: `the folder ${missing}, into which the backup should be written, does not exist`,
+    });
+  });
+
   test("makes no copy of a store that is not there or cannot be read", async () => {
     await expect(backupStore({ path, to })).rejects.toMatchObject({ code: "HF5009" });
     const store = await openInline(path);

@@ -7,7 +7,7 @@
  * writes only what is there. While it reads, the write-ahead log cannot be reset and grows.
  */
 import { existsSync, renameSync, rmSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
 import { anchorPath, anchorText } from "../store/anchor.ts";
 import { ChainQueries, anchorOf } from "./chain.ts";
@@ -46,6 +46,7 @@ export async function backupStore(options: BackupOptions): Promise<Backup> {
   for (const file of [to, keyPath(to), anchorPath(to)]) {
     if (existsSync(file)) throw targetExists(file);
   }
+  if (!existsSync(dirname(to))) throw noFolder(dirname(to));
   const beside = `${to}.tmp`;
   rmSync(beside, { force: true });
   const key = readKey(path);
@@ -90,5 +91,13 @@ function targetExists(file: string): HoldfastError {
     "HF5002",
     `${file} exists already`,
     "Name a file that does not exist: a backup never overwrites one.",
+  );
+}
+
+function noFolder(folder: string): HoldfastError {
+  return new HoldfastError(
+    "HF5002",
+    `the folder ${folder}, into which the backup should be written, does not exist`,
+    "Make the folder, or name another one with --to. Nothing was written.",
   );
 }
