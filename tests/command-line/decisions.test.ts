@@ -155,6 +155,7 @@ describe("looking", () => {
     expect(out).toMatch(/^EXCEPTION at mail, /m);
     expect(out).toContain("mail may have happened");
     expect(out).toContain("charge done (120.00 EUR, proven)");
+    expect(out).toContain("the line went dead");
     expect(out).toMatch(/^last decision {2}.* mail: askOutcome \(rule fallback\/code@1\)/m);
     expect(out).toMatch(/^safe {2}settle mail \| cancel \(finds out about mail first\)$/m);
     const explained = await ask<{
@@ -278,7 +279,19 @@ describe("what is refused", () => {
 describe("settling an effect that nobody can look up", () => {
   test("as happened: its answer goes to the run, and nothing is sent again", async () => {
     const effect = await openEffect("O-mailed");
-    const words = ["settle", effect, "happened", "--value", '{"messageId":"m-91"}'];
+    const [open] = await exceptionsOf("--key", "O-mailed");
+    const seen = open?.id ?? "";
+    const { out: listed } = await holdfastCli(["exceptions", "--key", "O-mailed"], { env });
+    expect(listed).toContain(
+      `holdfast settle ${effect} happened --value JSON|not --exception ${seen} --reason "..."`,
+    );
+    const value = ["--value", '{"messageId":"m-91"}'];
+    const other = await holdfastCli(
+      ["settle", effect, "happened", ...value, "--exception", `${seen}9`, "--reason", "x"],
+      { env },
+    );
+    expect(other.err).toMatch(/^HF6001 {2}There is no exception /);
+    const words = ["settle", effect, "happened", ...value, "--exception", seen];
     const { code, err } = await holdfastCli(
       [...words, "--ref", "line 14", "--by", "bo", "--reason", "it is in the sent folder"],
       { env },
@@ -305,7 +318,9 @@ describe("resuming and cancelling", () => {
   test("resumes a step after its cause was mended", async () => {
     expect(existsSync(mended)).toBe(false);
     writeFileSync(mended, "");
-    const words = ["resume", "O-book", "--step", "book", "--by", "bo", "--reason", "account made"];
+    const [open] = await exceptionsOf("--key", "O-book");
+    const seen = ["--exception", open?.id ?? ""];
+    const words = ["resume", "O-book", ...seen, "--by", "bo", "--reason", "account made"];
     const { code, err } = await holdfastCli(words, { env });
     expect({ code, err }).toEqual({ code: 0, err: "" });
     await ended("O-book", "completed");
@@ -315,6 +330,8 @@ describe("resuming and cancelling", () => {
       "--key",
       "O-book",
     );
+    // The first approval stands; the same word about an exception that is closed is refused.
+    expect((await holdfastCli(words, { env })).err).toMatch(/^HF6003 /);
     expect(closed.exceptions).toMatchObject([{ closedBy: "bo", resolution: "resumed" }]);
   });
 

@@ -79,6 +79,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
     ],
     notes: [
       exception.because,
+      ...(exception.because.includes(exception.message) ? [] : [exception.message]),
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
       ...(exception.isBeside && closedAt === null
         ? [`holdfast close ${exception.id} --reason "..."`]
