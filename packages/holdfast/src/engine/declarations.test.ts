@@ -67,12 +67,12 @@ describe("what definitions declare", () => {
     [
       "valibot, which says only what is missing",
       v.object({ ok: v.boolean() }),
-      'ok: Invalid key: Expected "ok" but received undefined',
+      'ok: Invalid key: Expected "ok" but received undefined, ...: perhaps more fields',
     ],
     [
       "a date, which has no JSON form",
       z.object({ at: z.date() }),
-      "at: Invalid input: expected date, received undefined",
+      "at: Invalid input: expected date, received undefined, ...: perhaps more fields",
     ],
     ["anything", z.any(), ": JSON"],
   ])("of a review tells what answers it: %s", async (_library, decision, fields) => {
