@@ -121,13 +121,11 @@ test(
     const books = await readBooks(to, ledger);
     expect(books.runs).toHaveLength(RUNS);
     expect(books.runs.filter(({ state }) => state !== "completed")).toEqual([]);
-    // Where the other system drops repeats nothing is done twice.
-    for (const action of ["put-profile", "charge"]) expect(doneTwice(books, action)).toEqual([]);
-    // What the backup knows nothing of is done again, and is by a run that was named: that is what
-    // a person has to look at before the engine is started.
-    const twice = ["book", "tell"].flatMap((action) => doneTwice(books, action));
-    expect(twice.length).toBeGreaterThan(0);
-    for (const key of twice) expect(named.has(runOf.get(key) ?? 0)).toBe(true);
+    // Nothing that the original did after the backup is done again: it is dropped as a repeat,
+    // looked up before it is sent, or asked of a person.
+    for (const action of ["put-profile", "charge", "book", "tell"]) {
+      expect(doneTwice(books, action)).toEqual([]);
+    }
     const reader = await openSqliteReader({ path: to });
     const decision = (await reader.records(0, 0, 100)).find(({ kind }) => kind === "applied");
     await reader.close();

@@ -58,8 +58,8 @@ export class LiveRun {
   mode: RunMode;
   #seq: number;
   readonly #recovery: Recovery;
-  /** Set if a backup was restored: its original may have done what this run does next. */
-  readonly restored: Restored | null;
+  /** Undefined until it is asked for. */
+  #restored: Restored | null | undefined;
   readonly #down = new Latch();
   /** Records since the run was loaded that commands may name: questions and intents. */
   readonly #written: JournalRecord[] = [];
@@ -83,13 +83,21 @@ export class LiveRun {
     this.#recovery = new Recovery(stored.records);
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
     this.sensitive = new SensitiveValues(host.limits.sensitiveValuesMax);
-    this.restored = restoredOf(this.#recovery.ofRun);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
   }
 
   get id(): string {
     return formatRunId(this.row.run);
+  }
+
+  /**
+   * Set if a backup was restored: its original may have done what this run does next. Looked for
+   * when it is asked for: a run whose journal cannot be read must get as far as being held.
+   */
+  get restored(): Restored | null {
+    if (this.#restored === undefined) this.#restored = restoredOf(this.#recovery.ofRun);
+    return this.#restored;
   }
 
   /** Runs the code. Failures of the code end up in `ending`. */

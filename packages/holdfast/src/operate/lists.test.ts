@@ -27,7 +27,8 @@ beforeAll(async () => {
   for (let run = 1; run <= RUN_COUNT; run += 1) {
     const workflow = run % 3 === 0 ? "refund" : "order";
     const key = run > 8 ? "shared" : `O-${String(run)}`;
-    sample.add(run, "started", startedHead(run, { workflow, key }));
+    const generation = run > 8 ? run - 8 : 1;
+    sample.add(run, "started", startedHead(run, { workflow, key, generation }));
     const operation = sample.nextSeq(run);
     sample.add(run, "intent", intentHead(operation), { name: "charge", attempt: 1 });
     const ambiguous = { class: "ambiguous", family: "ambiguous", operation, workflow } as const;
