@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   HF4201: "The intake is full.",
   HF4202: "No more ids of events can be remembered.",
   HF4203: "Too many exceptions are open in one place.",
+  HF4204: "No more events can be kept that nobody waits for.",
   HF5001: "This Node.js is too old.",
   HF5002: "The store cannot be opened.",
   HF5003: "The store is on a network disk.",
