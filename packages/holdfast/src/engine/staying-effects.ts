@@ -3,6 +3,7 @@
  * may stay outside with them, so each is given to its owner; one that needs no undoing says
  * `compensate: "none"`.
  */
+import { EFFECT_STAYS } from "../core/error.ts";
 import type { ClosedHead, OpenedHead } from "../core/journal.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import { exceptionHead } from "./exceptions.ts";
@@ -16,8 +17,6 @@ export interface StayingEffect {
   readonly operation: number;
 }
 
-/** Reason code of these exceptions; its page says what to do. */
-const EFFECT_STAYS = "HF3004";
 /** Effects that are named in the reason of the run's end. */
 const NAMED_MAX = 10;
 

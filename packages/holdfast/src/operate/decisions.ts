@@ -4,7 +4,7 @@
  * again, because it alone knows the present state.
  */
 import { refuseClosing } from "../core/closing.ts";
-import { HoldfastError } from "../core/error.ts";
+import { EFFECT_STAYS, HoldfastError } from "../core/error.ts";
 import { isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
@@ -13,7 +13,6 @@ import type { StoreReader } from "../store/store.ts";
 import { giveCommand, type Patience, type Receipt } from "./command.ts";
 import { findRun, quoted, type RunReference } from "./find-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
-import { EFFECT_STAYS } from "./exception-page.ts";
 import { isoText } from "./views.ts";
 
 /** Who decides and why; both are on record. */

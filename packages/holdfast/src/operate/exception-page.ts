@@ -5,9 +5,6 @@ import type { ExceptionRow } from "../store/rows.ts";
 /** Reason code of an effect whose answer broke its output schema. Source: engine. */
 const ANSWER_SCHEMA = "EFFECT:ANSWER_SCHEMA";
 
-/** Reason code of an effect that stays after its run was taken back. */
-export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;
-
 export function pageOfException({
   class: failureClass,
   reasonCode,

@@ -4,6 +4,7 @@
  *
  * `null` means known to be absent.
  */
+import { EFFECT_STAYS } from "../core/error.ts";
 import { parseJson } from "../core/json-text.ts";
 import type { RepeatKind } from "../core/contract.ts";
 import type { ErrorCode } from "../core/error.ts";
@@ -20,7 +21,7 @@ import type {
 } from "../store/rows.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
-import { EFFECT_STAYS, pageOfException } from "./exception-page.ts";
+import { pageOfException } from "./exception-page.ts";
 
 export interface RunView {
   readonly id: string;
