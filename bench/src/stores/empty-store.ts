@@ -20,6 +20,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     openLanes: async () => [],
     acceptedEvents: async (ids) => ids.map(() => null),
     acceptedCount: async () => 0,
+    keptCount: async () => 0,
     exception: async () => null,
     besideExceptions: async () => ({ openCount: 0, isKnown: false }),
     keptEvents: async () => [],

@@ -121,7 +121,7 @@ export interface App {
    *
    * @throws {HoldfastError} HF4102..HF4105 if it does not fit, HF4106 if the id belongs to another
    *   event (nothing is delivered, and its owner has an exception), HF4202 if no more ids can be
-   *   remembered.
+   *   remembered, HF4204 if nobody waits for it and no more can be kept.
    */
   send<S extends Schema>(
     event: EventType<S>,

@@ -4,6 +4,7 @@
  */
 import type { FailureClass } from "./failure.ts";
 import { isFinal, type RunState } from "./run-state.ts";
+import { EFFECT_STAYS } from "./error.ts";
 
 /** An open exception. */
 export interface ActException {
@@ -21,9 +22,6 @@ interface ActEffect {
   /** False while the run waits for its end. */
   readonly ended: boolean;
 }
-
-/** Reason code of an effect that stays after its run was taken back. */
-export const EFFECT_STAYS = "HF3004";
 
 /** True if something may have happened outside that has to be settled before the run goes on. */
 function isUnknown(exception: ActException): boolean {

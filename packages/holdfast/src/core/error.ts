@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   HF4201: "The intake is full.",
   HF4202: "No more ids of events can be remembered.",
   HF4203: "Too many exceptions are open in one place.",
+  HF4204: "No more events can be kept that nobody waits for.",
   HF5001: "This Node.js is too old.",
   HF5002: "The store cannot be opened.",
   HF5003: "The store is on a network disk.",
@@ -54,6 +55,9 @@ export const ERROR_CODES = {
   HF6005: "No engine answered in time.",
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Reason code of the exception of an effect that stays after its run was taken back. */
+export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;
 
 export interface HoldfastErrorOptions {
   /** Where: file and line, JSON pointer, run and step. */

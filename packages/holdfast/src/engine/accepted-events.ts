@@ -11,12 +11,11 @@ import { isWellFormed } from "../core/well-formed.ts";
 import type { AcceptedEventRow } from "../store/rows.ts";
 import type { EventId, Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
+import { CountedList } from "./counted-list.ts";
 import type { EngineLimits } from "./limits.ts";
 
 /** Characters of an event's name, key and id. */
 const NAME_CHARS_MAX = 512;
-/** A list that was full is counted again after this. */
-const COUNT_AGAIN_MS = 60_000;
 
 interface Lookup {
   readonly id: EventId;
@@ -31,10 +30,7 @@ export class AcceptedEvents {
   /** The last of those that came under one id and are not through. */
   readonly #turns = new Map<string, Promise<unknown>>();
   #lookups: Lookup[] = [];
-  /** At least as many as are remembered; null: not counted yet. */
-  #count: Promise<number> | null = null;
-  #countedAtMs = 0;
-  #since = 0;
+  readonly #list: CountedList;
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
@@ -49,6 +45,10 @@ export class AcceptedEvents {
     this.#store = needs.store;
     this.#clock = needs.clock;
     this.#limits = needs.limits;
+    const { eventIdsMax } = needs.limits;
+    this.#list = new CountedList(needs.clock, eventIdsMax, (nowMs) =>
+      needs.store.acceptedCount(nowMs),
+    );
   }
 
   /**
@@ -77,18 +77,7 @@ export class AcceptedEvents {
   /** @throws {HoldfastError} HF4202 if no more ids can be remembered: nothing may be accepted. */
   async refuseIfFull(): Promise<void> {
     const { eventIdsMax } = this.#limits;
-    const nowMs = this.#clock.nowMs();
-    const wasFull = this.#count !== null && (await this.#count) + this.#since >= eventIdsMax;
-    // Counting reads the whole list: once at first, then only to see whether there is room again.
-    if (this.#count === null || (wasFull && nowMs - this.#countedAtMs >= COUNT_AGAIN_MS)) {
-      this.#count = this.#store.acceptedCount(nowMs);
-      this.#countedAtMs = nowMs;
-      this.#since = 0;
-    }
-    if ((await this.#count) + this.#since < eventIdsMax) {
-      this.#since += 1;
-      return;
-    }
+    if (await this.#list.takesOne()) return;
     throw new HoldfastError(
       "HF4202",
       `The ids of ${String(eventIdsMax)} events are remembered, the limit eventIdsMax: another could not be told from its repeats. Nothing was delivered.`,

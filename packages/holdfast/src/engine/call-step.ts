@@ -208,7 +208,7 @@ export class CallStep implements StepVerb {
         correlationId: row.correlationId,
         deadlineAtMs: this.#run.deadline.atMs,
         lanes: this.#run.heldLanes,
-        restoredFromMs: this.#run.restored?.fromMs ?? null,
+        restoredFromMs: this.#run.restored()?.fromMs ?? null,
       };
       try {
         this.#isStarting = true;

@@ -1,5 +1,6 @@
 /** Asks every source that has something to say about a thrown error, strongest first. */
 import { checkedClassified } from "./checked-values.ts";
+import type { LiveRun } from "./live-run.ts";
 import { thrownText } from "./thrown-text.ts";
 import { classify, type ClassifierInput } from "../core/classify.ts";
 import type { Classified, Evidence, Failure } from "../core/failure.ts";
@@ -20,10 +21,12 @@ export function classifyThrown(
   effect: AnyEffect,
   attempt: Attempt,
   openMaybe: boolean,
-  foreign: ForeignClassifier,
+  { host, sensitive }: Pick<LiveRun, "host" | "sensitive">,
 ): Failure {
   const { definition } = effect;
-  const seen = evidenceOf(error, attempt, definition.single === true);
+  // Before anything is cut: half of what is sensitive would not be found any more.
+  const { message } = thrownText(error, (text) => sensitive.mask(text));
+  const seen = evidenceOf(error, attempt, definition.single === true, message);
   const inputs: ClassifierInput[] = [
     ofCode("effect", effect.name, definition.classify?.(error)),
     ofCode("integration", definition.on.name, definition.on.options.classify?.(error)),
@@ -48,7 +51,7 @@ export function classifyThrown(
     thrownBy = "connector";
     inputs.push(ownDeadline());
   } else {
-    const known = foreign(error, seen);
+    const known = host.foreign(error, seen);
     if (known !== null) {
       thrownBy = "connector";
       inputs.push(known.input);
@@ -60,7 +63,7 @@ export function classifyThrown(
     attempt: attempt.number,
     openMaybe,
     thrownBy,
-    message: messageOf(error),
+    message,
     ...codeOf(error),
   });
 }
@@ -88,14 +91,9 @@ function ownDeadline(): ClassifierInput {
  * Marks count as proof only where a connector made the only outside call, or where the effect says
  * that it makes one and marks it itself (settled point 15). Else nothing is known.
  */
-function evidenceOf(error: unknown, attempt: Attempt, single: boolean): Evidence {
+function evidenceOf(error: unknown, attempt: Attempt, single: boolean, message: string): Evidence {
   if (error instanceof CallFailed) return error.evidence;
-  const message = messageOf(error).slice(0, 500);
   return single ? { phase: attempt.calls.phase, callCount: 1, message } : { message };
-}
-
-function messageOf(error: unknown): string {
-  return thrownText(error).message;
 }
 
 function codeOf(error: unknown): { readonly code?: string } {

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../core/error.ts";
 import { HoldfastError } from "../core/error.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { FinalRunState } from "../core/run-state.ts";
+import type { AcceptedEvent } from "../core/journal.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { CommandAnswer } from "./step-slot.ts";
 
@@ -62,6 +63,15 @@ export function cameSince(why: string, run: string): HoldfastError {
     why,
     `Look at it with: holdfast why ${run}; then decide about that.`,
     { where: run },
+  );
+}
+
+/** Nobody waits for this event, and too many are kept already. */
+export function keepsNoMore({ event, key }: AcceptedEvent, keptMax: number): HoldfastError {
+  return new HoldfastError(
+    "HF4204",
+    `Nobody waits for event "${event}" with key "${key}", and ${String(keptMax)} events that nobody has waited for are kept already, the limit keptEventsMax. Nothing was delivered.`,
+    "Look for what sends events that no run waits for; send it again when a run waits, or raise keptEventsMax.",
   );
 }
 

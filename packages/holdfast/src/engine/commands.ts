@@ -10,12 +10,15 @@ import { formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import { lastSeqAt, openedSince, otherThanSeen, sentCountOf, wasApplied } from "../core/seen.ts";
 import type { KeptEventRow } from "../store/rows.ts";
+import type { EventAddress } from "../store/store.ts";
 import { AcceptedEvents, checkEventNames } from "./accepted-events.ts";
 import { intakeIsFull } from "./backlog.ts";
 import { requireText } from "./checked-values.ts";
+import { CountedList } from "./counted-list.ts";
 import {
   cameSince,
   ended,
+  keepsNoMore,
   noOutcome,
   refusal,
   underWay,
@@ -70,10 +73,14 @@ export class Commands {
   /** Early events that a run is taking; the store has them until that is durable. */
   readonly #claimed = new Set<number>();
   readonly #accepted: AcceptedEvents;
+  /** Events that nobody has waited for yet. */
+  readonly #early: CountedList;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#accepted = new AcceptedEvents(engine);
+    const { clock, limits, store } = engine;
+    this.#early = new CountedList(clock, limits.keptEventsMax, () => store.keptCount());
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -191,7 +198,8 @@ export class Commands {
    * event again is accepted and changes nothing.
    *
    * @throws {HoldfastError} HF4102 if it does not fit who waits for it (its id is free then), HF4106
-   *   if its id belongs to another event, HF4202 if no more ids can be remembered.
+   *   if its id belongs to another event, HF4202 if no more ids can be remembered,
+   *   HF4204 if nobody waits for it and no more can be kept.
    */
   async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
     const { clock, committer, digests, limits, namespace } = this.#engine;
@@ -218,6 +226,7 @@ export class Commands {
   async #accept(sent: AcceptedEvent, data: string): Promise<void> {
     const { committer, journal } = this.#engine;
     if (await this.#deliver(sent, data, null)) return;
+    if (!(await this.#early.takesOne())) throw keepsNoMore(sent, this.#engine.limits.keptEventsMax);
     const kept = journal.append("kept", sent, data);
     // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
     await this.#deliver(sent, data, kept);
@@ -227,9 +236,9 @@ export class Commands {
   /** Offers an event to those who wait for it, oldest first. True if one has taken it. */
   async #deliver(sent: AcceptedEvent, data: string, kept: number | null): Promise<boolean> {
     const { committer, store, wakes } = this.#engine;
-    const { event, key } = sent;
+    const { namespace, event, key } = sent;
     await committer.durable();
-    for (const run of await store.awaiting(event, key, KEPT_EVENTS_MAX)) {
+    for (const run of await store.awaiting({ namespace, event, key }, KEPT_EVENTS_MAX)) {
       const live = await wakes.reach(run);
       if (live === null) continue;
       const unpin = live.pin();
@@ -270,10 +279,10 @@ export class Commands {
   }
 
   /** Oldest early event with this key that nobody is taking, or null. Say what became of the offer. */
-  async keptEvent(event: string, key: string): Promise<KeptEventRow | null> {
+  async keptEvent(of: EventAddress): Promise<KeptEventRow | null> {
     await this.#engine.committer.durable();
     for (let limit = 1; limit <= KEPT_EVENTS_MAX; limit += this.#claimed.size + 1) {
-      const rows = await this.#engine.store.keptEvents(event, key, limit);
+      const rows = await this.#engine.store.keptEvents(of, limit);
       const free = rows.find((row) => this.#claim(row.seq));
       if (free !== undefined) return free;
       if (rows.length < limit) break;

@@ -312,7 +312,7 @@ export class EffectCalls {
   #classify({ error, attempt }: Extract<CallEnd, { ok: false }>): Failure {
     const { effect, journal, run } = this.#step;
     const { openMaybe } = journal.state;
-    return maskedFailure(run, classifyThrown(error, effect, attempt, openMaybe, run.host.foreign));
+    return maskedFailure(run, classifyThrown(error, effect, attempt, openMaybe, run));
   }
 
   /** Decides what follows a failure, records it, and goes on. */

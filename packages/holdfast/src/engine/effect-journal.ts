@@ -109,8 +109,9 @@ export class EffectJournal {
   /** The restore before which it may have been sent, if nobody has found that out since. */
   #unknownSince(): Restored | null {
     const { kind } = this.#effect.plan.contract;
-    const { restored } = this.#run;
-    if (restored === null || kind === "read" || kind === "idempotent") return null;
+    if (kind === "read" || kind === "idempotent") return null;
+    const restored = this.#run.restored();
+    if (restored === null) return null;
     return this.#judgedSeq < restored.seq ? restored : null;
   }
 

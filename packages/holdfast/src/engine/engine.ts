@@ -7,7 +7,7 @@ import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { FinalRunState, RunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
-import type { Store } from "../store/store.ts";
+import type { EventAddress, Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./classification.ts";
@@ -394,10 +394,8 @@ export class Engine implements RunHost {
     return await this.#ends.wait(run);
   }
 
-  async keptEvent(event: string, key: string): Promise<KeptEventRow | null> {
-    return await this.reads.patiently("events that came early", () =>
-      this.commands.keptEvent(event, key),
-    );
+  async keptEvent(of: EventAddress): Promise<KeptEventRow | null> {
+    return await this.reads.patiently("events that came early", () => this.commands.keptEvent(of));
   }
 
   keptEventOffered(kept: number, taken: boolean): void {

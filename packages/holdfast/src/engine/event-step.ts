@@ -106,10 +106,11 @@ export class EventStep implements StepVerb {
 
   /** Looks for an event that came before, once the wait itself is on record. */
   async #takeKept(slot: StepSlot, dueAtMs: number | null): Promise<void> {
-    const { host } = this.#run;
+    const { host, row } = this.#run;
+    const address = { namespace: row.namespace, event: this.#event.name, key: this.#key };
     // Ends with the kept events: each turn takes one away, to the code or into an exception.
     for (;;) {
-      const kept = await host.keptEvent(this.#event.name, this.#key);
+      const kept = await host.keptEvent(address);
       if (kept === null) break;
       const { seq, id, data } = kept;
       const answer = await this.command({ kind: "event", data, origin: { kept: seq, id } });

@@ -26,7 +26,9 @@ const send = (key: string, id: string, cents: number) =>
 
 async function keptIds(key: string): Promise<readonly string[]> {
   await world.settle();
-  return (await world.engine.store.keptEvents("paid", key, 100)).map(({ id }) => id);
+  return (await world.engine.store.keptEvents({ namespace: "main", event: "paid", key }, 100)).map(
+    ({ id }) => id,
+  );
 }
 
 describe("run.wait", () => {

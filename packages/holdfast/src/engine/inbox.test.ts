@@ -103,9 +103,9 @@ describe("the inbox", () => {
     await post("e1", "send", event);
     await post("e2", "send", event);
     for (const id of ["e1", "e2"]) expect(await answerTo(id)).toEqual({ ok: true });
-    expect(await world.engine.store.keptEvents("paid", "1", 10)).toMatchObject([
-      { id: "sender-1" },
-    ]);
+    expect(
+      await world.engine.store.keptEvents({ namespace: "main", event: "paid", key: "1" }, 10),
+    ).toMatchObject([{ id: "sender-1" }]);
     await post("e3", "send", { ...event, payload: { cents: 6 } });
     expect(await answerTo("e3")).toMatchObject({ ok: false, code: "HF4106" });
   });
@@ -133,7 +133,9 @@ describe("the inbox", () => {
     expect(await answerTo("e1")).toEqual({ ok: true });
     const events = (await world.records(run)).filter((record) => record.kind === "event");
     expect(events).toHaveLength(1);
-    expect(await world.engine.store.keptEvents("paid", "1", 10)).toEqual([]);
+    expect(
+      await world.engine.store.keptEvents({ namespace: "main", event: "paid", key: "1" }, 10),
+    ).toEqual([]);
   });
 
   test("closes an exception for an operator, with name and reason", async () => {

@@ -41,6 +41,8 @@ export interface EngineLimits {
   readonly eventIdsMs: number;
   /** Ids of events that are remembered; beyond it events are refused with HF4202. */
   readonly eventIdsMax: number;
+  /** Events that are kept because nobody waits for them; beyond it such events are refused, HF4204. */
+  readonly keptEventsMax: number;
   /** Exceptions open beside one run, or beside none; what would open more is refused with HF4203. */
   readonly besideOpenMax: number;
   /** Answers that are kept although no request has asked for them yet. */
@@ -83,6 +85,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
   eventIdsMs: 30 * 86_400_000,
   // About 200 bytes each: a gigabyte. At the default window that is two events a second, always.
   eventIdsMax: 5_000_000,
+  // They are on disk only. Ten a second that nobody ever asks for fill it in a day, and are noticed.
+  keptEventsMax: 1_000_000,
   besideOpenMax: 100,
   earlyAnswersMax: 1_000,
   // Longer than the default horizon of retries, in which the request may still be repeated.

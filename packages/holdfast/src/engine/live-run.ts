@@ -12,7 +12,7 @@ import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { heldLanesOf } from "./lanes.ts";
-import { restoredOf, type Restored } from "./restored-run.ts";
+import { restoredIn, type Restored } from "./restored-run.ts";
 import { Latch } from "./latch.ts";
 import { Recovery } from "./recovery.ts";
 import { dueBy, mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
@@ -58,8 +58,8 @@ export class LiveRun {
   mode: RunMode;
   #seq: number;
   readonly #recovery: Recovery;
-  /** Undefined until it is asked for. */
-  #restored: Restored | null | undefined;
+  /** Set if a backup was restored: its original may have done what this run does next. */
+  readonly restored: () => Restored | null;
   readonly #down = new Latch();
   /** Records since the run was loaded that commands may name: questions and intents. */
   readonly #written: JournalRecord[] = [];
@@ -83,21 +83,13 @@ export class LiveRun {
     this.#recovery = new Recovery(stored.records);
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
     this.sensitive = new SensitiveValues(host.limits.sensitiveValuesMax);
+    this.restored = restoredIn(this.#recovery.ofRun);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
   }
 
   get id(): string {
     return formatRunId(this.row.run);
-  }
-
-  /**
-   * Set if a backup was restored: its original may have done what this run does next. Looked for
-   * when it is asked for: a run whose journal cannot be read must get as far as being held.
-   */
-  get restored(): Restored | null {
-    if (this.#restored === undefined) this.#restored = restoredOf(this.#recovery.ofRun);
-    return this.#restored;
   }
 
   /** Runs the code. Failures of the code end up in `ending`. */
@@ -418,8 +410,8 @@ export class LiveRun {
     if ((this.#lent && !this.ending.unwinding) || this.ending.isFrozen) {
       // An attempt that has left is waited for: its answer is not to be lost.
       if (this.isUnderWay) return;
-      const wakeAtMs = this.ending.standStill();
-      this.leave({ kind: "suspended", state: this.state, wakeAtMs });
+      this.ending.standStill();
+      this.leave({ kind: "suspended", state: this.state, wakeAtMs: null });
       return;
     }
     this.#cancelTimer?.();

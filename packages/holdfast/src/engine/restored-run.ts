@@ -16,8 +16,19 @@ export interface Restored {
   readonly fromMs: number;
 }
 
-/** The last restore that this run has gone through, itself or with its parent; null if none. */
-export function restoredOf(ofRun: readonly JournalRecord[]): Restored | null {
+/**
+ * The last restore that this run has gone through, itself or with its parent; null if none. Read when
+ * it is first asked for: the journal of a run that is only looked at need not be readable.
+ */
+export function restoredIn(ofRun: readonly JournalRecord[]): () => Restored | null {
+  let known: Restored | null | undefined;
+  return () => {
+    if (known === undefined) known = restoredOf(ofRun);
+    return known;
+  };
+}
+
+function restoredOf(ofRun: readonly JournalRecord[]): Restored | null {
   const mark = ofRun.findLast((record) => record.kind === "restored");
   if (mark !== undefined) return { seq: mark.seq, fromMs: headOf<RestoredHead>(mark).fromMs };
   const [started] = ofRun;

@@ -10,12 +10,7 @@ import type {
   LateHead,
   StateHead,
 } from "../core/journal.ts";
-import {
-  isActive,
-  type Compensated,
-  type FinalRunState,
-  type RunState,
-} from "../core/run-state.ts";
+import { type Compensated, type FinalRunState, type RunState } from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText } from "../workflow/schema.ts";
@@ -114,19 +109,12 @@ export class RunEnding {
     return this.#frozen;
   }
 
-  /** The process may have died before it was on record what the run waits for. When it wakes. */
-  standStill(): number | null {
+  /** The process may have died before it was on record what the run waits for. */
+  standStill(): void {
     const run = this.#run;
     const wait = this.#exception?.wait;
-    if (wait !== undefined) {
-      if (run.state !== "exception" && run.state !== "held")
-        run.changeState(wait.state, wait.reason);
-      return null;
-    }
-    // Only its state says that it is being taken back: nobody was told so.
-    if (!isActive(run.state)) return null;
-    run.changeState("waiting", "waits for its turn in its lane", run.deadline.atMs);
-    return run.deadline.atMs;
+    if (wait === undefined || run.state === "exception" || run.state === "held") return;
+    run.changeState(wait.state, wait.reason);
   }
 
   /** A run being undone stays in that state while it waits, unless a person is needed. */

@@ -3,6 +3,7 @@ import type { FinalRunState, RunState } from "../core/run-state.ts";
 import type { Integration } from "../workflow/integration.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { KeptEventRow } from "../store/rows.ts";
+import type { EventAddress } from "../store/store.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Declarations } from "./declarations.ts";
@@ -82,7 +83,7 @@ export interface RunHost {
   /** An effect was accepted under this reference: its answer may have come before that. */
   pendingWritten(integration: string, ref: string): void;
   /** Oldest early event that nobody is taking; `keptEventOffered` must follow. */
-  keptEvent(event: string, key: string): Promise<KeptEventRow | null>;
+  keptEvent(of: EventAddress): Promise<KeptEventRow | null>;
   keptEventOffered(kept: number, taken: boolean): void;
   /** The engine is shutting down: nothing new may be started. */
   readonly draining: boolean;

@@ -36,7 +36,8 @@ async function gotten(run: number): Promise<number> {
 }
 
 async function keptCount(key: string): Promise<number> {
-  return (await world.engine.store.keptEvents("paid", key, 100)).length;
+  return (await world.engine.store.keptEvents({ namespace: "main", event: "paid", key }, 100))
+    .length;
 }
 
 describe("the same event", () => {
@@ -97,7 +98,9 @@ describe("the same event", () => {
     await send("1", "e1", 100);
     await world.engine.commands.send("shipped", "1", "e1", { cents: 100 });
     expect(await world.exceptions()).toEqual([]);
-    expect(await world.engine.store.keptEvents("shipped", "1", 10)).toHaveLength(1);
+    expect(
+      await world.engine.store.keptEvents({ namespace: "main", event: "shipped", key: "1" }, 10),
+    ).toHaveLength(1);
   });
 
   test("is not accepted by being refused: it may be mended and sent again under its id", async () => {
@@ -290,6 +293,28 @@ describe("another event under a known id", () => {
       }
     }
     world = new TestWorld();
+  });
+});
+
+describe("events that nobody waits for", () => {
+  test("are refused when too many are kept, and taken again when some of them have been", async () => {
+    const limits: LifeOptions["limits"] = { keptEventsMax: 2 };
+    await world.begin([once], { limits });
+    for (const id of ["a", "b"]) await send("1", id, 1);
+    const full = { code: "HF4204", message: expect.stringContaining("keptEventsMax") as string };
+    await expect(send("2", "c", 1)).rejects.toMatchObject(full);
+    expect(await keptCount("2")).toBe(0);
+    await world.crash();
+    await world.begin([once], { limits });
+    await expect(send("2", "c", 1)).rejects.toMatchObject(full);
+    // Who waits is told all the same, and its id was not taken by the refusal.
+    const run = await world.start(once, { id: "2" });
+    await send("2", "c", 1);
+    await world.untilState(run, "completed");
+    await world.start(once, { id: "1" });
+    await world.advance(60_000);
+    await send("3", "d", 1);
+    expect(await keptCount("3")).toBe(1);
   });
 });
 

@@ -61,10 +61,10 @@ export class WatchedStore {
       exception: (run, seq) => this.#read("exception", run, () => inner.exception(run, seq)),
       besideExceptions: (run, subject) =>
         this.#read("besideExceptions", run, () => inner.besideExceptions(run, subject)),
-      keptEvents: (event, key, limit) =>
-        this.#read("keptEvents", event, () => inner.keptEvents(event, key, limit)),
-      awaiting: (event, key, limit) =>
-        this.#read("awaiting", event, () => inner.awaiting(event, key, limit)),
+      keptCount: () => this.#read("keptCount", null, () => inner.keptCount()),
+      keptEvents: (of, limit) =>
+        this.#read("keptEvents", of.event, () => inner.keptEvents(of, limit)),
+      awaiting: (of, limit) => this.#read("awaiting", of.event, () => inner.awaiting(of, limit)),
       pendingByRef: (integration, ref) =>
         this.#read("pendingByRef", integration, () => inner.pendingByRef(integration, ref)),
       endedByRef: (integration, ref) =>

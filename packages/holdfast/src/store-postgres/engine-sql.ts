@@ -36,9 +36,10 @@ export const ENGINE_SQL = {
   openLanes: `select run, namespace, lane, parent_run from run where lane is not null
     and ended_at_ms is null and run > $1::int8 order by run limit $2::int8`,
   kept: `select ${KEPT_COLUMNS} from kept_event where event = $1 and left(key, 200) = left($2, 200)
-    and key = $2 order by seq limit $3::int8`,
-  awaiting: `select run from awaiting where event = $1 and left(key, 200) = left($2, 200)
-    and key = $2 order by since_ms, run, seq limit $3::int8`,
+    and key = $2 and namespace = $3 order by seq limit $4::int8`,
+  awaiting: `select a.run from awaiting a join run r on r.shard = a.shard and r.run = a.run
+    where a.event = $1 and left(a.key, 200) = left($2, 200) and a.key = $2 and r.namespace = $3
+    order by a.since_ms, a.run, a.seq limit $4::int8`,
   accepted: `select a.name, ${prefixed("a", ACCEPTED_COLUMNS)}
     from unnest($1::int2[], $2::bytea[]) as t (shard, name)
     join accepted_event a on a.shard = t.shard and a.name = t.name`,
@@ -46,6 +47,7 @@ export const ENGINE_SQL = {
     and integration = $2 and ended = 1 limit 1`,
   early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept'
     order by seq limit $1::int8`,
+  keptCount: "select count(*) from kept_event",
   acceptedCount: "select count(*) from accepted_event where until_ms > $1::int8",
   exception: `select ${EXCEPTION_COLUMNS} from exception where run = $1::int8 and seq = $2::int4`,
   beside: `select seq from exception where run = $1::int8

@@ -85,7 +85,7 @@ test("a run that another engine has left ends with all that it waited for", asyn
   sample.add(1, "finished", finishedHead({ state: "cancelled" }));
   await sample.flushTo(store);
   expect(await store.pendingByRef("payments", "pay-1")).toBe(null);
-  expect(await store.awaiting("paid", "k", 10)).toEqual([]);
+  expect(await store.awaiting({ namespace: "main", event: "paid", key: "k" }, 10)).toEqual([]);
   await expectSound();
 });
 
@@ -115,8 +115,10 @@ test("texts of any length that others choose are found again", async () => {
   const reader = await openPostgresReader({ url: database.url });
   expect((await reader.runsByKey(long, 10)).map(({ run }) => run)).toEqual([1]);
   expect((await store.lane("main", `${long}b`, 10)).map(({ run }) => run)).toEqual([2]);
-  expect(await store.awaiting("paid", long, 10)).toEqual([1]);
-  expect((await store.keptEvents("paid", long, 10)).length).toBe(1);
+  expect(await store.awaiting({ namespace: "main", event: "paid", key: long }, 10)).toEqual([1]);
+  expect((await store.keptEvents({ namespace: "main", event: "paid", key: long }, 10)).length).toBe(
+    1,
+  );
   expect(await store.pendingByRef("erp", long)).toEqual({ run: 1, operation });
   sample.add(1, "outcome", outcomeHead(operation, { end: "value" }), { name: "charge" });
   await sample.flushTo(store);

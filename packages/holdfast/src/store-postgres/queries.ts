@@ -38,6 +38,7 @@ export type EngineReads = Pick<
   | "earlyAnswers"
   | "acceptedEvents"
   | "acceptedCount"
+  | "keptCount"
   | "exception"
   | "besideExceptions"
   | "declarations"
@@ -86,17 +87,12 @@ export function engineReads(
     parked: async (integration, page) =>
       (await ask("parked", integration, page.afterRun, page.limit)).map(first<number>),
     lane: async (namespace, lane, limit) => (await ask("lane", namespace, lane, limit)).map(toRun),
-    async openLanes(page) {
-      const rows = await ask("openLanes", page.afterRun, page.limit);
-      return rows.map((cells) => {
-        const [run, namespace, lane, parentRun] = cells as [number, string, string, number | null];
-        return { run, namespace, lane, parentRun };
-      });
-    },
-    keptEvents: async (event, key, limit) =>
-      (await ask("kept", event, key, limit)).map(toKeptEvent),
-    awaiting: async (event, key, limit) =>
-      (await ask("awaiting", event, key, limit)).map(first<number>),
+    openLanes: async ({ afterRun, limit }) =>
+      (await ask("openLanes", afterRun, limit)).map(toOpenLane),
+    keptEvents: async ({ namespace, event, key }, limit) =>
+      (await ask("kept", event, key, namespace, limit)).map(toKeptEvent),
+    awaiting: async ({ namespace, event, key }, limit) =>
+      (await ask("awaiting", event, key, namespace, limit)).map(first<number>),
     async pendingByRef(integration, ref) {
       const [cells] = await ask("pending", integration, ref);
       if (cells === undefined) return null;
@@ -106,6 +102,7 @@ export function engineReads(
     endedByRef: async (integration, ref) => (await ask("ended", ref, integration)).length > 0,
     earlyAnswers: async (limit) => (await ask("early", limit)).map(toEarlyAnswer),
     acceptedEvents: (ids) => acceptedEvents(ask, ids),
+    keptCount: async () => (await ask("keptCount")).map(first<number>)[0] ?? 0,
     acceptedCount: async (nowMs) => (await ask("acceptedCount", nowMs)).map(first<number>)[0] ?? 0,
     exception: async (run, seq) => (await ask("exception", run, seq)).map(toException)[0] ?? null,
     async besideExceptions(run, subject) {
@@ -146,6 +143,11 @@ class Arrivals {
     this.#waiting = now;
     return isNew || now.size === WAITING_TOLD_APART_MAX;
   }
+}
+
+function toOpenLane(cells: Cells) {
+  const [run, namespace, lane, parentRun] = cells as [number, string, string, number | null];
+  return { run, namespace, lane, parentRun };
 }
 
 type Ask = (

@@ -10,7 +10,8 @@
  * is for the next start to find out.
  */
 import { HoldfastError } from "../core/error.ts";
-import type { FlushBatch, RecordColumns } from "../store/store.ts";
+import { noRecords } from "../store/no-records.ts";
+import type { FlushBatch } from "../store/store.ts";
 import { hex } from "../store/chain-heads.ts";
 import { type FlushRow, flushInChain } from "./chain.ts";
 import type { Connection } from "./client.ts";
@@ -18,17 +19,6 @@ import { type BuiltFlush, FlushBuilder, type Writing } from "./flush-builder.ts"
 import { isFenced } from "./lease.ts";
 import type { Link } from "./link.ts";
 import { ConnectionLost, SQL_STATES, isRefused, replaced } from "./postgres-errors.ts";
-
-const NO_RECORDS: RecordColumns = {
-  run: [],
-  seq: [],
-  kind: [],
-  attempt: [],
-  name: [],
-  atMs: [],
-  head: [],
-  data: [],
-};
 
 /** How often the database may ask for a transaction to be done again before it counts as failed. */
 const CONTENTION_TRIES_MAX = 5;
@@ -83,7 +73,7 @@ export class PostgresWriter {
     // A flush that fails has told its own caller.
     await Promise.allSettled([this.#committing]);
     if (this.#death !== null || this.#nextNumber === 1) return;
-    const batch = { number: this.#nextNumber, atMs, records: NO_RECORDS, taken: [] };
+    const batch = { number: this.#nextNumber, atMs, records: noRecords(), taken: [] };
     await this.#enqueue(batch, true);
   }
 

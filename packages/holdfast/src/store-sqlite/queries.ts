@@ -14,7 +14,7 @@ import type {
   KeptEventRow,
   RunRow,
 } from "../store/rows.ts";
-import type { EventId, FoundRun, Page, RunKey } from "../store/store.ts";
+import type { EventAddress, EventId, FoundRun, Page, RunKey } from "../store/store.ts";
 import { packRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import {
@@ -66,8 +66,11 @@ export const ENGINE_SQL = {
   beside: "select seq from exception where run = ? and subject = ? and subject is not null",
   besideOpen: `select count(*) from exception indexed by exception_beside_open where run = ? and subject is not null
     and closed_at_ms is null`,
-  kept: `select ${KEPT_COLUMNS} from kept_event where event = ? and key = ? order by seq limit ?`,
-  awaiting: "select run from awaiting where event = ? and key = ? order by id limit ?",
+  keptCount: "select count(*) from kept_event",
+  kept: `select ${KEPT_COLUMNS} from kept_event
+    where event = ? and key = ? and namespace = ? order by seq limit ?`,
+  awaiting: `select a.run from awaiting a join run r on r.run = a.run
+    where a.event = ? and a.key = ? and r.namespace = ? order by a.id limit ?`,
   pending: `select run, operation from pending where integration = ? and ref = ?
     order by run, operation limit 1`,
   declarations: `select ${DECLARATION_COLUMNS} from declaration order by definition, name`,
@@ -218,12 +221,18 @@ export class EngineQueries {
     }));
   }
 
-  keptEvents(event: string, key: string, limit: number): KeptEventRow[] {
-    return rowsOf(this.#sql.kept, event, key, limit).map(toKeptEvent);
+  keptCount(): number {
+    return rowsOf(this.#sql.keptCount)[0]?.[0] as number;
   }
 
-  awaiting(event: string, key: string, limit: number): number[] {
-    return rowsOf(this.#sql.awaiting, event, key, limit).map((cells) => cells[0] as number);
+  keptEvents({ namespace, event, key }: EventAddress, limit: number): KeptEventRow[] {
+    return rowsOf(this.#sql.kept, event, key, namespace, limit).map(toKeptEvent);
+  }
+
+  awaiting({ namespace, event, key }: EventAddress, limit: number): number[] {
+    return rowsOf(this.#sql.awaiting, event, key, namespace, limit).map(
+      (cells) => cells[0] as number,
+    );
   }
 
   pendingByRef(integration: string, ref: string): { run: number; operation: number } | null {

@@ -39,6 +39,7 @@ export const READS = [
   "acceptedCount",
   "exception",
   "besideExceptions",
+  "keptCount",
   "keptEvents",
   "awaiting",
   "pendingByRef",

@@ -58,6 +58,13 @@ export interface Predecessor {
   readonly clean: boolean;
 }
 
+/** Whom an event is for: a run of this namespace that waits for this name and key. */
+export interface EventAddress {
+  readonly namespace: string;
+  readonly event: string;
+  readonly key: string;
+}
+
 export interface RunKey {
   readonly namespace: string;
   readonly workflow: string;
@@ -138,9 +145,11 @@ export interface Store {
     run: number,
     subject: string,
   ): Promise<{ readonly openCount: number; readonly isKnown: boolean }>;
-  keptEvents(event: string, key: string, limit: number): Promise<readonly KeptEventRow[]>;
+  /** How many events are kept because nobody has waited for them yet. */
+  keptCount(): Promise<number>;
+  keptEvents(of: EventAddress, limit: number): Promise<readonly KeptEventRow[]>;
   /** Runs that wait for an event with this key, oldest first. */
-  awaiting(event: string, key: string, limit: number): Promise<readonly number[]>;
+  awaiting(of: EventAddress, limit: number): Promise<readonly number[]>;
   /** The operation that waits for a late answer under this reference, if any. */
   pendingByRef(
     integration: string,

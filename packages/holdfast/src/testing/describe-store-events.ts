@@ -51,7 +51,10 @@ export const eventTests: StoreTests = {
     sample.add(2, "opened", openedHead({ beside }));
     await sample.flushTo(store);
     assert.deepEqual(await runsOf(store, "a", "b"), [1, 2]);
-    assert.deepEqual(await store.keptEvents("paid", "k", 10), []);
+    assert.deepEqual(
+      await store.keptEvents({ namespace: "main", event: "paid", key: "k" }, 10),
+      [],
+    );
   },
 
   "takes an id anew in the place of the older one, whose event leaves it alone": async (

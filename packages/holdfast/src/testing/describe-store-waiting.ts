@@ -110,6 +110,30 @@ export const waitingTests: StoreTests = {
     ]);
   },
 
+  "keeps events and waits apart by namespace": async ({ store }) => {
+    const sample = await startRuns(store, [1]);
+    sample.add(2, "started", startedHead(2, { namespace: "north" }));
+    for (const run of [1, 2])
+      sample.add(run, "awaited", { event: "paid", key: "k", dueAtMs: null }, { name: "paid" });
+    for (const [id, namespace] of [
+      ["x", "main"],
+      ["y", "north"],
+    ] as const)
+      sample.add(SYSTEM_RUN, "kept", acceptedEvent(id, { namespace }), { data: "1" });
+    await sample.flushTo(store);
+    for (const [namespace, run, id] of [
+      ["main", 1, "x"],
+      ["north", 2, "y"],
+    ] as const) {
+      const of = { namespace, event: "paid", key: "k" };
+      assert.deepEqual(await store.awaiting(of, 10), [run]);
+      assert.deepEqual(
+        (await store.keptEvents(of, 10)).map((row) => row.id),
+        [id],
+      );
+    }
+  },
+
   "keeps events until they are taken": async ({ store, crash }) => {
     const sample = await startRuns(store, [1]);
     const kept = ["x", "y", "z"].map((id) =>
@@ -117,6 +141,7 @@ export const waitingTests: StoreTests = {
     );
     sample.add(SYSTEM_RUN, "kept", acceptedEvent("w", { key: "other" }));
     await sample.flushTo(store);
+    assert.equal(await store.keptCount(), 4);
     assert.deepEqual(await ids(store, 2), [
       ["x", kept[0], '"x"'],
       ["y", kept[1], '"y"'],
@@ -125,6 +150,7 @@ export const waitingTests: StoreTests = {
     sample.add(1, "event", { end: "value", kept: kept[0] ?? 0 }, { name: "paid", data: '"x"' });
     await sample.flushTo(store);
     const again = await crash();
+    assert.equal(await again.keptCount(), 3);
     assert.deepEqual(
       (await ids(again, 10)).map(([id]) => id),
       ["y", "z"],
@@ -138,14 +164,23 @@ export const waitingTests: StoreTests = {
     }
     sample.add(1, "awaited", { event: "shipped", key: "k", dueAtMs: null }, { name: "other" });
     await sample.flushTo(store);
-    assert.deepEqual(await store.awaiting("paid", "k", 10), [3, 1, 2]);
-    assert.deepEqual(await store.awaiting("paid", "k", 1), [3]);
+    assert.deepEqual(
+      await store.awaiting({ namespace: "main", event: "paid", key: "k" }, 10),
+      [3, 1, 2],
+    );
+    assert.deepEqual(await store.awaiting({ namespace: "main", event: "paid", key: "k" }, 1), [3]);
     sample.add(1, "event", { end: "failed", timedOut: true }, { name: "wait" });
     sample.add(3, "finished", finishedHead({ state: "cancelled" }));
     await sample.flushTo(store);
-    assert.deepEqual(await store.awaiting("paid", "k", 10), [2]);
-    assert.deepEqual(await store.awaiting("shipped", "k", 10), [1]);
-    assert.deepEqual(await store.awaiting("paid", "nobody", 10), []);
+    assert.deepEqual(await store.awaiting({ namespace: "main", event: "paid", key: "k" }, 10), [2]);
+    assert.deepEqual(
+      await store.awaiting({ namespace: "main", event: "shipped", key: "k" }, 10),
+      [1],
+    );
+    assert.deepEqual(
+      await store.awaiting({ namespace: "main", event: "paid", key: "nobody" }, 10),
+      [],
+    );
   },
 
   "finds the operation that waits for a late answer": async ({ store }) => {
@@ -288,7 +323,7 @@ async function due(from: Store, afterMs: number, untilMs: number, limit: number)
 }
 
 async function ids(from: Store, limit: number) {
-  const found = await from.keptEvents("paid", "k", limit);
+  const found = await from.keptEvents({ namespace: "main", event: "paid", key: "k" }, limit);
   return found.map(({ id, seq, data }) => [id, seq, data]);
 }
 
