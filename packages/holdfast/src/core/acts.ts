@@ -2,9 +2,8 @@
  * Which acts of a person would be accepted for a run: the one place that says so. `why` and the lists
  * offer what this allows; a command is refused where it does not, before it is left for the engine.
  */
-import type { FailureClass } from "./failure.ts";
+import { EFFECT_STAYS, type FailureClass } from "./failure.ts";
 import { isFinal, type RunState } from "./run-state.ts";
-import { EFFECT_STAYS } from "./error.ts";
 
 /** An open exception. */
 export interface ActException {

@@ -56,9 +56,6 @@ export const ERROR_CODES = {
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Reason code of the exception of an effect that stays after its run was taken back. */
-export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;
-
 export interface HoldfastErrorOptions {
   /** Where: file and line, JSON pointer, run and step. */
   readonly where?: string;

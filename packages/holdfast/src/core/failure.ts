@@ -3,6 +3,7 @@
  * evidence for them. Every list of words here exists once; types, schemas and (by test) the CHECKs
  * of both databases follow from it. Source: failure model, sections 2.1 and 2.2.
  */
+import type { ErrorCode } from "./error.ts";
 
 /** What can be proved about the effect of one attempt in the other system. */
 export const EFFECT_PROOFS = ["never", "maybe", "partial", "surely"] as const;
@@ -130,3 +131,6 @@ const FAMILY_OF: Readonly<Record<FailureClass, FailureFamily>> = {
 export function familyOf(failureClass: FailureClass): FailureFamily {
   return FAMILY_OF[failureClass];
 }
+
+/** Reason code of the exception of an effect that stays after its run was taken back. */
+export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;

@@ -3,7 +3,7 @@
  * may stay outside with them, so each is given to its owner; one that needs no undoing says
  * `compensate: "none"`.
  */
-import { EFFECT_STAYS } from "../core/error.ts";
+import { EFFECT_STAYS } from "../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../core/journal.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import { exceptionHead } from "./exceptions.ts";
