@@ -4,6 +4,8 @@
  * 64 were no better).
  */
 import type { RecordColumns } from "../store/store.ts";
+import type { DigestsAhead } from "./digests-ahead.ts";
+import { column, digestsOf } from "./record-columns.ts";
 import { RowStatements } from "./row-batch.ts";
 import type { Bound } from "./row-batch.ts";
 import type { Database } from "./runtime.ts";
@@ -28,11 +30,15 @@ export class JournalWriter {
   /**
    * Inserts the records at `firstPos` and on.
    *
+   * @param ahead - their digests if they have been made already: for other positions they are not
+   *   used.
    * @returns their digests, one after the other, for the seal.
    */
-  append(records: RecordColumns, firstPos: number): Buffer {
+  append(records: RecordColumns, firstPos: number, ahead: DigestsAhead | null): Uint8Array {
     const count = records.run.length;
-    const digests = Buffer.allocUnsafe(count * DIGEST_BYTES);
+    const digests = fits(ahead, firstPos, count)
+      ? ahead.digests
+      : digestsOf(this.#digests, records, firstPos);
     let index = 0;
     while (index < count) {
       const { rows, statement, bound } = this.#statements.for(count - index);
@@ -51,37 +57,23 @@ export class JournalWriter {
     records: RecordColumns,
     index: number,
     firstPos: number,
-    digests: Buffer,
+    digests: Uint8Array,
   ): void {
-    const record = {
-      pos: firstPos + index,
-      run: column(records.run, index),
-      seq: column(records.seq, index),
-      kind: column(records.kind, index),
-      attempt: column(records.attempt, index),
-      name: column(records.name, index),
-      atMs: column(records.atMs, index),
-      head: column(records.head, index),
-      data: column(records.data, index),
-    };
     const offset = index * DIGEST_BYTES;
-    this.#digests.write(record, digests, offset);
-    bound[at] = record.pos;
-    bound[at + 1] = record.run;
-    bound[at + 2] = record.seq;
-    bound[at + 3] = record.kind;
-    bound[at + 4] = record.attempt;
-    bound[at + 5] = record.name;
-    bound[at + 6] = record.atMs;
-    bound[at + 7] = record.head;
-    bound[at + 8] = record.data;
+    bound[at] = firstPos + index;
+    bound[at + 1] = column(records.run, index);
+    bound[at + 2] = column(records.seq, index);
+    bound[at + 3] = column(records.kind, index);
+    bound[at + 4] = column(records.attempt, index);
+    bound[at + 5] = column(records.name, index);
+    bound[at + 6] = column(records.atMs, index);
+    bound[at + 7] = column(records.head, index);
+    bound[at + 8] = column(records.data, index);
     bound[at + 9] = digests.subarray(offset, offset + DIGEST_BYTES);
   }
 }
 
-/** A value of a column; a shorter column is a bug of the caller and must not become a null. */
-function column<Value>(values: readonly Value[], index: number): Value {
-  const value = values[index];
-  if (value === undefined) throw new RangeError(`a column of the flush ends before ${index}`);
-  return value;
+/** A flush that was refused before it was written leaves those after it with other positions. */
+function fits(ahead: DigestsAhead | null, firstPos: number, count: number): ahead is DigestsAhead {
+  return ahead?.firstPos === firstPos && ahead.digests.length === count * DIGEST_BYTES;
 }

@@ -4,6 +4,7 @@
  */
 import type { HoldfastError } from "../core/error.ts";
 import type { FlushBatch, Predecessor } from "../store/store.ts";
+import type { DigestsAhead } from "./digests-ahead.ts";
 import type { OnNotice } from "./notice.ts";
 import { IN_MEMORY, openWriter, translated } from "./open-writer.ts";
 import type { OpenSettings } from "./open-writer.ts";
@@ -19,6 +20,7 @@ export interface Opened extends WriterIdentity {
   readonly predecessors: readonly Predecessor[];
   readonly lastRun: number;
   readonly lastSystemSeq: number;
+  readonly lastPos: number;
 }
 
 export interface SessionListeners {
@@ -74,12 +76,12 @@ export class Session {
       release();
       throw translated(error, settings.path);
     }
-    const { identity, predecessors, lastRun, lastSystemSeq } = writer;
-    this.opened = { ...identity, predecessors, lastRun, lastSystemSeq };
+    const { identity, predecessors, lastRun, lastSystemSeq, lastPos } = writer;
+    this.opened = { ...identity, predecessors, lastRun, lastSystemSeq, lastPos };
   }
 
-  flush(batch: FlushBatch): void {
-    this.#writer.flush(batch);
+  flush(batch: FlushBatch, ahead: DigestsAhead | null = null): void {
+    this.#writer.flush(batch, ahead);
     this.#upkeep?.flushed(batch.records.run.length);
   }
 

@@ -6,6 +6,7 @@
 import { Worker } from "node:worker_threads";
 import { HoldfastError } from "../core/error.ts";
 import type { Store } from "../store/store.ts";
+import { AheadDigester } from "./digests-ahead.ts";
 import { FatalListeners } from "./inline-store.ts";
 import type { OnNotice } from "./notice.ts";
 import type { SqliteStore } from "./open.ts";
@@ -28,9 +29,11 @@ export async function openInThread(
 ): Promise<SqliteStore> {
   const thread = new WriterThread(settings, onNotice);
   const opened = await thread.opened;
+  const digester = new AheadDigester(opened.secret, opened.lastPos);
   return {
     ...opened,
-    flush: ({ records, ...batch }) => thread.ask("flush", batch, packRecords(records)),
+    flush: ({ records, ...batch }) =>
+      thread.ask("flush", batch, packRecords(records), digester.of(records)),
     find: (keys) => thread.ask("find", keys),
     load: async (runs) => unpackRuns(await thread.ask<PackedRuns>("load", runs)),
     page: async (states, page) => unpackRuns(await thread.ask<PackedRuns>("page", states, page)),

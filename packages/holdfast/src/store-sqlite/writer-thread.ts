@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { FlushBatch } from "../store/store.ts";
+import type { DigestsAhead } from "./digests-ahead.ts";
 import { unpackRecords } from "./packed-records.ts";
 import type { PackedRecords } from "./packed-records.ts";
 import { READS, Session } from "./session.ts";
@@ -42,10 +43,13 @@ function perform(session: Session, { verb, args }: Request): unknown {
   }
   switch (verb) {
     case "flush":
-      session.flush({
-        ...(args[0] as Omit<FlushBatch, "records">),
-        records: unpackRecords(args[1] as PackedRecords),
-      });
+      session.flush(
+        {
+          ...(args[0] as Omit<FlushBatch, "records">),
+          records: unpackRecords(args[1] as PackedRecords),
+        },
+        args[2] as DigestsAhead | null,
+      );
       return undefined;
     case "inbox":
       return session.inbox(args[0] as number);

@@ -15,8 +15,10 @@ import type { WaitingCommand } from "../store/rows.ts";
 import type { FlushBatch, Predecessor, RecordColumns } from "../store/store.ts";
 import type { Anchor } from "../store/anchor.ts";
 import { toPredecessor } from "../store/chain-heads.ts";
+import { noRecords } from "../store/no-records.ts";
 import { ChainQueries, anchorOf } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
+import type { DigestsAhead } from "./digests-ahead.ts";
 import { InboxWriter } from "./inbox-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { beginImmediate } from "./sqlite-errors.ts";
@@ -31,22 +33,13 @@ export interface WriterIdentity {
   readonly incarnation: number;
 }
 
-const NO_RECORDS: RecordColumns = {
-  run: [],
-  seq: [],
-  kind: [],
-  attempt: [],
-  name: [],
-  atMs: [],
-  head: [],
-  data: [],
-};
-
 export class SqliteWriter {
   readonly identity: WriterIdentity;
   readonly predecessors: readonly Predecessor[];
   readonly lastRun: number;
   readonly lastSystemSeq: number;
+  /** Position of the newest record when the store was opened; 0 if there was none. */
+  readonly lastPos: number;
   readonly queries: EngineQueries;
   readonly #database: Database;
   readonly #key: string;
@@ -81,6 +74,7 @@ export class SqliteWriter {
     this.predecessors = this.#openHeads.map(toPredecessor);
     this.lastRun = maxOf(database, "select max(run) from journal");
     this.lastSystemSeq = maxOf(database, "select max(seq) from journal where run = 0");
+    this.lastPos = this.#last?.lastPos ?? 0;
     this.#key = sealKey(identity.secret);
     this.queries = new EngineQueries(database, this.#key, (error) => this.die(error));
     this.#dataVersion = this.queries.dataVersion();
@@ -101,17 +95,18 @@ export class SqliteWriter {
   /**
    * Durable when it returns.
    *
+   * @param ahead - digests of the records if they were made already.
    * @throws {RangeError} if the number is not the next one; nothing was written, more may be.
    * @throws {HoldfastError} HF5008 if the write failed; nothing more can be written.
    */
-  flush(batch: FlushBatch): void {
+  flush(batch: FlushBatch, ahead: DigestsAhead | null = null): void {
     this.requireAlive();
     const next = (this.#head?.number ?? 0) + 1;
     if (batch.number !== next) {
       throw new RangeError(`flush ${next} of this chain comes next, not ${batch.number}`);
     }
     this.#guarded(() => {
-      this.#write(batch, false);
+      this.#write(batch, false, ahead);
     });
   }
 
@@ -151,7 +146,7 @@ export class SqliteWriter {
     if (this.#death !== null || this.#head === null) return;
     const number = this.#head.number + 1;
     this.#guarded(() => {
-      this.#write({ number, atMs, records: NO_RECORDS, taken: [] }, true);
+      this.#write({ number, atMs, records: noRecords(), taken: [] }, true);
     });
   }
 
@@ -186,14 +181,14 @@ export class SqliteWriter {
     }
   }
 
-  #write(batch: FlushBatch, closed: boolean): void {
+  #write(batch: FlushBatch, closed: boolean, ahead: DigestsAhead | null = null): void {
     const { incarnation } = this.identity;
     const { records, number, atMs } = batch;
     const id = (this.#last?.id ?? 0) + 1;
     const firstPos = (this.#last?.lastPos ?? 0) + 1;
     const lastPos = firstPos + records.run.length - 1;
     beginImmediate(this.#begin);
-    const recordDigests = this.#journal.append(records, firstPos);
+    const recordDigests = this.#journal.append(records, firstPos, ahead);
     if (number === 1) this.#openChain.run(incarnation, id);
     this.#project(records, firstPos);
     const digests = [recordDigests, this.#inbox.take(batch.taken, id)];
