@@ -1,6 +1,7 @@
 /** A job's own process: measures what it was told to and says each figure as one line. */
 import type { Figure } from "./figure.ts";
 import type { Job, JobMessage } from "./job.ts";
+import { openRawPostgres } from "./raw-postgres.ts";
 import { measureFanout } from "./workloads/fanout.ts";
 import { measureLatency, measurePostgresLatency } from "./workloads/latency.ts";
 import { measureLoads, measurePostgresLoads } from "./workloads/load.ts";
@@ -18,6 +19,10 @@ function report(figure: Figure): void {
   say({ kind: "figure", figure });
 }
 
+function miss(because: string): void {
+  say({ kind: "missed", because });
+}
+
 switch (job.name) {
   case "load":
     await measureLoads(job.folder, job.workloads, job.budgetMs, report);
@@ -26,10 +31,10 @@ switch (job.name) {
     await measureLatency(job.folder, job.workloads, report);
     break;
   case "postgres-load":
-    await measurePostgresLoads(job.postgresUrl ?? "", job.budgetMs, report);
+    await measurePostgresLoads(await rawPostgres(), job.budgetMs, report);
     break;
   case "postgres-latency":
-    await measurePostgresLatency(job.postgresUrl ?? "", report);
+    await measurePostgresLatency(await rawPostgres(), report);
     break;
   case "fanout":
     await measureFanout(job.folder, report);
@@ -44,4 +49,8 @@ switch (job.name) {
   case "recovery":
     await measureRecovery(job.folder, report);
     break;
+}
+
+function rawPostgres() {
+  return openRawPostgres(job.postgresUrl ?? "", job.folder, miss);
 }

@@ -31,5 +31,7 @@ export interface Job {
 /** What a job says to the process that started it. */
 export type JobMessage =
   | { readonly kind: "figure"; readonly figure: Figure }
+  /** Something that cannot be measured on this machine, and why. */
+  | { readonly kind: "missed"; readonly because: string }
   /** The job has come to the point at which it is to be killed. */
   | { readonly kind: "ready" };

@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- [--store sqlite|postgres] [--only NAME] [--json]`: measures the speed of a store, each
- * figure beside the raw limit of the same run. See docs/reference/performance.md.
+ * `npm run bench -- [--store sqlite|postgres | --peers] [--only NAME] [--json] [--out FILE]`:
+ * measures the speed of a store, each figure beside the raw limit of the same run; or ours beside
+ * the rivals' on the same work. See docs/reference/performance.md.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,15 +9,21 @@ import { parseArgs } from "node:util";
 import { startPostgresServer } from "holdfast/testing";
 import type { Figure } from "./figure.ts";
 import { rounded } from "./figure.ts";
+import { measurePeers, PACE, PEERS_BUDGET_MS, peerWorkloads } from "./peers/measure-peers.ts";
+import { peersRatios, peersTable } from "./peers/peers-report.ts";
+import { LEFT_OUT } from "./peers/rivals.ts";
 import { BUDGET_MS, PLAN, POSTGRES_PLAN, type PlannedJob } from "./plan.ts";
-import { tableOf } from "./report.ts";
+import { ratiosOf, tableOf } from "./report.ts";
+import { loadNow, writeResults } from "./results-file.ts";
 import { startJob } from "./start-job.ts";
 
 const { values } = parseArgs({
   options: {
-    store: { type: "string", default: "sqlite" },
+    store: { type: "string" },
+    peers: { type: "boolean", default: false },
     only: { type: "string" },
     json: { type: "boolean", default: false },
+    out: { type: "string" },
   },
 });
 
@@ -24,62 +31,106 @@ const PLANS = new Map([
   ["sqlite", PLAN],
   ["postgres", POSTGRES_PLAN],
 ]);
-const plan = PLANS.get(values.store) ?? refuse(`--store ${values.store}`, [...PLANS.keys()]);
-const NAMES = plan.flatMap((planned) => planned.workloads);
-if (values.only !== undefined && !NAMES.includes(values.only)) {
-  refuse(`--only ${values.only}`, NAMES);
-}
-await main(values.only, values.json);
+// Not the system's folder for temporary files: that may be in memory, where nothing is durable.
+const PARENT = resolve("var/bench");
 
-async function main(only: string | undefined, asJson: boolean): Promise<void> {
-  const endMs = performance.now() + BUDGET_MS;
-  // Not the system's folder for temporary files: that may be in memory, where nothing is durable.
-  const parent = resolve("var/bench");
-  mkdirSync(parent, { recursive: true });
-  const figures: Figure[] = [];
-  const report = (figure: Figure) => {
-    figures.push(figure);
-    if (asJson) console.log(JSON.stringify({ ...figure, value: rounded(figure.value) }));
-  };
-  for (const planned of plan) {
-    if (only !== undefined && !planned.workloads.includes(only)) continue;
-    await measure(planned, only, { parent, endMs, report });
+const loadBefore = loadNow();
+const figures: Figure[] = [];
+const missing: string[] = [];
+mkdirSync(PARENT, { recursive: true });
+if (values.peers) await comparePeers();
+else await measureStore();
+
+async function comparePeers(): Promise<void> {
+  if (values.store !== undefined) {
+    refuse(`--store ${values.store} with --peers`, ["--peers alone, which measures both stores"]);
   }
-  if (!asJson) console.log(tableOf(figures));
+  const workloads = wanted(peerWorkloads());
+  const folder = mkdtempSync(join(PARENT, "peers-"));
+  const run = { folder, pace: PACE, budgetMs: PEERS_BUDGET_MS, workloads, report, progress: say };
+  try {
+    await measurePeers({ ...run, missed: failed });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  missing.push(...LEFT_OUT);
+  end(peersTable(figures), peersRatios(figures));
+}
+
+async function measureStore(): Promise<void> {
+  const store = values.store ?? "sqlite";
+  const plan = PLANS.get(store) ?? refuse(`--store ${store}`, [...PLANS.keys()]);
+  const names = wanted(plan.flatMap((planned) => planned.workloads));
+  const endMs = performance.now() + BUDGET_MS;
+  for (const planned of plan) {
+    const workloads = planned.workloads.filter((name) => names.includes(name));
+    if (workloads.length > 0) await measure(planned, workloads, endMs);
+  }
+  end(tableOf(figures), ratiosOf(figures));
+}
+
+function wanted(possible: readonly string[]): readonly string[] {
+  const { only } = values;
+  if (only === undefined) return possible;
+  return possible.includes(only) ? [only] : refuse(`--only ${only}`, possible);
 }
 
 async function measure(
   planned: PlannedJob,
-  only: string | undefined,
-  run: { readonly parent: string; readonly endMs: number; readonly report: (f: Figure) => void },
+  workloads: readonly string[],
+  endMs: number,
 ): Promise<void> {
-  const wanted = only === undefined ? planned.workloads : [only];
-  const folder = mkdtempSync(join(run.parent, "job-"));
+  const folder = mkdtempSync(join(PARENT, "job-"));
   const needsServer = planned.jobs.some((name) => name.startsWith("postgres-"));
-  const server = needsServer ? await startPostgresServer({ parent: run.parent }) : null;
+  const server = needsServer ? await startPostgresServer({ parent: PARENT }) : null;
   try {
     for (const name of planned.jobs) {
-      const leftMs = run.endMs - performance.now();
-      process.stderr.write(`bench: ${name} (${wanted.join(", ")})\n`);
-      const workloads = [...wanted, ...planned.beside];
+      const leftMs = endMs - performance.now();
+      say(`${name} (${workloads.join(", ")})`);
       const budgetMs = Math.min(planned.budgetMs, leftMs);
       const on = server === null ? {} : { postgresUrl: server.url() };
+      const job = { ...on, name, folder, workloads: [...workloads, ...planned.beside], budgetMs };
       const killWhenReady = name === "recovery-make";
-      const options = { killAfterMs: leftMs, killWhenReady, report: run.report };
-      await startJob({ ...on, name, folder, workloads, budgetMs }, options);
+      await startJob(job, { killAfterMs: leftMs, killWhenReady, report, missed });
     }
   } catch (error) {
-    // The other workloads are still worth measuring; the exit code says that one is missing.
+    // The other workloads are still worth measuring.
     const because = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`bench: ${wanted.join(", ")} not measured: ${because}\n`);
-    process.exitCode = 1;
+    failed(`${workloads.join(", ")} not measured: ${because}`);
   } finally {
     await server?.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+function report(figure: Figure): void {
+  figures.push(figure);
+  if (values.json) console.log(JSON.stringify({ ...figure, value: rounded(figure.value) }));
+}
+
+function missed(because: string): void {
+  missing.push(because);
+  say(because);
+}
+
+/** The exit code says that something is missing which should be there. */
+function failed(because: string): void {
+  missed(because);
+  process.exitCode = 1;
+}
+
+function end(table: string, ratios: ReturnType<typeof ratiosOf>): void {
+  if (!values.json) console.log(table);
+  if (values.out === undefined) return;
+  const asked = process.argv.slice(2);
+  writeResults(values.out, { asked, loadBefore, figures, ratios, missing });
+}
+
+function say(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
+}
+
 function refuse(given: string, possible: readonly string[]): never {
-  process.stderr.write(`bench: ${given} is not known; possible: ${possible.join(", ")}\n`);
+  say(`${given} is not known; possible: ${possible.join(", ")}`);
   process.exit(2);
 }

@@ -18,13 +18,13 @@ export const POSTGRES_PLAN: readonly PlannedJob[] = [
   {
     jobs: ["postgres-load"],
     workloads: ["throughput", "effects"],
-    beside: ["raw-unnest-insert", "null-store"],
+    beside: ["raw-unnest", "raw-pgbench", "null-store"],
     budgetMs: 30_000,
   },
   {
     jobs: ["postgres-latency"],
     workloads: ["latency", "effect-latency"],
-    beside: ["raw-insert-commit"],
+    beside: ["raw-insert-commit", "raw-pgbench"],
     budgetMs: 0,
   },
 ];

@@ -1,12 +1,40 @@
 /** The raw limits of the database: what a client can do at most, with nothing of ours around. */
 import { Client } from "pg";
+import { findPgbench, Pgbench } from "./raw-pgbench.ts";
 import { binaryColumn } from "./stores/binary-column.ts";
+import { RESULT } from "./workflows.ts";
 
 /** Rows of one statement: about what a flush holds when 256 runs are at work. */
 const ROWS = 256;
 
+/** The database that ours is measured on, and what is measured beside it there. */
+export interface RawPostgres {
+  readonly url: string;
+  readonly client: Client;
+  /** Null on a machine without it. */
+  readonly pgbench: Pgbench | null;
+}
+
+/** `missed` is told if there is no pgbench. */
+export async function openRawPostgres(
+  url: string,
+  folder: string,
+  missed: (because: string) => void,
+): Promise<RawPostgres> {
+  const client = await openRaw(url);
+  const program = findPgbench();
+  if (program === null) {
+    missed(
+      "raw-pgbench not measured: there is no pgbench here; Debian has it in postgresql-contrib",
+    );
+    return { url, client, pgbench: null };
+  }
+  const place = { url, folder, text: JSON.stringify(RESULT) };
+  return { url, client, pgbench: await Pgbench.open(program, client, place) };
+}
+
 /** A table like the journal's, and one connection. */
-export async function openRaw(url: string): Promise<Client> {
+async function openRaw(url: string): Promise<Client> {
   const client = new Client({ connectionString: url });
   await client.connect();
   await client.query(`create table if not exists raw_journal (shard smallint not null,

@@ -1,15 +1,12 @@
 /** The figures as a table, with the ratios that the targets are about. */
 import type { Figure } from "./figure.ts";
 import { rounded } from "./figure.ts";
+import { columns, judged, ratioTable, type Aim, type Ratio } from "./ratio.ts";
 
 type Settings = Partial<Figure["settings"]>;
 
-interface Target {
-  readonly what: string;
+interface Target extends Aim {
   readonly ratio: (find: Find) => number;
-  readonly unit: string;
-  readonly atLeast?: number;
-  readonly atMost?: number;
 }
 
 type Find = (workload: string, metric: string, settings?: Settings) => number;
@@ -61,6 +58,25 @@ const TARGETS: readonly Target[] = [
     unit: "",
     atMost: 1.2,
   },
+  // Source of the next three: the paragraph "Must hold" of the issue about PostgreSQL.
+  {
+    what: "throughput at 256 / raw-unnest",
+    ratio: (find) => find("throughput", "steps_per_s", AT_256) / find("raw-unnest", "steps_per_s"),
+    unit: "",
+    atLeast: 0.6,
+  },
+  {
+    what: "throughput at 256 / raw-pgbench",
+    ratio: (find) => find("throughput", "steps_per_s", AT_256) / find("raw-pgbench", "steps_per_s"),
+    unit: "",
+    atLeast: 4,
+  },
+  {
+    what: "step alone / raw-pgbench at one client (p50)",
+    ratio: (find) => find("latency", "p50_ms") / find("raw-pgbench", "p50_ms"),
+    unit: "",
+    atMost: 1.8,
+  },
   {
     what: "heap per suspended run",
     ratio: (find) => find("sleepers", "heap_bytes_per_run"),
@@ -81,7 +97,19 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** The readable form: every figure, then every target whose figures were measured. */
+/** Every target whose figures were measured. */
+export function ratiosOf(figures: readonly Figure[]): Ratio[] {
+  const find: Find = (workload, metric, settings = {}) =>
+    figures.find(
+      (figure) =>
+        figure.workload === workload && figure.metric === metric && fits(figure, settings),
+    )?.value ?? Number.NaN;
+  return TARGETS.map((target) => judged(target, target.ratio(find))).filter(
+    (ratio) => ratio !== null,
+  );
+}
+
+/** The readable form: every figure, then every ratio. */
 export function tableOf(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => [
     figure.workload,
@@ -92,43 +120,13 @@ export function tableOf(figures: readonly Figure[]): string {
       .map(([name, value]) => `${name}=${String(value)}`)
       .join(" "),
   ]);
-  const targets = TARGETS.map((target) => targetRow(target, figures)).filter((row) => row !== null);
+  const ratios = ratioTable(ratiosOf(figures));
   return [
     columns([["workload", "metric", "value", "unit", "settings"], ...rows]),
-    ...(targets.length === 0 ? [] : ["", columns([["ratio", "value", "target", ""], ...targets])]),
+    ...(ratios.length === 0 ? [] : ["", columns(ratios)]),
   ].join("\n");
-}
-
-function targetRow(target: Target, figures: readonly Figure[]): string[] | null {
-  const value = target.ratio((workload, metric, settings = {}) => {
-    const found = figures.find(
-      (figure) =>
-        figure.workload === workload && figure.metric === metric && fits(figure, settings),
-    );
-    return found?.value ?? Number.NaN;
-  });
-  if (Number.isNaN(value)) return null;
-  const { what, unit, atLeast, atMost } = target;
-  const isMet = value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity);
-  const wanted = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-  return [what, `${rounded(value)}${unit}`, `${wanted}${unit}`, isMet ? "met" : "NOT MET"];
 }
 
 function fits(figure: Figure, settings: Settings): boolean {
   return Object.entries(settings).every(([name, value]) => figure.settings[name] === value);
-}
-
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
-  }
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

@@ -11,6 +11,7 @@ export interface JobOptions {
   /** Kills the process with SIGKILL once it says that it is ready for that. */
   readonly killWhenReady?: boolean;
   readonly report: (figure: Figure) => void;
+  readonly missed: (because: string) => void;
 }
 
 /** @throws {Error} if the job failed or did not come to its end in time. */
@@ -26,6 +27,7 @@ export async function startJob(job: Job, options: JobOptions): Promise<void> {
     // Written by child.ts.
     const message = JSON.parse(line) as JobMessage;
     if (message.kind === "figure") options.report(message.figure);
+    else if (message.kind === "missed") options.missed(message.because);
     else if (options.killWhenReady === true) wasKilled = child.kill("SIGKILL");
   });
   const [code, signal] = (await once(child, "close")) as [number | null, string | null];

@@ -8,7 +8,7 @@ import type { Engine } from "holdfast/testing";
 import { engineOn } from "../engine-on.ts";
 import { median, quantile, type Figure } from "../figure.ts";
 import { FdatasyncProbe } from "../raw-fdatasync.ts";
-import { insertOne, openRaw } from "../raw-postgres.ts";
+import { insertOne, type RawPostgres } from "../raw-postgres.ts";
 import { openOnPostgres, openStore } from "../stores/open-store.ts";
 import { keyed, post, RESULT } from "../workflows.ts";
 
@@ -19,7 +19,9 @@ const STEPS_SHORT = 1_000;
  * burst takes longer than that: only several of them say anything.
  */
 const RUNS_EACH = 3;
-const STEPS_POSTGRES = 4_000;
+const STEPS_POSTGRES = 1_000;
+/** Runs of so many steps, with pgbench between them. */
+const TURNS_POSTGRES = 4;
 const EFFECT_STEPS = 1_500;
 /** Steps of one kind in a row before the other kind gets its turn. */
 const EFFECT_BLOCK = 25;
@@ -97,36 +99,45 @@ export async function measureLatency(
 
 /** Steps alone on PostgreSQL, each fifth beside one insert and commit without anything around. */
 export async function measurePostgresLatency(
-  url: string,
+  { url, client, pgbench }: RawPostgres,
   report: (figure: Figure) => void,
 ): Promise<void> {
   const engine = await engineOn(await openOnPostgres(url), [longRun, mixedRun]);
-  const raw = await openRaw(url);
   await runOf(engine, longRun, 500);
   await runOf(engine, mixedRun, 500);
   await measureEffects(engine, report);
   const text = JSON.stringify(RESULT);
   const rawMs: number[] = [];
   beside = async () => {
-    rawMs.push(await insertOne(raw, text));
+    rawMs.push(await insertOne(client, text));
   };
-  await runOf(engine, longRun, STEPS_POSTGRES);
+  const stepsMs: number[] = [];
+  const pgbenchMs: number[] = [];
+  for (let turn = 0; turn < TURNS_POSTGRES; turn += 1) {
+    await runOf(engine, longRun, STEPS_POSTGRES);
+    stepsMs.push(...plainMs);
+    if (pgbench !== null) pgbenchMs.push(...(await pgbench.alone(STEPS_POSTGRES)));
+  }
   beside = null;
-  const settings = { concurrency: 1, steps: STEPS_POSTGRES };
+  const settings = { concurrency: 1, steps: STEPS_POSTGRES, runs: TURNS_POSTGRES };
   const latency = (metric: string, q: number): Figure => ({
     workload: "latency",
     metric,
-    value: quantile(plainMs, q),
+    value: quantile(stepsMs, q),
     unit: "ms",
     settings,
   });
   report(latency("p50_ms", 0.5));
   report(latency("p99_ms", 0.99));
-  const value = median(rawMs);
-  const raws = { samples: rawMs.length };
-  report({ workload: "raw-insert-commit", metric: "p50_ms", value, unit: "ms", settings: raws });
-  await raw.end();
+  report(rawP50("raw-insert-commit", rawMs));
+  if (pgbench !== null) report(rawP50("raw-pgbench", pgbenchMs));
+  await client.end();
   await engine.close();
+}
+
+function rawP50(workload: string, valuesMs: readonly number[]): Figure {
+  const settings = { concurrency: 1, samples: valuesMs.length };
+  return { workload, metric: "p50_ms", value: median(valuesMs), unit: "ms", settings };
 }
 
 async function measureLong(

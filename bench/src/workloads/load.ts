@@ -10,7 +10,8 @@ import type { Workflow, Schema } from "holdfast";
 import type { Engine } from "holdfast/testing";
 import { engineOn } from "../engine-on.ts";
 import { median, type Figure } from "../figure.ts";
-import { openRaw, unnestLoop } from "../raw-postgres.ts";
+import { PGBENCH_CLIENTS } from "../raw-pgbench.ts";
+import { unnestLoop, type RawPostgres } from "../raw-postgres.ts";
 import { openOnPostgres, openStore, type StoreKind } from "../stores/open-store.ts";
 import { counted, durableSteps, effectSteps, RESULT, speculativeSteps } from "../workflows.ts";
 
@@ -40,6 +41,8 @@ const LOADS: readonly Load[] = [
 const SETTLE_MS = 120;
 const SLICE_MS = 480;
 const WARM_UP_SLICES = 2;
+/** It takes whole seconds only. */
+const PGBENCH_S = 1;
 /** More rounds would not fit into the time that the whole may take. */
 const ROUNDS_MAX = 9;
 
@@ -73,9 +76,9 @@ export async function measureLoads(
   for (const engine of engines.values()) await engine.close();
 }
 
-/** The same on PostgreSQL, in turns with the database's own limit. */
+/** The same on PostgreSQL, in turns with the database's own limits. */
 export async function measurePostgresLoads(
-  url: string,
+  { url, client, pgbench }: RawPostgres,
   budgetMs: number,
   report: (figure: Figure) => void,
 ): Promise<void> {
@@ -83,30 +86,43 @@ export async function measurePostgresLoads(
   const workflows = [durableSteps, effectSteps];
   const engine = await engineOn(await openOnPostgres(url), workflows);
   const bare = await engineOn(await openStore("null", ""), workflows);
-  const raw = await openRaw(url);
   const loads = [
     load("throughput", "postgres", durableSteps, 256),
     load("effects", "postgres", effectSteps, 256),
     load("null-store", "null", durableSteps, 256),
   ];
   const samples = new Map<Load, Sample[]>(loads.map((one) => [one, []]));
-  const rawRows: number[] = [];
+  const unnested: number[] = [];
+  const pgbenched: number[] = [];
   for (let round = 0; round < ROUNDS_MAX + WARM_UP_SLICES; round += 1) {
     const isWarm = round >= WARM_UP_SLICES;
     for (const one of loads) {
       const sample = await slice(one.store === "null" ? bare : engine, one);
       if (isWarm) samples.get(one)?.push(sample);
     }
-    const rows = await unnestLoop(raw, JSON.stringify(RESULT), SLICE_MS);
-    if (isWarm) rawRows.push(rows);
+    const rows = await unnestLoop(client, JSON.stringify(RESULT), SLICE_MS);
+    const transactions = await pgbench?.load(PGBENCH_S);
+    if (isWarm) unnested.push(rows);
+    if (isWarm && transactions !== undefined) pgbenched.push(transactions);
     if (isWarm && performance.now() > endMs) break;
   }
   for (const [one, taken] of samples) for (const figure of figuresOf(one, taken)) report(figure);
-  const settings = { rowsPerStatement: 256, slices: rawRows.length, sliceMs: SLICE_MS };
-  const value = median(rawRows);
-  report({ workload: "raw-unnest-insert", metric: "rows_per_s", value, unit: "rows/s", settings });
-  await raw.end();
+  reportRaw("raw-unnest", unnested, { rowsPerStatement: 256, sliceMs: SLICE_MS }, report);
+  const settings = { clients: PGBENCH_CLIENTS, rowsPerTransaction: 1, sliceMs: PGBENCH_S * 1000 };
+  if (pgbench !== null) reportRaw("raw-pgbench", pgbenched, settings, report);
+  await client.end();
   for (const one of [engine, bare]) await one.close();
+}
+
+function reportRaw(
+  workload: string,
+  stepsPerS: readonly number[],
+  how: Figure["settings"],
+  report: (figure: Figure) => void,
+): void {
+  const settings = { ...how, slices: stepsPerS.length };
+  const value = median(stepsPerS);
+  report({ workload, metric: "steps_per_s", value, unit: "steps/s", settings });
 }
 
 function load(workload: string, store: Load["store"], steps: unknown, concurrency: number): Load {
