@@ -25,6 +25,9 @@ import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
 import type { Lanes } from "./lanes.ts";
+import type { Places } from "./places.ts";
+import { startPlaced } from "./placed-starts.ts";
+import type { Routes } from "./routes.ts";
 import type { EngineLimits } from "./limits.ts";
 import { toJson } from "./payload.ts";
 import { deadlineOf } from "./run-deadline.ts";
@@ -33,6 +36,8 @@ export interface StartOptions {
   readonly by?: string;
   readonly correlationId?: string;
   readonly parent?: StartingParent;
+  /** The shard that has a claim on the key: asked whether a run with it is about to begin there. */
+  readonly claimed?: number;
 }
 
 /** The run that calls: it waits for the new one, and keeps its lane meanwhile. */
@@ -61,7 +66,7 @@ interface Joined {
 }
 
 /** One start on its way. */
-interface Start {
+export interface Start {
   readonly workflow: AnyWorkflow;
   /** As the schema gives it. */
   readonly input: unknown;
@@ -97,6 +102,10 @@ export interface StartsNeeds {
   differs(given: BesideCase): Promise<unknown>;
   /** A read for a run's sake, which nobody outside hears of: tried again until it succeeds. */
   surely<T>(read: () => Promise<T>): Promise<T>;
+  readonly places: Places;
+  readonly routes: Routes | null;
+  /** Work that nobody waits for. */
+  background(work: Promise<unknown>): void;
 }
 
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
@@ -119,6 +128,11 @@ export class Starts {
   constructor(needs: StartsNeeds) {
     this.#needs = needs;
     this.#lastRun = needs.store.lastRun;
+  }
+
+  /** Numbers go on behind those of shards that have come: the order of a lane is that of numbers. */
+  raise(lastRun: number): void {
+    this.#lastRun = Math.max(this.#lastRun, lastRun);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -165,10 +179,29 @@ export class Starts {
       keyHash,
       options,
     };
+    const { routes } = this.#needs;
+    if (routes === null) return await this.#startHere(start);
+    return await startPlaced(start, {
+      ...this.#needs,
+      routes,
+      here: () => this.#startHere(start),
+      known: () => this.#known(start),
+      isUnderWay: () => this.#fresh.has(keyHash),
+    });
+  }
+
+  async #startHere(start: Start): Promise<Started> {
     const { run, isNew, inputDigest: first } = await this.#joinOrBegin(start);
-    const differs = first !== digest;
+    const differs = first !== start.digest;
     if (differs) await this.#needs.differs(differing(run, start));
     return { run, isNew, differs };
+  }
+
+  /** Whether a run with this key is on record, or about to be. */
+  async #known({ workflow, key, keyHash }: Start): Promise<boolean> {
+    if (this.#fresh.has(keyHash)) return true;
+    const { namespace } = this.#needs;
+    return (await this.#find({ namespace, workflow: workflow.name, key, keyHash })) !== null;
   }
 
   async #joinOrBegin(start: Start): Promise<Joined> {
@@ -240,14 +273,16 @@ export class Starts {
   }
 
   #begin({ workflow, input, text, digest, key, keyHash, options }: Start): number {
-    const { clock, committer, lanes, namespace, version } = this.#needs;
+    const { clock, committer, lanes, namespace, version, places } = this.#needs;
     const { definition, name } = workflow;
     const nowMs = clock.nowMs();
     // The definition's own functions first: one that throws must leave nothing behind in the lane.
     const described = checkedDescription(definition.describe?.(input), `workflow "${name}"`);
     const deadlineAtMs = deadlineOf(workflow, input, nowMs, options.parent?.deadlineAtMs ?? null);
     const lane = this.#laneOf(workflow, input, options);
-    const run = nextRunNumber(this.#lastRun, 0, nowMs);
+    const shard = places.shared?.ofStart({ namespace, lane, keyHash });
+    places.require(shard);
+    const run = nextRunNumber(this.#lastRun, places.shared?.slot ?? 0, nowMs);
     this.#lastRun = run;
     const before = lane === null ? null : lanes.enter(namespace, lane, run, options.parent?.lanes);
     const head: StartedHead = {
@@ -277,7 +312,9 @@ export class Starts {
       if (lane !== null) lanes.leave(namespace, lane, run);
       throw error;
     }
-    this.#needs.begin({ row: rowOf(run, head, nowMs), records: [record] }, input);
+    const row = rowOf(run, head, nowMs);
+    const placed = shard === undefined ? {} : { shard };
+    this.#needs.begin({ row, records: [record], ...placed }, input);
     return run;
   }
 

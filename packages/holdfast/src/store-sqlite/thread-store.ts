@@ -30,6 +30,7 @@ export async function openInThread(
   const opened = await thread.opened;
   return {
     ...opened,
+    shards: { isWhole: true },
     flush: ({ records, ...batch }) => thread.ask("flush", batch, packRecords(records)),
     find: (keys) => thread.ask("find", keys),
     load: async (runs) => unpackRuns(await thread.ask<PackedRuns>("load", runs)),
