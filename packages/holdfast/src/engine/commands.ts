@@ -319,7 +319,9 @@ export class Commands {
       await live.settledDown;
       const slot = live.slots.get(parent.step);
       // Refused means that the parent has learned it already, by asking.
-      if (slot?.ended === false) await slot.verb.command?.({ kind: "returned", child, ...end });
+      if (slot?.ended !== false) return;
+      const { state, reason, data } = end;
+      await slot.verb.command?.({ kind: "returned", child, state, reason, data });
     } finally {
       unpin();
     }
