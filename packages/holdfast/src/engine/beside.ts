@@ -64,8 +64,19 @@ export class BesideExceptions {
    *
    * @throws {HoldfastError} HF4203 if too many are open there.
    */
-  open(given: BesideCase): Promise<BesidePlace> {
-    return this.#inTurn(() => this.#open(given));
+  async open(given: BesideCase): Promise<BesidePlace> {
+    const { committer, routes } = this.#engine;
+    await committer.durable();
+    const row = given.run === null ? null : await this.#rowOf(given.run);
+    const run = row?.run ?? STORE;
+    const owner = row?.owner ?? given.owner;
+    const head = this.#headOf(given, row, owner);
+    const opening = { subject: given.subject, head, data: given.data };
+    const data = { run: formatRunId(run), ...opening };
+    const act = () => this.openAt(run, opening);
+    // No turn is held meanwhile: the other worker may be waiting for this one.
+    await (routes === null ? act() : routes.at(run, { topic: "beside", data, by: owner }, act));
+    return { run: row === null ? null : run, owner };
   }
 
   /**
@@ -92,7 +103,7 @@ export class BesideExceptions {
     return routes === null ? act() : routes.at(id.run, { topic: "close", data, by }, act);
   }
 
-  /** One that another worker wants opened at a run that is here. */
+  /** Opens one at a run that is here. */
   openAt(run: number, opening: Opening): Promise<void> {
     return this.#inTurn(() => this.#openAt(run, opening));
   }
@@ -105,24 +116,9 @@ export class BesideExceptions {
     return turn;
   }
 
-  async #open(given: BesideCase): Promise<BesidePlace> {
-    const { committer } = this.#engine;
-    await committer.durable();
-    const row = given.run === null ? null : await this.#rowOf(given.run);
-    const run = row?.run ?? STORE;
-    const owner = row?.owner ?? given.owner;
-    const place = { run: row === null ? null : run, owner };
-    const head = this.#headOf(given, row, owner);
-    const opening = { subject: given.subject, head, data: given.data };
-    const { routes } = this.#engine;
-    const data = { run: formatRunId(run), ...opening };
-    const act = () => this.#openAt(run, opening);
-    await (routes === null ? act() : routes.at(run, { topic: "beside", data, by: owner }, act));
-    return place;
-  }
-
   async #openAt(run: number, { subject, head, data }: Opening): Promise<void> {
     const { committer, store, limits } = this.#engine;
+    await committer.durable();
     const row = run === STORE ? null : await this.#rowOf(run);
     const { owner } = head;
     const { openCount, isKnown } = await store.besideExceptions(run, subject);

@@ -21,8 +21,5 @@ export function startsOf(engine: Engine, begin: (stored: StoredRun, input: unkno
     begin,
     differs: (given) => engine.beside.open(given),
     surely: (read) => engine.reads.surely("whether a child was started before", read),
-    background: (work) => {
-      engine.background(work);
-    },
   });
 }

@@ -26,7 +26,7 @@ import type { Digests } from "./digest.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Places } from "./places.ts";
-import { startPlaced } from "./placed-starts.ts";
+import { PlacedStarts } from "./placed-starts.ts";
 import type { Routes } from "./routes.ts";
 import type { EngineLimits } from "./limits.ts";
 import { toJson } from "./payload.ts";
@@ -104,8 +104,6 @@ export interface StartsNeeds {
   surely<T>(read: () => Promise<T>): Promise<T>;
   readonly places: Places;
   readonly routes: Routes | null;
-  /** Work that nobody waits for. */
-  background(work: Promise<unknown>): void;
 }
 
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
@@ -116,6 +114,7 @@ const KEY_CHARS_MAX = 512;
 
 export class Starts {
   readonly #needs: StartsNeeds;
+  readonly #placed: PlacedStarts | null;
   #lastRun: number;
   /** Starts that are decided but not yet durable, by key hash. */
   readonly #fresh = new Map<string, Fresh>();
@@ -128,6 +127,14 @@ export class Starts {
   constructor(needs: StartsNeeds) {
     this.#needs = needs;
     this.#lastRun = needs.store.lastRun;
+    const { routes, places, clock, namespace } = needs;
+    const { shared } = places;
+    const here = (start: Start) => this.#startHere(start);
+    const join = (start: Start) => this.#joinHere(start);
+    this.#placed =
+      routes === null || shared === null
+        ? null
+        : new PlacedStarts({ namespace, clock, places, routes, shared, here, join });
   }
 
   /** Numbers go on behind those of shards that have come: the order of a lane is that of numbers. */
@@ -137,7 +144,7 @@ export class Starts {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#fresh.size + this.#lookups.length;
+    return this.#fresh.size + this.#lookups.length + (this.#placed?.keptCount ?? 0);
   }
 
   /**
@@ -179,29 +186,31 @@ export class Starts {
       keyHash,
       options,
     };
-    const { routes } = this.#needs;
-    if (routes === null) return await this.#startHere(start);
-    return await startPlaced(start, {
-      ...this.#needs,
-      routes,
-      here: () => this.#startHere(start),
-      known: () => this.#known(start),
-      isUnderWay: () => this.#fresh.has(keyHash),
-    });
+    return await (this.#placed === null ? this.#startHere(start) : this.#placed.start(start));
   }
 
   async #startHere(start: Start): Promise<Started> {
-    const { run, isNew, inputDigest: first } = await this.#joinOrBegin(start);
+    return await this.#started(start, await this.#joinOrBegin(start));
+  }
+
+  async #started(start: Start, { run, isNew, inputDigest: first }: Joined): Promise<Started> {
     const differs = first !== start.digest;
     if (differs) await this.#needs.differs(differing(run, start));
     return { run, isNew, differs };
   }
 
-  /** Whether a run with this key is on record, or about to be. */
-  async #known({ workflow, key, keyHash }: Start): Promise<boolean> {
-    if (this.#fresh.has(keyHash)) return true;
+  /** Joins a run with this key that is on record or about to be; null if there is none. */
+  async #joinHere(start: Start): Promise<Started | null> {
+    const { workflow, key, keyHash, input, options } = start;
     const { namespace } = this.#needs;
-    return (await this.#find({ namespace, workflow: workflow.name, key, keyHash })) !== null;
+    // One that is refused has started nothing.
+    const fresh = await this.#fresh.get(keyHash)?.joined.catch(() => null);
+    if (fresh !== undefined && fresh !== null)
+      return await this.#started(start, { ...fresh, isNew: false });
+    const found = await this.#find({ namespace, workflow: workflow.name, key, keyHash });
+    if (found === null) return null;
+    if (found.row?.endedAtMs === null) this.#laneOf(workflow, input, options);
+    return await this.#started(start, { ...found, isNew: false });
   }
 
   async #joinOrBegin(start: Start): Promise<Joined> {
