@@ -229,6 +229,29 @@ test("another worker goes on with the runs of one that was killed", async () => 
   expect(await damage()).toEqual([]);
 });
 
+test("a worker that was stopped for longer than its lease does nothing when it goes on", async () => {
+  const [first, second = first] = await startAll(2, "gate");
+  await Promise.all(
+    names(16).map((name) => first.asks({ verb: "start", flow: "outside", key: name })),
+  );
+  await ledgerShows((lines) => lines.length === 16);
+  const ofSecond = ledger().filter(({ pid }) => pid === second.pid).length;
+  second.signal("SIGSTOP");
+  await first.owns(256);
+  await ledgerShows((lines) => lines.length === 16 + ofSecond);
+  writeFileSync(join(folder, "gate"), "");
+  await Promise.all(
+    names(16).map((name) => first.asks({ verb: "result", flow: "outside", key: name })),
+  );
+  second.signal("SIGCONT");
+  // The database says that it is dead, and nothing it knows counts any more.
+  expect(await second.ended).toEqual([70, null]);
+  const begun = ledger().filter(({ at, pid }) => at === "begin" && pid === second.pid);
+  expect(begun.length).toBe(ofSecond);
+  rmSync(join(folder, "gate"));
+  expect(await damage()).toEqual([]);
+});
+
 test("a call that is outside keeps its shard until it has come back, when another worker comes", async () => {
   const [first] = await startAll(1, "gate");
   await Promise.all(

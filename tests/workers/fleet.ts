@@ -87,6 +87,11 @@ export class Worker {
     return answer;
   }
 
+  /** SIGSTOP: it neither runs nor ends. SIGCONT: it goes on as if nothing had been. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child.kill(signal);
+  }
+
   async end(signal: "SIGKILL" | "SIGTERM"): Promise<readonly [number | null, string | null]> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
     return await this.ended;

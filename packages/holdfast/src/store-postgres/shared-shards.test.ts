@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SharedShards, Surroundings } from "../store/shards.ts";
 import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
-import { type PostgresStore, verifyPostgresStore } from "./index.ts";
+import { type PostgresStore, type Ticks, verifyPostgresStore } from "./index.ts";
 import { runShard } from "./shard.ts";
+import { systemTicks } from "./ticks.ts";
 import {
   KEY,
   type TestDatabase,
@@ -32,8 +33,8 @@ interface Worker {
 }
 
 /** Its own journal, so that its chain begins as an engine's does. */
-async function join(leaseMs = 3_000): Promise<Worker> {
-  const store = await openStore(database.url, { shared: true, leaseMs });
+async function join(leaseMs = 3_000, ticks: Ticks = systemTicks): Promise<Worker> {
+  const store = await openStore(database.url, { shared: true, leaseMs, ticks });
   opened.push(store);
   const { shards } = store;
   if (shards.isWhole) throw new Error("it has the store for itself");
@@ -59,9 +60,47 @@ async function join(leaseMs = 3_000): Promise<Worker> {
 
 const isFree = (shard: number) => (seen: Surroundings) => seen.free.includes(shard);
 
-/** A run that begins in this shard. */
-function headIn(run: number, shard: number) {
-  return startedHead(run, { keyHash: shard.toString(16).padStart(64, "0") });
+/** A run that begins in this shard; runs with another `key` are others. */
+function headIn(run: number, shard: number, key = 0) {
+  const keyHash = `${key.toString(16).padStart(62, "0")}${shard.toString(16).padStart(2, "0")}`;
+  return startedHead(run, { keyHash });
+}
+
+/** Sets its beat so far back that its lease has run out. */
+function expire({ store }: Worker): Promise<void> {
+  return runSql(
+    database.url,
+    `update heartbeat set beat_at_ms = 0 where incarnation = ${String(store.incarnation)}`,
+  );
+}
+
+/** As soon as it is free: what a look showed may be old. */
+async function takeOnceFree(worker: Worker, shard: number): Promise<void> {
+  for (let taken: readonly number[] = []; taken.length === 0;) {
+    await worker.sees(isFree(shard));
+    taken = (await worker.shards.take([shard])).shards;
+    worker.shards.lookSoon();
+  }
+}
+
+/** A long form of the test of stolen shards: HOLDFAST_STEALS=300. */
+const STEALS = Number(process.env["HOLDFAST_STEALS"] ?? 12);
+/** More than a worker gets through before its shard is taken. */
+const FLUSHES_MAX = 20_000;
+
+/** Flushes one record after the other. Answers which were acknowledged, and why it ended. */
+async function writeUntilRefused({ store }: Worker, sample: SampleJournal, run: number) {
+  const acknowledged: number[] = [];
+  for (let flush = 0; flush < FLUSHES_MAX; flush += 1) {
+    const seq = sample.add(run, "result", null, { name: "step" });
+    try {
+      await sample.flushTo(store);
+    } catch (error) {
+      return { acknowledged, error };
+    }
+    acknowledged.push(seq);
+  }
+  return { acknowledged, error: null };
 }
 
 /** One record of run 1, in a flush of its own. */
@@ -134,12 +173,60 @@ describe("a worker of a shared store", () => {
     const seen = await two.sees(({ workers }) => workers.some(({ shardCount }) => shardCount > 0));
     expect(seen.free).not.toContain(5);
     await one.store.abandon();
-    await runSql(
-      database.url,
-      `update heartbeat set beat_at_ms = 0 where incarnation = ${String(one.store.incarnation)}`,
-    );
+    await expire(one);
     await two.sees(isFree(5));
     expect((await two.shards.take([5])).shards).toEqual([5]);
+  });
+
+  test(
+    `has written nothing behind when its shard is taken in the middle of its flushes (${STEALS} times)`,
+    async () => {
+      const thief = await join();
+      let written = 0;
+      for (let run = 1; run <= STEALS; run += 1) {
+        const victim = await join();
+        await takeOnceFree(victim, 5);
+        const sample = new SampleJournal();
+        sample.add(run, "started", headIn(run, 5, run));
+        await sample.flushTo(victim.store);
+        const writing = writeUntilRefused(victim, sample, run);
+        await expire(victim);
+        await takeOnceFree(thief, 5);
+        // What the next owner reads now is all there will ever be.
+        const [stored] = await thief.store.load([run]);
+        const { acknowledged, error } = await writing;
+        expect(error).toMatchObject({ code: "HF5012" });
+        const seen = new Set(stored?.records.map(({ seq }) => seq));
+        expect(acknowledged.filter((seq) => !seen.has(seq))).toEqual([]);
+        expect((await thief.store.load([run]))[0]).toEqual(stored);
+        written += acknowledged.length;
+        await victim.store.abandon();
+        await thief.shards.release([5]);
+      }
+      // The shards were taken in the middle of work.
+      expect(written).toBeGreaterThan(STEALS * 2);
+      const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
+      expect(damage).toEqual([]);
+    },
+    STEALS * 5_000,
+  );
+
+  test("does not know that it lives when its beat was not confirmed for two thirds of its lease", async () => {
+    let ahead = 0;
+    const ticks: Ticks = {
+      ...systemTicks,
+      nowMs: () => systemTicks.nowMs() + ahead,
+      // It beats when it is told to.
+      after: () => () => undefined,
+    };
+    const { shards } = await join(30_000, ticks);
+    expect(shards.confirmed()).toBe(null);
+    ahead = 20_001;
+    const unsure = shards.confirmed();
+    expect(unsure).not.toBe(null);
+    shards.lookSoon();
+    await unsure;
+    expect(shards.confirmed()).toBe(null);
   });
 
   test("leaves commands for a shard, which its owner finds, and reads their answers", async () => {
