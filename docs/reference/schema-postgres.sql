@@ -58,6 +58,8 @@ create table dependency (
   class text,
   since_ms bigint not null,
   probe_at_ms bigint,
+  said_at_ms bigint not null,
+  said_by bigint not null,
   PRIMARY KEY (shard, integration),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
   CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'parked'::text, 'probing'::text])))
@@ -160,6 +162,7 @@ create table heartbeat (
 create table inbox (
   shard smallint not null,
   id text not null,
+  target smallint not null,
   topic text not null,
   at_ms bigint not null,
   sent_by text not null,
@@ -172,7 +175,8 @@ create table inbox (
   PRIMARY KEY (shard, id),
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text])))
+  CHECK (((target >= 0) AND (target <= 255))),
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text])))
 );
 
 create table incarnation (
@@ -233,6 +237,13 @@ create table kept_event (
   at_ms bigint not null,
   data text,
   PRIMARY KEY (shard, seq)
+);
+
+create table key_claim (
+  shard smallint not null,
+  key_hash bytea not null,
+  run_shard smallint not null,
+  PRIMARY KEY (shard, key_hash)
 );
 
 create table meta (
@@ -351,12 +362,16 @@ create table worker (
   incarnation bigint not null,
   alive smallint not null,
   epoch bigint not null,
+  slot smallint not null,
+  shared smallint not null,
   lease_ms integer not null,
   opened_at_ms bigint not null,
   UNIQUE (epoch),
   PRIMARY KEY (incarnation),
   CHECK ((alive = ANY (ARRAY[0, 1]))),
-  CHECK ((lease_ms > 0))
+  CHECK ((lease_ms > 0)),
+  CHECK ((shared = ANY (ARRAY[0, 1]))),
+  CHECK (((slot >= 0) AND (slot <= 255)))
 );
 
 CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);

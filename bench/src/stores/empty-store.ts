@@ -5,6 +5,7 @@ import type { Store } from "holdfast/testing";
 /** Everything but `flush` and `close`. Every question is answered with "nothing there". */
 export function emptyStore(): Omit<Store, "flush" | "close"> {
   return {
+    shards: { isWhole: true },
     storeId: "store_bench",
     secret: Uint8Array.from(randomBytes(32)),
     incarnation: 1,

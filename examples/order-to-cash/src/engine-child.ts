@@ -24,14 +24,21 @@ export interface EngineSetting {
   /** Address of the store, as the app names it. */
   readonly store: string;
   readonly ports: Ports;
+  /** One of several on the store. */
+  readonly isShared: boolean;
 }
 
 /** @throws {Error} with its last words, if it ends or is silent for 20 s instead of getting ready. */
-export async function startEngine({ dir, store, ports }: EngineSetting): Promise<EngineChild> {
+export async function startEngine({
+  dir,
+  store,
+  ports,
+  isShared,
+}: EngineSetting): Promise<EngineChild> {
   const flags = Object.entries(ports).flatMap(([name, port]) => [`--${name}`, String(port)]);
   const child = await startChild(
     "the engine",
-    [PROGRAM, "--dir", dir, "--store", store, ...flags],
+    [PROGRAM, "--dir", dir, "--store", store, ...flags, ...(isShared ? ["--shared"] : [])],
     READY_MS_MAX,
   );
   return {

@@ -1,11 +1,6 @@
-/** Keeps the engine running: kills it as the plan says, and starts it again each time. */
-import { setTimeout as delay } from "node:timers/promises";
-import { seededRandom } from "holdfast/testing";
+/** Keeps one engine running: kills it when it is told to, and starts it again each time. */
 import type { ChildEnd } from "./child.ts";
 import { startEngine, type EngineChild, type EngineSetting } from "./engine-child.ts";
-
-/** A kill comes up to this long after its point of progress, so that it hits anything. */
-const KILL_DELAY_MS_MAX = 600;
 
 export class EngineKeeper {
   readonly #setting: EngineSetting;
@@ -49,7 +44,7 @@ export class EngineKeeper {
   }
 
   /** One SIGKILL, and the engine is up again; false if that failed. */
-  async #killOnce(): Promise<boolean> {
+  async killOnce(): Promise<boolean> {
     const engine = await this.#engine;
     // From now on whoever needs the engine waits for the next one.
     this.#current = null;
@@ -60,27 +55,6 @@ export class EngineKeeper {
     const [next] = await Promise.allSettled([this.#engine]);
     if (next.status === "rejected") this.#onFailure(String(next.reason));
     return next.status === "fulfilled";
-  }
-
-  /**
-   * Kills the engine `count` times, each when so much of the work is done as the seed says.
-   *
-   * @param reached - resolves when this share of the work is done, 0..1.
-   */
-  async killAll(
-    count: number,
-    seed: number,
-    reached: (share: number) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const random = seededRandom(seed, "kills");
-    const shares = Array.from({ length: count }, () => random.next()).toSorted((a, b) => a - b);
-    for (const share of shares) {
-      await reached(share);
-      if (signal.aborted) return;
-      await delay(random.next() * KILL_DELAY_MS_MAX);
-      if (signal.aborted || !(await this.#killOnce())) return;
-    }
   }
 
   /** Ends the engine in order. Null if it did; else how it ended. */

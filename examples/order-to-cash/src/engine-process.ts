@@ -17,12 +17,13 @@ import { placeOrderWith } from "./workflow.ts";
 /** On PostgreSQL an engine that was killed is gone after this, and the next one gets in. */
 const LEASE_MS = 2_000;
 
-const { dir, store, ports } = readArguments();
+const { dir, store, ports, shared } = readArguments();
 const audit = openAuditLog(join(dir, AUDIT_FILE));
 const placeOrder = placeOrderWith(orderEffects(connectSystems(ports), audit));
 const app = holdfast({
   store,
-  postgres: { keyFile: join(dir, KEY_FILE), leaseMs: LEASE_MS },
+  // One of several keeps to the default: its shards are taken over within 5 s.
+  postgres: { keyFile: join(dir, KEY_FILE), ...(shared ? { shared } : { leaseMs: LEASE_MS }) },
   workflows: [placeOrder],
   // The supervisor reports them all at the end.
   log: () => undefined,
@@ -59,6 +60,7 @@ interface Arguments {
   readonly dir: string;
   readonly store: HoldfastOptions["store"];
   readonly ports: Ports;
+  readonly shared: boolean;
 }
 
 function readArguments(): Arguments {
@@ -70,11 +72,13 @@ function readArguments(): Arguments {
       payments: { type: "string" },
       erp: { type: "string" },
       mail: { type: "string" },
+      shared: { type: "boolean", default: false },
     },
   });
   if (values.dir === undefined) throw new Error("expected --dir DIRECTORY, got none");
   return {
     dir: values.dir,
+    shared: values.shared,
     // Whatever it is, the app says what it expects.
     store: (values.store ?? "") as Arguments["store"],
     ports: {

@@ -5,6 +5,7 @@ export function report(summary: Summary): string {
   const { settings, seconds, kills, brokenContracts, broken } = summary;
   const asked =
     `seed ${String(settings.seed)}, ${String(settings.orders)} orders, ` +
+    (settings.workers > 1 ? `${String(settings.workers)} workers, ` : "") +
     `${String(settings.faults * 100)} % faults, ${String(kills.done)} of ${String(kills.asked)} kills`;
   const sections = [
     [`order-to-cash: ${asked}, ${seconds.toFixed(1)} s`],

@@ -17,21 +17,25 @@ export interface Settings {
   readonly brokenContract: boolean;
   /** Where Holdfast keeps its journal: in a file, or on a PostgreSQL server that is started for it. */
   readonly store: StoreKind;
+  /** Engines that share the store; more than one need PostgreSQL. */
+  readonly workers: number;
   /** Where databases and summary.json are left; emptied at the start. */
   readonly dir: string;
 }
 
-export const USAGE = `usage: npm start -- [--orders N] [--kills K] [--seed S] [--faults 0..1] [--broken-contract] [--store KIND] [--dir PATH]
+export const USAGE = `usage: npm start -- [--orders N] [--kills K] [--seed S] [--faults 0..1] [--broken-contract] [--store KIND] [--workers N] [--dir PATH]
   --orders           distinct orders that arrive, 1 to 100000    (300; 12 with --broken-contract)
   --kills            times the engine is killed with SIGKILL     (10; none with --broken-contract)
   --seed             of orders, faults, kills and decisions      (1)
   --faults           share of requests that meet a fault, 0..1   (0.25; none with --broken-contract)
   --broken-contract  one request lands later than the ERP promises: the duplicate must be found
   --store            sqlite, or postgres: a server of its own     (sqlite)
+  --workers          engines that share the orders, 1 to 16: on postgres   (1)
   --dir              where everything is left; what is in it is removed   (var/order-to-cash)`;
 
 const ORDERS_MAX = 100_000;
 const KILLS_MAX = 1_000;
+const WORKERS_MAX = 16;
 const DEFAULTS = { orders: 300, kills: 10, faults: 0.25 };
 /** The scenario is about one request, so nothing else is to go wrong. */
 const SCENARIO_DEFAULTS = { orders: 12, kills: 0, faults: 0 };
@@ -47,6 +51,7 @@ export function readSettings(args: readonly string[]): Settings {
       faults: { type: "string" },
       "broken-contract": { type: "boolean", default: false },
       store: { type: "string", default: "sqlite" },
+      workers: { type: "string" },
       dir: { type: "string", default: VAR_DIR },
     },
   });
@@ -55,13 +60,19 @@ export function readSettings(args: readonly string[]): Settings {
   if (brokenContract && (values.kills ?? values.faults) !== undefined) {
     throw new Error("expected --broken-contract without --kills and --faults");
   }
+  const store = storeKind(values.store);
+  const workers = whole("workers", values.workers, 1, { min: 1, max: WORKERS_MAX });
+  if (workers > 1 && store !== "postgres") {
+    throw new Error(`expected --store postgres for --workers ${String(workers)}`);
+  }
   return {
     orders: whole("orders", values.orders, defaults.orders, { min: 1, max: ORDERS_MAX }),
     kills: whole("kills", values.kills, defaults.kills, { min: 0, max: KILLS_MAX }),
     seed: whole("seed", values.seed, 1, { min: 0, max: Number.MAX_SAFE_INTEGER }),
     faults: share("faults", values.faults, defaults.faults),
     brokenContract,
-    store: storeKind(values.store),
+    store,
+    workers,
     dir: values.dir,
   };
 }

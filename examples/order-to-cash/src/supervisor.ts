@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FaultCounts } from "holdfast/testing";
 import { readBooks, type Books } from "./books.ts";
 import { openErpPath } from "./broken-contract.ts";
-import { EngineKeeper } from "./engine-keeper.ts";
+import { EngineFleet } from "./engine-fleet.ts";
 import { feedOrders, type FeedReport } from "./feed.ts";
 import { SETTLE_MS } from "./integrations.ts";
 import { People, type PeopleReport } from "./people.ts";
@@ -115,18 +115,20 @@ class Case {
       erp: erpPath?.port ?? erp.port,
       mail: mail.port,
     };
-    const keeper = new EngineKeeper({ dir, store: this.#store.address, ports }, (what) => {
+    const { workers } = settings;
+    const setting = { dir, store: this.#store.address, ports, isShared: workers > 1 };
+    const fleet = new EngineFleet(setting, workers, (what) => {
       this.giveUp(what);
     });
     try {
-      await keeper.started();
+      await fleet.started();
       const reader = await this.#store.openReader();
       try {
-        const done = await this.#work(keeper, reader);
+        const done = await this.#work(fleet, reader);
         if (signal.aborted) return null;
         await this.#systems.settled();
         await erpPath?.settled();
-        const badEnd = await keeper.stop();
+        const badEnd = await fleet.stop();
         if (badEnd !== null) this.#troubles.push(`the engine did not end in order: ${badEnd}`);
         const counts = this.#systems.counts();
         return {
@@ -134,7 +136,7 @@ class Case {
           elapsedMs: performance.now() - this.#startedAtMs,
           arrivals: this.#arrivals,
           ...done,
-          killsDone: keeper.killsDone,
+          killsDone: fleet.killsDone,
           faults: erpPath === null ? counts : { ...counts, erp: erpPath.counts },
           books: await readBooks(reader, dir, this.#systems.places),
           troubles: this.#troubles,
@@ -143,13 +145,13 @@ class Case {
         await reader.close();
       }
     } finally {
-      await keeper.stop();
+      await fleet.stop();
       await erpPath?.close();
     }
   }
 
   async #work(
-    keeper: EngineKeeper,
+    fleet: EngineFleet,
     reader: StoreReader,
   ): Promise<{ readonly feed: FeedReport; readonly people: PeopleReport }> {
     const { settings, signal } = this.#options;
@@ -170,14 +172,14 @@ class Case {
     const feeding = feedOrders({
       arrivals: this.#arrivals,
       perSecond: settings.brokenContract ? SCENARIO_ORDERS_PER_SECOND : ORDERS_PER_SECOND,
-      port: async () => keeper.port(),
+      port: async () => fleet.port(),
       onAccepted: (orderId, runId) => {
         this.#runIds.set(orderId, runId);
         people.orderAccepted(orderId, runId);
       },
       signal: stop,
     });
-    const killing = keeper.killAll(
+    const killing = fleet.killAll(
       settings.kills,
       settings.seed,
       async (share) => this.#reached(share),
@@ -188,7 +190,7 @@ class Case {
     });
     // Its end is awaited below; until then a failure must not end this process.
     both.catch(() => undefined);
-    await this.#watch({ reader, people, keeper, isBusy: () => isBusy, stop });
+    await this.#watch({ reader, people, fleet, isBusy: () => isBusy, stop });
     const [feed] = await both;
     await people.close();
     return { feed, people: people.report };
@@ -198,18 +200,18 @@ class Case {
   async #watch(watched: {
     readonly reader: StoreReader;
     readonly people: People;
-    readonly keeper: EngineKeeper;
+    readonly fleet: EngineFleet;
     readonly isBusy: () => boolean;
     readonly stop: AbortSignal;
   }): Promise<void> {
-    const { reader, people, keeper, isBusy, stop } = watched;
+    const { reader, people, fleet, isBusy, stop } = watched;
     const { progress } = this.#options;
     for (let calm = 0; calm < CALM_LOOKS && !stop.aborted;) {
       await people.work();
       const now = await standing(reader);
       const acceptedCount = this.#runIds.size;
       const atRest = now.completed + now.ended + now.withAPerson;
-      progress.show(now, acceptedCount, keeper.killsDone);
+      progress.show(now, acceptedCount, fleet.killsDone);
       this.#reach((acceptedCount + atRest) / (2 * this.#orderCount));
       const isCalm = !isBusy() && people.isQuiet && atRest >= acceptedCount && now.underWay === 0;
       calm = isCalm ? calm + 1 : 0;

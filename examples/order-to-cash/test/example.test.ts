@@ -109,6 +109,17 @@ describe("order-to-cash", () => {
     expect(existsSync(join(dir, "holdfast.db"))).toBe(false);
   });
 
+  test("keeps every promise with three workers on one store, and kills among all of them", async () => {
+    const dir = freshDir();
+    const flags = ["--store", "postgres", "--workers", "3", "--orders", "15", "--kills", "3"];
+    expect(await start(...flags, "--seed", "6", "--dir", dir).ended).toMatchObject({ code: 0 });
+    const summary = summaryIn(dir);
+    expect(summary.broken).toEqual([]);
+    expect([summary.duplicated, summary.lost, summary.orphaned]).toEqual([[], [], []]);
+    expect(summary.kills).toEqual({ asked: 3, done: 3 });
+    expect(summary.orders.completed).toBeGreaterThan(5);
+  });
+
   test("finds and names the duplicate of a contract that the other side breaks", async () => {
     const dir = freshDir();
     const run = start("--broken-contract", "--orders", "4", "--seed", "3", "--dir", dir);
@@ -141,6 +152,7 @@ describe("order-to-cash", () => {
       [["--kills", "-1"], "--kills"],
       [["--broken-contract", "--kills", "2"], "without --kills"],
       [["--store", "paper"], 'expected sqlite or postgres for --store, got "paper"'],
+      [["--workers", "2"], "expected --store postgres for --workers 2"],
     ] as const) {
       const end = await start(...flags, "--dir", dir).ended;
       expect(end).toMatchObject({ code: 2, said: expect.stringContaining(why) });

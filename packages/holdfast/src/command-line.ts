@@ -7,12 +7,14 @@ import { systemClock } from "./engine/clock.ts";
 import type { StoreCare } from "./operate/store-care.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
 import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
+import { startWorker } from "./worker.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
 
 /** Bytes of a store's key. */
 const KEY_BYTES = 32;
 
 export const outside: Outside = {
+  startWorker,
   version: () => {
     const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
     // The manifest is ours and always has a version.

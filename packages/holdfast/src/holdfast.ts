@@ -54,8 +54,14 @@ export interface PostgresSettings {
   /** Where the newest seals are kept outside the database; default: nowhere. */
   readonly anchorFile?: string;
   /**
+   * True: this app is one worker of several on the store, which share its runs. All of them say so.
+   * Default: this app alone, and another is refused.
+   */
+  readonly shared?: boolean;
+  /**
    * An engine that has not shown for so long that it lives is replaced, milliseconds. Default
-   * 15,000. An app that starts waits so long for the lease of another before it is refused.
+   * 15,000, where workers share a store 3,000. An app that starts waits so long for the lease of
+   * another before it is refused.
    */
   readonly leaseMs?: number;
 }
@@ -354,6 +360,7 @@ function systemNowMs(): number {
 
 /** Of a store on PostgreSQL, milliseconds: an engine that died without a word is gone after it. */
 const LEASE_MS = 15_000;
+const SHARED_LEASE_MS = 3_000;
 /** A lease that has just run out is seen a little later. */
 const LEASE_SLACK_MS = 1000;
 
@@ -363,7 +370,7 @@ function openStore({ store, postgres = {} }: HoldfastOptions): Promise<Store> {
   const place = placeOf(store);
   if (place?.kind === "sqlite") return openSqliteStore({ path: place.path, nowMs });
   if (place?.kind === "postgres") {
-    const leaseMs = postgres.leaseMs ?? LEASE_MS;
+    const leaseMs = postgres.leaseMs ?? (postgres.shared === true ? SHARED_LEASE_MS : LEASE_MS);
     const waitMsMax = leaseMs + LEASE_SLACK_MS;
     return openPostgresStore({ ...postgres, url: place.url, nowMs, leaseMs, waitMsMax });
   }

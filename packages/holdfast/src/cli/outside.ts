@@ -1,6 +1,11 @@
 /** Everything that the command line needs from outside its own folder and the process. */
 import type { StoreCare } from "../operate/store-care.ts";
 
+export interface WorkerStarted {
+  /** Names of the workflows that it has. */
+  readonly workflows: readonly string[];
+}
+
 /** Filled by the composition root. */
 export interface Outside {
   /** Version of this package. */
@@ -11,4 +16,10 @@ export interface Outside {
   readonly newStoreKey: () => string;
   /** @throws {HoldfastError} HF5002 if no driver serves this address. */
   readonly storeAt: (address: string) => StoreCare;
+  /**
+   * Runs the workflows that a module exports, until a signal ends the process.
+   *
+   * @throws {HoldfastError} HF4102 if the module exports none, HF5002 to HF5013 for the store.
+   */
+  readonly startWorker: (path: string, address: string) => Promise<WorkerStarted>;
 }

@@ -44,6 +44,7 @@ async function run(words: readonly string[], { terminal, store = care() }: Setti
     nowMs: () => 0,
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
+    startWorker: () => Promise.reject(new Error("no worker here")),
     storeAt: (address) => {
       addresses.push(address);
       return store;

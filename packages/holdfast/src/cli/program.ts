@@ -8,6 +8,7 @@ import { jsonText, visibleLines } from "./safe-text.ts";
 import { addKeyCommand, addStoreCommands, keyShown } from "./store-commands.ts";
 import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
+import { addWorkerCommand, workerShown } from "./worker-command.ts";
 import { addWriteCommands } from "./write-commands.ts";
 
 interface GlobalOptions {
@@ -35,7 +36,12 @@ export async function runCommandLine(
     const store = outside.storeAt(storeAddress(options.store, terminal));
     show(await work({ outside, terminal, store }));
   };
-  const program: Command = commandTree(terminal, outside, { act, show });
+  const work = async (path: string) => {
+    const options: GlobalOptions = program.opts();
+    const address = storeAddress(options.store, terminal);
+    show(workerShown(path, await outside.startWorker(path, address)));
+  };
+  const program: Command = commandTree(terminal, outside, { act, show, work });
   try {
     await program.parseAsync(words, { from: "user" });
     return exitCode;
@@ -48,10 +54,16 @@ export async function runCommandLine(
 interface Doers {
   readonly act: (work: Work) => Promise<void>;
   readonly show: (shown: Shown) => void;
+  /** Starts a worker with the code of this module. */
+  readonly work: (path: string) => Promise<void>;
 }
 
 /** All commands with their options. The reference in docs is checked against it by a test. */
-export function commandTree(terminal: Terminal, outside: Outside, { act, show }: Doers): Command {
+export function commandTree(
+  terminal: Terminal,
+  outside: Outside,
+  { act, show, work }: Doers,
+): Command {
   const program = new Command("holdfast")
     .description("Look at runs, decide what people must decide, care for the store.")
     .version(outside.version(), "-V, --version")
@@ -70,6 +82,7 @@ export function commandTree(terminal: Terminal, outside: Outside, { act, show }:
       getOutHasColors: () => false,
     });
   // After the settings above: a command takes them over when it is made.
+  addWorkerCommand(program, work);
   addReadCommands(program, act);
   addWriteCommands(program, act);
   addStoreCommands(program, act);

@@ -22,6 +22,7 @@ const nowhere = { out: () => undefined, err: () => undefined };
 const program = commandTree({ ...silent, ...nowhere }, outside, {
   act: async () => undefined,
   show: () => undefined,
+  work: async () => undefined,
 });
 
 /** Commands that do something, with their whole names. */

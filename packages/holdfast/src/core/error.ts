@@ -48,6 +48,7 @@ export const ERROR_CODES = {
   HF5010: "The store was written by a newer Holdfast.",
   HF5011: "The client library for PostgreSQL is not installed.",
   HF5012: "This worker has been replaced.",
+  HF5013: "Too many workers share this store.",
   HF6001: "There is nothing with that name.",
   HF6002: "This person may not do that.",
   HF6003: "The action does not fit the present state.",

@@ -42,6 +42,14 @@ export interface BesidePlace {
   readonly owner: string;
 }
 
+/** What is written at the run. */
+interface Opening {
+  readonly subject: string;
+  readonly head: OpenedHead;
+  /** JSON. */
+  readonly data: string;
+}
+
 export class BesideExceptions {
   readonly #engine: Engine;
   /** One at a time: each has to see what the one before it has opened. They are rare. */
@@ -56,8 +64,19 @@ export class BesideExceptions {
    *
    * @throws {HoldfastError} HF4203 if too many are open there.
    */
-  open(given: BesideCase): Promise<BesidePlace> {
-    return this.#inTurn(() => this.#open(given));
+  async open(given: BesideCase): Promise<BesidePlace> {
+    const { committer, routes } = this.#engine;
+    await committer.durable();
+    const row = given.run === null ? null : await this.#rowOf(given.run);
+    const run = row?.run ?? STORE;
+    const owner = row?.owner ?? given.owner;
+    const head = this.#headOf(given, row, owner);
+    const opening = { subject: given.subject, head, data: given.data };
+    const data = { run: formatRunId(run), ...opening };
+    const act = () => this.openAt(run, opening);
+    // No turn is held meanwhile: the other worker may be waiting for this one.
+    await (routes === null ? act() : routes.at(run, { topic: "beside", data, by: owner }, act));
+    return { run: row === null ? null : run, owner };
   }
 
   /**
@@ -66,7 +85,11 @@ export class BesideExceptions {
    * @throws {HoldfastError} HF6001 (no such exception), HF6003 (it is closed, or the run waits for
    *   it), HF6004 (an outcome is unknown).
    */
-  close(id: { readonly run: number; readonly seq: number }, by: string, reason: string) {
+  close(
+    id: { readonly run: number; readonly seq: number },
+    by: string,
+    reason: string,
+  ): Promise<void> {
     if (by.trim() === "" || reason.trim() === "") {
       throw new HoldfastError(
         "HF4102",
@@ -74,7 +97,15 @@ export class BesideExceptions {
         "Say who closes it and why; both go on record.",
       );
     }
-    return this.#inTurn(() => this.#close(id, by, reason));
+    const act = () => this.#inTurn(() => this.#close(id, by, reason));
+    const { routes } = this.#engine;
+    const data = { run: formatRunId(id.run), seq: id.seq, reason };
+    return routes === null ? act() : routes.at(id.run, { topic: "close", data, by }, act);
+  }
+
+  /** Opens one at a run that is here. */
+  openAt(run: number, opening: Opening): Promise<void> {
+    return this.#inTurn(() => this.#openAt(run, opening));
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -85,18 +116,17 @@ export class BesideExceptions {
     return turn;
   }
 
-  async #open(given: BesideCase): Promise<BesidePlace> {
+  async #openAt(run: number, { subject, head, data }: Opening): Promise<void> {
     const { committer, store, limits } = this.#engine;
     await committer.durable();
-    const row = given.run === null ? null : await this.#rowOf(given.run);
-    const run = row?.run ?? STORE;
-    const owner = row?.owner ?? given.owner;
-    const place = { run: row === null ? null : run, owner };
-    const { openCount, isKnown } = await store.besideExceptions(run, given.subject);
-    if (isKnown) return place;
-    if (openCount >= limits.besideOpenMax) throw tooMany(place, openCount);
-    const head = this.#headOf(given, row, owner);
-    await this.#write(run, "opened", "", head, given.data);
+    const row = run === STORE ? null : await this.#rowOf(run);
+    const { owner } = head;
+    const { openCount, isKnown } = await store.besideExceptions(run, subject);
+    if (isKnown) return;
+    if (openCount >= limits.besideOpenMax) {
+      throw tooMany({ run: run === STORE ? null : run, owner }, openCount);
+    }
+    await this.#write(run, "opened", "", head, data);
     await committer.durable();
     this.#engine.emit({
       type: "exception.opened",
@@ -108,7 +138,6 @@ export class BesideExceptions {
       because: head.because,
       beside: true,
     });
-    return place;
   }
 
   #headOf(given: BesideCase, row: RunRow | null, owner: string): OpenedHead {

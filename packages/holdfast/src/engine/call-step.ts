@@ -217,7 +217,7 @@ export class CallStep implements StepVerb {
       } catch (error) {
         this.#isStarting = false;
         // An engine that ends starts nothing: the next one does, and the code hears nothing of it.
-        if (host.draining) return;
+        if (host.drains(this.#run.shard)) return;
         this.#refused(slot, error);
         return;
       }

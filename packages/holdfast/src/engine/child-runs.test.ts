@@ -68,6 +68,24 @@ describe("run.call", () => {
     expect(await world.resultOf(run)).toEqual({ got: "did 1-child" });
   });
 
+  test("tells a parent that is in memory for something else at once", async () => {
+    const short = testWorkflow("short", async (input, run) => {
+      await run.sleep("300ms");
+      return `did ${input.id}`;
+    });
+    const busy = testWorkflow("busy", async (input, run) => {
+      const [got] = await Promise.all([
+        run.call(short, { id: `${input.id}-child` }),
+        run.sleep("900ms"),
+      ]);
+      return { got };
+    });
+    await world.begin([busy, short]);
+    const run = await world.start(busy, { id: "1" });
+    await world.advance(2_000);
+    expect(await world.stateOf(run)).toBe("completed");
+  });
+
   test("throws what the code can catch when the child was stopped", async () => {
     const caught: unknown[] = [];
     const flow = testWorkflow("flow", async (input, run) => {

@@ -3,22 +3,15 @@
  * inbox, for others. Each answers after it is durable.
  */
 import { HoldfastError } from "../core/error.ts";
-import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
-import { parseJson } from "../core/json-text.ts";
-import { inputDigest } from "../core/operation-key.ts";
+import type { JournalRecord } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import { lastSeqAt, openedSince, otherThanSeen, sentCountOf, wasApplied } from "../core/seen.ts";
-import type { KeptEventRow } from "../store/rows.ts";
-import type { EventAddress } from "../store/store.ts";
-import { AcceptedEvents, checkEventNames } from "./accepted-events.ts";
-import { intakeIsFull } from "./backlog.ts";
+import { KEEPER_SHARD } from "../store/shards.ts";
 import { requireText } from "./checked-values.ts";
-import { CountedList } from "./counted-list.ts";
 import {
   cameSince,
   ended,
-  keepsNoMore,
   noOutcome,
   refusal,
   underWay,
@@ -27,17 +20,15 @@ import {
 } from "./command-refusals.ts";
 import { settleEnded } from "./ended-runs.ts";
 import type { Engine } from "./engine.ts";
-import { openEventConflict } from "./event-conflict.ts";
+import { EventDelivery } from "./event-delivery.ts";
 import { isOutcome } from "./inbox-command.ts";
 import type { LiveRun } from "./live-run.ts";
-import { toJson } from "./payload.ts";
 import { requireReadable } from "./unreadable-run.ts";
 import type { RunEnd } from "./waiters.ts";
+import type { InboxRow } from "../store/rows.ts";
+import type { Routed } from "./routes.ts";
 import { withStored } from "./stored-runs.ts";
 import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
-
-/** Early events under one name and key that are kept. */
-const KEPT_EVENTS_MAX = 1_000;
 
 export interface SettleCommand {
   readonly run: number;
@@ -56,6 +47,16 @@ export interface SettleCommand {
   readonly command?: string;
 }
 
+interface ResumeHow {
+  readonly step: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly seen: number;
+  /** Number of the exception that was seen; null: whichever is open. */
+  readonly meant: number | null;
+  readonly command: string | null;
+}
+
 /** Where a decision about a run comes from. Not given: from this process, which sees it as it is. */
 export interface Decided {
   /** Number up to which the run's journal was seen. */
@@ -69,23 +70,17 @@ export interface Decided {
 }
 
 export class Commands {
+  readonly events: EventDelivery;
   readonly #engine: Engine;
-  /** Early events that a run is taking; the store has them until that is durable. */
-  readonly #claimed = new Set<number>();
-  readonly #accepted: AcceptedEvents;
-  /** Events that nobody has waited for yet. */
-  readonly #early: CountedList;
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.#accepted = new AcceptedEvents(engine);
-    const { clock, limits, store } = engine;
-    this.#early = new CountedList(clock, limits.keptEventsMax, () => store.keptCount());
+    this.events = new EventDelivery(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#claimed.size + this.#accepted.keptCount;
+    return this.events.keptCount;
   }
 
   /** Answers a review. `seq` is that of its `asked` record. */
@@ -96,10 +91,23 @@ export class Commands {
     by: string,
     reason = "",
   ): Promise<void> {
-    await this.#withRun(run, async (live) => {
-      const path = this.#pathOf(live, (record) => record.kind === "asked" && record.seq === seq);
-      await this.#step(live, path, { kind: "answer", seq, decision, by, reason });
-    });
+    const data = { run: formatRunId(run), seq, decision, reason };
+    await this.#at(run, { topic: "answer", data, by }, () =>
+      this.#withRun(run, async (live) => {
+        const path = this.#pathOf(live, (record) => record.kind === "asked" && record.seq === seq);
+        await this.#step(live, path, { kind: "answer", seq, decision, by, reason });
+      }),
+    );
+  }
+
+  /** Acts where the run is: here, or by a command to its owner. */
+  async #at<T extends InboxRow["topic"]>(
+    run: number,
+    routed: Routed<T>,
+    act: () => Promise<void>,
+  ): Promise<void> {
+    const { routes } = this.#engine;
+    await (routes === null ? act() : routes.at(run, routed, act));
   }
 
   /** Says what happened outside. Also for a run that has ended: it changes ledger and exception only. */
@@ -109,8 +117,17 @@ export class Commands {
     const command = said.command ?? null;
     if (command !== null && wasApplied(records, command)) return;
     const attempts = said.attempts ?? sentCountOf(records, operation);
-    if (await this.#settleEnded({ ...said, attempts })) return;
     const { exception = null } = said;
+    const data = {
+      run: formatRunId(run),
+      operation,
+      attempts,
+      happened,
+      value,
+      ref,
+      reason,
+      ...(exception === null ? {} : { exception }),
+    };
     const settle = {
       kind: "settle",
       attempts,
@@ -122,8 +139,11 @@ export class Commands {
       reason,
       command,
     } as const;
-    await this.#withRun(run, async (live) => {
-      await this.#step(live, this.#pathOf(live, isIntent(operation)), settle);
+    await this.#at(run, { topic: "settle", data, by }, async () => {
+      if (await this.#settleEnded({ ...said, attempts })) return;
+      await this.#withRun(run, async (live) => {
+        await this.#step(live, this.#pathOf(live, isIntent(operation)), settle);
+      });
     });
   }
 
@@ -151,9 +171,18 @@ export class Commands {
     const command = decided.command ?? null;
     if (command !== null && wasApplied(records, command)) return;
     const seen = decided.seen ?? lastSeqAt(records, decided.atMs ?? Number.POSITIVE_INFINITY);
+    const { exception: meant = null } = decided;
+    const exception = meant === null ? {} : { exception: meant };
+    const data = { run: formatRunId(run), step, seen, reason, ...exception };
+    await this.#at(run, { topic: "resume", data, by }, () =>
+      this.#resume(run, { step, by, reason, seen, meant, command }),
+    );
+  }
+
+  async #resume(run: number, how: ResumeHow): Promise<void> {
+    const { step, by, reason, seen, meant, command } = how;
     await this.#withRun(run, async (live) => {
       const { exception } = live.ending;
-      const { exception: meant = null } = decided;
       if (step === null && exception !== null) {
         const since =
           otherThanSeen(exception.seq, meant) ??
@@ -186,123 +215,19 @@ export class Commands {
   }
 
   async cancel(run: number, by: string, reason: string): Promise<void> {
-    await this.#withRun(run, async (live) => {
-      if (isFinal(live.state)) throw ended(run, live.state);
-      live.ending.cancel(by, reason);
-      await this.#engine.committer.durable();
-    });
+    const data = { run: formatRunId(run), reason };
+    await this.#at(run, { topic: "cancel", data, by }, () =>
+      this.#withRun(run, async (live) => {
+        if (isFinal(live.state)) throw ended(run, live.state);
+        live.ending.cancel(by, reason);
+        await this.#engine.committer.durable();
+      }),
+    );
   }
 
-  /**
-   * Delivers an event: to the oldest run that waits for it, else it is kept for the next. The same
-   * event again is accepted and changes nothing.
-   *
-   * @throws {HoldfastError} HF4102 if it does not fit who waits for it (its id is free then), HF4106
-   *   if its id belongs to another event, HF4202 if no more ids can be remembered,
-   *   HF4204 if nobody waits for it and no more can be kept.
-   */
-  async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
-    const { clock, committer, digests, limits, namespace } = this.#engine;
-    checkEventNames({ name: event, key, id });
-    const data = toJson(payload, limits, `event ${event}`);
-    const digest = inputDigest(parseJson(data), (text) => digests.hex(text));
-    const untilMs = clock.nowMs() + limits.eventIdsMs;
-    const sent: AcceptedEvent = { namespace, event, id, key, digest, untilMs };
-    await this.#accepted.inTurn(sent, async (repeat, known) => {
-      switch (repeat.kind) {
-        case "same":
-          return;
-        case "conflict":
-          throw await openEventConflict(this.#engine, { sent, known, data, ...repeat });
-        case "new":
-          if (!committer.backlog.takesIntake)
-            throw intakeIsFull(committer.backlog, "", "the event was not taken");
-          await this.#accepted.refuseIfFull();
-          await this.#accept(sent, data);
-      }
-    });
-  }
-
-  async #accept(sent: AcceptedEvent, data: string): Promise<void> {
-    const { committer, journal } = this.#engine;
-    if (await this.#deliver(sent, data, null)) return;
-    if (!(await this.#early.takesOne())) throw keepsNoMore(sent, this.#engine.limits.keptEventsMax);
-    const kept = journal.append("kept", sent, data);
-    // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
-    await this.#deliver(sent, data, kept);
-    await committer.durable();
-  }
-
-  /** Offers an event to those who wait for it, oldest first. True if one has taken it. */
-  async #deliver(sent: AcceptedEvent, data: string, kept: number | null): Promise<boolean> {
-    const { committer, store, wakes } = this.#engine;
-    const { namespace, event, key } = sent;
-    await committer.durable();
-    for (const run of await store.awaiting({ namespace, event, key }, KEPT_EVENTS_MAX)) {
-      const live = await wakes.reach(run);
-      if (live === null) continue;
-      const unpin = live.pin();
-      try {
-        await live.settledDown;
-        if (kept !== null && !this.#claim(kept)) return true;
-        const taken = await this.#offer(live, sent, data, kept);
-        if (kept !== null) this.keptEventOffered(kept, taken);
-        if (!taken) continue;
-        await committer.durable();
-        return true;
-      } finally {
-        unpin();
-      }
-    }
-    return false;
-  }
-
-  async #offer(
-    live: LiveRun,
-    sent: AcceptedEvent,
-    data: string,
-    kept: number | null,
-  ): Promise<boolean> {
-    for (const slot of live.open) {
-      if (slot.verb.awaits?.(sent.event, sent.key) !== true) continue;
-      const { id } = sent;
-      const origin = kept === null ? ({ accepted: sent } as const) : { kept, id };
-      const answer = await slot.verb.command?.({ kind: "event", data, origin });
-      if (answer?.kind === "applied") return true;
-      // Refused for any other reason, it waits for the next.
-      if (answer?.kind !== "refused" || answer.code !== "HF4102") continue;
-      // One that was kept has become an exception of the run.
-      if (kept !== null) return true;
-      throw refusal(answer, live.id);
-    }
-    return false;
-  }
-
-  /** Oldest early event with this key that nobody is taking, or null. Say what became of the offer. */
-  async keptEvent(of: EventAddress): Promise<KeptEventRow | null> {
-    await this.#engine.committer.durable();
-    for (let limit = 1; limit <= KEPT_EVENTS_MAX; limit += this.#claimed.size + 1) {
-      const rows = await this.#engine.store.keptEvents(of, limit);
-      const free = rows.find((row) => this.#claim(row.seq));
-      if (free !== undefined) return free;
-      if (rows.length < limit) break;
-    }
-    return null;
-  }
-
-  #claim(kept: number): boolean {
-    if (this.#claimed.has(kept)) return false;
-    this.#claimed.add(kept);
-    return true;
-  }
-
-  /** The run has taken it, or has not. */
-  keptEventOffered(kept: number, taken: boolean): void {
-    const release = () => {
-      this.#claimed.delete(kept);
-    };
-    if (taken) void this.#engine.committer.durable().then(release, release);
-    else release();
+  /** Delivers an event, see `EventDelivery`. */
+  send(event: string, key: string, id: string, payload: unknown): Promise<void> {
+    return this.events.send(event, key, id, payload);
   }
 
   /**
@@ -313,8 +238,16 @@ export class Commands {
     requireText(integration, "integration of an answer");
     requireText(ref, `reference of an answer of "${integration}"`);
     if (!isOutcome(outcome)) throw noOutcome(integration, ref);
-    if (await this.answerPending(integration, ref, outcome)) return;
-    await this.#engine.early.keep(integration, ref, outcome);
+    const act = async () => {
+      if (await this.answerPending(integration, ref, outcome)) return;
+      await this.#engine.early.keep(integration, ref, outcome);
+    };
+    const { routes } = this.#engine;
+    if (routes === null) await act();
+    else {
+      const data = { integration, ref, outcome };
+      await routes.in(KEEPER_SHARD, { topic: "complete", data, by: integration }, act);
+    }
   }
 
   /** False if nothing waits for an answer under this reference. */
@@ -322,11 +255,20 @@ export class Commands {
     await this.#engine.committer.durable();
     const pending = await this.#engine.store.pendingByRef(integration, ref);
     if (pending === null) return false;
-    await this.#withRun(pending.run, async (live) => {
-      const path = this.#pathOf(live, isIntent(pending.operation));
+    const { run, operation } = pending;
+    const data = { run: formatRunId(run), operation, ref, outcome };
+    await this.#at(run, { topic: "outcome", data, by: integration }, () =>
+      this.completeAt(run, operation, ref, outcome),
+    );
+    return true;
+  }
+
+  /** The late answer to an operation of a run that is here. */
+  async completeAt(run: number, operation: number, ref: string, outcome: LateOutcome) {
+    await this.#withRun(run, async (live) => {
+      const path = this.#pathOf(live, isIntent(operation));
       await this.#step(live, path, { kind: "complete", ref, outcome });
     });
-    return true;
   }
 
   /** A child has ended: its parent hears of it. */
@@ -338,11 +280,36 @@ export class Commands {
     this.#engine.background(this.#tellParent(parent, child, end));
   }
 
+  /** A child needs a person: its parent, which waits for it, is to say so. */
+  childStands(run: number, step: string, child: number): void {
+    const told = async () => {
+      if (!(await this.#tellOwner({ run, step }, child))) this.#engine.wakes.add([run]);
+    };
+    if (this.#engine.routes === null) this.#engine.wakes.add([run]);
+    else this.#engine.background(told());
+  }
+
+  /** The owner of a run elsewhere looks at its child again. */
+  async #tellOwner(parent: { readonly run: number; readonly step: string }, child: number) {
+    const { routes, places, reads } = this.#engine;
+    if (routes === null) return false;
+    const told = await reads.patiently("the worker of a run whose child has ended", async () => {
+      const shard = await routes.shardOf(parent.run);
+      if (shard === null || places.owns(shard)) return false;
+      const { run, step } = parent;
+      const data = { run: formatRunId(run), step, child: formatRunId(child) };
+      await routes.tell(shard, { topic: "returned", data });
+      return true;
+    });
+    return told !== false;
+  }
+
   async #tellParent(
     parent: { readonly run: number; readonly step: string },
     child: number,
     end: RunEnd,
   ): Promise<void> {
+    if (await this.#tellOwner(parent, child)) return;
     const live = await this.#engine.reads.patiently("a run whose child has ended", () =>
       this.#engine.wakes.reach(parent.run),
     );
@@ -352,7 +319,9 @@ export class Commands {
       await live.settledDown;
       const slot = live.slots.get(parent.step);
       // Refused means that the parent has learned it already, by asking.
-      if (slot?.ended === false) await slot.verb.command?.({ kind: "returned", child, ...end });
+      if (slot?.ended !== false) return;
+      const { state, reason, data } = end;
+      await slot.verb.command?.({ kind: "returned", child, state, reason, data });
     } finally {
       unpin();
     }

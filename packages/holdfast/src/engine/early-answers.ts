@@ -10,6 +10,7 @@
 import { HoldfastError } from "../core/error.ts";
 import type { EarlyHead } from "../core/journal.ts";
 import { parseJson } from "../core/json-text.ts";
+import { KEEPER_SHARD } from "../store/shards.ts";
 import type { BesideCase } from "./beside.ts";
 import type { Engine } from "./engine.ts";
 import { toJson } from "./payload.ts";
@@ -92,8 +93,22 @@ export class EarlyAnswers {
 
   /** A request has been accepted under this reference, which is on record. */
   asked(integration: string, ref: string): void {
+    const { places } = this.#engine;
+    if (!places.isKeeper) this.#engine.background(this.#askKeeper(integration, ref));
     const answer = this.#kept.get(nameOf(integration, ref));
     if (answer !== undefined) this.#engine.background(this.#offer(answer));
+  }
+
+  /** The keeper has what is kept: it gives it to the request, which is on record by now. */
+  async #askKeeper(integration: string, ref: string): Promise<void> {
+    const { routes, committer, store, limits, reads } = this.#engine;
+    if (routes === null) return;
+    await reads.patiently("answers that came early", async () => {
+      await committer.durable();
+      const kept = await store.earlyAnswers(limits.earlyAnswersMax);
+      if (!kept.some((row) => row.integration === integration && row.ref === ref)) return;
+      await routes.tell(KEEPER_SHARD, { topic: "asked", data: { integration, ref } });
+    });
   }
 
   /** One offer after the other: what the first was too early for, the second finds. */

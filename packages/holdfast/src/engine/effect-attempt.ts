@@ -7,7 +7,13 @@ import { dateOf, type Clock } from "./clock.ts";
 const GRACE_MS = 500;
 
 export interface CallOptions {
-  readonly clock: Clock;
+  readonly host: {
+    readonly clock: Clock;
+    /** Null while this engine knows that it lives; else resolves when it knows so again. */
+    confirmed(): Promise<void> | null;
+  };
+  /** Calls of the step that have left and not come back. */
+  readonly outside: { count: number };
   readonly key: string;
   readonly number: number;
   readonly correlationId: string;
@@ -28,9 +34,20 @@ export function makeCall(
   call: OutsideCall,
   input: unknown,
 ): Promise<CallEnd> {
-  const { clock, timeoutMs } = options;
+  const { host, outside, timeoutMs } = options;
+  const { clock } = host;
+  // Who may have been replaced acts for nobody: not before it knows better.
+  const unsure = host.confirmed();
+  if (unsure !== null) return unsure.then(() => makeCall(options, call, input));
   const attempt = new CallContext(options);
-  return new Promise<CallEnd>((resolve) => {
+  outside.count += 1;
+  return new Promise<CallEnd>((done) => {
+    let isBack = false;
+    const resolve = (end: CallEnd) => {
+      if (!isBack) outside.count -= 1;
+      isBack = true;
+      done(end);
+    };
     let cancel = clock.after(timeoutMs, () => {
       const late = new DeadlinePassed(`no answer within ${String(timeoutMs)} ms`);
       cancel = clock.after(GRACE_MS, () => {
@@ -67,7 +84,14 @@ class CallContext implements Attempt {
   #controller: AbortController | null = null;
   #late: DeadlinePassed | null = null;
 
-  constructor({ clock, key, number, correlationId, firstSentAtMs, timeoutMs }: CallOptions) {
+  constructor({
+    host: { clock },
+    key,
+    number,
+    correlationId,
+    firstSentAtMs,
+    timeoutMs,
+  }: CallOptions) {
     this.key = key;
     this.number = number;
     this.correlationId = correlationId;

@@ -51,6 +51,8 @@ interface Look {
 export class EffectCalls {
   readonly #step: EffectStep;
   #calling = false;
+  /** Calls that have left and not come back. */
+  readonly outside = { count: 0 };
   #parsed = false;
   /** Ordinal of the attempt under way, or of the last one. */
   #number = 1;
@@ -115,7 +117,7 @@ export class EffectCalls {
     await new Promise<void>((resolve) => {
       run.host.committer.backlog.whenRoom(resolve);
     });
-    return !run.isGone && !run.host.draining;
+    return !run.isGone && !run.host.drains(run.shard);
   }
 
   /** The run is being taken back: records that this effect is not tried again. */
@@ -134,11 +136,11 @@ export class EffectCalls {
   #admitted(pass: Pass | null, slot: StepSlot): Pass | null {
     const { run } = this.#step;
     const { isFrozen } = run.ending;
-    if (pass !== null && !run.isGone && !run.host.draining && !isFrozen) return pass;
+    if (pass !== null && !run.isGone && !run.host.drains(run.shard) && !isFrozen) return pass;
     pass?.leave();
     this.#calling = false;
     // An engine that ends declares nothing that it would not send: the next one does both.
-    if (run.isGone || run.host.draining) return null;
+    if (run.isGone || run.host.drains(run.shard)) return null;
     if (isFrozen) this.#step.go();
     else if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
     else this.#step.park(slot, this.#step.effect.definition.on.name);
@@ -206,22 +208,21 @@ export class EffectCalls {
 
   #call(call: OutsideCall): Promise<CallEnd> {
     const { state, key } = this.#step.journal;
-    const { host, row } = this.#step.run;
-    const { workflow } = this.#step.run;
-    const number = this.#number;
+    const { host, row, workflow } = this.#step.run;
     host.emit({
       type: "attempt.started",
       run: row.run,
       workflow: workflow.name,
       key: row.key,
       step: this.#step.path,
-      attempt: number,
+      attempt: this.#number,
     });
     return makeCall(
       {
-        clock: host.clock,
+        host,
+        outside: this.outside,
         key,
-        number,
+        number: this.#number,
         correlationId: row.correlationId,
         firstSentAtMs: state.firstSentAtMs,
         timeoutMs: this.#step.effect.plan.timeoutMs,
@@ -399,7 +400,8 @@ export class EffectCalls {
       // The cast is the probe's declared type; what it found is parsed by the output schema.
       if (end.ok) return { seen: end.value as Seen<unknown>, failure: null, askedAtMs };
       const failure = this.#classify(end);
-      const goesOn = tries < LOOK_TRIES_MAX && !host.draining && !this.#step.run.isGone;
+      const goesOn =
+        tries < LOOK_TRIES_MAX && !host.drains(this.#step.run.shard) && !this.#step.run.isGone;
       if (!goesOn || failure.class === "unavailable") {
         const why = thrownText(end.error).message;
         return { seen: { seen: "cannotTell", why }, failure, askedAtMs };
@@ -410,19 +412,17 @@ export class EffectCalls {
     }
   }
 
-  couldNotTell(why: string): void {
-    const askedAtMs = this.#step.run.host.clock.nowMs();
+  couldNotTell(why: string, askedAtMs = this.#step.run.host.clock.nowMs()): void {
     this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
   }
 
   async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {
     if (seen.seen === "done" || seen.seen === "conflict") this.#step.learn(seen.value);
     const { run, key } = this.#step.run.row;
-    const workflow = this.#step.run.workflow.name;
     this.#step.run.host.emit({
       type: "probe.answered",
       run,
-      workflow,
+      workflow: this.#step.run.workflow.name,
       key,
       step: this.#step.path,
       says: seen.seen,
@@ -434,12 +434,13 @@ export class EffectCalls {
     }
     const parsed = await parse(this.#step.effect.definition.output, seen.value);
     if (!parsed.ok) {
-      const why = `what it found breaks the output schema: ${problemText(parsed.problems)}`;
-      this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
+      this.couldNotTell(
+        `what it found breaks the output schema: ${problemText(parsed.problems)}`,
+        askedAtMs,
+      );
       return;
     }
-    const what = `answer of ${this.#step.path}`;
-    const value = toJson(seen.value, this.#step.run.host.limits, what);
+    const value = toJson(seen.value, this.#step.run.host.limits, `answer of ${this.#step.path}`);
     const ref = foundRef(seen.ref, this.#step.what);
     this.#recordAnswer({ says: "done", askedAtMs }, { value, ref });
   }

@@ -126,7 +126,7 @@ export function isStillWanted(step: {
   readonly cancelRequested: boolean;
 }): boolean {
   const { host, ending } = step.run;
-  if (host.draining || ending.isFrozen) return false;
+  if (host.drains(step.run.shard) || ending.isFrozen) return false;
   const { firstSentAtMs, openMaybe } = step.journal.state;
   const key = { nowMs: host.clock.nowMs(), firstSentAtMs, samePayload: true };
   return !step.cancelRequested || (openMaybe && isToldByRepeat(step.effect.plan.contract, key));

@@ -341,6 +341,10 @@ export class EffectStep implements StepVerb {
     this.go();
   }
 
+  isOutside(): boolean {
+    return this.calls.outside.count > 0;
+  }
+
   isUnderWay(): boolean {
     return this.calls.isUnderWay;
   }

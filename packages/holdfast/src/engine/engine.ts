@@ -17,6 +17,7 @@ import { Commands } from "./commands.ts";
 import { Committer } from "./committer.ts";
 import { Declarations } from "./declarations.ts";
 import { Departures } from "./departures.ts";
+import { drained } from "./drained.ts";
 import { digestsWith, type Digests } from "./digest.ts";
 import { EarlyAnswers } from "./early-answers.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
@@ -25,6 +26,9 @@ import type { Gate } from "./gate.ts";
 import { InboxDoor } from "./inbox-door.ts";
 import { KnownWorkflows } from "./known-workflows.ts";
 import { Lanes } from "./lanes.ts";
+import { Membership } from "./membership.ts";
+import { Places } from "./places.ts";
+import { Routes } from "./routes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { LiveRun } from "./live-run.ts";
 import { RestQueue } from "./rest-queue.ts";
@@ -32,7 +36,8 @@ import type { Departure, RunHost } from "./run-host.ts";
 import { RunLeft } from "./run-left.ts";
 import { RunEnds } from "./run-ends.ts";
 import { StartUp } from "./start-up.ts";
-import { Starts, type Started, type StartingParent, type StartOptions } from "./starts.ts";
+import { startsOf } from "./starts-of.ts";
+import type { Started, StartingParent, StartOptions, Starts } from "./starts.ts";
 import { EngineEnds, StoreReads } from "./store-reads.ts";
 import { SystemJournal } from "./system-journal.ts";
 import { takeBackChild, type TakenBack } from "./taking-back.ts";
@@ -78,6 +83,10 @@ export class Engine implements RunHost {
   readonly early: EarlyAnswers;
   readonly lanes = new Lanes();
   readonly reads: StoreReads;
+  readonly places: Places;
+  /** Null where the store is whole: no run is ever elsewhere. */
+  readonly routes: Routes | null;
+  readonly #membership: Membership | null;
   readonly #workflows: KnownWorkflows;
   readonly #listeners = new Set<EngineListener>();
   readonly #starts: Starts;
@@ -89,7 +98,6 @@ export class Engine implements RunHost {
   #draining = false;
   #closing: Promise<void> | null = null;
   #isClosed = false;
-  #onIdle: (() => void) | null = null;
 
   constructor(options: EngineOptions) {
     this.store = options.store;
@@ -113,9 +121,14 @@ export class Engine implements RunHost {
         this.#fail(error);
       },
     );
+    this.places = new Places(options.store.shards);
+    const { shared } = this.places;
+    this.routes = shared === null ? null : new Routes(this, shared);
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
     this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
-    this.#starts = this.#makeStarts();
+    this.#starts = startsOf(this, (stored, input) => {
+      this.#begin(stored, input);
+    });
     this.reads = new StoreReads(this);
     this.wakes = new Wakes(this);
     this.#timers = new DurableTimers(
@@ -129,6 +142,7 @@ export class Engine implements RunHost {
         this.background(work);
       },
       (read) => this.reads.patiently("when runs are due", read),
+      this.places,
     );
     this.#gates = new Gates(this);
     this.beside = new BesideExceptions(this);
@@ -137,29 +151,14 @@ export class Engine implements RunHost {
     this.#ends = new RunEnds(this);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
+    const parts = { startUp: this.#startUp, timers: this.#timers, gates: this.#gates };
+    const doors = { starts: this.#starts, ends: this.#ends, inbox: this.#inbox };
+    this.#membership =
+      shared === null ? null : new Membership(this, shared, { ...parts, ...doors });
   }
 
   get draining(): boolean {
     return this.#draining;
-  }
-
-  #makeStarts(): Starts {
-    return new Starts({
-      store: this.store,
-      clock: this.clock,
-      committer: this.committer,
-      digests: this.digests,
-      lanes: this.lanes,
-      limits: this.limits,
-      namespace: this.namespace,
-      version: this.version,
-      liveCount: () => this.live.size,
-      begin: (stored, input) => {
-        this.#begin(stored, input);
-      },
-      differs: (given) => this.beside.open(given),
-      surely: (read) => this.reads.surely("whether a child was started before", read),
-    });
   }
 
   workflow(name: string): AnyWorkflow | null {
@@ -192,12 +191,26 @@ export class Engine implements RunHost {
   async start(): Promise<void> {
     await this.#startUp.prepare();
     await this.#declare();
+    if (this.#membership !== null) {
+      await this.#timers.start();
+      this.#inbox.open();
+      await this.#membership.start();
+      return;
+    }
     await this.#gates.restore();
     await this.early.load();
     await this.#timers.start();
     await this.#startUp.recover();
     this.early.start();
     this.#inbox.open();
+  }
+
+  drains(shard: number | undefined): boolean {
+    return this.#draining || (shard !== undefined && this.places.leaving.has(shard));
+  }
+
+  confirmed(): Promise<void> | null {
+    return this.places.shared?.confirmed() ?? null;
   }
 
   /** Workflows at once; what their code uses, when it comes to it. */
@@ -302,7 +315,7 @@ export class Engine implements RunHost {
         if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
         // Its parent says then who is needed before the family can be taken back.
         if (row.parentRun !== null && run.ending.undoes && needsPerson(departure.state))
-          this.wakes.add([row.parentRun]);
+          this.commands.childStands(row.parentRun, row.parentStep ?? "", row.run);
         break;
       case "reload":
         this.wakes.add([row.run]);
@@ -312,7 +325,6 @@ export class Engine implements RunHost {
         break;
     }
     this.wakes.pump();
-    if (this.live.size === 0) this.#onIdle?.();
   }
 
   #hasTurn({ namespace, lane, run }: RunRow): boolean {
@@ -354,6 +366,8 @@ export class Engine implements RunHost {
     this.early.close();
     this.#timers.close();
     this.reads.close();
+    this.routes?.close();
+    this.#ends.close();
     this.#gates.close();
   }
 
@@ -395,11 +409,13 @@ export class Engine implements RunHost {
   }
 
   async keptEvent(of: EventAddress): Promise<KeptEventRow | null> {
-    return await this.reads.patiently("events that came early", () => this.commands.keptEvent(of));
+    return await this.reads.patiently("events that came early", () =>
+      this.commands.events.keptEvent(of),
+    );
   }
 
   keptEventOffered(kept: number, taken: boolean): void {
-    this.commands.keptEventOffered(kept, taken);
+    this.commands.events.keptEventOffered(kept, taken);
   }
 
   /** What is kept in memory for runs and their steps, by what it is kept in. */
@@ -415,6 +431,7 @@ export class Engine implements RunHost {
       inbox: this.#inbox.keptCount,
       lanes: this.lanes.keptCount,
       reads: this.reads.keptCount,
+      routes: (this.routes?.keptCount ?? 0) + (this.#membership?.keptCount ?? 0),
       startUp: this.#startUp.keptCount,
       starts: this.#starts.keptCount,
       timers: this.#timers.keptCount,
@@ -430,7 +447,8 @@ export class Engine implements RunHost {
 
   async #close(): Promise<void> {
     this.#stop();
-    await this.#drain();
+    await this.#membership?.close();
+    await drained(this.#gates, this.clock, this.limits.drainMs);
     // What is still in memory writes nothing from here on: the next engine brings it back.
     for (const run of this.live.values()) run.abandon();
     this.live.clear();
@@ -438,22 +456,6 @@ export class Engine implements RunHost {
     await this.committer.durable();
     this.#isClosed = true;
     await this.store.close();
-  }
-
-  async #drain(): Promise<void> {
-    const busy = () => this.#gates.inFlight > 0;
-    if (!busy()) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.clock.after(this.limits.drainMs, resolve);
-      this.#onIdle = () => {
-        if (busy()) return;
-        cancel();
-        resolve();
-      };
-      this.#gates.onQuiet(() => this.#onIdle?.());
-    });
-    // Outcomes that came in during the drain are still being recorded.
-    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
 

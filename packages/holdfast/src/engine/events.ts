@@ -53,6 +53,8 @@ export type EngineEvent =
       readonly ref: string;
       readonly owner: string;
     }
+  /** Of a store that workers share: which shards have come to this one, or gone to others. */
+  | { readonly type: "shards.taken" | "shards.given"; readonly shards: readonly number[] }
   | { readonly type: "flush"; readonly records: number; readonly number: number }
   | { readonly type: "recovery.done"; readonly runs: number; readonly suspects: number }
   /** A read of the store has failed and is tried again: nothing is lost, and something is wrong. */

@@ -273,6 +273,11 @@ export class Gate {
     this.#probeAt(probeAtMs);
   }
 
+  /** Parked runs have come from elsewhere. While it is not closed, the next canary brings them back. */
+  lookForParked(): void {
+    if (this.#isClosed) this.#releaseAfter(0);
+  }
+
   /** A person wants it tried now. */
   tryNow(): void {
     this.#feed({ kind: "tryNow" });

@@ -89,7 +89,8 @@ export class Gates {
     const { committer, store, wakes, live } = this.#engine;
     try {
       await committer.durable();
-      const runs = await store.parked(integration, { afterRun: 0, limit: count + live.size });
+      const page = { afterRun: 0, limit: count + live.size };
+      const runs = await store.parked(integration, page, this.#engine.places.list);
       const asleep = runs.filter((run) => !live.has(run)).slice(0, count);
       wakes.add(asleep);
       return asleep.length > 0;
@@ -104,6 +105,15 @@ export class Gates {
     for (const row of await this.#engine.store.dependencies()) {
       const gate = this.#named(row.integration);
       gate.restore(row);
+    }
+  }
+
+  /** Runs have come that another worker had parked: those come back that may by what is known here. */
+  async cameIn(): Promise<void> {
+    for (const row of await this.#engine.store.dependencies()) {
+      const known = this.#gates.get(row.integration);
+      if (known === undefined) this.#named(row.integration).restore(row);
+      else known.lookForParked();
     }
   }
 

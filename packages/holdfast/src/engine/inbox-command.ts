@@ -5,6 +5,7 @@
 import { HoldfastError } from "../core/error.ts";
 import { JSON_LIMITS } from "../core/json-value.ts";
 import { parseJsonText } from "../core/parse-json.ts";
+import { parseRunId } from "../core/run-number.ts";
 import { INBOX_TOPICS, type InboxRow } from "../store/rows.ts";
 import { isStorable } from "./checked-values.ts";
 import type { InboxCommands } from "./inbox-door.ts";
@@ -28,7 +29,13 @@ type Topic = InboxRow["topic"];
 
 /** What each topic's data must hold. */
 const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], Kind>> } = {
-  start: { workflow: "text", input: "any", correlationId: "text or nothing" },
+  start: {
+    workflow: "text",
+    input: "any",
+    correlationId: "text or nothing",
+    parent: "any",
+    claimed: "whole number or nothing",
+  },
   send: { event: "text", key: "text", id: "text or nothing", payload: "any" },
   answer: { run: "text", seq: "whole number", decision: "any", reason: "text or nothing" },
   settle: {
@@ -51,6 +58,12 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   cancel: { run: "text", reason: "text" },
   close: { run: "text", seq: "whole number", reason: "text" },
   complete: { integration: "text", ref: "text", outcome: "outcome" },
+  returned: { run: "text", step: "text", child: "text" },
+  deliver: { run: "text", kept: "whole number", sent: "any", data: "text" },
+  offer: { namespace: "text", event: "text", key: "text" },
+  outcome: { run: "text", operation: "whole number", ref: "text", outcome: "outcome" },
+  asked: { integration: "text", ref: "text" },
+  beside: { run: "text", subject: "text", head: "any", data: "text" },
 };
 
 /**
@@ -74,6 +87,13 @@ export function commandOf<T extends Topic>(
   }
   // Each property has just been looked at.
   return data as InboxCommands[T];
+}
+
+/** The run that a command is about; null if it names none. What else it holds is looked at later. */
+export function runOf(data: string): number | null {
+  const body: unknown = parseJsonText(data, "command", COMMAND_LIMITS);
+  const run = typeof body === "object" && body !== null && "run" in body ? body.run : null;
+  return typeof run === "string" ? parseRunId(run) : null;
 }
 
 /** @throws {HoldfastError} HF6001: written by a newer version, or by hand. */

@@ -8,9 +8,13 @@ import { formatRunId, parseRunId } from "../core/run-number.ts";
 import type { WaitingCommand } from "../store/rows.ts";
 import { requireText } from "./checked-values.ts";
 import type { Engine } from "./engine.ts";
-import { commandOf, requireTopic } from "./inbox-command.ts";
+import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
+import { AGAIN } from "./placed-starts.ts";
+import { Elsewhere } from "./places.ts";
 import type { LateOutcome } from "./step-slot.ts";
+import type { StartingParent, StartOptions } from "./starts.ts";
 import { thrownText } from "./thrown-text.ts";
+import { fromWorker } from "./worker-commands.ts";
 
 /** What each topic's data holds, as JSON. Ids are in their public form. */
 export interface InboxCommands {
@@ -18,6 +22,9 @@ export interface InboxCommands {
     readonly workflow: string;
     readonly input: unknown;
     readonly correlationId?: string;
+    /** Of a child, from the worker that has its parent. */
+    readonly parent?: unknown;
+    readonly claimed?: number;
   };
   readonly send: {
     readonly event: string;
@@ -60,14 +67,44 @@ export interface InboxCommands {
     readonly ref: string;
     readonly outcome: LateOutcome;
   };
+  /** A child of the run's step has ended, or needs a person. */
+  readonly returned: { readonly run: string; readonly step: string; readonly child: string };
+  /** A kept event for a run that waits for it. */
+  readonly deliver: {
+    readonly run: string;
+    readonly kept: number;
+    readonly sent: unknown;
+    readonly data: string;
+  };
+  /** A run waits for an event that is kept. */
+  readonly offer: { readonly namespace: string; readonly event: string; readonly key: string };
+  /** The late answer to an operation of the run. */
+  readonly outcome: {
+    readonly run: string;
+    readonly operation: number;
+    readonly ref: string;
+    readonly outcome: LateOutcome;
+  };
+  /** A request was accepted under a reference whose answer is kept. */
+  readonly asked: { readonly integration: string; readonly ref: string };
+  /** An exception to be opened beside the run. */
+  readonly beside: {
+    readonly run: string;
+    readonly subject: string;
+    readonly head: unknown;
+    readonly data: string;
+  };
 }
 
 export type InboxAnswer =
   | {
       readonly ok: true;
+      /** Not given for a start whose claim was given up: it is to be tried again. */
       readonly run?: string;
       readonly isNew?: boolean;
       readonly differs?: boolean;
+      /** Of a delivery: whether the run has the event. */
+      readonly taken?: boolean;
     }
   | {
       readonly ok: false;
@@ -81,8 +118,11 @@ export class InboxDoor {
   #cancelPoll: (() => void) | null = null;
   #closed = false;
   #busyPolls = 0;
+  #isPolling = false;
   /** Taken and not yet answered for good: the store still lists them. */
   readonly #underWay = new Set<string>();
+  /** Answered for good while the inbox was being read: what was read may still list them. */
+  readonly #answered = new Set<string>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -102,19 +142,35 @@ export class InboxDoor {
     this.#cancelPoll?.();
   }
 
+  /** Commands wait, as somebody has seen who looked anyway. */
+  lookSoon(): void {
+    if (this.#closed || this.#isPolling) return;
+    this.#cancelPoll?.();
+    void this.#poll(true);
+  }
+
   async #poll(force: boolean): Promise<void> {
+    this.#isPolling = true;
+    await this.#pollOnce(force);
+    this.#isPolling = false;
+  }
+
+  async #pollOnce(force: boolean): Promise<void> {
     const { store, limits, clock, reads } = this.#engine;
+    const isShared = !store.shards.isWhole;
     let mustLook = force;
     let took: number | null = 0;
     const looked = await reads.patiently("commands", async () => {
       const isForced = mustLook;
       // Whether something had changed is told once, also to a look that fails.
       mustLook = true;
-      if (isForced || (await store.changed())) took = await this.#takeAll();
+      // Of a shared store the looks of the membership tell, while nothing comes.
+      if (isForced || isShared || (await store.changed())) took = await this.#takeAll();
       return true;
     });
     if (looked === null || this.#closed) return;
     this.#busyPolls = took !== 0 ? BUSY_POLLS : Math.max(0, this.#busyPolls - 1);
+    if (isShared && this.#busyPolls === 0 && took !== null) return;
     const delayMs = this.#busyPolls > 0 ? limits.inboxBusyMs : limits.inboxIdleMs;
     const more = took === null || took === limits.inboxBatchMax;
     this.#cancelPoll = clock.after(delayMs, () => void this.#poll(more));
@@ -122,12 +178,14 @@ export class InboxDoor {
 
   /** How many were taken; null if they have to wait where they are. */
   async #takeAll(): Promise<number | null> {
-    const { store, limits, committer } = this.#engine;
+    const { store, limits, committer, places } = this.#engine;
     // What waits in the store is durable: it need not come in while there is no room for it.
     if (!committer.backlog.takesIntake || this.#underWay.size >= limits.inboxUnderWayMax)
       return null;
-    const rows = await store.inbox(limits.inboxBatchMax + this.#underWay.size);
-    const fresh = rows.filter((row) => !this.#underWay.has(row.id));
+    this.#answered.clear();
+    const limit = limits.inboxBatchMax + this.#underWay.size;
+    const rows = await store.inbox(limit, places.list);
+    const fresh = rows.filter(({ id }) => !this.#underWay.has(id) && !this.#answered.has(id));
     // Side by side: one that must wait for its run holds up no other, nor the next that come.
     for (const row of fresh) {
       this.#underWay.add(row.id);
@@ -137,19 +195,25 @@ export class InboxDoor {
   }
 
   async #answer(row: WaitingCommand): Promise<void> {
-    const { committer } = this.#engine;
+    const { committer, places } = this.#engine;
     const answer = await this.#apply(row);
     // The engine has ended meanwhile: the next one finds the command again.
     if (this.#closed) return;
-    committer.take(row.id, JSON.stringify(answer));
-    await committer.durable();
+    // So does whoever has its shard by now.
+    if (answer !== null && places.owns(row.shard)) {
+      committer.take(row.id, JSON.stringify(answer));
+      await committer.durable();
+      this.#answered.add(row.id);
+    }
     this.#underWay.delete(row.id);
   }
 
-  async #apply(row: WaitingCommand): Promise<InboxAnswer> {
+  /** Null if it is to be looked at again. */
+  async #apply(row: WaitingCommand): Promise<InboxAnswer | null> {
     try {
       return await this.#command(row);
     } catch (error) {
+      if (error instanceof Elsewhere) return null;
       if (error instanceof HoldfastError) {
         return { ok: false, code: error.code, message: error.message, remedy: error.remedy };
       }
@@ -169,6 +233,12 @@ export class InboxDoor {
     requireTopic(row.topic);
     requireText(by, "name of who sends a command");
     if (!row.isAsPosted) throw tampered(row);
+    const elsewhere = await this.#elsewhere(row);
+    if (elsewhere !== null) {
+      // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.
+      const { topic, data } = row;
+      return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
+    }
     switch (row.topic) {
       case "start":
         return await this.#start(commandOf<"start">({ ...row, topic: "start" }), by);
@@ -215,7 +285,24 @@ export class InboxDoor {
         await commands.complete(integration, ref, outcome);
         return { ok: true };
       }
+      case "returned":
+      case "deliver":
+      case "offer":
+      case "outcome":
+      case "asked":
+      case "beside":
+        return await fromWorker(this.#engine, { ...row, topic: row.topic });
     }
+  }
+
+  /** Where the run is that a command is about, if that is another worker's. */
+  async #elsewhere({ topic, data }: WaitingCommand) {
+    const { routes, places } = this.#engine;
+    if (routes === null || topic === "start" || topic === "send" || topic === "complete")
+      return null;
+    const run = runOf(data);
+    const shard = run === null ? null : await routes.shardOf(run);
+    return shard === null || places.owns(shard) ? null : { routes, shard };
   }
 
   async #start(start: InboxCommands["start"], by: string): Promise<InboxAnswer> {
@@ -227,10 +314,16 @@ export class InboxDoor {
         "Check the name, or deploy the app that has it.",
       );
     }
-    const options =
-      start.correlationId === undefined ? { by } : { by, correlationId: start.correlationId };
+    const { correlationId, parent, claimed } = start;
+    const options: StartOptions = {
+      by,
+      ...(correlationId === undefined ? {} : { correlationId }),
+      // Written by a worker, in this form.
+      ...(parent === undefined ? {} : { parent: parent as StartingParent }),
+      ...(claimed === undefined ? {} : { claimed }),
+    };
     const { run, ...how } = await this.#engine.startRun(workflow, start.input, options);
-    return { ok: true, run: formatRunId(run), ...how };
+    return run === AGAIN.run ? { ok: true } : { ok: true, run: formatRunId(run), ...how };
   }
 }
 

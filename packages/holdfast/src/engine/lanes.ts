@@ -57,6 +57,20 @@ export class Lanes {
     return index === 0 ? (queue[0] ?? null) : null;
   }
 
+  has(namespace: string, lane: string, run: number): boolean {
+    return this.#queues.get(`${namespace}\u0000${lane}`)?.includes(run) === true;
+  }
+
+  /** Lanes that have gone to another worker. */
+  forget(isGone: (namespace: string, lane: string) => boolean): void {
+    for (const id of this.#queues.keys()) {
+      const [namespace = "", lane = ""] = id.split("\u0000");
+      if (!isGone(namespace, lane)) continue;
+      this.#queues.delete(id);
+      this.#called.delete(id);
+    }
+  }
+
   /** True if no other run of its lane is before it. */
   mayGo(namespace: string, lane: string, run: number): boolean {
     return this.#queues.get(`${namespace}\u0000${lane}`)?.[0] === run;

@@ -35,6 +35,10 @@ export interface EngineLimits {
   /** Poll of the inbox while commands come in, and while none do, milliseconds. */
   readonly inboxBusyMs: number;
   readonly inboxIdleMs: number;
+  /** Commands that wait for the answers of other workers; beyond it they are refused with HF4201. */
+  readonly routedMax: number;
+  /** Shards that are given up at a time. */
+  readonly shardsLeavingMax: number;
   /** How long `close` waits for attempts in flight; what has not ended then is recovered, milliseconds. */
   readonly drainMs: number;
   /** How long the id of an event is remembered: until then it is accepted once, milliseconds. */
@@ -80,6 +84,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
   inboxUnderWayMax: 10_000,
   inboxBusyMs: 25,
   inboxIdleMs: 200,
+  routedMax: 10_000,
+  shardsLeavingMax: 256,
   drainMs: 10_000,
   // Senders of webhooks give up after days, queues keep messages for two weeks at most; banks a month.
   eventIdsMs: 30 * 86_400_000,

@@ -44,6 +44,8 @@ export class LiveRun {
   readonly host: RunHost;
   readonly workflow: AnyWorkflow;
   readonly row: StoredRun["row"];
+  /** Not given where the store is whole. */
+  readonly shard: number | undefined;
   readonly ending: RunEnding;
   /** What no sentence about the run may quote. */
   readonly sensitive: SensitiveValues;
@@ -77,6 +79,7 @@ export class LiveRun {
     this.host = host;
     this.workflow = workflow;
     this.row = stored.row;
+    this.shard = stored.shard;
     this.state = stored.row.state;
     this.inputText = stored.records[0]?.data ?? "null";
     this.#seq = stored.records.at(-1)?.seq ?? 0;
@@ -99,13 +102,11 @@ export class LiveRun {
       this.sensitive.learnText(this.workflow.definition, this.inputText);
       return input ?? this.ending.parseInput(this.inputText);
     });
-    if (parsed instanceof Promise) {
+    if (!(parsed instanceof Promise)) this.#begin(parsed);
+    else
       void parsed.then((ok) => {
         this.#begin(ok);
       });
-    } else {
-      this.#begin(parsed);
-    }
   }
 
   #begin(parsed: { readonly value: unknown } | null): void {

@@ -2,6 +2,7 @@
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
+import { RemoteEnds } from "./remote-ends.ts";
 import { ChildWaiters, EndWaiters, endOf, type ChildWaiter, type RunEnd } from "./waiters.ts";
 
 export class RunEnds {
@@ -9,13 +10,36 @@ export class RunEnds {
   readonly #waiters = new EndWaiters();
   readonly #parents = new ChildWaiters();
 
+  readonly #remote: RemoteEnds | null;
+
   constructor(engine: Engine) {
     this.#engine = engine;
+    const { shared } = engine.places;
+    this.#remote =
+      shared === null ? null : new RemoteEnds(engine, shared, (run) => this.#endedElsewhere(run));
+  }
+
+  close(): void {
+    this.#remote?.close();
+  }
+
+  /** Runs have gone to other workers: their ends will be told there. */
+  lookAgain(): void {
+    for (const run of [...this.#waiters.runs, ...this.#parents.runs]) this.#remote?.watch(run);
+  }
+
+  async #endedElsewhere(run: number): Promise<void> {
+    const end = await this.endOf(run, null);
+    if (end === null) return;
+    this.#waiters.ended(run, end);
+    for (const parent of this.#parents.ended(run)) {
+      this.#engine.commands.childEnded(parent, run, end);
+    }
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#waiters.keptCount + this.#parents.keptCount;
+    return this.#waiters.keptCount + this.#parents.keptCount + (this.#remote?.keptCount ?? 0);
   }
 
   /** Nobody hears of the end before it is durable. */
@@ -37,7 +61,7 @@ export class RunEnds {
    * @throws {HoldfastError} HF1204 if the run waits in its lane for `waiter`; nobody waits then.
    */
   async endOf(run: number, waiter: ChildWaiter | null): Promise<RunEnd | null> {
-    const { live, reads } = this.#engine;
+    const { live, reads, places } = this.#engine;
     const here = live.get(run);
     if (here !== undefined) {
       this.#listen(here.row, waiter);
@@ -46,7 +70,12 @@ export class RunEnds {
     const stored = await reads.patiently("how a run has ended", () => this.#stored(run));
     if (stored === null) return null;
     const end = endOf(stored);
-    if (end === null) this.#listen(stored.row, waiter);
+    if (end === null) {
+      // Its owner tells the parent that has called it; should it die before, it is seen here.
+      const isElsewhere = !places.owns(stored.shard);
+      this.#listen(stored.row, waiter, isElsewhere);
+      if (isElsewhere) this.#remote?.watch(run);
+    }
     return end;
   }
 
@@ -65,9 +94,9 @@ export class RunEnds {
   }
 
   /** A child tells the parent that started it; who else waits for it has to be remembered. */
-  #listen(child: RunRow, waiter: ChildWaiter | null): void {
+  #listen(child: RunRow, waiter: ChildWaiter | null, isElsewhere = false): void {
     if (waiter === null) return;
-    if (child.parentRun === waiter.run && child.parentStep === waiter.step) return;
+    if (!isElsewhere && child.parentRun === waiter.run && child.parentStep === waiter.step) return;
     this.#joinLane(child, waiter);
     this.#parents.wait(child.run, waiter);
   }

@@ -87,4 +87,8 @@ export interface RunHost {
   keptEventOffered(kept: number, taken: boolean): void;
   /** The engine is shutting down: nothing new may be started. */
   readonly draining: boolean;
+  /** It is, or the runs of this shard are being handed over: nothing new of them may begin. */
+  drains(shard: number | undefined): boolean;
+  /** Null while this engine knows that it lives; else resolves when it knows so again. */
+  confirmed(): Promise<void> | null;
 }

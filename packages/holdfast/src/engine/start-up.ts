@@ -68,18 +68,26 @@ export class StartUp {
 
   /** Before anything else is written: who opened the store, and which chains it closes. */
   async prepare(): Promise<void> {
-    const { store, journal, lanes, limits } = this.#engine;
+    const { store, journal } = this.#engine;
     const head: IncarnationHead = {
       incarnation: store.incarnation,
       closes: store.predecessors.map((p) => ({ ...p })),
     };
     journal.append("incarnation", head);
+    // Of a shared store, lanes are known when their shards have come.
+    if (store.shards.isWhole) await this.#knowLanes();
+  }
+
+  async #knowLanes(shards?: readonly number[]): Promise<void> {
+    const { store, lanes, limits } = this.#engine;
     let afterRun = 0;
     for (;;) {
-      const page = await store.openLanes({ afterRun, limit: limits.recoveryPageMax });
+      const page = await store.openLanes({ afterRun, limit: limits.recoveryPageMax }, shards);
       const called = page.filter((row) => row.parentRun !== null).map((row) => row.run);
       const held = await this.#heldBy(called);
       for (const { namespace, lane, run } of page) {
+        // Read again after a failure: it is in its lane already.
+        if (shards !== undefined && lanes.has(namespace, lane, run)) continue;
         if (lanes.enter(namespace, lane, run, held.get(run)) === null) this.#laneHeads.push(run);
       }
       afterRun = page.at(-1)?.run ?? afterRun;
@@ -111,6 +119,18 @@ export class StartUp {
     this.#engine.background(this.#recovered);
   }
 
+  /** Lanes of shards that have come, before anything of them is done. */
+  async lanesCameIn(shards: readonly number[]): Promise<void> {
+    await this.#patiently(() => this.#knowLanes(shards));
+  }
+
+  /** Brings back the runs of shards that have come. */
+  async cameIn(shards: readonly number[]): Promise<void> {
+    const runs = await this.#recoverPages(false, new Set(), shards);
+    await this.#handTurnsOn();
+    this.#engine.emit({ type: "recovery.done", runs, suspects: 0 });
+  }
+
   async #recover(crashed: boolean, known: readonly KnownGroup[]): Promise<void> {
     const { tried, untried, superseded } = standingGroups(known);
     for (const group of superseded) this.#pass(group);
@@ -133,10 +153,14 @@ export class StartUp {
   }
 
   /** Runs that were at work and are not known suspects, page by page, as there is room. */
-  async #recoverPages(crashed: boolean, apart: ReadonlySet<number>): Promise<number> {
+  async #recoverPages(
+    crashed: boolean,
+    apart: ReadonlySet<number>,
+    shards?: readonly number[],
+  ): Promise<number> {
     const { limits, committer } = this.#engine;
     let count = 0;
-    let reading = this.#readPage(0, Math.min(FIRST_PAGE_RUNS, this.#pageMax));
+    let reading = this.#readPage(0, Math.min(FIRST_PAGE_RUNS, this.#pageMax), shards);
     for (;;) {
       const { page, limit, watch } = await reading;
       await this.#room();
@@ -156,7 +180,7 @@ export class StartUp {
       }
       const last = page.length < limit ? null : (page.at(-1)?.row.run ?? null);
       // The store reads the next page while this one is brought back.
-      if (last !== null) reading = this.#readPage(last, Math.min(4 * limit, this.#pageMax));
+      if (last !== null) reading = this.#readPage(last, Math.min(4 * limit, this.#pageMax), shards);
       await committer.durable();
       for (const stored of normal) if (this.#revive(stored, watch)) count += 1;
       watch.end();
@@ -165,13 +189,17 @@ export class StartUp {
     }
   }
 
-  async #readPage(afterRun: number, limit: number): Promise<ReadPage> {
+  async #readPage(
+    afterRun: number,
+    limit: number,
+    shards: readonly number[] | undefined,
+  ): Promise<ReadPage> {
     const { store, committer, departures } = this.#engine;
     const watch = departures.watch();
     const page = await this.#patiently(async () => {
       // New runs and commands are at work already: what is read must hold what they have written.
       await committer.durable();
-      return store.page(ACTIVE, { afterRun, limit });
+      return store.page(ACTIVE, { afterRun, limit }, shards);
     });
     return { page: page ?? [], limit, watch };
   }
@@ -179,13 +207,13 @@ export class StartUp {
   /** The run before it may have ended just before the last engine did: then it is its turn. */
   async #handTurnsOn(): Promise<void> {
     const { store, wakes } = this.#engine;
-    for (let i = 0; i < this.#laneHeads.length; i += this.#pageMax) {
+    const all = this.#laneHeads.splice(0);
+    for (let i = 0; i < all.length; i += this.#pageMax) {
       if (this.#engine.draining) return;
-      const heads = this.#laneHeads.slice(i, i + this.#pageMax);
+      const heads = all.slice(i, i + this.#pageMax);
       const stored = (await this.#patiently(() => store.load(heads))) ?? [];
       wakes.add(stored.filter(isBeforeItsTurn).map((one) => one.row.run));
     }
-    this.#laneHeads.length = 0;
   }
 
   async #recoverApart(group: RecoveryGroup): Promise<void> {

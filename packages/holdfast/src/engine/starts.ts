@@ -25,6 +25,9 @@ import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
 import type { Lanes } from "./lanes.ts";
+import type { Places } from "./places.ts";
+import { PlacedStarts } from "./placed-starts.ts";
+import type { Routes } from "./routes.ts";
 import type { EngineLimits } from "./limits.ts";
 import { toJson } from "./payload.ts";
 import { deadlineOf } from "./run-deadline.ts";
@@ -33,6 +36,8 @@ export interface StartOptions {
   readonly by?: string;
   readonly correlationId?: string;
   readonly parent?: StartingParent;
+  /** The shard that has a claim on the key: asked whether a run with it is about to begin there. */
+  readonly claimed?: number;
 }
 
 /** The run that calls: it waits for the new one, and keeps its lane meanwhile. */
@@ -61,7 +66,7 @@ interface Joined {
 }
 
 /** One start on its way. */
-interface Start {
+export interface Start {
   readonly workflow: AnyWorkflow;
   /** As the schema gives it. */
   readonly input: unknown;
@@ -97,6 +102,8 @@ export interface StartsNeeds {
   differs(given: BesideCase): Promise<unknown>;
   /** A read for a run's sake, which nobody outside hears of: tried again until it succeeds. */
   surely<T>(read: () => Promise<T>): Promise<T>;
+  readonly places: Places;
+  readonly routes: Routes | null;
 }
 
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
@@ -107,6 +114,7 @@ const KEY_CHARS_MAX = 512;
 
 export class Starts {
   readonly #needs: StartsNeeds;
+  readonly #placed: PlacedStarts | null;
   #lastRun: number;
   /** Starts that are decided but not yet durable, by key hash. */
   readonly #fresh = new Map<string, Fresh>();
@@ -119,11 +127,24 @@ export class Starts {
   constructor(needs: StartsNeeds) {
     this.#needs = needs;
     this.#lastRun = needs.store.lastRun;
+    const { routes, places, clock, namespace } = needs;
+    const { shared } = places;
+    const here = (start: Start) => this.#startHere(start);
+    const join = (start: Start) => this.#joinHere(start);
+    this.#placed =
+      routes === null || shared === null
+        ? null
+        : new PlacedStarts({ namespace, clock, places, routes, shared, here, join });
+  }
+
+  /** Numbers go on behind those of shards that have come: the order of a lane is that of numbers. */
+  raise(lastRun: number): void {
+    this.#lastRun = Math.max(this.#lastRun, lastRun);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#fresh.size + this.#lookups.length;
+    return this.#fresh.size + this.#lookups.length + (this.#placed?.keptCount ?? 0);
   }
 
   /**
@@ -165,10 +186,31 @@ export class Starts {
       keyHash,
       options,
     };
-    const { run, isNew, inputDigest: first } = await this.#joinOrBegin(start);
-    const differs = first !== digest;
+    return await (this.#placed === null ? this.#startHere(start) : this.#placed.start(start));
+  }
+
+  async #startHere(start: Start): Promise<Started> {
+    return await this.#started(start, await this.#joinOrBegin(start));
+  }
+
+  async #started(start: Start, { run, isNew, inputDigest: first }: Joined): Promise<Started> {
+    const differs = first !== start.digest;
     if (differs) await this.#needs.differs(differing(run, start));
     return { run, isNew, differs };
+  }
+
+  /** Joins a run with this key that is on record or about to be; null if there is none. */
+  async #joinHere(start: Start): Promise<Started | null> {
+    const { workflow, key, keyHash, input, options } = start;
+    const { namespace } = this.#needs;
+    // One that is refused has started nothing.
+    const fresh = await this.#fresh.get(keyHash)?.joined.catch(() => null);
+    if (fresh !== undefined && fresh !== null)
+      return await this.#started(start, { ...fresh, isNew: false });
+    const found = await this.#find({ namespace, workflow: workflow.name, key, keyHash });
+    if (found === null) return null;
+    if (found.row?.endedAtMs === null) this.#laneOf(workflow, input, options);
+    return await this.#started(start, { ...found, isNew: false });
   }
 
   async #joinOrBegin(start: Start): Promise<Joined> {
@@ -240,14 +282,16 @@ export class Starts {
   }
 
   #begin({ workflow, input, text, digest, key, keyHash, options }: Start): number {
-    const { clock, committer, lanes, namespace, version } = this.#needs;
+    const { clock, committer, lanes, namespace, version, places } = this.#needs;
     const { definition, name } = workflow;
     const nowMs = clock.nowMs();
     // The definition's own functions first: one that throws must leave nothing behind in the lane.
     const described = checkedDescription(definition.describe?.(input), `workflow "${name}"`);
     const deadlineAtMs = deadlineOf(workflow, input, nowMs, options.parent?.deadlineAtMs ?? null);
     const lane = this.#laneOf(workflow, input, options);
-    const run = nextRunNumber(this.#lastRun, 0, nowMs);
+    const shard = places.shared?.ofStart({ namespace, lane, keyHash });
+    places.require(shard);
+    const run = nextRunNumber(this.#lastRun, places.shared?.slot ?? 0, nowMs);
     this.#lastRun = run;
     const before = lane === null ? null : lanes.enter(namespace, lane, run, options.parent?.lanes);
     const head: StartedHead = {
@@ -277,7 +321,9 @@ export class Starts {
       if (lane !== null) lanes.leave(namespace, lane, run);
       throw error;
     }
-    this.#needs.begin({ row: rowOf(run, head, nowMs), records: [record] }, input);
+    const row = rowOf(run, head, nowMs);
+    const placed = shard === undefined ? {} : { shard };
+    this.#needs.begin({ row, records: [record], ...placed }, input);
     return run;
   }
 

@@ -42,6 +42,8 @@ export interface StepVerb {
   unwind?(): void;
   /** True while something of it is outside, or at work, whose end would be lost. */
   isUnderWay?(): boolean;
+  /** True while a call of it is outside: whoever takes the run over would not hear its end. */
+  isOutside?(): boolean;
   /** The error with which the step has ended for the code; null if it has not. */
   threw?(): Error | null;
   /** True if it would have to be undone if it happened, and nobody knows whether it did. */

@@ -31,11 +31,11 @@ const READS_MAX = 100;
 
 /** Calls `act`, which must not wait, with the run as it is; or says that it is in memory. */
 export async function withStored<T>(
-  engine: Pick<Engine, "committer" | "store" | "live" | "departures">,
+  engine: Pick<Engine, "committer" | "store" | "live" | "departures" | "places">,
   run: number,
   act: (stored: StoredRun, append: Append) => T,
 ): Promise<Reached<T>> {
-  const { committer, store, live: atWork, departures } = engine;
+  const { committer, store, live: atWork, departures, places } = engine;
   for (let reads = 0; reads < READS_MAX; reads += 1) {
     const live = atWork.get(run);
     if (live !== undefined && !live.isGone) return { kind: "live", live };
@@ -45,6 +45,7 @@ export async function withStored<T>(
       const [stored] = await store.load([run]);
       if (atWork.has(run) || watch.hasLeft(run)) continue;
       if (stored === undefined) return { kind: "unknown" };
+      places.require(stored.shard);
       let seq = stored.records.at(-1)?.seq ?? 0;
       const value = act(stored, (kind, name, head, { attempt = 0, data = null } = {}) => {
         seq += 1;

@@ -11,6 +11,11 @@ export class SystemJournal {
     this.#seq = lastSeq;
   }
 
+  /** Goes on behind what others have written. */
+  raise(lastSeq: number): void {
+    this.#seq = Math.max(this.#seq, lastSeq);
+  }
+
   /** Sequence number of the record that was written. */
   append(kind: RecordKind, head: object, data: string | null = null): number {
     this.#seq += 1;

@@ -4,6 +4,7 @@
  */
 import type { Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
+import type { Places } from "./places.ts";
 
 /** Runs due within this are held in memory, milliseconds. */
 const AHEAD_MS = 60_000;
@@ -19,6 +20,7 @@ export class DurableTimers {
   readonly #durable: () => Promise<void>;
   readonly #background: (work: Promise<void>) => void;
   readonly #patiently: (read: () => Promise<void>) => Promise<unknown>;
+  readonly #places: Places;
   readonly #buckets = new Map<number, { runs: number[]; cancel: () => void }>();
   /** Everything in the store due up to here is held. */
   #heldUntilMs = -1;
@@ -32,6 +34,7 @@ export class DurableTimers {
     durable: () => Promise<void>,
     background: (work: Promise<void>) => void,
     patiently: (read: () => Promise<void>) => Promise<unknown>,
+    places: Places,
   ) {
     this.#store = store;
     this.#clock = clock;
@@ -39,6 +42,7 @@ export class DurableTimers {
     this.#durable = durable;
     this.#background = background;
     this.#patiently = patiently;
+    this.#places = places;
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -54,7 +58,7 @@ export class DurableTimers {
     // read: nobody falls between the two.
     this.#heldUntilMs = untilMs;
     await this.#durable();
-    const rows = await this.#store.due(fromMs, untilMs, DUE_PAGE_MAX);
+    const rows = await this.#store.due(fromMs, untilMs, DUE_PAGE_MAX, this.#places.list);
     if (this.#closed) return;
     for (const row of rows) this.#hold(row.run, row.wakeAtMs);
     // A full page means that there is more: hold only up to its end and read on soon.
@@ -68,6 +72,19 @@ export class DurableTimers {
     this.#cancelRefill = this.#clock.after(nextMs, () => {
       this.#background(this.#refill(fromNextMs));
     });
+  }
+
+  /** Reads what is due soon in shards that have come. */
+  async cameIn(shards: readonly number[]): Promise<void> {
+    for (let fromMs = -1; ;) {
+      const rows = await this.#store.due(fromMs, this.#heldUntilMs, DUE_PAGE_MAX, shards);
+      if (this.#closed) return;
+      for (const row of rows) this.#hold(row.run, row.wakeAtMs);
+      const lastMs = rows.at(-1)?.wakeAtMs;
+      if (rows.length < DUE_PAGE_MAX || lastMs === undefined) return;
+      // Less one, as below; but on, where a whole page has one time.
+      fromMs = lastMs - 1 > fromMs ? lastMs - 1 : lastMs;
+    }
   }
 
   /** Whatever fell due since the last reading is read again with it: waking twice is harmless. */

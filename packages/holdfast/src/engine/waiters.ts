@@ -27,6 +27,10 @@ export class EndWaiters {
     });
   }
 
+  get runs(): Iterable<number> {
+    return this.#waiters.keys();
+  }
+
   has(run: number): boolean {
     return this.#waiters.has(run);
   }
@@ -56,6 +60,10 @@ export class ChildWaiters {
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
     return this.#waiters.size;
+  }
+
+  get runs(): Iterable<number> {
+    return this.#waiters.keys();
   }
 
   wait(child: number, waiter: ChildWaiter): void {

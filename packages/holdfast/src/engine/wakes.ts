@@ -90,7 +90,8 @@ export class Wakes {
 
   /** Puts a stored run to work unless it has ended, or waits for its lane. */
   revive(stored: StoredRun, reason: string): LiveRun | null {
-    if (isFinal(stored.row.state)) return null;
+    // Another worker's by now: that one brings it back.
+    if (isFinal(stored.row.state) || !this.#engine.places.owns(stored.shard)) return null;
     if (this.#waitsForLane(stored)) {
       this.#lookBeforeTurn(stored);
       return null;
@@ -138,7 +139,7 @@ export class Wakes {
   }
 
   #reached(stored: StoredRun, beforeTurn: boolean): LiveRun | null {
-    if (isFinal(stored.row.state)) return null;
+    if (isFinal(stored.row.state) || !this.#engine.places.owns(stored.shard)) return null;
     if (beforeTurn && this.#waitsForLane(stored)) return this.#engine.lend(stored);
     return this.revive(stored, "somebody has something for it");
   }

@@ -11,6 +11,7 @@ import { assertNever } from "../core/assert.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { durationText } from "../core/duration.ts";
 import { ERROR_CODES, HoldfastError, type ErrorCode } from "../core/error.ts";
+import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 
@@ -98,7 +99,8 @@ export async function giveCommand(
   const id = await freshId(reader, command);
   const startedAtMs = patience.nowMs();
   const { topic, by, body } = command;
-  await reader.post({ id, topic, by, atMs: startedAtMs, data: JSON.stringify(body) });
+  const run = parseRunId(body.run);
+  await reader.post({ id, topic, by, atMs: startedAtMs, data: JSON.stringify(body), run });
   const outcome = await awaitAnswer(reader, command, id, startedAtMs, patience);
   return { id, topic, run: body.run, by, outcome };
 }

@@ -26,6 +26,10 @@ export const CHAIN_SQL = {
   heads: `select ${COLUMNS} from incarnation i cross join lateral
     (select * from flush where flush.incarnation = i.incarnation order by number desc limit 1) f
     where i.closed_by is null order by i.incarnation`,
+  deadHeads: `select ${COLUMNS} from incarnation i
+    join worker w on w.incarnation = i.incarnation and w.alive = 0 cross join lateral
+    (select * from flush where flush.incarnation = i.incarnation order by number desc limit 1) f
+    where i.closed_by is null order by i.incarnation`,
 } as const;
 
 export async function flushInChain(
@@ -49,6 +53,11 @@ export async function flushesAfter(
 /** Newest flush of each chain that no later engine has closed. */
 export async function openHeads(read: ReadRows): Promise<FlushRow[]> {
   return (await read("chain-heads", CHAIN_SQL.heads, [])).map(toFlush);
+}
+
+/** Of chains whose workers have ended. */
+export async function deadHeads(read: ReadRows): Promise<FlushRow[]> {
+  return (await read("chain-dead-heads", CHAIN_SQL.deadHeads, [])).map(toFlush);
 }
 
 /** Chains count for themselves here, so the anchor says only their heads. */

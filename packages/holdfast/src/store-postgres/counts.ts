@@ -1,19 +1,26 @@
 /**
- * Counters and issues: what many runs add to. Each writer adds in a shard of its own, in order of
- * key, and readers add the shards up, so flushes of several writers never wait for each other.
+ * Counters and issues: what many runs add to. Each writer adds to counters in a shard of its own, and
+ * to issues in the shard of the run, in order of key; readers add the shards up. So flushes of several
+ * writers never wait for each other for long, and an issue is eased where it was seen.
  */
 import type { Change } from "../store/change.ts";
 import { binaryArray } from "./binary-array.ts";
 import { type Written, inKeyOrder, inserted } from "./table.ts";
-import { COUNTER, type CountAt, ISSUE, type IssueAt } from "./tables.ts";
+import { COUNTER, type CountAt, ISSUE, type IssueAt } from "./count-tables.ts";
 
 type Seen = Extract<Change, { kind: "issue-seen" }>;
+
+interface EasedAt {
+  readonly shard: number;
+  readonly fingerprint: string;
+  readonly count: number;
+}
 
 export class Counts {
   readonly #shard: number;
   readonly #counted = new Map<string, number>();
   readonly #seen = new Map<string, IssueAt>();
-  readonly #eased = new Map<string, number>();
+  readonly #eased = new Map<string, EasedAt>();
 
   constructor(shard: number) {
     this.#shard = shard;
@@ -23,15 +30,18 @@ export class Counts {
     this.#counted.set(name, (this.#counted.get(name) ?? 0) + delta);
   }
 
-  issue(change: Extract<Change, { kind: `issue-${string}` }>): void {
+  /** @param shard - that of the run. */
+  issue(change: Extract<Change, { kind: `issue-${string}` }>, shard: number): void {
     const { fingerprint } = change;
-    const before = this.#seen.get(fingerprint);
+    const key = `${String(shard)}|${fingerprint}`;
+    const before = this.#seen.get(key);
     if (change.kind === "issue-seen") {
-      this.#seen.set(fingerprint, seenOnce(before ?? this.#firstSeen(change), change));
+      this.#seen.set(key, seenOnce(before ?? firstSeen(change, shard), change));
     } else if (before === undefined) {
-      this.#eased.set(fingerprint, (this.#eased.get(fingerprint) ?? 0) + 1);
+      const count = (this.#eased.get(key)?.count ?? 0) + 1;
+      this.#eased.set(key, { shard, fingerprint, count });
     } else {
-      this.#seen.set(fingerprint, { ...before, openCount: before.openCount - 1 });
+      this.#seen.set(key, { ...before, openCount: before.openCount - 1 });
     }
   }
 
@@ -39,11 +49,6 @@ export class Counts {
     const written = [...this.#counterWrites(), ...this.#issueWrites()];
     for (const sums of [this.#counted, this.#seen, this.#eased]) sums.clear();
     return written;
-  }
-
-  #firstSeen({ kind: _, atMs, ...cause }: Seen): IssueAt {
-    const counts = { firstSeenAtMs: atMs, lastSeenAtMs: atMs, openCount: 0, totalCount: 0 };
-    return { shard: this.#shard, ...cause, ...counts };
   }
 
   #counterWrites(): Written[] {
@@ -59,41 +64,57 @@ export class Counts {
 
   #issueWrites(): Written[] {
     const written: Written[] = [];
-    if (this.#eased.size > 0) written.push(eased(this.#shard, this.#eased));
+    if (this.#eased.size > 0) written.push(eased([...this.#eased.values()]));
     if (this.#seen.size === 0) return written;
     const { text, values } = inserted(ISSUE, inKeyOrder(ISSUE, this.#seen.values()));
+    // By time and not by order: runs of one shard may have had several owners.
     const add = `on conflict (shard, fingerprint) do update set
-      last_seen_at_ms = excluded.last_seen_at_ms,
+      first_seen_at_ms = least(issue.first_seen_at_ms, excluded.first_seen_at_ms),
+      last_seen_at_ms = greatest(issue.last_seen_at_ms, excluded.last_seen_at_ms),
       open_count = issue.open_count + excluded.open_count,
       total_count = issue.total_count + excluded.total_count`;
     return [...written, { name: "add-issue", text: `${text} ${add}`, values }];
   }
 }
 
+function firstSeen({ kind: _, atMs, ...cause }: Seen, shard: number): IssueAt {
+  const counts = { firstSeenAtMs: atMs, lastSeenAtMs: atMs, openCount: 0, totalCount: 0 };
+  return { shard, ...cause, ...counts };
+}
+
 function seenOnce(issue: IssueAt, { atMs }: Seen): IssueAt {
   const { openCount, totalCount } = issue;
   return {
     ...issue,
-    lastSeenAtMs: atMs,
+    firstSeenAtMs: Math.min(issue.firstSeenAtMs, atMs),
+    lastSeenAtMs: Math.max(issue.lastSeenAtMs, atMs),
     openCount: openCount + 1,
     totalCount: totalCount + 1,
   };
 }
 
-/** Causes that this flush only closes items of: their rows are there. */
-function eased(shard: number, counts: ReadonlyMap<string, number>): Written {
-  const fingerprints = [...counts.keys()].toSorted();
+/** Causes that this flush only closes items of: their rows are there, with their runs. */
+function eased(rows: readonly EasedAt[]): Written {
+  const sorted = rows.toSorted(
+    (a, b) => a.shard - b.shard || (a.fingerprint < b.fingerprint ? -1 : 1),
+  );
   return {
     name: "ease-issue",
     text: `update issue set open_count = issue.open_count - t.count
-      from unnest($2::text[], $3::int4[]) as t (fingerprint, count)
-      where issue.shard = $1::int2 and issue.fingerprint = t.fingerprint`,
+      from unnest($1::int2[], $2::text[], $3::int4[]) as t (shard, fingerprint, count)
+      where issue.shard = t.shard and issue.fingerprint = t.fingerprint`,
     values: [
-      shard,
-      binaryArray("text", fingerprints),
+      binaryArray(
+        "int2",
+        sorted.map(({ shard }) => shard),
+      ),
+      binaryArray(
+        "text",
+        sorted.map(({ fingerprint }) => fingerprint),
+      ),
       binaryArray(
         "int4",
-        fingerprints.map((fingerprint) => counts.get(fingerprint) ?? 0),
+        sorted.map(({ count }) => count),
       ),
     ],
   };

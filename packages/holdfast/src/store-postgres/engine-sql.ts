@@ -17,7 +17,7 @@ export const ENGINE_SQL = {
     from unnest($1::int2[], $2::bytea[]) as t (shard, key_hash)
     join run_key k on k.shard = t.shard and k.key_hash = t.key_hash
     left join run r on r.shard = k.run_shard and r.run = k.run`,
-  runs: `select ${RUN_COLUMNS} from run where run = any($1::int8[]) order by run`,
+  runs: `select ${RUN_COLUMNS}, shard from run where run = any($1::int8[]) order by run`,
   records: `select ${prefixed("j", RECORD_COLUMNS)}, j.pos, j.digest from run r
     join journal j on j.shard = r.shard and j.run = r.run
     where r.run = any($1::int8[]) order by j.run, j.seq`,
@@ -27,6 +27,21 @@ export const ENGINE_SQL = {
     (select run from run where (run.state, run.run) > (t.state, $2::int8)
       and (run.state, run.run) < (t.state + 1, 0) order by run.state, run.run limit $3::int8) r
     order by r.run limit $3::int8`,
+  // The same of some shards, for who does not own all.
+  inStatesOf: `select r.run from unnest($1::int2[]) as t (state) cross join lateral
+    (select run from run where (run.state, run.run) > (t.state, $2::int8)
+      and (run.state, run.run) < (t.state + 1, 0) and run.shard = any($4::int2[])
+      order by run.state, run.run limit $3::int8) r
+    order by r.run limit $3::int8`,
+  dueOf: `select run, wake_at_ms from run where wake_at_ms > $1::int8 and wake_at_ms <= $2::int8
+    and shard = any($4::int2[]) order by wake_at_ms, run limit $3::int8`,
+  parkedOf: `select run from run where dependency = $1 and run > $2::int8
+    and shard = any($4::int2[]) order by run limit $3::int8`,
+  openLanesOf: `select run, namespace, lane, parent_run from run where lane is not null
+    and ended_at_ms is null and run > $1::int8 and shard = any($3::int2[])
+    order by run limit $2::int8`,
+  inboxOf: `select ${INBOX_COLUMNS}, digest, target from inbox where taken_by is null
+    and target = any($2::int2[]) order by posted_at_us, id limit $1::int8`,
   due: `select run, wake_at_ms from run where wake_at_ms > $1::int8 and wake_at_ms <= $2::int8
     order by wake_at_ms, run limit $3::int8`,
   parked: `select run from run where dependency = $1 and run > $2::int8

@@ -12,6 +12,7 @@ import type { FlushBatch, RecordColumns } from "../store/store.ts";
 import { type ColumnType, binaryArray } from "./binary-array.ts";
 import type { FlushRow } from "./chain.ts";
 import { FENCE_NAMES, FENCE_SQL } from "./lease.ts";
+import type { OwnedShards } from "./owned-shards.ts";
 import { type Derived, Projections } from "./projections.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 import { SYSTEM_SHARD, chainShard, storedRun, textShard } from "./shard.ts";
@@ -21,8 +22,9 @@ export interface Writing {
   readonly storeId: string;
   readonly secret: Uint8Array;
   readonly incarnation: number;
-  /** Since which epoch it owns its shards. */
-  readonly epoch: number;
+  readonly owned: OwnedShards;
+  /** Others write to the store too. */
+  readonly isShared: boolean;
 }
 
 /** A flush as it is sent, as often as it has to be. */
@@ -53,7 +55,7 @@ const SQL = {
       .join(", ")})`,
   flush: `insert into flush (incarnation, number, first_pos, last_pos, records, taken, at_ms, closed,
     seal) select $1, $2, $3, $4, $5, $6, $7, $8, t.seal from unnest($9::bytea[]) as t (seal)`,
-  waiting: `select ${INBOX_COLUMNS} from inbox where (shard, id) in
+  waiting: `select ${INBOX_COLUMNS}, target from inbox where (shard, id) in
     (select * from unnest($1::int2[], $2::text[])) and taken_by is null`,
   take: counted(
     `update inbox set taken_by = $1::int8, taken_in = $2::int4, answer = t.answer, digest = t.digest
@@ -68,7 +70,7 @@ export class FlushBuilder {
   readonly #key: string;
   readonly #digests: RecordDigests;
   readonly #read: ReadRows;
-  readonly #projections = new Projections(SYSTEM_SHARD);
+  readonly #projections: Projections;
   #head: FlushRow | null = null;
 
   constructor(writing: Writing, read: ReadRows) {
@@ -76,6 +78,13 @@ export class FlushBuilder {
     this.#key = sealKey(writing.secret);
     this.#digests = new RecordDigests(this.#key);
     this.#read = read;
+    const { isShared, incarnation } = writing;
+    this.#projections = new Projections(isShared ? chainShard(incarnation) : SYSTEM_SHARD);
+  }
+
+  /** Shards that were given up: what another makes of their rows is not at hand here. */
+  forget(shards: ReadonlySet<number>): void {
+    this.#projections.forget(shards);
   }
 
   async open(): Promise<void> {
@@ -93,10 +102,10 @@ export class FlushBuilder {
    * @param earlier - resolves when the flush before is done; awaited before anything is read.
    */
   async build(batch: FlushBatch, closed: boolean, earlier: Promise<void>): Promise<BuiltFlush> {
-    const derived = derive(batch.records);
+    const derived = derive(batch.records, this.#writing.incarnation);
     await this.#readMissing(batch, derived, earlier);
     const { records, number, atMs } = batch;
-    const { incarnation, epoch, storeId } = this.#writing;
+    const { incarnation, owned, storeId } = this.#writing;
     if (number === 1) this.#projections.beginChain(incarnation);
     for (const entry of derived) this.#projections.fold(entry);
     const firstPos = (this.#head?.lastPos ?? 0) + 1;
@@ -116,10 +125,12 @@ export class FlushBuilder {
     const digests = Buffer.concat([journal.digests, commands.digests]);
     const seal = flushSeal(this.#key, previous, numbers, digests);
     this.#head = { ...numbers, seal };
-    const shards = binaryArray("int2", [...journal.shards]);
+    const shards = new Set([...journal.shards, ...commands.targets]);
+    if (derived.some(isOfKeeper)) shards.add(SYSTEM_SHARD);
+    const fence = owned.fence(shards);
     const statements = [
       { name: FENCE_NAMES.worker, text: FENCE_SQL.worker, values: [incarnation] },
-      { name: FENCE_NAMES.shards, text: FENCE_SQL.shards, values: [incarnation, epoch, shards] },
+      { name: FENCE_NAMES.shards, text: FENCE_SQL.shards, values: [incarnation, ...fence] },
       ...journal.statements,
       ...this.#projections.finish(),
       ...commands.statements,
@@ -178,17 +189,18 @@ export class FlushBuilder {
     const values = columns.map((cells, index) => binaryArray(types[index] as ColumnType, cells));
     const statements = count === 0 ? [] : [{ name: "journal", text: SQL.journal, values }];
     const owned = shards.filter((_, index) => records.run[index] !== 0);
-    return { statements, digests, shards: new Set([...owned, SYSTEM_SHARD]) };
+    return { statements, digests, shards: owned };
   }
 
   /** Marks commands as taken. One that is not waiting must not be applied a second time. */
   async #taken({ taken, number }: FlushBatch, earlier: Promise<void>) {
-    if (taken.length === 0) return { statements: [], digests: Buffer.alloc(0) };
+    if (taken.length === 0) return { statements: [], digests: Buffer.alloc(0), targets: [] };
     await earlier;
     const ids = taken.map(({ id }) => id);
     const shards = binaryArray("int2", ids.map(textShard));
     const found = await this.#read("waiting", SQL.waiting, [shards, binaryArray("text", ids)]);
     const commands = new Map(found.map((cells) => [cells[0] as string, toInbox(cells)]));
+    const targets = found.map((cells) => cells[INBOX_WIDTH] as number);
     const digests = taken.map(({ id, answer }) => {
       const command = commands.get(id);
       if (command === undefined) throw new Error(`the inbox holds no waiting command ${id}`);
@@ -212,9 +224,19 @@ export class FlushBuilder {
     return {
       statements: [{ name: "take", text: SQL.take, values }],
       digests: Buffer.concat(digests.toSorted(byId).map(({ digest }) => digest)),
+      targets,
     };
   }
 }
+
+/** Rows that belong to no run and are the keeper's to write. */
+function isOfKeeper({ change: { kind }, record }: Derived): boolean {
+  if (kind.startsWith("exception-")) return record.run === 0;
+  return kind === "event-kept" || kind === "event-accepted" || kind.startsWith("early-");
+}
+
+/** Number of INBOX_COLUMNS. */
+const INBOX_WIDTH = 6;
 
 /** The order in which the digests of taken commands go into a seal. */
 export function byId(left: { readonly id: string }, right: { readonly id: string }): number {
@@ -222,7 +244,7 @@ export function byId(left: { readonly id: string }, right: { readonly id: string
 }
 
 /** What the records of a flush change, in order. */
-function derive(records: RecordColumns): Derived[] {
+function derive(records: RecordColumns, by: number): Derived[] {
   const derived: Derived[] = [];
   for (const [index, kind] of records.kind.entries()) {
     if (!hasProjection(kind)) continue;
@@ -236,7 +258,7 @@ function derive(records: RecordColumns): Derived[] {
       head: cell(records.head, index),
       data: cell(records.data, index),
     };
-    for (const change of project(record)) derived.push({ change, record });
+    for (const change of project(record)) derived.push({ change, record, by });
   }
   return derived;
 }

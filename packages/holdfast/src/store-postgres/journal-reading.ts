@@ -2,6 +2,8 @@
 import type { Cells } from "../store/row-columns.ts";
 import type { Connection } from "./client.ts";
 
+export const CHAIN_ORDER = "w.epoch, j.incarnation, j.pos";
+
 /** Rows fetched at once. */
 const ROWS_PER_READ = 2000;
 
@@ -10,16 +12,18 @@ const ROWS_PER_READ = 2000;
  * whose snapshot it reads.
  *
  * @param where - a condition on the journal `j`, of our own text.
+ * @param order - likewise; that of the chains by default.
  */
 export async function* wholeJournal(
   connection: Connection,
   where: string,
+  order = CHAIN_ORDER,
 ): AsyncGenerator<Cells, void, undefined> {
   await connection.script(`declare whole_journal no scroll cursor for
     select j.run, j.seq, j.kind, j.attempt, j.name, j.at_ms, j.head, j.data, j.pos, j.digest,
       j.incarnation, j.shard
     from journal j left join worker w on w.incarnation = j.incarnation
-    where ${where} order by w.epoch, j.incarnation, j.pos`);
+    where ${where} order by ${order}`);
   for (;;) {
     const rows = await connection.rows("", `fetch ${String(ROWS_PER_READ)} from whole_journal`);
     yield* rows;

@@ -9,7 +9,9 @@
  */
 import { HoldfastError } from "../core/error.ts";
 import type { Connection } from "./client.ts";
+import { OwnedShards } from "./owned-shards.ts";
 import { StatementRefused, SQL_STATES, isRefused } from "./postgres-errors.ts";
+import type { Written } from "./table.ts";
 import type { Ticks } from "./ticks.ts";
 
 /** Milliseconds by the database's clock, whatever transaction asks. */
@@ -36,12 +38,18 @@ const SQL = {
   lockShards: "select id from shard order by id for update",
   // A statement of its own, after the lock: it sees whoever took the shards before us.
   nobodyLives: "select 1 / (case when count(*) = 0 then 1 else 0 end) from worker where alive = 1",
-  enter: `insert into worker (incarnation, alive, epoch, lease_ms, opened_at_ms)
-    select $1::int8, 1, coalesce(max(epoch), 0) + 1, $2::int4, ${DATABASE_NOW_MS} from worker`,
+  noneAlone: `select 1 / (case when count(*) = 0 then 1 else 0 end) from worker
+    where alive = 1 and shared = 0`,
+  // The lowest slot that no living worker has; null, and so refused, if all are taken.
+  enter: `insert into worker (incarnation, alive, epoch, slot, shared, lease_ms, opened_at_ms)
+    select $1::int8, 1, coalesce(max(epoch), 0) + 1,
+      (select min(t.slot) from generate_series(0, 255) as t (slot)
+        where not exists (select 1 from worker w where w.slot = t.slot and w.alive = 1)),
+      $3::int2, $2::int4, ${DATABASE_NOW_MS} from worker`,
   firstBeat: `insert into heartbeat (incarnation, beat_at_ms) values ($1::int8, ${DATABASE_NOW_MS})`,
-  takeShards: `update shard set owner = w.incarnation, epoch = w.epoch from worker w
-    where w.incarnation = $1::int8`,
-  epoch: "select epoch from worker where incarnation = $1::int8",
+  takeShards: "update shard set owner = $1::int8, epoch = epoch + 1",
+  owned: "select id, epoch from shard where owner = $1::int8 order by id",
+  slot: "select slot from worker where incarnation = $1::int8",
   beat: `update heartbeat set beat_at_ms = ${DATABASE_NOW_MS} where incarnation = $1::int8
     and exists (select 1 from worker w where w.incarnation = $1::int8 and w.alive = 1)
     returning beat_at_ms`,
@@ -51,11 +59,13 @@ const SQL = {
 /**
  * Becomes the writer of all shards.
  *
- * @returns the epoch since which it is so.
  * @throws {HoldfastError} HF5004 if another engine holds the store.
  */
-export async function takeLease(connection: Connection, settings: LeaseSettings): Promise<number> {
-  const { ticks, waitMsMax } = settings;
+export async function takeLease(
+  connection: Connection,
+  settings: LeaseSettings,
+): Promise<OwnedShards> {
+  const { ticks, waitMsMax, incarnation } = settings;
   const untilMs = ticks.nowMs() + waitMsMax;
   for (;;) {
     const leftMs = await endExpired(connection);
@@ -63,8 +73,39 @@ export async function takeLease(connection: Connection, settings: LeaseSettings)
     if (ticks.nowMs() >= untilMs) throw held(leftMs ?? settings.leaseMs);
     await ticks.pause(LOOK_EVERY_MS);
   }
-  const [row] = await connection.rows("epoch", SQL.epoch, [settings.incarnation]);
+  const owned = new OwnedShards();
+  for (const [id, epoch] of await connection.rows("owned", SQL.owned, [incarnation])) {
+    owned.add(id as number, epoch as number);
+  }
+  return owned;
+}
+
+/**
+ * Becomes one of the workers of a store, without shards.
+ *
+ * @returns its slot of run numbers.
+ * @throws {HoldfastError} HF5004 if an engine has the store for itself, HF5013 if there are 256.
+ */
+export async function joinLease(connection: Connection, settings: LeaseSettings): Promise<number> {
+  const { ticks, waitMsMax, incarnation, leaseMs } = settings;
+  const untilMs = ticks.nowMs() + waitMsMax;
+  while (!(await entered(connection, joining(incarnation, leaseMs)))) {
+    const leftMs = await endExpired(connection);
+    if (leftMs === null) continue;
+    if (ticks.nowMs() >= untilMs) throw held(leftMs);
+    await ticks.pause(LOOK_EVERY_MS);
+  }
+  const [row] = await connection.rows("slot", SQL.slot, [incarnation]);
   return row?.[0] as number;
+}
+
+function joining(incarnation: number, leaseMs: number): Written[] {
+  return [
+    { name: "lock-shards", text: SQL.lockShards, values: [] },
+    { name: "none-alone", text: SQL.noneAlone, values: [] },
+    { name: "enter", text: SQL.enter, values: [incarnation, leaseMs, 1] },
+    { name: "first-beat", text: SQL.firstBeat, values: [incarnation] },
+  ];
 }
 
 /** Ends engines whose lease ran out. Null if none lives, else how long the longest lease lasts. */
@@ -72,28 +113,35 @@ async function endExpired(connection: Connection): Promise<number | null> {
   let longestMs: number | null = null;
   for (const cells of await connection.rows("living", SQL.living)) {
     const [incarnation, leftMs] = cells as [number, number];
-    if (leftMs <= 0) await connection.rows("kill", SQL.kill, [incarnation]);
+    if (leftMs <= 0) await endIfExpired(connection, incarnation);
     else longestMs = Math.max(longestMs ?? 0, leftMs);
   }
   return longestMs;
 }
 
+/** Sets an engine to dead whose lease has run out; one that has beaten since lives on. */
+export async function endIfExpired(connection: Connection, incarnation: number): Promise<void> {
+  await connection.rows("kill", SQL.kill, [incarnation]);
+}
+
 /** False if another engine has entered meanwhile. */
-async function enter(
-  connection: Connection,
-  { incarnation, leaseMs }: LeaseSettings,
-): Promise<boolean> {
+function enter(connection: Connection, { incarnation, leaseMs }: LeaseSettings): Promise<boolean> {
+  return entered(connection, [
+    { name: "lock-shards", text: SQL.lockShards, values: [] },
+    { name: "nobody-lives", text: SQL.nobodyLives, values: [] },
+    { name: "enter", text: SQL.enter, values: [incarnation, leaseMs, 0] },
+    { name: "first-beat", text: SQL.firstBeat, values: [incarnation] },
+    { name: "take-shards", text: SQL.takeShards, values: [incarnation] },
+  ]);
+}
+
+async function entered(connection: Connection, statements: readonly Written[]): Promise<boolean> {
   try {
-    await connection.transaction([
-      { name: "lock-shards", text: SQL.lockShards, values: [] },
-      { name: "nobody-lives", text: SQL.nobodyLives, values: [] },
-      { name: "enter", text: SQL.enter, values: [incarnation, leaseMs] },
-      { name: "first-beat", text: SQL.firstBeat, values: [incarnation] },
-      { name: "take-shards", text: SQL.takeShards, values: [incarnation] },
-    ]);
+    await connection.transaction(statements);
     return true;
   } catch (error) {
     if (isRefused(error, SQL_STATES.divisionByZero)) return false;
+    if (isRefused(error, SQL_STATES.notNullViolation)) throw tooManyWorkers();
     throw error;
   }
 }
@@ -114,8 +162,9 @@ export const FENCE_SQL = {
     (select 1 from worker where incarnation = $1::int8 and alive = 1 for share) w)`,
   // After the lock, in a snapshot of its own: nobody can take one of them away before the commit,
   // because that needs the row that is locked.
-  shards: `select 1 / (case when count(*) = cardinality($3::int2[]) then 1 else 0 end)
-    from shard where owner = $1::int8 and epoch = $2::int8 and id = any($3::int2[])`,
+  shards: `select 1 / (case when count(*) = cardinality($2::int2[]) then 1 else 0 end)
+    from unnest($2::int2[], $3::int8[]) as t (id, epoch)
+    join shard s on s.id = t.id and s.epoch = t.epoch and s.owner = $1::int8`,
 } as const;
 
 export const FENCE_NAMES = { worker: "fence-worker", shards: "fence-shards" } as const;
@@ -126,6 +175,14 @@ export function isFenced(error: unknown): boolean {
     error instanceof StatementRefused &&
     error.sqlState === SQL_STATES.divisionByZero &&
     Object.values<string>(FENCE_NAMES).includes(error.statement)
+  );
+}
+
+function tooManyWorkers(): HoldfastError {
+  return new HoldfastError(
+    "HF5013",
+    "256 workers live on this store, which is as many as it can number runs for",
+    "Stop some of them: few large workers get more done than many small ones.",
   );
 }
 

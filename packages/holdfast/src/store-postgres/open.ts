@@ -2,6 +2,7 @@
 import { randomBytes as systemRandomBytes } from "node:crypto";
 import { HoldfastError } from "../core/error.ts";
 import { keyId } from "../store/seal.ts";
+import type { Shards } from "../store/shards.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 import { AnchorKeeper, checkAnchor } from "./anchor-keeper.ts";
 import { toPredecessor } from "../store/chain-heads.ts";
@@ -11,12 +12,15 @@ import { ENGINE_SQL } from "./engine-sql.ts";
 import type { Writing } from "./flush-builder.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type KeySource, foreignKey, storeKey } from "./key.ts";
-import { beat, leaveLease, takeLease } from "./lease.ts";
+import { beat, joinLease, leaveLease, takeLease } from "./lease.ts";
 import { Link } from "./link.ts";
+import { Lookout } from "./lookout.ts";
 import { isMetaSound, preferKeys, prepareSession, readOrMakeMeta, requireDurable } from "./meta.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { ConnectionLost, cannotOpen, replaced } from "./postgres-errors.ts";
 import { engineReads } from "./queries.ts";
+import { OwnedShards } from "./owned-shards.ts";
+import { type SharedSettings, sharedShards } from "./shared-shards.ts";
 import { sealKey } from "../store/seal.ts";
 import { type Ticks, systemTicks } from "./ticks.ts";
 import { PostgresWriter } from "./writer.ts";
@@ -28,14 +32,20 @@ export interface PostgresStoreOptions extends KeySource {
   readonly nowMs: () => number;
   /** Random bytes for the store's id and this opening; the system's by default. */
   readonly randomBytes?: (count: number) => Uint8Array;
+  /** Others may write to the store too, each to shards of its own. Default: this engine alone. */
+  readonly shared?: boolean;
   /**
    * An engine that has not shown for so long that it lives may be replaced, milliseconds. Default
-   * 15,000. It gives up by itself after two thirds of it.
+   * 15,000, of a shared store 3,000. After two thirds of it, it gives up by itself; where the store
+   * is shared it starts nothing outside until it can show again that it lives.
    */
   readonly leaseMs?: number;
   /** How long to wait for another engine's lease to end before it is refused. Default 0. */
   readonly waitMsMax?: number;
-  /** How long a lost connection is tried again, milliseconds. Default two thirds of the lease. */
+  /**
+   * How long a lost connection is tried again, milliseconds. Default two thirds of the lease, of a
+   * shared store 10,000: there the fence judges what comes late.
+   */
   readonly reconnectMsMax?: number;
   /** Where the newest seals are kept outside the database; default: nowhere. */
   readonly anchorFile?: string;
@@ -53,15 +63,19 @@ export interface PostgresStore extends Store {
 }
 
 const LEASE_MS = 15_000;
+/** Short, so that a dead worker's runs go on elsewhere within 5 s: it beats once a second. */
+const SHARED_LEASE_MS = 3_000;
+const SHARED_RECONNECT_MS = 10_000;
 const LEASE_MS_MIN = 300;
 
 /**
  * Opens the store, and makes it if there is none. One engine at a time: it holds a lease on all
- * shards, which others outwait or take over when it has run out.
+ * shards, which others outwait or take over when it has run out. Or, if all say `shared`, one worker
+ * of several: it owns no shard until it takes some.
  *
  * @throws {HoldfastError} HF5002 (cannot be opened), HF5004 (another engine), HF5005 (not durable),
  * HF5006 (damaged), HF5007 (older than its anchor), HF5009 (key), HF5010 (newer schema), HF5011 (pg
- * is not installed).
+ * is not installed), HF5013 (too many workers).
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   const secret = storeKey(options, process.env);
@@ -104,7 +118,8 @@ async function openWith(
   secret: Uint8Array,
   open: () => Promise<Connection>,
 ): Promise<PostgresStore> {
-  const { ticks = systemTicks, leaseMs = LEASE_MS, anchorFile, waitMsMax = 0 } = options;
+  const { ticks = systemTicks, anchorFile, waitMsMax = 0, shared: isShared = false } = options;
+  const leaseMs = leaseOf(options);
   if (leaseMs < LEASE_MS_MIN) {
     throw new RangeError(`leaseMs is ${leaseMs}, at least ${LEASE_MS_MIN}`);
   }
@@ -115,10 +130,13 @@ async function openWith(
   if (anchorFile !== undefined) await checkAnchor(anchorFile, storeId, writing.rows);
   // 48 bits: a safe integer, and no two openings of one store are ever the same.
   const incarnation = Buffer.from(randomBytes(6)).readUIntBE(0, 6);
-  const epoch = await takeLease(writing, { incarnation, leaseMs, waitMsMax, ticks });
+  const lease = { incarnation, leaseMs, waitMsMax, ticks };
+  const slot = isShared ? await joinLease(writing, lease) : 0;
   try {
+    const owned = isShared ? new OwnedShards() : await takeLease(writing, lease);
     await preferKeys(writing);
-    return await serve(connections, { storeId, secret, incarnation, epoch }, options);
+    const writes = { storeId, secret, incarnation, owned, isShared };
+    return await serve(connections, writes, options, slot);
   } catch (error) {
     await giveLeaseBack(writing, incarnation);
     throw error;
@@ -138,11 +156,14 @@ async function serve(
   { writing, reading, beating }: Connections,
   writes: Writing,
   options: PostgresStoreOptions,
+  slot: number,
 ): Promise<PostgresStore> {
-  const { ticks = systemTicks, leaseMs = LEASE_MS, anchorFile, url } = options;
-  const { storeId, incarnation } = writes;
+  const { ticks = systemTicks, anchorFile, url } = options;
+  const { storeId, incarnation, owned, isShared } = writes;
+  const leaseMs = leaseOf(options);
   const heads = await openHeads(writing.rows);
-  const bounds = { ticks, reconnectMsMax: options.reconnectMsMax ?? (leaseMs * 2) / 3 };
+  const reconnectMs = isShared ? SHARED_RECONNECT_MS : (leaseMs * 2) / 3;
+  const bounds = { ticks, reconnectMsMax: options.reconnectMsMax ?? reconnectMs };
   const open = () => connectTo(url);
   const links = {
     writing: new Link(writing, { ...bounds, open: () => connectToWrite(url) }),
@@ -169,7 +190,9 @@ async function serve(
   const confirmedAtMs = ticks.nowMs();
   if (!(await beat(beating, incarnation))) throw replaced("another engine has entered meanwhile");
   const lease = { incarnation, leaseMs, ticks, open, onDeath };
-  const heartbeat = new Heartbeat(beating, confirmedAtMs, lease);
+  const lookout = isShared ? new Lookout(beating, { ...lease, owned }) : null;
+  const heartbeat = lookout ?? new Heartbeat(beating, confirmedAtMs, lease);
+  const shards = shardsOf(lookout, { incarnation, slot, owned, link: links.reading, writer });
   const reads = engineReads(
     (name, text, values) => {
       writer.requireAlive();
@@ -180,11 +203,13 @@ async function serve(
   );
   const end = new StoreEnd(links, writer, heartbeat, anchor);
   return {
+    shards,
     storeId,
     secret: writes.secret,
     incarnation,
     ...numbers,
-    predecessors: heads.map(toPredecessor),
+    // Of a shared store only the keeper closes chains, and only of the dead.
+    predecessors: isShared ? [] : heads.map(toPredecessor),
     ...reads,
     async flush(batch: FlushBatch) {
       await writer.flush(batch);
@@ -193,6 +218,18 @@ async function serve(
     abandon: () => end.abandon(),
     onFatal: (listener) => fatal.add(listener),
   };
+}
+
+function shardsOf(
+  lookout: Lookout | null,
+  { writer, ...settings }: Omit<SharedSettings, "lookout" | "forget"> & { writer: PostgresWriter },
+): Shards {
+  if (lookout === null) return { isWhole: true };
+  return sharedShards({ ...settings, lookout, forget: (shards) => writer.forget(shards) });
+}
+
+function leaseOf({ leaseMs, shared }: PostgresStoreOptions): number {
+  return leaseMs ?? (shared === true ? SHARED_LEASE_MS : LEASE_MS);
 }
 
 async function prepareStore(
@@ -228,14 +265,14 @@ async function highest(connection: Connection, name: "lastRun" | "lastSystemSeq"
 class StoreEnd {
   readonly #links: { readonly writing: Link; readonly reading: Link };
   readonly #writer: PostgresWriter;
-  readonly #heartbeat: Heartbeat;
+  readonly #heartbeat: Heartbeat | Lookout;
   readonly #anchor: AnchorKeeper | null;
   #hasEnded = false;
 
   constructor(
     links: { readonly writing: Link; readonly reading: Link },
     writer: PostgresWriter,
-    heartbeat: Heartbeat,
+    heartbeat: Heartbeat | Lookout,
     anchor: AnchorKeeper | null,
   ) {
     this.#links = links;

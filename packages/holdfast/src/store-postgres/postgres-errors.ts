@@ -24,6 +24,7 @@ export class StatementRefused extends Error {
 export const SQL_STATES = {
   divisionByZero: "22012",
   uniqueViolation: "23505",
+  notNullViolation: "23502",
   serializationFailure: "40001",
   deadlock: "40P01",
   undefinedTable: "42P01",

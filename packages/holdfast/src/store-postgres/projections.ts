@@ -7,34 +7,28 @@ import { assertNever } from "../core/assert.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import type { Change } from "../store/change.ts";
 import {
-  dependencyAfter,
   effectAfter,
   effectStateOf,
   exceptionAfter,
   reviewAfter,
   runAfter,
 } from "../store/row-changes.ts";
-import {
-  DECLARATION_COLUMNS,
-  DEPENDENCY_COLUMNS,
-  toDeclaration,
-  toDependency,
-} from "../store/row-columns.ts";
 import { Counts } from "./counts.ts";
 import { Events } from "./events.ts";
+import { Opinions } from "./opinions.ts";
 import { RowGather } from "./row-gather.ts";
 import { type ReadRows, type RunAtHand, RunsAtHand, type Wanted } from "./runs-at-hand.ts";
 import { SYSTEM_SHARD, chainShard, runShard } from "./shard.ts";
-import { type Written, keyText, keysOf } from "./table.ts";
+import type { Written } from "./table.ts";
 import * as tables from "./tables.ts";
 import { RunKeys } from "./run-keys.ts";
-
-const DECLARATION_KEYS = keysOf(tables.DECLARATION);
 
 /** A change, and the record that it comes from. */
 export interface Derived {
   readonly change: Change;
   readonly record: Pick<JournalRecord, "run" | "seq" | "atMs">;
+  /** Whose journal holds it: the incarnation. */
+  readonly by: number;
 }
 
 type ChangeOf<Prefix extends string> = Extract<Change, { kind: `${Prefix}-${string}` }>;
@@ -44,11 +38,9 @@ export class Projections {
   readonly #keys = new RunKeys();
   readonly #counts: Counts;
   readonly #events = new Events();
-  readonly #dependencies = new Map<string, tables.DependencyAt>();
+  readonly #opinions = new Opinions();
   /** Recovery groups that are in the table. */
   readonly #groups = new Set<number>();
-  /** Keys of declarations that are in the table. */
-  readonly #declared = new Set<string>();
   readonly #touched = new Set<number>();
   readonly #rows = {
     run: new RowGather(tables.RUN),
@@ -57,8 +49,6 @@ export class Projections {
     review: new RowGather(tables.REVIEW),
     awaiting: new RowGather(tables.AWAITING),
     pending: new RowGather(tables.PENDING),
-    dependency: new RowGather(tables.DEPENDENCY),
-    declaration: new RowGather(tables.DECLARATION),
     group: new RowGather(tables.RECOVERY_GROUP),
     chain: new RowGather(tables.INCARNATION),
   };
@@ -70,26 +60,13 @@ export class Projections {
 
   /** Reads the few rows that are kept at hand for as long as the store is open. */
   async open(read: ReadRows): Promise<void> {
-    const dependencies = await read(
-      "open-dependency",
-      `select ${DEPENDENCY_COLUMNS}, shard from dependency`,
-      [],
-    );
-    for (const cells of dependencies) {
-      const row = toDependency(cells);
-      this.#dependencies.set(row.integration, { shard: cells[6] as number, ...row });
-    }
-    const declarations = await read(
-      "open-declaration",
-      `select ${DECLARATION_COLUMNS} from declaration`,
-      [],
-    );
-    for (const cells of declarations) {
-      const row = { shard: SYSTEM_SHARD, ...toDeclaration(cells) };
-      this.#declared.add(keyText(DECLARATION_KEYS, row));
-    }
     const groups = await read("open-group", "select number from recovery_group", []);
     for (const [number] of groups) this.#groups.add(number as number);
+  }
+
+  /** Shards that were given up: what another makes of their rows is not at hand here. */
+  forget(shards: ReadonlySet<number>): void {
+    this.#atHand.forgetShards(shards);
   }
 
   /** The runs among these whose rows have to be read before `fold`. */
@@ -137,14 +114,15 @@ export class Projections {
     this.#rows.chain.insert({ shard: chainShard(incarnation), incarnation, ...end });
   }
 
-  fold({ change, record }: Derived): void {
+  fold({ change, record, by }: Derived): void {
     switch (change.kind) {
       case "counted":
         this.#counts.count(change.name, change.delta);
         return;
       case "issue-seen":
       case "issue-eased":
-        this.#counts.issue(change);
+        // In the shard of its run: who counts it there owns it, and nobody else adds to that row.
+        this.#counts.issue(change, this.#atHand.get(record.run).shard);
         return;
       case "run-started":
       case "run-moved":
@@ -182,9 +160,11 @@ export class Projections {
         this.#events.fold(change);
         return;
       case "definition-declared":
-        this.#foldDeclaration({ shard: SYSTEM_SHARD, ...change.row });
+        this.#opinions.declare(change.row);
         return;
       case "dependency-moved":
+        this.#opinions.depend(change.row, record.atMs, by);
+        return;
       case "group-started":
       case "group-passed":
       case "chain-closed":
@@ -198,7 +178,8 @@ export class Projections {
   /** The statements of this flush, in order. */
   finish(): Written[] {
     const written = Object.values(this.#rows).flatMap((rows) => rows.finish());
-    written.push(...this.#keys.finish(), ...this.#events.finish(), ...this.#counts.finish());
+    written.push(...this.#opinions.finish(), ...this.#keys.finish());
+    written.push(...this.#events.finish(), ...this.#counts.finish());
     this.#atHand.trim(this.#touched);
     this.#touched.clear();
     return written;
@@ -321,13 +302,8 @@ export class Projections {
     else this.#rows.pending.update(row);
   }
 
-  #foldSystem(
-    change: Extract<Change, { kind: "dependency-moved" | `group-${string}` | "chain-closed" }>,
-  ): void {
+  #foldSystem(change: Extract<Change, { kind: `group-${string}` | "chain-closed" }>): void {
     switch (change.kind) {
-      case "dependency-moved":
-        this.#foldDependency(change.row);
-        return;
       case "group-started": {
         const { group: number, crashes } = change;
         const row = { shard: SYSTEM_SHARD, number, runs: JSON.stringify(change.runs), crashes };
@@ -354,21 +330,6 @@ export class Projections {
       default:
         assertNever(change);
     }
-  }
-
-  #foldDeclaration(row: tables.DeclarationAt): void {
-    const key = keyText(DECLARATION_KEYS, row);
-    if (this.#declared.has(key)) this.#rows.declaration.update(row);
-    else this.#rows.declaration.insert(row);
-    this.#declared.add(key);
-  }
-
-  #foldDependency(moved: Extract<Change, { kind: "dependency-moved" }>["row"]): void {
-    const before = this.#dependencies.get(moved.integration);
-    const row = { shard: before?.shard ?? SYSTEM_SHARD, ...dependencyAfter(before, moved) };
-    this.#dependencies.set(moved.integration, row);
-    if (before === undefined) this.#rows.dependency.insert(row);
-    else this.#rows.dependency.update(row);
   }
 }
 

@@ -3,6 +3,7 @@ import type { JournalRecord } from "../core/journal.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import {
   type Cells,
+  RUN_WIDTH,
   toAcceptedEvent,
   toDeclaration,
   toDependency,
@@ -72,23 +73,8 @@ export function engineReads(
   return {
     find: (keys) => find(ask, keys),
     load,
-    async page(states, page) {
-      const numbers = binaryArray(
-        "int2",
-        states.map((state) => RUN_STATES.indexOf(state)),
-      );
-      const rows = await ask("inStates", numbers, page.afterRun, page.limit);
-      return load(rows.map(first<number>));
-    },
-    async due(afterMs, untilMs, limit) {
-      const rows = await ask("due", afterMs, untilMs, limit);
-      return rows.map(([run, wakeAtMs]) => ({ run: run as number, wakeAtMs: wakeAtMs as number }));
-    },
-    parked: async (integration, page) =>
-      (await ask("parked", integration, page.afterRun, page.limit)).map(first<number>),
+    ...readsOfShards(ask, load),
     lane: async (namespace, lane, limit) => (await ask("lane", namespace, lane, limit)).map(toRun),
-    openLanes: async ({ afterRun, limit }) =>
-      (await ask("openLanes", afterRun, limit)).map(toOpenLane),
     keptEvents: async ({ namespace, event, key }, limit) =>
       (await ask("kept", event, key, namespace, limit)).map(toKeptEvent),
     awaiting: async ({ namespace, event, key }, limit) =>
@@ -122,8 +108,41 @@ export function engineReads(
         return { group, runs: JSON.parse(runs) as number[], crashes };
       });
     },
-    inbox: async (limit) => (await ask("inbox", limit)).map(posted),
     changed: () => arrivals.changed(),
+  };
+}
+
+/** Reads of some shards, or of all. */
+function readsOfShards(
+  ask: Ask,
+  load: Store["load"],
+): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox"> {
+  const askOf = (
+    name: "inStates" | "due" | "parked" | "openLanes" | "inbox",
+    shards: readonly number[] | undefined,
+    ...values: (Cell | Buffer)[]
+  ) =>
+    shards === undefined
+      ? ask(name, ...values)
+      : ask(`${name}Of`, ...values, binaryArray("int2", shards));
+  return {
+    async page(states, page, shards) {
+      const numbers = binaryArray(
+        "int2",
+        states.map((state) => RUN_STATES.indexOf(state)),
+      );
+      const rows = await askOf("inStates", shards, numbers, page.afterRun, page.limit);
+      return load(rows.map(first<number>));
+    },
+    async due(afterMs, untilMs, limit, shards) {
+      const rows = await askOf("due", shards, afterMs, untilMs, limit);
+      return rows.map(([run, wakeAtMs]) => ({ run: run as number, wakeAtMs: wakeAtMs as number }));
+    },
+    parked: async (integration, { afterRun, limit }, shards) =>
+      (await askOf("parked", shards, integration, afterRun, limit)).map(first<number>),
+    openLanes: async (page, shards) =>
+      (await askOf("openLanes", shards, page.afterRun, page.limit)).map(toOpenLane),
+    inbox: async (limit, shards) => (await askOf("inbox", shards, limit)).map(posted),
   };
 }
 
@@ -222,7 +241,7 @@ async function loadRuns(
       const row = toRun(cells);
       const journal: JournalRecord[] = [];
       journals.set(row.run, journal);
-      found.set(row.run, { row, records: journal });
+      found.set(row.run, { row, records: journal, shard: cells[RUN_WIDTH] as number });
     }
     for (const cells of records) {
       const journal = journals.get(cells[0] as number);
@@ -237,7 +256,9 @@ async function loadRuns(
 /** A waiting command, with what its digest says: one that was damaged must not be obeyed. */
 function posted(cells: Cells): WaitingCommand {
   const command = toInbox(cells);
-  return { ...command, isAsPosted: postedDigest(command).equals(cells[6] as Uint8Array) };
+  const isAsPosted = postedDigest(command).equals(cells[6] as Uint8Array);
+  const shard = cells[7] as number | undefined;
+  return { ...command, isAsPosted, ...(shard === undefined ? {} : { shard }) };
 }
 
 function first<Value>(cells: Cells): Value {

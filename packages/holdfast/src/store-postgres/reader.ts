@@ -1,7 +1,7 @@
 /** What the command line and the console open: reads, and commands for the engine. */
 import { HoldfastError } from "../core/error.ts";
-import type { InboxRow } from "../store/rows.ts";
 import { postedDigest } from "../store/seal.ts";
+import { KEEPER_SHARD } from "../store/shards.ts";
 import type { StoreReader } from "../store/store.ts";
 import { binaryArray } from "./binary-array.ts";
 import type { Connection } from "./client.ts";
@@ -19,8 +19,10 @@ import { systemTicks } from "./ticks.ts";
 const RECONNECT_MS_MAX = 5000;
 
 const SQL = {
-  post: `insert into inbox (shard, id, topic, at_ms, sent_by, data, posted_at_us, digest)
-    select $1::int2, t.texts[1], t.texts[2], $2::int8, t.texts[3], t.texts[4],
+  // To the owner of its run; what is about none, or about one that is not there, to the keeper.
+  post: `insert into inbox (shard, id, target, topic, at_ms, sent_by, data, posted_at_us, digest)
+    select $1::int2, t.texts[1],
+      coalesce((select shard from run where run.run = $5::int8), ${KEEPER_SHARD}), t.texts[2], $2::int8, t.texts[3], t.texts[4],
       (extract(epoch from clock_timestamp()) * 1000000)::int8, d.digest
     from (select $3::text[] as texts) t, unnest($4::bytea[]) as d (digest)
     on conflict (shard, id) do nothing`,
@@ -93,12 +95,13 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
   };
 }
 
-function postValues(command: Omit<InboxRow, "answer">) {
+function postValues(command: Parameters<StoreReader["post"]>[0]) {
   const { id, topic, atMs, by, data } = command;
   return [
     textShard(id),
     atMs,
     binaryArray("text", [id, topic, by, data]),
     binaryArray("bytea", [postedDigest(command)]),
+    command.run ?? null,
   ];
 }

@@ -3,12 +3,12 @@
  * tables of the store. Temporary tables come first when a name is looked up, so the very statements
  * of a flush write to them, and the store's own are not touched.
  */
-import { RECORD_KINDS } from "../core/journal.ts";
+import { RECORD_KINDS, kindNumber } from "../core/journal.ts";
 import type { Damage } from "../store/damage.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import { type Cells, toRecord } from "../store/row-columns.ts";
 import { SCHEMA, type Connection } from "./client.ts";
-import { CHAINS_SQL, wholeJournal } from "./journal-reading.ts";
+import { CHAINS_SQL, CHAIN_ORDER, wholeJournal } from "./journal-reading.ts";
 import { type Derived, Projections } from "./projections.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import type { Table } from "./table.ts";
@@ -86,11 +86,43 @@ async function fold(connection: Connection): Promise<void> {
     projections.beginChain(incarnation as number);
   }
   const kinds = RECORD_KINDS.flatMap((_, kind) => (hasProjection(kind) ? [kind] : []));
+  const folded = `j.kind in (${kinds.join(", ")})`;
+  await foldPart(connection, projections, {
+    where: `${folded} and (j.run < 0 or j.kind = ${String(kindNumber("event"))})`,
+    order: CHAIN_ORDER,
+    has: ({ change, record }) => record.run === 0 || isOfStore(change),
+  });
+  await foldPart(connection, projections, {
+    where: `${folded} and j.run > 0`,
+    order: "j.run, j.seq",
+    has: ({ change }) => !isOfStore(change),
+  });
+}
+
+/**
+ * What belongs to no run is written by one worker after the other, in the order of their chains. A
+ * run's records may be in several chains, back and forth; their order is that of the run.
+ */
+function isOfStore({ kind }: Derived["change"]): boolean {
+  return kind.startsWith("event-") || kind.startsWith("early-");
+}
+
+interface Part {
+  readonly where: string;
+  readonly order: string;
+  readonly has: (derived: Derived) => boolean;
+}
+
+async function foldPart(connection: Connection, projections: Projections, part: Part) {
   let batch: Derived[] = [];
-  for await (const cells of wholeJournal(connection, `j.kind in (${kinds.join(", ")})`)) {
+  for await (const cells of wholeJournal(connection, part.where, part.order)) {
     const stored = toRecord(cells);
     const record = { ...stored, run: Math.max(0, stored.run) };
-    for (const change of project(record)) batch.push({ change, record });
+    const by = cells[10] as number;
+    for (const change of project(record)) {
+      const derived = { change, record, by };
+      if (part.has(derived)) batch.push(derived);
+    }
     if (batch.length < RECORDS_PER_FOLD) continue;
     await write(connection, projections, batch);
     batch = [];

@@ -77,6 +77,10 @@ export class RunsAtHand {
     return made;
   }
 
+  forgetShards(shards: ReadonlySet<number>): void {
+    for (const [run, { shard }] of this.#runs) if (shards.has(shard)) this.#runs.delete(run);
+  }
+
   /** Reads these runs with their open rows. Those that are not in the store are left out. */
   async load(runs: readonly number[], read: ReadRows): Promise<void> {
     const values = [binaryArray("int8", runs)];

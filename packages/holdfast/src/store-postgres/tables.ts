@@ -235,12 +235,14 @@ export const PENDING: Table<PendingAt> = {
   ],
 };
 
-export type DependencyAt = InShard<DependencyRow>;
+export type DependencyAt = InShard<DependencyRow> & {
+  readonly said: { readonly atMs: number; readonly by: number };
+};
 
 export const DEPENDENCY: Table<DependencyAt> = {
   name: "dependency",
   columns: [
-    ...shard<DependencyRow>(),
+    ...columns<DependencyAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<DependencyAt>("key", "text", { integration: (row) => row.integration }),
     ...columns<DependencyAt>("free", "text", {
       state: (row) => row.state,
@@ -250,6 +252,8 @@ export const DEPENDENCY: Table<DependencyAt> = {
     ...columns<DependencyAt>("free", "int8", {
       since_ms: (row) => row.sinceMs,
       probe_at_ms: (row) => row.probeAtMs,
+      said_at_ms: ({ said }) => said.atMs,
+      said_by: ({ said }) => said.by,
     }),
   ],
 };
@@ -277,7 +281,6 @@ export const DECLARATION: Table<DeclarationAt> = {
   ],
 };
 
-/** Its shard is that of its name. */
 export const ACCEPTED_EVENT: Table<AcceptedEventRow> = {
   name: "accepted_event",
   columns: [
@@ -377,60 +380,6 @@ export const INCARNATION: Table<ChainAt> = {
     ...columns<ChainAt>("free", "text", { closed_seal: (row) => row.closedSeal }),
     ...columns<ChainAt>("free", "int2", {
       clean: (row) => (row.clean === null ? null : row.clean ? 1 : 0),
-    }),
-  ],
-};
-
-export interface CountAt {
-  readonly shard: number;
-  readonly name: string;
-  readonly value: number;
-}
-
-/** Written by adding, see `added`. */
-export const COUNTER: Table<CountAt> = {
-  name: "counter",
-  columns: [
-    ...columns<CountAt>("key", "int2", { shard: (row) => row.shard }),
-    ...columns<CountAt>("key", "text", { name: (row) => row.name }),
-    ...columns<CountAt>("free", "int8", { value: (row) => row.value }),
-  ],
-};
-
-export interface IssueAt {
-  readonly shard: number;
-  readonly fingerprint: string;
-  readonly title: string;
-  readonly class: string;
-  readonly family: string;
-  readonly workflow: string;
-  readonly step: string;
-  readonly owner: string;
-  readonly firstSeenAtMs: number;
-  readonly lastSeenAtMs: number;
-  readonly openCount: number;
-  readonly totalCount: number;
-}
-
-/** Written by adding. */
-export const ISSUE: Table<IssueAt> = {
-  name: "issue",
-  columns: [
-    ...columns<IssueAt>("key", "int2", { shard: (row) => row.shard }),
-    ...columns<IssueAt>("key", "text", { fingerprint: (row) => row.fingerprint }),
-    ...columns<IssueAt>("fixed", "text", {
-      title: (row) => row.title,
-      class: (row) => row.class,
-      family: (row) => row.family,
-      workflow: (row) => row.workflow,
-      step: (row) => row.step,
-      owner: (row) => row.owner,
-    }),
-    ...columns<IssueAt>("fixed", "int8", { first_seen_at_ms: (row) => row.firstSeenAtMs }),
-    ...columns<IssueAt>("free", "int8", {
-      last_seen_at_ms: (row) => row.lastSeenAtMs,
-      open_count: (row) => row.openCount,
-      total_count: (row) => row.totalCount,
     }),
   ],
 };

@@ -49,6 +49,11 @@ export class PostgresWriter {
     this.#onFlushed = listeners.onFlushed;
   }
 
+  /** Shards that were given up: what another makes of their rows is not at hand here. */
+  forget(shards: ReadonlySet<number>): void {
+    this.#builder.forget(shards);
+  }
+
   async open(): Promise<void> {
     await this.#builder.open();
   }

@@ -16,6 +16,7 @@ export function openInline(
   const session = new Session(settings, { onNotice, onFatal: (error) => fatal.tell(error) });
   return {
     ...session.opened,
+    shards: { isWhole: true },
     flush: async (batch) => session.flush(batch),
     find: async (keys) => session.queries.find(keys),
     load: async (runs) => unpackRuns(session.queries.load(runs)),

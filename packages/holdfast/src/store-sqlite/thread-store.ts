@@ -32,6 +32,7 @@ export async function openInThread(
   const digester = new AheadDigester(opened.secret, opened.lastPos);
   return {
     ...opened,
+    shards: { isWhole: true },
     flush: ({ records, ...batch }) =>
       thread.ask("flush", batch, packRecords(records), digester.of(records)),
     find: (keys) => thread.ask("find", keys),

@@ -41,6 +41,8 @@ export interface RunRow {
 /** A run with its whole journal, in order of `seq`. */
 export interface StoredRun {
   readonly row: RunRow;
+  /** Where a shared store has it; not given where one engine owns all. */
+  readonly shard?: number;
   readonly records: readonly JournalRecord[];
 }
 
@@ -190,6 +192,10 @@ export interface EarlyAnswerRow {
   readonly data: string | null;
 }
 
+/** From worker to worker of a shared store. */
+const WORKER_TOPICS = ["returned", "deliver", "offer", "outcome", "asked", "beside"] as const;
+export type WorkerTopic = (typeof WORKER_TOPICS)[number];
+
 export const INBOX_TOPICS = [
   "start",
   "send",
@@ -199,6 +205,7 @@ export const INBOX_TOPICS = [
   "cancel",
   "complete",
   "close",
+  ...WORKER_TOPICS,
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];
 
@@ -206,6 +213,8 @@ type InboxTopic = (typeof INBOX_TOPICS)[number];
 export interface WaitingCommand extends InboxRow {
   /** False if it was changed after it was posted, or written by hand: then it may not be applied. */
   readonly isAsPosted: boolean;
+  /** Whose owner is to take it; not given where the store is whole. */
+  readonly shard?: number;
 }
 
 /** A command from another process, written by anybody and applied by the owner alone. */

@@ -24,6 +24,7 @@ import type {
   WaitingCommand,
 } from "./rows.ts";
 import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
+import type { Shards } from "./shards.ts";
 
 /** Records as columns of equal length: cheap to hand to another thread or to bind as arrays. */
 export interface RecordColumns {
@@ -94,8 +95,13 @@ export interface Page {
   readonly limit: number;
 }
 
-/** What the engine needs. One at a time per store: it holds an operating-system lock. */
+/**
+ * What the engine needs. Where the store is whole there is one at a time. Of a shared store some
+ * reads take the shards whose rows are wanted; not given, or where the store is whole: all.
+ */
 export interface Store {
+  /** Which part of the store this engine writes. */
+  readonly shards: Shards;
   /** Random identity of the store, made when it was created. */
   readonly storeId: string;
   /** 32 bytes, the key of every digest in this store. */
@@ -114,19 +120,27 @@ export interface Store {
   /** Runs with their journals, in the order asked; unknown numbers are left out. */
   load(runs: readonly number[]): Promise<readonly StoredRun[]>;
   /** Runs in one of the states with their journals, by run number: the recovery page. */
-  page(states: readonly RunState[], page: Page): Promise<readonly StoredRun[]>;
+  page(
+    states: readonly RunState[],
+    page: Page,
+    shards?: readonly number[],
+  ): Promise<readonly StoredRun[]>;
   /** Sleeping runs with `afterMs` < `wakeAtMs` <= `untilMs`, soonest first. */
   due(
     afterMs: number,
     untilMs: number,
     limit: number,
+    shards?: readonly number[],
   ): Promise<readonly { readonly run: number; readonly wakeAtMs: number }[]>;
   /** Runs parked for an integration, oldest first. */
-  parked(integration: string, page: Page): Promise<readonly number[]>;
+  parked(integration: string, page: Page, shards?: readonly number[]): Promise<readonly number[]>;
   /** Runs of a lane that have not ended, by run number. */
   lane(namespace: string, lane: string, limit: number): Promise<readonly RunRow[]>;
   /** All lanes with open runs: lane -> open runs in order. Read once at start. */
-  openLanes(page: Page): Promise<
+  openLanes(
+    page: Page,
+    shards?: readonly number[],
+  ): Promise<
     readonly {
       readonly run: number;
       readonly namespace: string;
@@ -171,7 +185,7 @@ export interface Store {
     }[]
   >;
   /** Commands not yet taken, in order of arrival. */
-  inbox(limit: number): Promise<readonly WaitingCommand[]>;
+  inbox(limit: number, shards?: readonly number[]): Promise<readonly WaitingCommand[]>;
   /** Cheap: true if another process may have written since the last call. */
   changed(): Promise<boolean>;
   /** Seals the end of this chain, writes the anchor, releases the lock. */
@@ -227,8 +241,11 @@ export interface StoreReader {
   /** Answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
   counters(prefix: string): Promise<readonly { readonly name: string; readonly value: number }[]>;
-  /** Leaves a command; the same id twice is one command. */
-  post(command: Omit<InboxRow, "answer">): Promise<void>;
+  /**
+   * Leaves a command; the same id twice is one command. `run`: which run it is about, so that it
+   * finds that run's owner at once.
+   */
+  post(command: Omit<InboxRow, "answer"> & { readonly run?: number }): Promise<void>;
   /** Commands not yet taken, in order of arrival. */
   inbox(limit: number): Promise<readonly InboxRow[]>;
   /** The answer to a command, or null while it was not taken. */

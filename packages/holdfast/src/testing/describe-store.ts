@@ -9,6 +9,7 @@ import { flushTests } from "./describe-store-flush.ts";
 import { openingTests } from "./describe-store-opening.ts";
 import { projectionTests } from "./describe-store-projections.ts";
 import { readingTests } from "./describe-store-reading.ts";
+import { shardTests } from "./describe-store-shards.ts";
 import { waitingTests } from "./describe-store-waiting.ts";
 
 /** A store made for one test, and what a test may do to it from outside. */
@@ -49,6 +50,7 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
   reading: readingTests,
   "waiting runs": waitingTests,
   events: eventTests,
+  shards: shardTests,
   projections: projectionTests,
 };
 

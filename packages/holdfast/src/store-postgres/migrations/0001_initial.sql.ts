@@ -24,11 +24,13 @@ create table meta (
 -- The fence: one row per opening of the store by an engine. Every flush locks its engine's row in
 -- share mode and requires it to be alive; whoever ends that engine sets it to dead first, which
 -- waits for a flush under way. Whoever changes the owner of a shard locks its old owner's row first.
--- "epoch" grows with every opening: it is the order of the chains.
+-- "epoch" grows with every opening: it is the order of the chains, and of the workers' age. "slot"
+-- leads the numbers of its runs, and is nobody else's while it lives. "shared": others may live too.
 create table worker (
   incarnation bigint primary key,
   alive smallint not null check (alive in (0, 1)),
   epoch bigint not null unique,
+  slot smallint not null check (slot between 0 and 255), shared smallint not null check (shared in (0, 1)),
   lease_ms integer not null check (lease_ms > 0),
   opened_at_ms bigint not null
 );
@@ -39,7 +41,8 @@ create table heartbeat (
   beat_at_ms bigint not null
 );
 
--- Who owns each of the 256 shards, since which epoch.
+-- Who owns each of the 256 shards. "epoch" grows with every change of its owner; who writes to a
+-- shard names the epoch since which it has it.
 create table shard (
   id smallint primary key check (id between 0 and 255),
   owner bigint,
@@ -158,6 +161,14 @@ create table run_key (
   primary key (shard, key_hash)
 );
 
+-- Keys of runs with lanes that are about to begin in a shared store, and where; gone when they have.
+create table key_claim (
+  shard smallint not null,
+  key_hash bytea not null,
+  run_shard smallint not null,
+  primary key (shard, key_hash)
+);
+
 -- One row per operation of an effect. What never changes after its first intent (step, integration,
 -- contract, keys, digest) is in that record of the journal: (shard, run, seq = operation).
 create table effect (
@@ -225,8 +236,8 @@ create index exception_beside on exception (run, left(subject, 200)) where subje
 create index exception_beside_open on exception (run)
   where subject is not null and closed_at_ms is null;
 
--- Counted by each writer in a shard of its own, and added up when read: flushes of several writers
--- do not wait for each other.
+-- Counted in the shard of the run that it is about, and added up when read: flushes of several
+-- writers do not wait for each other.
 create table issue (
   shard smallint not null,
   fingerprint text not null,
@@ -281,6 +292,7 @@ create table counter (
   primary key (shard, name)
 );
 
+-- The newest opinion of any worker: by the time of its record, then by its incarnation.
 create table dependency (
   shard smallint not null,
   integration text collate "C" not null,
@@ -291,6 +303,8 @@ create table dependency (
     'cancelled', 'interrupted')),
   since_ms bigint not null,
   probe_at_ms bigint,
+  said_at_ms bigint not null,
+  said_by bigint not null,
   primary key (shard, integration)
 );
 
@@ -395,14 +409,15 @@ create table recovery_group (
 );
 
 -- Commands from other processes, in the shard of their id, stamped in microseconds by the clock of
--- the database. "digest" covers the other columns; once taken, the row's new digest is part of the
--- seal of the flush (incarnation, number) that took it.
+-- the database. "target" is the shard whose owner takes it. "digest" covers what was posted; once
+-- taken, the row's new digest is part of the seal of the flush (incarnation, number) that took it.
 create table inbox (
   shard smallint not null,
   id text not null,
+  target smallint not null check (target between 0 and 255),
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close')),
+      'close', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
   at_ms bigint not null,
   sent_by text not null,
   data text not null,

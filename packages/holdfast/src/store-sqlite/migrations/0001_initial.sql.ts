@@ -332,7 +332,7 @@ create table inbox (
   id text not null,
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close')),
+      'close', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
   at_ms integer not null,
   sent_by text not null,
   data text not null,

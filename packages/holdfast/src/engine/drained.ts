@@ -1,0 +1,17 @@
+/** Waits, within a bound, until no call is outside any more. */
+import type { Clock } from "./clock.ts";
+import type { Gates } from "./gates.ts";
+
+export async function drained(gates: Gates, clock: Clock, drainMs: number): Promise<void> {
+  if (gates.inFlight === 0) return;
+  await new Promise<void>((resolve) => {
+    const cancel = clock.after(drainMs, resolve);
+    gates.onQuiet(() => {
+      if (gates.inFlight > 0) return;
+      cancel();
+      resolve();
+    });
+  });
+  // Outcomes that came in during the drain are still being recorded.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}

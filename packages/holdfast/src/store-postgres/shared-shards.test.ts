@@ -1,0 +1,287 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { SharedShards, Surroundings } from "../store/shards.ts";
+import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { type PostgresStore, type Ticks, verifyPostgresStore } from "./index.ts";
+import { runShard } from "./shard.ts";
+import { systemTicks } from "./ticks.ts";
+import {
+  KEY,
+  type TestDatabase,
+  makeDatabase,
+  openStore,
+  outwaitLeases,
+  runSql,
+} from "./test-store.test-support.ts";
+
+let database: TestDatabase;
+const opened: PostgresStore[] = [];
+
+beforeEach(async () => {
+  database = await makeDatabase();
+});
+
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.abandon();
+  await database.drop();
+});
+
+interface Worker {
+  readonly store: PostgresStore;
+  readonly shards: SharedShards;
+  /** The next look that this is true of. */
+  sees(isSo: (seen: Surroundings) => boolean): Promise<Surroundings>;
+}
+
+/** Its own journal, so that its chain begins as an engine's does. */
+async function join(leaseMs = 3_000, ticks: Ticks = systemTicks): Promise<Worker> {
+  const store = await openStore(database.url, { shared: true, leaseMs, ticks });
+  opened.push(store);
+  const { shards } = store;
+  if (shards.isWhole) throw new Error("it has the store for itself");
+  let seen: Surroundings | null = null;
+  const waiting: { isSo: (seen: Surroundings) => boolean; resolve: (s: Surroundings) => void }[] =
+    [];
+  shards.onLook((found) => {
+    seen = found;
+    for (const { isSo, resolve } of waiting) if (isSo(found)) resolve(found);
+  });
+  return {
+    store,
+    shards,
+    sees: async (isSo) => {
+      if (seen !== null && isSo(seen)) return seen;
+      shards.lookSoon();
+      return new Promise((resolve) => {
+        waiting.push({ isSo, resolve });
+      });
+    },
+  };
+}
+
+const isFree = (shard: number) => (seen: Surroundings) => seen.free.includes(shard);
+
+/** A run that begins in this shard; runs with another `key` are others. */
+function headIn(run: number, shard: number, key = 0) {
+  const keyHash = `${key.toString(16).padStart(62, "0")}${shard.toString(16).padStart(2, "0")}`;
+  return startedHead(run, { keyHash });
+}
+
+/** Sets its beat so far back that its lease has run out. */
+function expire({ store }: Worker): Promise<void> {
+  return runSql(
+    database.url,
+    `update heartbeat set beat_at_ms = 0 where incarnation = ${String(store.incarnation)}`,
+  );
+}
+
+/** As soon as it is free: what a look showed may be old. */
+async function takeOnceFree(worker: Worker, shard: number): Promise<void> {
+  for (let taken: readonly number[] = []; taken.length === 0;) {
+    await worker.sees(isFree(shard));
+    taken = (await worker.shards.take([shard])).shards;
+    worker.shards.lookSoon();
+  }
+}
+
+/** A long form of the test of stolen shards: HOLDFAST_STEALS=300. */
+const STEALS = Number(process.env["HOLDFAST_STEALS"] ?? 12);
+/** More than a worker gets through before its shard is taken. */
+const FLUSHES_MAX = 20_000;
+
+/** Flushes one record after the other. Answers which were acknowledged, and why it ended. */
+async function writeUntilRefused({ store }: Worker, sample: SampleJournal, run: number) {
+  const acknowledged: number[] = [];
+  for (let flush = 0; flush < FLUSHES_MAX; flush += 1) {
+    const seq = sample.add(run, "result", null, { name: "step" });
+    try {
+      await sample.flushTo(store);
+    } catch (error) {
+      return { acknowledged, error };
+    }
+    acknowledged.push(seq);
+  }
+  return { acknowledged, error: null };
+}
+
+/** One record of run 1, in a flush of its own. */
+async function write(writer: Worker, sample: SampleJournal, name: string, seq: number) {
+  sample.add(1, seq === 1 ? "started" : "result", seq === 1 ? headIn(1, 5) : null, { name });
+  const [record] = sample.records.slice(-1);
+  if (record !== undefined) Object.assign(record, { seq });
+  await sample.flushTo(writer.store);
+}
+
+describe("a worker of a shared store", () => {
+  test("owns no shard until it takes some, and then nobody else does", async () => {
+    const [one, two] = [await join(), await join()];
+    await one.sees(({ workers }) => workers.length === 2);
+    await two.sees(isFree(9));
+    expect(await one.shards.take([7, 8, 9])).toEqual({ shards: [7, 8, 9], lastRun: 0 });
+    // It saw them free before the other took them.
+    expect(await two.shards.take([9, 10])).toEqual({ shards: [10], lastRun: 0 });
+    expect(one.shards.slot).not.toBe(two.shards.slot);
+  });
+
+  test("is refused beside an engine that has the store for itself, and refuses one", async () => {
+    const one = await join();
+    await expect(openStore(database.url)).rejects.toMatchObject({ code: "HF5004" });
+    await one.store.close();
+    opened.push(await openStore(database.url));
+    await expect(join()).rejects.toMatchObject({ code: "HF5004" });
+  });
+
+  test("cannot write to a shard that it does not own, or does not own any more", async () => {
+    const [one, two] = [await join(), await join()];
+    await one.sees(isFree(5));
+    await one.shards.take([5]);
+    const sample = new SampleJournal();
+    sample.add(1, "started", headIn(1, 5));
+    await sample.flushTo(one.store);
+    await one.shards.release([5]);
+    await two.sees(isFree(5));
+    expect(await two.shards.take([5])).toEqual({ shards: [5], lastRun: 1 });
+    sample.add(1, "result", null, { name: "late" });
+    await expect(sample.flushTo(one.store)).rejects.toMatchObject({ code: "HF5012" });
+    expect((await two.store.load([1]))[0]).toMatchObject({ shard: 5, records: [{ seq: 1 }] });
+  });
+
+  test("reads again what another owner has made of a run meanwhile", async () => {
+    const [one, two] = [await join(), await join()];
+    const samples = [new SampleJournal(), new SampleJournal()] as const;
+    const hand = async (from: Worker, to: Worker) => {
+      await from.shards.release([5]);
+      await to.sees(isFree(5));
+      expect((await to.shards.take([5])).shards).toEqual([5]);
+    };
+    await one.sees(isFree(5));
+    await one.shards.take([5]);
+    await write(one, samples[0], "", 1);
+    await hand(one, two);
+    await write(two, samples[1], "b", 2);
+    await hand(two, one);
+    await write(one, samples[0], "c", 3);
+    const [stored] = await two.store.load([1]);
+    expect(stored?.records.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
+    expect(damage).toEqual([]);
+  });
+
+  test("loses its shards to the others when its lease has run out, and only then", async () => {
+    const [one, two] = [await join(), await join()];
+    await one.sees(isFree(5));
+    await one.shards.take([5]);
+    const seen = await two.sees(({ workers }) => workers.some(({ shardCount }) => shardCount > 0));
+    expect(seen.free).not.toContain(5);
+    await one.store.abandon();
+    await expire(one);
+    await two.sees(isFree(5));
+    expect((await two.shards.take([5])).shards).toEqual([5]);
+  });
+
+  test(
+    `has written nothing behind when its shard is taken in the middle of its flushes (${STEALS} times)`,
+    async () => {
+      const thief = await join();
+      let written = 0;
+      for (let run = 1; run <= STEALS; run += 1) {
+        const victim = await join();
+        await takeOnceFree(victim, 5);
+        const sample = new SampleJournal();
+        sample.add(run, "started", headIn(run, 5, run));
+        await sample.flushTo(victim.store);
+        const writing = writeUntilRefused(victim, sample, run);
+        await expire(victim);
+        await takeOnceFree(thief, 5);
+        // What the next owner reads now is all there will ever be.
+        const [stored] = await thief.store.load([run]);
+        const { acknowledged, error } = await writing;
+        expect(error).toMatchObject({ code: "HF5012" });
+        const seen = new Set(stored?.records.map(({ seq }) => seq));
+        expect(acknowledged.filter((seq) => !seen.has(seq))).toEqual([]);
+        expect((await thief.store.load([run]))[0]).toEqual(stored);
+        written += acknowledged.length;
+        await victim.store.abandon();
+        await thief.shards.release([5]);
+      }
+      // The shards were taken in the middle of work.
+      expect(written).toBeGreaterThan(STEALS * 2);
+      const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
+      expect(damage).toEqual([]);
+    },
+    STEALS * 5_000,
+  );
+
+  test("does not know that it lives when its beat was not confirmed for two thirds of its lease", async () => {
+    let ahead = 0;
+    const ticks: Ticks = {
+      ...systemTicks,
+      nowMs: () => systemTicks.nowMs() + ahead,
+      // It beats when it is told to.
+      after: () => () => undefined,
+    };
+    const { shards } = await join(30_000, ticks);
+    expect(shards.confirmed()).toBe(null);
+    ahead = 20_001;
+    const unsure = shards.confirmed();
+    expect(unsure).not.toBe(null);
+    shards.lookSoon();
+    await unsure;
+    expect(shards.confirmed()).toBe(null);
+  });
+
+  test("leaves commands for a shard, which its owner finds, and reads their answers", async () => {
+    const [one, two] = [await join(), await join()];
+    await two.sees(isFree(5));
+    await two.shards.take([5]);
+    const command = { topic: "cancel", atMs: 1, by: "worker", data: "{}" } as const;
+    await one.shards.post([
+      { ...command, id: "a", shard: 5 },
+      { ...command, id: "a", shard: 5 },
+      { ...command, id: "b", shard: 6 },
+    ]);
+    expect((await two.store.inbox(10, [5])).map(({ id }) => id)).toEqual(["a"]);
+    await two.sees(({ hasCommands }) => hasCommands);
+    await new SampleJournal().flushTo(two.store, [{ id: "a", answer: '{"ok":true}' }]);
+    expect(await one.shards.answers(["a", "b"])).toEqual([["a", '{"ok":true}']]);
+    // The shard of this one is nobody's: taking it is stopped as any write there would be.
+    const stray = new SampleJournal();
+    stray.batch();
+    await expect(stray.flushTo(two.store, [{ id: "b", answer: "{}" }])).rejects.toMatchObject({
+      code: "HF5012",
+    });
+  });
+
+  test("leaves no command any more once it was replaced", async () => {
+    const [one, two] = [await join(), await join()];
+    await outwaitLeases(database.url);
+    await two.store.abandon();
+    await runSql(
+      database.url,
+      `update worker set alive = 0 where incarnation = ${String(one.store.incarnation)}`,
+    );
+    const command = { id: "a", topic: "cancel", atMs: 1, by: "worker", data: "{}", shard: 5 };
+    await expect(one.shards.post([{ ...command, topic: "cancel" }])).rejects.toMatchObject({
+      code: "HF5012",
+    });
+    const three = await join();
+    expect(await three.store.inbox(10)).toEqual([]);
+  });
+
+  test("gives a key to the shard that claims it first, until that shard gives it up", async () => {
+    const [one, two] = [await join(), await join()];
+    const hash = "ab".repeat(32);
+    expect(await one.shards.claimKey(hash, 5)).toBe(5);
+    expect(await two.shards.claimKey(hash, 6)).toBe(5);
+    await two.shards.unclaimKey(hash, 6);
+    expect(await two.shards.claimKey(hash, 6)).toBe(5);
+    await one.shards.unclaimKey(hash, 5);
+    expect(await two.shards.claimKey(hash, 6)).toBe(6);
+  });
+
+  test("places a run by its lane, and else by its key", async () => {
+    const { shards } = await join();
+    const start = { namespace: "main", lane: null, keyHash: `${"0".repeat(62)}1f` };
+    expect(shards.ofStart(start)).toBe(31);
+    expect(shards.ofStart({ ...start, lane: "a" })).toBe(runShard({ ...start, lane: "a" }));
+  });
+});

@@ -1,0 +1,190 @@
+/** What a worker does in a store that it shares: takes and gives shards, leaves commands. */
+import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
+import type { RoutedCommand, SharedShards, Taken } from "../store/shards.ts";
+import { postedDigest } from "../store/seal.ts";
+import { toPredecessor } from "../store/chain-heads.ts";
+import { binaryArray } from "./binary-array.ts";
+import { deadHeads } from "./chain.ts";
+import type { Connection } from "./client.ts";
+import { ENGINE_SQL } from "./engine-sql.ts";
+import type { Link } from "./link.ts";
+import type { Lookout } from "./lookout.ts";
+import type { OwnedShards } from "./owned-shards.ts";
+import { replaced } from "./postgres-errors.ts";
+import { keyShard, runShard, textShard } from "./shard.ts";
+
+export interface SharedSettings {
+  readonly incarnation: number;
+  readonly slot: number;
+  readonly link: Link;
+  readonly lookout: Lookout;
+  readonly owned: OwnedShards;
+  /** What was given up is not at hand any more. */
+  readonly forget: (shards: ReadonlySet<number>) => void;
+}
+
+const SHARED_SQL = {
+  // Only from who had them when they were looked at: null or a dead worker, and the dead stay so. What
+  // is ours already was taken by this very call, whose answer was lost.
+  take: `update shard set owner = $1::int8, epoch = shard.epoch + 1
+    from unnest($2::int2[], $3::int8[]) as t (id, owner)
+    where shard.id = t.id
+      and (shard.owner is not distinct from t.owner or shard.owner = $1::int8)
+      and exists (select 1 from worker m where m.incarnation = $1::int8 and m.alive = 1)
+    returning shard.id, shard.epoch`,
+  lastRunOf: `select max(r.run) from unnest($1::int2[]) as s (id) cross join lateral
+    (select run from run where run.shard = s.id order by run desc limit 1) r`,
+  // A flush holds this row: after the lock none is under way.
+  lockSelf: "select 1 from worker where incarnation = $1::int8 for update",
+  release: `update shard set owner = null where owner = $1::int8 and id = any($2::int2[])`,
+  ofRuns: "select run, shard from run where run = any($1::int8[])",
+  // The sender's row is locked as a flush locks it: who was replaced leaves nothing any more.
+  post: `insert into inbox (shard, id, target, topic, at_ms, sent_by, data, posted_at_us, digest)
+    select t.shard, t.id, t.target, t.topic, t.at_ms, t.sent_by, t.data,
+      (extract(epoch from clock_timestamp()) * 1000000)::int8, t.digest
+    from unnest($2::int2[], $3::text[], $4::int2[], $5::text[], $6::int8[], $7::text[], $8::text[],
+      $9::bytea[]) as t (shard, id, target, topic, at_ms, sent_by, data, digest)
+    where (select count(*) from
+      (select 1 from worker where incarnation = $1::int8 and alive = 1 for share) w) = 1
+    on conflict (shard, id) do nothing`,
+  isAlive: "select alive from worker where incarnation = $1::int8",
+  answers: `select i.id, i.answer from unnest($1::int2[], $2::text[]) as t (shard, id)
+    join inbox i on i.shard = t.shard and i.id = t.id where i.answer is not null`,
+  untaken: `select ${INBOX_COLUMNS} from inbox where taken_by is null and topic = $1
+    order by posted_at_us, id limit $2::int8`,
+  ended: "select run from run where run = any($1::int8[]) and ended_at_ms is not null",
+  claim: `insert into key_claim (shard, key_hash, run_shard)
+    select $1::int2, t.key_hash, $2::int2 from unnest($3::bytea[]) as t (key_hash)
+    on conflict (shard, key_hash) do nothing`,
+  claimed: `select c.run_shard from key_claim c join unnest($2::bytea[]) as t (key_hash)
+    on c.key_hash = t.key_hash where c.shard = $1::int2`,
+  unclaim: `delete from key_claim where shard = $1::int2 and run_shard = $2::int2
+    and key_hash in (select * from unnest($3::bytea[]))`,
+} as const;
+
+export function sharedShards(settings: SharedSettings): SharedShards {
+  const { incarnation, slot, link, lookout, owned } = settings;
+  const ask = (name: keyof typeof SHARED_SQL, values: Parameters<Connection["rows"]>[2]) =>
+    link.use((connection) => connection.rows(`shared-${name}`, SHARED_SQL[name], values));
+  return {
+    isWhole: false,
+    slot,
+    ofStart: runShard,
+    async ofRuns(runs) {
+      const rows = await ask("ofRuns", [binaryArray("int8", runs)]);
+      const found = new Map(rows.map((cells) => [cells[0] as number, cells[1] as number]));
+      return runs.map((run) => found.get(run) ?? null);
+    },
+    onLook: (listener) => {
+      lookout.onLook(listener);
+    },
+    lookSoon: () => {
+      lookout.lookSoon();
+    },
+    take: (shards) => take(settings, shards, ask),
+    async release(shards) {
+      settings.forget(new Set(shards));
+      for (const shard of shards) owned.remove(shard);
+      const values = [incarnation, binaryArray("int2", shards)];
+      await link.use((connection) =>
+        connection.transaction([
+          { name: "shared-lock-self", text: SHARED_SQL.lockSelf, values: [incarnation] },
+          { name: "shared-release", text: SHARED_SQL.release, values },
+        ]),
+      );
+    },
+    confirmed: () => lookout.confirmed(),
+    async post(commands) {
+      await ask("post", postValues(incarnation, commands));
+      const [row] = await ask("isAlive", [incarnation]);
+      if (row?.[0] !== 1) throw replaced("the database says that it is dead");
+    },
+    async answers(ids) {
+      const shards = binaryArray("int2", ids.map(textShard));
+      const rows = await ask("answers", [shards, binaryArray("text", ids)]);
+      return rows.map((cells) => [cells[0] as string, cells[1] as string] as const);
+    },
+    untaken: async (topic, limit) => (await ask("untaken", [topic, limit])).map(toInbox),
+    async ended(runs) {
+      const rows = await ask("ended", [binaryArray("int8", runs)]);
+      return rows.map((cells) => cells[0] as number);
+    },
+    deadChains: async () =>
+      (await link.use((connection) => deadHeads(connection.rows))).map(toPredecessor),
+    async lastSystemSeq() {
+      const [row] = await link.use((connection) =>
+        connection.rows("lastSystemSeq", ENGINE_SQL.lastSystemSeq),
+      );
+      return (row?.[0] as number | null | undefined) ?? 0;
+    },
+    ...claims(ask),
+  };
+}
+
+function claims(ask: Ask): Pick<SharedShards, "claimKey" | "unclaimKey"> {
+  return {
+    async claimKey(keyHash, shard) {
+      const key = binaryArray("bytea", [Buffer.from(keyHash, "hex")]);
+      const home = keyShard(keyHash);
+      for (;;) {
+        await ask("claim", [home, shard, key]);
+        const [row] = await ask("claimed", [home, key]);
+        // Given up between the two: free again.
+        if (row !== undefined) return row[0] as number;
+      }
+    },
+    async unclaimKey(keyHash, shard) {
+      const key = binaryArray("bytea", [Buffer.from(keyHash, "hex")]);
+      await ask("unclaim", [keyShard(keyHash), shard, key]);
+    },
+  };
+}
+
+type Ask = (
+  name: keyof typeof SHARED_SQL,
+  values: Parameters<Connection["rows"]>[2],
+) => ReturnType<Connection["rows"]>;
+
+async function take(
+  { incarnation, lookout, owned }: SharedSettings,
+  shards: readonly number[],
+  ask: Ask,
+): Promise<Taken> {
+  const wanted = shards.filter((shard) => lookout.owners.has(shard));
+  if (wanted.length === 0) return { shards: [], lastRun: 0 };
+  const owners = wanted.map((shard) => lookout.owners.get(shard) ?? null);
+  const rows = await ask("take", [
+    incarnation,
+    binaryArray("int2", wanted),
+    binaryArray("int8", owners),
+  ]);
+  for (const [id, epoch] of rows) owned.add(id as number, epoch as number);
+  const got = rows.map((cells) => cells[0] as number);
+  // A snapshot after the taking: it has every run that an owner before has written.
+  const [row] = await ask("lastRunOf", [binaryArray("int2", got)]);
+  return { shards: got, lastRun: (row?.[0] as number | null | undefined) ?? 0 };
+}
+
+function postValues(incarnation: number, commands: readonly RoutedCommand[]) {
+  const texts = (of: (command: RoutedCommand) => string) => binaryArray("text", commands.map(of));
+  return [
+    incarnation,
+    binaryArray(
+      "int2",
+      commands.map(({ id }) => textShard(id)),
+    ),
+    texts(({ id }) => id),
+    binaryArray(
+      "int2",
+      commands.map(({ shard }) => shard),
+    ),
+    texts(({ topic }) => topic),
+    binaryArray(
+      "int8",
+      commands.map(({ atMs }) => atMs),
+    ),
+    texts(({ by }) => by),
+    texts(({ data }) => data),
+    binaryArray("bytea", commands.map(postedDigest)),
+  ];
+}

@@ -1,0 +1,58 @@
+/** A process that works on runs: the workflows of a user's module, on a store. */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { HoldfastError } from "./core/error.ts";
+import { type HoldfastOptions, holdfast } from "./holdfast.ts";
+
+/** What the module exports as its default: an app without its store, which the worker names. */
+export type WorkerDefinition = Omit<HoldfastOptions, "store">;
+
+/**
+ * Imports the module, opens the store and works until SIGTERM. On PostgreSQL it shares the store with
+ * other workers, unless the module says otherwise.
+ *
+ * @throws {HoldfastError} HF4102 if the module cannot be used, else as `holdfast` does.
+ */
+export async function startWorker(path: string, address: string) {
+  const definition = await definitionIn(path);
+  const postgres = { shared: true, ...definition.postgres };
+  // Whatever it is, the app says what it expects.
+  const store = address as HoldfastOptions["store"];
+  await holdfast({ ...definition, postgres, store }).listen();
+  return { workflows: definition.workflows.map(({ name }) => name) };
+}
+
+async function definitionIn(path: string): Promise<WorkerDefinition> {
+  const found: unknown = await imported(path);
+  if (isDefinition(found)) return found;
+  throw new HoldfastError(
+    "HF4102",
+    `The module ${path} does not say which workflows there are.`,
+    "Let it export them as its default: export default { workflows: [...] }; with version, limits and owner as an app has them.",
+  );
+}
+
+async function imported(path: string): Promise<unknown> {
+  try {
+    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
+    return module.default;
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error);
+    throw new HoldfastError(
+      "HF4102",
+      `The module ${path} cannot be imported: ${because}.`,
+      "Name a file that this Node.js can run: .js, .mjs, or .ts with types that can be stripped.",
+      { cause: error },
+    );
+  }
+}
+
+function isDefinition(value: unknown): value is WorkerDefinition {
+  if (typeof value !== "object" || value === null || !("workflows" in value)) return false;
+  const { workflows } = value;
+  return Array.isArray(workflows) && workflows.length > 0 && workflows.every(isWorkflow);
+}
+
+function isWorkflow(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "name" in value && "definition" in value;
+}
