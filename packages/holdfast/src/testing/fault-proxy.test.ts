@@ -97,6 +97,16 @@ function codeOf(error: unknown): string {
 }
 
 /** One POST with node:http, on a connection of its own unless an agent is given. */
+/** Whether a request is on its way or held back: then `settled` has not resolved a turn later. */
+async function holdsOne(proxy: FaultProxy): Promise<boolean> {
+  let isSettled = false;
+  void proxy.settled().then(() => {
+    isSettled = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  return !isSettled;
+}
+
 async function post(
   port: number,
   body: string,
@@ -350,11 +360,14 @@ describe("the plan as a whole", () => {
   test("close drops late requests, and says so", async () => {
     const server = await counterpart();
     const proxy = await proxyTo(server.port, { ...only("late"), settleMs: 600_000 });
-    await post(proxy.port, "one", { timeoutMs: 50 });
+    const posted = post(proxy.port, "one");
+    // Held, and not given up before that by a client that the machine has let wait.
+    while (!(await holdsOne(proxy)));
     await proxy.close();
     await proxy.settled();
     expect(proxy.counts).toMatchObject({ lateDropped: 1, delivered: 0, faults: { late: 0 } });
     expect(server.executed).toEqual([]);
+    expect(await posted).toMatchObject({ kind: "failed" });
   });
 
   test("close leaves no handle: a process with hanging, late and refused connections ends by itself", async () => {
