@@ -19,6 +19,7 @@ const LAYERS = {
   "store-postgres": ["core/", "store/"],
   engine: ["core/", "workflow/", "store/"],
   operate: ["core/", "store/"],
+  payload: ["core/", "store/"],
   http: ["core/", "contract/", "operate/"],
   cli: ["core/", "contract/", "operate/", "(holdfast|command-line)\\.ts$"],
   // The words of a failure and our error: both are exported by the public door, as a user gets them.

@@ -5,10 +5,14 @@ import type { Outside } from "./cli/outside.ts";
 import { HoldfastError } from "./core/error.ts";
 import { systemClock } from "./engine/clock.ts";
 import type { StoreCare } from "./operate/store-care.ts";
+import { makeKeyRing, rotateKeyRing } from "./payload/index.ts";
+import { payloadCare, type PayloadAccess } from "./payload-care.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
 import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
-import { startWorker } from "./worker.ts";
+import { storeKey } from "./store-postgres/key.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
+import { readKey } from "./store-sqlite/key-file.ts";
+import { startWorker } from "./worker.ts";
 
 /** Bytes of a store's key. */
 const KEY_BYTES = 32;
@@ -26,10 +30,12 @@ export const outside: Outside = {
       systemClock.after(ms, resolve);
     }),
   newStoreKey: () => randomBytes(KEY_BYTES).toString("base64"),
-  storeAt: (address) => {
+  newKeyRing: (file) => makeKeyRing(file, randomBytes(KEY_BYTES)),
+  rotateKeyRing: (file) => rotateKeyRing(file, randomBytes(KEY_BYTES)),
+  storeAt: (address, access) => {
     const place = placeOf(address);
-    if (place?.kind === "sqlite") return sqliteCare(place.path);
-    if (place?.kind === "postgres") return postgresCare(place.url);
+    if (place?.kind === "sqlite") return sqliteCare(place.path, access);
+    if (place?.kind === "postgres") return postgresCare(place.url, access);
     throw new HoldfastError(
       "HF5002",
       `The store ${shownAddress(address)} cannot be opened: expected sqlite:PATH or postgres://USER@HOST/DATABASE.`,
@@ -38,19 +44,39 @@ export const outside: Outside = {
   },
 };
 
-function sqliteCare(path: string): StoreCare {
+const nowMs = () => systemClock.nowMs();
+
+function sqliteCare(path: string, access: PayloadAccess): StoreCare {
+  const { apart, ...care } = payloadCare(
+    {
+      openReader: () => openSqliteReader({ path }),
+      verify: (visited) => verifyStore({ path, ...visited }),
+      secret: () => readKey(path),
+      nowMs,
+    },
+    access,
+  );
   return {
-    openReader: () => openSqliteReader({ path }),
-    verify: () => verifyStore({ path }),
-    backup: (to) => backupStore({ path, to }),
-    accept: ({ by, reason }) => acceptStore({ path, by, reason, nowMs: () => systemClock.nowMs() }),
+    ...care,
+    backup: async (to) => ({ ...(await backupStore({ path, to })), apart: await apart() }),
+    accept: ({ by, reason }) => acceptStore({ path, by, reason, nowMs }),
   };
 }
 
-function postgresCare(url: string): StoreCare {
+function postgresCare(url: string, access: PayloadAccess): StoreCare {
+  const { openReader, verify, sweep } = payloadCare(
+    {
+      openReader: () => openPostgresReader({ url }),
+      verify: (visited) => verifyPostgresStore({ url, ...visited }),
+      secret: () => storeKey({}, process.env),
+      nowMs,
+    },
+    access,
+  );
   return {
-    openReader: () => openPostgresReader({ url }),
-    verify: () => verifyPostgresStore({ url }),
+    openReader,
+    verify,
+    sweep,
     backup: () => Promise.reject(notHere("backup", "copy it with pg_dump or a base backup")),
     accept: () =>
       Promise.reject(

@@ -13,6 +13,7 @@ import type { EngineLimits } from "./engine/limits.ts";
 import type { LateOutcome } from "./engine/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
 import type { Store } from "./store/store.ts";
+import { readKeyRing, withPayloads } from "./payload/index.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
 import { openPostgresStore } from "./store-postgres/index.ts";
 import { openSqliteStore } from "./store-sqlite/index.ts";
@@ -32,6 +33,8 @@ export interface HoldfastOptions {
     | ":memory:";
   /** For a store on PostgreSQL. The key is taken from HOLDFAST_STORE_KEY if it is not given here. */
   readonly postgres?: PostgresSettings;
+  /** Payloads that do not lie in the store in plain form. */
+  readonly payloads?: PayloadSettings;
   readonly workflows: readonly AnyWorkflow[];
   /** Version of your code. Runs remember the version they began with. Default "1". */
   readonly version?: string;
@@ -64,6 +67,22 @@ export interface PostgresSettings {
    * another before it is refused.
    */
   readonly leaseMs?: number;
+}
+
+export interface PayloadSettings {
+  /**
+   * File of a key ring (`holdfast store key --new-ring FILE`): what is declared sensitive, and what
+   * nobody has declared, is sealed with its current key. Read at the first use of the app. Once a
+   * store has sealed payloads it needs its ring. Default: nothing is sealed.
+   */
+  readonly keyRing?: string;
+  /**
+   * Directory for payloads longer than `inlineBytesMax`, each in a file of its own; made if it is
+   * not there. It belongs to the store, and to its backups. Default: all stay in the store.
+   */
+  readonly directory?: string;
+  /** Longest payload that stays in the store, bytes of its stored text. Default 65,536. */
+  readonly inlineBytesMax?: number;
 }
 
 /** Thrown by `result()` of a run that ended without a result. */
@@ -272,9 +291,11 @@ async function openEngine(
   options: HoldfastOptions,
   listeners: Set<EngineListener>,
 ): Promise<Engine> {
+  const { keyRing, ...kept } = options.payloads ?? {};
+  const given = { ...kept, ...(keyRing === undefined ? {} : { ring: readKeyRing(keyRing) }) };
   const store = await openStore(options);
   try {
-    return await engineOn(store, options, listeners);
+    return await engineOn(await withPayloads(store, given), options, listeners);
   } catch (error) {
     // The lock and the writer go too, or the next try would be refused by ourselves.
     await store.close();

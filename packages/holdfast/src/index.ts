@@ -23,7 +23,14 @@ export type { EngineEvent, EngineListener } from "./engine/events.ts";
 export type { EngineLimits } from "./engine/limits.ts";
 export type { LateOutcome } from "./engine/step-slot.ts";
 export { holdfast, RunEnded } from "./holdfast.ts";
-export type { Actor, App, Handle, HoldfastOptions, PostgresSettings } from "./holdfast.ts";
+export type {
+  Actor,
+  App,
+  Handle,
+  HoldfastOptions,
+  PayloadSettings,
+  PostgresSettings,
+} from "./holdfast.ts";
 export type { RunRow } from "./store/rows.ts";
 export { CallFailed, DeadlinePassed } from "./workflow/attempt.ts";
 export type { Attempt, CallFailedOptions, CallLog } from "./workflow/attempt.ts";

@@ -55,6 +55,21 @@ export function storeAddress(option: string | undefined, { env, hasFile }: Termi
   );
 }
 
+/** Key ring and directory of payloads: the options, else HOLDFAST_KEY_RING and HOLDFAST_PAYLOAD_FILES. */
+export function payloadAccess(
+  options: { readonly keyRing?: string; readonly payloadFiles?: string },
+  { env }: Terminal,
+) {
+  const given = (option: string | undefined, variable: string) => {
+    const named = option ?? env[variable];
+    return named === undefined || named === "" ? null : named;
+  };
+  return {
+    keyRing: given(options.keyRing, "HOLDFAST_KEY_RING"),
+    payloadFiles: given(options.payloadFiles, "HOLDFAST_PAYLOAD_FILES"),
+  };
+}
+
 /** The command line itself is not as it should be. */
 export function badUse(message: string, remedy: string): HoldfastError {
   return new HoldfastError("HF4102", message, remedy);

@@ -14,8 +14,23 @@ export interface Outside {
   readonly pause: (ms: number) => Promise<void>;
   /** 32 random bytes as a text, for a store whose key is not beside it. */
   readonly newStoreKey: () => string;
+  /**
+   * Makes a key ring of one key, and says its id.
+   *
+   * @throws {HoldfastError} HF5020 if the file exists.
+   */
+  readonly newKeyRing: (file: string) => string;
+  /**
+   * Adds a key to a ring and makes it the current one; says its id.
+   *
+   * @throws {HoldfastError} HF5020 if the file is no ring.
+   */
+  readonly rotateKeyRing: (file: string) => string;
   /** @throws {HoldfastError} HF5002 if no driver serves this address. */
-  readonly storeAt: (address: string) => StoreCare;
+  readonly storeAt: (
+    address: string,
+    access: { readonly keyRing: string | null; readonly payloadFiles: string | null },
+  ) => StoreCare;
   /**
    * Runs the workflows that a module exports, until a signal ends the process.
    *

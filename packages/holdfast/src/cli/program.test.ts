@@ -25,6 +25,7 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
     openReader: unexpected,
     verify: async () => SOUND,
     backup: unexpected,
+    sweep: unexpected,
     accept: unexpected,
     ...over,
   };
@@ -45,6 +46,8 @@ async function run(words: readonly string[], { terminal, store = care() }: Setti
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
     startWorker: () => Promise.reject(new Error("no worker here")),
+    newKeyRing: () => "k1",
+    rotateKeyRing: () => "k2",
     storeAt: (address) => {
       addresses.push(address);
       return store;

@@ -1,11 +1,11 @@
 /** The command line as a function: words in, text and an exit code out. */
 import { Command, CommanderError } from "commander";
 import { formatError, HoldfastError } from "../core/error.ts";
-import { badUse, storeAddress, type Shown, type Work } from "./context.ts";
+import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { jsonText, visibleLines } from "./safe-text.ts";
-import { addKeyCommand, addStoreCommands, keyShown } from "./store-commands.ts";
+import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
 import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
 import { addWorkerCommand, workerShown } from "./worker-command.ts";
@@ -13,6 +13,8 @@ import { addWriteCommands } from "./write-commands.ts";
 
 interface GlobalOptions {
   readonly store?: string;
+  readonly keyRing?: string;
+  readonly payloadFiles?: string;
   readonly json?: true;
 }
 
@@ -33,7 +35,8 @@ export async function runCommandLine(
   };
   const act = async (work: Work) => {
     const options: GlobalOptions = program.opts();
-    const store = outside.storeAt(storeAddress(options.store, terminal));
+    const address = storeAddress(options.store, terminal);
+    const store = outside.storeAt(address, payloadAccess(options, terminal));
     show(await work({ outside, terminal, store }));
   };
   const work = async (path: string) => {
@@ -71,6 +74,8 @@ export function commandTree(
       "--store <address>",
       "sqlite:PATH or postgres://...; else HOLDFAST_STORE, else ./holdfast.db",
     )
+    .option("--key-ring <file>", "opens sealed payloads; else HOLDFAST_KEY_RING")
+    .option("--payload-files <directory>", "where long payloads lie; else HOLDFAST_PAYLOAD_FILES")
     .option("--json", "print one JSON document")
     .addHelpText("after", AFTER_HELP)
     .exitOverride()
@@ -86,7 +91,7 @@ export function commandTree(
   addReadCommands(program, act);
   addWriteCommands(program, act);
   addStoreCommands(program, act);
-  addKeyCommand(program, () => show(keyShown(outside.newStoreKey())));
+  addKeyCommand(program, outside, show);
   return program;
 }
 

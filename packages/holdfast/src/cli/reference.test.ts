@@ -39,7 +39,7 @@ function flagsOf(command: Command): readonly string[] {
 /** Options in the first column of a section's tables. */
 function documented(section: string): readonly string[] {
   const rows = section.split("\n").filter((line) => line.startsWith("| `--"));
-  return rows.flatMap((row) => (row.split("|")[1] ?? "").match(/--[a-z]+/g) ?? []);
+  return rows.flatMap((row) => (row.split("|")[1] ?? "").match(/--[a-z-]+/g) ?? []);
 }
 
 const commands = leaves(program, "");

@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { acceptStore, verifyStore } from "../operate/store-care.ts";
 import type { AcceptedStore, VerifiedStore } from "../operate/store-care.ts";
-import type { Shown, Work } from "./context.ts";
+import { badUse, type Shown, type Work } from "./context.ts";
+import type { Outside } from "./outside.ts";
 import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf } from "./option-values.ts";
 import { effectsTable, type Look } from "./show-lists.ts";
@@ -32,8 +33,19 @@ export function addStoreCommands(program: Command, act: Act): void {
     .action(({ to }: { readonly to: string }) =>
       act(async ({ store: care }) => {
         const backup = await care.backup(to);
-        const text = `${to} holds the store ${backup.storeId} up to flush ${String(backup.flushId)}. Its key and anchor are beside it.`;
+        const holds = `${to} holds the store ${backup.storeId} up to flush ${String(backup.flushId)}. Its key and anchor are beside it.`;
+        const text = [holds, ...backup.apart].join(" ");
         return { document: { ...backup, to }, text: (look) => sentence(text, 0, look.screen) };
+      }),
+    );
+  store
+    .command("sweep")
+    .description("take away payload files that no record refers to, left by crashes")
+    .action(() =>
+      act(async ({ store: care }) => {
+        const swept = await care.sweep();
+        const text = `${String(swept.removed)} of ${String(swept.looked)} files belonged to no record and were removed.`;
+        return { document: swept, text: (look) => sentence(text, 0, look.screen) };
       }),
     );
   store
@@ -50,17 +62,40 @@ export function addStoreCommands(program: Command, act: Act): void {
     );
 }
 
+interface KeyOptions {
+  readonly newRing?: string;
+  readonly rotate?: string;
+}
+
 /** Beside the other commands of the store, although it needs none. */
-export function addKeyCommand(program: Command, say: () => void): void {
+export function addKeyCommand(
+  program: Command,
+  outside: Pick<Outside, "newStoreKey" | "newKeyRing" | "rotateKeyRing">,
+  show: (shown: Shown) => void,
+): void {
   const store = program.commands.find((command) => command.name() === "store") ?? program;
   store
     .command("key")
-    .description("make a key for a new store on PostgreSQL, and print it")
-    .action(say);
+    .description("make a key for a new store on PostgreSQL, or a ring of keys that seal payloads")
+    .option("--new-ring <file>", "make a key ring with its first key; must not exist")
+    .option("--rotate <file>", "add a key to a ring; payloads are sealed with it from then on")
+    .action(({ newRing, rotate }: KeyOptions) => {
+      if (newRing !== undefined && rotate !== undefined) {
+        throw badUse("--new-ring and --rotate are given both.", "Give one of them.");
+      }
+      if (newRing !== undefined) show(ringShown(newRing, outside.newKeyRing(newRing)));
+      else if (rotate !== undefined) show(ringShown(rotate, outside.rotateKeyRing(rotate)));
+      else show(keyShown(outside.newStoreKey()));
+    });
 }
 
-export function keyShown(key: string): Shown {
+function keyShown(key: string): Shown {
   return { document: { key }, text: () => key };
+}
+
+function ringShown(file: string, current: string): Shown {
+  const text = `${file}: key ${current} is current. Keep every key of it: what one has sealed nothing else opens. An app reads its ring when it starts.`;
+  return { document: { file, current }, text: (look) => sentence(text, 0, look.screen) };
 }
 
 function verificationText(verification: VerifiedStore, { screen }: Look): string {

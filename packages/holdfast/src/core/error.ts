@@ -49,6 +49,8 @@ export const ERROR_CODES = {
   HF5011: "The client library for PostgreSQL is not installed.",
   HF5012: "This worker has been replaced.",
   HF5013: "Too many workers share this store.",
+  HF5020: "The key ring is missing, is none, or lacks a key that the store needs.",
+  HF5021: "A payload cannot be read.",
   HF6001: "There is nothing with that name.",
   HF6002: "This person may not do that.",
   HF6003: "The action does not fit the present state.",

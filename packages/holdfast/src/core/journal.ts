@@ -419,8 +419,18 @@ export interface DependencyHead {
 /** This record is what accepts the event. */
 export type KeptHead = AcceptedEvent;
 
-/** What has payloads and can say what is sensitive in them. `step` is named `workflow/step`. */
-export const DEFINITION_KINDS = ["workflow", "effect", "review", "event", "step"] as const;
+/**
+ * What has payloads and can say what is sensitive in them. `step` is named `workflow/step`. Under
+ * `payloads` the store itself says what is needed to read them: a key, a directory.
+ */
+export const DEFINITION_KINDS = [
+  "workflow",
+  "effect",
+  "review",
+  "event",
+  "step",
+  "payloads",
+] as const;
 export type DefinitionKind = (typeof DEFINITION_KINDS)[number];
 
 /**

@@ -21,6 +21,8 @@ const INDEX = /^(?:0|[1-9]\d*|-)$/;
 /** Segments, unescaped. */
 export type Segments = readonly string[];
 
+type Cover = (value: unknown, pointer: string) => unknown;
+
 /**
  * @param what - names the definition, for example `effect "charge-card"`.
  * @throws {HoldfastError} HF1001 if it is not a list of JSON pointers.
@@ -64,8 +66,36 @@ export function masked(value: unknown, pointers: readonly string[]): unknown {
   return covering(value, pointers.map(segmentsOf), maskOf);
 }
 
-/** Stands for a value: its JSON type, and nothing of it. */
+/**
+ * The value with what `cover` gives in the place of everything that is sensitive; `cover` also gets
+ * where that is, as a pointer without `*`.
+ */
+export function coverSensitive(value: unknown, pointers: readonly string[], cover: Cover): unknown {
+  return covering(value, pointers.map(segmentsOf), cover);
+}
+
+/** Stands for a sealed value where the key is not at hand. */
+export function sealedMark(keyId: string): string {
+  return `[sealed: key ${keyId}]`;
+}
+
+/** Stands for a payload that lies in a file where its directory is not at hand. */
+export function fileMark(sizeBytes: number): string {
+  return `[in a file of ${String(sizeBytes)} bytes]`;
+}
+
+/** Stands for a payload that cannot be read, whatever is at hand. */
+export const UNREADABLE_MARK = "[cannot be read: run holdfast store verify]";
+
+const APART_MARK = /^\[(?:sealed: key [\w.-]{1,32}|in a file of \d{1,10} bytes)\]$/u;
+
+/**
+ * Stands for a value: its JSON type, and nothing of it. What is kept apart, where nobody can open
+ * it, has no type to show, and its mark stays.
+ */
 export function maskOf(value: unknown): string {
+  if (value === UNREADABLE_MARK) return UNREADABLE_MARK;
+  if (typeof value === "string" && APART_MARK.test(value)) return value;
   return `[masked ${jsonTypeOf(value)}]`;
 }
 
@@ -79,6 +109,7 @@ export function sensitiveTexts(value: unknown, pointers: readonly string[]): rea
   return found;
 }
 
+/** The segments of a pointer, unescaped. */
 export function segmentsOf(pointer: string): Segments {
   return pointer
     .split("/")
@@ -89,30 +120,35 @@ export function segmentsOf(pointer: string): Segments {
 function covering(
   value: unknown,
   pointers: readonly Segments[],
-  cover: (value: unknown) => unknown,
+  cover: Cover,
+  at: string = "",
 ): unknown {
   if (pointers.length === 0) return value;
-  if (pointers.some((pointer) => pointer.length === 0)) return cover(value);
+  if (pointers.some((pointer) => pointer.length === 0)) return cover(value, at);
   if (value === null || value === undefined) return value;
-  if (typeof value !== "object") return cover(value);
+  if (typeof value !== "object") return cover(value, at);
   if (!Array.isArray(value)) {
     // An object made from entries keeps an own property even where it is named `__proto__`.
     return Object.fromEntries(
       Object.entries(value).map(([key, member]) => [
         key,
-        covering(member, within(pointers, key), cover),
+        covering(member, within(pointers, key), cover, `${at}/${escaped(key)}`),
       ]),
     );
   }
-  if (isNamedInside(pointers)) return cover(value);
+  if (isNamedInside(pointers)) return cover(value, at);
   return value.map((element: unknown, index) =>
-    covering(element, within(pointers, String(index)), cover),
+    covering(element, within(pointers, String(index)), cover, `${at}/${String(index)}`),
   );
 }
 
 /** True if they go on by a name, which no element of an array has. */
 export function isNamedInside(pointers: readonly Segments[]): boolean {
   return pointers.some(([head = ""]) => head !== EVERY && !INDEX.test(head));
+}
+
+function escaped(segment: string): string {
+  return segment.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 /** What the pointers say of one member. */

@@ -216,6 +216,8 @@ export class Engine implements RunHost {
   /** Workflows at once; what their code uses, when it comes to it. */
   async #declare(): Promise<void> {
     this.declarations.restore(await this.store.declarations());
+    for (const name of this.store.requirements ?? [])
+      this.declarations.declare("payloads", name, {}, { name });
     for (const { name, definition } of this.#workflows.all()) {
       this.declarations.declare("workflow", name, definition, definition);
     }
@@ -271,7 +273,7 @@ export class Engine implements RunHost {
   /** A stored run without its code running. Null if its journal cannot be read: it is held then. */
   dormant(stored: StoredRun, workflow: AnyWorkflow): LiveRun | null {
     try {
-      requireBeginning(stored.records);
+      requireBeginning(stored);
       return new LiveRun(this, workflow, stored);
     } catch (error) {
       holdUnreadable(this, workflow, stored.row, stored.records.at(-1)?.seq ?? 0, error);

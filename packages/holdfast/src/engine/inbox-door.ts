@@ -233,6 +233,7 @@ export class InboxDoor {
     requireTopic(row.topic);
     requireText(by, "name of who sends a command");
     if (!row.isAsPosted) throw tampered(row);
+    if (row.unreadable !== undefined) throw row.unreadable;
     const elsewhere = await this.#elsewhere(row);
     if (elsewhere !== null) {
       // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.

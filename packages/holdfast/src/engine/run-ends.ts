@@ -1,4 +1,5 @@
 /** How runs end, and who hears of it: callers of this process, and the runs that wait for them. */
+import { isFinal } from "../core/run-state.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
@@ -90,7 +91,10 @@ export class RunEnds {
   async #stored(run: number): Promise<StoredRun | null> {
     const { committer, store } = this.#engine;
     await committer.durable();
-    return (await store.load([run]))[0] ?? null;
+    const [stored] = await store.load([run]);
+    // Its result cannot be read now: who waits for it goes on waiting, and asks again.
+    if (stored?.unreadable !== undefined && isFinal(stored.row.state)) throw stored.unreadable;
+    return stored ?? null;
   }
 
   /** A child tells the parent that started it; who else waits for it has to be remembered. */

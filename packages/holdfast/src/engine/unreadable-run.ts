@@ -54,15 +54,20 @@ function whyOf(error: unknown): string {
   return `a record of it is no JSON${place === undefined ? "" : ` ${place}`}`;
 }
 
-/** @throws {TypeError} where a run has a row and no beginning: from nothing it would do all anew. */
-export function requireBeginning(records: readonly JournalRecord[]): void {
+/**
+ * @throws {TypeError} where a run has a row and no beginning: from nothing it would do all anew.
+ * @throws {HoldfastError} where the store could not read a payload of it.
+ */
+export function requireBeginning({ records, unreadable: why }: StoredRun): void {
+  if (why !== undefined) throw why;
   if (records[0]?.kind !== "started") throw new TypeError("its first record is missing");
 }
 
 /** @throws {HoldfastError} HF2106 if nothing can be done with the run for that reason. */
-export function requireReadable({ row, records }: StoredRun): void {
+export function requireReadable(stored: StoredRun): void {
+  const { row, records } = stored;
   try {
-    requireBeginning(records);
+    requireBeginning(stored);
     for (const { head, data } of records) {
       parseJson(head ?? "null");
       parseJson(data ?? "null");

@@ -3,8 +3,8 @@ import type { DeclarationRow } from "../store/rows.ts";
 import { openedHead, SampleJournal, startedHead } from "../testing/sample-journal.ts";
 import { makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
 import { openSqliteReader } from "../store-sqlite/index.ts";
-import { Masking, PayloadOwners } from "./masking.ts";
-import { hasPayload } from "./timeline.ts";
+import { hasPayload, payloadOwner } from "../core/payload-owner.ts";
+import { Masking } from "./masking.ts";
 
 const row = (over: Partial<DeclarationRow> = {}): DeclarationRow => ({
   definition: "effect",
@@ -77,13 +77,9 @@ describe("what stands beside a run", () => {
     sample.add(1, "opened", openedHead(), { data: '"Error: at line 1"' });
     await sample.flushTo(store);
     const reader = await openSqliteReader({ path });
-    const run = await reader.run(1);
-    if (run === null) throw new Error("the run is not there");
-    const owners = await PayloadOwners.of(reader, run, 10);
     const records = await reader.records(1, 1, 10);
     expect(records.map(hasPayload)).toEqual([true, true, false]);
-    const opened = records.map(async (one) => owners.ownerOf(one));
-    expect(await Promise.all(opened)).toEqual([
+    expect(records.map((one) => payloadOwner(one, "order"))).toEqual([
       { definition: "workflow", name: "order" },
       { definition: "event", name: "paid" },
       null,

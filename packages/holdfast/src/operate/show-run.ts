@@ -1,15 +1,16 @@
 /** `holdfast show`: one run with its journal as a timeline, its effects and what is open. */
 import type { JournalRecord } from "../core/journal.ts";
+import { hasPayload, isTime, payloadOwner } from "../core/payload-owner.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { findRun, type RunReference } from "./find-run.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
-import { Masking, PayloadOwners } from "./masking.ts";
+import { Masking } from "./masking.ts";
 import { reviewDetails } from "./review-details.ts";
 import { scanRun } from "./scan-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
-import { hasPayload, isTime, stackOf, timelineEntry, type TimelineEntry } from "./timeline.ts";
+import { stackOf, timelineEntry, type TimelineEntry } from "./timeline.ts";
 import {
   effectView,
   exceptionView,
@@ -68,7 +69,7 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
   return {
     run: runView(row),
     cancel: await cancelOf(reader, row, cancel, seen),
-    timeline: await timelineOf(reader, masking, row, records, request),
+    timeline: timelineOf(masking, row, records, request),
     next: last === undefined || records.length < request.limit ? null : last.seq,
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: seen,
@@ -76,27 +77,21 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
   };
 }
 
-async function timelineOf(
-  reader: StoreReader,
+function timelineOf(
   masking: Masking,
-  row: RunRow,
+  { workflow }: RunRow,
   records: readonly JournalRecord[],
   { payloadCharsMax, hasStacks }: ShowRequest,
-): Promise<readonly TimelineEntry[]> {
-  const owners =
-    payloadCharsMax === null ? null : await PayloadOwners.of(reader, row, PAGE_LIMIT_MAX);
-  const entries: TimelineEntry[] = [];
-  for (const record of records) {
+): readonly TimelineEntry[] {
+  return records.map((record) => {
     const payload =
-      owners === null || payloadCharsMax === null || !hasPayload(record)
+      payloadCharsMax === null || !hasPayload(record)
         ? null
         : isTime(record)
           ? masking.time(record.data ?? "null", payloadCharsMax)
-          : masking.payload(record.data ?? "null", await owners.ownerOf(record), payloadCharsMax);
-    const stack = hasStacks ? stackOf(record) : null;
-    entries.push(timelineEntry(record, { payload, stack }));
-  }
-  return entries;
+          : masking.payload(record.data ?? "null", payloadOwner(record, workflow), payloadCharsMax);
+    return timelineEntry(record, { payload, stack: hasStacks ? stackOf(record) : null });
+  });
 }
 
 /** All effects of a run, and its open exceptions and reviews, oldest first. */

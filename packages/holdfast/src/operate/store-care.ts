@@ -36,6 +36,8 @@ interface BackedUp {
   readonly flushId: number;
   /** Newest record in the copy. */
   readonly position: number;
+  /** What belongs to the store and is not in the copy, as sentences. */
+  readonly apart: readonly string[];
 }
 
 export interface StoreCare {
@@ -44,6 +46,8 @@ export interface StoreCare {
   readonly verify: () => Promise<Verification>;
   /** Copies the store while its engine may run. */
   readonly backup: (to: string) => Promise<BackedUp>;
+  /** Takes away payload files that no record refers to. */
+  readonly sweep: () => Promise<{ readonly looked: number; readonly removed: number }>;
   /** Accepts a store that is older than its anchor. */
   readonly accept: (decider: Decider) => Promise<{
     readonly storeId: string;

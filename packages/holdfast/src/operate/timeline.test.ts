@@ -3,7 +3,8 @@ import { HoldfastError } from "../core/error.ts";
 import { RECORD_KINDS, type JournalRecord } from "../core/journal.ts";
 import { NOW_MS, makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
 import { everyKind } from "../testing/sample-every-kind.ts";
-import { decisionOf, hasPayload, stackOf, timelineEntry } from "./timeline.ts";
+import { hasPayload } from "../core/payload-owner.ts";
+import { decisionOf, stackOf, timelineEntry } from "./timeline.ts";
 
 async function sampleRecords(): Promise<readonly JournalRecord[]> {
   const folder = makeFolder();

@@ -3,6 +3,7 @@
  * was decided and why. Pure. The records are the truth; this adds nothing to them.
  */
 import { parseJson } from "../core/json-text.ts";
+import { hasPayload } from "../core/payload-owner.ts";
 import { durationText } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import { familyOf } from "../core/failure.ts";
@@ -103,21 +104,6 @@ export function stackOf(record: journal.JournalRecord): string | null {
   if (record.data === null || hasPayload(record)) return null;
   const stack: unknown = parseJson(record.data);
   return typeof stack === "string" ? stack : null;
-}
-
-/** True if the record's data is a payload, and not the stack of an error. */
-export function hasPayload(record: journal.JournalRecord): boolean {
-  if (record.data === null) return false;
-  // What stands beside a run keeps what came; else it may keep the stack of an error.
-  if (record.kind === "opened") return parseHead<journal.OpenedHead>(record).beside !== undefined;
-  if (record.kind === "result") return parseHead<journal.ResultHead>(record).threw === undefined;
-  if (record.kind !== "outcome") return true;
-  return parseHead<journal.OutcomeHead>(record).failure === undefined;
-}
-
-/** True if it is what `run.now` answered. */
-export function isTime(record: journal.JournalRecord): boolean {
-  return record.kind === "result" && parseHead<journal.ResultHead>(record).now === true;
 }
 
 /** The decision that a record holds, or null. Cheaper than its entry. */

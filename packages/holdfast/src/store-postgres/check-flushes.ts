@@ -5,7 +5,7 @@
 import { parseJson } from "../core/json-text.ts";
 import { kindNumber } from "../core/journal.ts";
 import type { IncarnationHead } from "../core/journal.ts";
-import type { Damage } from "../store/damage.ts";
+import type { CheckedStore, Damage } from "../store/damage.ts";
 import { type Cells, INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import { toSealedRecord } from "../store/record-check.ts";
 import { RecordDigests } from "../store/record-digest.ts";
@@ -32,7 +32,7 @@ const TAKEN_SQL = `select ${INBOX_COLUMNS}, digest from inbox
 /** Within a transaction, whose snapshot it checks. */
 export async function checkFlushes(
   connection: Connection,
-  store: { readonly key: string; readonly storeId: string },
+  store: CheckedStore,
 ): Promise<CheckedFlushes> {
   const check = new FlushCheck(connection, store);
   const damage = await check.all();
@@ -46,17 +46,19 @@ class FlushCheck {
   readonly #key: string;
   readonly #digests: RecordDigests;
   readonly #storeId: string;
+  readonly #visit: CheckedStore["visit"];
   readonly #journal: AsyncGenerator<Cells, void, undefined>;
   #next: Cells | null = null;
   readonly #heads = new Map<number, FlushRow>();
   /** Ends of chains as later chains have recorded them. */
   readonly #closes: Predecessor[] = [];
 
-  constructor(connection: Connection, store: { readonly key: string; readonly storeId: string }) {
+  constructor(connection: Connection, store: CheckedStore) {
     this.#connection = connection;
     this.#key = store.key;
     this.#digests = new RecordDigests(store.key);
     this.#storeId = store.storeId;
+    this.#visit = store.visit;
     this.#journal = wholeJournal(connection, "true");
   }
 
@@ -116,6 +118,7 @@ class FlushCheck {
       if (!digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) {
         return named(cells, "was changed");
       }
+      this.#visit?.(toSealedRecord(cells));
       this.#noteCloses(cells);
       this.records += 1;
       await this.#advance();

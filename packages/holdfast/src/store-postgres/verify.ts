@@ -4,7 +4,7 @@
  * engine may run meanwhile.
  */
 import { HoldfastError } from "../core/error.ts";
-import type { Damage, VerifyReport } from "../store/damage.ts";
+import type { Damage, RecordVisit, VerifyReport } from "../store/damage.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import { keyId, postedDigest, sealKey } from "../store/seal.ts";
 import { checkAnchor } from "./anchor-keeper.ts";
@@ -28,6 +28,8 @@ const REMEDY =
 export interface VerifyOptions extends KeySource {
   readonly url: string;
   readonly anchorFile?: string;
+  /** Who else looks at each record. Called when the check begins. */
+  readonly startVisit?: (storeId: string) => RecordVisit;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function verifyPostgresStore(options: VerifyOptions): Promise<Verif
   try {
     connection = await connectTo(options.url);
     const storeId = await storeIdOf(connection, options.url);
-    return await verified(connection, storeId, secret, options.anchorFile);
+    return await verified(connection, storeId, secret, options);
   } catch (error) {
     throw cannotOpen(options.url, error);
   } finally {
@@ -54,7 +56,7 @@ async function verified(
   connection: Connection,
   storeId: string,
   secret: Uint8Array,
-  anchorFile: string | undefined,
+  { anchorFile, startVisit }: VerifyOptions,
 ): Promise<VerifyReport> {
   const damage: Damage[] = await schemaDamage(connection);
   await connection.script("begin isolation level repeatable read");
@@ -63,7 +65,7 @@ async function verified(
     if (meta !== null && meta.keyId !== keyId(secret)) throw foreignKey();
     damage.push({ what: "the row that says who this store is was changed" });
   }
-  const store = { key: sealKey(secret), storeId };
+  const store = { key: sealKey(secret), storeId, visit: startVisit?.(storeId) };
   const checked = await attempt(damage, () => checkFlushes(connection, store));
   if (checked?.damage) damage.unshift(checked.damage);
   if (damage.length === 0) {

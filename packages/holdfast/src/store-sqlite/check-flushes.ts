@@ -2,7 +2,7 @@
  * Recomputes digests and seals from the stored bytes, flush by flush, and stops at the first that
  * does not hold. Start-up does it from the anchor on, `store verify` from the beginning.
  */
-import type { Damage } from "../store/damage.ts";
+import type { CheckedStore, Damage } from "../store/damage.ts";
 import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
@@ -29,7 +29,7 @@ const RECORDS_PER_READ = 2000;
 /** Checks every flush after `from` (null: from the first), in order. */
 export function checkFlushes(
   database: Database,
-  store: { readonly key: string; readonly storeId: string },
+  store: CheckedStore,
   from: FlushRow | null,
   onFlush: (flush: FlushRow) => void = () => undefined,
 ): CheckedFlushes {
@@ -57,6 +57,7 @@ class FlushCheck {
   readonly #key: string;
   readonly #digests: RecordDigests;
   readonly #storeId: string;
+  readonly #visit: CheckedStore["visit"];
   readonly #records: Statement;
   readonly #taken: Statement;
   readonly #beyond: Statement;
@@ -64,11 +65,12 @@ class FlushCheck {
   /** Newest flush seen of each chain. */
   readonly #heads = new Map<number, FlushRow>();
 
-  constructor(database: Database, store: { readonly key: string; readonly storeId: string }) {
+  constructor(database: Database, store: CheckedStore) {
     this.chain = new ChainQueries(database);
     this.#key = store.key;
     this.#digests = new RecordDigests(store.key);
     this.#storeId = store.storeId;
+    this.#visit = store.visit;
     this.#records = prepareRows(
       database,
       `select run, seq, kind, attempt, name, at_ms, head, data, pos, digest from journal
@@ -162,10 +164,14 @@ class FlushCheck {
   #record(cells: Cells, pos: number, digests: Buffer, offset: number): Damage | null {
     const [run, seq] = cells as [number, number];
     if (cells[8] !== pos) return { what: `record ${pos} is missing`, pos };
-    this.#digests.write(toSealedRecord(cells), digests, offset);
+    const record = toSealedRecord(cells);
+    this.#digests.write(record, digests, offset);
     // A blob column of a STRICT table.
     const stored = cells[9] as Uint8Array;
-    if (digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) return null;
+    if (digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) {
+      this.#visit?.(record);
+      return null;
+    }
     return { what: `record ${pos} (run ${run}, seq ${seq}) was changed`, pos, run, seq };
   }
 

@@ -8,4 +8,5 @@ export { openSqliteStore } from "./open.ts";
 export type { SqliteStore, SqliteStoreOptions } from "./open.ts";
 export { openSqliteReader } from "./reader.ts";
 export { verifyStore } from "./verify.ts";
+export type { VerifyOptions } from "./verify.ts";
 export type { VerifyReport } from "../store/damage.ts";

@@ -7,7 +7,7 @@ import { HoldfastError } from "../core/error.ts";
 import { readAnchor } from "../store/anchor.ts";
 import { checkFlushes } from "./check-flushes.ts";
 import type { CheckedFlushes } from "./check-flushes.ts";
-import type { Damage, VerifyReport } from "../store/damage.ts";
+import type { Damage, RecordVisit, VerifyReport } from "../store/damage.ts";
 import { anchoredFlush } from "./check-start.ts";
 import { foreignKey, keyPath, readKey } from "./key-file.ts";
 import { isMetaSound, readMeta } from "./meta.ts";
@@ -27,6 +27,12 @@ const REMEDY =
   'run `holdfast store accept --reason "..."`, which lists the effects that may have been done ' +
   "since. Keep the damaged files: `holdfast store verify` names what was lost.";
 
+export interface VerifyOptions {
+  readonly path: string;
+  /** Who else looks at each record. Called when a check begins: one that was disturbed begins anew. */
+  readonly startVisit?: (storeId: string) => RecordVisit;
+}
+
 /**
  * Reads everything once; takes time in proportion to the store. While an engine runs, a copy is
  * made beside the store and checked instead, so that the engine's log is not held up. Leaves the
@@ -35,13 +41,17 @@ const REMEDY =
  * @throws {HoldfastError} HF5002 if there is no store, HF5009 without its key, HF5010 if it is
  * newer than this Holdfast.
  */
-export async function verifyStore(options: { readonly path: string }): Promise<VerifyReport> {
+export async function verifyStore(options: VerifyOptions): Promise<VerifyReport> {
   const path = resolve(options.path);
-  return await onStillFile(path, (open) => verifyFile(open, path));
+  return await onStillFile(path, (open) => verifyFile(open, path, options.startVisit));
 }
 
 /** Checks the database that `open` opens as the store at `path`, whose key and anchor count. */
-function verifyFile(open: () => Database, path: string): VerifyReport {
+function verifyFile(
+  open: () => Database,
+  path: string,
+  startVisit: VerifyOptions["startVisit"],
+): VerifyReport {
   const key = readKey(path);
   let database: Database;
   try {
@@ -51,13 +61,18 @@ function verifyFile(open: () => Database, path: string): VerifyReport {
     return report(null, null, [{ what: error.message }], []);
   }
   try {
-    return verifyDatabase(database, key, path);
+    return verifyDatabase(database, key, path, startVisit);
   } finally {
     database.close();
   }
 }
 
-function verifyDatabase(database: Database, secret: Uint8Array, path: string): VerifyReport {
+function verifyDatabase(
+  database: Database,
+  secret: Uint8Array,
+  path: string,
+  startVisit: VerifyOptions["startVisit"],
+): VerifyReport {
   const damage: Damage[] = [];
   const harmless: string[] = [];
   const key = sealKey(secret);
@@ -72,7 +87,8 @@ function verifyDatabase(database: Database, secret: Uint8Array, path: string): V
     damage.push({ what: "the row that says who this store is was changed" });
   }
   const storeId = meta?.storeId ?? "";
-  const checked = attemptOne(() => checkFlushes(database, { key, storeId }, null), damage);
+  const visited = { key, storeId, visit: startVisit?.(storeId) };
+  const checked = attemptOne(() => checkFlushes(database, visited, null), damage);
   // A key that fits no flush at all is another store's; one that does was named wrongly.
   const isNamed = meta === undefined || meta === null || meta.keyId === keyId(secret);
   if (!isNamed && (checked?.flushes ?? 0) === 0) throw foreignKey(keyPath(path));

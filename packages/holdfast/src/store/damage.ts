@@ -10,6 +10,21 @@ export interface Damage {
   readonly seq?: number;
 }
 
+/** Is told of every record of the journal whose digest holds, once, in the order of the check. */
+export type RecordVisit = (record: {
+  readonly run: number;
+  readonly seq: number;
+  readonly data: string | null;
+}) => void;
+
+/** Whose records a check holds against their digests, and who else looks at them. */
+export interface CheckedStore {
+  /** As `sealKey` gives it. */
+  readonly key: string;
+  readonly storeId: string;
+  readonly visit?: RecordVisit | undefined;
+}
+
 export interface VerifyReport {
   readonly storeId: string | null;
   /** True if nothing that a read or an index could return is other than it was written. */

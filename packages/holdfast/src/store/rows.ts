@@ -4,6 +4,7 @@
  */
 import type { RepeatKind } from "../core/contract.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
+import type { HoldfastError } from "../core/error.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { AcceptedEvent, DefinitionKind, JournalRecord } from "../core/journal.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
@@ -44,6 +45,8 @@ export interface StoredRun {
   /** Where a shared store has it; not given where one engine owns all. */
   readonly shard?: number;
   readonly records: readonly JournalRecord[];
+  /** Why a payload of it cannot be read; nothing may be executed from its records then. */
+  readonly unreadable?: HoldfastError;
 }
 
 /** One operation of an effect: all its attempts together. */
@@ -215,6 +218,8 @@ export interface WaitingCommand extends InboxRow {
   readonly isAsPosted: boolean;
   /** Whose owner is to take it; not given where the store is whole. */
   readonly shard?: number;
+  /** Why its payload cannot be read: then it may not be applied either. */
+  readonly unreadable?: HoldfastError;
 }
 
 /** A command from another process, written by anybody and applied by the owner alone. */

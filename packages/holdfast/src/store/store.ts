@@ -112,6 +112,8 @@ export interface Store {
   /** Highest run number and highest `seq` of the store's own journal (run 0) so far. */
   readonly lastRun: number;
   readonly lastSystemSeq: number;
+  /** What is needed to read the payloads that it writes; goes on record as declarations of `payloads`. */
+  readonly requirements?: readonly string[];
 
   /** Resolves when durable. Flushes are applied in the order of the calls. */
   flush(batch: FlushBatch): Promise<void>;

@@ -314,7 +314,7 @@ create table dependency (
 create table declaration (
   shard smallint not null,
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads')),
   name text collate "C" not null,
   list bytea not null,
   sensitive text not null,

@@ -243,7 +243,7 @@ create table dependency (
 -- had, because what was sensitive once stays masked. Both lists are JSON.
 create table declaration (
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads')),
   name text not null,
   sensitive text not null,
   decision text,

@@ -1,0 +1,119 @@
+/**
+ * Which definition the payload of a record belongs to. Whoever shows payloads asks, and whoever
+ * seals them: what is covered on a screen and what is sealed on a disk are the same values.
+ *
+ * Kind, head and step name say it. The path of a step ends in the name of the effect, review, event
+ * or workflow that it is about; only a step of a workflow's own needs the name of that workflow.
+ */
+import { assertNever } from "./assert.ts";
+import { parseJson } from "./json-text.ts";
+import type * as journal from "./journal.ts";
+import { stepDefinitionName, stepNameOf } from "./step-path.ts";
+
+type JournalRecord = journal.JournalRecord;
+
+/** What a payload belongs to. */
+export interface PayloadOwner {
+  readonly definition: journal.DefinitionKind;
+  readonly name: string;
+}
+
+/** What the answer is read from. */
+export type OwnedRecord = Pick<JournalRecord, "kind" | "name" | "head" | "data">;
+
+/** True if the record's data is a payload, and not the stack of an error. */
+export function hasPayload(record: OwnedRecord): boolean {
+  if (record.data === null) return false;
+  // What stands beside a run keeps what came; else it may keep the stack of an error.
+  if (record.kind === "opened") return headOf<journal.OpenedHead>(record).beside !== undefined;
+  if (record.kind === "result") return headOf<journal.ResultHead>(record).threw === undefined;
+  if (record.kind !== "outcome") return true;
+  return headOf<journal.OutcomeHead>(record).failure === undefined;
+}
+
+/** True if it is what `run.now` answered: the engine's own, and holds nothing of anybody. */
+export function isTime(record: OwnedRecord): boolean {
+  return record.kind === "result" && headOf<journal.ResultHead>(record).now === true;
+}
+
+/**
+ * Null where the journal does not say; such a payload counts as sensitive whole.
+ *
+ * @param workflow - of the record's run; null if that is not known.
+ */
+export function payloadOwner(record: OwnedRecord, workflow: string | null): PayloadOwner | null {
+  switch (record.kind) {
+    case "started":
+      return { definition: "workflow", name: headOf<journal.StartedHead>(record).workflow };
+    case "finished":
+      return { definition: "workflow", name: headOf<journal.FinishedHead>(record).workflow };
+    case "intent":
+    case "outcome":
+    case "probe":
+    case "settled":
+      return { definition: "effect", name: headOf<journal.OutcomeHead>(record).effect };
+    case "asked":
+      return { definition: "review", name: headOf<journal.AskedHead>(record).review };
+    case "answered": {
+      // Without a question it is what was wrong with the subject.
+      const { asked } = headOf<journal.AnsweredHead>(record);
+      return asked === 0 ? null : { definition: "review", name: stepNameOf(record.name).name };
+    }
+    case "kept":
+      return { definition: "event", name: headOf<journal.KeptHead>(record).event };
+    case "event": {
+      const { event } = headOf<journal.EventHead>(record);
+      return event === undefined ? null : { definition: "event", name: event };
+    }
+    case "returned": {
+      const { child, end } = headOf<journal.ReturnedHead>(record);
+      if (child === 0 || end === "failed") return null;
+      return { definition: "workflow", name: stepNameOf(record.name).name };
+    }
+    case "opened":
+      return ownerOfBeside(headOf<journal.OpenedHead>(record));
+    case "result":
+      return workflow === null
+        ? null
+        : {
+            definition: "step",
+            name: stepDefinitionName(workflow, stepNameOf(record.name).name),
+          };
+    // An answer that came before its request: whose it is, nobody knows yet.
+    case "early":
+    // These have none.
+    case "pending":
+    case "timer":
+    case "fired":
+    case "escalated":
+    case "awaited":
+    case "called":
+    case "state":
+    case "closed":
+    case "cancel":
+    case "resumed":
+    case "incarnation":
+    case "group":
+    case "dependency":
+    case "applied":
+    case "declared":
+    case "late":
+    case "restored":
+      return null;
+    default:
+      return assertNever(record.kind);
+  }
+}
+
+/** An event that was not delivered, or an input that was not started. */
+function ownerOfBeside({ beside, workflow }: journal.OpenedHead): PayloadOwner | null {
+  if (beside === undefined) return null;
+  return beside.event === undefined
+    ? { definition: "workflow", name: workflow }
+    : { definition: "event", name: beside.event };
+}
+
+/** The engine wrote it with the shape of its kind. */
+function headOf<Head>(record: OwnedRecord): Head {
+  return parseJson(record.head ?? "{}") as Head;
+}

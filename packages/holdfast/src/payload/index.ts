@@ -1,0 +1,6 @@
+export { verifyWithPayloads } from "./audit.ts";
+export { makeKeyRing, readKeyRing, rotateKeyRing } from "./key-ring.ts";
+export { readerWithPayloads } from "./reader-with-payloads.ts";
+export { keptApart } from "./requirements.ts";
+export { sweepFiles } from "./sweep.ts";
+export { withPayloads } from "./with-payloads.ts";

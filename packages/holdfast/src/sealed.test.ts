@@ -1,0 +1,337 @@
+/**
+ * With a key ring, what is declared sensitive lies nowhere in plain form. Looked for by value in the
+ * bytes of every file and in every row of every table, and each search is shown to find the same
+ * values without the ring.
+ */
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runCommandLine } from "./cli/program.ts";
+import { outside } from "./command-line.ts";
+import type { App } from "./index.ts";
+import { makeKeyRing, rotateKeyRing } from "./payload/key-ring.ts";
+import { filesWith, keyOf } from "./payload/test-payloads.test-support.ts";
+import {
+  CANARIES,
+  CANARY_FORMS,
+  DECISION,
+  openShop,
+  orderOf,
+  paid,
+  pays,
+  untilReview,
+  untilState,
+} from "./sealed-shop.test-support.ts";
+import { connect } from "./store-postgres/client.ts";
+import { makeDatabase } from "./store-postgres/test-store.test-support.ts";
+
+let folder: string;
+let ring: string;
+let directory: string;
+let logged: string[];
+let app: App | null;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "holdfast-sealed-"));
+  ring = join(folder, "ring.keys");
+  directory = join(folder, "payloads");
+  makeKeyRing(ring, keyOf(1));
+  logged = [];
+  app = null;
+});
+afterEach(async () => {
+  await app?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const address = () => `sqlite:${join(folder, "holdfast.db")}` as const;
+
+function open(payloads: { readonly keyRing?: string; readonly directory?: string } | null): App {
+  app = openShop({
+    store: address(),
+    log: (line) => logged.push(line),
+    ...(payloads === null ? {} : { payloads }),
+  });
+  return app;
+}
+
+async function close(): Promise<void> {
+  await app?.close();
+  app = null;
+}
+
+async function cli(...words: readonly string[]): Promise<string> {
+  let said = "";
+  const terminal = {
+    env: {},
+    hasFile: () => true,
+    userName: () => "bo",
+    out: (text: string) => (said += text),
+    err: (text: string) => (said += text),
+    width: null,
+  };
+  await runCommandLine([...words, "--store", address()], terminal, outside);
+  return said;
+}
+
+async function reviewOf(run: string): Promise<string> {
+  const shown = JSON.parse(await cli("reviews", "--key", run, "--json")) as {
+    readonly reviews: readonly { readonly id: string }[];
+  };
+  return shown.reviews[0]?.id ?? "";
+}
+
+/** A decision from another process, through the inbox, and what follows to the run's end. */
+async function decide(running: App, run: string, ...access: readonly string[]): Promise<string> {
+  const decision = JSON.stringify(DECISION);
+  const said = await cli("answer", await reviewOf(run), decision, ...access);
+  await untilState(running, run, "completed");
+  return said;
+}
+
+/** What an app that is opened so says at its first use. */
+async function refused(payloads: Parameters<typeof open>[0]): Promise<unknown> {
+  const running = open(payloads);
+  const error: unknown = await running.start(pays, orderOf()).catch((thrown: unknown) => thrown);
+  app = null;
+  return error;
+}
+
+/** The file of the long payload. */
+function only(): string {
+  const [path = ""] = filesWith(directory, ["x".repeat(1000)]);
+  return path;
+}
+
+/** Rows with a canary while a run is at its review, and the server's files with one. */
+async function found(payloads: { readonly keyRing: string } | null) {
+  const database = await makeDatabase();
+  try {
+    app = openShop({
+      store: database.url as `postgres://${string}`,
+      postgres: { key: keyOf(9) },
+      log: (line) => logged.push(line),
+      ...(payloads === null ? {} : { payloads }),
+    });
+    await untilReview(app);
+    const { rows, files } = await everythingIn(database.url);
+    await close();
+    return { rows: rows.filter(holds), files: filesWith(files, CANARY_FORMS) };
+  } finally {
+    await close();
+    await database.drop();
+  }
+}
+
+function holds(text: string): boolean {
+  return CANARY_FORMS.some((canary) => text.includes(canary));
+}
+
+const LONG = "x".repeat(200_000);
+
+describe("with a key ring", () => {
+  test("nothing sensitive is in a file of the store, in a log, or in a backup", async () => {
+    const running = open({ keyRing: ring, directory });
+    const run = await untilReview(running, LONG);
+    await decide(running, run, "--key-ring", ring);
+    const handle = await running.start(pays, orderOf(LONG));
+    expect(await handle.result()).toEqual({ iban: CANARIES[0], open: "done" });
+    await cli("store", "backup", "--to", join(folder, "backup.db"));
+    // The log of the database is still there: an engine has it open.
+    expect(readdirSync(folder)).toContain("holdfast.db-wal");
+    expect(filesWith(folder, CANARY_FORMS)).toEqual([]);
+    await close();
+    expect(filesWith(folder, CANARY_FORMS)).toEqual([]);
+    for (const canary of CANARIES) expect(logged.join("\n")).not.toContain(canary);
+    expect(await cli("store", "verify", "--key-ring", ring, "--payload-files", directory)).toMatch(
+      /^sound/,
+    );
+  });
+
+  test("and the same search finds it all without one", async () => {
+    const running = open(null);
+    const run = await untilReview(running);
+    await decide(running, run);
+    await close();
+    for (const canary of CANARIES) expect(filesWith(folder, [canary])).not.toEqual([]);
+  });
+
+  test("a run goes on after a restart, and under the next key", async () => {
+    const run = await untilReview(open({ keyRing: ring }));
+    await close();
+    expect(rotateKeyRing(ring, keyOf(2))).toBe("k2");
+    const running = open({ keyRing: ring });
+    await decide(running, run, "--key-ring", ring);
+    const handle = await running.start(pays, orderOf());
+    expect(await handle.result()).toEqual({ iban: CANARIES[0], open: "done" });
+    await close();
+    expect(filesWith(folder, CANARY_FORMS)).toEqual([]);
+    expect(await cli("store", "verify", "--key-ring", ring)).toMatch(/^sound/);
+  });
+
+  test("who has no ring sees where something is sealed, and with which key", async () => {
+    const run = await untilReview(open({ keyRing: ring }));
+    const shown = await cli("show", run, "--payloads");
+    expect(shown).toContain('{"id":"1","iban":"[sealed: key k1]","text":"short"}');
+    const withRing = await cli("show", run, "--payloads", "--key-ring", ring);
+    expect(withRing).toContain('{"id":"1","iban":"[masked string]","text":"short"}');
+  });
+
+  test("a decision with something sensitive is not posted without the ring", async () => {
+    const running = open({ keyRing: ring });
+    const run = await untilReview(running);
+    const said = await cli("answer", await reviewOf(run), JSON.stringify(DECISION));
+    expect(said).toContain("HF5020");
+    expect(filesWith(folder, CANARY_FORMS)).toEqual([]);
+    expect((await running.get(run))?.state).toBe("review");
+  });
+});
+
+describe("an app is refused at its start", () => {
+  test("without the ring, or with one that lacks the key of the newest payloads", async () => {
+    await open({ keyRing: ring }).start(pays, orderOf());
+    await close();
+    rotateKeyRing(ring, keyOf(2));
+    await open({ keyRing: ring }).send(paid, { key: "2", id: "e2", payload: { iban: "x" } });
+    await close();
+    expect(await refused(null)).toMatchObject({ code: "HF5020" });
+    const old = join(folder, "old.keys");
+    makeKeyRing(old, keyOf(1));
+    expect(await refused({ keyRing: old })).toMatchObject({
+      code: "HF5020",
+      message: expect.stringContaining("key k2"),
+    });
+    expect(await refused({ keyRing: join(folder, "none.keys") })).toMatchObject({ code: "HF5020" });
+  });
+
+  test("with another ring whose key has the same id", async () => {
+    await open({ keyRing: ring }).start(pays, orderOf());
+    await close();
+    const other = join(folder, "other.keys");
+    makeKeyRing(other, keyOf(3));
+    expect(await refused({ keyRing: other })).toMatchObject({
+      code: "HF5020",
+      message: expect.stringContaining("is not the key k1"),
+    });
+  });
+
+  test("without the directory of payloads in files", async () => {
+    await open({ directory }).start(pays, orderOf(LONG));
+    await close();
+    expect(await refused(null)).toMatchObject({ code: "HF5020" });
+  });
+});
+
+describe("with a directory", () => {
+  test("a long payload is in a file, and in no file of the database", async () => {
+    const running = open({ directory });
+    await running.start(pays, orderOf(LONG));
+    await close();
+    const long = filesWith(folder, ["x".repeat(1000)]);
+    expect(long.length).toBeGreaterThan(0);
+    for (const file of long) expect(file.startsWith(directory)).toBe(true);
+    expect(await cli("store", "verify", "--payload-files", directory)).toMatch(/^sound/);
+    expect(await cli("store", "verify")).toMatch(/payloads in files were not checked/);
+  });
+
+  test("a run whose file was changed is held, others go on, and it resumes with the file", async () => {
+    const first = open({ directory });
+    const { id } = await first.start(pays, orderOf(LONG));
+    await untilState(first, id, "review");
+    await first.answer(await reviewOf(id), DECISION, { by: "bo" });
+    await untilState(first, id, "waiting");
+    await close();
+    const file = only();
+    const written = readFileSync(file);
+    writeFileSync(file, "y".repeat(written.length));
+    expect(await cli("store", "verify", "--payload-files", directory)).toMatch(
+      /DAMAGED[^]*is not what was written/,
+    );
+    const running = open({ directory });
+    await running.send(paid, { key: "1", id: "e1", payload: { iban: "x" } });
+    await untilState(running, id, "held");
+    expect(await cli("why", id)).toMatch(/HF2106|is not what was written/);
+    const other = await running.start(pays, { ...orderOf(), id: "2" });
+    await untilState(running, other.id, "review");
+    writeFileSync(file, written);
+    await running.resume(id, { by: "bo", reason: "the file is back" });
+    await running.complete("bank", "tr_1", { ok: true, value: { pin: CANARIES[2] } });
+    await untilState(running, id, "completed");
+  });
+
+  test("a run whose file is missing is held", async () => {
+    const first = open({ directory });
+    const { id } = await first.start(pays, orderOf(LONG));
+    await untilState(first, id, "review");
+    await close();
+    rmSync(only());
+    const running = open({ directory });
+    await expect(running.answer(await reviewOf(id), DECISION, { by: "bo" })).rejects.toMatchObject({
+      code: "HF2106",
+      message: expect.stringContaining("cannot be read (ENOENT)"),
+    });
+    expect(await cli("show", id, "--payloads", "--payload-files", directory)).toContain(
+      "cannot be read",
+    );
+  });
+
+  test("files that no record refers to are swept, and no others", async () => {
+    await open({ directory }).start(pays, orderOf(LONG));
+    await close();
+    const file = only();
+    const orphan = `${file}0`;
+    const half = `${file}.tmp`;
+    for (const path of [orphan, half]) writeFileSync(path, "left by a crash");
+    const hoursAgo = statSync(file).mtimeMs / 1000 - 7200;
+    for (const path of filesWith(directory, [""])) utimesSync(path, hoursAgo, hoursAgo);
+    const young = `${file}1`;
+    writeFileSync(young, "being written");
+    expect(await cli("store", "sweep", "--payload-files", directory)).toContain("2 of");
+    expect([file, orphan, half, young].map((path) => existsSync(path))).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
+    expect(await cli("store", "sweep")).toContain("HF4102");
+  });
+});
+
+describe("on PostgreSQL", () => {
+  test("nothing sensitive is in a row or a file, and the same search finds it without a ring", async () => {
+    expect(await found({ keyRing: ring })).toEqual({ rows: [], files: [] });
+    const plain = await found(null);
+    expect(plain.rows.length).toBeGreaterThan(4);
+    expect(plain.files).not.toEqual([]);
+  });
+});
+
+/** Every row of every table, as text, and where the server keeps its files. */
+async function everythingIn(url: string) {
+  const connection = await connect(url);
+  try {
+    const tables = await connection.rows(
+      "tables",
+      "select table_name from information_schema.tables where table_schema = 'holdfast'",
+    );
+    const rows: string[] = [];
+    for (const [name] of tables) {
+      const text = `select t::text from holdfast."${String(name)}" t`;
+      for (const [row] of await connection.rows(`all ${String(name)}`, text))
+        rows.push(String(row));
+    }
+    const [[files] = []] = await connection.rows("files", "show data_directory");
+    return { rows, files: String(files) };
+  } finally {
+    await connection.close();
+  }
+}
