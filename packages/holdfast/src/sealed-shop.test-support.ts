@@ -105,10 +105,17 @@ export const pays = workflow(
   },
 );
 
+/** Answers at once with something long. */
+export const copies = workflow(
+  "copies",
+  { input, output: z.object({ text: z.string() }), key: ({ id }) => id, owner: "team" },
+  async ({ text }) => ({ text }),
+);
+
 export const orderOf = (text = "short") => ({ id: "1", iban: IBAN, text });
 
 export function openShop(options: Omit<HoldfastOptions, "workflows">): App {
-  return holdfast({ ...options, workflows: [pays, child] });
+  return holdfast({ ...options, workflows: [pays, child, copies] });
 }
 
 /** Brings a run to its review, with an event and an answer that came early. */

@@ -4,6 +4,7 @@
  * values without the ring.
  */
 import {
+  copyFileSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -24,6 +25,7 @@ import { filesWith, keyOf } from "./payload/test-payloads.test-support.ts";
 import {
   CANARIES,
   CANARY_FORMS,
+  copies,
   DECISION,
   openShop,
   orderOf,
@@ -32,6 +34,7 @@ import {
   untilReview,
   untilState,
 } from "./sealed-shop.test-support.ts";
+import { openSqliteReader } from "./store-sqlite/index.ts";
 import { connect } from "./store-postgres/client.ts";
 import { makeDatabase } from "./store-postgres/test-store.test-support.ts";
 
@@ -182,6 +185,8 @@ describe("with a key ring", () => {
     const run = await untilReview(open({ keyRing: ring }));
     const shown = await cli("show", run, "--payloads");
     expect(shown).toContain('{"id":"1","iban":"[sealed: key k1]","text":"short"}');
+    expect(shown).toContain('{"open":"to see","copy":"[sealed: key k1]"}');
+    expect(shown).toContain('"[sealed: key k1]" (nobody has declared what is sensitive in it)');
     const withRing = await cli("show", run, "--payloads", "--key-ring", ring);
     expect(withRing).toContain('{"id":"1","iban":"[masked string]","text":"short"}');
   });
@@ -193,6 +198,77 @@ describe("with a key ring", () => {
     expect(said).toContain("HF5020");
     expect(filesWith(folder, CANARY_FORMS)).toEqual([]);
     expect((await running.get(run))?.state).toBe("review");
+  });
+});
+
+test("a command is kept under an id that says nothing of its words, and joins the same words", async () => {
+  const run = await untilReview(open({ keyRing: ring }));
+  const review = await reviewOf(run);
+  await close();
+  const post = async () =>
+    JSON.parse(
+      await cli("answer", review, JSON.stringify(DECISION), "--key-ring", ring, "--json"),
+    ) as { readonly command: string };
+  const first = JSON.stringify(await post());
+  expect(first).toContain('"kept"');
+  rotateKeyRing(ring, keyOf(2));
+  await post();
+  const reader = await openSqliteReader({ path: join(folder, "holdfast.db") });
+  const kept = await reader.inbox(10);
+  await reader.close();
+  expect(kept.map(({ topic }) => topic)).toEqual(["answer"]);
+  expect(first).toMatch(/cmd_[0-9a-f]{32}/);
+  expect(first).not.toContain(kept[0]?.id);
+});
+
+/** A ring of these keys whose current one is k2. */
+function ringOf(keys: Readonly<Record<string, string>>): string {
+  return JSON.stringify({ current: "k2", keys });
+}
+
+describe("with a ring that lacks a key", () => {
+  test("a command that was sealed with it is refused", async () => {
+    const running = open({ keyRing: ring });
+    const run = await untilReview(running);
+    const newer = join(folder, "newer.keys");
+    copyFileSync(ring, newer);
+    rotateKeyRing(newer, keyOf(2));
+    const decision = JSON.stringify(DECISION);
+    const said = await cli("answer", await reviewOf(run), decision, "--key-ring", newer);
+    expect(said).toMatch(/^HF5021 .* sealed with key k2/);
+    expect((await running.get(run))?.state).toBe("review");
+  });
+
+  test("a run that was sealed with it is not gone on with, and others are", async () => {
+    const first = open({ keyRing: ring });
+    const { id: run } = await first.start(pays, orderOf());
+    await untilState(first, run, "review");
+    await close();
+    const k2 = Buffer.from(keyOf(2)).toString("base64");
+    writeFileSync(ring, ringOf({ k1: Buffer.from(keyOf(1)).toString("base64"), k2 }));
+    await open({ keyRing: ring }).send(paid, { key: "9", id: "e9", payload: { iban: "x" } });
+    await close();
+    writeFileSync(ring, ringOf({ k2 }));
+    const running = open({ keyRing: ring });
+    await expect(running.answer(await reviewOf(run), DECISION, { by: "bo" })).rejects.toMatchObject(
+      {
+        code: "HF2106",
+        message: expect.stringContaining("sealed with key k1"),
+      },
+    );
+    const other = await running.start(pays, { ...orderOf(), id: "2" });
+    await untilState(running, other.id, "review");
+  });
+
+  test("the check of a store names what does not open", async () => {
+    await untilReview(open({ keyRing: ring }));
+    await close();
+    const other = join(folder, "other.keys");
+    makeKeyRing(other, keyOf(3));
+    expect(await cli("store", "verify", "--key-ring", other)).toMatch(
+      /^DAMAGED[^]*does not open: it is not what was sealed there/,
+    );
+    expect(await cli("store", "verify")).toMatch(/sealed payloads were not opened/);
   });
 });
 
@@ -241,6 +317,9 @@ describe("with a directory", () => {
     for (const file of long) expect(file.startsWith(directory)).toBe(true);
     expect(await cli("store", "verify", "--payload-files", directory)).toMatch(/^sound/);
     expect(await cli("store", "verify")).toMatch(/payloads in files were not checked/);
+    expect(await cli("show", "1", "--payloads")).toMatch(/"\[in a file of 200\d\d\d bytes\]"/);
+    const shown = await cli("show", "1", "--payloads", "--payload-files", directory);
+    expect(shown).toContain(`"iban":"[masked string]","text":"xxx`);
   });
 
   test("a run whose file was changed is held, others go on, and it resumes with the file", async () => {
@@ -282,6 +361,25 @@ describe("with a directory", () => {
     expect(await cli("show", id, "--payloads", "--payload-files", directory)).toContain(
       "cannot be read",
     );
+  });
+
+  test("who asks for a result that cannot be read has it once it can be", async () => {
+    const first = open({ directory });
+    await (await first.start(copies, orderOf(LONG))).result();
+    await close();
+    const files = filesWith(directory, ["x".repeat(1000)]);
+    const written = files.map((file) => [file, readFileSync(file)] as const);
+    for (const file of files) rmSync(file);
+    const running = open({ directory });
+    const isAskedAgain = new Promise<string>((resolve) => {
+      running.on((event) => {
+        if (event.type === "store.retry") resolve(event.message);
+      });
+    });
+    const result = (await running.start(copies, orderOf(LONG))).result();
+    expect(await isAskedAgain).toContain("cannot be read (ENOENT)");
+    for (const [file, bytes] of written) writeFileSync(file, bytes);
+    expect(await result).toEqual({ text: LONG });
   });
 
   test("files that no record refers to are swept, and no others", async () => {

@@ -8,7 +8,7 @@ import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { commandPlace } from "./place.ts";
-import { isSealedStore, requireRing } from "./requirements.ts";
+import { isSealedStore, keysOnRecord, requireRing } from "./requirements.ts";
 import { Sealer } from "./sealing.ts";
 
 type Command = Omit<InboxRow, "answer">;
@@ -26,6 +26,40 @@ const PAYLOAD_MEMBER: Partial<Record<InboxRow["topic"], string>> = {
 
 /** Rows of one run that are looked through. */
 const ROWS_MAX = 10_000;
+
+const ID_HEX_LENGTH = 32;
+
+/**
+ * Ids of commands are digests of their words, so that the same command joins the one that waits.
+ * In a sealed store they are keyed: else whoever has the database could test guesses of a short
+ * decision. With the oldest key on record, because the same words keep their id over a rotation.
+ */
+export class CommandIds {
+  readonly #reader: StoreReader;
+  readonly #ring: KeyRing | null;
+  #keyId: Promise<string | null> | null = null;
+
+  constructor(reader: StoreReader, ring: KeyRing | null) {
+    this.#reader = reader;
+    this.#ring = ring;
+  }
+
+  /** The id under which the command is kept. */
+  async stored(id: string): Promise<string> {
+    if (this.#ring === null) return id;
+    this.#keyId ??= this.#oldestKey(this.#ring);
+    const keyId = await this.#keyId;
+    if (keyId === null) return id;
+    const text = `holdfast/command/1 ${this.#reader.storeId} ${id}`;
+    return `cmd_${this.#ring.digest(keyId, text)?.slice(0, ID_HEX_LENGTH) ?? ""}`;
+  }
+
+  /** Null if the store is not sealed, or only with keys that are not at hand. */
+  async #oldestKey(ring: KeyRing): Promise<string | null> {
+    const keys = keysOnRecord(await this.#reader.declarations());
+    return keys.find((id) => ring.key(id) !== null) ?? null;
+  }
+}
 
 /**
  * The command with what is sensitive in its payload sealed, if the store is on record as sealed.

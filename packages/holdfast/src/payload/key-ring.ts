@@ -39,16 +39,19 @@ export class KeyRing {
     return this.#keys.get(id) ?? null;
   }
 
+  /** Hex HMAC-SHA-256 of a text with a key of the ring; null if the ring does not have it. */
+  digest(id: string, text: string): string | null {
+    const key = this.#keys.get(id);
+    return key === undefined ? null : createHmac("sha256", key).update(text).digest("hex");
+  }
+
   /**
    * Tells in one store whether a key of this id is the same key, and nothing else of it.
    *
    * @returns hex, 16 characters; null if the ring has no such key.
    */
   checkOf(id: string, storeId: string): string | null {
-    const key = this.#keys.get(id);
-    if (key === undefined) return null;
-    const text = `holdfast/key-check/1 ${storeId}`;
-    return createHmac("sha256", key).update(text).digest("hex").slice(0, CHECK_HEX_LENGTH);
+    return this.digest(id, `holdfast/key-check/1 ${storeId}`)?.slice(0, CHECK_HEX_LENGTH) ?? null;
   }
 }
 

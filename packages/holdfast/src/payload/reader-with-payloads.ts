@@ -7,7 +7,7 @@ import { HoldfastError } from "../core/error.ts";
 import { fileMark, UNREADABLE_MARK } from "../core/sensitive.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import type { StoreReader } from "../store/store.ts";
-import { sealedCommand } from "./command-sealing.ts";
+import { CommandIds, sealedCommand } from "./command-sealing.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { isReference, PayloadFiles, type PayloadPlace, referenceIn } from "./payload-files.ts";
 import { commandPlace, recordPlace } from "./place.ts";
@@ -30,6 +30,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
   // Without the store's key, so lengths are checked and digests are not, as with records.
   const files = directory === null ? null : new PayloadFiles(directory, null);
   const opening = new Opening(sealer, files);
+  const ids = new CommandIds(reader, ring);
   return {
     storeId: reader.storeId,
     runs: (query) => reader.runs(query),
@@ -46,13 +47,16 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     earlyAnswers: async (limit) =>
       opening.all(await reader.earlyAnswers(limit), ({ seq }) => ({ run: STORE, seq })),
     counters: (prefix) => reader.counters(prefix),
-    post: async (command) => reader.post(await sealedCommand(reader, command, ring)),
+    post: async (command) => {
+      const named = { ...command, id: await ids.stored(command.id) };
+      await reader.post(await sealedCommand(reader, named, ring));
+    },
     inbox: async (limit) =>
       (await reader.inbox(limit)).map((row) => ({
         ...row,
         data: opening.shown(row.data, commandPlace(row.id)),
       })),
-    answer: (id) => reader.answer(id),
+    answer: async (id) => reader.answer(await ids.stored(id)),
     engineRuns: () => reader.engineRuns(),
     close: () => reader.close(),
   };

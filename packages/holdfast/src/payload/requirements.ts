@@ -35,6 +35,11 @@ export function isSealedStore(rows: readonly DeclarationRow[]): boolean {
   return sealedWith(rows).length > 0;
 }
 
+/** The keys that have sealed payloads of the store, the oldest first. */
+export function keysOnRecord(rows: readonly DeclarationRow[]): readonly string[] {
+  return sealedWith(rows).map(({ keyId }) => keyId);
+}
+
 /** What belongs to the store and is in no backup of it, as sentences. */
 export function keptApart(rows: readonly DeclarationRow[]): readonly string[] {
   return [

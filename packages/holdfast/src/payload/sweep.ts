@@ -22,19 +22,26 @@ export interface Swept {
   readonly next: string | null;
 }
 
+export interface SweepOptions {
+  readonly nowMs: number;
+  /** What the last call gave as `next`; "" to begin. */
+  readonly after: string;
+  /** Files looked at in this call. Default 10,000. */
+  readonly filesMax?: number;
+}
+
 /**
  * @param reader - as the driver gives it: references are looked for, not payloads.
- * @param after - what the last call gave as `next`; "" to begin.
  */
 export async function sweepFiles(
   directory: string,
   reader: Pick<StoreReader, "records">,
-  { nowMs, after }: { readonly nowMs: number; readonly after: string },
+  { nowMs, after, filesMax = SWEEP_FILES_MAX }: SweepOptions,
 ): Promise<Swept> {
   let looked = 0;
   let removed = 0;
   for (const name of namesAfter(directory, after)) {
-    if (looked === SWEEP_FILES_MAX) return { looked, removed, next: name.before };
+    if (looked === filesMax) return { looked, removed, next: name.before };
     looked += 1;
     if (!(await isOrphan(directory, name.path, reader, nowMs))) continue;
     unlinkSync(join(directory, name.path));
