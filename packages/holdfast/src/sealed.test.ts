@@ -35,8 +35,6 @@ import {
   untilState,
 } from "./sealed-shop.test-support.ts";
 import { openSqliteReader } from "./store-sqlite/index.ts";
-import { connect } from "./store-postgres/client.ts";
-import { makeDatabase } from "./store-postgres/test-store.test-support.ts";
 
 let folder: string;
 let ring: string;
@@ -113,30 +111,6 @@ async function refused(payloads: Parameters<typeof open>[0]): Promise<unknown> {
 function only(): string {
   const [path = ""] = filesWith(directory, ["x".repeat(1000)]);
   return path;
-}
-
-/** Rows with a canary while a run is at its review, and the server's files with one. */
-async function found(payloads: { readonly keyRing: string } | null) {
-  const database = await makeDatabase();
-  try {
-    app = openShop({
-      store: database.url as `postgres://${string}`,
-      postgres: { key: keyOf(9) },
-      log: (line) => logged.push(line),
-      ...(payloads === null ? {} : { payloads }),
-    });
-    await untilReview(app);
-    const { rows, files } = await everythingIn(database.url);
-    await close();
-    return { rows: rows.filter(holds), files: filesWith(files, CANARY_FORMS) };
-  } finally {
-    await close();
-    await database.drop();
-  }
-}
-
-function holds(text: string): boolean {
-  return CANARY_FORMS.some((canary) => text.includes(canary));
 }
 
 const LONG = "x".repeat(200_000);
@@ -403,33 +377,3 @@ describe("with a directory", () => {
     expect(await cli("store", "sweep")).toContain("HF4102");
   });
 });
-
-describe("on PostgreSQL", () => {
-  test("nothing sensitive is in a row or a file, and the same search finds it without a ring", async () => {
-    expect(await found({ keyRing: ring })).toEqual({ rows: [], files: [] });
-    const plain = await found(null);
-    expect(plain.rows.length).toBeGreaterThan(4);
-    expect(plain.files).not.toEqual([]);
-  });
-});
-
-/** Every row of every table, as text, and where the server keeps its files. */
-async function everythingIn(url: string) {
-  const connection = await connect(url);
-  try {
-    const tables = await connection.rows(
-      "tables",
-      "select table_name from information_schema.tables where table_schema = 'holdfast'",
-    );
-    const rows: string[] = [];
-    for (const [name] of tables) {
-      const text = `select t::text from holdfast."${String(name)}" t`;
-      for (const [row] of await connection.rows(`all ${String(name)}`, text))
-        rows.push(String(row));
-    }
-    const [[files] = []] = await connection.rows("files", "show data_directory");
-    return { rows, files: String(files) };
-  } finally {
-    await connection.close();
-  }
-}

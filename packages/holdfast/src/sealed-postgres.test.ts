@@ -1,0 +1,120 @@
+/** The same as sealed.test.ts, on PostgreSQL: in every row of every table, and in the server's files. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { App } from "./index.ts";
+import { makeKeyRing } from "./payload/key-ring.ts";
+import { filesWith, keyOf } from "./payload/test-payloads.test-support.ts";
+import {
+  CANARIES,
+  CANARY_FORMS,
+  openShop,
+  orderOf,
+  paid,
+  pays,
+  untilReview,
+  untilState,
+} from "./sealed-shop.test-support.ts";
+import { connect } from "./store-postgres/client.ts";
+import { makeDatabase } from "./store-postgres/test-store.test-support.ts";
+
+let folder: string;
+let ring: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "holdfast-sealed-"));
+  ring = join(folder, "ring.keys");
+  makeKeyRing(ring, keyOf(1));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Rows with a canary while a run is at its review, and the server's files with one. */
+async function found(payloads: { readonly keyRing: string } | null) {
+  const database = await makeDatabase();
+  try {
+    const app = openShop({
+      store: database.url as `postgres://${string}`,
+      postgres: { key: keyOf(9) },
+      log: () => undefined,
+      ...(payloads === null ? {} : { payloads }),
+    });
+    await untilReview(app);
+    const { rows, files } = await everythingIn(database.url);
+    await app.close();
+    return { rows: rows.filter(holds), files: filesWith(files, CANARY_FORMS) };
+  } finally {
+    await database.drop();
+  }
+}
+
+function holds(text: string): boolean {
+  return CANARY_FORMS.some((canary) => text.includes(canary));
+}
+
+describe("on PostgreSQL", () => {
+  test("nothing sensitive is in a row or a file, and the same search finds it without a ring", async () => {
+    expect(await found({ keyRing: ring })).toEqual({ rows: [], files: [] });
+    const plain = await found(null);
+    expect(plain.rows.length).toBeGreaterThan(4);
+    expect(plain.files).not.toEqual([]);
+  });
+});
+
+test("nor in what workers of a shared store leave each other", async () => {
+  const database = await makeDatabase();
+  const worker = () =>
+    openShop({
+      store: database.url as `postgres://${string}`,
+      postgres: { key: keyOf(9), shared: true },
+      log: () => undefined,
+      payloads: { keyRing: ring },
+    });
+  const workers = [worker(), worker()];
+  try {
+    for (const one of workers) await one.listen({ signals: [] });
+    for (let number = 0; number < SHARED_RUNS; number += 1) {
+      const [first, second] = number % 2 === 0 ? workers : workers.toReversed();
+      const { id } = await (first as App).start(pays, { ...orderOf(), id: String(number) });
+      // Only the one that has the run hears of it.
+      await Promise.race(workers.map((one) => untilState(one, id, "review")));
+      const event = {
+        key: String(number),
+        id: `e${String(number)}`,
+        payload: { iban: CANARIES[0] },
+      };
+      await (second as App).send(paid, event);
+    }
+    const { rows } = await everythingIn(database.url);
+    expect(rows.filter(holds)).toEqual([]);
+    expect(rows.filter((row) => /,(?:start|send),.*sealed:/.test(row))).not.toEqual([]);
+  } finally {
+    for (const one of workers) await one.close();
+    await database.drop();
+  }
+});
+
+/** Enough that some are on the other worker's shards: none are once in 2^8 times. */
+const SHARED_RUNS = 8;
+
+/** Every row of every table, as text, and where the server keeps its files. */
+async function everythingIn(url: string) {
+  const connection = await connect(url);
+  try {
+    const tables = await connection.rows(
+      "tables",
+      "select table_name from information_schema.tables where table_schema = 'holdfast'",
+    );
+    const rows: string[] = [];
+    for (const [name] of tables) {
+      const text = `select t::text from holdfast."${String(name)}" t`;
+      for (const [row] of await connection.rows(`all ${String(name)}`, text))
+        rows.push(String(row));
+    }
+    const [[files] = []] = await connection.rows("files", "show data_directory");
+    return { rows, files: String(files) };
+  } finally {
+    await connection.close();
+  }
+}
