@@ -3,7 +3,7 @@
  * measures the speed of a store, each figure beside the raw limit of the same run; or ours beside
  * the rivals' on the same work. See docs/reference/performance.md.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgresServer } from "holdfast/testing";
@@ -81,8 +81,10 @@ async function measure(
   endMs: number,
 ): Promise<void> {
   const folder = mkdtempSync(join(PARENT, "job-"));
+  // The user whom root lends to PostgreSQL has to get to its data below this folder.
+  chmodSync(folder, 0o755);
   const needsServer = planned.jobs.some((name) => name.startsWith("postgres-"));
-  const server = needsServer ? await startPostgresServer({ parent: PARENT }) : null;
+  const server = needsServer ? await startPostgresServer({ parent: folder }) : null;
   try {
     for (const name of planned.jobs) {
       const leftMs = endMs - performance.now();
