@@ -158,10 +158,11 @@ async function take(
     binaryArray("int2", wanted),
     binaryArray("int8", owners),
   ]);
-  for (const [id, epoch] of rows) owned.add(id as number, epoch as number);
   const got = rows.map((cells) => cells[0] as number);
   // A snapshot after the taking: it has every run that an owner before has written.
   const [row] = await ask("lastRunOf", [binaryArray("int2", got)]);
+  // Last: what is not known here is free to be taken again, by us.
+  for (const [id, epoch] of rows) owned.add(id as number, epoch as number);
   return { shards: got, lastRun: (row?.[0] as number | null | undefined) ?? 0 };
 }
 
