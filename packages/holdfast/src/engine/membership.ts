@@ -96,7 +96,8 @@ export class Membership {
     if (seen === null) return;
     const { places, store, limits } = this.#engine;
     if (seen.hasCommands) this.#parts.inbox.lookSoon();
-    const free = seen.free.filter((shard) => !places.leaving.has(shard));
+    // What was seen may be older than what has been done since.
+    const free = seen.free.filter((shard) => !places.leaving.has(shard) && !places.here.has(shard));
     const outside = this.#shardsOutside();
     const { take, give } = shardPlan({
       self: store.incarnation,

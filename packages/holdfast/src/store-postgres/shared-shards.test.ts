@@ -145,6 +145,16 @@ describe("a worker of a shared store", () => {
     expect((await two.store.load([1]))[0]).toMatchObject({ shard: 5, records: [{ seq: 1 }] });
   });
 
+  test("keeps what it has when it takes by an old look", async () => {
+    const one = await join();
+    await one.sees(isFree(5));
+    expect((await one.shards.take([5])).shards).toEqual([5]);
+    expect((await one.shards.take([5])).shards).toEqual([]);
+    const sample = new SampleJournal();
+    sample.add(1, "started", headIn(1, 5));
+    await sample.flushTo(one.store);
+  });
+
   test("cannot write to a shard of its own with the epoch of an earlier time", async () => {
     const one = await join();
     await takeOnceFree(one, 5);

@@ -150,7 +150,9 @@ async function take(
   shards: readonly number[],
   ask: Ask,
 ): Promise<Taken> {
-  const wanted = shards.filter((shard) => lookout.owners.has(shard));
+  // A look that was under way while they were taken still shows them as free: to take them again
+  // would change their epoch under a flush.
+  const wanted = shards.filter((shard) => lookout.owners.has(shard) && !owned.has(shard));
   if (wanted.length === 0) return { shards: [], lastRun: 0 };
   const owners = wanted.map((shard) => lookout.owners.get(shard) ?? null);
   const rows = await ask("take", [
