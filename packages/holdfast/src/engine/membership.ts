@@ -27,6 +27,9 @@ export interface MembershipParts {
 /** How often shards that are being given up are looked at, milliseconds. */
 const LEAVING_LOOK_MS = 25;
 
+/** Looks, about a second apart, after which a shard is given up although it has calls outside. */
+const BUSY_LOOKS_MAX = 10;
+
 /** Looks in a row that find nothing of a shard outside: what came back last is on record by then. */
 const QUIET_LOOKS = 2;
 
@@ -36,6 +39,8 @@ export class Membership {
   readonly #parts: MembershipParts;
   /** Of each shard that is being given up: looks in a row that found it at rest. */
   readonly #quiet = new Map<number, number>();
+  /** Looks in a row at which more was to be given than stood still. */
+  #busyLooks = 0;
   #latest: Surroundings | null = null;
   #working: Promise<void> | null = null;
   #cancelLook: (() => void) | null = null;
@@ -91,16 +96,39 @@ export class Membership {
     if (seen === null) return;
     const { places, store, limits } = this.#engine;
     if (seen.hasCommands) this.#parts.inbox.lookSoon();
-    const free = seen.free.filter((shard) => !places.leaving.has(shard));
+    // What was seen may be older than what has been done since.
+    const free = seen.free.filter((shard) => !places.leaving.has(shard) && !places.here.has(shard));
+    const outside = this.#shardsOutside();
     const { take, give } = shardPlan({
       self: store.incarnation,
       workers: seen.workers.map(({ incarnation }) => incarnation),
-      owned: [...places.here],
+      // What stands still comes last, and so goes first.
+      owned: [...places.here].toSorted((a, b) => Number(outside.has(b)) - Number(outside.has(a))),
       free,
     });
-    if (give.length > 0) this.#leave(give.slice(0, limits.shardsLeavingMax));
+    const given = this.#patientlyGiven(give, outside);
+    if (given.length > 0) this.#leave(given.slice(0, limits.shardsLeavingMax));
     if (take.length > 0) await this.#patiently(() => this.#take(take));
     if (places.isKeeper && seen.hasDeadChains) await this.#patiently(() => this.#closeChains());
+  }
+
+  /**
+   * Those that stand still at once. A shard that is being given up takes nothing new until its calls
+   * have come back, so one that has calls outside is only given up if it never stands still.
+   */
+  #patientlyGiven(give: readonly number[], outside: ReadonlySet<number>): readonly number[] {
+    const still = give.filter((shard) => !outside.has(shard));
+    this.#busyLooks = still.length === give.length ? 0 : this.#busyLooks + 1;
+    return this.#busyLooks > BUSY_LOOKS_MAX ? give : still;
+  }
+
+  /** Shards with calls that have left and not come back. */
+  #shardsOutside(): Set<number> {
+    const outside = new Set<number>();
+    for (const run of this.#engine.live.values()) {
+      if (run.shard !== undefined && isOutside(run)) outside.add(run.shard);
+    }
+    return outside;
   }
 
   #patiently<T>(read: () => Promise<T>): Promise<T | null> {
@@ -161,10 +189,7 @@ export class Membership {
 
   /** Calls that have left end by themselves: each has a deadline. Nothing else is waited for. */
   async #lookAtLeaving(): Promise<void> {
-    const outside = new Set<number>();
-    for (const run of this.#engine.live.values()) {
-      if (run.shard !== undefined && isOutside(run)) outside.add(run.shard);
-    }
+    const outside = this.#shardsOutside();
     const still: number[] = [];
     for (const [shard, looks] of this.#quiet) {
       const quiet = outside.has(shard) ? 0 : looks + 1;

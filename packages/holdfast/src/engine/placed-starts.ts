@@ -20,6 +20,8 @@ export interface PlacedStartsNeeds {
   readonly places: Places;
   readonly routes: Routes;
   readonly shared: SharedShards;
+  /** Tries again until it succeeds: what it follows has been done. */
+  readonly surely: <T>(act: () => Promise<T>) => Promise<T>;
   /** Starts it in this process, or joins what is there. */
   readonly here: (start: Start) => Promise<Started>;
   /** Joins a run with this key that is on record or about to be; null if there is none. */
@@ -79,7 +81,9 @@ export class PlacedStarts {
     } finally {
       this.#count(claim, -1);
       // Its run is on record, or will not begin. Nothing of ours if another shard has the claim.
-      if (!this.#claiming.has(claim)) await shared.unclaimKey(keyHash, shard);
+      if (!this.#claiming.has(claim)) {
+        await this.#needs.surely(() => shared.unclaimKey(keyHash, shard));
+      }
     }
   }
 

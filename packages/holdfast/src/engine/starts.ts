@@ -134,7 +134,16 @@ export class Starts {
     this.#placed =
       routes === null || shared === null
         ? null
-        : new PlacedStarts({ namespace, clock, places, routes, shared, here, join });
+        : new PlacedStarts({
+            namespace,
+            clock,
+            places,
+            routes,
+            shared,
+            surely: (act) => needs.surely(act),
+            here,
+            join,
+          });
   }
 
   /** Numbers go on behind those of shards that have come: the order of a lane is that of numbers. */

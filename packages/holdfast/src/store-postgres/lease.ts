@@ -169,13 +169,13 @@ export const FENCE_SQL = {
 
 export const FENCE_NAMES = { worker: "fence-worker", shards: "fence-shards" } as const;
 
-/** Whether the fence stopped this flush. */
-export function isFenced(error: unknown): boolean {
-  return (
-    error instanceof StatementRefused &&
-    error.sqlState === SQL_STATES.divisionByZero &&
-    Object.values<string>(FENCE_NAMES).includes(error.statement)
-  );
+/** Why the fence stopped this flush; null if it did not. */
+export function fencedBecause(error: unknown): string | null {
+  if (!(error instanceof StatementRefused) || error.sqlState !== SQL_STATES.divisionByZero)
+    return null;
+  if (error.statement === FENCE_NAMES.worker) return "another engine has taken the store over";
+  if (error.statement === FENCE_NAMES.shards) return "a shard that it wrote to is another worker's";
+  return null;
 }
 
 function tooManyWorkers(): HoldfastError {

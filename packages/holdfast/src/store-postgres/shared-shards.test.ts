@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SharedShards, Surroundings } from "../store/shards.ts";
-import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { SampleJournal, finishedHead, startedHead } from "../testing/sample-journal.ts";
 import { type PostgresStore, type Ticks, verifyPostgresStore } from "./index.ts";
 import { runShard } from "./shard.ts";
 import { systemTicks } from "./ticks.ts";
@@ -145,6 +145,25 @@ describe("a worker of a shared store", () => {
     expect((await two.store.load([1]))[0]).toMatchObject({ shard: 5, records: [{ seq: 1 }] });
   });
 
+  test("keeps what it has when it takes by an old look", async () => {
+    const one = await join();
+    await one.sees(isFree(5));
+    expect((await one.shards.take([5])).shards).toEqual([5]);
+    expect((await one.shards.take([5])).shards).toEqual([]);
+    const sample = new SampleJournal();
+    sample.add(1, "started", headIn(1, 5));
+    await sample.flushTo(one.store);
+  });
+
+  test("cannot write to a shard of its own with the epoch of an earlier time", async () => {
+    const one = await join();
+    await takeOnceFree(one, 5);
+    await runSql(database.url, "update shard set epoch = epoch + 1 where id = 5");
+    const sample = new SampleJournal();
+    sample.add(1, "started", headIn(1, 5));
+    await expect(sample.flushTo(one.store)).rejects.toMatchObject({ code: "HF5012" });
+  });
+
   test("reads again what another owner has made of a run meanwhile", async () => {
     const [one, two] = [await join(), await join()];
     const samples = [new SampleJournal(), new SampleJournal()] as const;
@@ -157,11 +176,18 @@ describe("a worker of a shared store", () => {
     await one.shards.take([5]);
     await write(one, samples[0], "", 1);
     await hand(one, two);
-    await write(two, samples[1], "b", 2);
+    // It waits for an event now, which the first owner does not know of by itself.
+    samples[1].add(1, "awaited", { event: "paid", key: "k", dueAtMs: null }, { name: "paid" });
+    Object.assign(samples[1].records[0] ?? {}, { seq: 2 });
+    await samples[1].flushTo(two.store);
     await hand(two, one);
-    await write(one, samples[0], "c", 3);
+    samples[0].add(1, "finished", finishedHead());
+    Object.assign(samples[0].records[1] ?? {}, { seq: 3 });
+    await samples[0].flushTo(one.store);
     const [stored] = await two.store.load([1]);
     expect(stored?.records.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    const paid = { namespace: "main", event: "paid", key: "k" };
+    expect(await two.store.awaiting(paid, 10)).toEqual([]);
     const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
     expect(damage).toEqual([]);
   });

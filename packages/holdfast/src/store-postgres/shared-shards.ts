@@ -150,7 +150,9 @@ async function take(
   shards: readonly number[],
   ask: Ask,
 ): Promise<Taken> {
-  const wanted = shards.filter((shard) => lookout.owners.has(shard));
+  // A look that was under way while they were taken still shows them as free: to take them again
+  // would change their epoch under a flush.
+  const wanted = shards.filter((shard) => lookout.owners.has(shard) && !owned.has(shard));
   if (wanted.length === 0) return { shards: [], lastRun: 0 };
   const owners = wanted.map((shard) => lookout.owners.get(shard) ?? null);
   const rows = await ask("take", [
@@ -158,10 +160,11 @@ async function take(
     binaryArray("int2", wanted),
     binaryArray("int8", owners),
   ]);
-  for (const [id, epoch] of rows) owned.add(id as number, epoch as number);
   const got = rows.map((cells) => cells[0] as number);
   // A snapshot after the taking: it has every run that an owner before has written.
   const [row] = await ask("lastRunOf", [binaryArray("int2", got)]);
+  // Last: what is not known here is free to be taken again, by us.
+  for (const [id, epoch] of rows) owned.add(id as number, epoch as number);
   return { shards: got, lastRun: (row?.[0] as number | null | undefined) ?? 0 };
 }
 

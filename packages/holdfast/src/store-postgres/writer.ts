@@ -16,7 +16,7 @@ import { hex } from "../store/chain-heads.ts";
 import { type FlushRow, flushInChain } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { type BuiltFlush, FlushBuilder, type Writing } from "./flush-builder.ts";
-import { isFenced } from "./lease.ts";
+import { fencedBecause } from "./lease.ts";
 import type { Link } from "./link.ts";
 import { ConnectionLost, SQL_STATES, isRefused, replaced } from "./postgres-errors.ts";
 
@@ -140,7 +140,8 @@ export class PostgresWriter {
         return;
       } catch (error) {
         if (error instanceof ConnectionLost) throw error;
-        if (isFenced(error)) throw replaced("another engine has taken the store over");
+        const fenced = fencedBecause(error);
+        if (fenced !== null) throw replaced(fenced);
         if (isContention(error) && tries < CONTENTION_TRIES_MAX) continue;
         // The first sending came through while this one waited for it.
         const isDouble = isAgain && isRefused(error, SQL_STATES.uniqueViolation);
