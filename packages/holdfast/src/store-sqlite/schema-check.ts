@@ -25,18 +25,22 @@ export function expectedSchema(): SchemaItem[] {
   }
 }
 
+/** Tables of the user's are no damage: who starts runs with data of their own keeps it in this file. */
 export function schemaDamage(database: Database): readonly Damage[] {
   const found = new Map(readSchema(database).map((item) => [item.name, item]));
+  const expected = expectedSchema();
+  const ours = new Set(expected.map(({ table }) => table));
   const damage: Damage[] = [];
-  for (const item of expectedSchema()) {
+  for (const item of expected) {
     const other = found.get(item.name);
     found.delete(item.name);
     if (other?.sql !== item.sql || other.type !== item.type || other.table !== item.table) {
       damage.push({ what: `the schema of ${item.type} ${item.name} was changed` });
     }
   }
-  for (const { type, name } of found.values()) {
-    damage.push({ what: `the schema has a ${type} ${name} that is not ours` });
+  for (const { type, name, table } of found.values()) {
+    if (ours.has(table))
+      damage.push({ what: `the schema has ${type} ${name} on ${table}, which is not ours` });
   }
   return damage;
 }

@@ -53,6 +53,14 @@ describe("verifyStore", () => {
     expect(report.records).toBeGreaterThan(40);
   });
 
+  test("leaves tables of the user's alone, with their indexes, views and triggers", async () => {
+    const damage = await damageAfter(`create table orders (id integer primary key, name text);
+      create index orders_name on orders (name);
+      create view names as select name from orders;
+      create trigger orders_named after insert on orders begin select 1; end`);
+    expect(damage).toEqual([]);
+  });
+
   test("names the first bad record and the way on", async () => {
     copyStore(original, path);
     runSql(path, "update journal set data = '{}' where run = 13 and seq = 2");
@@ -95,7 +103,16 @@ describe("verifyStore", () => {
       "delete from inbox where id = 'taken'",
       /took 1 commands, the inbox shows 0/u,
     ],
-    ["a table more", "create table extra (a)", /a table extra that is not ours/u],
+    [
+      "an index more",
+      "create index extra on run (reason)",
+      /has index extra on run, which is not ours/u,
+    ],
+    [
+      "a trigger on a table of ours",
+      "create trigger extra after insert on journal begin select 1; end",
+      /has trigger extra on journal, which is not ours/u,
+    ],
     ["an index less", "drop index run_state", /the schema of index run_state was changed/u],
     ["the first row", "update meta set created_at_ms = 0", /who this store is/u],
   ])("notices %s", async (_, sql, message) => {
