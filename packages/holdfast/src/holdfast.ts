@@ -14,9 +14,12 @@ import type { LateOutcome } from "./engine/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
 import type { Store } from "./store/store.ts";
 import { readKeyRing, withPayloads } from "./payload/index.ts";
+import { Posting, type Posted } from "./start-in.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
 import { openPostgresStore } from "./store-postgres/index.ts";
+import type { PostgresTransaction } from "./store-postgres/post-in.ts";
 import { openSqliteStore } from "./store-sqlite/index.ts";
+import type { SqliteTransaction } from "./store-sqlite/post-in.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
@@ -121,6 +124,12 @@ export interface Actor {
   readonly reason?: string;
 }
 
+/**
+ * An open transaction of your own, on the database that holds the store: a client of `pg` on which
+ * BEGIN was executed, or a `DatabaseSync` of `node:sqlite` on which BEGIN IMMEDIATE was.
+ */
+export type Transaction = PostgresTransaction | SqliteTransaction;
+
 export interface App {
   /**
    * Starts a run, or joins the one with the same key. Accepted means kept: it survives `kill -9`
@@ -136,6 +145,21 @@ export interface App {
     input: In<I>,
     options?: { readonly by?: string; readonly correlationId?: string },
   ): Promise<Handle<Out<O>>>;
+  /**
+   * Starts a run inside a transaction of your own: both are committed, or neither. Begins once that is
+   * committed; one that joins a run with the same key does so then. Opens no engine, so it works in
+   * any process. Your table and the store share one database, on SQLite one file.
+   *
+   * @throws {HoldfastError} HF4102..HF4105 for an input that does not fit, HF1003 and HF1108 as for
+   *   `start`, HF5014 if no transaction is open, HF5015 if it is in another database, HF4205 if too
+   *   many commands wait for an engine. Nothing was written then, and the transaction goes on.
+   */
+  startIn<N extends string, I extends Schema, O extends Schema>(
+    tx: Transaction,
+    workflow: Workflow<N, I, O>,
+    input: In<I>,
+    options?: { readonly by?: string; readonly correlationId?: string },
+  ): Promise<Posted>;
   /** Where a run stands; null if there is no such run. */
   get(runId: string): Promise<RunRow | null>;
   /** Takes a run back: settles what is unknown, then undoes what was done. */
@@ -152,6 +176,17 @@ export interface App {
     event: EventType<S>,
     message: { readonly key: string; readonly id: string; readonly payload: In<S> },
   ): Promise<void>;
+  /**
+   * Sends an event inside a transaction of your own, as `startIn` starts a run. One that cannot be
+   * delivered, because its id belongs to another event, becomes an exception of its owner.
+   *
+   * @throws {HoldfastError} HF4102..HF4105 if it does not fit; HF5014, HF5015, HF4205 as `startIn`.
+   */
+  sendIn<S extends Schema>(
+    tx: Transaction,
+    event: EventType<S>,
+    message: { readonly key: string; readonly id: string; readonly payload: In<S> },
+  ): Promise<Posted>;
   /**
    * The late answer to a request that an effect returned as `pending`. One that comes before its
    * request is on record is kept for it, for an hour; one that nobody asks for becomes an
@@ -201,12 +236,14 @@ export function holdfast(options: HoldfastOptions): App {
   const listeners = new Set<EngineListener>();
   const opening = new Opening(() => openEngine(options, listeners));
   const engine = () => opening.engine();
+  const posting = postingOf(options);
   return {
     async start(workflow, input, startOptions) {
       const running = await engine();
       const { run, ...how } = await running.startRun(workflow, input, startOptions);
       return { id: formatRunId(run), ...how, result: () => resultOf(running, workflow, run) };
     },
+    ...inTransactions(posting),
     async get(runId) {
       const running = await engine();
       await running.committer.durable();
@@ -217,10 +254,7 @@ export function holdfast(options: HoldfastOptions): App {
       await (await engine()).commands.cancel(parseRunId(runId), by, reason ?? "");
     },
     async send(event, { key, id, payload }) {
-      checkSensitive(`event "${event.name}"`, event.sensitive);
-      const parsed = await parse(event.schema, payload);
-      if (!parsed.ok)
-        throw invalidEvent(event.name, maskedProblems(event, payload, parsed.problems));
+      await requireEvent(event, payload);
       await (await engine()).commands.send(event.name, key, id, payload);
     },
     async complete(integration, ref, outcome) {
@@ -260,8 +294,35 @@ export function holdfast(options: HoldfastOptions): App {
         listeners.delete(listener);
       };
     },
-    close: () => opening.close(),
+    async close() {
+      await posting.close();
+      await opening.close();
+    },
   };
+}
+
+function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
+  return {
+    startIn: (tx, workflow, input, options) => posting.start(tx, workflow, input, options),
+    async sendIn(tx, event, message) {
+      await requireEvent(event, message.payload);
+      const { name, sensitive = [] } = event;
+      return await posting.send(tx, { ...message, name, sensitive });
+    },
+  };
+}
+
+function postingOf({ store, workflows, limits, payloads }: HoldfastOptions): Posting {
+  const nowMs = systemNowMs;
+  const given = { store, workflows, keyRing: payloads?.keyRing, nowMs };
+  return new Posting({ ...given, ...(limits === undefined ? {} : { limits }) });
+}
+
+/** @throws {HoldfastError} HF4102 if the event's payload is not what its schema takes. */
+async function requireEvent(event: EventType<Schema>, payload: unknown): Promise<void> {
+  checkSensitive(`event "${event.name}"`, event.sensitive);
+  const parsed = await parse(event.schema, payload);
+  if (!parsed.ok) throw invalidEvent(event.name, maskedProblems(event, payload, parsed.problems));
 }
 
 /** Opens the engine at first use, once. */

@@ -30,7 +30,9 @@ export type {
   HoldfastOptions,
   PayloadSettings,
   PostgresSettings,
+  Transaction,
 } from "./holdfast.ts";
+export type { Posted } from "./start-in.ts";
 export type { RunRow } from "./store/rows.ts";
 export { CallFailed, DeadlinePassed } from "./workflow/attempt.ts";
 export type { Attempt, CallFailedOptions, CallLog } from "./workflow/attempt.ts";

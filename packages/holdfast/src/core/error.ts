@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   HF4202: "No more ids of events can be remembered.",
   HF4203: "Too many exceptions are open in one place.",
   HF4204: "No more events can be kept that nobody waits for.",
+  HF4205: "Too many commands wait for an engine.",
   HF5001: "This Node.js is too old.",
   HF5002: "The store cannot be opened.",
   HF5003: "The store is on a network disk.",
@@ -49,6 +50,8 @@ export const ERROR_CODES = {
   HF5011: "The client library for PostgreSQL is not installed.",
   HF5012: "This worker has been replaced.",
   HF5013: "Too many workers share this store.",
+  HF5014: "No transaction is open.",
+  HF5015: "The transaction is not one of the store's database.",
   HF5020: "The key ring is missing, is none, or lacks a key that the store needs.",
   HF5021: "A payload cannot be read.",
   HF6001: "There is nothing with that name.",
@@ -58,6 +61,11 @@ export const ERROR_CODES = {
   HF6005: "No engine answered in time.",
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Whether this version knows the code: an engine that is newer may answer with another. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, text);
+}
 
 export interface HoldfastErrorOptions {
   /** Where: file and line, JSON pointer, run and step. */

@@ -13,7 +13,7 @@ import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { headOf } from "./recovery.ts";
 import { stepDrift } from "./step-drift.ts";
-import { unnamedStarter } from "./starts.ts";
+import { unnamedStarter } from "./start-input.ts";
 import {
   APPLIED,
   refused,

@@ -5,12 +5,14 @@
  */
 import { HoldfastError } from "../core/error.ts";
 import { formatRunId, parseRunId } from "../core/run-number.ts";
+import { isPromised } from "../store/promised.ts";
 import type { WaitingCommand } from "../store/rows.ts";
 import { requireText } from "./checked-values.ts";
 import type { Engine } from "./engine.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { AGAIN } from "./placed-starts.ts";
 import { Elsewhere } from "./places.ts";
+import { Promises } from "./promises.ts";
 import type { LateOutcome } from "./step-slot.ts";
 import type { StartingParent, StartOptions } from "./starts.ts";
 import { thrownText } from "./thrown-text.ts";
@@ -123,14 +125,16 @@ export class InboxDoor {
   readonly #underWay = new Set<string>();
   /** Answered for good while the inbox was being read: what was read may still list them. */
   readonly #answered = new Set<string>();
+  readonly #promises: Promises;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#promises = new Promises(engine, () => this.lookSoon());
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#underWay.size;
+    return this.#underWay.size + this.#promises.heldCount;
   }
 
   open(): void {
@@ -140,13 +144,15 @@ export class InboxDoor {
   close(): void {
     this.#closed = true;
     this.#cancelPoll?.();
+    this.#promises.close();
   }
 
-  /** Commands wait, as somebody has seen who looked anyway. */
-  lookSoon(): void {
-    if (this.#closed || this.#isPolling) return;
+  /** Commands wait, as somebody has seen who looked anyway. False while a look is under way. */
+  lookSoon(): boolean {
+    if (this.#closed || this.#isPolling) return this.#closed;
     this.#cancelPoll?.();
     void this.#poll(true);
+    return true;
   }
 
   async #poll(force: boolean): Promise<void> {
@@ -182,10 +188,13 @@ export class InboxDoor {
     // What waits in the store is durable: it need not come in while there is no room for it.
     if (!committer.backlog.takesIntake || this.#underWay.size >= limits.inboxUnderWayMax)
       return null;
+    if (this.#promises.isFull) return null;
     this.#answered.clear();
-    const limit = limits.inboxBatchMax + this.#underWay.size;
+    const limit = limits.inboxBatchMax + this.keptCount;
     const rows = await store.inbox(limit, places.list);
-    const fresh = rows.filter(({ id }) => !this.#underWay.has(id) && !this.#answered.has(id));
+    const fresh = rows.filter(
+      ({ id }) => !this.#underWay.has(id) && !this.#answered.has(id) && !this.#promises.holds(id),
+    );
     // Side by side: one that must wait for its run holds up no other, nor the next that come.
     for (const row of fresh) {
       this.#underWay.add(row.id);
@@ -197,15 +206,21 @@ export class InboxDoor {
   async #answer(row: WaitingCommand): Promise<void> {
     const { committer, places } = this.#engine;
     const answer = await this.#apply(row);
+    const isFinal = answer !== null && !this.#closed && (await this.#isTold(row, answer));
     // The engine has ended meanwhile: the next one finds the command again.
     if (this.#closed) return;
     // So does whoever has its shard by now.
-    if (answer !== null && places.owns(row.shard)) {
+    if (isFinal && places.owns(row.shard)) {
       committer.take(row.id, JSON.stringify(answer));
       await committer.durable();
       this.#answered.add(row.id);
     }
     this.#underWay.delete(row.id);
+  }
+
+  /** Whether this may be the command's answer: nobody waits for that of one from a transaction. */
+  async #isTold(row: WaitingCommand, answer: InboxAnswer): Promise<boolean> {
+    return answer.ok || !isPromised(row.id) || (await this.#promises.isTold(row, answer));
   }
 
   /** Null if it is to be looked at again. */

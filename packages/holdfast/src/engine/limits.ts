@@ -32,6 +32,10 @@ export interface EngineLimits {
   readonly inboxBatchMax: number;
   /** Commands that wait for their runs at a time; beyond it no more are taken. */
   readonly inboxUnderWayMax: number;
+  /** Commands that wait in the store; beyond it `startIn` and `sendIn` are refused with HF4205. */
+  readonly inboxWaitingMax: number;
+  /** Commands from transactions for which there is no room yet; beyond it none is taken for a second. */
+  readonly inboxHeldMax: number;
   /** Poll of the inbox while commands come in, and while none do, milliseconds. */
   readonly inboxBusyMs: number;
   readonly inboxIdleMs: number;
@@ -82,6 +86,9 @@ export const DEFAULT_LIMITS: EngineLimits = {
   gateQueueMax: 20_000,
   inboxBatchMax: 100,
   inboxUnderWayMax: 10_000,
+  // A tenth of a second's look at most. An hour without an engine, at 28 starts a second.
+  inboxWaitingMax: 100_000,
+  inboxHeldMax: 1_000,
   inboxBusyMs: 25,
   inboxIdleMs: 200,
   routedMax: 10_000,

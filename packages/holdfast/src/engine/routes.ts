@@ -2,7 +2,7 @@
  * The way to runs of other workers: a command in the inbox for the shard that the run is in, and its
  * answer. Whoever owns the shard by then applies it, so nothing is lost when owners change or die.
  */
-import { ERROR_CODES, HoldfastError, type ErrorCode } from "../core/error.ts";
+import { HoldfastError, isErrorCode } from "../core/error.ts";
 import { parseJson } from "../core/json-text.ts";
 import type { InboxRow } from "../store/rows.ts";
 import { KEEPER_SHARD, type RoutedCommand, type SharedShards } from "../store/shards.ts";
@@ -211,10 +211,6 @@ export class Routes {
     if ((answers?.length ?? 0) > 0) this.#lookMs = LOOK_MS_FIRST;
     this.#lookLater();
   }
-}
-
-function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, text);
 }
 
 function tooMany(max: number): HoldfastError {

@@ -5,21 +5,18 @@
  * keys are gathered, one message to the store per turn of the event loop.
  */
 import { parseJson } from "../core/json-text.ts";
-import { HoldfastError } from "../core/error.ts";
 import type { HeldLane, JournalRecord, StartedHead } from "../core/journal.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { inputDigest, runKeyHash } from "../core/operation-key.ts";
-import { maskedText } from "../core/mask-text.ts";
 import { formatRunId, nextRunNumber } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
-import { sensitiveTexts } from "../core/sensitive.ts";
 import type { FoundRun, RunKey, Store } from "../store/store.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
-import { parse, problemText } from "../workflow/schema.ts";
+import { parse } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { intakeIsFull } from "./backlog.ts";
 import type { BesideCase } from "./beside.ts";
-import { checkedDescription, isStorable, requireText } from "./checked-values.ts";
+import { checkedDescription, requireText } from "./checked-values.ts";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Digests } from "./digest.ts";
@@ -31,6 +28,7 @@ import type { Routes } from "./routes.ts";
 import type { EngineLimits } from "./limits.ts";
 import { toJson } from "./payload.ts";
 import { deadlineOf } from "./run-deadline.ts";
+import { checkedStart, keyOf, refuseUnnamed } from "./start-input.ts";
 
 export interface StartOptions {
   readonly by?: string;
@@ -109,9 +107,6 @@ export interface StartsNeeds {
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
 const DIGEST_HEX_LENGTH = 32;
 
-/** Characters of a business key. */
-const KEY_CHARS_MAX = 512;
-
 export class Starts {
   readonly #needs: StartsNeeds;
   readonly #placed: PlacedStarts | null;
@@ -163,32 +158,15 @@ export class Starts {
    */
   async start(workflow: AnyWorkflow, input: unknown, options: StartOptions = {}): Promise<Started> {
     const { limits, digests, namespace } = this.#needs;
-    const { by, correlationId } = options;
-    if (by !== undefined) requireText(by, `name of who starts workflow "${workflow.name}"`);
-    if (correlationId !== undefined)
-      requireText(correlationId, `correlationId of a start of workflow "${workflow.name}"`);
-    const what = `input of ${workflow.name}`;
-    const { sensitive } = workflow.definition;
-    const text = toJson(input, limits, what);
-    // The copy is what the journal keeps, so that the first execution sees what recovery will see.
-    const plain = parseJson(text);
-    // Before the schema has it, which may change it.
-    const digest = inputDigest(plain, (t) => digests.hex(t)).slice(0, DIGEST_HEX_LENGTH);
-    const parsed = await parse(workflow.definition.input, plain);
-    if (!parsed.ok) {
-      const said = problemText(parsed.problems);
-      const problems = maskedText(said, sensitiveTexts(parseJson(text), sensitive ?? []));
-      throw new HoldfastError(
-        "HF4102",
-        `The ${what} is not valid: ${problems}. Nothing was started.`,
-        "Mend the input and start again.",
-      );
-    }
-    const key = this.#keyOf(workflow, parsed.value);
+    let digest = "";
+    const checked = await checkedStart(workflow, input, options, limits, (plain) => {
+      digest = inputDigest(plain, (t) => digests.hex(t)).slice(0, DIGEST_HEX_LENGTH);
+    });
+    const { text, key } = checked;
     const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
     const start: Start = {
       workflow,
-      input: parsed.value,
+      input: checked.input,
       text,
       digest,
       key,
@@ -253,7 +231,7 @@ export class Starts {
     const text = toJson(input, limits, `input of ${workflow.name}`);
     const parsed = await parse(workflow.definition.input, parseJson(text));
     if (!parsed.ok) return null;
-    const key = this.#keyOf(workflow, parsed.value);
+    const key = keyOf(workflow, parsed.value);
     const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
     // One that is refused has started nothing: then the store is asked.
     const joined = await this.#fresh.get(keyHash)?.joined.catch(() => null);
@@ -351,17 +329,6 @@ export class Starts {
     return lane;
   }
 
-  #keyOf(workflow: AnyWorkflow, input: unknown): string {
-    const key = workflow.definition.key(input);
-    if (typeof key === "string" && key !== "" && key.length <= KEY_CHARS_MAX && isStorable(key))
-      return key;
-    throw new HoldfastError(
-      "HF4102",
-      `The key of workflow "${workflow.name}" must be a text of 1 to ${String(KEY_CHARS_MAX)} whole characters without NUL. Nothing was started.`,
-      "Mend the input, or the workflow's key function.",
-    );
-  }
-
   #find(key: RunKey): Promise<FoundRun | null> {
     return new Promise((resolve, reject) => {
       this.#lookups.push({ key, resolve, reject });
@@ -442,25 +409,4 @@ function parentOf({ parent }: StartOptions): StartedHead["parent"] {
     ...(lanes.length === 0 ? {} : { lanes }),
     ...(restoredFromMs === null ? {} : { restoredFromMs }),
   };
-}
-
-/** A review that excludes the starter would exclude nobody. */
-function refuseUnnamed(workflow: AnyWorkflow, { by = UNNAMED_STARTER }: StartOptions): void {
-  if (by !== UNNAMED_STARTER) return;
-  const review = workflow.definition.reviews?.find((r) => r.definition.notBy === "starter");
-  if (review !== undefined)
-    throw unnamedStarter(review.name, `workflow ${workflow.name}`, " Nothing was started.");
-}
-
-/**
- * @param where - the workflow or run that would ask it.
- * @param so - what came of it, as a sentence with a space before it.
- */
-export function unnamedStarter(review: string, where: string, so = ""): HoldfastError {
-  return new HoldfastError(
-    "HF1108",
-    `Review "${review}" excludes who started the run, and nobody is on record as that.${so}`,
-    "Say who starts it: app.start(workflow, input, { by }). A run that was started without that can be cancelled and started anew.",
-    { where },
-  );
 }

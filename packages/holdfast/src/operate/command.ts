@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { assertNever } from "../core/assert.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { durationText } from "../core/duration.ts";
-import { ERROR_CODES, HoldfastError, type ErrorCode } from "../core/error.ts";
+import { HoldfastError, isErrorCode } from "../core/error.ts";
 import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -147,10 +147,6 @@ function applied(command: Command, text: string): "applied" {
   // An engine that is newer than this may know more codes.
   const code = isErrorCode(answer.code) ? answer.code : "HF6003";
   throw new HoldfastError(code, answer.message, answer.remedy, { where: command.body.run });
-}
-
-function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, text);
 }
 
 function noAnswer(command: Command, id: string, waitMs: number): HoldfastError {

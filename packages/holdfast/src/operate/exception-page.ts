@@ -1,5 +1,5 @@
 /** Which page of docs/reference/errors.md explains an exception, so that it carries a link too. */
-import { ERROR_CODES, type ErrorCode } from "../core/error.ts";
+import { isErrorCode, type ErrorCode } from "../core/error.ts";
 import type { ExceptionRow } from "../store/rows.ts";
 
 /** Reason code of an effect whose answer broke its output schema. Source: engine. */
@@ -16,8 +16,4 @@ export function pageOfException({
   if (failureClass === "expired") return "HF3005";
   // The engine's own errors are the reason codes of the runs that they stop.
   return isErrorCode(reasonCode) ? reasonCode : "HF3002";
-}
-
-function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, text);
 }

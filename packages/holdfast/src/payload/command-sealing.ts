@@ -64,6 +64,7 @@ export class CommandIds {
 /**
  * The command with what is sensitive in its payload sealed, if the store is on record as sealed.
  *
+ * @param own - what whoever posts declares sensitive in it, who may know more than is on record.
  * @throws {HoldfastError} HF5020 if there is something to seal and the ring is not given, or is not
  *   the store's.
  */
@@ -71,6 +72,7 @@ export async function sealedCommand(
   reader: StoreReader,
   command: Command,
   ring: KeyRing | null,
+  own: readonly string[] = [],
 ): Promise<Command> {
   const member = PAYLOAD_MEMBER[command.topic];
   if (member === undefined) return command;
@@ -79,7 +81,8 @@ export async function sealedCommand(
   const body = parseJson(command.data) as Body;
   if ((body[member] ?? null) === null) return command;
   const owner = await ownerOf(reader, command.topic, body);
-  const pointers = new DeclaredFields(declarations).pointersOf(owner) ?? [""];
+  const known = new DeclaredFields(declarations).pointersOf(owner) ?? [""];
+  const pointers = [...new Set([...known, ...own])];
   if (pointers.length === 0) return command;
   requireRing(declarations, ring, reader.storeId);
   // Required just now: the store is sealed.

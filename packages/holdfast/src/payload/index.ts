@@ -1,4 +1,5 @@
 export { verifyWithPayloads } from "./audit.ts";
+export { sealedCommand } from "./command-sealing.ts";
 export { makeKeyRing, readKeyRing, rotateKeyRing } from "./key-ring.ts";
 export { readerWithPayloads } from "./reader-with-payloads.ts";
 export { keptApart } from "./requirements.ts";
