@@ -1,4 +1,5 @@
 /** The composition root: wires store, engine and tables together. */
+import { checkAppOptions, known } from "./app-options.ts";
 import { parseJson } from "./core/json-text.ts";
 import { formatError, HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
@@ -194,17 +195,19 @@ export interface App {
 /**
  * An app: your workflows on a store.
  *
- * @throws {HoldfastError} at first use: HF5001 on a Node.js that is too old, HF1002 for two
+ * @throws {HoldfastError} HF1001 for an option that is missing or not known; at first use: HF5001 on a Node.js that is too old, HF1002 for two
  *   workflows of one name, HF5002..HF5010 for a store that cannot be opened.
  */
 export function holdfast(options: HoldfastOptions): App {
+  checkAppOptions(options);
   const listeners = new Set<EngineListener>();
   const opening = new Opening(() => openEngine(options, listeners));
   const engine = () => opening.engine();
   return {
     async start(workflow, input, startOptions) {
+      const given = known("start", startOptions);
       const running = await engine();
-      const { run, ...how } = await running.startRun(workflow, input, startOptions);
+      const { run, ...how } = await running.startRun(workflow, input, given);
       return { id: formatRunId(run), ...how, result: () => resultOf(running, workflow, run) };
     },
     async get(runId) {
@@ -213,10 +216,12 @@ export function holdfast(options: HoldfastOptions): App {
       const [stored] = await running.store.load([parseRunId(runId)]);
       return stored?.row ?? null;
     },
-    async cancel(runId, { by, reason }) {
+    async cancel(runId, actor) {
+      const { by, reason } = known("cancel", actor);
       await (await engine()).commands.cancel(parseRunId(runId), by, reason ?? "");
     },
-    async send(event, { key, id, payload }) {
+    async send(event, message) {
+      const { key, id, payload } = known("send", message);
       checkSensitive(`event "${event.name}"`, event.sensitive);
       const parsed = await parse(event.schema, payload);
       if (!parsed.ok)
@@ -226,32 +231,29 @@ export function holdfast(options: HoldfastOptions): App {
     async complete(integration, ref, outcome) {
       await (await engine()).commands.complete(integration, ref, outcome);
     },
-    async answer(reviewId, decision, { by, reason }) {
+    async answer(reviewId, decision, actor) {
+      const { by, reason } = known("answer", actor);
       const { run, seq } = parseItemId("rev", reviewId);
       await (await engine()).commands.answer(run, seq, decision, by, reason ?? "");
     },
-    async settle(effectId, { happened, value, ref }, { by, reason }) {
-      const { run, seq } = parseItemId("eff", effectId);
+    async settle(effectId, said, actor) {
+      const { happened, value = null, ref = null } = known("settle", said);
+      const { by, reason = "" } = known("answer", actor);
+      const { run, seq: operation } = parseItemId("eff", effectId);
       const running = await engine();
-      await running.commands.settle({
-        run,
-        operation: seq,
-        happened,
-        value: value ?? null,
-        ref: ref ?? null,
-        by,
-        reason: reason ?? "",
-      });
+      await running.commands.settle({ run, operation, happened, value, ref, by, reason });
     },
-    async resume(runId, { by, reason, step }) {
+    async resume(runId, actor) {
+      const { by, reason, step } = known("resume", actor);
       await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
     },
-    async closeException(exceptionId, { by, reason }) {
+    async closeException(exceptionId, actor) {
+      const { by, reason } = known("closeException", actor);
       await (await engine()).beside.close(parseItemId("exc", exceptionId), by, reason);
     },
     async listen(listenOptions) {
-      for (const signal of listenOptions?.signals ?? DRAIN_SIGNALS)
-        endOnSignal(signal, () => this.close());
+      const { signals = DRAIN_SIGNALS } = known("listen", listenOptions) ?? {};
+      for (const signal of signals) endOnSignal(signal, () => this.close());
       await engine();
     },
     on(listener) {
