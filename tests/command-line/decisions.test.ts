@@ -243,13 +243,14 @@ describe("answering", () => {
 });
 
 describe("what is refused", () => {
-  test("a decision that does not fit, in the engine's own words", async () => {
+  test("a decision that does not fit, with what it takes", async () => {
     await shopWith({ id: "O-misfit", does: "ask" });
     const review = await idOf("reviews", "O-misfit");
     const { code, err } = await holdfastCli(["answer", review, "approve=maybe", "--by", "bo"], {
       env,
     });
-    expect(err).toMatch(/^HF4102 {2}The decision is not valid: .* at \/approve/);
+    expect(err).toMatch(/^HF4102 {2}The decision .* is not valid: "approve" is not true\|false\./);
+    expect(err).toMatch(/Fix: It takes: approve=true\|false/);
     expect(code).toBe(2);
   });
 

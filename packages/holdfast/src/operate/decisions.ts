@@ -6,6 +6,7 @@
 import { settleFirst, settleOf } from "../core/acts.ts";
 import { refuseClosing } from "../core/closing.ts";
 import { decisionWords, unknownFields, type DecisionField } from "../core/decision-fields.ts";
+import { decisionMisfit } from "../core/decision-fit.ts";
 import { HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { isSamePerson } from "../core/person.ts";
@@ -54,7 +55,7 @@ export async function answerReview(
   const row = reviews.find((review) => review.seq === seq);
   if (row === undefined) throw unknownItem("review", reviewId, "holdfast reviews --all");
   refuseAnswer(row, by);
-  refuseUnknownFields(row, decision, (await Masking.of(reader)).decisionOf(row.review));
+  refuseMisfit(row, decision, (await Masking.of(reader)).decisionOf(row.review));
   const body = {
     run: formatRunId(run),
     seq,
@@ -94,20 +95,34 @@ function refuseAnswer(row: ReviewRow, by: string): void {
   }
 }
 
-/** A field that the schema would drop was meant to say something: it is refused by its name. */
-function refuseUnknownFields(
+/**
+ * A field that the schema would drop was meant to say something: it is refused by its name. A value
+ * that cannot fit is refused here, because a command that is kept would be refused to nobody.
+ */
+function refuseMisfit(
   row: ReviewRow,
   decision: unknown,
   fields: readonly DecisionField[] | null,
 ): void {
+  if (fields === null) return;
   const [unknown] = unknownFields(decision, fields);
-  if (unknown === undefined || fields === null) return;
   const names = fields.map(({ name }) => name);
+  const where = { where: formatItemId("rev", row) };
+  if (unknown === undefined) {
+    const misfit = decisionMisfit(decision, fields);
+    if (misfit === null) return;
+    throw new HoldfastError(
+      "HF4102",
+      `The decision of review "${row.review}" is not valid: ${misfit}. Nothing was answered.`,
+      `It takes: ${decisionWords(fields)}`,
+      where,
+    );
+  }
   throw new HoldfastError(
     "HF4102",
     `The decision of review "${row.review}" has no field ${quoted(unknown)}. Nothing was answered.`,
     `${didYouMean(unknown, names)}It takes: ${decisionWords(fields)}`,
-    { where: formatItemId("rev", row) },
+    where,
   );
 }
 

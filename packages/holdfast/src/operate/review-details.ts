@@ -1,6 +1,7 @@
 /** Reviews with what a person needs to answer them: the subject, and what the answer looks like. */
 import type { ReviewRow, RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import type { KeptCommand } from "./kept-command.ts";
 import type { Masking } from "./masking.ts";
 import { reviewView, type ReviewView } from "./views.ts";
 
@@ -11,7 +12,13 @@ export async function reviewDetails(
   reader: StoreReader,
   masking: Masking,
   rows: readonly ReviewRow[],
-  runOf: (row: ReviewRow) => RunRow | null,
+  {
+    runOf,
+    kept,
+  }: {
+    readonly runOf: (row: ReviewRow) => RunRow | null;
+    readonly kept: readonly KeptCommand[];
+  },
 ): Promise<readonly ReviewView[]> {
   const views: ReviewView[] = [];
   // By primary key, and at most one for each row of a bounded page.
@@ -24,6 +31,7 @@ export async function reviewDetails(
         subject: data === null ? null : masking.payload(data, owner, SUBJECT_CHARS_MAX),
         decision: masking.decisionOf(row.review),
         decisionWords: masking.answerWords(row.review),
+        kept,
       }),
     );
   }
