@@ -4,7 +4,7 @@ import { parseJson } from "./core/json-text.ts";
 import { formatError, HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
 import { checkSensitive, sensitiveTexts } from "./core/sensitive.ts";
-import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
+import { formatItemId, formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
 import { classifyForeign } from "./foreign-errors.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
@@ -43,8 +43,8 @@ export interface HoldfastOptions {
   /** Owns what belongs to no run, such as two events with one id. Default "operators". */
   readonly owner?: string;
   /**
-   * Gets one line whenever a run needs a person: which, why, and where to look; and whenever the
-   * store does not answer. Default: standard error, so that a run that waits for somebody does not
+   * Gets one line whenever a run needs a person (also for a review, and when that is overdue):
+   * which, why, and where to look; and whenever the store does not answer. Default: standard error, so that a run that waits for somebody does not
    * look like one that hangs.
    */
   readonly log?: (line: string) => void;
@@ -326,6 +326,7 @@ async function engineOn(
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   engine.on((event) => {
     if (event.type === "exception.opened") log(needsPerson(event));
+    if (event.type === "review.asked" || event.type === "review.overdue") log(needsAnswer(event));
     if (event.type === "store.retry") log(cannotRead(event));
   });
   store.onFatal((error) => {
@@ -345,6 +346,22 @@ function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>):
   }
   const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
   return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
+}
+
+function needsAnswer(
+  event: Extract<EngineEvent, { type: "review.asked" | "review.overdue" }>,
+): string {
+  const { run, workflow, key, seq, review } = event;
+  const id = formatItemId("rev", { run, seq });
+  const due =
+    "dueAtMs" in event && event.dueAtMs !== null
+      ? ` until ${new Date(event.dueAtMs).toISOString()}`
+      : "";
+  const said =
+    event.type === "review.overdue"
+      ? `is overdue: nobody has answered ${JSON.stringify(review)} in time; it goes to ${event.to}.`
+      : `asks ${event.by} to decide ${JSON.stringify(review)}${due}.`;
+  return `holdfast: ${formatRunId(run)} (${workflow}, ${JSON.stringify(key)}) ${said} What it takes: npx holdfast reviews. Answer: npx holdfast answer ${id} DECISION`;
 }
 
 function cannotRead({

@@ -121,6 +121,8 @@ export class AskStep implements StepVerb {
       };
       const record = this.#run.append("asked", this.#path, head, this.#subject);
       this.#asked = { seq: record.seq, head };
+      const { by, dueAtMs } = head;
+      this.#run.host.emit({ type: "review.asked", ...this.#told(record.seq), by, dueAtMs });
       this.#wait(slot);
     };
     const guarded = (p: Awaited<typeof parsed>) => {
@@ -176,7 +178,14 @@ export class AskStep implements StepVerb {
     // Without a declared default nothing is decided: the review stays open and goes up.
     this.#escalatedTo = onTimeout?.escalateTo ?? this.#run.row.owner;
     this.#run.append("escalated", this.#path, { asked, to: this.#escalatedTo });
+    const to = this.#escalatedTo;
+    this.#run.host.emit({ type: "review.overdue", ...this.#told(asked), to });
     this.#wait(slot);
+  }
+
+  #told(seq: number) {
+    const { row, workflow } = this.#run;
+    return { run: row.run, workflow: workflow.name, key: row.key, seq, review: this.#review.name };
   }
 
   async command(command: StepCommand): Promise<CommandAnswer> {
