@@ -81,6 +81,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
     notes: [
       exception.because,
       ...(exception.because.includes(exception.message) ? [] : [exception.message]),
+      ...(exception.said === null ? [] : [`they said  ${JSON.stringify(exception.said)}`]),
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
       ...exception.kept.map(keptSentence),
       ...(exception.isBeside && closedAt === null

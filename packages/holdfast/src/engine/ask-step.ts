@@ -4,7 +4,8 @@ import { canonicalJson } from "../core/canonical-json.ts";
 import { durationMs } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { AskedHead, AnsweredHead, JournalRecord } from "../core/journal.ts";
-import { isSamePerson, UNNAMED_STARTER } from "../core/person.ts";
+import { formatItemId } from "../core/run-number.ts";
+import { excludedText, isSamePerson, UNNAMED_STARTER } from "../core/person.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import { checkedDescription } from "./checked-values.ts";
@@ -190,6 +191,11 @@ export class AskStep implements StepVerb {
 
   async command(command: StepCommand): Promise<CommandAnswer> {
     const slot = this.#slot;
+    if (command.kind !== "answer" && slot !== null && !slot.ended && this.#asked !== null) {
+      const id = formatItemId("rev", { run: this.#run.row.run, seq: this.#asked.seq });
+      const waits = `"${this.#path}" waits for an answer and takes no ${command.kind}.`;
+      return refused("HF6003", `${waits} Answer it: holdfast answer ${id}`);
+    }
     if (command.kind !== "answer" || slot === null || slot.ended || this.#asked === null) {
       return refused("HF6003", `Review "${this.#path}" does not wait for an answer.`);
     }
@@ -197,7 +203,7 @@ export class AskStep implements StepVerb {
       return refused("HF6003", "That review was answered already.");
     const { notBy } = this.#asked.head;
     if (notBy !== null && isSamePerson(notBy, command.by)) {
-      return refused("HF6002", `${command.by} may not decide this: the review excludes ${notBy}.`);
+      return refused("HF6002", excludedText(command.by, notBy, this.#run.row.startedBy));
     }
     this.#run.sensitive.learn(this.#review.definition, command.decision);
     const parsed = await parse(this.#review.definition.decision, command.decision);

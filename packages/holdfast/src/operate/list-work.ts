@@ -5,11 +5,11 @@ import type { Page, StoreReader } from "../store/store.ts";
 import { findRuns, type RunReference } from "./find-run.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
 import { Masking } from "./masking.ts";
+import { exceptionDetails } from "./exception-details.ts";
 import { keptCommands } from "./kept-command.ts";
 import { reviewDetails } from "./review-details.ts";
 import {
   effectView,
-  exceptionView,
   type EffectView,
   type ExceptionView,
   type ReviewView,
@@ -72,7 +72,8 @@ export async function listExceptions(
   for (const number of new Set(page.rows.map((row) => row.run)))
     of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null));
   const kept = await keptCommands(reader);
-  const exceptions = page.rows.map((row) => exceptionView(row, of.get(row.run) ?? NOTHING, kept));
+  const belongings = (row: ExceptionRow) => of.get(row.run) ?? NOTHING;
+  const exceptions = await exceptionDetails(reader, page.rows, belongings, kept);
   return { exceptions, next: page.next };
 }
 

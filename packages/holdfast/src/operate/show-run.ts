@@ -6,6 +6,7 @@ import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { findRun, type RunReference } from "./find-run.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
+import { exceptionDetails } from "./exception-details.ts";
 import { keptOf, type KeptCommand } from "./kept-command.ts";
 import { Masking } from "./masking.ts";
 import { reviewDetails } from "./review-details.ts";
@@ -14,7 +15,6 @@ import { PAGE_LIMIT_MAX } from "./paging.ts";
 import { stackOf, timelineEntry, type TimelineEntry } from "./timeline.ts";
 import {
   effectView,
-  exceptionView,
   runView,
   type EffectView,
   type ExceptionView,
@@ -69,7 +69,8 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
       if (record.kind === "cancel") cancel = record;
     });
   }
-  const seen = exceptions.map((one) => exceptionView(one, { run: row, effects, exceptions }, kept));
+  const of = { run: row, effects, exceptions };
+  const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   return {
     run: runView(row),
     cancel: cancelOf(row, cancel, kept, seen),

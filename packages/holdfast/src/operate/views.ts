@@ -111,6 +111,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly rule: string;
   readonly message: string;
   readonly because: string;
+  /** The other system's own words, at most 500 characters; null if it said no more than `message`. */
+  readonly said: string | null;
   readonly owner: string;
   readonly fingerprint: string;
   readonly openedAt: string;
@@ -238,11 +240,17 @@ export function effectView(row: EffectRow, run: RunRow | null): EffectView {
   };
 }
 
+export interface ExceptionDetails {
+  /** All that is kept; those about this exception are picked. */
+  readonly kept: readonly KeptCommand[];
+  readonly said: string | null;
+}
+
 /** @param of - what else is known of its run: which acts would be accepted depends on it. */
 export function exceptionView(
   row: ExceptionRow,
   of: RunBelongings,
-  kept: readonly KeptCommand[],
+  { kept, said }: ExceptionDetails,
 ): ExceptionView {
   const { run } = of;
   const id = formatItemId("exc", row);
@@ -269,6 +277,7 @@ export function exceptionView(
     rule: row.rule,
     message: row.message,
     because: row.because,
+    said,
     owner: row.owner,
     fingerprint: row.fingerprint,
     openedAt: isoText(row.openedAtMs),

@@ -4,6 +4,7 @@ import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
+import { exceptionDetails } from "./exception-details.ts";
 import { keptOf, type KeptCommand } from "./kept-command.ts";
 import { Masking } from "./masking.ts";
 import { reviewDetails } from "./review-details.ts";
@@ -14,7 +15,6 @@ import { decisionOf, type DecisionView } from "./timeline.ts";
 import {
   dependencyView,
   effectView,
-  exceptionView,
   runView,
   type DependencyView,
   type EffectView,
@@ -52,7 +52,8 @@ export async function whyRun(
   const masking = await Masking.of(reader);
   const { decision, cancel } = await lookThrough(reader, row);
   const kept = await keptOf(reader, row);
-  const seen = exceptions.map((one) => exceptionView(one, { run: row, effects, exceptions }, kept));
+  const of = { run: row, effects, exceptions };
+  const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   const isCancelled = cancel !== null;
   return {
     run: runView(row),
