@@ -155,6 +155,42 @@ test("a duplicate with another content is told to its sender and to its owner, w
   await app.close();
 });
 
+test("the log says who is asked, how to answer, and that nobody has in time", async () => {
+  const lines: string[] = [];
+  const soon = review("soon", {
+    subject: ORDER,
+    decision: z.object({ ok: z.boolean() }),
+    by: "finance",
+    within: "20ms",
+  });
+  const asking = workflow(
+    "asking",
+    { input: ORDER, output: z.boolean(), key: (o) => o.id, owner: "team-orders" },
+    async (input, run) => (await run.ask(soon, input)).ok,
+  );
+  const log = (line: string) => lines.push(line);
+  const app = holdfast({ store: `sqlite:${path}`, workflows: [asking], log });
+  apps.push(app);
+  const overdue = new Promise<string>((resolve) => {
+    app.on((event) => {
+      if (event.type === "review.overdue") resolve(event.to);
+    });
+  });
+  const { id } = await app.start(asking, { id: "o-log", cents: 1 });
+  expect(await overdue).toBe("team-orders");
+  const item = id.replace("run_", "rev_");
+  const how = `What it takes: npx holdfast reviews. Answer: npx holdfast answer ${item}_`;
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^holdfast: run_\w+ \(asking, "o-log"\) asks finance to decide "soon" until \d/,
+    ),
+    expect.stringMatching(
+      / is overdue: nobody has answered "soon" in time; it goes to team-orders\./,
+    ),
+  ]);
+  for (const line of lines) expect(line).toContain(how);
+});
+
 test("a review is answered by somebody else than the starter, over a restart", async () => {
   const app = openApp([order]);
   const handle = await app.start(order, { id: "o-2", cents: 999_999 }, { by: "ana" });

@@ -238,18 +238,21 @@ describe("answering", () => {
     expect(run).toMatchObject({ reason: "rejected: too much", compensated: "fully" });
     const again = await holdfastCli(["answer", review, "approve=true", "--by", "cy"], { env });
     expect(again.code).toBe(4);
-    expect(again.err).toMatch(/^HF6003 {2}Review "big-order" was answered already, by bo at /);
+    expect(again.err).toMatch(
+      /^HF6003 {2}Review "big-order" was answered already, by bo at \S+: .*approve/s,
+    );
   });
 });
 
 describe("what is refused", () => {
-  test("a decision that does not fit, in the engine's own words", async () => {
+  test("a decision that does not fit, with what it takes", async () => {
     await shopWith({ id: "O-misfit", does: "ask" });
     const review = await idOf("reviews", "O-misfit");
     const { code, err } = await holdfastCli(["answer", review, "approve=maybe", "--by", "bo"], {
       env,
     });
-    expect(err).toMatch(/^HF4102 {2}The decision is not valid: .* at \/approve/);
+    expect(err).toMatch(/^HF4102 {2}The decision .* is not valid: "approve" is not true\|false\./);
+    expect(err).toMatch(/Fix: It takes: approve=true\|false/);
     expect(code).toBe(2);
   });
 
@@ -258,7 +261,9 @@ describe("what is refused", () => {
     const { code, err } = await holdfastCli(["answer", review, "approve=true", "--by", "ana"], {
       env,
     });
-    expect(err).toMatch(/^HF6002 {2}ana may not decide this/);
+    expect(err).toMatch(
+      /^HF6002 {2}ana may not decide this: the review excludes ana, who started the run\./,
+    );
     expect(code).toBe(3);
   });
 

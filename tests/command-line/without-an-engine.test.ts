@@ -36,12 +36,25 @@ describe("without an engine", () => {
     const kept = await holdfastCli(words);
     expect(kept.code).toBe(0);
     expect(kept.out).toMatch(
-      /^No engine runs on this store\. The command \((cmd_\w{32}), by bo\) is kept and will be applied when an engine starts\.$/m,
+      /^No engine runs on this store\. The command \((cmd_\w{32}), by bo\) is kept and will be tried when an engine starts\.$/m,
     );
     const again = await holdfastCli([...words, "--json"]);
     const receipt = JSON.parse(again.out) as { id: string; outcome: string };
     expect(receipt.outcome).toBe("kept");
     expect(kept.out).toContain(receipt.id);
+    const slip = await holdfastCli(["answer", review?.id ?? "", "approve=yes", "--store", address]);
+    expect(slip.err).toMatch(/^HF4102 {2}.* is not valid: "approve" is not true\|false\. Nothing/);
+    expect(slip.err).toMatch(/Fix: It takes: approve=true\|false/);
+    const late = ["answer", review?.id ?? "", "approve=false", "--by", "cy", "--store", address];
+    const { out: second } = await holdfastCli(late);
+    expect(second).toContain(
+      "tried when an engine starts. bo has already left an answer, which comes first.",
+    );
+    for (const look of [["reviews"], ["why", "O-1"], ["show", "O-1"]]) {
+      const { out } = await holdfastCli([...look, "--store", address]);
+      expect(out).toMatch(/^ +answer left by bo at \S+Z \(no engine has taken it yet\)$/m);
+      expect(out.match(/answer left by/g)).toHaveLength(2);
+    }
     const cancel = ["cancel", "O-2", "--reason", "nobody waits", "--by", "bo", "--store", address];
     expect((await holdfastCli(cancel)).code).toBe(0);
 

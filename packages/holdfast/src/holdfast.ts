@@ -1,9 +1,10 @@
 /** The composition root: wires store, engine and tables together. */
+import { checkAppOptions, known } from "./app-options.ts";
 import { parseJson } from "./core/json-text.ts";
 import { formatError, HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
 import { checkSensitive, sensitiveTexts } from "./core/sensitive.ts";
-import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
+import { formatItemId, formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
 import { classifyForeign } from "./foreign-errors.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
@@ -45,8 +46,8 @@ export interface HoldfastOptions {
   /** Owns what belongs to no run, such as two events with one id. Default "operators". */
   readonly owner?: string;
   /**
-   * Gets one line whenever a run needs a person: which, why, and where to look; and whenever the
-   * store does not answer. Default: standard error, so that a run that waits for somebody does not
+   * Gets one line whenever a run needs a person (also for a review, and when that is overdue):
+   * which, why, and where to look; and whenever the store does not answer. Default: standard error, so that a run that waits for somebody does not
    * look like one that hangs.
    */
   readonly log?: (line: string) => void;
@@ -229,18 +230,20 @@ export interface App {
 /**
  * An app: your workflows on a store.
  *
- * @throws {HoldfastError} at first use: HF5001 on a Node.js that is too old, HF1002 for two
+ * @throws {HoldfastError} HF1001 for an option that is missing or not known; at first use: HF5001 on a Node.js that is too old, HF1002 for two
  *   workflows of one name, HF5002..HF5010 for a store that cannot be opened.
  */
 export function holdfast(options: HoldfastOptions): App {
+  checkAppOptions(options);
   const listeners = new Set<EngineListener>();
   const opening = new Opening(() => openEngine(options, listeners));
   const engine = () => opening.engine();
   const posting = postingOf(options);
   return {
     async start(workflow, input, startOptions) {
+      const given = known("start", startOptions);
       const running = await engine();
-      const { run, ...how } = await running.startRun(workflow, input, startOptions);
+      const { run, ...how } = await running.startRun(workflow, input, given);
       return { id: formatRunId(run), ...how, result: () => resultOf(running, workflow, run) };
     },
     ...inTransactions(posting),
@@ -250,42 +253,41 @@ export function holdfast(options: HoldfastOptions): App {
       const [stored] = await running.store.load([parseRunId(runId)]);
       return stored?.row ?? null;
     },
-    async cancel(runId, { by, reason }) {
+    async cancel(runId, actor) {
+      const { by, reason } = known("cancel", actor);
       await (await engine()).commands.cancel(parseRunId(runId), by, reason ?? "");
     },
-    async send(event, { key, id, payload }) {
+    async send(event, message) {
+      const { key, id, payload } = known("send", message);
       await requireEvent(event, payload);
       await (await engine()).commands.send(event.name, key, id, payload);
     },
     async complete(integration, ref, outcome) {
       await (await engine()).commands.complete(integration, ref, outcome);
     },
-    async answer(reviewId, decision, { by, reason }) {
+    async answer(reviewId, decision, actor) {
+      const { by, reason } = known("answer", actor);
       const { run, seq } = parseItemId("rev", reviewId);
       await (await engine()).commands.answer(run, seq, decision, by, reason ?? "");
     },
-    async settle(effectId, { happened, value, ref }, { by, reason }) {
-      const { run, seq } = parseItemId("eff", effectId);
+    async settle(effectId, said, actor) {
+      const { happened, value = null, ref = null } = known("settle", said);
+      const { by, reason = "" } = known("answer", actor);
+      const { run, seq: operation } = parseItemId("eff", effectId);
       const running = await engine();
-      await running.commands.settle({
-        run,
-        operation: seq,
-        happened,
-        value: value ?? null,
-        ref: ref ?? null,
-        by,
-        reason: reason ?? "",
-      });
+      await running.commands.settle({ run, operation, happened, value, ref, by, reason });
     },
-    async resume(runId, { by, reason, step }) {
+    async resume(runId, actor) {
+      const { by, reason, step } = known("resume", actor);
       await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
     },
-    async closeException(exceptionId, { by, reason }) {
+    async closeException(exceptionId, actor) {
+      const { by, reason } = known("closeException", actor);
       await (await engine()).beside.close(parseItemId("exc", exceptionId), by, reason);
     },
     async listen(listenOptions) {
-      for (const signal of listenOptions?.signals ?? DRAIN_SIGNALS)
-        endOnSignal(signal, () => this.close());
+      const { signals = DRAIN_SIGNALS } = known("listen", listenOptions) ?? {};
+      for (const signal of signals) endOnSignal(signal, () => this.close());
       await engine();
     },
     on(listener) {
@@ -385,6 +387,7 @@ async function engineOn(
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   engine.on((event) => {
     if (event.type === "exception.opened") log(needsPerson(event));
+    if (event.type === "review.asked" || event.type === "review.overdue") log(needsAnswer(event));
     if (event.type === "store.retry") log(cannotRead(event));
   });
   store.onFatal((error) => {
@@ -404,6 +407,22 @@ function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>):
   }
   const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
   return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
+}
+
+function needsAnswer(
+  event: Extract<EngineEvent, { type: "review.asked" | "review.overdue" }>,
+): string {
+  const { run, workflow, key, seq, review } = event;
+  const id = formatItemId("rev", { run, seq });
+  const due =
+    "dueAtMs" in event && event.dueAtMs !== null
+      ? ` until ${new Date(event.dueAtMs).toISOString()}`
+      : "";
+  const said =
+    event.type === "review.overdue"
+      ? `is overdue: nobody has answered ${JSON.stringify(review)} in time; it goes to ${event.to}.`
+      : `asks ${event.by} to decide ${JSON.stringify(review)}${due}.`;
+  return `holdfast: ${formatRunId(run)} (${workflow}, ${JSON.stringify(key)}) ${said} What it takes: npx holdfast reviews. Answer: npx holdfast answer ${id} DECISION`;
 }
 
 function cannotRead({

@@ -71,6 +71,21 @@ async function run(words: readonly string[], { terminal, store = care() }: Setti
 
 const STORE = ["--store", "sqlite:a.db"];
 
+describe("help", () => {
+  test("knows the commands of a group", async () => {
+    const { code, out } = await run(["help", "store", "backup"]);
+    expect(out).toContain("--to <path>");
+    expect(code).toBe(0);
+  });
+
+  test("is printed for a group that is given without a command", async () => {
+    const { code, out, err } = await run(["store"]);
+    expect(err).toMatch(/^HF4102 {2}No command of "store" was given\./);
+    expect(out).toMatch(/^ +backup .*copy the store/m);
+    expect(code).toBe(2);
+  });
+});
+
 describe("bad use", () => {
   test.each([
     [["frobnicate"], /^HF4102 {2}Unknown command 'frobnicate'\./],
@@ -79,7 +94,8 @@ describe("bad use", () => {
     [["show"], /^HF4102 {2}Missing required argument 'run'\./],
     [["runs", "x", ...STORE], /^HF4102 {2}Too many arguments for 'runs'\./],
     [[], /^HF4102 {2}No command was given\./],
-    [["store"], /^HF4102 {2}No command was given\./],
+    [["help", "nix"], /^HF4102 {2}There is no command "nix"\./],
+    [["help", "store", "backap"], /^HF4102 {2}There is no command "store backap"\.\n.*"backup"\?/],
     [["runs"], /^HF4102 {2}No store is named, and there is no \.\/holdfast\.db in this folder\./],
     [
       ["runs", "--limit", "0", ...STORE],

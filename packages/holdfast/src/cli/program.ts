@@ -1,6 +1,8 @@
 /** The command line as a function: words in, text and an exit code out. */
 import { Command, CommanderError } from "commander";
 import { formatError, HoldfastError } from "../core/error.ts";
+import { didYouMean } from "../core/nearest.ts";
+import { quoted } from "../operate/find-run.ts";
 import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addReadCommands } from "./read-commands.ts";
@@ -46,11 +48,33 @@ export async function runCommandLine(
   };
   const program: Command = commandTree(terminal, outside, { act, show, work });
   try {
+    if (words[0] === "help" && words.length > 1) {
+      commandAt(program, words.slice(1)).outputHelp();
+      return exitCode;
+    }
     await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
     return failed(error, program, words, terminal);
   }
+}
+
+/** Commander's own help knows no command within a group. */
+function commandAt(program: Command, path: readonly string[]): Command {
+  let command = program;
+  for (const name of path.filter((word) => !word.startsWith("-"))) {
+    const names = command.commands.map((one) => one.name());
+    const found = command.commands.find((one) => one.name() === name);
+    if (found === undefined) {
+      const list = command === program ? "--help" : `help ${command.name()}`;
+      throw badUse(
+        `There is no command ${quoted([...path].join(" "))}.`,
+        `${didYouMean(name, names)}See what there is with: holdfast ${list}`,
+      );
+    }
+    command = found;
+  }
+  return command;
 }
 
 /** What commands do when they are given: most need a store, some only say something. */
@@ -117,7 +141,12 @@ function failed(
   terminal: Terminal,
 ): ExitCode {
   if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
-  const error = translated(thrown, commandNamed(program, words));
+  const named = commandNamed(program, words);
+  const error = translated(thrown, named);
+  // A group without its command: its help says which there are.
+  if (thrown instanceof CommanderError && thrown.code === "commander.help" && named !== null) {
+    if (!words.includes("--json")) commandAt(program, [named]).outputHelp();
+  }
   // With --json the one document on `out` is the error; people and logs find it on `err` as well.
   if (words.includes("--json")) terminal.out(`${jsonText({ error: errorDocument(error) })}\n`);
   terminal.err(`${visibleLines(formatError(error))}\n`);
@@ -151,7 +180,12 @@ function translated(thrown: unknown, command: string | null): HoldfastError {
 /** Commander's sentence ("error: unknown option '--jso'", a suggestion on its second line) as ours. */
 function misuse(error: CommanderError, command: string | null): HoldfastError {
   if (error.code === "commander.help") {
-    return badUse("No command was given.", "See what there is with: holdfast --help");
+    return command === null
+      ? badUse("No command was given.", "See what there is with: holdfast --help")
+      : badUse(
+          `No command of "${command}" was given.`,
+          `See what there is with: holdfast help ${command}`,
+        );
   }
   const said = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
   const sentence = `${said.charAt(0).toUpperCase()}${said.slice(1)}`;

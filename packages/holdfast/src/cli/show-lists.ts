@@ -1,6 +1,7 @@
 /** Pages of runs, exceptions, effects and reviews as text. */
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
+import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
 import type { RunPage } from "../operate/list-runs.ts";
 import type { EffectPage, ExceptionPage, ReviewPage } from "../operate/list-work.ts";
@@ -80,7 +81,9 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
     notes: [
       exception.because,
       ...(exception.because.includes(exception.message) ? [] : [exception.message]),
+      ...(exception.said === null ? [] : [`they said  ${JSON.stringify(exception.said)}`]),
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
+      ...exception.kept.map(keptSentence),
       ...(exception.isBeside && closedAt === null
         ? [`holdfast close ${exception.id} --reason "..."`]
         : []),
@@ -171,6 +174,7 @@ function reviewRow(review: ReviewView, nowMs: number): TableRow {
     ],
     notes: [
       ...(review.subject === null ? [] : [`about ${payloadText(review.subject)}`]),
+      ...review.kept.map(keptSentence),
       ...(review.answerWith === null ? [] : [review.answerWith]),
     ],
   };

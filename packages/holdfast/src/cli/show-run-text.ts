@@ -3,6 +3,7 @@ import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { verdictLines } from "../core/verdict.ts";
 import type { ShownRun } from "../operate/show-run.ts";
 import { cancelSentence, type CancelView } from "../operate/cancel-request.ts";
+import { keptSentence } from "../operate/kept-command.ts";
 import type { TimelineEntry } from "../operate/timeline.ts";
 import type { RunView } from "../operate/views.ts";
 import type { ExplainedRun } from "../operate/why-run.ts";
@@ -14,7 +15,7 @@ export function shownRunText(shown: ShownRun, look: Look): string {
   const { run, cancel, timeline, next, effects, exceptions, reviews } = shown;
   const more = next === null ? "" : `\nmore with: --after ${String(next)}`;
   return [
-    [runHead(run, look), ...cancelLines(cancel, look)].join("\n"),
+    [runHead(run, look), ...cancelLines(cancel, look), ...keptLines(shown, look)].join("\n"),
     section("timeline", timelineText(timeline, look) + more, look),
     ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
     ...openSections(shown, look),
@@ -28,6 +29,7 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
     sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
     ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
     ...cancelLines(cancel, look),
+    ...keptLines(explained, look),
   ];
   if (decision !== null) {
     const rule = decision.rule === null ? "" : ` (rule ${decision.rule})`;
@@ -52,6 +54,20 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
 function cancelLines(cancel: CancelView | null, { screen }: Look): readonly string[] {
   return cancel === null ? [] : [sentence(cancelSentence(cancel), 0, screen)];
 }
+
+/** What is about an open exception or review stands there; a cancel has a line of its own. */
+function keptLines(
+  { kept, exceptions, reviews }: Pick<ShownRun, "kept" | "exceptions" | "reviews">,
+  { screen }: Look,
+): readonly string[] {
+  const below = new Set([...exceptions, ...reviews].flatMap((one) => one.kept.map(({ id }) => id)));
+  return kept
+    .filter(({ id, topic }) => topic !== "cancel" && !below.has(id))
+    .slice(0, KEPT_LINES_MAX)
+    .map((command) => sentence(keptSentence(command), 0, screen));
+}
+
+const KEPT_LINES_MAX = 5;
 
 function openSections(
   { exceptions, reviews }: Pick<ShownRun, "exceptions" | "reviews">,

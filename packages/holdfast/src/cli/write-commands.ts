@@ -1,6 +1,7 @@
 /** Commands that decide: answer, settle, resume, cancel, close. */
 import { Argument, Option, type Command } from "commander";
 import { awaitedSentence } from "../operate/cancel-request.ts";
+import { comesFirstSentence } from "../operate/kept-command.ts";
 import type { Patience, Receipt } from "../operate/command.ts";
 import {
   answerReview,
@@ -238,6 +239,9 @@ function messageOf(receipt: Receipt, applied: string): string {
     case "sent":
       return `${command} was left for the engine, which runs; its answer was not waited for.`;
     case "kept":
-      return `No engine runs on this store. ${command} is kept and will be applied when an engine starts.`;
+      return [
+        `No engine runs on this store. ${command} is kept and will be tried when an engine starts.`,
+        ...(receipt.before === null ? [] : [comesFirstSentence(receipt.before)]),
+      ].join(" ");
   }
 }

@@ -258,7 +258,9 @@ test("a parked run asks again with the breaker, or after the first wait while it
 
 test("every state has a sentence", () => {
   const open = play(repeat(REFUSED, 3));
-  expect(breakerText(CLOSED_BREAKER, 0)).toBe("It is called normally.");
+  expect(breakerText(CLOSED_BREAKER, 0)).toBe(
+    "Other calls go to it; this one did not get through and is tried again.",
+  );
   expect(breakerText(open, 1_200)).toBe(
     "It is not called: not reachable 3 times in a row (NODE:ECONNREFUSED); one call is tried in 4 s.",
   );

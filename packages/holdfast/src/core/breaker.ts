@@ -295,7 +295,7 @@ export function breakerText(state: BreakerState, nowMs: number): string {
   switch (state.kind) {
     case "closed":
       return state.ramp === null
-        ? "It is called normally."
+        ? "Other calls go to it; this one did not get through and is tried again."
         : `It answers again and is called at most ${String(state.ramp.limit)} at a time.`;
     case "open":
       return state.probeAtMs === null

@@ -44,6 +44,16 @@ function restField(expects: string): DecisionField {
   return { name: REST, expects, isRequired: false };
 }
 
+/** True if there is one value and no fields. */
+export function isWhole({ name }: DecisionField): boolean {
+  return name === "";
+}
+
+/** True if it takes more than is told, so that nothing is known of what is missing. */
+export function isOpenEnded(fields: readonly DecisionField[]): boolean {
+  return fields.some(({ name }) => name === REST);
+}
+
 /**
  * Fields of a decision that its review does not have: usually slips of the keyboard, which a schema
  * may drop without a word. None where the review has not said all that it takes.

@@ -9,7 +9,7 @@
  * machine, 6 operators' actions.
  */
 export const ERROR_CODES = {
-  HF1001: "An option of a definition is not valid.",
+  HF1001: "An option is not valid.",
   HF1002: "Two definitions have the same name.",
   HF1003: "A workflow, effect or review is used that this app does not know.",
   HF1101: "An effect does not say how it may be repeated.",

@@ -132,5 +132,8 @@ export function familyOf(failureClass: FailureClass): FailureFamily {
   return FAMILY_OF[failureClass];
 }
 
+/** Reason code of an effect whose answer broke its output schema. Source: engine. */
+export const ANSWER_SCHEMA = "EFFECT:ANSWER_SCHEMA";
+
 /** Reason code of the exception of an effect that stays after its run was taken back. */
 export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;

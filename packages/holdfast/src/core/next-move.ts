@@ -15,7 +15,7 @@ import {
 } from "./backoff.ts";
 import type { Contract } from "./contract.ts";
 import { durationText } from "./duration.ts";
-import type { Failure, FailureClass } from "./failure.ts";
+import { ANSWER_SCHEMA, type Failure, type FailureClass } from "./failure.ts";
 import { refusalSettles } from "./key-refusal.ts";
 import type { HandOverReason, Move, Unknown } from "./move.ts";
 import {
@@ -181,7 +181,10 @@ function afterSurely(c: Case): Move {
     return {
       kind: "resolve",
       unknown: "result-unknown",
-      because: "It happened, but its answer was lost; the other system is asked for it.",
+      because:
+        failure.reasonCode === ANSWER_SCHEMA
+          ? "It happened and was answered, but the answer does not fit its schema; the other system is asked for it."
+          : "It happened, but its answer was lost; the other system is asked for it.",
     };
   }
   // The same request again brings the stored answer, but only if the answer was lost on its way:
@@ -192,7 +195,10 @@ function afterSurely(c: Case): Move {
   return {
     kind: "askOutcome",
     unknown: "result-unknown",
-    because: "It happened, but its answer was lost and cannot be looked up.",
+    because:
+      failure.reasonCode === ANSWER_SCHEMA
+        ? "It happened and was answered, but the answer does not fit its schema and cannot be looked up."
+        : "It happened, but its answer was lost and cannot be looked up.",
   };
 }
 

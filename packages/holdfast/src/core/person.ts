@@ -15,3 +15,10 @@ export function isSamePerson(left: string, right: string): boolean {
 function plain(name: string): string {
   return name.normalize("NFKC").trim().toLowerCase();
 }
+
+/** Why somebody may not decide, as a sentence. */
+export function excludedText(by: string, notBy: string, startedBy: string | null): string {
+  const hasStarted = startedBy !== null && isSamePerson(startedBy, notBy);
+  const why = hasStarted ? "who started the run" : "by name";
+  return `${by} may not decide this: the review excludes ${notBy}, ${why}.`;
+}

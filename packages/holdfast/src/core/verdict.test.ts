@@ -142,17 +142,21 @@ describe("verdictOf", () => {
       "resume",
       "cancel (undoes charge-card, as far as an undoing is declared)",
     ]);
-    expect(verdict.next).toContain("overdue by 5 m");
+    expect(verdict.next).toContain(" has dealt with create-invoice, overdue by 5 m: ");
   });
 
   test("names a review, its role and when it is due", () => {
     const review = {
       review: "big-order",
       by: "finance-approvers",
+      escalatedTo: null,
       dueAtMs: NOW_MS + 4 * 60 * MINUTE_MS,
     };
     const verdict = verdictOf(facts({ reviews: [review], effects: [] }, { state: "review" }));
     expect(verdict.next).toBe("when finance-approvers has decided big-order, due in 4 h");
+    const late = { ...review, escalatedTo: "finance-lead", dueAtMs: NOW_MS - 3_000 };
+    const { next } = verdictOf(facts({ reviews: [late], effects: [] }, { state: "review" }));
+    expect(next).toBe("when finance-lead has decided big-order, overdue by 3 s");
     expect(verdict.safe).toEqual(["answer", "cancel"]);
     expect(verdict.unsafe).toEqual([]);
   });

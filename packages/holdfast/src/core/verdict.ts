@@ -49,6 +49,8 @@ interface VerdictException extends ActException {
 interface VerdictReview {
   readonly review: string;
   readonly by: string;
+  /** Who may answer since nobody did in time; null if it has not gone up. */
+  readonly escalatedTo: string | null;
   readonly dueAtMs: number | null;
 }
 
@@ -98,8 +100,8 @@ export function verdictOf(all: VerdictFacts): Verdict {
 
 /** The lines as they are printed. */
 export function verdictLines(verdict: Verdict): readonly string[] {
-  const rule = verdict.rule === null ? "" : `      ${verdict.rule}`;
-  const lines = [verdict.headline, `next  ${verdict.next}${rule}`];
+  const lines = [verdict.headline, `next  ${verdict.next}`];
+  if (verdict.rule !== null) lines.push(verdict.rule);
   if (verdict.safe.length > 0) lines.push(`safe  ${verdict.safe.join(" | ")}`);
   if (verdict.unsafe.length > 0) lines.push(`not safe  ${verdict.unsafe.join(" | ")}`);
   return lines;
@@ -139,11 +141,15 @@ function besideSentences({ exceptions, nowMs }: VerdictFacts): readonly string[]
   const beside = exceptions.filter((one) => one.subject !== null);
   const [first] = beside;
   if (first === undefined) return [];
-  const due =
-    first.dueAtMs > nowMs ? `due ${dueText(first.dueAtMs, nowMs)}` : dueText(first.dueAtMs, nowMs);
+  const due = dueWords(first.dueAtMs, nowMs);
   const count = beside.length === 1 ? "An exception" : `${String(beside.length)} exceptions`;
   const verb = beside.length === 1 ? "stands" : "stand";
   return [`${count} ${verb} beside it (${first.owner}, ${due}): ${first.because}`];
+}
+
+/** "due in 4 h", "overdue by 3 s". */
+function dueWords(atMs: number, nowMs: number): string {
+  return atMs > nowMs ? `due ${dueText(atMs, nowMs)}` : dueText(atMs, nowMs);
 }
 
 function dueText(atMs: number, nowMs: number): string {
@@ -200,8 +206,8 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
     case "review": {
       const review = reviews[0];
       if (review === undefined) return "when a person has decided";
-      const due = review.dueAtMs === null ? "" : `, due ${inTime(review.dueAtMs)}`;
-      return `when ${review.by} has decided ${review.review}${due}`;
+      const due = review.dueAtMs === null ? "" : `, ${dueWords(review.dueAtMs, nowMs)}`;
+      return `when ${review.escalatedTo ?? review.by} has decided ${review.review}${due}`;
     }
     case "exception": {
       const [exception] = exceptions;
@@ -227,7 +233,7 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
     case "cancelled": {
       const [left] = exceptions;
       if (left === undefined) return "nothing, it has ended";
-      return `nothing of the run, it has ended; ${left.owner} has to deal with ${left.step}, due ${inTime(left.dueAtMs)}: ${trimStop(left.because)}`;
+      return `nothing of the run, it has ended; ${left.owner} has to deal with ${left.step}, ${dueWords(left.dueAtMs, nowMs)}: ${trimStop(left.because)}`;
     }
     default:
       return assertNever(run.state);
@@ -237,7 +243,7 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
 function whenDealtWith(exception: VerdictException, nowMs: number): string {
   const { owner, step, dueAtMs, because } = exception;
   const verb = settleOf(exception) === null ? "dealt with" : "settled";
-  return `when ${owner} has ${verb} ${step === "" ? "it" : step}, due ${dueText(dueAtMs, nowMs)}: ${trimStop(because)}`;
+  return `when ${owner} has ${verb} ${step === "" ? "it" : step}, ${dueWords(dueAtMs, nowMs)}: ${trimStop(because)}`;
 }
 
 function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {

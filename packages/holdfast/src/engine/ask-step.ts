@@ -4,7 +4,8 @@ import { canonicalJson } from "../core/canonical-json.ts";
 import { durationMs } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { AskedHead, AnsweredHead, JournalRecord } from "../core/journal.ts";
-import { isSamePerson, UNNAMED_STARTER } from "../core/person.ts";
+import { formatItemId } from "../core/run-number.ts";
+import { excludedText, isSamePerson, UNNAMED_STARTER } from "../core/person.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import { checkedDescription } from "./checked-values.ts";
@@ -121,6 +122,8 @@ export class AskStep implements StepVerb {
       };
       const record = this.#run.append("asked", this.#path, head, this.#subject);
       this.#asked = { seq: record.seq, head };
+      const { by, dueAtMs } = head;
+      this.#run.host.emit({ type: "review.asked", ...this.#told(record.seq), by, dueAtMs });
       this.#wait(slot);
     };
     const guarded = (p: Awaited<typeof parsed>) => {
@@ -176,11 +179,23 @@ export class AskStep implements StepVerb {
     // Without a declared default nothing is decided: the review stays open and goes up.
     this.#escalatedTo = onTimeout?.escalateTo ?? this.#run.row.owner;
     this.#run.append("escalated", this.#path, { asked, to: this.#escalatedTo });
+    const to = this.#escalatedTo;
+    this.#run.host.emit({ type: "review.overdue", ...this.#told(asked), to });
     this.#wait(slot);
+  }
+
+  #told(seq: number) {
+    const { row, workflow } = this.#run;
+    return { run: row.run, workflow: workflow.name, key: row.key, seq, review: this.#review.name };
   }
 
   async command(command: StepCommand): Promise<CommandAnswer> {
     const slot = this.#slot;
+    if (command.kind !== "answer" && slot !== null && !slot.ended && this.#asked !== null) {
+      const id = formatItemId("rev", { run: this.#run.row.run, seq: this.#asked.seq });
+      const waits = `"${this.#path}" waits for an answer and takes no ${command.kind}.`;
+      return refused("HF6003", `${waits} Answer it: holdfast answer ${id}`);
+    }
     if (command.kind !== "answer" || slot === null || slot.ended || this.#asked === null) {
       return refused("HF6003", `Review "${this.#path}" does not wait for an answer.`);
     }
@@ -188,7 +203,7 @@ export class AskStep implements StepVerb {
       return refused("HF6003", "That review was answered already.");
     const { notBy } = this.#asked.head;
     if (notBy !== null && isSamePerson(notBy, command.by)) {
-      return refused("HF6002", `${command.by} may not decide this: the review excludes ${notBy}.`);
+      return refused("HF6002", excludedText(command.by, notBy, this.#run.row.startedBy));
     }
     this.#run.sensitive.learn(this.#review.definition, command.decision);
     const parsed = await parse(this.#review.definition.decision, command.decision);

@@ -5,7 +5,7 @@
 import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
-import { isFinal } from "../core/run-state.ts";
+import { isFinal, type RunState } from "../core/run-state.ts";
 import { lastSeqAt, openedSince, otherThanSeen, sentCountOf, wasApplied } from "../core/seen.ts";
 import { KEEPER_SHARD } from "../store/shards.ts";
 import { requireText } from "./checked-values.ts";
@@ -193,7 +193,9 @@ export class Commands {
         await this.#engine.committer.durable();
         return;
       }
-      const paths = step === null ? this.#waitingSteps(live) : [step];
+      const paths = step === null ? stepsIn(live, ["exception", "held", "parked"]) : [step];
+      // A review alone waits: it says itself how it goes on.
+      if (paths.length === 0) paths.push(...stepsIn(live, ["review"]));
       if (paths.length === 0) throw waitsForNobody(live);
       const resume = { kind: "resume", by, reason, seen, exception: meant, command } as const;
       // At once: a crash between two would leave a command that is half applied.
@@ -206,12 +208,6 @@ export class Commands {
     await this.#engine.committer.durable();
     const [stored] = await this.#engine.store.load([run]);
     return stored?.records ?? [];
-  }
-
-  #waitingSteps(live: LiveRun): string[] {
-    return [...live.open]
-      .filter((slot) => ["exception", "held", "parked"].includes(slot.wait?.state ?? ""))
-      .map((slot) => slot.path);
   }
 
   async cancel(run: number, by: string, reason: string): Promise<void> {
@@ -377,6 +373,13 @@ export class Commands {
     if (answer.kind === "refused") throw refusal(answer, live.id);
     await this.#engine.committer.durable();
   }
+}
+
+/** Paths of the steps that wait in one of these states. */
+function stepsIn(live: LiveRun, states: readonly RunState[]): string[] {
+  return [...live.open]
+    .filter(({ wait }) => wait !== null && states.includes(wait.state))
+    .map(({ path }) => path);
 }
 
 function isIntent(operation: number): (record: JournalRecord) => boolean {

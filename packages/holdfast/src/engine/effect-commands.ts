@@ -45,8 +45,7 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
   const { slot } = step;
-  if (slot === null || step.calls.isUnderWay)
-    return refused("HF6003", `"${step.path}" is being looked up just now.`);
+  if (slot === null || step.calls.isUnderWay) return refused("HF6003", isBusy(step));
   const head: SettledHead = {
     operation: state.operation ?? 0,
     effect: step.effect.name,
@@ -71,11 +70,15 @@ function notSettleable(step: EffectStep, state: EffectState, said: Settle): stri
     sentSince(step.path, said.attempts, state) ?? otherThanSeen(state.opened, said.exception);
   if (since !== null) return since;
   if (step.slot === null) return `"${step.path}" is not at work.`;
-  if (step.calls.isUnderWay)
-    return `"${step.path}" is being looked up just now; try again when that has ended.`;
+  if (step.calls.isUnderWay) return isBusy(step);
   if (!personNeeded(state))
     return `The outcome of "${step.path}" is known; there is nothing to settle.`;
   return null;
+}
+
+/** Whether it is a first attempt or a look-up: what it brings may say what happened. */
+function isBusy(step: EffectStep): string {
+  return `A call of "${step.path}" is under way and may still answer; try again when it has ended.`;
 }
 
 async function checkedValue(step: EffectStep, value: unknown): Promise<string | CommandAnswer> {
@@ -84,7 +87,12 @@ async function checkedValue(step: EffectStep, value: unknown): Promise<string | 
   const parsed = await parse(step.effect.definition.output, value);
   if (parsed.ok) return toJson(value, step.run.host.limits, `answer of ${step.path}`);
   const text = step.run.sensitive.mask(problemText(parsed.problems));
-  return refused("HF4102", `The value does not fit the output of "${step.effect.name}": ${text}.`);
+  const given =
+    value === null ? " No value was given: add --value with what it answered, as JSON." : "";
+  return refused(
+    "HF4102",
+    `The value does not fit the output of "${step.effect.name}": ${text}.${given}`,
+  );
 }
 
 function settleNotDone(step: EffectStep, command: Settle, state: EffectState): CommandAnswer {
@@ -137,8 +145,7 @@ async function complete(
   if (slot === null || slot.ended || state.ref !== ref) {
     return refused("HF6003", `"${step.path}" does not wait for an answer under "${ref}".`);
   }
-  if (step.calls.isUnderWay)
-    return refused("HF6003", `"${step.path}" is being looked up just now.`);
+  if (step.calls.isUnderWay) return refused("HF6003", isBusy(step));
   if (!outcome.ok) {
     step.calls.fail(refusedLater(outcome.message));
     return APPLIED;

@@ -2,7 +2,7 @@
 import { upperSnake } from "../core/classify.ts";
 import type { EffectState } from "../core/effect-state.ts";
 import { HoldfastError } from "../core/error.ts";
-import { familyOf, type Failure } from "../core/failure.ts";
+import { ANSWER_SCHEMA, familyOf, type Failure } from "../core/failure.ts";
 import type { Move } from "../core/move.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { FailureView } from "../workflow/run.ts";
@@ -19,7 +19,7 @@ export function badAnswer(what: "input" | "answer", step: string, problems: stri
     class: "defect",
     scope: "item",
     origin: "code",
-    reasonCode: sent ? "EFFECT:ANSWER_SCHEMA" : "EFFECT:INPUT_SCHEMA",
+    reasonCode: sent ? ANSWER_SCHEMA : "EFFECT:INPUT_SCHEMA",
     message: `The ${what} of "${step}" is not valid: ${problems}.`,
     evidence: sent ? { phase: "answered" } : { phase: "none", callCount: 0 },
     rule: { source: "table", id: `effect/${what}-schema`, version: 1 },

@@ -39,6 +39,22 @@ export type EngineEvent =
       /** Set if no step waits for it. A run 0 is the store itself. */
       readonly beside?: true;
     } & OfRun)
+  /** A person is asked. `seq` is the review's number in its run. */
+  | ({
+      readonly type: "review.asked";
+      readonly seq: number;
+      readonly review: string;
+      /** Role or team that may answer. */
+      readonly by: string;
+      readonly dueAtMs: number | null;
+    } & OfRun)
+  /** Nobody has answered in time: it has gone up. */
+  | ({
+      readonly type: "review.overdue";
+      readonly seq: number;
+      readonly review: string;
+      readonly to: string;
+    } & OfRun)
   | ({ readonly type: "run.drift"; readonly message: string } & OfRun)
   | {
       readonly type: "dependency.changed";

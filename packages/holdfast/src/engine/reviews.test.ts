@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { formatItemId } from "../core/run-number.ts";
 import type { Run } from "../workflow/run.ts";
 import { review, type ReviewOptions } from "../workflow/review.ts";
 import { testWorkflow } from "./test-effects.test-support.ts";
@@ -167,6 +168,18 @@ describe("run.ask", () => {
     ).rejects.toMatchObject({ code: "HF6002" });
     await world.engine.commands.answer(run, await askedIn(run), { ok: true }, "ana");
     expect(await world.stateOf(run)).toBe("completed");
+  });
+
+  test("is not resumed, and says how it is answered", async () => {
+    const run = await waiting(asking());
+    const id = formatItemId("rev", { run, seq: await askedIn(run) });
+    for (const step of [null, (await world.reviews(run))[0]?.step ?? ""]) {
+      const resuming = world.engine.commands.resume(run, step, "bo", "go on");
+      await expect(resuming).rejects.toMatchObject({
+        code: "HF6003",
+        message: expect.stringContaining(`Answer it: holdfast answer ${id}`) as string,
+      });
+    }
   });
 
   test("takes the declared default when nobody answers in time", async () => {

@@ -4,6 +4,7 @@ import { stepDefinitionName, stepPath } from "../core/step-path.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import type { EventType, Named, Run } from "../workflow/run.ts";
+import { checkOptions, type OptionKinds } from "../workflow/known-options.ts";
 import type { Schema } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { AskStep } from "./ask-step.ts";
@@ -29,31 +30,50 @@ export function makeRunApi(run: LiveRun): Run {
     key: run.row.key,
     correlationId: run.row.correlationId,
     do: (effect: AnyEffect, input: unknown, named?: Named) =>
-      enter(() => new EffectStep(run, path(effect.name, named), effect, input, "do")),
+      enter(() => {
+        known("do", named);
+        return new EffectStep(run, path(effect.name, named), effect, input, "do");
+      }),
     try: (effect: AnyEffect, input: unknown, named?: Named & { readonly handOver?: boolean }) =>
       enter(() => {
+        known("try", named);
         const mode = named?.handOver === true ? "tryHandOver" : "try";
         return new EffectStep(run, path(effect.name, named), effect, input, mode);
       }),
     step: (name: string, work: () => unknown, options: StepOptions = {}) =>
       enter(() => {
+        known("step", options);
         declareStep(run, name, options);
         return new LocalStep(run, path(name, options), work, options);
       }),
     ask: (review: AnyReview, subject: unknown, named?: Named) =>
-      enter(() => new AskStep(run, path(review.name, named), review, subject)),
+      enter(() => {
+        known("ask", named);
+        return new AskStep(run, path(review.name, named), review, subject);
+      }),
     wait: (
       event: EventType<Schema>,
       options: Named & { readonly key: string; readonly within?: string },
-    ) => enter(() => new EventStep(run, path(event.name, options), event, options)),
+    ) =>
+      enter(() => {
+        known("wait", options);
+        return new EventStep(run, path(event.name, options), event, options);
+      }),
     call: (workflow: AnyWorkflow, input: unknown, named?: Named) =>
-      enter(() => new CallStep(run, path(workflow.name, named), workflow, input)),
+      enter(() => {
+        known("call", named);
+        return new CallStep(run, path(workflow.name, named), workflow, input);
+      }),
     sleep: (until: string | Date, named?: Named) =>
-      enter(() => new SleepStep(run, path("sleep", named), until)),
+      enter(() => {
+        known("sleep", named);
+        return new SleepStep(run, path("sleep", named), until);
+      }),
     now: (name: string) => recordedNow(run, path(name)),
     random: (name: string) => derivedRandom(run, path(name)),
     uuid: (name: string) => derivedUuid(run, path(name)),
     stop(reason: string, options: { readonly compensate?: boolean } = {}): never {
+      known("stop", options);
       run.ending.stop(reason, options.compensate);
       throw new RunStopped(reason);
     },
@@ -73,6 +93,23 @@ function declareStep(run: LiveRun, name: string, { sensitive }: StepOptions): vo
     { sensitive },
     sensitive,
   );
+}
+
+/** Values that mean nothing are the verb's to refuse. */
+const OPTIONS = {
+  do: { as: "any" },
+  try: { as: "any", handOver: "truth value" },
+  step: { as: "any", durable: "truth value", sensitive: "any" },
+  ask: { as: "any" },
+  wait: { as: "any", key: "any", within: "any" },
+  call: { as: "any" },
+  sleep: { as: "any" },
+  stop: { compensate: "truth value" },
+} as const satisfies Record<string, OptionKinds>;
+
+/** @throws {HoldfastError} HF1001 for an option that the verb does not have. */
+function known(verb: keyof typeof OPTIONS, options: unknown): void {
+  if (options !== undefined) checkOptions(`run.${verb}`, options, OPTIONS[verb]);
 }
 
 function path(name: string, named?: Named): string {

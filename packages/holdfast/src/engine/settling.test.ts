@@ -12,6 +12,36 @@ beforeEach(() => {
 });
 afterEach(() => world.remove());
 
+test("what is said while a first attempt is out is refused in words that are true of it", async () => {
+  system.plan("pay", { kind: "slow", takesMs: 5_000 });
+  const flow = paying();
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.settle();
+  await expect(settle(run, true)).rejects.toMatchObject({
+    code: "HF6003",
+    message: 'A call of "pay" is under way and may still answer; try again when it has ended.',
+  });
+});
+
+test("an answer that came and breaks its schema is not called lost, and no value is no answer", async () => {
+  system.plan("pay", { kind: "answers", value: { wrong: 1 } });
+  const flow = paying();
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.settle();
+  const [exception] = await world.exceptions(run);
+  expect(exception).toMatchObject({
+    reasonCode: "EFFECT:ANSWER_SCHEMA",
+    because:
+      "It happened and was answered, but the answer does not fit its schema and cannot be looked up.",
+  });
+  await expect(settle(run, true)).rejects.toMatchObject({
+    code: "HF4102",
+    message: expect.stringContaining("No value was given: add --value") as string,
+  });
+});
+
 /** A run whose only effect may or may not have happened, and which nobody can look up. */
 async function unknownRun(flow: ReturnType<typeof testWorkflow>, happened = true): Promise<number> {
   system.plan("pay", { kind: "lostAnswer", happened });

@@ -1,10 +1,9 @@
 /** A cancel that was asked for and has not come through yet: in the inbox, or on record in the run. */
 import type { CancelHead, JournalRecord } from "../core/journal.ts";
 import { parseJson } from "../core/json-text.ts";
-import { formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { RunRow } from "../store/rows.ts";
-import type { StoreReader } from "../store/store.ts";
+import type { KeptCommand } from "./kept-command.ts";
 import { isoText, type ExceptionView } from "./views.ts";
 
 export interface CancelView {
@@ -40,16 +39,17 @@ export function awaitedSentence({ owner, step, settleWith }: AwaitedPerson): str
   return `it waits for ${owner}, who has to say whether "${step}" happened: ${settleWith}`;
 }
 
-/** Commands that are looked through for one. */
-const COMMANDS_MAX = 10_000;
-
-/** Null if nobody has asked, or if the run has ended. */
-export async function cancelOf(
-  reader: StoreReader,
+/**
+ * Null if nobody has asked, or if the run has ended.
+ *
+ * @param kept - commands for this run that no engine has taken yet.
+ */
+export function cancelOf(
   row: RunRow,
   recorded: JournalRecord | null,
+  kept: readonly KeptCommand[],
   exceptions: readonly ExceptionView[],
-): Promise<CancelView | null> {
+): CancelView | null {
   if (isFinal(row.state)) return null;
   const waitsFor = awaitedPerson(exceptions);
   if (recorded !== null) {
@@ -57,22 +57,10 @@ export async function cancelOf(
     const { by, reason } = parseJson(recorded.head ?? "{}") as CancelHead;
     return { state: "underWay", by, at: isoText(recorded.atMs), reason, waitsFor };
   }
-  const id = formatRunId(row.run);
-  for (const command of await reader.inbox(COMMANDS_MAX)) {
-    if (command.topic !== "cancel") continue;
-    // Written by whoever posted it; what is no such command is the engine's to refuse.
-    const { run, reason } = parseJson(command.data) as { run?: unknown; reason?: unknown };
-    if (run !== id) continue;
-    const { by, atMs } = command;
-    return {
-      state: "waiting",
-      by,
-      at: isoText(atMs),
-      reason: typeof reason === "string" ? reason : "",
-      waitsFor,
-    };
-  }
-  return null;
+  const asked = kept.find(({ topic }) => topic === "cancel");
+  if (asked === undefined) return null;
+  const { by, at, reason } = asked;
+  return { state: "waiting", by, at, reason, waitsFor };
 }
 
 /** In words. */

@@ -125,6 +125,24 @@ describe("a command", () => {
     expect(waitedMs()).toBe(0);
   });
 
+  test("that is kept tells of one before it that decides the same, whoever left that", async () => {
+    await engine.close();
+    const review = journal.add(1, "asked", askedHead(), { name: "big" });
+    const no = patience(0).given;
+    const answer = (by: string, ok: boolean): Command => {
+      const body = { run: RUN, seq: review, decision: { ok }, reason: "seen" };
+      return { topic: "answer", by, body };
+    };
+    const first = await giveCommand(reader, answer("bo", true), no);
+    expect(first).toMatchObject({ outcome: "kept", before: null });
+    const second = await giveCommand(reader, answer("cy", false), no);
+    expect(second.before).toMatchObject({ id: first.id, topic: "answer", by: "bo" });
+    expect((await giveCommand(reader, answer("bo", true), no)).before).toBeNull();
+    expect((await giveCommand(reader, CANCEL, no)).before).toBeNull();
+    const other = { ...answer("di", true), body: { run: RUN, seq: 99, decision: 1 } } as Command;
+    expect((await giveCommand(reader, other, no)).before).toMatchObject({ topic: "cancel" });
+  });
+
   test("that the engine does not answer in time is an error that says it is kept", async () => {
     const { given, waitedMs } = patience(2_000);
     await expect(giveCommand(reader, CANCEL, given)).rejects.toMatchObject({

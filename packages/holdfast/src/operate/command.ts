@@ -14,6 +14,7 @@ import { HoldfastError, isErrorCode } from "../core/error.ts";
 import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import { keptBefore, keptCommands, type KeptCommand } from "./kept-command.ts";
 
 /** What each topic's data holds: the engine's inbox takes it in this form. Ids are public ones. */
 export interface CommandBodies {
@@ -73,10 +74,12 @@ export interface Receipt {
   readonly run: string;
   readonly by: string;
   /**
-   * `applied`: an engine has done it. `kept`: no engine runs, and the next one to start applies it.
+   * `applied`: an engine has done it. `kept`: no engine runs, and the next one to start tries it.
    * `sent`: an engine runs, and its answer was not waited for.
    */
   readonly outcome: "applied" | "kept" | "sent";
+  /** Of one that is kept: another that decides the same and comes first; null if there is none. */
+  readonly before: KeptCommand | null;
 }
 
 /** Between two looks at the answer: short at first, because an idle engine looks every 200 ms. */
@@ -102,7 +105,8 @@ export async function giveCommand(
   const run = parseRunId(body.run);
   await reader.post({ id, topic, by, atMs: startedAtMs, data: JSON.stringify(body), run });
   const outcome = await awaitAnswer(reader, command, id, startedAtMs, patience);
-  return { id, topic, run: body.run, by, outcome };
+  const before = outcome === "kept" ? keptBefore(await keptCommands(reader), id) : null;
+  return { id, topic, run: body.run, by, outcome, before };
 }
 
 async function awaitAnswer(

@@ -6,9 +6,10 @@
 import { settleFirst, settleOf } from "../core/acts.ts";
 import { refuseClosing } from "../core/closing.ts";
 import { decisionWords, unknownFields, type DecisionField } from "../core/decision-fields.ts";
+import { decisionMisfit } from "../core/decision-fit.ts";
 import { HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
-import { isSamePerson } from "../core/person.ts";
+import { excludedText, isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { EffectRow, ExceptionRow, ReviewRow } from "../store/rows.ts";
@@ -19,6 +20,7 @@ import { findRun, quoted, type RunReference } from "./find-run.ts";
 import { listExceptions } from "./list-work.ts";
 import { Masking } from "./masking.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
+import { decisionText } from "./review-details.ts";
 import { isoText } from "./views.ts";
 
 /** Who decides and why; both are on record. */
@@ -53,8 +55,10 @@ export async function answerReview(
   const reviews = await reader.reviews({ afterRun: 0, limit: PAGE_LIMIT_MAX, run, all: true });
   const row = reviews.find((review) => review.seq === seq);
   if (row === undefined) throw unknownItem("review", reviewId, "holdfast reviews --all");
-  refuseAnswer(row, by);
-  refuseUnknownFields(row, decision, (await Masking.of(reader)).decisionOf(row.review));
+  const masking = await Masking.of(reader);
+  if (row.state === "answered") throw wasAnswered(row, await decisionText(reader, masking, row));
+  refuseAnswer(row, by, (await reader.run(run))?.startedBy ?? null);
+  refuseMisfit(row, decision, masking.decisionOf(row.review));
   const body = {
     run: formatRunId(run),
     seq,
@@ -64,18 +68,19 @@ export async function answerReview(
   return giveCommand(reader, { topic: "answer", by, body }, patience);
 }
 
-function refuseAnswer(row: ReviewRow, by: string): void {
+function wasAnswered(row: ReviewRow, decision: string): HoldfastError {
+  const when = row.answeredAtMs === null ? "" : ` at ${isoText(row.answeredAtMs)}`;
+  return new HoldfastError(
+    "HF6003",
+    `Review "${row.review}" was answered already, by ${row.answeredBy ?? "somebody"}${when}${decision}.`,
+    `See the run with: holdfast show ${formatRunId(row.run)} --payloads`,
+    { where: formatItemId("rev", row) },
+  );
+}
+
+function refuseAnswer(row: ReviewRow, by: string, startedBy: string | null): void {
   const where = { where: formatItemId("rev", row) };
   const run = formatRunId(row.run);
-  if (row.state === "answered") {
-    const when = row.answeredAtMs === null ? "" : ` at ${isoText(row.answeredAtMs)}`;
-    throw new HoldfastError(
-      "HF6003",
-      `Review "${row.review}" was answered already, by ${row.answeredBy ?? "somebody"}${when}.`,
-      `See what was decided with: holdfast show ${run}`,
-      where,
-    );
-  }
   if (row.state === "withdrawn") {
     throw new HoldfastError(
       "HF6003",
@@ -87,27 +92,41 @@ function refuseAnswer(row: ReviewRow, by: string): void {
   if (row.notBy !== null && isSamePerson(row.notBy, by)) {
     throw new HoldfastError(
       "HF6002",
-      `${by} may not decide this: the review excludes ${row.notBy}.`,
+      excludedText(by, row.notBy, startedBy),
       `Ask somebody else of ${row.escalatedTo ?? row.by}.`,
       where,
     );
   }
 }
 
-/** A field that the schema would drop was meant to say something: it is refused by its name. */
-function refuseUnknownFields(
+/**
+ * A field that the schema would drop was meant to say something: it is refused by its name. A value
+ * that cannot fit is refused here, because a command that is kept would be refused to nobody.
+ */
+function refuseMisfit(
   row: ReviewRow,
   decision: unknown,
   fields: readonly DecisionField[] | null,
 ): void {
+  if (fields === null) return;
   const [unknown] = unknownFields(decision, fields);
-  if (unknown === undefined || fields === null) return;
   const names = fields.map(({ name }) => name);
+  const where = { where: formatItemId("rev", row) };
+  if (unknown === undefined) {
+    const misfit = decisionMisfit(decision, fields);
+    if (misfit === null) return;
+    throw new HoldfastError(
+      "HF4102",
+      `The decision of review "${row.review}" is not valid: ${misfit}. Nothing was answered.`,
+      `It takes: ${decisionWords(fields)}`,
+      where,
+    );
+  }
   throw new HoldfastError(
     "HF4102",
     `The decision of review "${row.review}" has no field ${quoted(unknown)}. Nothing was answered.`,
     `${didYouMean(unknown, names)}It takes: ${decisionWords(fields)}`,
-    { where: formatItemId("rev", row) },
+    where,
   );
 }
 

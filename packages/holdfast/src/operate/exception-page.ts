@@ -1,9 +1,7 @@
 /** Which page of docs/reference/errors.md explains an exception, so that it carries a link too. */
 import { isErrorCode, type ErrorCode } from "../core/error.ts";
+import { ANSWER_SCHEMA } from "../core/failure.ts";
 import type { ExceptionRow } from "../store/rows.ts";
-
-/** Reason code of an effect whose answer broke its output schema. Source: engine. */
-const ANSWER_SCHEMA = "EFFECT:ANSWER_SCHEMA";
 
 export function pageOfException({
   class: failureClass,

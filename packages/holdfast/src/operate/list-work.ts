@@ -5,10 +5,11 @@ import type { Page, StoreReader } from "../store/store.ts";
 import { findRuns, type RunReference } from "./find-run.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
 import { Masking } from "./masking.ts";
+import { exceptionDetails } from "./exception-details.ts";
+import { keptCommands } from "./kept-command.ts";
 import { reviewDetails } from "./review-details.ts";
 import {
   effectView,
-  exceptionView,
   type EffectView,
   type ExceptionView,
   type ReviewView,
@@ -70,7 +71,9 @@ export async function listExceptions(
   const of = new Map<number, RunBelongings>();
   for (const number of new Set(page.rows.map((row) => row.run)))
     of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null));
-  const exceptions = page.rows.map((row) => exceptionView(row, of.get(row.run) ?? NOTHING));
+  const kept = await keptCommands(reader);
+  const belongings = (row: ExceptionRow) => of.get(row.run) ?? NOTHING;
+  const exceptions = await exceptionDetails(reader, page.rows, belongings, kept);
   return { exceptions, next: page.next };
 }
 
@@ -104,7 +107,8 @@ export async function listReviews(reader: StoreReader, filter: ReviewFilter): Pr
     reader.reviews({ ...filter, ...at }),
   );
   const runOf = (row: ReviewRow) => page.runs.get(row.run) ?? null;
-  const reviews = await reviewDetails(reader, await Masking.of(reader), page.rows, runOf);
+  const of = { runOf, kept: await keptCommands(reader) };
+  const reviews = await reviewDetails(reader, await Masking.of(reader), page.rows, of);
   return { reviews, next: page.next };
 }
 

@@ -6,6 +6,8 @@ import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { findRun, type RunReference } from "./find-run.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
+import { exceptionDetails } from "./exception-details.ts";
+import { keptOf, type KeptCommand } from "./kept-command.ts";
 import { Masking } from "./masking.ts";
 import { reviewDetails } from "./review-details.ts";
 import { scanRun } from "./scan-run.ts";
@@ -13,7 +15,6 @@ import { PAGE_LIMIT_MAX } from "./paging.ts";
 import { stackOf, timelineEntry, type TimelineEntry } from "./timeline.ts";
 import {
   effectView,
-  exceptionView,
   runView,
   type EffectView,
   type ExceptionView,
@@ -42,6 +43,8 @@ export interface ShownRun {
   readonly run: RunView;
   /** A cancel that was asked for and has not come through yet. */
   readonly cancel: CancelView | null;
+  /** Commands for this run that no engine has taken yet, in order of arrival. */
+  readonly kept: readonly KeptCommand[];
   readonly timeline: readonly TimelineEntry[];
   /** Sequence number after which the timeline goes on; null if that was all of it. */
   readonly next: number | null;
@@ -59,21 +62,24 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
   const last = records.at(-1);
   const masking = await Masking.of(reader);
   const { effects, exceptions, reviews } = await belongings(reader, row);
+  const kept = await keptOf(reader, row);
   let cancel: JournalRecord | null = null;
   if (!isFinal(row.state)) {
     await scanRun(reader, row.run, (record) => {
       if (record.kind === "cancel") cancel = record;
     });
   }
-  const seen = exceptions.map((one) => exceptionView(one, { run: row, effects, exceptions }));
+  const of = { run: row, effects, exceptions };
+  const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   return {
     run: runView(row),
-    cancel: await cancelOf(reader, row, cancel, seen),
+    cancel: cancelOf(row, cancel, kept, seen),
+    kept,
     timeline: timelineOf(masking, row, records, request),
     next: last === undefined || records.length < request.limit ? null : last.seq,
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: seen,
-    reviews: await reviewDetails(reader, masking, reviews, () => row),
+    reviews: await reviewDetails(reader, masking, reviews, { runOf: () => row, kept }),
   };
 }
 

@@ -20,6 +20,7 @@ import type {
 } from "../store/rows.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
+import { keptAbout, type KeptCommand } from "./kept-command.ts";
 import { pageOfException } from "./exception-page.ts";
 import { resumeCommand, settleCommand } from "./next-commands.ts";
 
@@ -96,6 +97,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly effectName: string | null;
   /** What `settle` takes, where it is about one operation. */
   readonly effectId: string | null;
+  /** What was said of it and no engine has taken yet. */
+  readonly kept: readonly KeptCommand[];
   /** The command that says what happened outside; null where nothing is asked, or if closed. */
   readonly settleWith: string | null;
   /** The command that lets what waits because of it go on; null where it would be refused. */
@@ -108,6 +111,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly rule: string;
   readonly message: string;
   readonly because: string;
+  /** The other system's own words, at most 500 characters; null if it said no more than `message`. */
+  readonly said: string | null;
   readonly owner: string;
   readonly fingerprint: string;
   readonly openedAt: string;
@@ -141,6 +146,8 @@ export interface ReviewView extends OfRun {
   readonly decision: readonly DecisionField[] | null;
   /** The command that answers it; null if it is not open. */
   readonly answerWith: string | null;
+  /** Answers to it that no engine has taken yet; the first that is valid counts. */
+  readonly kept: readonly KeptCommand[];
 }
 
 /** One run with its effects and its open exceptions. */
@@ -233,11 +240,24 @@ export function effectView(row: EffectRow, run: RunRow | null): EffectView {
   };
 }
 
+export interface ExceptionDetails {
+  /** All that is kept; those about this exception are picked. */
+  readonly kept: readonly KeptCommand[];
+  readonly said: string | null;
+}
+
 /** @param of - what else is known of its run: which acts would be accepted depends on it. */
-export function exceptionView(row: ExceptionRow, of: RunBelongings): ExceptionView {
+export function exceptionView(
+  row: ExceptionRow,
+  of: RunBelongings,
+  { kept, said }: ExceptionDetails,
+): ExceptionView {
   const { run } = of;
+  const id = formatItemId("exc", row);
+  const effectId =
+    row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation });
   return {
-    id: formatItemId("exc", row),
+    id,
     run: row.run === 0 ? null : formatRunId(row.run),
     key: run?.key ?? null,
     workflow: row.workflow === "" ? null : row.workflow,
@@ -245,8 +265,8 @@ export function exceptionView(row: ExceptionRow, of: RunBelongings): ExceptionVi
     page: pageOfException(row),
     step: row.step === "" ? null : row.step,
     effectName: row.effectName,
-    effectId:
-      row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation }),
+    effectId,
+    kept: row.closedAtMs === null ? keptAbout(kept, [id, effectId]) : [],
     settleWith: settleCommand(row, of),
     resumeWith: resumeCommand(row, of),
     integration: row.integration,
@@ -257,6 +277,7 @@ export function exceptionView(row: ExceptionRow, of: RunBelongings): ExceptionVi
     rule: row.rule,
     message: row.message,
     because: row.because,
+    said,
     owner: row.owner,
     fingerprint: row.fingerprint,
     openedAt: isoText(row.openedAtMs),
@@ -273,12 +294,14 @@ interface ReviewDetails {
   readonly subject: Payload | null;
   readonly decision: readonly DecisionField[] | null;
   readonly decisionWords: string;
+  /** All that is kept; those about this review are picked. */
+  readonly kept: readonly KeptCommand[];
 }
 
 export function reviewView(
   row: ReviewRow,
   run: RunRow | null,
-  { subject, decision, decisionWords }: ReviewDetails,
+  { subject, decision, decisionWords, kept }: ReviewDetails,
 ): ReviewView {
   const id = formatItemId("rev", row);
   return {
@@ -299,6 +322,7 @@ export function reviewView(
     subject,
     decision,
     answerWith: row.state === "open" ? `holdfast answer ${id} ${decisionWords}` : null,
+    kept: keptAbout(kept, [id]),
   };
 }
 

@@ -4,6 +4,8 @@ import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
+import { exceptionDetails } from "./exception-details.ts";
+import { keptOf, type KeptCommand } from "./kept-command.ts";
 import { Masking } from "./masking.ts";
 import { reviewDetails } from "./review-details.ts";
 import { scanRun } from "./scan-run.ts";
@@ -13,7 +15,6 @@ import { decisionOf, type DecisionView } from "./timeline.ts";
 import {
   dependencyView,
   effectView,
-  exceptionView,
   runView,
   type DependencyView,
   type EffectView,
@@ -27,6 +28,8 @@ export interface ExplainedRun {
   readonly verdict: Verdict;
   /** A cancel that was asked for and has not come through yet. */
   readonly cancel: CancelView | null;
+  /** Commands for this run that no engine has taken yet, in order of arrival. */
+  readonly kept: readonly KeptCommand[];
   /** The last decision that was made after a failure, with its rule; null if nothing failed. */
   readonly decision: DecisionView | null;
   /** The integration that a parked run waits for, as the engine last saw it. */
@@ -48,17 +51,20 @@ export async function whyRun(
   const { effects, exceptions, reviews } = await belongings(reader, row);
   const masking = await Masking.of(reader);
   const { decision, cancel } = await lookThrough(reader, row);
-  const seen = exceptions.map((one) => exceptionView(one, { run: row, effects, exceptions }));
+  const kept = await keptOf(reader, row);
+  const of = { run: row, effects, exceptions };
+  const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   const isCancelled = cancel !== null;
   return {
     run: runView(row),
     verdict: verdictOf({ run: row, effects, exceptions, reviews, isCancelled, nowMs }),
-    cancel: await cancelOf(reader, row, cancel, seen),
+    cancel: cancelOf(row, cancel, kept, seen),
+    kept,
     decision,
     dependency: await dependencyOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: seen,
-    reviews: await reviewDetails(reader, masking, reviews, () => row),
+    reviews: await reviewDetails(reader, masking, reviews, { runOf: () => row, kept }),
   };
 }
 

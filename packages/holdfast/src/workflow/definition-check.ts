@@ -14,6 +14,13 @@ const EXPECTED: Readonly<Record<Part, string>> = {
   integration: "an integration",
 };
 
+/** What a part is for, where its name alone does not tell. */
+const MEANT: Readonly<Record<string, string>> = {
+  owner: 'the team that gets what needs a person, for example owner: "team-payments"',
+  by: 'the role or team that may answer, for example by: "finance"',
+  key: "a function that gives each input its business key, under which it runs once",
+};
+
 /**
  * @param what - names the definition, for example `workflow "place-order"`.
  * @param sensitive - its JSON pointers, if it declares any.
@@ -31,7 +38,7 @@ export function checkDefinition(
     throw new HoldfastError(
       "HF1001",
       `${what} needs "${name}": expected ${EXPECTED[kind]}, got ${value === "" ? "an empty text" : typeof value}.`,
-      `Give ${name}.`,
+      MEANT[name] === undefined ? `Give ${name}.` : `Give ${name}: ${MEANT[name]}.`,
     );
   }
 }

@@ -1,12 +1,13 @@
 /**
- * Options of definitions, for callers whom no compiler tells: a name that is not known is refused
- * where it is written, because what it was meant to say would silently not hold.
+ * Options of definitions, of apps and of a run's verbs, for callers whom no compiler tells: a name
+ * that is not known is refused where it is written, because what it was meant to say would silently
+ * not hold.
  */
 import { HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { durationMs } from "../core/duration.ts";
 
-type Kind = "text" | "function" | "truth value" | "duration" | "object" | "any";
+type Kind = "text" | "function" | "truth value" | "number" | "duration" | "object" | "any";
 
 /** What each option that may be given has to be; `any` is looked at elsewhere. */
 export type OptionKinds = Readonly<Record<string, Kind | readonly string[]>>;
@@ -69,6 +70,7 @@ const EXPECTED: Readonly<Record<Exclude<Kind, "duration">, string>> = {
   text: "a text that is not empty",
   function: "a function",
   "truth value": "true or false",
+  number: "a number",
   object: "an object",
   any: "anything",
 };
@@ -82,6 +84,8 @@ function isA(kind: Exclude<OptionKinds[string], "duration">, value: unknown): bo
       return typeof value === "function";
     case "truth value":
       return typeof value === "boolean";
+    case "number":
+      return typeof value === "number";
     case "object":
       return typeof value === "object" && value !== null && !Array.isArray(value);
     case "any":

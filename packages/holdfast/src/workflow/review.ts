@@ -19,6 +19,10 @@ export interface ReviewOptions<S extends Schema, D extends Schema> {
    */
   readonly notBy?: "starter" | (string & {});
   readonly within?: Duration;
+  /**
+   * What happens when nobody has answered within that time: somebody else may (and is told), or the
+   * default is decided. Not given: it stays open, and the owner of the run is told.
+   */
   readonly onTimeout?: { readonly escalateTo: string } | { readonly default: In<D> };
   readonly describe?: (subject: Out<S>) => Described;
   readonly sensitive?: readonly string[];

@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { holdfast, type App } from "./holdfast.ts";
+import { workflow } from "./workflow/workflow.ts";
+
+const greet = workflow(
+  "greet",
+  { input: z.string(), output: z.string(), key: (name) => name, owner: "team" },
+  (name) => Promise.resolve(`hello ${name}`),
+);
+
+// JavaScript callers: the casts give what the compiler would refuse.
+function app(options: object): App {
+  return holdfast({ store: ":memory:", workflows: [greet], ...options });
+}
+
+describe("an app in JavaScript", () => {
+  test.each([
+    [{ versoin: "2" }, 'holdfast() has no option "versoin"', 'Did you mean "version"?'],
+    [{ postgres: { sharedd: true } }, 'has no option "sharedd"', 'Did you mean "shared"?'],
+    [{ payloads: { keyring: "k" } }, 'has no option "keyring"', 'Did you mean "keyRing"?'],
+    [{ limits: { drainMS: 5 } }, 'has no option "drainMS"', 'Did you mean "drainMs"?'],
+    [{ limits: { drainMs: "5s" } }, '"drainMs" is not valid', "Give a number"],
+    [{ store: undefined }, 'holdfast() needs "store"', 'store: "sqlite:./holdfast.db"'],
+    [{ workflows: greet }, 'holdfast() needs "workflows"', "workflows: [order]"],
+  ])("refuses %j where it is made", (options, message, remedy) => {
+    expect(() => app(options)).toThrow(
+      expect.objectContaining({
+        code: "HF1001",
+        message: expect.stringContaining(message) as string,
+        remedy: expect.stringContaining(remedy) as string,
+      }),
+    );
+  });
+
+  test.each([
+    ["start", (it: App) => it.start(greet, "ann", { byy: "bo" } as never), "by"],
+    ["send", (it: App) => it.send({} as never, { kee: "1" } as never), "key"],
+    ["cancel", (it: App) => it.cancel("run_1", { by: "bo", reson: "x" } as never), "reason"],
+    ["answer", (it: App) => it.answer("rev_1_1", 1, { bye: "bo" } as never), "by"],
+    [
+      "settle",
+      (it: App) => it.settle("eff_1_1", { hapened: true } as never, { by: "b" }),
+      "happened",
+    ],
+    ["resume", (it: App) => it.resume("run_1", { by: "bo", stepp: "x" } as never), "step"],
+    ["closeException", (it: App) => it.closeException("exc_1_1", { bi: "bo" } as never), "by"],
+    ["listen", (it: App) => it.listen({ signal: [] } as never), "signals"],
+  ] as const)("refuses a misspelt option of %s, and nothing is done", async (call, act, meant) => {
+    const made = app({});
+    await expect(act(made)).rejects.toMatchObject({
+      code: "HF1001",
+      message: expect.stringContaining(`app.${call} has no option`) as string,
+      remedy: expect.stringContaining(`Did you mean "${meant}"?`) as string,
+    });
+    await made.close();
+  });
+});

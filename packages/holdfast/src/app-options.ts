@@ -1,0 +1,77 @@
+/**
+ * Options of an app, for callers whom no compiler tells: a name that is not known is refused at the
+ * call that gives it, because what it was meant to say would silently not hold.
+ */
+import { HoldfastError } from "./core/error.ts";
+import { DEFAULT_LIMITS } from "./engine/limits.ts";
+import { checkOptions, type OptionKinds } from "./workflow/known-options.ts";
+
+const APP: OptionKinds = {
+  store: "text",
+  postgres: "object",
+  payloads: "object",
+  workflows: "any",
+  version: "text",
+  limits: "object",
+  owner: "text",
+  log: "function",
+};
+
+const POSTGRES: OptionKinds = {
+  key: "any",
+  keyFile: "text",
+  anchorFile: "text",
+  shared: "truth value",
+  leaseMs: "number",
+};
+
+const PAYLOADS: OptionKinds = { keyRing: "text", directory: "text", inlineBytesMax: "number" };
+
+const LIMITS: OptionKinds = Object.fromEntries(
+  Object.keys(DEFAULT_LIMITS).map((name) => [name, "number"]),
+);
+
+/** @throws {HoldfastError} HF1001 for an option that is missing, not known, or of another kind. */
+export function checkAppOptions(options: unknown): void {
+  checkOptions("holdfast()", options, APP);
+  // Checked to be an object above.
+  const { store, workflows, postgres, payloads, limits } = options as Record<string, unknown>;
+  if (store === undefined) {
+    throw missing("store", "where runs are kept", 'store: "sqlite:./holdfast.db"');
+  }
+  if (!Array.isArray(workflows)) {
+    throw missing("workflows", "a list of workflows", "workflows: [order]");
+  }
+  if (postgres !== undefined) checkOptions("postgres of holdfast()", postgres, POSTGRES);
+  if (payloads !== undefined) checkOptions("payloads of holdfast()", payloads, PAYLOADS);
+  if (limits !== undefined) checkOptions("limits of holdfast()", limits, LIMITS);
+}
+
+function missing(name: string, expected: string, example: string): HoldfastError {
+  return new HoldfastError(
+    "HF1001",
+    `holdfast() needs "${name}": expected ${expected}.`,
+    `Give ${example}.`,
+  );
+}
+
+const CALLS = {
+  start: { by: "any", correlationId: "any" },
+  send: { key: "any", id: "any", payload: "any" },
+  cancel: { by: "any", reason: "any" },
+  answer: { by: "any", reason: "any" },
+  resume: { by: "any", reason: "any", step: "any" },
+  closeException: { by: "any", reason: "any" },
+  settle: { happened: "any", value: "any", ref: "any" },
+  listen: { signals: "any" },
+} as const satisfies Record<string, OptionKinds>;
+
+/**
+ * The options, all of which the call has. What their values have to be is the call's to say.
+ *
+ * @throws {HoldfastError} HF1001 for an option that is not known.
+ */
+export function known<T>(call: keyof typeof CALLS, options: T): T {
+  if (options !== undefined) checkOptions(`app.${call}`, options, CALLS[call]);
+  return options;
+}
