@@ -17,6 +17,7 @@ import { readKeyRing, withPayloads } from "./payload/index.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
 import { openPostgresStore } from "./store-postgres/index.ts";
 import { openSqliteStore } from "./store-sqlite/index.ts";
+import type { AnyEffect } from "./workflow/effect.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
@@ -36,6 +37,12 @@ export interface HoldfastOptions {
   /** Payloads that do not lie in the store in plain form. */
   readonly payloads?: PayloadSettings;
   readonly workflows: readonly AnyWorkflow[];
+  /**
+   * Your effects. A run whose code no longer fits it (HF2104) is cancelled without its code: what it
+   * did is undone by the effects of these names, and of those that code has asked for since the app
+   * has started. What is in neither is given to its owner (HF3004). Default: none.
+   */
+  readonly effects?: readonly AnyEffect[];
   /** Version of your code. Runs remember the version they began with. Default "1". */
   readonly version?: string;
   readonly limits?: Partial<EngineLimits>;
@@ -195,7 +202,7 @@ export interface App {
  * An app: your workflows on a store.
  *
  * @throws {HoldfastError} at first use: HF5001 on a Node.js that is too old, HF1002 for two
- *   workflows of one name, HF5002..HF5010 for a store that cannot be opened.
+ *   workflows or listed effects of one name, HF5002..HF5010 for a store that cannot be opened.
  */
 export function holdfast(options: HoldfastOptions): App {
   const listeners = new Set<EngineListener>();
@@ -313,6 +320,7 @@ async function engineOn(
     clock: systemClock,
     random: systemRandom,
     workflows: options.workflows,
+    effects: options.effects ?? [],
     version: options.version ?? "1",
     limits: options.limits ?? {},
     ...(options.owner === undefined ? {} : { owner: options.owner }),
