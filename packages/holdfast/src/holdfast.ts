@@ -21,6 +21,7 @@ import { openPostgresStore } from "./store-postgres/index.ts";
 import type { PostgresTransaction } from "./store-postgres/post-in.ts";
 import { openSqliteStore } from "./store-sqlite/index.ts";
 import type { SqliteTransaction } from "./store-sqlite/post-in.ts";
+import type { AnyEffect } from "./workflow/effect.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
@@ -40,6 +41,12 @@ export interface HoldfastOptions {
   /** Payloads that do not lie in the store in plain form. */
   readonly payloads?: PayloadSettings;
   readonly workflows: readonly AnyWorkflow[];
+  /**
+   * Your effects. A run whose code no longer fits it (HF2104) is cancelled without its code: what it
+   * did is undone by the effects of these names, and of those that code has asked for since the app
+   * has started. What is in neither is given to its owner (HF3004). Default: none.
+   */
+  readonly effects?: readonly AnyEffect[];
   /** Version of your code. Runs remember the version they began with. Default "1". */
   readonly version?: string;
   readonly limits?: Partial<EngineLimits>;
@@ -230,8 +237,9 @@ export interface App {
 /**
  * An app: your workflows on a store.
  *
- * @throws {HoldfastError} HF1001 for an option that is missing or not known; at first use: HF5001 on a Node.js that is too old, HF1002 for two
- *   workflows of one name, HF5002..HF5010 for a store that cannot be opened.
+ * @throws {HoldfastError} HF1001 for an option that is missing or not known; at first use: HF5001
+ *   on a Node.js that is too old, HF1002 for two workflows or listed effects of one name,
+ *   HF5002..HF5010 for a store that cannot be opened.
  */
 export function holdfast(options: HoldfastOptions): App {
   checkAppOptions(options);
@@ -376,6 +384,7 @@ async function engineOn(
     clock: systemClock,
     random: systemRandom,
     workflows: options.workflows,
+    effects: options.effects ?? [],
     version: options.version ?? "1",
     limits: options.limits ?? {},
     ...(options.owner === undefined ? {} : { owner: options.owner }),

@@ -37,3 +37,8 @@ export function isFinal(state: RunState): state is FinalRunState {
 export function isActive(state: RunState): boolean {
   return state === "running" || state === "cancelling" || state === "compensating";
 }
+
+/** States in which nothing goes on before a person has decided. */
+export function needsPerson(state: RunState): boolean {
+  return state === "exception" || state === "held";
+}

@@ -23,6 +23,7 @@ import type { Engine } from "./engine.ts";
 import { EventDelivery } from "./event-delivery.ts";
 import { isOutcome } from "./inbox-command.ts";
 import type { LiveRun } from "./live-run.ts";
+import { cancelUnfit } from "./unfit-runs.ts";
 import { requireReadable } from "./unreadable-run.ts";
 import type { RunEnd } from "./waiters.ts";
 import type { InboxRow } from "../store/rows.ts";
@@ -212,13 +213,18 @@ export class Commands {
 
   async cancel(run: number, by: string, reason: string): Promise<void> {
     const data = { run: formatRunId(run), reason };
-    await this.#at(run, { topic: "cancel", data, by }, () =>
-      this.#withRun(run, async (live) => {
-        if (isFinal(live.state)) throw ended(run, live.state);
-        live.ending.cancel(by, reason);
-        await this.#engine.committer.durable();
-      }),
-    );
+    await this.#at(run, { topic: "cancel", data, by }, () => this.#cancel(run, by, reason));
+  }
+
+  async #cancel(run: number, by: string, reason: string): Promise<void> {
+    const act = async (live: LiveRun) => {
+      if (isFinal(live.state)) throw ended(run, live.state);
+      live.ending.cancel(by, reason);
+      await this.#engine.committer.durable();
+    };
+    await this.#withRun(run, act, async () => {
+      if (!(await cancelUnfit(this.#engine, run, by, reason))) await this.#cancel(run, by, reason);
+    });
   }
 
   /** Delivers an event, see `EventDelivery`. */
@@ -323,8 +329,16 @@ export class Commands {
     }
   }
 
-  /** Has the run in memory, recovered, for as long as `act` takes. */
-  async #withRun(run: number, act: (live: LiveRun) => Promise<void>): Promise<void> {
+  /**
+   * Has the run in memory, recovered, for as long as `act` takes.
+   *
+   * @param actUnfit - instead, where its code does not fit its journal; not given: that is refused.
+   */
+  async #withRun(
+    run: number,
+    act: (live: LiveRun) => Promise<void>,
+    actUnfit?: () => Promise<void>,
+  ): Promise<void> {
     const live = await this.#engine.wakes.reach(run, true);
     if (live === null) {
       await this.#requireWorkable(run);
@@ -340,7 +354,9 @@ export class Commands {
       if (live.isGone) {
         if (isFinal(live.state)) throw ended(run, live.state);
         await this.#requireWorkable(run);
-        throw unfit(live);
+        if (actUnfit === undefined || !live.ending.isUnfit) throw unfit(live);
+        await actUnfit();
+        return;
       }
       await act(live);
     } finally {

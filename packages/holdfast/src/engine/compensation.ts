@@ -5,9 +5,10 @@
 import type { Compensated } from "../core/run-state.ts";
 import { undoingOf, type AnyEffect, type EffectDefinition } from "../workflow/effect.ts";
 import { effectPlan } from "../workflow/effect-plan.ts";
-import type { Schema } from "../workflow/schema.ts";
 import { EffectStep } from "./effect-step.ts";
 import type { LiveRun } from "./live-run.ts";
+import { pathOf } from "./rest-of-steps.ts";
+import { ANYTHING } from "./stand-in-effect.ts";
 import { stayingEffects, type StayingEffect } from "./staying-effects.ts";
 
 export class Compensation {
@@ -67,6 +68,11 @@ export class Compensation {
   }
 }
 
+/** Path of an effect that would have to be undone if it happened, which nobody knows; or null. */
+export function stepThatBlocksUndoing(run: LiveRun): string | null {
+  return pathOf(run.slots.values(), (verb) => verb.blocksUndoing === true);
+}
+
 /** The declared undoing: an effect of its own, or a call under the contract of what it undoes. */
 function undoEffectOf(
   step: EffectStep,
@@ -82,6 +88,7 @@ function undoEffectOf(
   const name = `undo-${step.effect.name}`;
   const undo: EffectDefinition = {
     ...callOptionsOf(definition),
+    // The call gets the original input and output instead.
     input: ANYTHING,
     output: ANYTHING,
     run: async (_input, attempt) => {
@@ -112,8 +119,3 @@ function callOptionsOf(
     ...(why === undefined ? {} : { why }),
   };
 }
-
-/** A schema that takes every value: an undoing call gets the original input and output instead. */
-const ANYTHING: Schema = {
-  "~standard": { version: 1, vendor: "holdfast", validate: (value) => ({ value }) },
-};

@@ -287,18 +287,6 @@ describe("a held run", () => {
     expect(open).toHaveLength(0);
   });
 
-  test("refuses to be cancelled while its code does not fit: nothing could be undone", async () => {
-    const run = await changedTo(async () => null);
-    await expect(world.engine.commands.cancel(run, "ana", "no")).rejects.toMatchObject({
-      code: expect.stringMatching(/^HF(2104|6003)$/),
-    });
-    expect(await world.stateOf(run)).toBe("held");
-    await world.crash();
-    await world.begin([flowOf(original)]);
-    await world.advance(60_000);
-    expect(await world.stateOf(run)).toBe("held");
-  });
-
   test("after its code threw: the failed step is done again on resume", async () => {
     let tries = 0;
     const flow = flowOf(async (input, r) => {

@@ -23,6 +23,7 @@ import { closeException, openException, personNeeded } from "./effect-exception.
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { endsStep, headOf } from "./recovery.ts";
+import { isStandIn } from "./stand-in-effect.ts";
 import type { StayingEffect } from "./staying-effects.ts";
 import { stepDrift } from "./step-drift.ts";
 import type { CommandAnswer, StepCommand, StepSlot, StepVerb, Wait } from "./step-slot.ts";
@@ -73,7 +74,11 @@ export class EffectStep implements StepVerb {
     this.journal = new EffectJournal(run, path, effect, input === undefined ? null : input);
     this.calls = new EffectCalls(this);
     const { definition } = effect;
-    run.host.declarations.declare("effect", effect.name, definition, definition);
+    // Of what only stands in, nobody knows what it declares: what is on record of it stays.
+    if (!isStandIn(effect)) {
+      run.host.declarations.declare("effect", effect.name, definition, definition);
+      if (mode !== "undo") run.host.effects.note(effect);
+    }
     run.sensitive.learn(definition, input);
     run.enter(path, this);
   }
@@ -186,6 +191,10 @@ export class EffectStep implements StepVerb {
       this.calls.giveUp();
       return;
     }
+    if (isStandIn(this.effect) && this.#wouldSend()) {
+      this.calls.fail(interrupted(`effect "${this.effect.name}" ${this.effect.missing}`));
+      return;
+    }
     switch (next.kind) {
       case "fresh":
         if (this.cancelRequested) this.drop(slot);
@@ -213,6 +222,12 @@ export class EffectStep implements StepVerb {
         this.run.deliver(slot, this.#endRecord());
         return;
     }
+  }
+
+  /** True if what comes next would be sent once more, now or when it is let through. */
+  #wouldSend(): boolean {
+    const { next } = this.journal.state;
+    return next.kind === "parked" || (next.kind === "due" && next.action === "attempt");
   }
 
   #attempt(slot: StepSlot): void {

@@ -5,10 +5,11 @@
 import { HoldfastError } from "../core/error.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
-import type { FinalRunState, RunState } from "../core/run-state.ts";
+import { needsPerson, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { EventAddress, Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
+import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./classification.ts";
 import { BesideExceptions } from "./beside.ts";
@@ -24,6 +25,7 @@ import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates.ts";
 import type { Gate } from "./gate.ts";
 import { InboxDoor } from "./inbox-door.ts";
+import { KnownEffects } from "./known-effects.ts";
 import { KnownWorkflows } from "./known-workflows.ts";
 import { Lanes } from "./lanes.ts";
 import { Membership } from "./membership.ts";
@@ -53,6 +55,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly workflows: readonly AnyWorkflow[];
+  /** Effects by which a run is undone whose code does not fit; more are known once code asks. */
+  readonly effects?: readonly AnyEffect[];
   readonly version: string;
   readonly namespace?: string;
   readonly limits?: Partial<EngineLimits>;
@@ -78,6 +82,7 @@ export class Engine implements RunHost {
   readonly wakes: Wakes;
   readonly journal: SystemJournal;
   readonly declarations: Declarations;
+  readonly effects: KnownEffects;
   readonly commands: Commands;
   readonly beside: BesideExceptions;
   readonly early: EarlyAnswers;
@@ -109,6 +114,7 @@ export class Engine implements RunHost {
     this.owner = options.owner ?? "operators";
     this.foreign = options.foreign ?? (() => null);
     this.digests = digestsWith(options.store.secret);
+    this.effects = new KnownEffects(options.effects ?? []);
     this.#workflows = new KnownWorkflows(options.workflows);
     this.committer = new Committer(
       this.store,
@@ -459,8 +465,4 @@ export class Engine implements RunHost {
     this.#isClosed = true;
     await this.store.close();
   }
-}
-
-function needsPerson(state: RunState): boolean {
-  return state === "exception" || state === "held";
 }

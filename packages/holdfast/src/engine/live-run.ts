@@ -14,7 +14,8 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { heldLanesOf } from "./lanes.ts";
 import { restoredIn, type Restored } from "./restored-run.ts";
 import { Latch } from "./latch.ts";
-import { Recovery } from "./recovery.ts";
+import { enterRecorded } from "./recorded-steps.ts";
+import { QUIET_KINDS, Recovery } from "./recovery.ts";
 import { dueBy, mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunDeadline } from "./run-deadline.ts";
@@ -28,17 +29,8 @@ import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from ".
 /** Answers handed out in a row before the event loop gets its turn. */
 const TICKS_MAX = 256;
 
-/** Records that do not mean that the run goes on. */
-const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
-  "state",
-  "finished",
-  "cancel",
-  "late",
-  "opened",
-  "closed",
-]);
-
-export type RunMode = "recovering" | "live" | "unwinding" | "gone";
+/** `byRecord`: its steps are being made from the journal; its code has no more say. */
+export type RunMode = "recovering" | "byRecord" | "live" | "unwinding" | "gone";
 
 export class LiveRun {
   readonly host: RunHost;
@@ -118,6 +110,8 @@ export class LiveRun {
       this.#afterRest(() => this.#recover());
       return;
     }
+    // Its very first step did not fit.
+    if (this.mode === "byRecord") return;
     this.#isAwake = true;
     this.#down.open();
     this.recheck();
@@ -275,7 +269,7 @@ export class LiveRun {
     if (next === undefined || this.mode === "gone") {
       this.#delivering = false;
       // The code has come to rest just now: there is nothing to wait for once more.
-      if (!this.#restCheck && this.mode !== "recovering") this.#atRest();
+      if (!this.#restCheck && !this.#isComingBack) this.#atRest();
       return;
     }
     this.#delivering = true;
@@ -349,7 +343,22 @@ export class LiveRun {
     }
   }
 
+  /** Nothing of it has gone live yet. */
+  get #isComingBack(): boolean {
+    return this.mode === "recovering" || this.mode === "byRecord";
+  }
+
+  /** It is being taken back and its code does not fit: that is done by its journal alone. */
+  takeBackByRecord(): void {
+    this.mode = "byRecord";
+    this.slots.clear();
+    this.open.clear();
+    const entered = enterRecorded(this, this.#recovery.paths);
+    this.host.background(entered.then((look) => this.#read(look)).then(() => this.#recovered()));
+  }
+
   #recovered(): void {
+    if (this.isGone) return;
     this.mode = "live";
     this.ending.recovered();
     if (this.deadline.isOver) this.ending.late();
@@ -394,7 +403,7 @@ export class LiveRun {
     this.#restCheck = true;
     this.#afterRest(() => {
       this.#restCheck = false;
-      if (!this.#delivering && this.mode !== "recovering") this.#atRest();
+      if (!this.#delivering && !this.#isComingBack) this.#atRest();
     });
   }
 
@@ -469,10 +478,6 @@ export class LiveRun {
     };
     this.append("state", "", head);
     this.state = to;
-    this.emitState(reason);
-  }
-
-  emitState(reason: string): void {
     const { run, workflow, key } = this.row;
     this.host.emit({ type: "run.state", run, workflow, key, state: this.state, reason });
   }
@@ -496,11 +501,6 @@ export class LiveRun {
     this.slots.clear();
     this.open.clear();
     this.#written.length = 0;
-  }
-
-  /** Path of an effect that would have to be undone if it happened, which nobody knows; or null. */
-  stepThatBlocksUndoing(): string | null {
-    return pathOf(this.slots.values(), (verb) => verb.blocksUndoing === true);
   }
 
   /** Slots of effects that may still come or go. */

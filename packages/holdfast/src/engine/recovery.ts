@@ -64,6 +64,11 @@ export class Recovery {
     return undefined;
   }
 
+  /** Of all steps, in the order in which they began. */
+  get paths(): Iterable<string> {
+    return this.#steps.keys();
+  }
+
   recordsOf(path: string): readonly JournalRecord[] {
     return this.#steps.get(path) ?? [];
   }
@@ -148,6 +153,16 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
 function decidesNothing(record: JournalRecord): boolean {
   return DECIDES_NOTHING.has(record.kind);
 }
+
+/** Records that do not mean that the run goes on. */
+export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "state",
+  "finished",
+  "cancel",
+  "late",
+  "opened",
+  "closed",
+]);
 
 /** True if this record is the one that gave the code its answer. */
 export function endsStep(record: JournalRecord): boolean {

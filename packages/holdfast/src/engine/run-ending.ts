@@ -3,27 +3,21 @@
  * and undone before it is over. Effects whose end is not known always come first.
  */
 import { parseJson } from "../core/json-text.ts";
-import type {
-  CancelHead,
-  ClosedHead,
-  JournalRecord,
-  LateHead,
-  StateHead,
-} from "../core/journal.ts";
+import type { ClosedHead, JournalRecord, StateHead } from "../core/journal.ts";
 import { type Compensated, type FinalRunState, type RunState } from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText } from "../workflow/schema.ts";
 import type { OnFailure } from "../workflow/workflow.ts";
 import { stepsThatThrew } from "./causes.ts";
-import { isoText } from "./clock.ts";
-import { Compensation } from "./compensation.ts";
+import { Compensation, stepThatBlocksUndoing } from "./compensation.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { openRunException, RunException, type Resumption } from "./run-exception.ts";
 import { headOf } from "./recovery.ts";
 import { openStaying, stayingWords } from "./staying-effects.ts";
 import type { Wait } from "./step-slot.ts";
+import { cancelUnwinding, lateUnwinding, type Unwinding } from "./unwinding.ts";
 import { textOf } from "./thrown-text.ts";
 
 /** Characters of the reason that code gives for a stop. */
@@ -32,14 +26,6 @@ const REASON_CHARS_MAX = 500;
 /** Thrown by `run.stop`. The user's catch may swallow it: the run has stopped all the same. */
 export class RunStopped extends Error {
   override readonly name = "RunStopped";
-}
-
-interface Unwinding {
-  readonly state: Extract<FinalRunState, "stopped" | "cancelled">;
-  readonly reason: string;
-  readonly compensate: boolean;
-  /** The person who has asked for it; not given where nobody has. */
-  readonly by?: string;
 }
 
 export class RunEnding {
@@ -57,6 +43,7 @@ export class RunEnding {
   /** Thrown before recovery had come through: only then is it told apart from drift. */
   #early: { readonly error: unknown } | null = null;
   #frozen = false;
+  #unfit = false;
   /** An effect that the code had its answer of, and that has to be settled before the undoing. */
   #unknownStep: string | null = null;
 
@@ -87,6 +74,11 @@ export class RunEnding {
   /** True from the moment in which it is decided that the run is taken back. */
   get isTakingBack(): boolean {
     return this.#stop !== null || this.#unwinding !== null;
+  }
+
+  /** True if it was found just now that its code does not fit its journal. */
+  get isUnfit(): boolean {
+    return this.#unfit;
   }
 
   /** What the run as a whole waits for, apart from its steps. */
@@ -165,7 +157,8 @@ export class RunEnding {
       return;
     }
     // Code that is being taken back has no more say; nor has one that has said it already.
-    if (this.#unwinding !== null || this.#run.mode === "gone") return;
+    const { mode } = this.#run;
+    if (this.#unwinding !== null || mode === "gone" || mode === "byRecord") return;
     if (this.#stop !== null || this.#exception !== null) return;
     if (error instanceof EffectFailed) {
       const onFailure = this.#onFailure(error);
@@ -269,6 +262,11 @@ export class RunEnding {
   /** The code does not fit the journal. Nothing is executed; the run waits for another version. */
   drift(said: string): void {
     const run = this.#run;
+    if (run.mode === "recovering" && this.#ofRun.some(({ kind }) => kind === "cancel")) {
+      run.takeBackByRecord();
+      return;
+    }
+    this.#unfit = true;
     const sentence = run.sensitive.mask(said);
     const error = new HoldfastError(
       "HF2104",
@@ -297,11 +295,22 @@ export class RunEnding {
   /** A person or the parent asks for the end. */
   cancel(by: string, reason: string): void {
     if (this.#unwinding !== null) return;
+    this.#writeCancel(by, reason);
+    this.#takeBack({ state: "cancelled", reason, compensate: true, by });
+  }
+
+  /** The same for a run whose code does not fit, and that is not at work: it comes back for it. */
+  cancelByRecord(by: string, reason: string): void {
+    this.#exception = this.#recorded;
+    this.#writeCancel(by, reason);
+    this.#run.leave({ kind: "reload" });
+  }
+
+  #writeCancel(by: string, reason: string): void {
     // The state first: a crash between the two must find the run.
     this.#run.changeState("cancelling", reason);
     this.#run.append("cancel", "", { by, reason });
     this.#close("cancelled", by, reason);
-    this.#takeBack({ state: "cancelled", reason, compensate: true, by });
   }
 
   /** Also of a run that stands still: its steps go on, to be settled. */
@@ -403,7 +412,7 @@ export class RunEnding {
     const run = this.#run;
     if (run.hasOpenEffects) return false;
     if (unwinding.compensate && this.#compensation === null) {
-      this.#unknownStep = run.stepThatBlocksUndoing();
+      this.#unknownStep = stepThatBlocksUndoing(run);
       if (this.#unknownStep !== null) return false;
       this.#compensation = new Compensation(run);
       if (this.#compensation.isNeeded && run.state !== "compensating") {
@@ -449,20 +458,6 @@ export class RunEnding {
     run.state = state;
     run.leave({ kind: "finished", state, reason, data });
   }
-}
-
-function cancelUnwinding(record: JournalRecord): Unwinding | null {
-  if (record.kind !== "cancel") return null;
-  const { by, reason } = headOf<CancelHead>(record);
-  return { state: "cancelled", reason, compensate: true, by };
-}
-
-function lateUnwinding(record: JournalRecord): Unwinding | null {
-  if (record.kind !== "late") return null;
-  const { deadlineAtMs, onLate } = headOf<LateHead>(record);
-  if (onLate === "ask") return null;
-  const reason = `Its deadline (${isoText(deadlineAtMs)}) passed before it was done.`;
-  return { state: "stopped", reason, compensate: onLate === "compensate" };
 }
 
 /** Code that throws before its first `await` fails like code that throws after. */

@@ -10,6 +10,7 @@ import type { Declarations } from "./declarations.ts";
 import type { Digests } from "./digest.ts";
 import type { EngineEvent } from "./events.ts";
 import type { Gate } from "./gate.ts";
+import type { KnownEffects } from "./known-effects.ts";
 import type { EngineLimits } from "./limits.ts";
 import type { ForeignClassifier } from "./classification.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -49,6 +50,8 @@ export interface RunHost {
   readonly foreign: ForeignClassifier;
   /** What definitions declare of their payloads. */
   readonly declarations: Declarations;
+  /** The effects of the deployed code, by name. */
+  readonly effects: KnownEffects;
   emit(event: EngineEvent): void;
   gate(integration: Integration): Gate;
   departed(run: LiveRun, departure: Departure): void;

@@ -9,6 +9,7 @@ import type { AnyEffect } from "../workflow/effect.ts";
 import { exceptionHead } from "./exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf } from "./recovery.ts";
+import { isStandIn } from "./stand-in-effect.ts";
 
 export interface StayingEffect {
   readonly path: string;
@@ -43,8 +44,13 @@ export function stayingWords(staying: readonly StayingEffect[]): string {
   const named = staying.slice(0, NAMED_MAX).map(({ path }) => path);
   const rest = staying.length - named.length;
   const more = rest > 0 ? ` and ${String(rest)} more` : "";
-  const verb = staying.length === 1 ? "stays done: it declares" : "stay done: they declare";
-  return `; ${named.join(", ")}${more} ${verb} no undoing`;
+  const isOne = staying.length === 1;
+  const verb = isOne ? "stays done" : "stay done";
+  // Where one of several only stands in, this is true of the others too.
+  const why = staying.some(({ effect }) => isStandIn(effect))
+    ? `the deployed code cannot undo ${isOne ? "it" : "them"}`
+    : `${isOne ? "it declares" : "they declare"} no undoing`;
+  return `; ${named.join(", ")}${more} ${verb}: ${why}`;
 }
 
 /** The open exception among an effect's records that says that it stays; null if there is none. */
@@ -66,7 +72,8 @@ export function stayingException(
 
 function open(run: LiveRun, { path, effect, operation }: StayingEffect, end: string): void {
   const { owner } = effect.plan;
-  const because = `"${path}" was done and stays, although the run is ${end}: effect "${effect.name}" declares no undoing. Undo it by hand or accept it, then say how.`;
+  const message = `effect "${effect.name}" ${isStandIn(effect) ? effect.missing : "declares no undoing"}`;
+  const because = `"${path}" was done and stays, although the run is ${end}: ${message}. Undo it by hand or accept it, then say how.`;
   const head = exceptionHead(run, {
     class: "permanent",
     effect: "surely",
@@ -74,7 +81,7 @@ function open(run: LiveRun, { path, effect, operation }: StayingEffect, end: str
     origin: "code",
     reasonCode: EFFECT_STAYS,
     rule: "engine/effect-stays@1",
-    message: `effect "${effect.name}" declares no undoing`,
+    message,
     because,
     owner,
     step: path,

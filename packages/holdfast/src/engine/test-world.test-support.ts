@@ -11,6 +11,7 @@ import type { JournalRecord } from "../core/journal.ts";
 import type { Store, StoreReader } from "../store/store.ts";
 import { openSqliteReader, openSqliteStore, type SqliteStore } from "../store-sqlite/index.ts";
 import { seededRandom } from "../testing/seeded-random.ts";
+import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { Counterpart, type Memory } from "./counterpart.test-support.ts";
 import { Engine } from "./engine.ts";
@@ -30,6 +31,7 @@ const TIMERS_MAX = 20_000;
 export interface LifeOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly version?: string;
+  readonly effects?: readonly AnyEffect[];
   readonly fateOf?: (flush: FlushSeen) => FlushFate;
   /** The store as the engine shall see it. */
   readonly onStore?: (store: Store) => Store;
@@ -108,6 +110,7 @@ export class TestWorld {
       clock: this.clock.ofLife(number),
       random: seededRandom(this.#seed, `engine ${String(number)}`),
       workflows,
+      ...(options.effects === undefined ? {} : { effects: options.effects }),
       version: options.version ?? "1",
       // Polls of an inbox that nobody uses would fill every long wait with timers.
       limits: { inboxIdleMs: 30 * DAY_MS, inboxBusyMs: 30 * DAY_MS, ...options.limits },

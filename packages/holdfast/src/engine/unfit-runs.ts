@@ -1,0 +1,27 @@
+/**
+ * Cancelling a run whose code does not fit its journal: the cancel is put on record, and the run is
+ * brought back to be taken back by its journal alone (recorded-steps.ts).
+ */
+import { isFinal } from "../core/run-state.ts";
+import { ended } from "./command-refusals.ts";
+import type { Engine } from "./engine.ts";
+import { withStored } from "./stored-runs.ts";
+
+/** False if somebody has the run in hand: then it is to be tried with that. */
+export async function cancelUnfit(
+  engine: Engine,
+  run: number,
+  by: string,
+  reason: string,
+): Promise<boolean> {
+  const reached = await withStored(engine, run, (stored) => {
+    const { state, workflow: name } = stored.row;
+    if (isFinal(state)) throw ended(run, state);
+    const workflow = engine.workflow(name);
+    const live = workflow === null ? null : engine.dormant(stored, workflow);
+    live?.ending.cancelByRecord(by, reason);
+    return live !== null;
+  });
+  await engine.committer.durable();
+  return reached.kind === "stored" && reached.value;
+}
