@@ -81,9 +81,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       exception.because,
       ...(exception.because.includes(exception.message) ? [] : [exception.message]),
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
-      ...(exception.isBeside && closedAt === null
-        ? [`holdfast close ${exception.id} --reason "..."`]
-        : []),
+      ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
     ],

@@ -21,7 +21,7 @@ import type {
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
 import { pageOfException } from "./exception-page.ts";
-import { resumeCommand, settleCommand } from "./next-commands.ts";
+import { closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
   readonly id: string;
@@ -98,6 +98,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly effectId: string | null;
   /** The command that says what happened outside; null where nothing is asked, or if closed. */
   readonly settleWith: string | null;
+  /** The command that closes it; null where it would be refused, or its run has ended. */
+  readonly closeWith: string | null;
   /** The command that lets what waits because of it go on; null where it would be refused. */
   readonly resumeWith: string | null;
   readonly integration: string | null;
@@ -248,6 +250,7 @@ export function exceptionView(row: ExceptionRow, of: RunBelongings): ExceptionVi
     effectId:
       row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation }),
     settleWith: settleCommand(row, of),
+    closeWith: closeCommand(row, of),
     resumeWith: resumeCommand(row, of),
     integration: row.integration,
     class: row.class,
