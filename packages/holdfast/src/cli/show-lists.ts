@@ -84,9 +84,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       ...(exception.said === null ? [] : [`they said  ${JSON.stringify(exception.said)}`]),
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
       ...exception.kept.map(keptSentence),
-      ...(exception.isBeside && closedAt === null
-        ? [`holdfast close ${exception.id} --reason "..."`]
-        : []),
+      ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
     ],

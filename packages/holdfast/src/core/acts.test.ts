@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { resumeOf, resumesOf, settleFirst, settleOf, type ActException } from "./acts.ts";
+import {
+  closesAsStaying,
+  resumeOf,
+  resumesOf,
+  settleFirst,
+  settleOf,
+  type ActException,
+} from "./acts.ts";
 import type { RunState } from "./run-state.ts";
 
 const DATA: ActException = {
@@ -49,6 +56,16 @@ describe("resume", () => {
     const handedOver = { ...facts("running", DATA), effects: [{ operation: 4, ended: true }] };
     expect(resumeOf(DATA, handedOver)).toBeNull();
   });
+});
+
+test("an undoing that has failed may have been done by hand, or be left while its run waits", () => {
+  const undoing = { ...DATA, step: "undo/book" };
+  expect(settleOf(undoing)).toBe("happened");
+  expect(settleOf({ ...undoing, class: "ambiguous" })).toBe("either");
+  expect(closesAsStaying(undoing, "exception")).toBe(true);
+  expect(closesAsStaying(undoing, "cancelled")).toBe(false);
+  for (const other of [DATA, STAYS, UNKNOWN, { ...undoing, class: "ambiguous" } as const])
+    expect(closesAsStaying(other, "exception")).toBe(false);
 });
 
 test("what is unknown is settled first, but for the run as a whole", () => {

@@ -3,6 +3,7 @@
  * offer what this allows; a command is refused where it does not, before it is left for the engine.
  */
 import { EFFECT_STAYS, type FailureClass } from "./failure.ts";
+import { isUndoPath } from "./step-path.ts";
 import { isFinal, type RunState } from "./run-state.ts";
 
 /** An open exception. */
@@ -46,11 +47,26 @@ export function settleFirst<E extends ActException>(
   return exceptions.find(inTheWay) ?? null;
 }
 
-/** What `settle` takes about this exception: either outcome, only that it happened, or nothing. */
+/** True for an undoing that has failed: that it was not done is known, and its run waits for it. */
+function isFailedUndoing(exception: ActException): boolean {
+  const { step, subject } = exception;
+  return subject === null && isUndoPath(step) && exception.class !== "ambiguous";
+}
+
+/** True if closing it says that what was to be undone stays: its run goes on without undoing it. */
+export function closesAsStaying(exception: ActException, state: RunState): boolean {
+  return !isFinal(state) && isFailedUndoing(exception);
+}
+
+/**
+ * What `settle` takes about this exception: either outcome, only that it happened, or nothing. Of an
+ * undoing that has failed, that it happened means that somebody has undone it by hand.
+ */
 export function settleOf(exception: ActException): "either" | "happened" | null {
   if (exception.operation === null) return null;
   if (exception.reasonCode === EFFECT_STAYS) return "happened";
-  return isUnknown(exception) ? "either" : null;
+  if (isUnknown(exception)) return "either";
+  return isFailedUndoing(exception) ? "happened" : null;
 }
 
 export interface ActFacts {

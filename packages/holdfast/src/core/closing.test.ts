@@ -8,6 +8,8 @@ const beside: ClosingFacts = {
   seq: 3,
   operation: null,
   class: "data",
+  step: "",
+  reasonCode: "HTTP:422",
   subject: "start 1",
   closedAtMs: null,
 };
@@ -33,6 +35,12 @@ describe("an exception may be closed", () => {
   test("if its run has ended and nothing is unknown", () => {
     for (const state of ["completed", "stopped", "cancelled"] as const)
       expect(refusalOf(ofRun, state)).toBeNull();
+  });
+
+  test("if it is of an undoing that has failed, but not if that may have happened", () => {
+    const undoing = { ...ofRun, step: "undo/charge", operation: 9 };
+    expect(refusalOf(undoing, "exception")).toBeNull();
+    expect(refusalOf({ ...undoing, class: "ambiguous" }, "exception")).toMatch(/^HF6004/);
   });
 
   test("not while its run waits for a decision about it", () => {

@@ -1,4 +1,5 @@
 /** Which exceptions a person may close, and what has to be done with the others. */
+import { closesAsStaying } from "./acts.ts";
 import { HoldfastError } from "./error.ts";
 import type { FailureClass } from "./failure.ts";
 import { formatItemId, formatRunId } from "./run-number.ts";
@@ -10,14 +11,17 @@ export interface ClosingFacts {
   /** The operation that it is about; null for none. */
   readonly operation: number | null;
   readonly class: FailureClass;
+  /** "" for none. */
+  readonly step: string;
+  readonly reasonCode: string;
   /** Null for one that a step waits for. */
   readonly subject: string | null;
   readonly closedAtMs: number | null;
 }
 
 /**
- * Closing says that nothing is left to do. So it is for exceptions that no step waits for, and never
- * for one whose outcome is unknown: that would hide that something may have happened outside.
+ * Closing says that nothing is left to do. So it is for exceptions that no step waits for, for an
+ * undoing that has failed (what it was to undo stays then), and never for one whose outcome is unknown: that would hide that something may have happened outside.
  *
  * @param state - of its run; null for the store itself, and for a run that is gone.
  * @throws {HoldfastError} HF6003 or HF6004, with what to do instead.
@@ -42,7 +46,7 @@ export function refuseClosing(facts: ClosingFacts, state: RunState | null): void
       where,
     );
   }
-  if (state === null || isFinal(state)) return;
+  if (state === null || isFinal(state) || closesAsStaying(facts, state)) return;
   throw new HoldfastError(
     "HF6003",
     "Not closed: its run waits for what is decided about it.",

@@ -35,6 +35,19 @@ export function stepDefinitionName(workflow: string, step: string): string {
   return `${workflow}/${step}`;
 }
 
+/** No name of a step begins like this: a slash inside a name is escaped, and no scope is open. */
+const UNDO = "undo/";
+
+/** Path of the effect that undoes a step. */
+export function undoPath(step: string): string {
+  return `${UNDO}${step}`;
+}
+
+/** True for the path of an effect that undoes a step of a run that is taken back. */
+export function isUndoPath(path: string): boolean {
+  return path.startsWith(UNDO);
+}
+
 /** The step's own name and `as`, without scopes, as written by the author. */
 export function stepNameOf(path: string): StepName {
   const last = path.slice(path.lastIndexOf("/") + 1);

@@ -3,7 +3,7 @@
  * proof, what comes next, and which acts are safe. One source for log, console and command line.
  * Form: api.md 3.5, `holdfast why`.
  */
-import { resumesOf, settleFirst, settleOf, type ActException } from "./acts.ts";
+import { closesAsStaying, resumesOf, settleFirst, settleOf, type ActException } from "./acts.ts";
 import { assertNever } from "./assert.ts";
 import type { RepeatKind } from "./contract.ts";
 import { durationText } from "./duration.ts";
@@ -270,6 +270,10 @@ function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
   );
   const settles = effects.filter(({ operation }) => asked.has(operation));
   if (settles.length > 0) safe.push(`settle ${namesOf(settles)}`);
+  const leavable = effects.filter(({ operation }) =>
+    exceptions.some((one) => one.operation === operation && closesAsStaying(one, run.state)),
+  );
+  if (leavable.length > 0) safe.push(`close the exception of ${namesOf(leavable)} (it stays)`);
   safe.push(...resumesOf({ state: run.state, exceptions, effects }));
   if (goesOn && !facts.isCancelled) safe.push(cancelText(unknown, done));
   const again = [...done, ...unknown];

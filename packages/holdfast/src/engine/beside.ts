@@ -3,11 +3,12 @@
  * hang at the run that they are about, also when it waits or has ended, and else at the store itself
  * (run 0), because an exception that no list of open work shows is lost.
  */
+import { closesAsStaying } from "../core/acts.ts";
 import { refuseClosing } from "../core/closing.ts";
 import { HoldfastError, type ErrorCode } from "../core/error.ts";
 import type { ClosedHead, OpenedHead, RecordKind } from "../core/journal.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
-import type { RunRow } from "../store/rows.ts";
+import type { ExceptionRow, RunRow } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { describedOf, openedHead, type ExceptionCase } from "./exceptions.ts";
 import { withStored } from "./stored-runs.ts";
@@ -97,7 +98,10 @@ export class BesideExceptions {
         "Say who closes it and why; both go on record.",
       );
     }
-    const act = () => this.#inTurn(() => this.#close(id, by, reason));
+    const act = async () => {
+      const undoing = await this.#inTurn(() => this.#close(id, by, reason));
+      if (undoing !== null) await this.#engine.commands.leaveUndone(undoing, by, reason);
+    };
     const { routes } = this.#engine;
     const data = { run: formatRunId(id.run), seq: id.seq, reason };
     return routes === null ? act() : routes.at(id.run, { topic: "close", data, by }, act);
@@ -190,11 +194,12 @@ export class BesideExceptions {
     if (reached.kind === "live") reached.live.append(kind, name, head, data);
   }
 
+  /** Null once it is closed; else what was to be undone stays, which is for the step to take. */
   async #close(
     { run, seq }: { readonly run: number; readonly seq: number },
     by: string,
     reason: string,
-  ): Promise<void> {
+  ): Promise<ExceptionRow | null> {
     const { committer, store } = this.#engine;
     await committer.durable();
     const row = await store.exception(run, seq);
@@ -207,6 +212,7 @@ export class BesideExceptions {
     }
     const state = run === STORE ? null : ((await this.#rowOf(run))?.state ?? null);
     refuseClosing(row, state);
+    if (state !== null && closesAsStaying(row, state)) return row;
     const head: ClosedHead = {
       opened: seq,
       resolution: "dealt-with",
@@ -218,6 +224,7 @@ export class BesideExceptions {
     };
     await this.#write(run, "closed", row.step, head);
     await committer.durable();
+    return null;
   }
 }
 

@@ -227,6 +227,17 @@ export class Commands {
     });
   }
 
+  /** Gives up an undoing that has failed, by the exception that it waits with. */
+  async leaveUndone(
+    { run, step, seq }: { readonly run: number; readonly step: string; readonly seq: number },
+    by: string,
+    reason: string,
+  ): Promise<void> {
+    await this.#withRun(run, (live) =>
+      this.#step(live, step, { kind: "stays", exception: seq, by, reason }),
+    );
+  }
+
   /** Delivers an event, see `EventDelivery`. */
   send(event: string, key: string, id: string, payload: unknown): Promise<void> {
     return this.events.send(event, key, id, payload);

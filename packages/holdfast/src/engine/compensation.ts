@@ -2,6 +2,7 @@
  * Undoes what a run has done, newest first. Each undoing is an effect of its own, with its own
  * contract and journal; one that fails waits for a person and is never given up.
  */
+import { undoPath } from "../core/step-path.ts";
 import type { Compensated } from "../core/run-state.ts";
 import { undoingOf, type AnyEffect, type EffectDefinition } from "../workflow/effect.ts";
 import { effectPlan } from "../workflow/effect-plan.ts";
@@ -9,13 +10,21 @@ import { EffectStep } from "./effect-step.ts";
 import type { LiveRun } from "./live-run.ts";
 import { pathOf } from "./rest-of-steps.ts";
 import { ANYTHING } from "./stand-in-effect.ts";
-import { stayingEffects, type StayingEffect } from "./staying-effects.ts";
+import {
+  byHandWords,
+  stayingEffects,
+  stayingWords,
+  type SaidByHand,
+  type StayingEffect,
+} from "./staying-effects.ts";
 
 export class Compensation {
   readonly #run: LiveRun;
   readonly #done: readonly EffectStep[];
   /** What was done and cannot be undone by us. */
   readonly stays: readonly StayingEffect[];
+  /** Undoings of which a person has said that they were done by hand, or that they are left. */
+  readonly #byHand: SaidByHand[] = [];
   #isDone = false;
   #started = false;
 
@@ -34,8 +43,14 @@ export class Compensation {
   }
 
   get compensated(): Compensated {
-    if (!this.isNeeded) return "no";
-    return this.stays.length === 0 ? "fully" : "partially";
+    const leftCount = this.#byHand.filter(({ happened }) => !happened).length;
+    if (leftCount === this.#done.length) return "no";
+    return this.stays.length + leftCount === 0 ? "fully" : "partially";
+  }
+
+  /** What stays and who says so, and what they say was undone: the end of the run's reason. */
+  get words(): string {
+    return `${stayingWords(this.stays)}${byHandWords(this.#byHand)}`;
   }
 
   get isDone(): boolean {
@@ -56,8 +71,12 @@ export class Compensation {
     try {
       for (const step of this.#done) {
         const undo = undoEffectOf(step, await step.inputAsSeen(), await step.outputAsSeen());
-        const path = `undo/${step.path}`;
-        await new EffectStep(this.#run, path, undo.effect, undo.input, "undo", step.path).promise;
+        const { effect } = undo;
+        const path = undoPath(step.path);
+        const undoing = new EffectStep(this.#run, path, effect, undo.input, "undo", step.path);
+        await undoing.promise;
+        const said = undoing.saidByHand;
+        if (said !== null) this.#byHand.push({ path: step.path, ...said });
       }
       this.#isDone = true;
     } catch (error) {

@@ -26,6 +26,8 @@ export async function commandEffect(
       return resume(step, command);
     case "complete":
       return await complete(step, command.ref, command.outcome);
+    case "stays":
+      return leaveUndone(step, command);
     case "answer":
     case "event":
     case "returned":
@@ -34,6 +36,7 @@ export async function commandEffect(
 }
 
 type Settle = Extract<StepCommand, { kind: "settle" }>;
+type Stays = Extract<StepCommand, { kind: "stays" }>;
 type Resume = Extract<StepCommand, { kind: "resume" }>;
 
 async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
@@ -44,8 +47,11 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   // The code still waits for the answer, so it has to be given; a step that was answered needs none.
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
+  // The schema may have taken its time: somebody else may have settled it, or it may have been sent.
+  const since = notSettleable(step, step.journal.state, command);
+  if (since !== null) return refused("HF6003", since);
   const { slot } = step;
-  if (slot === null || step.calls.isUnderWay) return refused("HF6003", isBusy(step));
+  if (slot === null) return refused("HF6003", isBusy(step));
   const head: SettledHead = {
     operation: state.operation ?? 0,
     effect: step.effect.name,
@@ -71,7 +77,7 @@ function notSettleable(step: EffectStep, state: EffectState, said: Settle): stri
   if (since !== null) return since;
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay) return isBusy(step);
-  if (!personNeeded(state))
+  if (!personNeeded(state) && !(said.happened && isFailedUndoing(step)))
     return `The outcome of "${step.path}" is known; there is nothing to settle.`;
   return null;
 }
@@ -81,8 +87,38 @@ function isBusy(step: EffectStep): string {
   return `A call of "${step.path}" is under way and may still answer; try again when it has ended.`;
 }
 
+/** It waits for a person, and that it was not done is proven: somebody may do it by hand. */
+function isFailedUndoing({ mode, slot, journal: { state } }: EffectStep): boolean {
+  return mode === "undo" && slot?.ended === false && state.opened !== null && !personNeeded(state);
+}
+
+/** Nobody undoes it: the run goes on being taken back, and says what stays. */
+function leaveUndone(step: EffectStep, command: Stays): CommandAnswer {
+  const { slot } = step;
+  const { state } = step.journal;
+  const { by, reason } = command;
+  const since = otherThanSeen(state.opened, command.exception);
+  if (since !== null) return refused("HF6003", since);
+  if (slot === null || step.calls.isUnderWay || !isFailedUndoing(step))
+    return refused("HF6003", `"${step.path}" does not wait for a person.`);
+  const head: SettledHead = {
+    operation: state.operation ?? 0,
+    effect: step.effect.name,
+    proof: "never",
+    happened: false,
+    by,
+    reason,
+    end: "failed",
+  };
+  const record = step.journal.write("settled", state.attempt, head);
+  closeException(step, "dealt-with", by, reason);
+  step.run.deliver(slot, record);
+  return APPLIED;
+}
+
 async function checkedValue(step: EffectStep, value: unknown): Promise<string | CommandAnswer> {
-  if (step.slot?.ended === true && value === null) return "null";
+  // Nobody reads what an undoing answers.
+  if ((step.slot?.ended === true || step.mode === "undo") && value === null) return "null";
   step.learn(value);
   const parsed = await parse(step.effect.definition.output, value);
   if (parsed.ok) return toJson(value, step.run.host.limits, `answer of ${step.path}`);

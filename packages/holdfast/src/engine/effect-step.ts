@@ -8,7 +8,13 @@
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { Failure } from "../core/failure.ts";
-import type { JournalRecord, OpenedHead, OutcomeHead, StepEnd } from "../core/journal.ts";
+import type {
+  JournalRecord,
+  OpenedHead,
+  OutcomeHead,
+  SettledHead,
+  StepEnd,
+} from "../core/journal.ts";
 import { staysWhenDone, undoingOf, type AnyEffect } from "../workflow/effect.ts";
 import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
@@ -49,6 +55,8 @@ export class EffectStep implements StepVerb {
   endSeq: number | null = null;
   /** What a person said after the code had its answer: it happened, with this value (JSON). */
   settledLater: { readonly seq: number; readonly text: string } | null = null;
+  /** Who has ended an undoing: it was done by hand, or what it was to undo stays. */
+  saidByHand: { readonly happened: boolean; readonly by: string } | null = null;
   /** Why the last decision was made, for the exception that it may open. */
   lastBecause: string | null = null;
   openedHead: OpenedHead | null = null;
@@ -109,6 +117,14 @@ export class EffectStep implements StepVerb {
       this.journal.load(records);
       const later = records.findLast((r) => r.kind === "settled" && r.seq > record.seq);
       if (later?.data != null) this.settledLater = { seq: later.seq, text: later.data };
+    }
+    if (this.mode === "undo" && record.kind === "settled") {
+      // A person has done it, or leaves it undone: either way nobody reads an answer.
+      const { happened, by } = headOf<SettledHead>(record);
+      this.saidByHand = { happened, by };
+      if (happened) this.endSeq = record.seq;
+      this.#deferred.resolve(null);
+      return undefined;
     }
     if (this.#endOf(record) === "failed") {
       const { move } = headOf<OutcomeHead>(record);

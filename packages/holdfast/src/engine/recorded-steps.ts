@@ -5,6 +5,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import type { CalledHead, IntentHead, JournalRecord } from "../core/journal.ts";
+import { isUndoPath } from "../core/step-path.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import { parse, type Schema } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
@@ -33,7 +34,7 @@ async function enterEach(run: LiveRun, paths: Iterable<string>): Promise<void> {
   for (const path of paths) {
     if (run.isGone) return;
     // Undoings are asked for as the run is undone.
-    if (path.startsWith("undo/")) continue;
+    if (isUndoPath(path)) continue;
     const records = run.recorded(path);
     const end = endOf(records);
     if (records.some(({ kind }) => kind === "intent")) await enterEffect(run, path, records, end);

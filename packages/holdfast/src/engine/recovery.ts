@@ -12,6 +12,7 @@ import type {
   RecordKind,
   ResultHead,
 } from "../core/journal.ts";
+import { isUndoPath } from "../core/step-path.ts";
 import type { StepSlot } from "./step-slot.ts";
 
 /** Turns of the event loop that recovery waits for code that awaits something unrecorded. */
@@ -87,7 +88,7 @@ export class Recovery {
       return this.#end(slots);
     }
     // Compensations are asked for by the engine, after recovery.
-    if (record.name.startsWith("undo/")) {
+    if (isUndoPath(record.name)) {
       this.#index += 1;
       return this.next(slots);
     }
@@ -100,7 +101,7 @@ export class Recovery {
 
   #end(slots: ReadonlyMap<string, StepSlot>): RecoveryStep {
     for (const path of this.#steps.keys()) {
-      if (!slots.has(path) && !path.startsWith("undo/") && this.#matters(path))
+      if (!slots.has(path) && !isUndoPath(path) && this.#matters(path))
         return this.#missing(path, slots);
     }
     return { kind: "over" };

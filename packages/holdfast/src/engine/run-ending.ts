@@ -15,7 +15,7 @@ import type { LiveRun } from "./live-run.ts";
 import { toJson } from "./payload.ts";
 import { openRunException, RunException, type Resumption } from "./run-exception.ts";
 import { headOf } from "./recovery.ts";
-import { openStaying, stayingWords } from "./staying-effects.ts";
+import { openStaying } from "./staying-effects.ts";
 import type { Wait } from "./step-slot.ts";
 import { cancelUnwinding, lateUnwinding, type Unwinding } from "./unwinding.ts";
 import { textOf } from "./thrown-text.ts";
@@ -423,7 +423,7 @@ export class RunEnding {
     if (this.#compensation !== null && !this.#compensation.isDone) return false;
     const stays = this.#compensation?.stays ?? [];
     openStaying(run, stays, unwinding.state);
-    const reason = `${unwinding.reason}${stayingWords(stays)}`;
+    const reason = `${unwinding.reason}${this.#compensation?.words ?? ""}`;
     this.#finish(unwinding.state, reason, null, this.#compensation?.compensated ?? "no");
     return true;
   }

@@ -53,6 +53,23 @@ export function stayingWords(staying: readonly StayingEffect[]): string {
   return `; ${named.join(", ")}${more} ${verb}: ${why}`;
 }
 
+/** What a person has said about the undoing of a step. */
+export interface SaidByHand {
+  readonly path: string;
+  /** False: it is not undone, and stays. */
+  readonly happened: boolean;
+  readonly by: string;
+}
+
+/** "; charge-card stays done, says bo", or nothing. */
+export function byHandWords(said: readonly SaidByHand[]): string {
+  const named = said.slice(0, NAMED_MAX).map(({ path, happened, by }) => {
+    return `; ${path} ${happened ? "was undone" : "stays done"}, says ${by}`;
+  });
+  const rest = said.length - named.length;
+  return `${named.join("")}${rest > 0 ? `; ${String(rest)} more were decided by hand` : ""}`;
+}
+
 /** The open exception among an effect's records that says that it stays; null if there is none. */
 export function stayingException(
   records: Parameters<typeof headOf>[0][],

@@ -94,6 +94,14 @@ export type StepCommand =
       readonly exception: number | null;
       readonly command: string | null;
     }
+  /** An undoing that has failed is given up: what it was to undo stays. */
+  | {
+      readonly kind: "stays";
+      /** Number of the exception that is closed by it. */
+      readonly exception: number;
+      readonly by: string;
+      readonly reason: string;
+    }
   | { readonly kind: "event"; readonly data: string | null; readonly origin: EventOrigin }
   | { readonly kind: "complete"; readonly ref: string; readonly outcome: LateOutcome }
   | {

@@ -160,7 +160,7 @@ export async function settleEffect(
   const seen = exception === undefined ? null : await seenException(reader, run, exception, about);
   const takes = about.map(settleOf);
   const isAsked = takes.includes("either");
-  if (!isAsked && takes.includes("happened") && !happened) throw wasDone(row);
+  if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row);
   if (!isAsked && !takes.includes("happened")) refuseKnown(row);
   const body = {
     run: formatRunId(run),
@@ -200,11 +200,15 @@ async function seenException(
   );
 }
 
-function wasDone(row: EffectRow): HoldfastError {
+function happenedOnly(row: EffectRow): HoldfastError {
   return new HoldfastError(
     "HF6003",
-    `"${row.step}" was done, and that is proven.`,
-    "If it was undone by hand, say that it happened, and how it was undone as the reason.",
+    row.undoes === null
+      ? `"${row.step}" was done, and that is proven.`
+      : `"${row.step}" was not done, and that is proven.`,
+    row.undoes === null
+      ? "If it was undone by hand, say that it happened, and how it was undone as the reason."
+      : "If it was done by hand, say that it happened. If it shall stay undone, close its exception.",
     { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
   );
 }

@@ -2,7 +2,8 @@
  * The commands that are printed with an exception, word by word. Each names the exception that it is
  * about, so that what is approved is what was seen; what would be refused is not printed.
  */
-import { resumeOf, settleOf } from "../core/acts.ts";
+import { closesAsStaying, resumeOf, settleOf } from "../core/acts.ts";
+import { EFFECT_STAYS } from "../core/failure.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { ExceptionRow } from "../store/rows.ts";
@@ -13,9 +14,19 @@ export function settleCommand(row: ExceptionRow, of: RunBelongings): string | nu
   if (takes === null) return null;
   const effect = formatItemId("eff", { run: row.run, seq: row.operation ?? 0 });
   const about = `--exception ${formatItemId("exc", row)}`;
+  if (takes === "happened" && row.reasonCode !== EFFECT_STAYS)
+    return `holdfast settle ${effect} happened ${about} --reason "how it was undone by hand"`;
   if (takes === "happened")
     return `holdfast settle ${effect} happened ${about} --reason "how it was undone, or why it stays"`;
   return `holdfast settle ${effect} happened${valueWords(row, of)}|not ${about} --reason "..."`;
+}
+
+export function closeCommand(row: ExceptionRow, { run }: RunBelongings): string | null {
+  if (row.closedAtMs !== null) return null;
+  const close = `holdfast close ${formatItemId("exc", row)}`;
+  if (row.subject !== null) return `${close} --reason "..."`;
+  const stays = run !== null && closesAsStaying(row, run.state);
+  return stays ? `${close} --reason "why it stays as it is"` : null;
 }
 
 /** What the effect would have answered is asked for where the code waits for it. */

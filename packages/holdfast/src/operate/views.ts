@@ -22,7 +22,7 @@ import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
 import { keptAbout, type KeptCommand } from "./kept-command.ts";
 import { pageOfException } from "./exception-page.ts";
-import { resumeCommand, settleCommand } from "./next-commands.ts";
+import { closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
   readonly id: string;
@@ -101,6 +101,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly kept: readonly KeptCommand[];
   /** The command that says what happened outside; null where nothing is asked, or if closed. */
   readonly settleWith: string | null;
+  /** The command that closes it; null where it would be refused, or its run has ended. */
+  readonly closeWith: string | null;
   /** The command that lets what waits because of it go on; null where it would be refused. */
   readonly resumeWith: string | null;
   readonly integration: string | null;
@@ -268,6 +270,7 @@ export function exceptionView(
     effectId,
     kept: row.closedAtMs === null ? keptAbout(kept, [id, effectId]) : [],
     settleWith: settleCommand(row, of),
+    closeWith: closeCommand(row, of),
     resumeWith: resumeCommand(row, of),
     integration: row.integration,
     class: row.class,
