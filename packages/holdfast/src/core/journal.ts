@@ -147,6 +147,11 @@ export interface IntentHead extends Described {
    * original may have sent it at any time since then.
    */
   readonly restoredFromMs?: number;
+  /**
+   * Set beside it where the key or what is asked for may be other than what the original sent:
+   * neither a repeat nor a look-up would tell of that, so a person is asked.
+   */
+  readonly mayDiffer?: true;
 }
 
 /** Present on exactly one record of each step: the one that gives the code its answer. */

@@ -85,6 +85,11 @@ export class AcceptedEvents {
     );
   }
 
+  /** One that was let in has been refused after all. */
+  giveBack(): void {
+    this.#list.giveBack();
+  }
+
   #find(id: EventId): Promise<AcceptedEventRow | null> {
     return new Promise((resolve, reject) => {
       this.#lookups.push({ id, resolve, reject });

@@ -28,11 +28,20 @@ export class CountedList {
     const wasFull = this.#count !== null && (await this.#count) + this.#since >= this.#max;
     if (this.#count === null || (wasFull && nowMs - this.#countedAtMs >= COUNT_AGAIN_MS)) {
       this.#count = this.#read(nowMs);
+      // A count that failed is no count: the next one reads again.
+      this.#count.catch(() => {
+        this.#count = null;
+      });
       this.#countedAtMs = nowMs;
       this.#since = 0;
     }
     if ((await this.#count) + this.#since >= this.#max) return false;
     this.#since += 1;
     return true;
+  }
+
+  /** The room that was taken last is not needed after all. */
+  giveBack(): void {
+    this.#since -= 1;
   }
 }

@@ -67,7 +67,7 @@ export function recordFailure(
   const counted = { ...state, attempt, meters: countFailure(state.meters, failure.class) };
   const hintMs = failure.evidence.retryAfterMs ?? null;
   const situation = situationOf(run, effect, counted, circumstances, hintMs);
-  const { contract } = effect.plan;
+  const { contract } = journal;
   const move = nextMove(failure, contract, situation);
   const settles = state.openMaybe && refusalSettles(failure, contract, situation);
   const head: OutcomeHead = {
@@ -100,7 +100,7 @@ export function recheckBeforeSend(
   if (state.failure === null && circumstances.deadlineAtMs === null) return null;
   const situation = situationOf(run, effect, state, circumstances, null);
   const failure = state.failure ?? notTried();
-  const move = beforeSend(failure, effect.plan.contract, situation);
+  const move = beforeSend(failure, journal.contract, situation);
   if (move === null) return null;
   const head: OutcomeHead = {
     operation: state.operation ?? 0,
@@ -129,7 +129,7 @@ export function isStillWanted(step: {
   if (host.drains(step.run.shard) || ending.isFrozen) return false;
   const { firstSentAtMs, openMaybe } = step.journal.state;
   const key = { nowMs: host.clock.nowMs(), firstSentAtMs, samePayload: true };
-  return !step.cancelRequested || (openMaybe && isToldByRepeat(step.effect.plan.contract, key));
+  return !step.cancelRequested || (openMaybe && isToldByRepeat(step.journal.contract, key));
 }
 
 /** Records what a look-up said and what follows. `value` is the JSON of what was found. */
@@ -144,14 +144,17 @@ export function recordProbe(
   const { state } = journal;
   const failure = state.failure ?? interrupted("the outcome was never recorded");
   const situation = situationOf(run, effect, state, circumstances, null);
+  const replacedAtMs = run.restored()?.atMs ?? 0;
   const after = afterProbe(
     answer,
     {
       failure,
-      contract: effect.plan.contract,
+      contract: journal.contract,
       unknown: state.unknown ?? "outcome-unknown",
-      lastSentAtMs: state.lastSentAtMs ?? situation.nowMs,
-      earlier: state.probes,
+      // The original of a restored store may have sent it again until it was replaced: what was
+      // seen before says nothing, and a request may still land.
+      lastSentAtMs: Math.max(state.lastSentAtMs ?? situation.nowMs, replacedAtMs),
+      earlier: state.probes.filter(({ askedAtMs }) => askedAtMs >= replacedAtMs),
     },
     situation,
   );

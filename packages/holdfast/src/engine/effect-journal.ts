@@ -6,11 +6,15 @@ import {
   FRESH_EFFECT,
   type EffectState,
 } from "../core/effect-state.ts";
+import type { Contract } from "../core/contract.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Described, IntentHead, JournalRecord, RecordKind } from "../core/journal.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { LiveRun } from "./live-run.ts";
 import { maybeSentBefore, type Restored } from "./restored-run.ts";
+
+/** Neither a repeat nor a look-up tells anything. */
+const NOT_AGAIN: Contract = { kind: "once", canProbe: false, settleMs: 0 };
 
 export class EffectJournal {
   readonly #run: LiveRun;
@@ -20,6 +24,7 @@ export class EffectJournal {
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
   #notBeforeMs: number | null = null;
+  #differs = false;
   /** Where it was last seen, or said by a person, what had become of it: 0 for never. */
   #judgedSeq = 0;
 
@@ -101,6 +106,7 @@ export class EffectJournal {
       operation: this.#state.operation ?? this.#run.nextSeq,
       ...(undoes === null ? {} : { undoes }),
       ...(restored === null ? {} : { restoredFromMs: restored.fromMs }),
+      ...(restored !== null && this.#mayDiffer(restored) ? { mayDiffer: true as const } : {}),
     };
     this.write("intent", attempt, head, first ? inputText : null);
     return restored === null ? null : maybeSentBefore(restored);
@@ -115,6 +121,16 @@ export class EffectJournal {
     return this.#judgedSeq < restored.seq ? restored : null;
   }
 
+  /** Whether the original may have asked for something else, or under another key. */
+  #mayDiffer({ seq, isCalled }: Restored): boolean {
+    return isCalled || this.#run.told.since(seq);
+  }
+
+  /** How it may be repeated now: less than declared where a repeat would not be the same request. */
+  get contract(): Contract {
+    return this.#differs ? NOT_AGAIN : this.#effect.plan.contract;
+  }
+
   #fold(record: JournalRecord, written?: object): void {
     const effectRecord = effectRecordOf(record, written);
     if (effectRecord === null) return;
@@ -123,6 +139,9 @@ export class EffectJournal {
     const isJudged =
       kind === "probe" || kind === "settled" || (kind === "intent" && "restoredFromMs" in head);
     if (isJudged) this.#judgedSeq = effectRecord.seq;
+    if (kind === "intent" && "mayDiffer" in head) this.#differs = true;
+    // A person has said what had become of it: from there on it is this run's own.
+    if (kind === "settled") this.#differs = false;
     if (kind === "resumed") this.#notBeforeMs = null;
     if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
   }

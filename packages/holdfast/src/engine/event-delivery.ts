@@ -100,7 +100,10 @@ export class EventDelivery {
   async #take(sent: AcceptedEvent, data: string): Promise<void> {
     const { committer, journal } = this.#engine;
     if (await this.#deliver(sent, data, null)) return;
-    if (!(await this.#early.takesOne())) throw keepsNoMore(sent, this.#engine.limits.keptEventsMax);
+    if (!(await this.#early.takesOne())) {
+      this.#accepted.giveBack();
+      throw keepsNoMore(sent, this.#engine.limits.keptEventsMax);
+    }
     const kept = journal.append("kept", sent, data);
     // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
     await this.#deliver(sent, data, kept);

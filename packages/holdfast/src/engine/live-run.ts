@@ -12,7 +12,7 @@ import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { heldLanesOf } from "./lanes.ts";
-import { restoredIn, type Restored } from "./restored-run.ts";
+import { restoredIn, Told, type Restored } from "./restored-run.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
@@ -51,6 +51,7 @@ export class LiveRun {
   state: RunState;
   mode: RunMode;
   #seq: number;
+  readonly told: Told;
   readonly #recovery: Recovery;
   /** Set if a backup was restored: its original may have done what this run does next. */
   readonly restored: () => Restored | null;
@@ -75,6 +76,7 @@ export class LiveRun {
     this.state = stored.row.state;
     this.inputText = stored.records[0]?.data ?? "null";
     this.#seq = stored.records.at(-1)?.seq ?? 0;
+    this.told = new Told(stored.records);
     this.#recovery = new Recovery(stored.records);
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
     this.sensitive = new SensitiveValues(host.limits.sensitiveValuesMax);
@@ -94,11 +96,8 @@ export class LiveRun {
       this.sensitive.learnText(this.workflow.definition, this.inputText);
       return input ?? this.ending.parseInput(this.inputText);
     });
-    if (!(parsed instanceof Promise)) this.#begin(parsed);
-    else
-      void parsed.then((ok) => {
-        this.#begin(ok);
-      });
+    if (parsed instanceof Promise) void parsed.then(this.#begin.bind(this));
+    else this.#begin(parsed);
   }
 
   #begin(parsed: { readonly value: unknown } | null): void {
@@ -147,12 +146,12 @@ export class LiveRun {
     if (this.mode === "gone") throw new RunLeft(this.id);
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
+    this.told.note(kind, name, this.#seq);
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     const written = this.host.committer.add(record);
     // Without head and payload: they are looked for by number, and a long run makes many.
     if (kind === "asked" || kind === "intent") {
-      const { run, seq, atMs } = written;
-      this.#written.push({ run, seq, kind, attempt, name, atMs, head: null, data: null });
+      this.#written.push({ ...written, head: null, data: null });
     }
     return written;
   }

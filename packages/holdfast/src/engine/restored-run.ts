@@ -5,15 +5,19 @@
  * have left already, and what follows is decided as after a lost answer.
  */
 import type { Failure } from "../core/failure.ts";
-import type { JournalRecord, RestoredHead, StartedHead } from "../core/journal.ts";
+import type { JournalRecord, RecordKind, RestoredHead, StartedHead } from "../core/journal.ts";
 import { isoText } from "./clock.ts";
 import { headOf } from "./recovery.ts";
 
 export interface Restored {
   /** What is on record after this was decided knowing of the restore. */
   readonly seq: number;
-  /** When the backup was written last. */
+  /** When it was accepted: until then the original may have been at work. */
+  readonly atMs: number;
+  /** When the backup was written last: of all that it has gone through, the oldest. */
   readonly fromMs: number;
+  /** It was called since: the original's run of this call had another number, and so other keys. */
+  readonly isCalled: boolean;
 }
 
 /**
@@ -29,12 +33,58 @@ export function restoredIn(ofRun: readonly JournalRecord[]): () => Restored | nu
 }
 
 function restoredOf(ofRun: readonly JournalRecord[]): Restored | null {
-  const mark = ofRun.findLast((record) => record.kind === "restored");
-  if (mark !== undefined) return { seq: mark.seq, fromMs: headOf<RestoredHead>(mark).fromMs };
+  const marks = ofRun.filter((record) => record.kind === "restored");
+  const last = marks.at(-1);
+  if (last !== undefined) {
+    // The original of an earlier restore may have sent it, too.
+    const fromMs = Math.min(...marks.map((mark) => headOf<RestoredHead>(mark).fromMs));
+    return {
+      seq: last.seq,
+      atMs: last.atMs,
+      fromMs,
+      isCalled: calledSince(ofRun[0]) !== undefined,
+    };
+  }
   const [started] = ofRun;
-  if (started === undefined) return null;
-  const fromMs = headOf<StartedHead>(started).parent?.restoredFromMs;
-  return fromMs === undefined ? null : { seq: started.seq, fromMs };
+  const fromMs = calledSince(started);
+  return started === undefined || fromMs === undefined
+    ? null
+    : { seq: started.seq, atMs: started.atMs, fromMs, isCalled: true };
+}
+
+/** When the backup of the run that called this one was written last, if it was called since. */
+function calledSince(started: JournalRecord | undefined): number | undefined {
+  return started?.kind === "started"
+    ? headOf<StartedHead>(started).parent?.restoredFromMs
+    : undefined;
+}
+
+/** Records of steps; time that has passed is the same for every run of the code, an intent tells nothing. */
+const TELLING_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "timer",
+  "fired",
+  "intent",
+  "asked",
+  "awaited",
+]);
+
+/** Whether the code of a run may have been told something that its original was told otherwise. */
+export class Told {
+  #lastSeq = 0;
+
+  /** @param records - of the run, as the journal holds them. */
+  constructor(records: readonly JournalRecord[]) {
+    for (const { kind, name, seq } of records) this.note(kind, name, seq);
+  }
+
+  /** A record that was written. */
+  note(kind: RecordKind, name: string, seq: number): void {
+    if (name !== "" && !TELLING_NOTHING.has(kind)) this.#lastSeq = seq;
+  }
+
+  since(seq: number): boolean {
+    return this.#lastSeq > seq;
+  }
 }
 
 export function maybeSentBefore({ fromMs }: Restored): Failure {

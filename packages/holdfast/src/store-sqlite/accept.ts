@@ -11,10 +11,10 @@ import type { EffectRow } from "../store/rows.ts";
 import type { RecordColumns } from "../store/store.ts";
 import { freshRandom } from "./open.ts";
 import { BUSY_TIMEOUT_MS } from "./pragmas.ts";
-import { ChainQueries } from "./chain.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import { openReadOnly } from "./reader.ts";
 import { ReaderQueries, ROWS_MAX } from "./reader-queries.ts";
+import type { Database } from "./runtime.ts";
 import { Session } from "./session.ts";
 
 export interface AcceptOptions {
@@ -115,10 +115,23 @@ function endsOfRuns(path: string): {
     const ends = new ReaderQueries(database).openRuns().map((run) => {
       return { run, seq: rowsOf(lastSeq, run)[0]?.[0] as number };
     });
-    return { ends, fromMs: new ChainQueries(database).last()?.atMs ?? 0 };
+    return { ends, fromMs: lastWorkMs(database) };
   } finally {
     database.close();
   }
+}
+
+/**
+ * When the work of a run was written last: 0 if none was. Not when anything was: what an earlier
+ * `store accept` wrote, which may have died, is younger than the backup.
+ */
+function lastWorkMs(database: Database): number {
+  const restored = kindNumber("restored");
+  const newest = prepareRows(
+    database,
+    "select at_ms from journal where run <> 0 and kind <> ? order by pos desc limit 1",
+  );
+  return (rowsOf(newest, restored)[0]?.[0] as number | undefined) ?? 0;
 }
 
 function columnsOf(records: readonly Written[], atMs: number): RecordColumns {
