@@ -134,7 +134,7 @@ export class InboxDoor {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#underWay.size + this.#promises.heldCount;
+    return this.#underWay.size + this.#promises.keptCount;
   }
 
   open(): void {
@@ -220,7 +220,7 @@ export class InboxDoor {
 
   /** Whether this may be the command's answer: nobody waits for that of one from a transaction. */
   async #isTold(row: WaitingCommand, answer: InboxAnswer): Promise<boolean> {
-    return answer.ok || !isPromised(row.id) || (await this.#promises.isTold(row, answer));
+    return !isPromised(row.id) || (await this.#promises.isTold(row, answer));
   }
 
   /** Null if it is to be looked at again. */

@@ -3,7 +3,7 @@
  * answer. So what there is no room for now stays in the inbox until there is, and what cannot be
  * done at all becomes an exception beside the store.
  */
-import { HoldfastError, isErrorCode } from "../core/error.ts";
+import { isErrorCode } from "../core/error.ts";
 import { parseJson } from "../core/json-text.ts";
 import type { WaitingCommand } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
@@ -13,6 +13,11 @@ type Refusal = Extract<InboxAnswer, { ok: false }>;
 
 /** What there was no room for is tried again after this time. */
 const AGAIN_MS = 1_000;
+
+/** An error of other code: of a store that does not answer, or of the workflow's own functions. */
+const THROWN = "HF6003";
+/** So often before somebody is told of it: by then a store that is away has ended the engine. */
+const THROWN_MAX = 5;
 
 /** All codes that say so. */
 const NO_ROOM = "HF42";
@@ -25,6 +30,8 @@ export class Promises {
   readonly #lookAgain: () => boolean;
   /** Ids of commands that stay in the inbox for now. */
   readonly #held = new Set<string>();
+  /** How often one that is held has thrown something. */
+  readonly #thrown = new Map<string, number>();
   #cancelTimer: (() => void) | null = null;
 
   /** @param lookAgain - makes the door look into the inbox; false if it cannot just now. */
@@ -33,8 +40,9 @@ export class Promises {
     this.#lookAgain = lookAgain;
   }
 
-  get heldCount(): number {
-    return this.#held.size;
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#held.size + this.#thrown.size;
   }
 
   get isFull(): boolean {
@@ -49,15 +57,30 @@ export class Promises {
     this.#cancelTimer?.();
   }
 
-  /** True if somebody knows of the refusal, so that it may be the command's answer. */
-  async isTold(row: WaitingCommand, refusal: Refusal): Promise<boolean> {
-    if (refusal.code === TOLD) return true;
-    if (!refusal.code.startsWith(NO_ROOM) && (await this.#tell(row, refusal))) return true;
+  /** True if it was done, or somebody knows why not: then this may be the command's answer. */
+  async isTold(row: WaitingCommand, answer: InboxAnswer): Promise<boolean> {
+    if (answer.ok || answer.code === TOLD || (await this.#isRefused(row, answer))) {
+      this.#thrown.delete(row.id);
+      return true;
+    }
     this.#held.add(row.id);
     this.#cancelTimer ??= this.#engine.clock.after(AGAIN_MS, () => {
       this.#release();
     });
     return false;
+  }
+
+  /** False if it is to be tried again. */
+  async #isRefused(row: WaitingCommand, refusal: Refusal): Promise<boolean> {
+    if (refusal.code.startsWith(NO_ROOM)) return false;
+    if (refusal.code === THROWN) {
+      // Left over from shards that have gone to other workers.
+      if (this.#thrown.size >= this.#engine.limits.inboxHeldMax) this.#thrown.clear();
+      const count = (this.#thrown.get(row.id) ?? 0) + 1;
+      this.#thrown.set(row.id, count);
+      if (count < THROWN_MAX) return false;
+    }
+    return await this.#tell(row, refusal);
   }
 
   #release(): void {
@@ -69,7 +92,7 @@ export class Promises {
     });
   }
 
-  /** False if no more exceptions can be opened there. */
+  /** False if no more exceptions can be opened there, or the store does not answer just now. */
   async #tell(row: WaitingCommand, refusal: Refusal): Promise<boolean> {
     const { beside } = this.#engine;
     const about = this.#aboutOf(row);
@@ -88,9 +111,9 @@ export class Promises {
         ...about.payloadOf,
       });
       return true;
-    } catch (error) {
-      if (error instanceof HoldfastError) return false;
-      throw error;
+    } catch {
+      // The command stays, and with it what was to be told: both are tried again.
+      return false;
     }
   }
 
