@@ -1,7 +1,7 @@
 /** `npm start`: reference case 1, order to cash, through real faults. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SUMMARY_FILE } from "./places.ts";
+import { STORE_FILE, SUMMARY_FILE } from "./places.ts";
 import { startProgress } from "./progress.ts";
 import { report } from "./report.ts";
 import { readSettings, USAGE, type Settings } from "./settings.ts";
@@ -45,7 +45,9 @@ async function main(): Promise<number> {
   }
   const summary = summarize(outcome);
   writeFileSync(join(dir, SUMMARY_FILE), `${JSON.stringify(summary, null, 2)}\n`);
-  process.stdout.write(`\n${report(summary)}`);
+  process.stdout.write(
+    `\n${report(summary, settings.store === "sqlite" ? join(dir, STORE_FILE) : null)}`,
+  );
   return summary.broken.length === 0 ? 0 : EXIT_BROKEN;
 }
 

@@ -1,7 +1,8 @@
 /** The summary as text for people. */
 import type { EffectLine, Summary, Waiting } from "./summary.ts";
 
-export function report(summary: Summary): string {
+/** @param storePath - where the store is left; null if the command line cannot open it any more. */
+export function report(summary: Summary, storePath: string | null): string {
   const { settings, seconds, kills, brokenContracts, broken } = summary;
   const asked =
     `seed ${String(settings.seed)}, ${String(settings.orders)} orders, ` +
@@ -13,6 +14,7 @@ export function report(summary: Summary): string {
     waitingTable("waiting for a person", summary.waiting),
     waitingTable("completed, with a question open", summary.openQuestions),
     effectTable(summary.effects),
+    LEGEND,
     faultLines(summary),
     brokenContracts.map(
       ({ action, orderId, rowCount, lateMs }) =>
@@ -22,11 +24,28 @@ export function report(summary: Summary): string {
     broken.length === 0
       ? [verdict(summary)]
       : ["BROKEN", ...broken.map((sentence) => `  ${sentence}`)],
+    storePath === null ? [] : lookFurther(summary, storePath),
   ];
   return `${sections
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
     .join("\n\n")}\n`;
+}
+
+const LEGEND = [
+  "expected: orders for which Holdfast says that it was done. open: for which it may have been done,",
+  "with somebody on it. counted: rows in the system's own ledger, so from expected to expected + open;",
+  "more only for upsert-customer, which may be repeated and is counted each time.",
+];
+
+function lookFurther({ waiting }: Summary, storePath: string): string[] {
+  const store = `--store sqlite:${storePath}`;
+  const example = waiting[0]?.example;
+  return [
+    "Look further:",
+    `  npx holdfast exceptions ${store}`,
+    ...(example === undefined ? [] : [`  npx holdfast why ${example} ${store}`]),
+  ];
 }
 
 function verdict({ effects, brokenContracts }: Summary): string {

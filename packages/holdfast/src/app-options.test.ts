@@ -36,6 +36,12 @@ describe("an app in JavaScript", () => {
   test.each([
     ["start", (it: App) => it.start(greet, "ann", { byy: "bo" } as never), "by"],
     ["send", (it: App) => it.send({} as never, { kee: "1" } as never), "key"],
+    [
+      "startIn",
+      (it: App) => it.startIn({} as never, greet, "ann", { corelationId: "c" } as never),
+      "correlationId",
+    ],
+    ["sendIn", (it: App) => it.sendIn({} as never, {} as never, { kee: "1" } as never), "key"],
     ["cancel", (it: App) => it.cancel("run_1", { by: "bo", reson: "x" } as never), "reason"],
     ["answer", (it: App) => it.answer("rev_1_1", 1, { bye: "bo" } as never), "by"],
     [

@@ -57,7 +57,9 @@ function missing(name: string, expected: string, example: string): HoldfastError
 
 const CALLS = {
   start: { by: "any", correlationId: "any" },
+  startIn: { by: "any", correlationId: "any" },
   send: { key: "any", id: "any", payload: "any" },
+  sendIn: { key: "any", id: "any", payload: "any" },
   cancel: { by: "any", reason: "any" },
   answer: { by: "any", reason: "any" },
   resume: { by: "any", reason: "any", step: "any" },

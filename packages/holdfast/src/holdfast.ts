@@ -313,8 +313,11 @@ export function holdfast(options: HoldfastOptions): App {
 
 function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
   return {
-    startIn: (tx, workflow, input, options) => posting.start(tx, workflow, input, options),
+    async startIn(tx, workflow, input, options) {
+      return await posting.start(tx, workflow, input, known("startIn", options));
+    },
     async sendIn(tx, event, message) {
+      known("sendIn", message);
       await requireEvent(event, message.payload);
       const { name, sensitive = [] } = event;
       return await posting.send(tx, { ...message, name, sensitive });

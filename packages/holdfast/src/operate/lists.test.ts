@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { OutcomeHead } from "../core/journal.ts";
 import type { StoreReader } from "../store/store.ts";
 import { openSqliteReader } from "../store-sqlite/index.ts";
 import { makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
@@ -13,6 +14,26 @@ import {
 import { findRun } from "./find-run.ts";
 import { listRuns, type RunFilter } from "./list-runs.ts";
 import { listEffects, listExceptions, listReviews } from "./list-work.ts";
+
+/** An attempt that failed, with what the other system said of it. */
+function failedOutcome(operation: number, message: string): OutcomeHead {
+  return {
+    operation,
+    effect: "charge-card",
+    proof: "maybe",
+    failure: {
+      effect: "maybe",
+      class: "ambiguous",
+      scope: "item",
+      origin: "remote",
+      reasonCode: "HTTP:STATUS_500",
+      message: "answered with 500",
+      evidence: { message },
+      rule: { source: "table", id: "http-status/500", version: 1 },
+    },
+    move: { kind: "askOutcome", unknown: "outcome-unknown", because: "nobody knows" },
+  };
+}
 
 const folder = makeFolder();
 const path = `${folder.path}/store.db`;
@@ -31,6 +52,8 @@ beforeAll(async () => {
     sample.add(run, "started", startedHead(run, { workflow, key, generation }));
     const operation = sample.nextSeq(run);
     sample.add(run, "intent", intentHead(operation), { name: "charge", attempt: 1 });
+    const outcome = failedOutcome(operation, "we have no such\u001b[31m card");
+    if (run === 2) sample.add(run, "outcome", outcome, { name: "charge", attempt: 1 });
     const ambiguous = { class: "ambiguous", family: "ambiguous", operation, workflow } as const;
     sample.add(run, "opened", openedHead(ambiguous), { name: "charge" });
     const closed = sample.add(run, "opened", openedHead({ workflow }), { name: "invoice" });
@@ -170,4 +193,12 @@ describe("the run that is meant", () => {
       );
     }
   });
+});
+
+test("exceptions have what the other system said of their step, and of no other", async () => {
+  const { exceptions } = await listExceptions(reader, { limit: 10, of: { run: "O-2" } });
+  expect(exceptions.map(({ step, said }) => [step, said])).toEqual([
+    ["charge", "we have no such\u001b[31m card"],
+    ["invoice", null],
+  ]);
 });

@@ -150,6 +150,10 @@ describe("the writer's thread", () => {
     await expect(opening).rejects.toMatchObject({
       name: "HoldfastError",
       code: "HF5004",
+      // Where the system tells who it is, it is this process.
+      message: expect.stringMatching(
+        new RegExp(`store\\.db(?: \\(process ${String(process.pid)}\\))?$`, "u"),
+      ) as unknown,
       remedy: expect.stringMatching(/Stop the other process/u) as unknown,
     });
   });

@@ -6,7 +6,7 @@
  * Nothing in this process may open and close `<path>.lock` by other means: closing any descriptor
  * of a file drops a process's POSIX locks on it. Source: sqlite.org/howtocorrupt.html, 2.2.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
 import { openDatabase } from "./runtime.ts";
 import type { Database } from "./runtime.ts";
@@ -33,13 +33,39 @@ export function takeLock(path: string): Database {
     if (!isBusy(error)) throw error;
     throw new HoldfastError(
       "HF5004",
-      `another engine holds the store ${path}`,
+      `another engine holds the store ${path}${holderText(path)}`,
       "Stop the other process, or give this one a store of its own. The command line and the " +
         "console may run beside an engine.",
       { cause: error },
     );
   }
   return lock;
+}
+
+/**
+ * Which process holds the lock, where the system tells: Linux lists its locks by device and inode.
+ * Never opens the file, see above. Source: proc_locks(5), makedev(3).
+ */
+function holderText(path: string): string {
+  if (process.platform !== "linux") return "";
+  try {
+    const { dev, ino } = statSync(lockPath(path));
+    const major = hex((dev >>> 8) & 0xfff);
+    const minor = hex((dev & 0xff) | ((dev >>> 12) & 0xfff00));
+    const place = `${major}:${minor}:${String(ino)}`;
+    // A process of another container has number 0 here.
+    const line = new RegExp(`\\sWRITE\\s+([1-9]\\d*)\\s+${place}\\s`).exec(
+      readFileSync("/proc/locks", "latin1"),
+    );
+    return line?.[1] === undefined ? "" : ` (process ${line[1]})`;
+  } catch {
+    // A container may hide it, and the holder may just have gone: the refusal stands without it.
+    return "";
+  }
+}
+
+function hex(number: number): string {
+  return number.toString(16).padStart(2, "0");
 }
 
 /** Whether somebody holds the lock now. Leaves no trace and makes no file. */
