@@ -203,6 +203,7 @@ export class Engine implements RunHost {
       await this.#membership.start();
       return;
     }
+    await this.#inbox.takeCancels();
     await this.#gates.restore();
     await this.early.load();
     await this.#timers.start();

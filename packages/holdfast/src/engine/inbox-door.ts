@@ -10,6 +10,7 @@ import type { WaitingCommand } from "../store/rows.ts";
 import { requireText } from "./checked-values.ts";
 import type { Engine } from "./engine.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
+import { recordKeptCancel } from "./kept-cancels.ts";
 import { AGAIN } from "./placed-starts.ts";
 import { Elsewhere } from "./places.ts";
 import { Promises } from "./promises.ts";
@@ -147,6 +148,38 @@ export class InboxDoor {
     this.#promises.close();
   }
 
+  /** Before runs that have come are brought back: those of them that were cancelled meanwhile. */
+  async takeCancels(): Promise<void> {
+    const { store, limits, places, reads } = this.#engine;
+    for (let limit = limits.inboxBatchMax; ; limit *= 2) {
+      const rows = await reads.patiently("commands", () => store.inbox(limit, places.list));
+      if (rows === null) return;
+      for (const row of rows) if (this.#isFresh(row)) await this.#takeCancel(row);
+      // What is beyond that is taken when there is room for it, like all other commands.
+      if (rows.length < limit || limit >= limits.inboxUnderWayMax) return;
+    }
+  }
+
+  async #takeCancel(row: WaitingCommand): Promise<void> {
+    if (row.topic !== "cancel") return;
+    const { reads, committer } = this.#engine;
+    this.#underWay.add(row.id);
+    const isRecorded = await reads.patiently("a run that is cancelled", () =>
+      recordKeptCancel(this.#engine, row).catch(leftToOthers),
+    );
+    if (isRecorded === true) {
+      const answer: InboxAnswer = { ok: true };
+      committer.take(row.id, JSON.stringify(answer));
+      await committer.durable();
+      this.#answered.add(row.id);
+    }
+    this.#underWay.delete(row.id);
+  }
+
+  #isFresh({ id }: WaitingCommand): boolean {
+    return !this.#underWay.has(id) && !this.#answered.has(id) && !this.#promises.holds(id);
+  }
+
   /** Commands wait, as somebody has seen who looked anyway. False while a look is under way. */
   lookSoon(): boolean {
     if (this.#closed || this.#isPolling) return this.#closed;
@@ -192,9 +225,7 @@ export class InboxDoor {
     this.#answered.clear();
     const limit = limits.inboxBatchMax + this.keptCount;
     const rows = await store.inbox(limit, places.list);
-    const fresh = rows.filter(
-      ({ id }) => !this.#underWay.has(id) && !this.#answered.has(id) && !this.#promises.holds(id),
-    );
+    const fresh = rows.filter((row) => this.#isFresh(row));
     // Side by side: one that must wait for its run holds up no other, nor the next that come.
     for (const row of fresh) {
       this.#underWay.add(row.id);
@@ -345,6 +376,12 @@ export class InboxDoor {
 
 /** Polls at the busy pace after the last command. */
 const BUSY_POLLS = 40;
+
+/** What is wrong with it is said when it is taken with all other commands. */
+function leftToOthers(error: unknown): false {
+  if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
+  throw error;
+}
 
 function tampered({ topic }: WaitingCommand): HoldfastError {
   return new HoldfastError(

@@ -149,6 +149,7 @@ export class Membership {
     if (isKeeperNow) await this.#patiently(() => this.#becomeKeeper());
     places.came(taken.shards);
     this.#engine.emit({ type: "shards.taken", shards: taken.shards });
+    await inbox.takeCancels();
     await this.#patiently(() => timers.cameIn(taken.shards));
     inbox.lookSoon();
     // Others may look meanwhile: there is no end to what may have to be brought back.

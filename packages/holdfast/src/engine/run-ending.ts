@@ -299,11 +299,10 @@ export class RunEnding {
     this.#takeBack({ state: "cancelled", reason, compensate: true, by });
   }
 
-  /** The same for a run whose code does not fit, and that is not at work: it comes back for it. */
+  /** The same for a run that is not at work: it is taken back when it comes back. */
   cancelByRecord(by: string, reason: string): void {
     this.#exception = this.#recorded;
     this.#writeCancel(by, reason);
-    this.#run.leave({ kind: "reload" });
   }
 
   #writeCancel(by: string, reason: string): void {

@@ -19,8 +19,10 @@ export async function cancelUnfit(
     if (isFinal(state)) throw ended(run, state);
     const workflow = engine.workflow(name);
     const live = workflow === null ? null : engine.dormant(stored, workflow);
-    live?.ending.cancelByRecord(by, reason);
-    return live !== null;
+    if (live === null) return false;
+    live.ending.cancelByRecord(by, reason);
+    live.leave({ kind: "reload" });
+    return true;
   });
   await engine.committer.durable();
   return reached.kind === "stored" && reached.value;
