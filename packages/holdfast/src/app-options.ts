@@ -11,6 +11,7 @@ const APP: OptionKinds = {
   postgres: "object",
   payloads: "object",
   workflows: "any",
+  effects: "any",
   version: "text",
   limits: "object",
   owner: "text",
