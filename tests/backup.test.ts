@@ -120,7 +120,10 @@ test(
     await live(to, () => Promise.resolve());
     const books = await readBooks(to, ledger);
     expect(books.runs).toHaveLength(RUNS);
-    expect(books.runs.filter(({ state }) => state !== "completed")).toEqual([]);
+    // Who asks a person what the original did has an owner; all others have come to their end.
+    const asking = books.runs.filter(({ state }) => state !== "completed");
+    expect(asking.map(({ state }) => state)).toEqual(asking.map(() => "exception"));
+    expect(asking.length).toBeLessThan(RUNS / 2);
     // Nothing that the original did after the backup is done again: it is dropped as a repeat,
     // looked up before it is sent, or asked of a person.
     for (const action of ["put-profile", "charge", "book", "tell"]) {

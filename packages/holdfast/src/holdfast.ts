@@ -305,8 +305,8 @@ export function holdfast(options: HoldfastOptions): App {
       };
     },
     async close() {
-      await posting.close();
-      await opening.close();
+      // Both at once: nothing new is started from this call on.
+      await Promise.all([opening.close(), posting.close()]);
     },
   };
 }

@@ -66,7 +66,12 @@ export function recordFailure(
   const { state } = journal;
   const counted = { ...state, attempt, meters: countFailure(state.meters, failure.class) };
   const hintMs = failure.evidence.retryAfterMs ?? null;
-  const situation = situationOf(run, effect, counted, circumstances, hintMs);
+  // A refusal may be of the key's second use, if the original asked for something else under it.
+  const samePayload = !(journal.isOfRestore && failure.effect === "never");
+  const situation = {
+    ...situationOf(run, effect, counted, circumstances, hintMs),
+    samePayload,
+  };
   const { contract } = journal;
   const move = nextMove(failure, contract, situation);
   const settles = state.openMaybe && refusalSettles(failure, contract, situation);

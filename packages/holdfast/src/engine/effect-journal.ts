@@ -126,6 +126,11 @@ export class EffectJournal {
     return isCalled || this.#run.told.since(seq);
   }
 
+  /** The original of a restored store may have sent something else under its key. */
+  get isOfRestore(): boolean {
+    return this.#state.intent?.restoredFromMs !== undefined;
+  }
+
   /** How it may be repeated now: less than declared where a repeat would not be the same request. */
   get contract(): Contract {
     return this.#differs ? NOT_AGAIN : this.#effect.plan.contract;

@@ -146,7 +146,7 @@ export class LiveRun {
     if (this.mode === "gone") throw new RunLeft(this.id);
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
-    this.told.note(kind, name, this.#seq);
+    this.told.note(kind, this.#seq);
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     const written = this.host.committer.add(record);
     // Without head and payload: they are looked for by number, and a long run makes many.

@@ -59,13 +59,15 @@ function calledSince(started: JournalRecord | undefined): number | undefined {
     : undefined;
 }
 
-/** Records of steps; time that has passed is the same for every run of the code, an intent tells nothing. */
-const TELLING_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
-  "timer",
-  "fired",
-  "intent",
-  "asked",
-  "awaited",
+/**
+ * What may be another thing than the original was told: results of local work, of children, and what
+ * people and events say. Not what an effect answers: it is the same under its key, or looked up.
+ */
+const TELLING: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "result",
+  "returned",
+  "answered",
+  "event",
 ]);
 
 /** Whether the code of a run may have been told something that its original was told otherwise. */
@@ -74,12 +76,12 @@ export class Told {
 
   /** @param records - of the run, as the journal holds them. */
   constructor(records: readonly JournalRecord[]) {
-    for (const { kind, name, seq } of records) this.note(kind, name, seq);
+    for (const { kind, seq } of records) this.note(kind, seq);
   }
 
   /** A record that was written. */
-  note(kind: RecordKind, name: string, seq: number): void {
-    if (name !== "" && !TELLING_NOTHING.has(kind)) this.#lastSeq = seq;
+  note(kind: RecordKind, seq: number): void {
+    if (TELLING.has(kind)) this.#lastSeq = seq;
   }
 
   since(seq: number): boolean {
