@@ -24,6 +24,8 @@ export class EffectJournal {
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
   #notBeforeMs: number | null = null;
+  /** Both from the first attempt after a restore on, until a person says what had become of it. */
+  #isOfRestore = false;
   #differs = false;
   /** Where it was last seen, or said by a person, what had become of it: 0 for never. */
   #judgedSeq = 0;
@@ -128,7 +130,7 @@ export class EffectJournal {
 
   /** The original of a restored store may have sent something else under its key. */
   get isOfRestore(): boolean {
-    return this.#state.intent?.restoredFromMs !== undefined;
+    return this.#isOfRestore;
   }
 
   /** How it may be repeated now: less than declared where a repeat would not be the same request. */
@@ -144,9 +146,14 @@ export class EffectJournal {
     const isJudged =
       kind === "probe" || kind === "settled" || (kind === "intent" && "restoredFromMs" in head);
     if (isJudged) this.#judgedSeq = effectRecord.seq;
-    if (kind === "intent" && "mayDiffer" in head) this.#differs = true;
-    // A person has said what had become of it: from there on it is this run's own.
-    if (kind === "settled") this.#differs = false;
+    if (kind === "intent") {
+      this.#isOfRestore ||= "restoredFromMs" in head;
+      this.#differs ||= "mayDiffer" in head;
+    }
+    if (kind === "settled") {
+      this.#isOfRestore = false;
+      this.#differs = false;
+    }
     if (kind === "resumed") this.#notBeforeMs = null;
     if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
   }

@@ -1,9 +1,8 @@
-import { copyFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RepeatKind } from "../core/contract.ts";
-import { acceptStore } from "../store-sqlite/index.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { Counterpart } from "./counterpart.test-support.ts";
+import { restore } from "./restored-store.test-support.ts";
 import {
   MEMORY_OF,
   testEffect,
@@ -20,23 +19,8 @@ beforeEach(() => {
 });
 afterEach(() => world.remove());
 
-/** A backup is made, the original goes on for a while, and the backup is put in its place. */
-async function restored(workflows: readonly AnyWorkflow[], lostMs: number): Promise<void> {
-  await world.close();
-  const backup = `${world.path}.backup`;
-  copyFileSync(world.path, backup);
-  await world.begin(workflows);
-  await world.advance(lostMs);
-  await world.close();
-  copyFileSync(backup, world.path);
-  await acceptStore({
-    path: world.path,
-    reason: "disk lost",
-    by: "ana",
-    nowMs: () => world.clock.nowMs(),
-  });
-  await world.begin(workflows);
-}
+const restored = (workflows: readonly AnyWorkflow[], lostMs: number) =>
+  restore(world, workflows, lostMs);
 
 /** Waits for an hour and then does something. */
 function acting(kind: RepeatKind, options: TestEffectOptions = {}) {

@@ -1,43 +1,25 @@
 import { copyFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { acceptStore } from "../store-sqlite/index.ts";
-import { effect } from "../workflow/effect.ts";
-import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { CallFailed, type Attempt } from "../workflow/attempt.ts";
+import { effect } from "../workflow/effect.ts";
+import { done, notDone } from "../workflow/seen.ts";
+import { accept, putBackupBack, restore } from "./restored-store.test-support.ts";
 import { ANSWER, testEffect, testIntegration, testWorkflow } from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
 
 const HOUR_MS = 3_600_000;
+
 let world: TestWorld;
 beforeEach(() => {
   world = new TestWorld();
 });
 afterEach(() => world.remove());
 
-async function accept() {
-  await acceptStore({
-    path: world.path,
-    reason: "disk lost",
-    by: "ana",
-    nowMs: () => world.clock.nowMs(),
-  });
-}
+const asksAPerson = [{ class: "ambiguous", reasonCode: "STORE:RESTORED", step: "pay" }];
 
-async function restored(workflows: readonly AnyWorkflow[], lostMs: number): Promise<void> {
-  await world.close();
-  const backup = `${world.path}.backup`;
-  copyFileSync(world.path, backup);
-  await world.begin(workflows);
-  await world.advance(lostMs);
-  await world.close();
-  copyFileSync(backup, world.path);
-  await accept();
-  await world.begin(workflows);
-}
-
-describe("R1 child of a restored run", () => {
-  test("a keyed effect in a called run is not sent under another key", async () => {
+describe("what a repeat or a look-up would not tell of", () => {
+  test("a keyed effect of a called run: the original's had another key", async () => {
     const bank = world.counterpart("bank", "keys");
     const pay = testEffect("keyed", bank, "pay");
     const child = testWorkflow("child", (input, run) => run.do(pay, input));
@@ -46,13 +28,14 @@ describe("R1 child of a restored run", () => {
       return run.call(child, input);
     });
     await world.begin([flow, child]);
-    const run = await world.start(flow, { id: "1" });
-    await restored([flow, child], 2 * HOUR_MS);
-    await world.untilState(run, "completed", "exception", "waiting");
+    await world.start(flow, { id: "1" });
+    await restore(world, [flow, child], 2 * HOUR_MS);
     await world.advance(HOUR_MS);
     expect(bank.ledger).toHaveLength(1);
+    expect(await world.exceptions()).toMatchObject(asksAPerson);
   });
-  test("a probe of a called run that looks by key", async () => {
+
+  test("a look-up by key in a called run", async () => {
     const bank = world.counterpart("bank", "none");
     const pay = effect("pay", {
       on: testIntegration("bank"),
@@ -61,16 +44,10 @@ describe("R1 child of a restored run", () => {
       timeout: "5s",
       input: z.object({ id: z.string() }),
       output: ANSWER,
-      run: (input: { id: string }, attempt: Attempt) => bank.call("pay", input.id, attempt),
-      probe: (_input: unknown, attempt: Attempt) => {
-        const row = bank.ledger.find((one) => one.key === attempt.key);
-        return Promise.resolve(
-          row === undefined
-            ? { seen: "notDone" as const }
-            : { seen: "done" as const, value: { ref: "x" } },
-        );
-      },
-    } as never);
+      run: ({ id }, attempt) => bank.call("pay", id, attempt),
+      probe: async (_input, attempt) =>
+        bank.ledger.some((row) => row.key === attempt.key) ? done({ ref: "x" }) : notDone(),
+    });
     const child = testWorkflow("child", (input, run) => run.do(pay, input));
     const flow = testWorkflow("flow", async (input, run) => {
       await run.sleep("1h");
@@ -78,107 +55,192 @@ describe("R1 child of a restored run", () => {
     });
     await world.begin([flow, child]);
     await world.start(flow, { id: "1" });
-    await restored([flow, child], 2 * HOUR_MS);
+    await restore(world, [flow, child], 2 * HOUR_MS);
     await world.advance(2 * HOUR_MS);
     expect(bank.ledger).toHaveLength(1);
+    expect(await world.exceptions()).toMatchObject(asksAPerson);
   });
-});
 
-describe("R2 a backup in the middle of looking up", () => {
-  test("between the two look-ups: the original sends again late, the restored one is not to send", async () => {
+  test("a reference that local work makes anew", async () => {
     const bank = world.counterpart("bank");
     const pay = testEffect("probeable", bank, "pay");
-    const flow = testWorkflow("flow", (input, run) => run.do(pay, input));
-    // 1st attempt lost; 2nd (original) is lost and done 0.6 settle later.
-    bank.plan("pay", { kind: "lostAnswer", happened: false }, { kind: "late", afterMs: 12_000 });
-    await world.begin([flow]);
-    const run = await world.start(flow, { id: "1" });
-    await world.until("one look", () => bank.lookups.length === 1);
-    await world.close();
-    const backup = `${world.path}.backup`;
-    copyFileSync(world.path, backup);
-    await world.begin([flow]);
-    // second look, then attempt 2 leaves
-    await world.until("sent again", () => bank.requests.length === 2);
-    await world.close();
-    copyFileSync(backup, world.path);
-    await accept();
-    await world.begin([flow]);
-    await world.until("end", async () =>
-      ["completed", "exception"].includes(await world.stateOf(run)),
-    );
-    await world.advance(60_000);
-    expect(bank.ledger).toHaveLength(1);
-  });
-  test("with an attempt in flight: original resent late", async () => {
-    const bank = world.counterpart("bank");
-    const pay = testEffect("probeable", bank, "pay");
-    const flow = testWorkflow("flow", (input, run) => run.do(pay, input));
-    bank.plan("pay", { kind: "lostAnswer", happened: false }, { kind: "late", afterMs: 12_000 });
-    await world.begin([flow]);
-    const run = await world.start(flow, { id: "1" });
-    await world.settle();
-    await world.close();
-    const backup = `${world.path}.backup`;
-    copyFileSync(world.path, backup);
-    await world.begin([flow]);
-    await world.until("sent again", () => bank.requests.length === 2);
-    await world.close();
-    copyFileSync(backup, world.path);
-    await accept();
-    await world.begin([flow]);
-    await world.until("end", async () =>
-      ["completed", "exception"].includes(await world.stateOf(run)),
-    );
-    await world.advance(60_000);
-    expect(bank.ledger).toHaveLength(1);
-  });
-});
-
-describe("R3 a 422 under a live key after a restore", () => {
-  test("may mean that the original used the key with another payload", async () => {
-    const done: { key: string; body: string }[] = [];
-    const pay = effect("pay", {
-      on: testIntegration("bank"),
-      repeat: "keyed",
-      keyWindow: "24h",
-      settle: "20s",
-      timeout: "5s",
-      input: z.object({ id: z.string(), at: z.string() }),
-      output: ANSWER,
-      run: (input: { id: string; at: string }, attempt: { key: string }) => {
-        const known = done.find((one) => one.key === attempt.key);
-        const body = JSON.stringify(input);
-        if (known === undefined) {
-          done.push({ key: attempt.key, body });
-          return Promise.resolve({ ref: "r" });
-        }
-        if (known.body === body) return Promise.resolve({ ref: "r" });
-        // IETF idempotency-key draft: 422 for a key that is used again with another payload.
-        return Promise.reject(
-          new CallFailed({
-            message: "key reused with another payload",
-            evidence: { phase: "answered", status: 422, callCount: 1 },
-            table: {
-              says: { class: "data", effect: "never", origin: "remote", reasonCode: "HTTP:422" },
-              rule: { source: "table", id: "http/422", version: 1 },
-            },
-          } as never),
-        );
-      },
-    } as never);
-    const flow = testWorkflow("flow", async (input, run) => {
+    let made = 0;
+    const flow = testWorkflow("flow", async (_input, run) => {
       await run.sleep("1h");
-      const at = run.now("at");
-      return run.do(pay, { id: input.id, at: at.toISOString() });
+      const id = await run.step("reference", () => {
+        made += 1;
+        return `ref-${String(made)}`;
+      });
+      return run.do(pay, { id });
+    });
+    await world.begin([flow]);
+    await world.start(flow, { id: "1" });
+    await restore(world, [flow], 2 * HOUR_MS);
+    await world.advance(2 * HOUR_MS);
+    expect([made, bank.ledger.length]).toEqual([2, 1]);
+    expect(await world.exceptions()).toMatchObject(asksAPerson);
+  });
+});
+
+/**
+ * The first attempt is lost; the original's second is done 0.6 of settle after it left. Answers with how
+ * often it was done in the end.
+ */
+async function resentLate(untilBackup: (looks: () => number) => Promise<void>): Promise<number> {
+  const bank = world.counterpart("bank");
+  const pay = testEffect("probeable", bank, "pay");
+  const flow = testWorkflow("flow", (input, run) => run.do(pay, input));
+  bank.plan("pay", { kind: "lostAnswer", happened: false }, { kind: "late", afterMs: 12_000 });
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await untilBackup(() => bank.lookups.length);
+  await putBackupBack(world, [flow], () =>
+    world.until("sent again", () => bank.requests.length === 2),
+  );
+  await accept(world);
+  await world.begin([flow]);
+  expect(await world.resultOf(run)).toEqual({ ref: "pay:1" });
+  await world.advance(60_000);
+  return bank.ledger.length;
+}
+
+describe("a backup in the middle of looking up", () => {
+  test("counts no look-up from before the restore, and settle from the restore", async () => {
+    const once = await resentLate((looks) => world.until("one look", () => looks() === 1));
+    expect(once).toBe(1);
+  });
+
+  test("waits for what the original may have sent before its first look-up", async () => {
+    expect(await resentLate(() => world.settle())).toBe(1);
+  });
+});
+
+/** Keeps what came under a key, and answers 422 to anything else under it. */
+function strictBank() {
+  const kept = new Map<string, string>();
+  const call = async (input: unknown, { key }: Attempt): Promise<{ ref: string }> => {
+    const body = JSON.stringify(input);
+    if ((kept.get(key) ?? body) !== body) throw keyReused();
+    kept.set(key, body);
+    return { ref: "r" };
+  };
+  const pay = effect("pay", {
+    on: testIntegration("bank"),
+    repeat: "keyed",
+    keyWindow: "24h",
+    timeout: "5s",
+    input: z.object({ id: z.string(), at: z.string() }),
+    output: ANSWER,
+    run: call,
+  });
+  return { kept, pay };
+}
+
+describe("a refusal of a key that the original may have used for something else", () => {
+  test("proves nothing, where the time was told anew", async () => {
+    const { kept, pay } = strictBank();
+    const flow = testWorkflow("flow", async ({ id }, run) => {
+      await run.sleep("1h");
+      return run.do(pay, { id, at: run.now("at").toISOString() });
     });
     await world.begin([flow]);
     const run = await world.start(flow, { id: "1" });
-    await restored([flow], 2 * HOUR_MS);
-    await world.untilState(run, "completed", "exception");
-    const effects = await world.effects(run);
-    expect(done).toHaveLength(1);
-    // It was done. The store must not say that it is proven not to have been.
-    expect(effects[0]?.proof).not.toBe("never");
+    await restore(world, [flow], 2 * HOUR_MS);
+    await world.untilState(run, "exception");
+    expect(kept.size).toBe(1);
+    expect((await world.effects(run))[0]).toMatchObject({ proof: "maybe", ended: false });
+  });
+
+  test("proves nothing, where another system was read anew", async () => {
+    const { kept, pay } = strictBank();
+    let price = 0;
+    const read = effect("read-price", {
+      on: testIntegration("shop"),
+      repeat: "read",
+      timeout: "5s",
+      input: z.null(),
+      output: z.string(),
+      run: async () => {
+        price += 1;
+        return String(price);
+      },
+    });
+    const flow = testWorkflow("flow", async ({ id }, run) => {
+      await run.sleep("1h");
+      return run.do(pay, { id, at: await run.do(read, null) });
+    });
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await restore(world, [flow], 2 * HOUR_MS);
+    await world.untilState(run, "exception");
+    expect(kept.size).toBe(1);
+    expect((await world.effects(run))[0]).toMatchObject({ proof: "maybe", ended: false });
   });
 });
+
+test.each(["accepted twice", "restored again before an engine ran"])(
+  "a key is not taken to be younger than it may be: %s",
+  async (how) => {
+    // By then the other system has forgotten the key.
+    const bank = world.counterpart("bank", "none");
+    const pay = testEffect("keyed", bank, "pay", { keyWindow: "2h" });
+    const flow = testWorkflow("flow", async (input, run) => {
+      await run.sleep("1h");
+      return run.do(pay, input);
+    });
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await putBackupBack(world, [flow], () => world.advance(10 * HOUR_MS));
+    await accept(world);
+    if (how !== "accepted twice") {
+      copyFileSync(world.path, `${world.path}.again`);
+      copyFileSync(`${world.path}.again`, world.path);
+    }
+    await accept(world);
+    await world.begin([flow]);
+    await world.untilState(run, "exception");
+    expect(bank.requests).toHaveLength(1);
+  },
+);
+
+test("a key is as old as the oldest restore that its run has gone through", async () => {
+  const bank = world.counterpart("bank", "none");
+  const pay = testEffect("keyed", bank, "pay", { keyWindow: "2h" });
+  const lane = { lane: () => "one" };
+  const first = testWorkflow("first", (_input, run) => run.sleep("100h"), lane);
+  const second = testWorkflow("second", (input, run) => run.do(pay, input), lane);
+  const other = testWorkflow("other", (input) => Promise.resolve(input));
+  const all = [first, second, other];
+  await world.begin(all);
+  const before = await world.start(first, { id: "1" });
+  const run = await world.start(second, { id: "2" });
+  const letGo = () => world.engine.commands.cancel(before, "bo", "makes room");
+  await putBackupBack(world, all, async () => {
+    await letGo();
+    await world.until("paid", () => bank.requests.length === 1);
+    await world.advance(10 * HOUR_MS);
+  });
+  await accept(world);
+  // An engine has done something else, and is restored in its turn.
+  await world.begin(all);
+  await world.start(other, { id: "3" });
+  await world.settle();
+  await putBackupBack(world, all, () => world.advance(1));
+  await accept(world);
+  await world.begin(all);
+  await letGo();
+  await world.untilState(run, "exception");
+  expect(bank.requests).toHaveLength(1);
+});
+
+/** IETF idempotency-key draft: 422 for a key that is used again with another payload. */
+function keyReused(): CallFailed {
+  return new CallFailed({
+    message: "key reused with another payload",
+    evidence: { phase: "answered", status: 422, callCount: 1 },
+    table: {
+      says: { class: "data", effect: "never", origin: "remote", reasonCode: "HTTP:422" },
+      rule: { source: "table", id: "http/422", version: 1 },
+    },
+  });
+}

@@ -227,6 +227,8 @@ function unwritableJson(): never {
   throw new Error("cannot be written");
 }
 
+const laterMs = () => NOW_MS + 3_600_000;
+
 describe("acceptStore", () => {
   test("lets an older copy go on, on record, and lists what may have been done since", async () => {
     const first = await openInline(path);
@@ -272,9 +274,18 @@ describe("acceptStore", () => {
     copyFileSync(older, path);
     const anchor = readFileSync(`${path}.anchor`, "utf8");
     const unwritable = { toString: () => "anna", toJSON: () => unwritableJson() } as never;
-    const accepting = acceptStore({ path, reason: "?", by: unwritable, nowMs: () => NOW_MS });
+    const accepting = acceptStore({ path, reason: "?", by: unwritable, nowMs: laterMs });
     await expect(accepting).rejects.toThrow("cannot be written");
     expect(readFileSync(`${path}.anchor`, "utf8")).toBe(anchor);
+    // It has written a flush. The backup is no younger by that: keys are as old as its last work.
+    await acceptStore({ path, reason: "disk lost", by: "anna", nowMs: laterMs });
+    const reader = await openSqliteReader({ path });
+    const [mark, before] = (await reader.records(12, 0, 100)).toReversed();
+    await reader.close();
+    const { fromMs } = JSON.parse(mark?.head ?? "") as { readonly fromMs: number };
+    expect(mark?.kind).toBe("restored");
+    expect(fromMs).toBeGreaterThanOrEqual(before?.atMs ?? Number.NaN);
+    expect(fromMs).toBeLessThan(laterMs());
   });
 
   test("does not mend a damaged store", async () => {
