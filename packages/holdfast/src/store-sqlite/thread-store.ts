@@ -174,8 +174,8 @@ class WriterThread {
       this.fatal.tell(error);
     }
     for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
-    // A dead writer is no reason for a process to live on.
-    this.#worker.unref();
+    // A dead writer is no reason for a process to live on; that it ends may be waited for.
+    if (this.#ending === null) this.#worker.unref();
   }
 }
 
