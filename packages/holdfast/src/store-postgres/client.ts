@@ -1,10 +1,11 @@
 /** One connection to PostgreSQL through `pg`, which is loaded only when a store needs it. */
 import { Socket } from "node:net";
-import type { Client, QueryArrayResult } from "pg";
+import type { Client } from "pg";
 import { HoldfastError } from "../core/error.ts";
 import type { Cells } from "../store/row-columns.ts";
+import { PreparedNames, sendBatch } from "./batch.ts";
 import type { Cell } from "./binary-array.ts";
-import { ConnectionLost, sortedError } from "./postgres-errors.ts";
+import { sortedError } from "./postgres-errors.ts";
 import type { Written } from "./table.ts";
 import { givenText, storedText } from "./text.ts";
 
@@ -60,9 +61,9 @@ export interface Connection {
 
 /** @throws {ConnectionLost | StatementRefused} if it cannot be had; {HoldfastError} HF5011. */
 export async function connect(url: string): Promise<Connection> {
-  const { Client: PgClient } = await loadPg();
+  const pg = await loadPg();
   const socket = new Socket();
-  const client = new PgClient({
+  const client = new pg.Client({
     connectionString: url,
     application_name: "holdfast",
     pipeline: true,
@@ -79,16 +80,22 @@ export async function connect(url: string): Promise<Connection> {
   client.on("end", end);
   try {
     await client.connect();
+    // Whatever the server's default: what a transaction reads after a lock has to be of that moment.
+    await client.query("set session characteristics as transaction isolation level read committed");
   } catch (error) {
     socket.destroy();
     throw sortedError(error, "connect");
   }
-  return connectionOf(client, socket, { isAlive: () => alive, end });
+  const prepared = new PreparedNames();
+  const transaction: Connection["transaction"] = (statements) =>
+    sendBatch(pg.Query, statements, prepared, (query) => client.query(query));
+  return connectionOf(client, socket, transaction, { isAlive: () => alive, end });
 }
 
 function connectionOf(
   client: Client,
   socket: Socket,
+  transaction: Connection["transaction"],
   life: { readonly isAlive: () => boolean; readonly end: () => void },
 ): Connection {
   const ask = async (query: Query) => {
@@ -105,17 +112,7 @@ function connectionOf(
       const result = await ask({ name, text, values: [...values] });
       return result.rows;
     },
-    async transaction(statements) {
-      // One packet: the statements leave together when the cork is drawn.
-      socket.cork();
-      const answers = [
-        ask({ text: "begin isolation level read committed" }),
-        ...statements.map(ask),
-        ask({ text: "commit" }),
-      ];
-      process.nextTick(() => socket.uncork());
-      requireCommit(await Promise.allSettled(answers));
-    },
+    transaction,
     async script(sql) {
       try {
         await client.query(sql);
@@ -143,20 +140,6 @@ interface Query {
   readonly name?: string;
   readonly text: string;
   readonly values?: (Cell | Buffer)[];
-}
-
-/** The first refusal says why; after it the server refuses the rest and undoes all. */
-function requireCommit(answers: readonly PromiseSettledResult<QueryArrayResult>[]): void {
-  const failures = answers.flatMap((answer) =>
-    // Made by `sortedError`.
-    answer.status === "rejected" ? [answer.reason as Error] : [],
-  );
-  const refusal = failures.find((failure) => !(failure instanceof ConnectionLost));
-  if (refusal !== undefined) throw refusal;
-  if (failures[0] !== undefined) throw failures[0];
-  const last = answers.at(-1);
-  const command = last?.status === "fulfilled" ? last.value.command : "nothing";
-  if (command !== "COMMIT") throw new Error(`the database answered ${command} to commit`);
 }
 
 async function loadPg(): Promise<typeof import("pg")> {

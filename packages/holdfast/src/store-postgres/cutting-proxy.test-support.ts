@@ -1,6 +1,9 @@
 /** A TCP proxy before the database that cuts or holds a connection within a flush, as a test says. */
 import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
 
+/** The name of a statement that each flush has, as the server knows it. */
+const FLUSH = "batch-flush";
+
 interface Cut {
   /** Which way: what the client sends, or what the server answers. */
   readonly direction: "request" | "answer";
@@ -128,7 +131,7 @@ class Passage {
 
   #request(bytes: Buffer): void {
     const { cut, hold } = this.#orders;
-    if (cut !== null && bytes.includes("commit")) {
+    if (cut !== null && bytes.includes(FLUSH)) {
       [this.#cut, this.#orders.cut, this.#passed] = [cut, null, 0];
     }
     const holdAt = hold === null ? -1 : bytes.indexOf(hold.text);

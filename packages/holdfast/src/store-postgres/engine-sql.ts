@@ -13,9 +13,11 @@ import {
 import { prefixed } from "./runs-at-hand.ts";
 
 export const ENGINE_SQL = {
+  // Key by key, which "offset 0" asks for: planned while the table was small, a join would read all
+  // of it (measured: a seventh of the time of all flushes after a few seconds).
   find: `select k.key_hash, k.run, k.generation, k.input_digest, ${prefixed("r", RUN_COLUMNS)}
-    from unnest($1::int2[], $2::bytea[]) as t (shard, key_hash)
-    join run_key k on k.shard = t.shard and k.key_hash = t.key_hash
+    from unnest($1::int2[], $2::bytea[]) as t (shard, key_hash) cross join lateral
+    (select * from run_key where shard = t.shard and key_hash = t.key_hash offset 0) k
     left join run r on r.shard = k.run_shard and r.run = k.run`,
   runs: `select ${RUN_COLUMNS}, shard from run where run = any($1::int8[]) order by run`,
   records: `select ${prefixed("j", RECORD_COLUMNS)}, j.pos, j.digest from run r

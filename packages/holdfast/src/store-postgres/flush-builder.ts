@@ -18,6 +18,9 @@ import type { ReadRows } from "./runs-at-hand.ts";
 import { SYSTEM_SHARD, chainShard, storedRun, textShard } from "./shard.ts";
 import { type Written, counted } from "./table.ts";
 
+/** The statement that is refused with "division by zero" if the flush before is missing. */
+export const FLUSH_NAME = "flush";
+
 export interface Writing {
   readonly storeId: string;
   readonly secret: Uint8Array;
@@ -53,8 +56,13 @@ const SQL = {
     ${Object.values(JOURNAL_COLUMNS)
       .map((type, index) => `$${index + 1}::${type}[]`)
       .join(", ")})`,
-  flush: `insert into flush (incarnation, number, first_pos, last_pos, records, taken, at_ms, closed,
-    seal) select $1, $2, $3, $4, $5, $6, $7, $8, t.seal from unnest($9::bytea[]) as t (seal)`,
+  // Only behind the flush before it.
+  flush: counted(
+    `insert into flush (incarnation, number, first_pos, last_pos, records, taken, at_ms, closed,
+      seal) select $1, $2, $3, $4, $5, $6, $7, $8, t.seal from unnest($9::bytea[]) as t (seal)
+      where $2 = 1 or exists (select 1 from flush where incarnation = $1 and number = $2 - 1)`,
+    10,
+  ),
   waiting: `select ${INBOX_COLUMNS}, target from inbox where (shard, id) in
     (select * from unnest($1::int2[], $2::text[])) and taken_by is null`,
   take: counted(
@@ -105,7 +113,7 @@ export class FlushBuilder {
     const derived = derive(batch.records, this.#writing.incarnation);
     await this.#readMissing(batch, derived, earlier);
     const { records, number, atMs } = batch;
-    const { incarnation, owned, storeId } = this.#writing;
+    const { incarnation, owned, storeId, isShared } = this.#writing;
     if (number === 1) this.#projections.beginChain(incarnation);
     for (const entry of derived) this.#projections.fold(entry);
     const firstPos = (this.#head?.lastPos ?? 0) + 1;
@@ -127,10 +135,10 @@ export class FlushBuilder {
     this.#head = { ...numbers, seal };
     const shards = new Set([...journal.shards, ...commands.targets]);
     if (derived.some(isOfKeeper)) shards.add(SYSTEM_SHARD);
-    const fence = owned.fence(shards);
     const statements = [
       { name: FENCE_NAMES.worker, text: FENCE_SQL.worker, values: [incarnation] },
-      { name: FENCE_NAMES.shards, text: FENCE_SQL.shards, values: [incarnation, ...fence] },
+      // Who has the store for itself loses a shard only with its row in "worker".
+      ...(isShared ? [shardsStatement(incarnation, owned.fence(shards))] : []),
       ...journal.statements,
       ...this.#projections.finish(),
       ...commands.statements,
@@ -284,8 +292,13 @@ function cell<Value>(values: readonly Value[], index: number): Value {
   return value;
 }
 
+function shardsStatement(incarnation: number, fence: ReturnType<OwnedShards["fence"]>): Written {
+  return { name: FENCE_NAMES.shards, text: FENCE_SQL.shards, values: [incarnation, ...fence] };
+}
+
 function flushStatement(head: FlushRow, records: number): Written {
   const { incarnation, number, firstPos, lastPos, taken, atMs, closed, seal } = head;
   const numbers = [incarnation, number, firstPos, lastPos, records, taken, atMs, closed ? 1 : 0];
-  return { name: "flush", text: SQL.flush, values: [...numbers, binaryArray("bytea", [seal])] };
+  const values = [...numbers, binaryArray("bytea", [seal]), 1];
+  return { name: FLUSH_NAME, text: SQL.flush, values };
 }

@@ -42,14 +42,17 @@ export class Link {
   async use<T>(work: (connection: Connection, triesBefore: number) => Promise<T>): Promise<T> {
     let untilMs: number | null = null;
     for (let tries = 0; ; tries += 1) {
+      let connection: Connection | null = null;
       try {
-        return await work(await this.#alive(untilMs), tries);
+        connection = await this.#alive(untilMs);
+        return await work(connection, tries);
       } catch (error) {
         if (!(error instanceof ConnectionLost) || this.#closed) throw error;
         untilMs ??= this.#ticks.nowMs() + this.#reconnectMsMax;
         if (this.#ticks.nowMs() >= untilMs) throw error;
-        // A connection may look alive for a moment after its answers were cut off.
-        this.#connection.destroy();
+        // A connection may look alive for a moment after its answers were cut off. This one only:
+        // another's work may have a new one already.
+        connection?.destroy();
       }
     }
   }

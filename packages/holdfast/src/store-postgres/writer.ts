@@ -1,6 +1,7 @@
 /**
- * The writer: builds flushes in order and has one at a time in the database. One flush is one
- * transaction in one round trip.
+ * The writer: builds flushes in order and sends them in order, two at a time, so that the database
+ * has the next one when it is done with one. One flush is one transaction in one round trip; it is
+ * refused where the flush before it is not in the database, so that none is left out.
  *
  * If the connection is lost, the answer is not known: the flush's row is looked for on a new one. If
  * it is there, the flush is done. If not, the same flush is sent again: its row and its records have
@@ -15,7 +16,7 @@ import type { FlushBatch } from "../store/store.ts";
 import { hex } from "../store/chain-heads.ts";
 import { type FlushRow, flushInChain } from "./chain.ts";
 import type { Connection } from "./client.ts";
-import { type BuiltFlush, FlushBuilder, type Writing } from "./flush-builder.ts";
+import { type BuiltFlush, FLUSH_NAME, FlushBuilder, type Writing } from "./flush-builder.ts";
 import { fencedBecause } from "./lease.ts";
 import type { Link } from "./link.ts";
 import { ConnectionLost, SQL_STATES, isRefused, replaced } from "./postgres-errors.ts";
@@ -31,6 +32,8 @@ export class PostgresWriter {
   #nextNumber = 1;
   #building: Promise<unknown> = Promise.resolve();
   #committing: Promise<void> = Promise.resolve();
+  /** The flush before that one: when it is done, the next may leave. */
+  #leaving: Promise<void> = Promise.resolve();
   #death: HoldfastError | null = null;
 
   constructor(
@@ -112,28 +115,45 @@ export class PostgresWriter {
     const earlier = this.#committing;
     const built = this.#building.then(() => this.#builder.build(batch, closed, earlier));
     this.#building = built;
-    this.#committing = this.#commit(built, earlier, batch.records.run.length);
-    await this.#committing;
+    const committing = this.#commit(
+      built,
+      { earlier, room: this.#leaving },
+      batch.records.run.length,
+    );
+    this.#leaving = earlier;
+    this.#committing = committing;
+    await committing;
   }
 
   async #commit(
     building: Promise<BuiltFlush>,
-    earlier: Promise<void>,
+    before: { readonly earlier: Promise<void>; readonly room: Promise<void> },
     records: number,
   ): Promise<void> {
     try {
       // Both are awaited together: whichever fails first is what has failed.
-      const [built] = await Promise.all([building, earlier]);
+      const [built] = await Promise.all([building, before.room]);
       this.requireAlive();
-      await this.#link.use((connection, tries) => this.#send(connection, built, tries > 0));
+      await this.#link.use((connection, tries) =>
+        this.#send(connection, built, { earlier: before.earlier, isAgain: tries > 0 }),
+      );
+      await before.earlier;
       this.#onFlushed(built.head, records);
     } catch (error) {
       throw this.die(error);
     }
   }
 
-  async #send(connection: Connection, built: BuiltFlush, isAgain: boolean): Promise<void> {
-    if (isAgain && (await isDone(connection, built.head))) return;
+  async #send(
+    connection: Connection,
+    built: BuiltFlush,
+    { earlier, isAgain }: { readonly earlier: Promise<void>; readonly isAgain: boolean },
+  ): Promise<void> {
+    if (isAgain) {
+      await earlier;
+      if (await isDone(connection, built.head)) return;
+    }
+    let isAfterEarlier = isAgain;
     for (let tries = 1; ; tries += 1) {
       try {
         await connection.transaction(built.statements);
@@ -142,6 +162,12 @@ export class PostgresWriter {
         if (error instanceof ConnectionLost) throw error;
         const fenced = fencedBecause(error);
         if (fenced !== null) throw replaced(fenced);
+        if (lacksEarlier(error) && !isAfterEarlier) {
+          // The flush before was not refused for good, or this one need not be sent.
+          await earlier;
+          isAfterEarlier = true;
+          continue;
+        }
         if (isContention(error) && tries < CONTENTION_TRIES_MAX) continue;
         // The first sending came through while this one waited for it.
         const isDouble = isAgain && isRefused(error, SQL_STATES.uniqueViolation);
@@ -158,6 +184,10 @@ async function isDone(connection: Connection, head: FlushRow): Promise<boolean> 
   if (row === null) return false;
   if (hex(row.seal) === hex(head.seal)) return true;
   throw new Error(`flush ${head.number} is there with another seal`);
+}
+
+function lacksEarlier(error: unknown): boolean {
+  return isRefused(error, SQL_STATES.divisionByZero) && error.statement === FLUSH_NAME;
 }
 
 function isContention(error: unknown): boolean {
