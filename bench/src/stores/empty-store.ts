@@ -33,6 +33,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     dependencies: async () => [],
     openGroups: async () => [],
     inbox: async () => [],
+    onPosted: () => undefined,
     changed: async () => false,
     onFatal: () => undefined,
   };

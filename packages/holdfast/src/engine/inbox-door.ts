@@ -122,6 +122,8 @@ export class InboxDoor {
   #closed = false;
   #busyPolls = 0;
   #isPolling = false;
+  /** A command was posted while a look was under way. */
+  #isHinted = false;
   /** Taken and not yet answered for good: the store still lists them. */
   readonly #underWay = new Set<string>();
   /** Answered for good while the inbox was being read: what was read may still list them. */
@@ -139,6 +141,10 @@ export class InboxDoor {
   }
 
   open(): void {
+    this.#engine.store.onPosted(() => {
+      // A look that is under way may have been too early for it.
+      this.#isHinted = !this.lookSoon();
+    });
     void this.#poll(true);
   }
 
@@ -192,6 +198,9 @@ export class InboxDoor {
     this.#isPolling = true;
     await this.#pollOnce(force);
     this.#isPolling = false;
+    if (!this.#isHinted) return;
+    this.#isHinted = false;
+    this.lookSoon();
   }
 
   async #pollOnce(force: boolean): Promise<void> {

@@ -5,7 +5,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { Cells } from "../store/row-columns.ts";
 import { PreparedNames, sendBatch } from "./batch.ts";
 import type { Cell } from "./binary-array.ts";
-import { sortedError } from "./postgres-errors.ts";
+import { StatementRefused, sortedError } from "./postgres-errors.ts";
 import type { Written } from "./table.ts";
 import { givenText, storedText } from "./text.ts";
 
@@ -52,6 +52,8 @@ export interface Connection {
    * @throws {ConnectionLost} if the answer did not come; all of it was done or nothing.
    */
   readonly transaction: (statements: readonly Written[]) => Promise<void>;
+  /** Calls back for each notification of a channel. False if this database has no such thing. */
+  readonly listen: (channel: string, listener: (payload: string) => void) => Promise<boolean>;
   /** Statements without arguments, one after the other, in one message. */
   readonly script: (sql: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -113,6 +115,18 @@ function connectionOf(
       return result.rows;
     },
     transaction,
+    async listen(channel, listener) {
+      try {
+        await ask({ text: `listen ${channel}` });
+      } catch (error) {
+        if (error instanceof StatementRefused) return false;
+        throw error;
+      }
+      client.on("notification", (message) => {
+        if (message.channel === channel) listener(message.payload ?? "");
+      });
+      return true;
+    },
     async script(sql) {
       try {
         await client.query(sql);

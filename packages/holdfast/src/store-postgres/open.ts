@@ -11,6 +11,7 @@ import { type Connection, connect } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import type { Writing } from "./flush-builder.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { Hearing } from "./hints.ts";
 import { type KeySource, foreignKey, storeKey } from "./key.ts";
 import { beat, joinLease, leaveLease, takeLease } from "./lease.ts";
 import { Link } from "./link.ts";
@@ -160,6 +161,7 @@ async function serve(
 ): Promise<PostgresStore> {
   const { ticks = systemTicks, anchorFile, url } = options;
   const { storeId, incarnation, owned, isShared } = writes;
+  const hearing = new Hearing((shard) => owned.has(shard));
   const leaseMs = leaseOf(options);
   const heads = await openHeads(writing.rows);
   const reconnectMs = isShared ? SHARED_RECONNECT_MS : (leaseMs * 2) / 3;
@@ -189,10 +191,24 @@ async function serve(
   };
   const confirmedAtMs = ticks.nowMs();
   if (!(await beat(beating, incarnation))) throw replaced("another engine has entered meanwhile");
-  const lease = { incarnation, leaseMs, ticks, open, onDeath };
+  // Heard where the engine shows that it lives: the connection that is always there.
+  const openBeating = async () => {
+    const connection = await open();
+    await hearing.open(connection);
+    return connection;
+  };
+  await hearing.open(beating);
+  const lease = { incarnation, leaseMs, ticks, open: openBeating, onDeath };
   const lookout = isShared ? new Lookout(beating, { ...lease, owned }) : null;
   const heartbeat = lookout ?? new Heartbeat(beating, confirmedAtMs, lease);
-  const shards = shardsOf(lookout, { incarnation, slot, owned, link: links.reading, writer });
+  const shards = shardsOf(lookout, {
+    incarnation,
+    slot,
+    owned,
+    link: links.reading,
+    ticks,
+    writer,
+  });
   const reads = engineReads(
     (name, text, values) => {
       writer.requireAlive();
@@ -200,6 +216,7 @@ async function serve(
     },
     sealKey(writes.secret),
     (error) => writer.die(error),
+    { hearing, ticks },
   );
   const end = new StoreEnd(links, writer, heartbeat, anchor);
   return {
@@ -211,6 +228,9 @@ async function serve(
     // Of a shared store only the keeper closes chains, and only of the dead.
     predecessors: isShared ? [] : heads.map(toPredecessor),
     ...reads,
+    onPosted: (listener) => {
+      hearing.onHint(listener);
+    },
     async flush(batch: FlushBatch) {
       await writer.flush(batch);
     },

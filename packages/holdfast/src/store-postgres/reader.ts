@@ -6,6 +6,7 @@ import type { StoreReader } from "../store/store.ts";
 import { binaryArray } from "./binary-array.ts";
 import type { Connection } from "./client.ts";
 import { DATABASE_NOW_MS } from "./lease.ts";
+import { HINT_SQL, Hints } from "./hints.ts";
 import { Link } from "./link.ts";
 import { readMeta } from "./meta.ts";
 import { schemaVersion } from "./migrations.ts";
@@ -25,7 +26,7 @@ const SQL = {
       coalesce((select shard from run where run.run = $5::int8), ${KEEPER_SHARD}), t.texts[2], $2::int8, t.texts[3], t.texts[4],
       (extract(epoch from clock_timestamp()) * 1000000)::int8, d.digest
     from (select $3::text[] as texts) t, unnest($4::bytea[]) as d (digest)
-    on conflict (shard, id) do nothing`,
+    on conflict (shard, id) do nothing returning target`,
   answer: "select answer from inbox where shard = $1::int2 and id = $2",
   engineRuns: `select count(*) from worker w join heartbeat h on h.incarnation = w.incarnation
     where w.alive = 1 and h.beat_at_ms + w.lease_ms > ${DATABASE_NOW_MS}`,
@@ -67,6 +68,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
   const read = (name: string, text: string, values: Parameters<Connection["rows"]>[2] = []) =>
     link.use((connection) => connection.rows(name, text, values));
   const queries = new ReaderQueries(read);
+  const hints = new Hints((shards) => read("hint", HINT_SQL, [shards]), systemTicks);
   return {
     storeId,
     runs: (query) => queries.runs(query),
@@ -84,7 +86,8 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     counters: (prefix) => queries.counters(prefix),
     async post(command) {
       // Again after a lost answer: the id makes it one command.
-      await read("post", SQL.post, postValues(command));
+      const posted = await read("post", SQL.post, postValues(command));
+      hints.posted(posted.map(([target]) => target as number));
     },
     async answer(id) {
       const [row] = await read("answer", SQL.answer, [textShard(id), id]);

@@ -7,16 +7,19 @@ import { binaryArray } from "./binary-array.ts";
 import { deadHeads } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
+import { HINT_SQL, Hints } from "./hints.ts";
 import type { Link } from "./link.ts";
 import type { Lookout } from "./lookout.ts";
 import type { OwnedShards } from "./owned-shards.ts";
 import { replaced } from "./postgres-errors.ts";
 import { keyShard, runShard, textShard } from "./shard.ts";
+import type { Ticks } from "./ticks.ts";
 
 export interface SharedSettings {
   readonly incarnation: number;
   readonly slot: number;
   readonly link: Link;
+  readonly ticks: Ticks;
   readonly lookout: Lookout;
   readonly owned: OwnedShards;
   /** What was given up is not at hand any more. */
@@ -24,6 +27,7 @@ export interface SharedSettings {
 }
 
 const SHARED_SQL = {
+  hint: HINT_SQL,
   // Only from who had them when they were looked at: null or a dead worker, and the dead stay so. What
   // is ours already was taken by this very call, whose answer was lost.
   take: `update shard set owner = $1::int8, epoch = shard.epoch + 1
@@ -66,6 +70,7 @@ export function sharedShards(settings: SharedSettings): SharedShards {
   const { incarnation, slot, link, lookout, owned } = settings;
   const ask = (name: keyof typeof SHARED_SQL, values: Parameters<Connection["rows"]>[2]) =>
     link.use((connection) => connection.rows(`shared-${name}`, SHARED_SQL[name], values));
+  const hints = new Hints((shards) => ask("hint", [shards]), settings.ticks);
   return {
     isWhole: false,
     slot,
@@ -98,6 +103,7 @@ export function sharedShards(settings: SharedSettings): SharedShards {
       await ask("post", postValues(incarnation, commands));
       const [row] = await ask("isAlive", [incarnation]);
       if (row?.[0] !== 1) throw replaced("the database says that it is dead");
+      hints.posted(commands.map(({ shard }) => shard));
     },
     async answers(ids) {
       const shards = binaryArray("int2", ids.map(textShard));

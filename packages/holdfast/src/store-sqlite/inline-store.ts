@@ -39,6 +39,8 @@ export function openInline(
     declarations: async () => session.queries.declarations(),
     openGroups: async () => session.queries.openGroups(),
     inbox: async (limit) => session.inbox(limit),
+    // Whoever writes from another process is noticed by a look that costs nothing.
+    onPosted: () => undefined,
     changed: async () => session.changed(),
     close: async () => session.close(nowMs()),
     abandon: async () => session.abandon(),

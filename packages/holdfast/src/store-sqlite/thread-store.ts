@@ -56,6 +56,8 @@ export async function openInThread(
     declarations: () => thread.ask("declarations"),
     openGroups: () => thread.ask("openGroups"),
     inbox: (limit) => thread.ask("inbox", limit),
+    // Whoever writes from another process is noticed by a look that costs nothing.
+    onPosted: () => undefined,
     changed: () => thread.ask("changed"),
     close: () => thread.end("close", nowMs()),
     abandon: () => thread.end("abandon"),

@@ -190,6 +190,11 @@ export interface Store {
   inbox(limit: number, shards?: readonly number[]): Promise<readonly WaitingCommand[]>;
   /** Cheap: true if another process may have written since the last call. */
   changed(): Promise<boolean>;
+  /**
+   * Calls back when a command has probably been posted. Only a hint: a driver that cannot know never
+   * does. Once.
+   */
+  onPosted(listener: () => void): void;
   /** Seals the end of this chain, writes the anchor, releases the lock. */
   close(): Promise<void>;
   /** Called at once if the driver can no longer write (a writer thread has died, a disk failed). */
