@@ -3,6 +3,7 @@ import type { Figure } from "./figure.ts";
 import type { Job, JobMessage } from "./job.ts";
 import { openRawPostgres } from "./raw-postgres.ts";
 import { measureFanout } from "./workloads/fanout.ts";
+import { measureIdle } from "./workloads/idle.ts";
 import { measureLatency, measurePostgresLatency } from "./workloads/latency.ts";
 import { measureLoads, measurePostgresLoads } from "./workloads/load.ts";
 import { makeUnfinished, measureRecovery } from "./workloads/recovery.ts";
@@ -35,6 +36,9 @@ switch (job.name) {
     break;
   case "postgres-latency":
     await measurePostgresLatency(await rawPostgres(), report);
+    break;
+  case "postgres-idle":
+    await measureIdle(job.postgresUrl ?? "", job.workloads, report);
     break;
   case "fanout":
     await measureFanout(job.folder, report);

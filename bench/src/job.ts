@@ -13,6 +13,7 @@ const JOB_NAMES = [
   "recovery",
   "postgres-load",
   "postgres-latency",
+  "postgres-idle",
 ] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 

@@ -84,7 +84,8 @@ async function measure(
   // The user whom root lends to PostgreSQL has to get to its data below this folder.
   chmodSync(folder, 0o755);
   const needsServer = planned.jobs.some((name) => name.startsWith("postgres-"));
-  const server = needsServer ? await startPostgresServer({ parent: folder }) : null;
+  const settings = planned.serverSettings ?? {};
+  const server = needsServer ? await startPostgresServer({ parent: folder, settings }) : null;
   try {
     for (const name of planned.jobs) {
       const leftMs = endMs - performance.now();

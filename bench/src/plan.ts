@@ -9,6 +9,8 @@ export interface PlannedJob {
   readonly workloads: readonly string[];
   /** Raw limits that are measured beside any of the workloads. */
   readonly beside: readonly string[];
+  /** Settings of the server that is started for it. */
+  readonly serverSettings?: Readonly<Record<string, string>>;
   /** How long to measure, milliseconds; what is fixed in size takes as long as it takes. */
   readonly budgetMs: number;
 }
@@ -25,6 +27,13 @@ export const POSTGRES_PLAN: readonly PlannedJob[] = [
     jobs: ["postgres-latency"],
     workloads: ["latency", "effect-latency"],
     beside: ["raw-insert-commit", "raw-pgbench"],
+    budgetMs: 0,
+  },
+  {
+    jobs: ["postgres-idle"],
+    workloads: ["idle", "start-latency", "take-over"],
+    beside: [],
+    serverSettings: { shared_preload_libraries: "pg_stat_statements" },
     budgetMs: 0,
   },
 ];

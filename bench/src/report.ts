@@ -58,7 +58,7 @@ const TARGETS: readonly Target[] = [
     unit: "",
     atMost: 1.2,
   },
-  // Source of the next three: the paragraph "Must hold" of the issue about PostgreSQL.
+  // Source of the next seven: the paragraph "Must hold" of the issue about PostgreSQL.
   {
     what: "throughput at 256 / raw-unnest",
     ratio: (find) => find("throughput", "steps_per_s", AT_256) / find("raw-unnest", "steps_per_s"),
@@ -76,6 +76,30 @@ const TARGETS: readonly Target[] = [
     ratio: (find) => find("latency", "p50_ms") / find("raw-pgbench", "p50_ms"),
     unit: "",
     atMost: 1.8,
+  },
+  {
+    what: "statements a minute of an idle worker",
+    ratio: (find) => find("idle", "statements_per_min"),
+    unit: "",
+    atMost: 90,
+  },
+  {
+    what: "share of a core of an idle worker",
+    ratio: (find) => find("idle", "cpu_percent"),
+    unit: " %",
+    atMost: 0.5,
+  },
+  {
+    what: "start from another process, with the hint (p50)",
+    ratio: (find) => find("start-latency", "p50_ms", { hint: true }),
+    unit: " ms",
+    atMost: 10,
+  },
+  {
+    what: "all runs of a killed worker at work elsewhere",
+    ratio: (find) => find("take-over", "max_ms"),
+    unit: " ms",
+    atMost: 5000,
   },
   {
     what: "heap per suspended run",

@@ -33,7 +33,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     dependencies: async () => [],
     openGroups: async () => [],
     inbox: async () => [],
-    onPosted: () => undefined,
+    onPosted: () => () => false,
     changed: async () => false,
     onFatal: () => undefined,
   };

@@ -122,6 +122,8 @@ export class InboxDoor {
   #closed = false;
   #busyPolls = 0;
   #isPolling = false;
+  /** Whether the store tells of most commands by itself. */
+  #tellsPosts = () => false;
   /** A command was posted while a look was under way. */
   #isHinted = false;
   /** Taken and not yet answered for good: the store still lists them. */
@@ -141,7 +143,7 @@ export class InboxDoor {
   }
 
   open(): void {
-    this.#engine.store.onPosted(() => {
+    this.#tellsPosts = this.#engine.store.onPosted(() => {
       // A look that is under way may have been too early for it.
       this.#isHinted = !this.lookSoon();
     });
@@ -219,7 +221,8 @@ export class InboxDoor {
     if (looked === null || this.#closed) return;
     this.#busyPolls = took !== 0 ? BUSY_POLLS : Math.max(0, this.#busyPolls - 1);
     if (isShared && this.#busyPolls === 0 && took !== null) return;
-    const delayMs = this.#busyPolls > 0 ? limits.inboxBusyMs : limits.inboxIdleMs;
+    const idleMs = this.#tellsPosts() ? limits.inboxToldMs : limits.inboxIdleMs;
+    const delayMs = this.#busyPolls > 0 ? limits.inboxBusyMs : idleMs;
     const more = took === null || took === limits.inboxBatchMax;
     this.#cancelPoll = clock.after(delayMs, () => void this.#poll(more));
   }

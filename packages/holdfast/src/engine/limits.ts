@@ -39,6 +39,8 @@ export interface EngineLimits {
   /** Poll of the inbox while commands come in, and while none do, milliseconds. */
   readonly inboxBusyMs: number;
   readonly inboxIdleMs: number;
+  /** And while none do, of a store that tells of most of them by itself. */
+  readonly inboxToldMs: number;
   /** Commands that wait for the answers of other workers; beyond it they are refused with HF4201. */
   readonly routedMax: number;
   /** Shards that are given up at a time. */
@@ -91,6 +93,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   inboxHeldMax: 1_000,
   inboxBusyMs: 25,
   inboxIdleMs: 200,
+  inboxToldMs: 1000,
   routedMax: 10_000,
   shardsLeavingMax: 256,
   drainMs: 10_000,

@@ -96,9 +96,7 @@ function decorated(
     exception: (run, seq) => store.exception(run, seq),
     besideExceptions: (run, subject) => store.besideExceptions(run, subject),
     keptCount: () => store.keptCount(),
-    onPosted: (listener) => {
-      store.onPosted(listener);
-    },
+    onPosted: (listener) => store.onPosted(listener),
     keptEvents: async (of, limit) => openedRows(payloads, await store.keptEvents(of, limit)),
     awaiting: (of, limit) => store.awaiting(of, limit),
     pendingByRef: (integration, ref) => store.pendingByRef(integration, ref),

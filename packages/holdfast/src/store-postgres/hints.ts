@@ -9,7 +9,7 @@ import { ConnectionLost } from "./postgres-errors.ts";
 import type { Ticks } from "./ticks.ts";
 
 /** Of one database, and so of one store. */
-export const CHANNEL = "holdfast_inbox";
+const CHANNEL = "holdfast_inbox";
 
 /** Commands that are posted within so long share one hint, milliseconds. */
 const GATHERED_MS = 10;
@@ -76,6 +76,15 @@ export class Hearing {
   /** True while a hint can be heard. */
   get isOpen(): boolean {
     return this.#connection?.isAlive() ?? false;
+  }
+
+  /** The same way to open one, and hints are heard on it. */
+  opening(open: () => Promise<Connection>): () => Promise<Connection> {
+    return async () => {
+      const connection = await open();
+      await this.open(connection);
+      return connection;
+    };
   }
 
   /** A database that refuses it is asked for commands as if there were no hints. */

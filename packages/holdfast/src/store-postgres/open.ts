@@ -164,13 +164,8 @@ async function serve(
   const hearing = new Hearing((shard) => owned.has(shard));
   const leaseMs = leaseOf(options);
   const heads = await openHeads(writing.rows);
-  const reconnectMs = isShared ? SHARED_RECONNECT_MS : (leaseMs * 2) / 3;
-  const bounds = { ticks, reconnectMsMax: options.reconnectMsMax ?? reconnectMs };
   const open = () => connectTo(url);
-  const links = {
-    writing: new Link(writing, { ...bounds, open: () => connectToWrite(url) }),
-    reading: new Link(reading, { ...bounds, open }),
-  };
+  const links = linksOf({ writing, reading }, options, ticks);
   const fatal = new FatalListeners();
   const onDeath = (error: unknown) => {
     writer.die(error);
@@ -191,24 +186,13 @@ async function serve(
   };
   const confirmedAtMs = ticks.nowMs();
   if (!(await beat(beating, incarnation))) throw replaced("another engine has entered meanwhile");
-  // Heard where the engine shows that it lives: the connection that is always there.
-  const openBeating = async () => {
-    const connection = await open();
-    await hearing.open(connection);
-    return connection;
-  };
+  // Heard where the engine shows that it lives: on the connection that is always there.
   await hearing.open(beating);
-  const lease = { incarnation, leaseMs, ticks, open: openBeating, onDeath };
+  const lease = { incarnation, leaseMs, ticks, open: hearing.opening(open), onDeath };
   const lookout = isShared ? new Lookout(beating, { ...lease, owned }) : null;
   const heartbeat = lookout ?? new Heartbeat(beating, confirmedAtMs, lease);
-  const shards = shardsOf(lookout, {
-    incarnation,
-    slot,
-    owned,
-    link: links.reading,
-    ticks,
-    writer,
-  });
+  const of = { incarnation, slot, owned, link: links.reading, ticks, writer };
+  const shards = shardsOf(lookout, of);
   const reads = engineReads(
     (name, text, values) => {
       writer.requireAlive();
@@ -216,7 +200,6 @@ async function serve(
     },
     sealKey(writes.secret),
     (error) => writer.die(error),
-    { hearing, ticks },
   );
   const end = new StoreEnd(links, writer, heartbeat, anchor);
   return {
@@ -228,8 +211,9 @@ async function serve(
     // Of a shared store only the keeper closes chains, and only of the dead.
     predecessors: isShared ? [] : heads.map(toPredecessor),
     ...reads,
-    onPosted: (listener) => {
+    onPosted(listener) {
       hearing.onHint(listener);
+      return () => hearing.isOpen;
     },
     async flush(batch: FlushBatch) {
       await writer.flush(batch);
@@ -237,6 +221,20 @@ async function serve(
     close: () => end.close(options.nowMs(), incarnation),
     abandon: () => end.abandon(),
     onFatal: (listener) => fatal.add(listener),
+  };
+}
+
+function linksOf(
+  { writing, reading }: Pick<Connections, "writing" | "reading">,
+  options: PostgresStoreOptions,
+  ticks: Ticks,
+) {
+  const { url, shared, reconnectMsMax } = options;
+  const longestMs = shared === true ? SHARED_RECONNECT_MS : (leaseOf(options) * 2) / 3;
+  const bounds = { ticks, reconnectMsMax: reconnectMsMax ?? longestMs };
+  return {
+    writing: new Link(writing, { ...bounds, open: () => connectToWrite(url) }),
+    reading: new Link(reading, { ...bounds, open: () => connectTo(url) }),
   };
 }
 

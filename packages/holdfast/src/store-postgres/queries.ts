@@ -21,9 +21,7 @@ import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
-import type { Hearing } from "./hints.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
-import type { Ticks } from "./ticks.ts";
 import { eventName, keyShard } from "./shard.ts";
 
 export type EngineReads = Pick<
@@ -61,19 +59,17 @@ const WAITING_TOLD_APART_MAX = 1000;
 /**
  * @param digestKey - as `sealKey` gives it.
  * @param onDamage - told of the first damaged record; gives what is thrown for it.
- * @param arriving - how commands are noticed.
  */
 export function engineReads(
   read: ReadRows,
   digestKey: string,
   onDamage: (error: unknown) => unknown,
-  arriving: Arriving,
 ): EngineReads {
   const requireWhole = requiredBy(new RecordCheck(digestKey), onDamage);
   const ask = (name: keyof typeof ENGINE_SQL, ...values: (Cell | Buffer)[]) =>
     read(`engine-${name}`, ENGINE_SQL[name], values);
   const load = (runs: readonly number[]) => loadRuns(ask, runs, requireWhole);
-  const arrivals = new Arrivals(ask, arriving);
+  const arrivals = new Arrivals(ask);
   return {
     find: (keys) => find(ask, keys),
     load,
@@ -150,31 +146,16 @@ function readsOfShards(
   };
 }
 
-export interface Arriving {
-  readonly hearing: Pick<Hearing, "isOpen">;
-  readonly ticks: Pick<Ticks, "nowMs">;
-}
-
-/** Who hears hints still looks so often: a hint may be lost, and some commands come without one. */
-const LOOK_EVERY_MS = 1000;
-
 /** Tells whether a command has arrived since the last look. */
 class Arrivals {
   readonly #ask: Ask;
-  readonly #arriving: Arriving;
-  #lookedAtMs = -Infinity;
   #waiting = new Set<string>();
 
-  constructor(ask: Ask, arriving: Arriving) {
+  constructor(ask: Ask) {
     this.#ask = ask;
-    this.#arriving = arriving;
   }
 
   async changed(): Promise<boolean> {
-    const { hearing, ticks } = this.#arriving;
-    const isTooSoon = ticks.nowMs() - this.#lookedAtMs < LOOK_EVERY_MS;
-    if (hearing.isOpen && isTooSoon) return false;
-    this.#lookedAtMs = ticks.nowMs();
     const rows = await this.#ask("waiting", WAITING_TOLD_APART_MAX);
     const now = new Set(rows.map(first<string>));
     const isNew = [...now].some((id) => !this.#waiting.has(id));

@@ -40,7 +40,7 @@ export function openInline(
     openGroups: async () => session.queries.openGroups(),
     inbox: async (limit) => session.inbox(limit),
     // Whoever writes from another process is noticed by a look that costs nothing.
-    onPosted: () => undefined,
+    onPosted: () => () => false,
     changed: async () => session.changed(),
     close: async () => session.close(nowMs()),
     abandon: async () => session.abandon(),

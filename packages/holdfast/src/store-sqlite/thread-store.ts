@@ -57,7 +57,7 @@ export async function openInThread(
     openGroups: () => thread.ask("openGroups"),
     inbox: (limit) => thread.ask("inbox", limit),
     // Whoever writes from another process is noticed by a look that costs nothing.
-    onPosted: () => undefined,
+    onPosted: () => () => false,
     changed: () => thread.ask("changed"),
     close: () => thread.end("close", nowMs()),
     abandon: () => thread.end("abandon"),

@@ -191,10 +191,10 @@ export interface Store {
   /** Cheap: true if another process may have written since the last call. */
   changed(): Promise<boolean>;
   /**
-   * Calls back when a command has probably been posted. Only a hint: a driver that cannot know never
-   * does. Once.
+   * Calls back when a command has probably been posted. Only a hint: some come without, and a driver
+   * that cannot know gives none. Once. The answer tells whether hints can be heard now.
    */
-  onPosted(listener: () => void): void;
+  onPosted(listener: () => void): () => boolean;
   /** Seals the end of this chain, writes the anchor, releases the lock. */
   close(): Promise<void>;
   /** Called at once if the driver can no longer write (a writer thread has died, a disk failed). */
