@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly parent?: StartingParent;
   /** The shard that has a claim on the key: asked whether a run with it is about to begin there. */
   readonly claimed?: number;
+  /** It lay in the inbox of a backup that was written last then, and that was restored. */
+  readonly restoredFromMs?: number;
 }
 
 /** The run that calls: it waits for the new one, and keeps its lane meanwhile. */
@@ -295,6 +297,7 @@ export class Starts {
       correlationId: options.correlationId ?? formatRunId(run),
       startedBy: options.by ?? UNNAMED_STARTER,
       parent: parentOf(options),
+      ...restoredOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
       deadlineAtMs,
@@ -398,6 +401,10 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
     currency: head.currency ?? null,
     keys: head.keys === undefined ? null : JSON.stringify(head.keys),
   };
+}
+
+function restoredOf({ restoredFromMs }: StartOptions): Pick<StartedHead, "restoredFromMs"> {
+  return restoredFromMs === undefined ? {} : { restoredFromMs };
 }
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {

@@ -218,6 +218,11 @@ export interface WaitingCommand extends InboxRow {
   readonly isAsPosted: boolean;
   /** Whose owner is to take it; not given where the store is whole. */
   readonly shard?: number;
+  /**
+   * Set if it lay in the inbox of a backup that was restored: when that was written last. The original
+   * of the store has had this command, too.
+   */
+  readonly restoredFromMs?: number;
   /** Why its payload cannot be read: then it may not be applied either. */
   readonly unreadable?: HoldfastError;
 }
