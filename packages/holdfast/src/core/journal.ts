@@ -368,6 +368,8 @@ export interface ClosedHead {
 export interface CancelHead {
   readonly by: string;
   readonly reason: string;
+  /** The app did not have its workflow: it is taken back by its journal alone. */
+  readonly withoutCode?: true;
 }
 
 export interface LateHead {

@@ -26,7 +26,8 @@ import type { LiveRun } from "./live-run.ts";
 import { cancelUnfit } from "./unfit-runs.ts";
 import { requireReadable } from "./unreadable-run.ts";
 import type { RunEnd } from "./waiters.ts";
-import type { InboxRow } from "../store/rows.ts";
+import { withoutCode } from "./without-code.ts";
+import type { InboxRow, StoredRun } from "../store/rows.ts";
 import type { Routed } from "./routes.ts";
 import { withStored } from "./stored-runs.ts";
 import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
@@ -353,7 +354,9 @@ export class Commands {
   ): Promise<void> {
     const live = await this.#engine.wakes.reach(run, true);
     if (live === null) {
-      await this.#requireWorkable(run);
+      const missing = await this.#missingCode(run);
+      if (missing !== null && actUnfit === undefined) throw missing;
+      if (missing !== null) return await actUnfit?.();
       throw new HoldfastError(
         "HF6001",
         `There is no run ${formatRunId(run)} that this engine can work on.`,
@@ -376,11 +379,19 @@ export class Commands {
     }
   }
 
-  async #requireWorkable(run: number): Promise<void> {
+  async #requireWorkable(run: number): Promise<StoredRun | null> {
     const [stored] = await this.#engine.store.load([run]);
-    if (stored === undefined) return;
+    if (stored === undefined) return null;
     if (isFinal(stored.row.state)) throw ended(run, stored.row.state);
     requireReadable(stored);
+    return stored;
+  }
+
+  /** Null if there is no such run, or this app has its code. */
+  async #missingCode(run: number): Promise<HoldfastError | null> {
+    const stored = await this.#requireWorkable(run);
+    if (stored === null || this.#engine.workflow(stored.row.workflow) !== null) return null;
+    return withoutCode(stored.row);
   }
 
   #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {

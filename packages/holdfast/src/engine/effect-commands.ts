@@ -1,6 +1,6 @@
 /** What operators and late answers may do to an effect, and when it is refused. */
 import type { EffectState } from "../core/effect-state.ts";
-import type { Failure } from "../core/failure.ts";
+import { ANSWER_SCHEMA, type Failure } from "../core/failure.ts";
 import type { SettledHead } from "../core/journal.ts";
 import { openedSince, otherThanSeen, sentSince } from "../core/seen.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
@@ -77,6 +77,9 @@ function notSettleable(step: EffectStep, state: EffectState, said: Settle): stri
   if (since !== null) return since;
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay) return isBusy(step);
+  const isMisread = state.failure?.reasonCode === ANSWER_SCHEMA;
+  if (!said.happened && state.proof === "surely" && personNeeded(state) && !isMisread)
+    return `"${step.path}" was done, and that is proven; what is missing is what it answered. Say that it happened, with that as the value.`;
   if (!personNeeded(state) && !(said.happened && isFailedUndoing(step)))
     return `The outcome of "${step.path}" is known; there is nothing to settle.`;
   return null;

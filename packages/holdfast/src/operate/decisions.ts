@@ -8,6 +8,7 @@ import { refuseClosing } from "../core/closing.ts";
 import { decisionWords, unknownFields, type DecisionField } from "../core/decision-fields.ts";
 import { decisionMisfit } from "../core/decision-fit.ts";
 import { HoldfastError } from "../core/error.ts";
+import { EFFECT_STAYS } from "../core/failure.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { excludedText, isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
@@ -160,7 +161,7 @@ export async function settleEffect(
   const seen = exception === undefined ? null : await seenException(reader, run, exception, about);
   const takes = about.map(settleOf);
   const isAsked = takes.includes("either");
-  if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row);
+  if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row, about);
   if (!isAsked && !takes.includes("happened")) refuseKnown(row);
   const body = {
     run: formatRunId(run),
@@ -200,17 +201,24 @@ async function seenException(
   );
 }
 
-function happenedOnly(row: EffectRow): HoldfastError {
+function happenedOnly(row: EffectRow, about: readonly ExceptionRow[]): HoldfastError {
+  const isDone =
+    row.proof === "surely" || about.some(({ reasonCode }) => reasonCode === EFFECT_STAYS);
   return new HoldfastError(
     "HF6003",
-    row.undoes === null
-      ? `"${row.step}" was done, and that is proven.`
-      : `"${row.step}" was not done, and that is proven.`,
-    row.undoes === null
-      ? "If it was undone by hand, say that it happened, and how it was undone as the reason."
-      : "If it was done by hand, say that it happened. If it shall stay undone, close its exception.",
+    `"${row.step}" was ${isDone ? "done" : "not done"}, and that is proven.`,
+    isDone ? remedyOfDone(row) : FAILED_UNDOING,
     { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
   );
+}
+
+const FAILED_UNDOING =
+  "If it was done by hand, say that it happened. If it shall stay undone, close its exception.";
+
+function remedyOfDone({ ended }: EffectRow): string {
+  return ended
+    ? "If it was undone by hand, say that it happened, and how it was undone as the reason."
+    : "Its answer is missing: say that it happened, with --value and what it answered. If it shall be undone, cancel the run.";
 }
 
 /** Nobody was asked about this effect; so unless its outcome or its answer is open, it stands. */
