@@ -451,7 +451,7 @@ export interface DeclaredHead {
   readonly name: string;
   /** JSON pointers, sorted. */
   readonly sensitive: readonly string[];
-  /** What a review's answer looks like; null where its schema does not say. */
+  /** What the answer of a review, or of an effect, looks like; null where its schema does not say. */
   readonly decision: readonly DecisionField[] | null;
 }
 

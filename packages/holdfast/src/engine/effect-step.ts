@@ -84,7 +84,7 @@ export class EffectStep implements StepVerb {
     const { definition } = effect;
     // Of what only stands in, nobody knows what it declares: what is on record of it stays.
     if (!isStandIn(effect)) {
-      run.host.declarations.declare("effect", effect.name, definition, definition);
+      run.host.declarations.declareEffect(effect);
       if (mode !== "undo") run.host.effects.note(effect);
     }
     run.sensitive.learn(definition, input);

@@ -163,6 +163,7 @@ export async function settleEffect(
   const isAsked = takes.includes("either");
   if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row, about);
   if (!isAsked && !takes.includes("happened")) refuseKnown(row);
+  if (happened) await refuseValue(reader, row, value);
   const body = {
     run: formatRunId(run),
     operation,
@@ -174,6 +175,27 @@ export async function settleEffect(
     ...(seen === null ? {} : { exception: seen.seq }),
   };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
+}
+
+/**
+ * By what is on record of the effect: the engine checks by its schema. A value that cannot fit is
+ * refused here, because a command that is kept would be refused to nobody.
+ */
+async function refuseValue(reader: StoreReader, row: EffectRow, value: unknown): Promise<void> {
+  const of = await reader.run(row.run);
+  // Where nobody waits for the answer, none has to be given.
+  const isAwaited = !row.ended && row.undoes === null && of !== null && !isFinal(of.state);
+  if (value === null && !isAwaited) return;
+  const fields = (await Masking.of(reader)).answerOf(row.effect);
+  const misfit = decisionMisfit(value, fields);
+  if (misfit === null || fields === null) return;
+  const given = value === null ? "No value was given: the run waits for what it answered" : misfit;
+  throw new HoldfastError(
+    "HF4102",
+    `The value does not fit the output of "${row.effect}": ${given}. Nothing was settled.`,
+    `Give it as JSON, for example --value '{...}'. It takes: ${decisionWords(fields)}`,
+    { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
+  );
 }
 
 /** The exception that was seen, if it is one of these, which are open. */

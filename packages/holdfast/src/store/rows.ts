@@ -152,7 +152,7 @@ export interface DependencyRow {
 
 /**
  * What a definition has declared of its payloads. One that was declared in several ways has a row
- * for each: what was sensitive once stays so, and the newest says what answers a review.
+ * for each: what was sensitive once stays so, and the newest says what a review or an effect is answered with.
  */
 export interface DeclarationRow {
   readonly definition: DefinitionKind;
