@@ -4,6 +4,7 @@
  * Accepted means durable: the promise resolves after the flush that holds the start. Look-ups of
  * keys are gathered, one message to the store per turn of the event loop.
  */
+import { differenceText } from "../core/json-difference.ts";
 import { parseJson } from "../core/json-text.ts";
 import type { HeldLane, JournalRecord, StartedHead } from "../core/journal.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
@@ -366,11 +367,27 @@ function differing(run: number, { workflow, text, digest, options }: Start): Bes
     reasonCode: "HF4107",
     rule: "engine/start-differs@1",
     message: "The run was started again with the same key and another input.",
-    because: (row) =>
-      `Started again by ${by} with the same key and another input. ${row !== null && isFinal(row.state) ? `The run is ${row.state} with the input it began with` : "The run goes on with the input it began with"}; the other one was not started.`,
+    because: (stored) => {
+      const where = stored === null ? "" : whereDiffering(stored, text, workflow);
+      const state = stored?.row.state;
+      const so = state !== undefined && isFinal(state) ? `is ${state}` : "goes on";
+      return `Started again by ${by} with the same key and another input${where}. The run ${so} with the input it began with; the other one was not started.`;
+    },
     owner: workflow.definition.owner,
     data: text,
   };
+}
+
+/** Where the inputs differ, in brackets; nothing where that cannot be said. */
+function whereDiffering(
+  { records, unreadable }: StoredRun,
+  text: string,
+  { definition }: AnyWorkflow,
+): string {
+  const first = records[0]?.data ?? null;
+  if (first === null || unreadable !== undefined) return "";
+  const where = differenceText(parseJson(first), parseJson(text), definition.sensitive);
+  return where === null ? "" : ` (${where})`;
 }
 
 /** The row that the store will hold once the start is durable. */
