@@ -25,6 +25,7 @@ import { isOutcome } from "./inbox-command.ts";
 import type { LiveRun } from "./live-run.ts";
 import { cancelUnfit } from "./unfit-runs.ts";
 import { requireReadable } from "./unreadable-run.ts";
+import { resumeTogether } from "./resuming.ts";
 import type { RunEnd } from "./waiters.ts";
 import { withoutCode } from "./without-code.ts";
 import type { InboxRow, StoredRun } from "../store/rows.ts";
@@ -200,9 +201,8 @@ export class Commands {
       if (paths.length === 0) paths.push(...stepsIn(live, ["review"]));
       if (paths.length === 0) throw waitsForNobody(live);
       const resume = { kind: "resume", by, reason, seen, exception: meant, command } as const;
-      // At once: a crash between two would leave a command that is half applied.
-      const ends = await Promise.allSettled(paths.map((path) => this.#step(live, path, resume)));
-      refuseResumed(paths, ends);
+      await resumeTogether(live, paths, resume);
+      await this.#engine.committer.durable();
     });
   }
 
@@ -423,26 +423,4 @@ function stepsIn(live: LiveRun, states: readonly RunState[]): string[] {
 
 function isIntent(operation: number): (record: JournalRecord) => boolean {
   return (record) => record.kind === "intent" && record.seq === operation;
-}
-
-/**
- * Steps of one run are resumed together, and each decides for itself: where one refuses, what is
- * said must not deny that the others went on.
- */
-function refuseResumed(
-  paths: readonly string[],
-  ends: readonly PromiseSettledResult<unknown>[],
-): void {
-  const first = ends.find((end) => end.status === "rejected");
-  if (first === undefined) return;
-  const named = (status: "fulfilled" | "rejected") =>
-    paths.filter((_, index) => ends[index]?.status === status).map((path) => `"${path}"`);
-  const done = named("fulfilled");
-  if (done.length === 0) throw first.reason;
-  const because = first.reason instanceof Error ? first.reason.message : String(first.reason);
-  throw new HoldfastError(
-    "HF6003",
-    `Resumed: ${done.join(", ")}. Not resumed: ${named("rejected").join(", ")}, because: ${because}`,
-    "See what the others wait for now with: holdfast why.",
-  );
 }

@@ -12,6 +12,8 @@ import {
   refused,
   type CommandAnswer,
   type LateOutcome,
+  type Refused,
+  type ResumeCommand,
   type StepCommand,
 } from "./step-slot.ts";
 
@@ -37,7 +39,6 @@ export async function commandEffect(
 
 type Settle = Extract<StepCommand, { kind: "settle" }>;
 type Stays = Extract<StepCommand, { kind: "stays" }>;
-type Resume = Extract<StepCommand, { kind: "resume" }>;
 
 async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
   const { state } = step.journal;
@@ -150,23 +151,27 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
   return APPLIED;
 }
 
-/** Lets the step go on at once: a new attempt where nothing is unknown. */
-function resume(step: EffectStep, command: Resume): CommandAnswer {
-  const { by, reason, seen, exception } = command;
-  const { state } = step.journal;
-  const { slot } = step;
-  if (slot === null || slot.ended) return refused("HF6003", `"${step.path}" does not wait.`);
+/** Why the step may not go on now; null if it may. */
+export function refusedResume(
+  { journal: { state }, slot, path }: EffectStep,
+  { seen, exception }: ResumeCommand,
+): Refused | null {
+  if (slot === null || slot.ended) return refused("HF6003", `"${path}" does not wait.`);
   if (personNeeded(state) && state.next.kind === "person") {
-    return refused(
-      "HF6004",
-      `"${step.path}" may have happened. Settle that first: holdfast settle.`,
-    );
+    return refused("HF6004", `"${path}" may have happened. Settle that first: holdfast settle.`);
   }
-  if (slot.wait === null) return refused("HF6003", `"${step.path}" is under way already.`);
+  if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
   const since =
     openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
-  if (since !== null) return refused("HF6003", since);
-  if (slot.wait.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
+  return since === null ? null : refused("HF6003", since);
+}
+
+/** Lets the step go on at once: a new attempt where nothing is unknown. */
+function resume(step: EffectStep, command: ResumeCommand): CommandAnswer {
+  const refusal = refusedResume(step, command);
+  if (refusal !== null) return refusal;
+  const { by, reason } = command;
+  if (step.slot?.wait?.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
   closeException(step, "resumed", by, reason);
   step.journal.write("resumed", 0, { by, reason, steps: [], ...commandIn(command) });
   poke(step);
@@ -196,7 +201,7 @@ async function complete(
 }
 
 /** The command as the head of what it writes names it. */
-function commandIn({ command }: Settle | Resume): { readonly command?: string } {
+function commandIn({ command }: Settle | ResumeCommand): { readonly command?: string } {
   return command === null ? {} : { command };
 }
 
