@@ -19,12 +19,15 @@ const LEASE_MS = 2_000;
 
 const { dir, store, ports, shared } = readArguments();
 const audit = openAuditLog(join(dir, AUDIT_FILE));
-const placeOrder = placeOrderWith(orderEffects(connectSystems(ports), audit));
+const effects = orderEffects(connectSystems(ports), audit);
+const placeOrder = placeOrderWith(effects);
 const app = holdfast({
   store,
   // One of several keeps to the default: its shards are taken over within 5 s.
   postgres: { keyFile: join(dir, KEY_FILE), ...(shared ? { shared } : { leaseMs: LEASE_MS }) },
   workflows: [placeOrder],
+  // By these a run is undone that is cancelled without code that fits it.
+  effects: Object.values(effects),
   // The supervisor reports them all at the end.
   log: () => undefined,
 });

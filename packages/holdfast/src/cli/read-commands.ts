@@ -14,12 +14,13 @@ import {
   TIMELINE_LIMIT_DEFAULT,
   TIMELINE_LIMIT_MAX,
 } from "../operate/show-run.ts";
+import { isExceptionId, showException } from "../operate/show-exception.ts";
 import type { StoreReader } from "../operate/store-care.ts";
 import { whyRun } from "../operate/why-run.ts";
 import { withReader, type Shown, type Work } from "./context.ts";
 import { runStates, wholeNumber } from "./option-values.ts";
 import { answersText, effectsText, exceptionsText, reviewsText, runsText } from "./show-lists.ts";
-import { explainedRunText, shownRunText } from "./show-run-text.ts";
+import { explainedRunText, shownExceptionText, shownRunText } from "./show-run-text.ts";
 
 type Act = (work: Work) => Promise<void>;
 
@@ -96,8 +97,10 @@ interface ShowOptions {
 function addShow(program: Command, act: Act): void {
   program
     .command("show")
-    .description("show a run: its journal as a timeline, its effects, what is open")
-    .argument("<run>", "id or business key of the run")
+    .description(
+      "show a run: its journal as a timeline, its effects, what is open; or an exception",
+    )
+    .argument("<run>", "id or business key of the run, or id of an exception")
     .option("--workflow <name>", "where runs of several workflows have this key")
     .option(
       "--payloads",
@@ -118,6 +121,10 @@ function addShow(program: Command, act: Act): void {
       act((context) =>
         withReader(context, async (reader) => {
           const payloadCharsMax = payloads === true ? PAYLOAD_CHARS_MAX : null;
+          if (isExceptionId(run)) {
+            const found = await showException(reader, run, payloadCharsMax);
+            return withEngine(reader, found, (look) => shownExceptionText(found, look));
+          }
           const request = {
             run,
             ...options,

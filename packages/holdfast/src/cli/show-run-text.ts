@@ -1,6 +1,7 @@
 /** `show` and `why` as text. */
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { verdictLines } from "../core/verdict.ts";
+import type { ShownException } from "../operate/show-exception.ts";
 import type { ShownRun } from "../operate/show-run.ts";
 import { cancelSentence, type CancelView } from "../operate/cancel-request.ts";
 import { keptSentence } from "../operate/kept-command.ts";
@@ -21,6 +22,12 @@ export function shownRunText(shown: ShownRun, look: Look): string {
     ...openSections(shown, look),
     ...(exceptions.length + reviews.length > 0 ? [`why: holdfast why ${run.id}`] : []),
   ].join("\n\n");
+}
+
+export function shownExceptionText({ exception, payload }: ShownException, look: Look): string {
+  const table = exceptionsTable([exception], look);
+  if (payload === null) return table;
+  return `${table}\n\n${section("what came", sentence(payloadText(payload), 0, look.screen), look)}`;
 }
 
 export function explainedRunText(explained: ExplainedRun, look: Look): string {

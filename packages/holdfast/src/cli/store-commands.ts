@@ -110,7 +110,8 @@ function verificationText(verification: VerifiedStore, { screen }: Look): string
   return lines.join("\n");
 }
 
-function acceptedText({ storeId, operations, openRuns }: AcceptedStore, look: Look): string {
+function acceptedText(accepted: AcceptedStore, look: Look): string {
+  const { storeId, operations, openRuns, refused, startsCount } = accepted;
   const open =
     openRuns.length === 0
       ? "No run was open when it was written."
@@ -118,6 +119,14 @@ function acceptedText({ storeId, operations, openRuns }: AcceptedStore, look: Lo
   const lines = [`accepted: ${storeId}`, sentence(open, 0, look.screen)];
   if (operations.length > 0) {
     lines.push("may have been done since:", effectsTable(operations, look));
+  }
+  for (const { about, by, at } of refused) {
+    const text = `The engine will not take what ${by} left at ${at}: that ${about} did not happen. The original may have heard it and done it since; look again, then say so anew.`;
+    lines.push(sentence(text, 0, look.screen));
+  }
+  if (startsCount > 0) {
+    const text = `${String(startsCount)} starts wait in its inbox. The original may have begun these runs, too: what they send is asked of a person.`;
+    lines.push(sentence(text, 0, look.screen));
   }
   return lines.join("\n");
 }

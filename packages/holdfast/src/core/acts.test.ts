@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  cancels,
   closesAsStaying,
   resumeOf,
   resumesOf,
@@ -13,11 +14,22 @@ const DATA: ActException = {
   step: "book",
   operation: 4,
   class: "data",
+  effect: "never",
   reasonCode: "HTTP:NO_ACCOUNT",
   subject: null,
 };
-const UNKNOWN: ActException = { ...DATA, step: "mail", operation: 5, class: "ambiguous" };
+const UNKNOWN: ActException = {
+  ...DATA,
+  step: "mail",
+  operation: 5,
+  class: "ambiguous",
+  effect: "maybe",
+};
+/** It was done, and what it answered is lost, or is not what it declares. */
+const UNANSWERED: ActException = { ...UNKNOWN, effect: "surely" };
+const MISREAD: ActException = { ...UNANSWERED, reasonCode: "EFFECT:ANSWER_SCHEMA" };
 const OF_RUN: ActException = { ...DATA, step: "", operation: null, class: "defect" };
+const unfit = (reasonCode: string): ActException => ({ ...OF_RUN, reasonCode });
 const BESIDE: ActException = { ...DATA, step: "", operation: null, subject: "start 1" };
 const STAYS: ActException = { ...DATA, class: "permanent", reasonCode: "HF3004" };
 
@@ -36,6 +48,14 @@ describe("resume", () => {
     ["an unknown outcome, also of a run that is held", "held", [UNKNOWN], []],
     ["one step beside an unknown outcome", "exception", [UNKNOWN, DATA], ["resume --step book"]],
     ["the run as a whole, whatever is unknown in it", "held", [UNKNOWN, OF_RUN], ["resume"]],
+    [
+      "code that does not fit",
+      "held",
+      [unfit("HF2104")],
+      ["resume (once code that fits is deployed)"],
+    ],
+    ["missing code", "held", [unfit("HF2105")], ["resume (once an app with its workflow runs)"]],
+    ["an unreadable journal", "held", [unfit("HF2106")], ["resume (once its journal can be read)"]],
     ["what stands beside a run", "running", [BESIDE], []],
     ["a run that has ended", "cancelled", [STAYS], []],
     ["a parked run", "parked", [], ["resume"]],
@@ -78,4 +98,13 @@ test("what is unknown is settled first, but for the run as a whole", () => {
 
 test("settle takes what is unknown, and of what stays only that it happened", () => {
   expect([UNKNOWN, STAYS, DATA, OF_RUN].map(settleOf)).toEqual(["either", "happened", null, null]);
+});
+
+test("settle takes no denial of what is proven, but of an answer that may be an error", () => {
+  expect([UNANSWERED, MISREAD].map(settleOf)).toEqual(["happened", "either"]);
+});
+
+test("cancel is for every run whose journal can be read", () => {
+  expect([[], [unfit("HF2104")], [unfit("HF2105")]].map(cancels)).toEqual([true, true, true]);
+  expect(cancels([unfit("HF2106")])).toBe(false);
 });

@@ -2,7 +2,7 @@
  * Which acts of a person would be accepted for a run: the one place that says so. `why` and the lists
  * offer what this allows; a command is refused where it does not, before it is left for the engine.
  */
-import { EFFECT_STAYS, type FailureClass } from "./failure.ts";
+import { ANSWER_SCHEMA, EFFECT_STAYS, type EffectProof, type FailureClass } from "./failure.ts";
 import { isUndoPath } from "./step-path.ts";
 import { isFinal, type RunState } from "./run-state.ts";
 
@@ -12,6 +12,8 @@ export interface ActException {
   /** The operation that it is about; null for none. */
   readonly operation: number | null;
   readonly class: FailureClass;
+  /** What was proven of the operation when it was opened. */
+  readonly effect: EffectProof;
   readonly reasonCode: string;
   /** Null for one that its run waits for; else it stands beside the run. */
   readonly subject: string | null;
@@ -60,13 +62,19 @@ export function closesAsStaying(exception: ActException, state: RunState): boole
 
 /**
  * What `settle` takes about this exception: either outcome, only that it happened, or nothing. Of an
- * undoing that has failed, that it happened means that somebody has undone it by hand.
+ * undoing that has failed, that it happened means that somebody has undone it by hand. Of an effect
+ * whose answer alone is lost it is proven, and to deny that would do it a second time; but one whose
+ * answer is not what it declares may have been answered with an error.
  */
 export function settleOf(exception: ActException): "either" | "happened" | null {
   if (exception.operation === null) return null;
   if (exception.reasonCode === EFFECT_STAYS) return "happened";
-  if (isUnknown(exception)) return "either";
+  if (isUnknown(exception)) return isProven(exception) ? "happened" : "either";
   return isFailedUndoing(exception) ? "happened" : null;
+}
+
+function isProven({ effect, reasonCode }: ActException): boolean {
+  return effect === "surely" && reasonCode !== ANSWER_SCHEMA;
 }
 
 export interface ActFacts {
@@ -90,9 +98,24 @@ export function resumeOf(exception: ActException, facts: ActFacts): "run" | "ste
   return hasEnded ? null : "step";
 }
 
+/** What has to be so before a run can do anything whose code, or whose journal, does not serve. */
+const ONLY_ONCE: Readonly<Record<string, string>> = {
+  HF2104: "once code that fits is deployed",
+  HF2105: "once an app with its workflow runs",
+  HF2106: "once its journal can be read",
+};
+
+/** `cancel` takes runs without fitting code by their journal, and so none whose journal cannot be read. */
+export function cancels(exceptions: readonly ActException[]): boolean {
+  return !exceptions.some((one) => isOfRun(one) && one.reasonCode === "HF2106");
+}
+
 /** `resume` in words, once for each use of it that would be accepted. */
 export function resumesOf(facts: ActFacts): readonly string[] {
   const { state, exceptions } = facts;
+  const unfit = exceptions.find((one) => isOfRun(one) && one.reasonCode in ONLY_ONCE);
+  if (unfit !== undefined && !isFinal(state))
+    return [`resume (${ONLY_ONCE[unfit.reasonCode] ?? ""})`];
   const offers = exceptions.map((exception) => ({
     step: exception.step,
     what: resumeOf(exception, facts),

@@ -8,6 +8,7 @@ const beside: ClosingFacts = {
   seq: 3,
   operation: null,
   class: "data",
+  effect: "never",
   step: "",
   reasonCode: "HTTP:422",
   subject: "start 1",

@@ -1,7 +1,7 @@
 /** Which exceptions a person may close, and what has to be done with the others. */
 import { closesAsStaying } from "./acts.ts";
 import { HoldfastError } from "./error.ts";
-import type { FailureClass } from "./failure.ts";
+import type { EffectProof, FailureClass } from "./failure.ts";
 import { formatItemId, formatRunId } from "./run-number.ts";
 import { isFinal, type RunState } from "./run-state.ts";
 
@@ -11,6 +11,7 @@ export interface ClosingFacts {
   /** The operation that it is about; null for none. */
   readonly operation: number | null;
   readonly class: FailureClass;
+  readonly effect: EffectProof;
   /** "" for none. */
   readonly step: string;
   readonly reasonCode: string;

@@ -1,5 +1,6 @@
 /**
- * Whether a decision can be an answer at all, by what is on record of its review: enough to refuse a
+ * Whether a decision can be an answer at all, by what is on record of its review, or of the effect
+ * whose answer it is: enough to refuse a
  * slip where no engine is there to say so. What is not told for certain fits; the schema decides.
  */
 import { isOpenEnded, isWhole, type DecisionField } from "./decision-fields.ts";

@@ -16,7 +16,7 @@ export const ERROR_CODES = {
   HF1107: "A retry policy reaches beyond what the repeat contract allows.",
   HF1108: "A review excludes the starter of a run that nobody is on record as having started.",
   HF1203: "Two steps in one run have the same name.",
-  HF1204: "Runs of lanes would wait for each other.",
+  HF1204: "Runs that call each other would wait for ever.",
   HF2104: "The code does not fit the history of a run.",
   HF2105: "A run needs a workflow that this app does not have.",
   HF2106: "The journal of a run cannot be read.",

@@ -113,6 +113,8 @@ export interface StartedHead extends Described {
     /** Set if the parent was restored from a backup: the original may have started it, too. */
     readonly restoredFromMs?: number;
   } | null;
+  /** Set if its start lay in the inbox of a restored backup: the original may have begun it, too. */
+  readonly restoredFromMs?: number;
   /** First state: `running`, or `waiting` behind another run of its lane. */
   readonly state: "running" | "waiting";
   readonly reason: string;
@@ -366,6 +368,8 @@ export interface ClosedHead {
 export interface CancelHead {
   readonly by: string;
   readonly reason: string;
+  /** The app did not have its workflow: it is taken back by its journal alone. */
+  readonly withoutCode?: true;
 }
 
 export interface LateHead {
@@ -447,7 +451,7 @@ export interface DeclaredHead {
   readonly name: string;
   /** JSON pointers, sorted. */
   readonly sensitive: readonly string[];
-  /** What a review's answer looks like; null where its schema does not say. */
+  /** What the answer of a review, or of an effect, looks like; null where its schema does not say. */
   readonly decision: readonly DecisionField[] | null;
 }
 
@@ -472,9 +476,24 @@ export interface RestoredHead {
   readonly reason: string;
 }
 
+/** The `command` of one that was left for an engine and refused. */
+export const REFUSED_LATER = "refused";
+
+/** Of the store itself; or in a run, a command about it that was left for an engine and refused. */
 export interface AppliedHead {
   readonly command: string;
   readonly topic: string;
   readonly by: string;
+  /** Of `store accept` the reason that was given; of what was refused why, and what to do. */
   readonly answer: string;
+  /** Of `store accept`: what waited in the backup's inbox. */
+  readonly waiting?: BackupInbox;
+}
+
+/** The inbox of a backup when its store was accepted: the original has had its commands, too. */
+export interface BackupInbox {
+  /** Position of its newest command; 0 if none was ever left. */
+  readonly lastPos: number;
+  /** When the backup was written last. */
+  readonly fromMs: number;
 }

@@ -3,11 +3,18 @@
  * proof, what comes next, and which acts are safe. One source for log, console and command line.
  * Form: api.md 3.5, `holdfast why`.
  */
-import { closesAsStaying, resumesOf, settleFirst, settleOf, type ActException } from "./acts.ts";
+import {
+  cancels,
+  closesAsStaying,
+  resumesOf,
+  settleFirst,
+  settleOf,
+  type ActException,
+} from "./acts.ts";
 import { assertNever } from "./assert.ts";
 import type { RepeatKind } from "./contract.ts";
 import { durationText } from "./duration.ts";
-import type { EffectProof } from "./failure.ts";
+import { ANSWER_SCHEMA, type EffectProof } from "./failure.ts";
 import { COMPENSATED_TEXT, type Compensated, type RunState } from "./run-state.ts";
 
 interface VerdictRun {
@@ -128,11 +135,18 @@ function deadlineSentence({ run, nowMs }: VerdictFacts): readonly string[] {
     : [`Its deadline passed ${durationText(-inMs)} ago.`];
 }
 
-function effectSentences({ effects, nowMs }: VerdictFacts): readonly string[] {
+function effectSentences({ effects, exceptions, nowMs }: VerdictFacts): readonly string[] {
   // What is open comes first: it is what a person has to look at.
   const told = effects.filter((effect) => effect.contract !== "read");
   const ordered = [...told.filter(isOpen), ...told.filter((effect) => !isOpen(effect))];
-  const shown = ordered.slice(0, EFFECTS_SHOWN_MAX).map((effect) => effectSentence(effect, nowMs));
+  const shown = ordered.slice(0, EFFECTS_SHOWN_MAX).map((effect) => {
+    const isMisread = exceptions.some(
+      (one) => one.operation === effect.operation && one.reasonCode === ANSWER_SCHEMA,
+    );
+    return isMisread && effect.proof === "surely" && !effect.ended
+      ? `${effect.step} was answered, but not as it declares (done, as far as that tells).`
+      : effectSentence(effect, nowMs);
+  });
   const rest = ordered.length - shown.length;
   return rest > 0 ? [...shown, `${String(rest)} more effects.`] : shown;
 }
@@ -275,7 +289,7 @@ function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
   );
   if (leavable.length > 0) safe.push(`close the exception of ${namesOf(leavable)} (it stays)`);
   safe.push(...resumesOf({ state: run.state, exceptions, effects }));
-  if (goesOn && !facts.isCancelled) safe.push(cancelText(unknown, done));
+  if (goesOn && !facts.isCancelled && cancels(exceptions)) safe.push(cancelText(unknown, done));
   const again = [...done, ...unknown];
   if (again.length > 0) unsafe.push(`start over (would do ${namesOf(again)} again)`);
   return { safe, unsafe };

@@ -8,7 +8,7 @@ import { refuseClosing } from "../core/closing.ts";
 import { HoldfastError, type ErrorCode } from "../core/error.ts";
 import type { ClosedHead, OpenedHead, RecordKind } from "../core/journal.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
-import type { ExceptionRow, RunRow } from "../store/rows.ts";
+import type { ExceptionRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { describedOf, openedHead, type ExceptionCase } from "./exceptions.ts";
 import { withStored } from "./stored-runs.ts";
@@ -26,8 +26,8 @@ export interface BesideCase {
   readonly reasonCode: ErrorCode;
   readonly rule: string;
   readonly message: string;
-  /** `row`: the run as it is now; null for the store itself. */
-  readonly because: (row: RunRow | null) => string;
+  /** `stored`: the run as it is now; null for the store itself. */
+  readonly because: (stored: StoredRun | null) => string;
   /** Who has to look if there is no run. */
   readonly owner: string;
   /** What came, as JSON: kept in the journal, shown in no list. */
@@ -68,10 +68,11 @@ export class BesideExceptions {
   async open(given: BesideCase): Promise<BesidePlace> {
     const { committer, routes } = this.#engine;
     await committer.durable();
-    const row = given.run === null ? null : await this.#rowOf(given.run);
+    const stored = given.run === null ? null : await this.#storedOf(given.run);
+    const row = stored?.row ?? null;
     const run = row?.run ?? STORE;
     const owner = row?.owner ?? given.owner;
-    const head = this.#headOf(given, row, owner);
+    const head = this.#headOf(given, stored, owner);
     const opening = { subject: given.subject, head, data: given.data };
     const data = { run: formatRunId(run), ...opening };
     const act = () => this.openAt(run, opening);
@@ -144,7 +145,8 @@ export class BesideExceptions {
     });
   }
 
-  #headOf(given: BesideCase, row: RunRow | null, owner: string): OpenedHead {
+  #headOf(given: BesideCase, stored: StoredRun | null, owner: string): OpenedHead {
+    const row = stored?.row ?? null;
     const { subject, at, reasonCode, rule, message, because, event } = given;
     const { clock, digests } = this.#engine;
     const place = {
@@ -162,7 +164,7 @@ export class BesideExceptions {
       reasonCode,
       rule,
       message,
-      because: because(row),
+      because: because(stored),
       owner,
       step: "",
       at,
@@ -172,8 +174,12 @@ export class BesideExceptions {
   }
 
   async #rowOf(run: number): Promise<RunRow | null> {
+    return (await this.#storedOf(run))?.row ?? null;
+  }
+
+  async #storedOf(run: number): Promise<StoredRun | null> {
     const [stored] = await this.#engine.store.load([run]);
-    return stored?.row ?? null;
+    return stored ?? null;
   }
 
   /** Writes to the run as it is: in memory, waiting or ended. */

@@ -39,6 +39,8 @@ export class CallStep implements StepVerb {
   #calledAtMs = 0;
   #isStarting = false;
   #isTakenBack = false;
+  /** What the code got instead of a run; it may be asked for anew. */
+  #refusal: HoldfastError | null = null;
 
   constructor(run: LiveRun, path: string, workflow: AnyWorkflow, input: unknown) {
     this.#run = run;
@@ -68,7 +70,8 @@ export class CallStep implements StepVerb {
     const head = headOf<ReturnedHead>(record);
     if (head.child === 0) {
       const { code, message, remedy } = parseJson(record.data ?? "null") as HoldfastError;
-      this.#deferred.reject(new HoldfastError(code, message, remedy));
+      this.#refusal = new HoldfastError(code, message, remedy);
+      this.#deferred.reject(this.#refusal);
       return undefined;
     }
     if (head.end === "failed") {
@@ -91,9 +94,14 @@ export class CallStep implements StepVerb {
     }
   }
 
+  /** A call that was refused is made anew where its run is resumed by it. */
+  threw(): Error | null {
+    return this.#refusal;
+  }
+
   live(slot: StepSlot): void {
     this.#slot = slot;
-    const called = slot.records[0];
+    const called = slot.records.findLast(({ kind }) => kind === "called");
     if (called !== undefined) {
       this.#child = headOf<CalledHead>(called).child;
       this.#calledAtMs = called.atMs;

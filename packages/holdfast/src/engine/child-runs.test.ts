@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { formatRunId } from "../core/run-number.ts";
 import { StepFailed } from "../workflow/run.ts";
 import { workflow } from "../workflow/workflow.ts";
 import { testWorkflow } from "./test-effects.test-support.ts";
@@ -218,5 +219,128 @@ describe("run.call", () => {
     expect(worked.toSorted()).toEqual(
       Array.from({ length: 100 }, (_, n) => `c${String(n)}`).toSorted(),
     );
+  });
+});
+
+const refusedOnes = async () =>
+  (await world.exceptions()).filter(({ reasonCode }) => reasonCode === "HF1204");
+
+describe("runs that call each other", () => {
+  type Flow = ReturnType<typeof testWorkflow>;
+  /** Each sleeps a while and then calls the next one with the key that it has, if there is one. */
+  function ring(sleeps: readonly ("1s" | "2s" | "3s")[]): Flow[] {
+    const flows: Flow[] = [];
+    for (const [at, pause] of sleeps.entries()) {
+      flows.push(
+        testWorkflow(`ring-${String(at)}`, async (input, run) => {
+          await run.sleep(pause);
+          const next = flows[(at + 1) % sleeps.length];
+          return next === undefined ? null : await run.call(next, input);
+        }),
+      );
+    }
+    return flows;
+  }
+
+  async function startRing(flows: readonly Flow[]): Promise<number[]> {
+    await world.begin(flows);
+    const runs: number[] = [];
+    for (const flow of flows) runs.push(await world.start(flow, { id: "1" }));
+    return runs;
+  }
+
+  test("without a lane in between are refused, and all of them are named", async () => {
+    const runs = await startRing(ring(["1s", "2s", "3s"]));
+    await world.advance(60_000);
+    const [failed, ...others] = await refusedOnes();
+    expect(others).toEqual([]);
+    expect(failed).toMatchObject({ run: runs[2], class: "defect" });
+    for (const run of runs) expect(failed?.message).toContain(formatRunId(run));
+  });
+
+  test("at the same moment have one of them refused", async () => {
+    const runs = await startRing(ring(["1s", "1s"]));
+    await world.advance(60_000);
+    expect(await refusedOnes()).toHaveLength(1);
+    expect(runs).toContain((await refusedOnes())[0]?.run);
+  });
+
+  test("are refused where the called one calls the run that has started it", async () => {
+    const flows = ring(["1s", "1s"]);
+    await world.begin(flows);
+    const [first] = flows;
+    if (first === undefined) throw new Error("no workflow");
+    const top = await world.start(first, { id: "1" });
+    await world.advance(60_000);
+    const [failed] = await refusedOnes();
+    expect(failed?.run).not.toBe(top);
+    expect(await world.allRuns()).toHaveLength(2);
+  });
+
+  test("are refused over a crash between the one call and the other", async () => {
+    const flows = ring(["1s", "2s"]);
+    const runs = await startRing(flows);
+    await world.advance(1_500);
+    await world.crash();
+    await world.begin(flows);
+    await world.advance(60_000);
+    expect((await refusedOnes()).map(({ run }) => run)).toEqual([runs[1]]);
+  });
+
+  test("go on by resume once one of them has given up", async () => {
+    const [a, b] = ring(["1s", "2s"]);
+    if (a === undefined || b === undefined) throw new Error("no workflows");
+    const [first = 0, second = 0] = await startRing([a, b]);
+    await world.untilState(second, "held");
+    await world.engine.commands.resume(second, null, "ana", "tries again");
+    await world.advance(60_000);
+    // Nothing has changed: it is refused again.
+    expect(await world.stateOf(second)).toBe("held");
+    expect(await refusedOnes()).toHaveLength(2);
+    await world.engine.commands.cancel(first, "ana", "gives way");
+    await world.untilState(first, "cancelled");
+    await world.engine.commands.resume(second, null, "ana", "the other one is gone");
+    await world.untilState(second, "held");
+    const [last] = (await world.exceptions(second)).filter(({ closedAtMs }) => closedAtMs === null);
+    expect(last?.message).toContain("was cancelled");
+  });
+
+  test("over a lane are refused, too", async () => {
+    const options = {
+      input: z.object({ id: z.string() }),
+      output: z.unknown(),
+      key: (input: { id: string }) => input.id,
+      owner: "team",
+      lane: () => "L",
+    };
+    const leaf = workflow("leaf", options, () => Promise.resolve("done"));
+    const middle = testWorkflow("middle", async (input, run) => {
+      await run.sleep("1s");
+      return run.call(leaf, input);
+    });
+    const top = workflow("top", options, async (input, run) => {
+      await run.sleep("2s");
+      return run.call(middle, input);
+    });
+    await world.begin([top, middle, leaf]);
+    const run = await world.start(top, { id: "1" });
+    await world.start(middle, { id: "1" });
+    await world.advance(60_000);
+    expect((await refusedOnes()).map((failed) => failed.run)).toEqual([run]);
+  });
+
+  test("are let be where the one that is joined only waits for others", async () => {
+    const waits = testWorkflow("waits", async (input, run) => {
+      await run.call(child, input);
+      return "waited";
+    });
+    const joins = testWorkflow("joins", async (input, run) => {
+      await run.sleep("1s");
+      return run.call(waits, input);
+    });
+    await world.begin([waits, joins, child]);
+    await world.start(waits, { id: "1" });
+    const joining = await world.start(joins, { id: "1" });
+    expect(await world.resultOf(joining)).toBe("waited");
   });
 });

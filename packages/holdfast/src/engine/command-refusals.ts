@@ -4,6 +4,7 @@ import { HoldfastError } from "../core/error.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { FinalRunState } from "../core/run-state.ts";
 import type { AcceptedEvent } from "../core/journal.ts";
+import { isoText } from "./clock.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { CommandAnswer } from "./step-slot.ts";
 
@@ -62,6 +63,16 @@ export function cameSince(why: string, run: string): HoldfastError {
     "HF6003",
     why,
     `Look at it with: holdfast why ${run}; then decide about that.`,
+    { where: run },
+  );
+}
+
+/** What was true when the backup was made says nothing about what the original has done since. */
+export function saidOfOriginal(run: string, fromMs: number): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `That it did not happen was said of the original of this store, which was restored from a backup of ${isoText(fromMs)}: the original may have heard that, and done it since. Nothing was settled.`,
+    `Look in the other system again, then say so anew: holdfast why ${run} shows the command.`,
     { where: run },
   );
 }

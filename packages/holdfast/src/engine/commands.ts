@@ -25,8 +25,10 @@ import { isOutcome } from "./inbox-command.ts";
 import type { LiveRun } from "./live-run.ts";
 import { cancelUnfit } from "./unfit-runs.ts";
 import { requireReadable } from "./unreadable-run.ts";
+import { resumeTogether } from "./resuming.ts";
 import type { RunEnd } from "./waiters.ts";
-import type { InboxRow } from "../store/rows.ts";
+import { withoutCode } from "./without-code.ts";
+import type { InboxRow, StoredRun } from "../store/rows.ts";
 import type { Routed } from "./routes.ts";
 import { withStored } from "./stored-runs.ts";
 import { refused, type CommandAnswer, type LateOutcome, type StepCommand } from "./step-slot.ts";
@@ -199,9 +201,8 @@ export class Commands {
       if (paths.length === 0) paths.push(...stepsIn(live, ["review"]));
       if (paths.length === 0) throw waitsForNobody(live);
       const resume = { kind: "resume", by, reason, seen, exception: meant, command } as const;
-      // At once: a crash between two would leave a command that is half applied.
-      const ends = await Promise.allSettled(paths.map((path) => this.#step(live, path, resume)));
-      refuseResumed(paths, ends);
+      await resumeTogether(live, paths, resume);
+      await this.#engine.committer.durable();
     });
   }
 
@@ -353,7 +354,9 @@ export class Commands {
   ): Promise<void> {
     const live = await this.#engine.wakes.reach(run, true);
     if (live === null) {
-      await this.#requireWorkable(run);
+      const missing = await this.#missingCode(run);
+      if (missing !== null && actUnfit === undefined) throw missing;
+      if (missing !== null) return await actUnfit?.();
       throw new HoldfastError(
         "HF6001",
         `There is no run ${formatRunId(run)} that this engine can work on.`,
@@ -376,11 +379,19 @@ export class Commands {
     }
   }
 
-  async #requireWorkable(run: number): Promise<void> {
+  async #requireWorkable(run: number): Promise<StoredRun | null> {
     const [stored] = await this.#engine.store.load([run]);
-    if (stored === undefined) return;
+    if (stored === undefined) return null;
     if (isFinal(stored.row.state)) throw ended(run, stored.row.state);
     requireReadable(stored);
+    return stored;
+  }
+
+  /** Null if there is no such run, or this app has its code. */
+  async #missingCode(run: number): Promise<HoldfastError | null> {
+    const stored = await this.#requireWorkable(run);
+    if (stored === null || this.#engine.workflow(stored.row.workflow) !== null) return null;
+    return withoutCode(stored.row);
   }
 
   #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {
@@ -412,26 +423,4 @@ function stepsIn(live: LiveRun, states: readonly RunState[]): string[] {
 
 function isIntent(operation: number): (record: JournalRecord) => boolean {
   return (record) => record.kind === "intent" && record.seq === operation;
-}
-
-/**
- * Steps of one run are resumed together, and each decides for itself: where one refuses, what is
- * said must not deny that the others went on.
- */
-function refuseResumed(
-  paths: readonly string[],
-  ends: readonly PromiseSettledResult<unknown>[],
-): void {
-  const first = ends.find((end) => end.status === "rejected");
-  if (first === undefined) return;
-  const named = (status: "fulfilled" | "rejected") =>
-    paths.filter((_, index) => ends[index]?.status === status).map((path) => `"${path}"`);
-  const done = named("fulfilled");
-  if (done.length === 0) throw first.reason;
-  const because = first.reason instanceof Error ? first.reason.message : String(first.reason);
-  throw new HoldfastError(
-    "HF6003",
-    `Resumed: ${done.join(", ")}. Not resumed: ${named("rejected").join(", ")}, because: ${because}`,
-    "See what the others wait for now with: holdfast why.",
-  );
 }

@@ -90,26 +90,34 @@ test("what was said of the first attempt is not taken for one that left while it
   expect(await world.stateOf(said.run)).toBe("exception");
 });
 
-test("of steps that are resumed together it is said which went on and which did not", async () => {
-  for (const name of ["a", "b"]) bank.always(name, { kind: "no", class: "data", status: 400 });
-  const [a, b] = [testEffect("once", bank, "a"), testEffect("once", bank, "b")];
+test("of steps that are resumed together all go on, or none: each reason is said", async () => {
+  const names = ["a", "b", "c"];
+  for (const name of names) bank.always(name, { kind: "no", class: "data", status: 400 });
+  const [a, b, c] = names.map((name) => testEffect("once", bank, name));
+  if (a === undefined || b === undefined || c === undefined) throw new Error("no effects");
   const later = testWorkflow("flow", (input, run) => {
-    const second = run.sleep("1h").then(() => run.do(b, input));
-    return Promise.all([run.do(a, input), second]);
+    const rest = run.sleep("1h").then(() => Promise.all([run.do(b, input), run.do(c, input)]));
+    return Promise.all([run.do(a, input), rest]);
   });
   await world.begin([later]);
   const run = await world.start(later, { id: "1" });
   await world.advance(1_000);
   const seen = Math.max(...(await world.records(run)).map(({ seq }) => seq));
   await world.advance(2 * HOUR_MS);
-  expect(await world.exceptions(run)).toHaveLength(2);
-  await expect(
-    world.engine.commands.resume(run, null, "ana", "mended", { seen }),
-  ).rejects.toMatchObject({
+  expect(await world.exceptions(run)).toHaveLength(3);
+  const sent = () => names.map((name) => bank.requestsOf(name).length);
+  const { commands } = world.engine;
+  await expect(commands.resume(run, null, "ana", "mended", { seen })).rejects.toMatchObject({
     code: "HF6003",
-    message: expect.stringMatching(/^Resumed: "a"\. Not resumed: "b", because: /u),
+    message: expect.stringMatching(
+      /^Nothing was resumed. What may not go on is "b", because: .*; "c", because: /u,
+    ),
   });
-  expect([bank.requestsOf("a").length, bank.requestsOf("b").length]).toEqual([2, 1]);
+  await world.advance(1_000);
+  expect(sent()).toEqual([1, 1, 1]);
+  await commands.resume(run, null, "ana", "mended");
+  await world.advance(1_000);
+  expect(sent()).toEqual([2, 2, 2]);
 });
 
 test("a count that could not be read is read again", async () => {

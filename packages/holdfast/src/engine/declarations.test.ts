@@ -36,10 +36,12 @@ describe("what definitions declare", () => {
     await world.crash();
     await world.begin([flow]);
     await world.resultOf(await world.start(flow, { id: "3" }));
+    // What it answers: a slip of who settles it by hand is found without its code.
+    const answer = [{ name: "ref", expects: "TEXT", isRequired: true }];
     expect(await declared()).toEqual([
       { definition: "workflow", name: "flow", sensitive: ["/id"], decision: null },
       { definition: "step", name: "flow/copy", sensitive: ["/a", "/b"], decision: null },
-      { definition: "effect", name: "pay", sensitive: [], decision: null },
+      { definition: "effect", name: "pay", sensitive: [], decision: answer },
     ]);
     await world.close();
     await world.begin([testWorkflow("flow", body, { sensitive: ["/id", "/more"] })]);

@@ -7,6 +7,7 @@ import { decisionFields, missingFields, type DecisionField } from "../core/decis
 import { HoldfastError } from "../core/error.ts";
 import type { DeclaredHead, DefinitionKind } from "../core/journal.ts";
 import type { DeclarationRow } from "../store/rows.ts";
+import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import { jsonSchemaOf, parse, type Schema } from "../workflow/schema.ts";
 import type { SystemJournal } from "./system-journal.ts";
@@ -37,7 +38,7 @@ export class Declarations {
 
   /** @throws {HoldfastError} HF4104 beyond the limit `declarationsMax`. */
   declare(
-    definition: Exclude<DefinitionKind, "review">,
+    definition: Exclude<DefinitionKind, "review" | "effect">,
     name: string,
     { sensitive = [] }: Sensitive,
     by: object,
@@ -53,6 +54,17 @@ export class Declarations {
     this.#seen.add(review);
     const { sensitive = [], decision } = review.definition;
     this.#declare("review", review.name, sensitive, fieldsOf(decision));
+  }
+
+  /**
+   * An effect, with what its answer looks like: whoever settles it by hand is told of a slip although
+   * no engine runs. Only by its JSON Schema: nothing is asked of the schema that somebody could see.
+   */
+  declareEffect({ name, definition }: AnyEffect): void {
+    if (this.#seen.has(definition)) return;
+    this.#seen.add(definition);
+    const { sensitive = [], output } = definition;
+    this.#declare("effect", name, sensitive, decisionFields(jsonSchemaOf(output)));
   }
 
   #declare(

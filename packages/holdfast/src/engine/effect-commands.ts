@@ -1,6 +1,6 @@
 /** What operators and late answers may do to an effect, and when it is refused. */
 import type { EffectState } from "../core/effect-state.ts";
-import type { Failure } from "../core/failure.ts";
+import { ANSWER_SCHEMA, type Failure } from "../core/failure.ts";
 import type { SettledHead } from "../core/journal.ts";
 import { openedSince, otherThanSeen, sentSince } from "../core/seen.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
@@ -12,6 +12,8 @@ import {
   refused,
   type CommandAnswer,
   type LateOutcome,
+  type Refused,
+  type ResumeCommand,
   type StepCommand,
 } from "./step-slot.ts";
 
@@ -37,7 +39,6 @@ export async function commandEffect(
 
 type Settle = Extract<StepCommand, { kind: "settle" }>;
 type Stays = Extract<StepCommand, { kind: "stays" }>;
-type Resume = Extract<StepCommand, { kind: "resume" }>;
 
 async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
   const { state } = step.journal;
@@ -77,6 +78,9 @@ function notSettleable(step: EffectStep, state: EffectState, said: Settle): stri
   if (since !== null) return since;
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay) return isBusy(step);
+  const isMisread = state.failure?.reasonCode === ANSWER_SCHEMA;
+  if (!said.happened && state.proof === "surely" && personNeeded(state) && !isMisread)
+    return `"${step.path}" was done, and that is proven; what is missing is what it answered. Say that it happened, with that as the value.`;
   if (!personNeeded(state) && !(said.happened && isFailedUndoing(step)))
     return `The outcome of "${step.path}" is known; there is nothing to settle.`;
   return null;
@@ -147,23 +151,27 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
   return APPLIED;
 }
 
-/** Lets the step go on at once: a new attempt where nothing is unknown. */
-function resume(step: EffectStep, command: Resume): CommandAnswer {
-  const { by, reason, seen, exception } = command;
-  const { state } = step.journal;
-  const { slot } = step;
-  if (slot === null || slot.ended) return refused("HF6003", `"${step.path}" does not wait.`);
+/** Why the step may not go on now; null if it may. */
+export function refusedResume(
+  { journal: { state }, slot, path }: EffectStep,
+  { seen, exception }: ResumeCommand,
+): Refused | null {
+  if (slot === null || slot.ended) return refused("HF6003", `"${path}" does not wait.`);
   if (personNeeded(state) && state.next.kind === "person") {
-    return refused(
-      "HF6004",
-      `"${step.path}" may have happened. Settle that first: holdfast settle.`,
-    );
+    return refused("HF6004", `"${path}" may have happened. Settle that first: holdfast settle.`);
   }
-  if (slot.wait === null) return refused("HF6003", `"${step.path}" is under way already.`);
+  if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
   const since =
     openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
-  if (since !== null) return refused("HF6003", since);
-  if (slot.wait.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
+  return since === null ? null : refused("HF6003", since);
+}
+
+/** Lets the step go on at once: a new attempt where nothing is unknown. */
+function resume(step: EffectStep, command: ResumeCommand): CommandAnswer {
+  const refusal = refusedResume(step, command);
+  if (refusal !== null) return refusal;
+  const { by, reason } = command;
+  if (step.slot?.wait?.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
   closeException(step, "resumed", by, reason);
   step.journal.write("resumed", 0, { by, reason, steps: [], ...commandIn(command) });
   poke(step);
@@ -193,7 +201,7 @@ async function complete(
 }
 
 /** The command as the head of what it writes names it. */
-function commandIn({ command }: Settle | Resume): { readonly command?: string } {
+function commandIn({ command }: Settle | ResumeCommand): { readonly command?: string } {
   return command === null ? {} : { command };
 }
 

@@ -159,7 +159,7 @@ export function recordProbe(
       // The original of a restored store may have sent it again until it was replaced: what was
       // seen before says nothing, and a request may still land.
       lastSentAtMs: Math.max(state.lastSentAtMs ?? situation.nowMs, replacedAtMs),
-      earlier: state.probes.filter(({ askedAtMs }) => askedAtMs >= replacedAtMs),
+      earlier: state.probes.filter(({ askedAtMs }) => askedAtMs > replacedAtMs),
     },
     situation,
   );

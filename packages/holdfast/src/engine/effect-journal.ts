@@ -124,8 +124,8 @@ export class EffectJournal {
   }
 
   /** Whether the original may have asked for something else, or under another key. */
-  #mayDiffer({ seq, isCalled }: Restored): boolean {
-    return isCalled || this.#run.told.since(seq);
+  #mayDiffer({ seq, isBegunSince }: Restored): boolean {
+    return isBegunSince || this.#run.told.since(seq);
   }
 
   /** The original of a restored store may have sent something else under its key. */

@@ -20,7 +20,7 @@ import { EffectFailed } from "../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../workflow/schema.ts";
 import { isoText } from "./clock.ts";
 import { Deferred } from "./deferred.ts";
-import { commandEffect } from "./effect-commands.ts";
+import { commandEffect, refusedResume } from "./effect-commands.ts";
 import { EffectCalls } from "./effect-calls.ts";
 import { interrupted, type EffectMode } from "./effect-decisions.ts";
 import { brokenDefinition, failureView } from "./effect-failures.ts";
@@ -32,7 +32,15 @@ import { endsStep, headOf } from "./recovery.ts";
 import { isStandIn } from "./stand-in-effect.ts";
 import type { StayingEffect } from "./staying-effects.ts";
 import { stepDrift } from "./step-drift.ts";
-import type { CommandAnswer, StepCommand, StepSlot, StepVerb, Wait } from "./step-slot.ts";
+import type {
+  CommandAnswer,
+  Refused,
+  ResumeCommand,
+  StepCommand,
+  StepSlot,
+  StepVerb,
+  Wait,
+} from "./step-slot.ts";
 import { thrownText } from "./thrown-text.ts";
 
 export class EffectStep implements StepVerb {
@@ -84,7 +92,7 @@ export class EffectStep implements StepVerb {
     const { definition } = effect;
     // Of what only stands in, nobody knows what it declares: what is on record of it stays.
     if (!isStandIn(effect)) {
-      run.host.declarations.declare("effect", effect.name, definition, definition);
+      run.host.declarations.declareEffect(effect);
       if (mode !== "undo") run.host.effects.note(effect);
     }
     run.sensitive.learn(definition, input);
@@ -356,6 +364,10 @@ export class EffectStep implements StepVerb {
     const record = this.slot?.records.findLast(endsStep);
     if (record === undefined) throw new Error(`step ${this.path} has ended without a record`);
     return record;
+  }
+
+  refusesResume(command: ResumeCommand): Refused | null {
+    return refusedResume(this, command);
   }
 
   command(command: StepCommand): Promise<CommandAnswer> {

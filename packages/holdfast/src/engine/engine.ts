@@ -47,7 +47,7 @@ import { thrownText } from "./thrown-text.ts";
 import { DurableTimers } from "./timers.ts";
 import { holdUnreadable, requireBeginning } from "./unreadable-run.ts";
 import type { ChildWaiter, RunEnd } from "./waiters.ts";
-import { holdWithoutCode } from "./without-code.ts";
+import { codeOf, holdWithoutCode } from "./without-code.ts";
 import { Wakes } from "./wakes.ts";
 
 export interface EngineOptions {
@@ -254,7 +254,7 @@ export class Engine implements RunHost {
    * @param input - as its schema gives it, where it has just been parsed.
    */
   resume(stored: StoredRun, input?: { readonly value: unknown }): LiveRun | null {
-    const workflow = this.#workflows.get(stored.row.workflow);
+    const workflow = codeOf(this.#workflows, stored);
     if (workflow === null) {
       holdWithoutCode(this, stored);
       return null;
@@ -268,7 +268,7 @@ export class Engine implements RunHost {
 
   /** A stored run for a command, before its turn. */
   lend(stored: StoredRun): LiveRun | null {
-    const workflow = this.#workflows.get(stored.row.workflow);
+    const workflow = codeOf(this.#workflows, stored);
     if (workflow === null) return null;
     const run = this.dormant(stored, workflow);
     if (run === null) return null;

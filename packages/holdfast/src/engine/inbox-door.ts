@@ -9,8 +9,10 @@ import { isPromised } from "../store/promised.ts";
 import type { WaitingCommand } from "../store/rows.ts";
 import { requireText } from "./checked-values.ts";
 import type { Engine } from "./engine.ts";
+import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
+import { noteRefusal } from "./kept-refusals.ts";
 import { AGAIN } from "./placed-starts.ts";
 import { Elsewhere } from "./places.ts";
 import { Promises } from "./promises.ts";
@@ -131,9 +133,12 @@ export class InboxDoor {
   /** Answered for good while the inbox was being read: what was read may still list them. */
   readonly #answered = new Set<string>();
   readonly #promises: Promises;
+  /** What was posted until then was left while this engine did not run. */
+  readonly #sinceMs: number;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#sinceMs = engine.clock.nowMs();
     this.#promises = new Promises(engine, () => this.lookSoon());
   }
 
@@ -249,6 +254,8 @@ export class InboxDoor {
   async #answer(row: WaitingCommand): Promise<void> {
     const { committer, places } = this.#engine;
     const answer = await this.#apply(row);
+    if (answer?.ok === false && row.atMs <= this.#sinceMs)
+      await noteRefusal(this.#engine, row, answer);
     const isFinal = answer !== null && !this.#closed && (await this.#isTold(row, answer));
     // The engine has ended meanwhile: the next one finds the command again.
     if (this.#closed) return;
@@ -300,7 +307,7 @@ export class InboxDoor {
     }
     switch (row.topic) {
       case "start":
-        return await this.#start(commandOf<"start">({ ...row, topic: "start" }), by);
+        return await this.#start(row);
       case "send": {
         const { event, key, id, payload } = commandOf<"send">({ ...row, topic: "send" });
         await commands.send(event, key, id ?? row.id, payload);
@@ -313,6 +320,8 @@ export class InboxDoor {
       }
       case "settle": {
         const { run, ...rest } = commandOf<"settle">({ ...row, topic: "settle" });
+        if (!rest.happened && row.restoredFromMs !== undefined)
+          throw saidOfOriginal(run, row.restoredFromMs);
         await commands.settle({ ...rest, run: parseRunId(run), by, command: row.id });
         return { ok: true };
       }
@@ -364,7 +373,8 @@ export class InboxDoor {
     return shard === null || places.owns(shard) ? null : { routes, shard };
   }
 
-  async #start(start: InboxCommands["start"], by: string): Promise<InboxAnswer> {
+  async #start({ by, restoredFromMs, ...row }: WaitingCommand): Promise<InboxAnswer> {
+    const start = commandOf<"start">({ ...row, by, topic: "start" });
     const workflow = this.#engine.workflow(start.workflow);
     if (workflow === null) {
       throw new HoldfastError(
@@ -380,6 +390,7 @@ export class InboxDoor {
       // Written by a worker, in this form.
       ...(parent === undefined ? {} : { parent: parent as StartingParent }),
       ...(claimed === undefined ? {} : { claimed }),
+      ...(restoredFromMs === undefined ? {} : { restoredFromMs }),
     };
     const { run, ...how } = await this.#engine.startRun(workflow, start.input, options);
     return run === AGAIN.run ? { ok: true } : { ok: true, run: formatRunId(run), ...how };

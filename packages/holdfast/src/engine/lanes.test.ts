@@ -239,6 +239,24 @@ describe("a call into a lane that somebody above holds", () => {
     expect(failed?.message).toMatch(MESSAGE);
   });
 
+  test("is made anew by resume once the lane was mended, also over a crash", async () => {
+    let lane = "L";
+    const leaf = workflow("leaf", { ...options("leaf", "L"), lane: () => lane }, async (_, run) => {
+      await run.sleep("1h");
+      return "done";
+    });
+    const top = workflow("top", options("top", "L"), (input, run) => run.call(leaf, input));
+    await world.begin([top, leaf]);
+    const run = await world.start(top, { id: "1" });
+    await world.untilState(run, "held");
+    lane = "M";
+    await world.engine.commands.resume(run, null, "ana", "mended");
+    await world.untilState(run, "waiting");
+    await world.crash();
+    await world.begin([top, leaf]);
+    expect(await world.resultOf(run)).toBe("done");
+  });
+
   test("is not refused for another lane", async () => {
     const run = await startLine(["M", null]);
     expect(await world.resultOf(run)).toBe("done");

@@ -71,9 +71,14 @@ export class Lanes {
     }
   }
 
+  /** The run whose turn it is; null if the lane is empty. */
+  firstOf(namespace: string, lane: string): number | null {
+    return this.#queues.get(`${namespace}\u0000${lane}`)?.[0] ?? null;
+  }
+
   /** True if no other run of its lane is before it. */
   mayGo(namespace: string, lane: string, run: number): boolean {
-    return this.#queues.get(`${namespace}\u0000${lane}`)?.[0] === run;
+    return this.firstOf(namespace, lane) === run;
   }
 
   /** Who holds these lanes waits for this open run, too. */

@@ -59,7 +59,7 @@ export interface EngineLimits {
   readonly earlyAnswersMax: number;
   /** How long such an answer is kept before its owner has to know, milliseconds. */
   readonly earlyAnswerMs: number;
-  /** Called runs that are looked at before a call into a lane; beyond it the call is refused, HF1204. */
+  /** Runs that are looked at before a call may wait for them; beyond it the call is refused, HF1204. */
   readonly laneWalkMax: number;
   /** Steps of one run. */
   readonly stepsMax: number;

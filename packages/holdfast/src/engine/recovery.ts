@@ -149,6 +149,7 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "started",
   "state",
   "restored",
+  "applied",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -163,6 +164,7 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "late",
   "opened",
   "closed",
+  "applied",
 ]);
 
 /** True if this record is the one that gave the code its answer. */

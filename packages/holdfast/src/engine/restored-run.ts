@@ -1,5 +1,5 @@
 /**
- * Runs that were open in a backup from which the store was restored. The original went on with them
+ * Runs that were open in a backup from which the store was restored, or whose start lay in its inbox. The original went on with them
  * for a time that nobody knows: whatever they send next it may have sent before. So nothing is sent
  * for the first time since the restore as if it were new: the attempt is declared as one that may
  * have left already, and what follows is decided as after a lost answer.
@@ -16,12 +16,12 @@ export interface Restored {
   readonly atMs: number;
   /** When the backup was written last: of all that it has gone through, the oldest. */
   readonly fromMs: number;
-  /** It was called since: the original's run of this call had another number, and so other keys. */
-  readonly isCalled: boolean;
+  /** It began since: the original's run of the same call or start had another number, so other keys. */
+  readonly isBegunSince: boolean;
 }
 
 /**
- * The last restore that this run has gone through, itself or with its parent; null if none. Read when
+ * The last restore that this run has gone through, itself or with what began it; null if none. Read when
  * it is first asked for: the journal of a run that is only looked at need not be readable.
  */
 export function restoredIn(ofRun: readonly JournalRecord[]): () => Restored | null {
@@ -42,21 +42,21 @@ function restoredOf(ofRun: readonly JournalRecord[]): Restored | null {
       seq: last.seq,
       atMs: last.atMs,
       fromMs,
-      isCalled: calledSince(ofRun[0]) !== undefined,
+      isBegunSince: begunSince(ofRun[0]) !== undefined,
     };
   }
   const [started] = ofRun;
-  const fromMs = calledSince(started);
+  const fromMs = begunSince(started);
   return started === undefined || fromMs === undefined
     ? null
-    : { seq: started.seq, atMs: started.atMs, fromMs, isCalled: true };
+    : { seq: started.seq, atMs: started.atMs, fromMs, isBegunSince: true };
 }
 
-/** When the backup of the run that called this one was written last, if it was called since. */
-function calledSince(started: JournalRecord | undefined): number | undefined {
-  return started?.kind === "started"
-    ? headOf<StartedHead>(started).parent?.restoredFromMs
-    : undefined;
+/** When the backup with its start, or with the run that called it, was written last. */
+function begunSince(started: JournalRecord | undefined): number | undefined {
+  if (started?.kind !== "started") return undefined;
+  const { parent, restoredFromMs } = headOf<StartedHead>(started);
+  return restoredFromMs ?? parent?.restoredFromMs;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A store that is restored from a backup, after its original went on for a while. */
-import { copyFileSync } from "node:fs";
-import { acceptStore } from "../store-sqlite/index.ts";
+import { copyFileSync, rmSync } from "node:fs";
+import { acceptStore, backupStore } from "../store-sqlite/index.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { TestWorld } from "./test-world.test-support.ts";
 
@@ -14,7 +14,7 @@ export async function accept(world: TestWorld): Promise<void> {
  * Makes a backup, lets the original go on, and puts the backup in its place. No engine runs then.
  *
  * @param original - what the original does meanwhile; it is closed after it. Nothing may have been
- *   read of the world's store by then: an open reader keeps the original's log beside the backup.
+ *   read of the world's store by then: an open reader would go on to read the original.
  */
 export async function putBackupBack(
   world: TestWorld,
@@ -23,10 +23,12 @@ export async function putBackupBack(
 ): Promise<void> {
   await world.close();
   const backup = `${world.path}.backup`;
-  copyFileSync(world.path, backup);
+  for (const side of ["", ".key", ".anchor"]) rmSync(`${backup}${side}`, { force: true });
+  await backupStore({ path: world.path, to: backup });
   await world.begin(workflows);
   await original();
   await world.close();
+  for (const log of ["-wal", "-shm"]) rmSync(`${world.path}${log}`, { force: true });
   copyFileSync(backup, world.path);
 }
 

@@ -1,9 +1,10 @@
 import { copyFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { PROBE_SCHEDULE_MS } from "../core/after-probe.ts";
 import { CallFailed, type Attempt } from "../workflow/attempt.ts";
 import { effect } from "../workflow/effect.ts";
-import { done, notDone } from "../workflow/seen.ts";
+import { cannotTell, done, notDone } from "../workflow/seen.ts";
 import { accept, putBackupBack, restore } from "./restored-store.test-support.ts";
 import { ANSWER, testEffect, testIntegration, testWorkflow } from "./test-effects.test-support.ts";
 import { TestWorld } from "./test-world.test-support.ts";
@@ -108,6 +109,24 @@ describe("a backup in the middle of looking up", () => {
   test("counts no look-up from before the restore, and settle from the restore", async () => {
     const once = await resentLate((looks) => world.until("one look", () => looks() === 1));
     expect(once).toBe(1);
+  });
+
+  test("asks a person only after as many look-ups as ever: those before the restore do not count", async () => {
+    const bank = world.counterpart("bank");
+    const pay = testEffect("probeable", bank, "pay");
+    const flow = testWorkflow("flow", (input, run) => run.do(pay, input));
+    bank.plan("pay", { kind: "lostAnswer", happened: true });
+    bank.lookupSays("pay", cannotTell("their archive is closed"));
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    const looksMax = PROBE_SCHEDULE_MS.length + 2;
+    const before = looksMax - 2;
+    await world.until("all look-ups but two", () => bank.lookups.length === before);
+    await putBackupBack(world, [flow], () => Promise.resolve());
+    await accept(world);
+    await world.begin([flow]);
+    await world.untilState(run, "exception");
+    expect(bank.lookups.length - before).toBe(looksMax);
   });
 
   test("waits for what the original may have sent before its first look-up", async () => {

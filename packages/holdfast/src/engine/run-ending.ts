@@ -3,7 +3,7 @@
  * and undone before it is over. Effects whose end is not known always come first.
  */
 import { parseJson } from "../core/json-text.ts";
-import type { ClosedHead, JournalRecord, StateHead } from "../core/journal.ts";
+import type { CancelHead, ClosedHead, JournalRecord, StateHead } from "../core/journal.ts";
 import { type Compensated, type FinalRunState, type RunState } from "../core/run-state.ts";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { EffectFailed } from "../workflow/run.ts";
@@ -300,15 +300,15 @@ export class RunEnding {
   }
 
   /** The same for a run that is not at work: it is taken back when it comes back. */
-  cancelByRecord(by: string, reason: string): void {
+  cancelByRecord(by: string, reason: string, how: Pick<CancelHead, "withoutCode"> = {}): void {
     this.#exception = this.#recorded;
-    this.#writeCancel(by, reason);
+    this.#writeCancel(by, reason, how);
   }
 
-  #writeCancel(by: string, reason: string): void {
+  #writeCancel(by: string, reason: string, how: Pick<CancelHead, "withoutCode"> = {}): void {
     // The state first: a crash between the two must find the run.
     this.#run.changeState("cancelling", reason);
-    this.#run.append("cancel", "", { by, reason });
+    this.#run.append("cancel", "", { by, reason, ...how });
     this.#close("cancelled", by, reason);
   }
 

@@ -1,7 +1,9 @@
 /** How runs end, and who hears of it: callers of this process, and the runs that wait for them. */
+import { HoldfastError } from "../core/error.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
+import { refuseCircle } from "./call-circle.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
 import { RemoteEnds } from "./remote-ends.ts";
 import { ChildWaiters, EndWaiters, endOf, type ChildWaiter, type RunEnd } from "./waiters.ts";
@@ -12,6 +14,7 @@ export class RunEnds {
   readonly #parents = new ChildWaiters();
 
   readonly #remote: RemoteEnds | null;
+  #lastLook: Promise<unknown> = Promise.resolve();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -59,12 +62,18 @@ export class RunEnds {
   /**
    * How a run has ended; null if it has not, and then `waiter` hears of it when it does.
    *
-   * @throws {HoldfastError} HF1204 if the run waits in its lane for `waiter`; nobody waits then.
+   * @throws {HoldfastError} HF1204 if the run waits for `waiter`; nobody waits then.
    */
   async endOf(run: number, waiter: ChildWaiter | null): Promise<RunEnd | null> {
+    return await this.#endOf(run, waiter, waiter?.held === undefined);
+  }
+
+  /** @param mayWait - whether that was looked at which a run that has joined another waits for. */
+  async #endOf(run: number, waiter: ChildWaiter | null, mayWait: boolean): Promise<RunEnd | null> {
     const { live, reads, places } = this.#engine;
     const here = live.get(run);
     if (here !== undefined) {
+      if (!mayWait && joins(here.row, waiter)) return await this.#endOfJoined(here.row, waiter);
       this.#listen(here.row, waiter);
       return null;
     }
@@ -72,12 +81,29 @@ export class RunEnds {
     if (stored === null) return null;
     const end = endOf(stored);
     if (end === null) {
+      if (!mayWait && joins(stored.row, waiter)) return await this.#endOfJoined(stored.row, waiter);
       // Its owner tells the parent that has called it; should it die before, it is seen here.
       const isElsewhere = !places.owns(stored.shard);
       this.#listen(stored.row, waiter, isElsewhere);
       if (isElsewhere) this.#remote?.watch(run);
     }
     return end;
+  }
+
+  /** One after the other: of two that call each other at the same time one is refused, and not both. */
+  async #endOfJoined({ run, workflow }: RunRow, waiter: ChildWaiter): Promise<RunEnd | null> {
+    const { committer, limits, reads } = this.#engine;
+    const call = { caller: waiter.run, workflow, joined: run };
+    const looked = this.#lastLook.then(() =>
+      reads.surely("what a called run waits for", async () => {
+        await committer.durable();
+        return await refusalOf(refuseCircle(this.#engine, call, limits.laneWalkMax));
+      }),
+    );
+    this.#lastLook = looked.catch(() => undefined);
+    const refusal = await looked;
+    if (refusal !== null) throw refusal;
+    return await this.#endOf(run, waiter, true);
   }
 
   /** How a run ends: at once if it has ended, else when it does. */
@@ -100,7 +126,7 @@ export class RunEnds {
   /** A child tells the parent that started it; who else waits for it has to be remembered. */
   #listen(child: RunRow, waiter: ChildWaiter | null, isElsewhere = false): void {
     if (waiter === null) return;
-    if (!isElsewhere && child.parentRun === waiter.run && child.parentStep === waiter.step) return;
+    if (!isElsewhere && !joins(child, waiter)) return;
     this.#joinLane(child, waiter);
     this.#parents.wait(child.run, waiter);
   }
@@ -112,5 +138,21 @@ export class RunEnds {
     const { lanes, limits } = this.#engine;
     refuseDeadlock(lanes, { workflow, namespace, lane, caller: run, held }, limits.laneWalkMax);
     lanes.waitedFor(namespace, lane, child.run, held);
+  }
+}
+
+/** True if somebody else has started the run, which is there already. */
+function joins(child: RunRow, waiter: ChildWaiter | null): waiter is ChildWaiter {
+  return waiter !== null && (child.parentRun !== waiter.run || child.parentStep !== waiter.step);
+}
+
+/** What is refused is an answer, and not a read that has failed. */
+async function refusalOf(look: Promise<void>): Promise<HoldfastError | null> {
+  try {
+    await look;
+    return null;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === "HF1204") return error;
+    throw error;
   }
 }

@@ -175,7 +175,7 @@ describe("another event under a known id", () => {
     await expect(conflict).rejects.toMatchObject({
       code: "HF4106",
       message: expect.stringMatching(
-        new RegExp(`with another payload; .*${formatRunId(run)}.*team-flow`),
+        new RegExp(`with another payload \\(at /cents\\); .*${formatRunId(run)}.*team-flow`),
       ) as string,
     });
     await expect(conflict).rejects.not.toMatchObject({
@@ -204,7 +204,7 @@ describe("another event under a known id", () => {
 
   test.each([
     ["2", 100, "key"],
-    ["2", 101, "key and payload"],
+    ["2", 101, "key and payload (at /cents)"],
   ] as const)("says that the key differs, too: %s, %i", async (key, cents, differs) => {
     await world.begin([twice]);
     await waitingRun("1");

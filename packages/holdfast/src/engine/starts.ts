@@ -4,6 +4,7 @@
  * Accepted means durable: the promise resolves after the flush that holds the start. Look-ups of
  * keys are gathered, one message to the store per turn of the event loop.
  */
+import { differenceText } from "../core/json-difference.ts";
 import { parseJson } from "../core/json-text.ts";
 import type { HeldLane, JournalRecord, StartedHead } from "../core/journal.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
@@ -36,6 +37,8 @@ export interface StartOptions {
   readonly parent?: StartingParent;
   /** The shard that has a claim on the key: asked whether a run with it is about to begin there. */
   readonly claimed?: number;
+  /** It lay in the inbox of a backup that was written last then, and that was restored. */
+  readonly restoredFromMs?: number;
 }
 
 /** The run that calls: it waits for the new one, and keeps its lane meanwhile. */
@@ -295,6 +298,7 @@ export class Starts {
       correlationId: options.correlationId ?? formatRunId(run),
       startedBy: options.by ?? UNNAMED_STARTER,
       parent: parentOf(options),
+      ...restoredOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
       deadlineAtMs,
@@ -363,11 +367,27 @@ function differing(run: number, { workflow, text, digest, options }: Start): Bes
     reasonCode: "HF4107",
     rule: "engine/start-differs@1",
     message: "The run was started again with the same key and another input.",
-    because: (row) =>
-      `Started again by ${by} with the same key and another input. ${row !== null && isFinal(row.state) ? `The run is ${row.state} with the input it began with` : "The run goes on with the input it began with"}; the other one was not started.`,
+    because: (stored) => {
+      const where = stored === null ? "" : whereDiffering(stored, text, workflow);
+      const state = stored?.row.state;
+      const so = state !== undefined && isFinal(state) ? `is ${state}` : "goes on";
+      return `Started again by ${by} with the same key and another input${where}. The run ${so} with the input it began with; the other one was not started.`;
+    },
     owner: workflow.definition.owner,
     data: text,
   };
+}
+
+/** Where the inputs differ, in brackets; nothing where that cannot be said. */
+function whereDiffering(
+  { records, unreadable }: StoredRun,
+  text: string,
+  { definition }: AnyWorkflow,
+): string {
+  const first = records[0]?.data ?? null;
+  if (first === null || unreadable !== undefined) return "";
+  const where = differenceText(parseJson(first), parseJson(text), definition.sensitive);
+  return where === null ? "" : ` (${where})`;
 }
 
 /** The row that the store will hold once the start is durable. */
@@ -398,6 +418,10 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
     currency: head.currency ?? null,
     keys: head.keys === undefined ? null : JSON.stringify(head.keys),
   };
+}
+
+function restoredOf({ restoredFromMs }: StartOptions): Pick<StartedHead, "restoredFromMs"> {
+  return restoredFromMs === undefined ? {} : { restoredFromMs };
 }
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {

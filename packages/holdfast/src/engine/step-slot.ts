@@ -36,6 +36,8 @@ export interface StepVerb {
   standBy?(slot: StepSlot): void;
   /** An operator or another process has something for this step. */
   command?(command: StepCommand): Promise<CommandAnswer>;
+  /** Why a resume would be refused now; null if it would be taken. Not given: `command` says so. */
+  refusesResume?(command: ResumeCommand): Refused | null;
   /** True if the step waits for this event. */
   awaits?(event: string, key: string): boolean;
   /** The run is being taken back: end what may be ended without harm. */
@@ -123,7 +125,10 @@ export type CommandAnswer =
 
 export const APPLIED: CommandAnswer = { kind: "applied" };
 
-export function refused(code: ErrorCode, why: string): CommandAnswer {
+export type Refused = Extract<CommandAnswer, { kind: "refused" }>;
+export type ResumeCommand = Extract<StepCommand, { kind: "resume" }>;
+
+export function refused(code: ErrorCode, why: string): Refused {
   return { kind: "refused", code, why };
 }
 

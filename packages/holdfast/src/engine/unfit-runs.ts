@@ -1,11 +1,13 @@
 /**
- * Cancelling a run whose code does not fit its journal: the cancel is put on record, and the run is
+ * Cancelling a run whose code does not fit its journal, or is not in this app: the cancel is put on record, and the run is
  * brought back to be taken back by its journal alone (recorded-steps.ts).
  */
 import { isFinal } from "../core/run-state.ts";
 import { ended } from "./command-refusals.ts";
 import type { Engine } from "./engine.ts";
 import { withStored } from "./stored-runs.ts";
+import { requireReadable } from "./unreadable-run.ts";
+import { absent } from "./without-code.ts";
 
 /** False if somebody has the run in hand: then it is to be tried with that. */
 export async function cancelUnfit(
@@ -18,9 +20,10 @@ export async function cancelUnfit(
     const { state, workflow: name } = stored.row;
     if (isFinal(state)) throw ended(run, state);
     const workflow = engine.workflow(name);
-    const live = workflow === null ? null : engine.dormant(stored, workflow);
+    requireReadable(stored);
+    const live = engine.dormant(stored, workflow ?? absent(stored.row));
     if (live === null) return false;
-    live.ending.cancelByRecord(by, reason);
+    live.ending.cancelByRecord(by, reason, workflow === null ? { withoutCode: true } : {});
     live.leave({ kind: "reload" });
     return true;
   });

@@ -8,6 +8,7 @@ import { refuseClosing } from "../core/closing.ts";
 import { decisionWords, unknownFields, type DecisionField } from "../core/decision-fields.ts";
 import { decisionMisfit } from "../core/decision-fit.ts";
 import { HoldfastError } from "../core/error.ts";
+import { EFFECT_STAYS } from "../core/failure.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { excludedText, isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
@@ -160,8 +161,9 @@ export async function settleEffect(
   const seen = exception === undefined ? null : await seenException(reader, run, exception, about);
   const takes = about.map(settleOf);
   const isAsked = takes.includes("either");
-  if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row);
+  if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row, about);
   if (!isAsked && !takes.includes("happened")) refuseKnown(row);
+  if (happened) await refuseValue(reader, row, value);
   const body = {
     run: formatRunId(run),
     operation,
@@ -173,6 +175,27 @@ export async function settleEffect(
     ...(seen === null ? {} : { exception: seen.seq }),
   };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
+}
+
+/**
+ * By what is on record of the effect: the engine checks by its schema. A value that cannot fit is
+ * refused here, because a command that is kept would be refused to nobody.
+ */
+async function refuseValue(reader: StoreReader, row: EffectRow, value: unknown): Promise<void> {
+  const of = await reader.run(row.run);
+  // Where nobody waits for the answer, none has to be given.
+  const isAwaited = !row.ended && row.undoes === null && of !== null && !isFinal(of.state);
+  if (value === null && !isAwaited) return;
+  const fields = (await Masking.of(reader)).answerOf(row.effect);
+  const misfit = decisionMisfit(value, fields);
+  if (misfit === null || fields === null) return;
+  const given = value === null ? "No value was given: the run waits for what it answered" : misfit;
+  throw new HoldfastError(
+    "HF4102",
+    `The value does not fit the output of "${row.effect}": ${given}. Nothing was settled.`,
+    `Give it as JSON, for example --value '{...}'. It takes: ${decisionWords(fields)}`,
+    { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
+  );
 }
 
 /** The exception that was seen, if it is one of these, which are open. */
@@ -200,17 +223,24 @@ async function seenException(
   );
 }
 
-function happenedOnly(row: EffectRow): HoldfastError {
+function happenedOnly(row: EffectRow, about: readonly ExceptionRow[]): HoldfastError {
+  const isDone =
+    row.proof === "surely" || about.some(({ reasonCode }) => reasonCode === EFFECT_STAYS);
   return new HoldfastError(
     "HF6003",
-    row.undoes === null
-      ? `"${row.step}" was done, and that is proven.`
-      : `"${row.step}" was not done, and that is proven.`,
-    row.undoes === null
-      ? "If it was undone by hand, say that it happened, and how it was undone as the reason."
-      : "If it was done by hand, say that it happened. If it shall stay undone, close its exception.",
+    `"${row.step}" was ${isDone ? "done" : "not done"}, and that is proven.`,
+    isDone ? remedyOfDone(row) : FAILED_UNDOING,
     { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
   );
+}
+
+const FAILED_UNDOING =
+  "If it was done by hand, say that it happened. If it shall stay undone, close its exception.";
+
+function remedyOfDone({ ended }: EffectRow): string {
+  return ended
+    ? "If it was undone by hand, say that it happened, and how it was undone as the reason."
+    : "Its answer is missing: say that it happened, with --value and what it answered. If it shall be undone, cancel the run.";
 }
 
 /** Nobody was asked about this effect; so unless its outcome or its answer is open, it stands. */

@@ -24,7 +24,7 @@ export interface KeptCommand {
 }
 
 /** Commands that are looked through. */
-const COMMANDS_MAX = 10_000;
+export const COMMANDS_MAX = 10_000;
 
 /** In order of arrival, which is the order in which an engine takes them. */
 export async function keptCommands(reader: StoreReader): Promise<readonly KeptCommand[]> {

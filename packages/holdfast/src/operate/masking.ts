@@ -25,13 +25,13 @@ export interface Payload {
 
 export class Masking {
   readonly #declared: DeclaredFields;
-  /** Of each review, what answers it as its newest definition says. */
-  readonly #decisions = new Map<string, readonly DecisionField[] | null>();
+  /** By kind and name: what a review or an effect is answered with, as its newest definition says. */
+  readonly #answers = new Map<string, readonly DecisionField[] | null>();
 
   constructor(rows: readonly DeclarationRow[]) {
     this.#declared = new DeclaredFields(rows);
     for (const { definition, name, decision } of rows.toSorted((a, b) => a.atMs - b.atMs)) {
-      if (definition === "review") this.#decisions.set(name, decision);
+      this.#answers.set(`${definition} ${name}`, decision);
     }
   }
 
@@ -56,7 +56,12 @@ export class Masking {
 
   /** What answers a review, as its newest definition says. */
   decisionOf(review: string): readonly DecisionField[] | null {
-    return this.#decisions.get(review) ?? null;
+    return this.#answers.get(`review ${review}`) ?? null;
+  }
+
+  /** What an effect answers. Null if nothing is known of that. */
+  answerOf(effect: string): readonly DecisionField[] | null {
+    return this.#answers.get(`effect ${effect}`) ?? null;
   }
 
   /** The decision as it is typed after the review's id. */

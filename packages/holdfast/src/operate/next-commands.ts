@@ -14,6 +14,8 @@ export function settleCommand(row: ExceptionRow, of: RunBelongings): string | nu
   if (takes === null) return null;
   const effect = formatItemId("eff", { run: row.run, seq: row.operation ?? 0 });
   const about = `--exception ${formatItemId("exc", row)}`;
+  if (takes === "happened" && row.class === "ambiguous")
+    return `holdfast settle ${effect} happened${valueWords(row, of)} ${about} --reason "..."`;
   if (takes === "happened" && row.reasonCode !== EFFECT_STAYS)
     return `holdfast settle ${effect} happened ${about} --reason "how it was undone by hand"`;
   if (takes === "happened")

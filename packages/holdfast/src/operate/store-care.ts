@@ -6,6 +6,7 @@ import { formatRunId } from "../core/run-number.ts";
 import type { EffectRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { Decider } from "./decisions.ts";
+import { COMMANDS_MAX, keptCommands, type KeptCommand } from "./kept-command.ts";
 import { effectView, type EffectView } from "./views.ts";
 
 interface DamageFound {
@@ -65,6 +66,13 @@ export interface AcceptedStore {
   readonly operations: readonly EffectView[];
   /** Runs that had not ended when the backup was made. */
   readonly openRuns: readonly string[];
+  /**
+   * Commands in the backup's inbox that say that an effect did not happen: the original may have done
+   * it since it had them, so the engine refuses them.
+   */
+  readonly refused: readonly KeptCommand[];
+  /** Starts in the backup's inbox. Their runs begin as restored ones. */
+  readonly startsCount: number;
 }
 
 /** What a check found, with runs under their public ids. */
@@ -98,7 +106,16 @@ export async function acceptStore(care: StoreCare, decider: Decider): Promise<Ac
     const views: EffectView[] = [];
     // By primary key; what is open is the few that were under way.
     for (const row of operations) views.push(effectView(row, await reader.run(row.run)));
-    return { storeId, operations: views, openRuns: openRuns.map(formatRunId) };
+    const refused = (await keptCommands(reader)).filter(({ happened }) => happened === false);
+    const waiting = await reader.inbox(COMMANDS_MAX);
+    const startsCount = waiting.filter(({ topic }) => topic === "start").length;
+    return {
+      storeId,
+      operations: views,
+      openRuns: openRuns.map(formatRunId),
+      refused,
+      startsCount,
+    };
   } finally {
     await reader.close();
   }

@@ -9,6 +9,7 @@ import { HoldfastError } from "../core/error.ts";
 import { familyOf } from "../core/failure.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/failure.ts";
 import type * as journal from "../core/journal.ts";
+import { REFUSED_LATER } from "../core/journal.ts";
 import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import type { OnLate } from "../core/run-late.ts";
@@ -219,7 +220,7 @@ function sayingOf(record: journal.JournalRecord): Said {
 
 const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => Said } = {
   started: (head) => ({
-    what: `started as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}`,
+    what: `started as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
     by: head.startedBy,
   }),
   result: (head) =>
@@ -301,7 +302,13 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   }),
   kept: (head) => ({ what: `event ${head.event} with key ${head.key} kept until it is awaited` }),
   declared: (head) => ({ what: `${head.definition} ${head.name} declared what is sensitive` }),
-  applied: (head) => ({ what: `command ${head.command} (${head.topic}) applied`, by: head.by }),
+  applied: (head) => ({
+    what:
+      head.command === REFUSED_LATER
+        ? `${head.topic} refused, which was left while no engine ran: ${head.answer}`
+        : `command ${head.command} (${head.topic}) applied`,
+    by: head.by,
+  }),
   late: (head) => ({
     what: `its deadline (${isoText(head.deadlineAtMs)}) has passed: ${ON_LATE_TEXT[head.onLate]}`,
   }),

@@ -6,9 +6,17 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { kindNumber } from "../core/journal.ts";
-import type { AppliedHead, IncarnationHead, RecordKind, RestoredHead } from "../core/journal.ts";
+import type {
+  AppliedHead,
+  BackupInbox,
+  IncarnationHead,
+  RecordKind,
+  RestoredHead,
+} from "../core/journal.ts";
 import type { EffectRow } from "../store/rows.ts";
 import type { RecordColumns } from "../store/store.ts";
+import { lastCommandPos } from "./backup-inboxes.ts";
+import { refuseForeignLog } from "./foreign-log.ts";
 import { freshRandom } from "./open.ts";
 import { BUSY_TIMEOUT_MS } from "./pragmas.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
@@ -41,10 +49,11 @@ export interface Accepted {
  * Checks the whole store, records the decision in its journal and writes a new anchor.
  *
  * @throws {HoldfastError} HF5006 if it is damaged in itself (accepting does not mend), HF5004 if an
- * engine runs, HF5002 and HF5009 as at any start.
+ * engine runs, HF5007 if another database's log lies beside it, HF5002 and HF5009 as at any start.
  */
 export async function acceptStore(options: AcceptOptions): Promise<Accepted> {
   const path = resolve(options.path);
+  await refuseForeignLog(path);
   const atMs = options.nowMs();
   const session = new Session(
     {
@@ -88,15 +97,21 @@ function decision(
 ): readonly (readonly Written[])[] {
   const { incarnation, predecessors, lastSystemSeq } = session.opened;
   const begun: IncarnationHead = { incarnation, closes: predecessors };
-  const accepted: AppliedHead = { command: "store accept", topic: "store", by, answer: reason };
-  const restored = (fromMs: number): RestoredHead => ({ fromMs, by, reason });
-  const { ends, fromMs } = endsOfRuns(resolve(path));
+  const { ends, waiting } = atTheBackup(resolve(path));
+  const restored: RestoredHead = { fromMs: waiting.fromMs, by, reason };
+  const accepted: AppliedHead = {
+    command: "store accept",
+    topic: "store",
+    by,
+    answer: reason,
+    waiting,
+  };
   const pages: Written[][] = [];
   for (let i = 0; i < ends.length; i += RUNS_PER_FLUSH) {
     pages.push(
       ends
         .slice(i, i + RUNS_PER_FLUSH)
-        .map(({ run, seq }) => ({ run, seq: seq + 1, kind: "restored", head: restored(fromMs) })),
+        .map(({ run, seq }) => ({ run, seq: seq + 1, kind: "restored", head: restored })),
     );
   }
   const first = { run: 0, seq: lastSystemSeq + 1, kind: "incarnation", head: begun } as const;
@@ -104,10 +119,10 @@ function decision(
   return [[first], ...pages, [last]];
 }
 
-/** Open runs with the number of their last record, and when anything was written last. */
-function endsOfRuns(path: string): {
+/** Open runs with the number of their last record, and what waits in the inbox. */
+function atTheBackup(path: string): {
   readonly ends: readonly { readonly run: number; readonly seq: number }[];
-  readonly fromMs: number;
+  readonly waiting: BackupInbox;
 } {
   const database = openReadOnly(path);
   try {
@@ -115,7 +130,8 @@ function endsOfRuns(path: string): {
     const ends = new ReaderQueries(database).openRuns().map((run) => {
       return { run, seq: rowsOf(lastSeq, run)[0]?.[0] as number };
     });
-    return { ends, fromMs: lastWorkMs(database) };
+    const waiting = { lastPos: lastCommandPos(database), fromMs: lastWorkMs(database) };
+    return { ends, waiting };
   } finally {
     database.close();
   }

@@ -83,7 +83,7 @@ function remove(copy: string): void {
 }
 
 /** Read as it is, without a log and without locks: nothing is made beside it. */
-function unchanging(path: string): string {
+export function unchanging(path: string): string {
   const url = pathToFileURL(path);
   url.searchParams.set("immutable", "1");
   return url.href;

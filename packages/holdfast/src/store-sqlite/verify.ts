@@ -43,16 +43,17 @@ export interface VerifyOptions {
  */
 export async function verifyStore(options: VerifyOptions): Promise<VerifyReport> {
   const path = resolve(options.path);
-  return await onStillFile(path, (open) => verifyFile(open, path, options.startVisit));
+  return await onStillFile(path, (open) => verifyFile(open, { ...options, path }));
 }
 
-/** Checks the database that `open` opens as the store at `path`, whose key and anchor count. */
-function verifyFile(
-  open: () => Database,
-  path: string,
-  startVisit: VerifyOptions["startVisit"],
-): VerifyReport {
-  const key = readKey(path);
+interface FileChecks extends VerifyOptions {
+  /** `ignored`: whether it is the newest is not asked, nor whether it is a backup. */
+  readonly anchor?: "compared" | "ignored";
+}
+
+/** Checks the database that `open` opens as the store at the path, whose key and anchor count. */
+export function verifyFile(open: () => Database, options: FileChecks): VerifyReport {
+  const key = readKey(options.path);
   let database: Database;
   try {
     database = open();
@@ -61,7 +62,7 @@ function verifyFile(
     return report(null, null, [{ what: error.message }], []);
   }
   try {
-    return verifyDatabase(database, key, path, startVisit);
+    return verifyDatabase(database, key, options);
   } finally {
     database.close();
   }
@@ -70,8 +71,7 @@ function verifyFile(
 function verifyDatabase(
   database: Database,
   secret: Uint8Array,
-  path: string,
-  startVisit: VerifyOptions["startVisit"],
+  { path, anchor = "compared", startVisit }: FileChecks,
 ): VerifyReport {
   const damage: Damage[] = [];
   const harmless: string[] = [];
@@ -95,7 +95,8 @@ function verifyDatabase(
   if (checked?.damage !== null && checked?.damage !== undefined) damage.push(checked.damage);
   damage.push(...attempt(() => sequenceDamage(database)), ...structure);
   damage.push(...attempt(() => inboxDamage(database)));
-  damage.push(...attempt(() => anchorDamage(database, storeId, path, harmless)));
+  if (anchor === "compared")
+    damage.push(...attempt(() => anchorDamage(database, storeId, path, harmless)));
   // From a damaged journal the fold says nothing that the journal's own check has not said.
   if (damage.length === 0) damage.push(...attempt(() => rebuildProjections(database)));
   const free = Number(readPragma(database, "freelist_count") ?? 0);

@@ -19,6 +19,7 @@ import { noRecords } from "../store/no-records.ts";
 import { ChainQueries, anchorOf } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import type { DigestsAhead } from "./digests-ahead.ts";
+import { backupInboxes } from "./backup-inboxes.ts";
 import { InboxWriter } from "./inbox-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { beginImmediate } from "./sqlite-errors.ts";
@@ -57,6 +58,7 @@ export class SqliteWriter {
   #head: FlushRow | null = null;
   /** Chains that this one has not closed yet. */
   #openHeads: readonly FlushRow[];
+  readonly #ofBackup: ReturnType<typeof backupInboxes>;
   #death: HoldfastError | null = null;
   #dataVersion: number;
 
@@ -81,6 +83,7 @@ export class SqliteWriter {
     this.#journal = new JournalWriter(database, this.#key);
     this.#projections = new ProjectionsWriter(database);
     this.#inbox = new InboxWriter(database, this.#key);
+    this.#ofBackup = backupInboxes(database);
     this.#openChain = database.prepare(
       "insert into incarnation (incarnation, first_flush) values (?, ?)",
     );
@@ -113,8 +116,9 @@ export class SqliteWriter {
   /** Commands that wait, each checked against its digest. */
   inbox(limit: number): WaitingCommand[] {
     this.requireAlive();
-    return this.queries.inbox(limit).map(({ pos: _, digest, ...command }) => {
-      return { ...command, isAsPosted: postedDigest(command).equals(digest) };
+    return this.queries.inbox(limit).map(({ pos, digest, ...command }) => {
+      const isAsPosted = postedDigest(command).equals(digest);
+      return { ...command, isAsPosted, ...this.#ofBackup(pos, command.atMs) };
     });
   }
 

@@ -152,7 +152,7 @@ export interface DependencyRow {
 
 /**
  * What a definition has declared of its payloads. One that was declared in several ways has a row
- * for each: what was sensitive once stays so, and the newest says what answers a review.
+ * for each: what was sensitive once stays so, and the newest says what a review or an effect is answered with.
  */
 export interface DeclarationRow {
   readonly definition: DefinitionKind;
@@ -218,6 +218,11 @@ export interface WaitingCommand extends InboxRow {
   readonly isAsPosted: boolean;
   /** Whose owner is to take it; not given where the store is whole. */
   readonly shard?: number;
+  /**
+   * Set if it lay in the inbox of a backup that was restored: when that was written last. The original
+   * of the store has had this command, too.
+   */
+  readonly restoredFromMs?: number;
   /** Why its payload cannot be read: then it may not be applied either. */
   readonly unreadable?: HoldfastError;
 }

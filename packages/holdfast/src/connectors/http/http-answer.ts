@@ -112,10 +112,18 @@ export function saidOf(answer: HttpAnswer, secrets: readonly string[]): string |
   const said = isProblem(answer)
     ? problem.filter((text) => typeof text === "string").join(": ")
     : (SAID_PATHS.map((path) => at(answer.body, path)).find((text) => typeof text === "string") ??
-      answer.bodyText.slice(0, TEXT_CHARS_MAX));
-  let text = said.slice(0, SAID_CHARS_MAX);
-  for (const secret of secrets) text = text.replaceAll(secret, "***");
+      answer.bodyText);
+  const charsMax = said === answer.bodyText ? TEXT_CHARS_MAX : SAID_CHARS_MAX;
+  // Masked as a whole and then cut: half a secret is not found, and tells the half.
+  const text = withoutSecrets(said, secrets).slice(0, charsMax);
   return text === "" ? undefined : text;
+}
+
+/** The longest first: of two that begin alike the shorter would leave the rest of the longer. */
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
 }
 
 function isProblem(answer: HttpAnswer): boolean {

@@ -1,5 +1,6 @@
 /** Options of an HTTP client, checked when the client is made. */
 import { HoldfastError } from "../../core/error.ts";
+import { checkOptions, type OptionKinds } from "../../workflow/known-options.ts";
 
 export interface HttpClientOptions {
   /** Origin and path prefix, for example `https://erp.example/api/v2`. */
@@ -66,8 +67,37 @@ const BYTES_MAX = 8 * 1_024 * 1_024;
 /** Shorter header values are words, not secrets; masking them would garble messages. */
 const SECRET_CHARS_MIN = 8;
 
-/** @throws {HoldfastError} HF1001 if an option is not valid. */
+const KINDS: { readonly [Name in keyof Required<HttpClientOptions>]: OptionKinds[string] } = {
+  baseUrl: "text",
+  headers: "object",
+  authorize: "function",
+  // A text, or false: looked at below.
+  keyHeader: "any",
+  connectTimeoutMs: "number",
+  headersTimeoutMs: "number",
+  bodyTimeoutMs: "number",
+  responseBytesMax: "number",
+  requestBytesMax: "number",
+  redirectsMax: "number",
+  // A list: looked at below.
+  redirectOrigins: "any",
+  errorCode: "function",
+  tls: "object",
+  nowMs: "function",
+};
+
+const TLS_KINDS: { readonly [Name in keyof Required<TlsOptions>]: OptionKinds[string] } = {
+  // A text or a list of them, which Node itself looks at.
+  ca: "any",
+  cert: "text",
+  key: "text",
+  passphrase: "text",
+  servername: "text",
+};
+
+/** @throws {HoldfastError} HF1001 if an option is not known or not valid. */
 export function resolveOptions(options: HttpClientOptions): ResolvedOptions {
+  checkKinds(options);
   const baseUrl = originOf("baseUrl", options.baseUrl);
   const { ca, ...tls } = options.tls ?? {};
   return {
@@ -92,6 +122,19 @@ export function resolveOptions(options: HttpClientOptions): ResolvedOptions {
     tls: { ...tls, ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }) },
     nowMs: options.nowMs ?? Date.now,
   };
+}
+
+/** What a caller without types may have written. */
+function checkKinds(options: HttpClientOptions): void {
+  checkOptions("httpClient", options, KINDS);
+  if (options.tls !== undefined) checkOptions("tls of httpClient", options.tls, TLS_KINDS);
+  const { headers = {}, keyHeader = false, redirectOrigins = [] } = options;
+  for (const [name, value] of Object.entries(headers))
+    if (typeof value !== "string") throw invalid(`headers["${name}"]`, "a text");
+  const isName: boolean =
+    keyHeader === false || (typeof keyHeader === "string" && keyHeader !== "");
+  if (!isName) throw invalid("keyHeader", "the name of a header, or false");
+  if (!Array.isArray(redirectOrigins)) throw invalid("redirectOrigins", "a list of origins");
 }
 
 function originOf(name: string, text: string): URL {
