@@ -53,6 +53,7 @@ const SQL = {
   beat: `update heartbeat set beat_at_ms = ${DATABASE_NOW_MS} where incarnation = $1::int8
     and exists (select 1 from worker w where w.incarnation = $1::int8 and w.alive = 1)
     returning beat_at_ms`,
+  isAlive: "select alive from worker where incarnation = $1::int8",
   leave: "update worker set alive = 0 where incarnation = $1::int8",
 } as const;
 
@@ -151,6 +152,12 @@ export async function beat(connection: Connection, incarnation: number): Promise
   return (await connection.rows("beat", SQL.beat, [incarnation])).length === 1;
 }
 
+/** Whether the database says that this engine may still write. */
+export async function isAlive(connection: Connection, incarnation: number): Promise<boolean> {
+  const [row] = await connection.rows("is-alive", SQL.isAlive, [incarnation]);
+  return row?.[0] === 1;
+}
+
 /** Lets the next engine in at once. */
 export async function leaveLease(connection: Connection, incarnation: number): Promise<void> {
   await connection.rows("leave", SQL.leave, [incarnation]);
@@ -169,11 +176,13 @@ export const FENCE_SQL = {
 
 export const FENCE_NAMES = { worker: "fence-worker", shards: "fence-shards" } as const;
 
+export const TAKEN_OVER = "another engine has taken the store over";
+
 /** Why the fence stopped this flush; null if it did not. */
 export function fencedBecause(error: unknown): string | null {
   if (!(error instanceof StatementRefused) || error.sqlState !== SQL_STATES.divisionByZero)
     return null;
-  if (error.statement === FENCE_NAMES.worker) return "another engine has taken the store over";
+  if (error.statement === FENCE_NAMES.worker) return TAKEN_OVER;
   if (error.statement === FENCE_NAMES.shards) return "a shard that it wrote to is another worker's";
   return null;
 }

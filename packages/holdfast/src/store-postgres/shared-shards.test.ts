@@ -293,6 +293,21 @@ describe("a worker of a shared store", () => {
     expect(await three.store.inbox(10)).toEqual([]);
   });
 
+  test("says that it was replaced when its successor has taken the command that it takes", async () => {
+    const [one, two] = [await join(), await join()];
+    await one.sees(isFree(5));
+    await one.shards.take([5]);
+    const command = { id: "a", atMs: 1, by: "worker", data: "{}", shard: 5 };
+    await one.shards.post([{ ...command, topic: "cancel" }]);
+    await expire(one);
+    await takeOnceFree(two, 5);
+    const answer = [{ id: "a", answer: "{}" }];
+    await new SampleJournal().flushTo(two.store, answer);
+    await expect(new SampleJournal().flushTo(one.store, answer)).rejects.toMatchObject({
+      code: "HF5012",
+    });
+  });
+
   test("gives a key to the shard that claims it first, until that shard gives it up", async () => {
     const [one, two] = [await join(), await join()];
     const hash = "ab".repeat(32);

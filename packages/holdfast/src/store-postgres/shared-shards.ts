@@ -8,6 +8,7 @@ import { deadHeads } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import { HINT_SQL, Hints } from "./hints.ts";
+import { isAlive } from "./lease.ts";
 import type { Link } from "./link.ts";
 import type { Lookout } from "./lookout.ts";
 import type { OwnedShards } from "./owned-shards.ts";
@@ -51,7 +52,6 @@ const SHARED_SQL = {
     where (select count(*) from
       (select 1 from worker where incarnation = $1::int8 and alive = 1 for share) w) = 1
     on conflict (shard, id) do nothing`,
-  isAlive: "select alive from worker where incarnation = $1::int8",
   answers: `select i.id, i.answer from unnest($1::int2[], $2::text[]) as t (shard, id)
     join inbox i on i.shard = t.shard and i.id = t.id where i.answer is not null`,
   untaken: `select ${INBOX_COLUMNS} from inbox where taken_by is null and topic = $1
@@ -101,8 +101,8 @@ export function sharedShards(settings: SharedSettings): SharedShards {
     confirmed: () => lookout.confirmed(),
     async post(commands) {
       await ask("post", postValues(incarnation, commands));
-      const [row] = await ask("isAlive", [incarnation]);
-      if (row?.[0] !== 1) throw replaced("the database says that it is dead");
+      const isAliveStill = await link.use((connection) => isAlive(connection, incarnation));
+      if (!isAliveStill) throw replaced("the database says that it is dead");
       hints.posted(commands.map(({ shard }) => shard));
     },
     async answers(ids) {

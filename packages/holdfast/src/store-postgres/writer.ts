@@ -17,7 +17,7 @@ import { hex } from "../store/chain-heads.ts";
 import { type FlushRow, flushInChain } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { type BuiltFlush, FLUSH_NAME, FlushBuilder, type Writing } from "./flush-builder.ts";
-import { fencedBecause } from "./lease.ts";
+import { TAKEN_OVER, fencedBecause, isAlive } from "./lease.ts";
 import type { Link } from "./link.ts";
 import { ConnectionLost, SQL_STATES, isRefused, replaced } from "./postgres-errors.ts";
 
@@ -27,6 +27,7 @@ const CONTENTION_TRIES_MAX = 5;
 export class PostgresWriter {
   readonly #link: Link;
   readonly #builder: FlushBuilder;
+  readonly #incarnation: number;
   readonly #onFatal: (error: HoldfastError) => void;
   readonly #onFlushed: (head: FlushRow, records: number) => void;
   #nextNumber = 1;
@@ -45,6 +46,7 @@ export class PostgresWriter {
     },
   ) {
     this.#link = link;
+    this.#incarnation = writing.incarnation;
     this.#builder = new FlushBuilder(writing, (name, text, values) =>
       link.use((connection) => connection.rows(name, text, values)),
     );
@@ -113,7 +115,7 @@ export class PostgresWriter {
     }
     this.#nextNumber += 1;
     const earlier = this.#committing;
-    const built = this.#building.then(() => this.#builder.build(batch, closed, earlier));
+    const built = this.#building.then(() => this.#build(batch, closed, earlier));
     this.#building = built;
     const committing = this.#commit(
       built,
@@ -123,6 +125,20 @@ export class PostgresWriter {
     this.#leaving = earlier;
     this.#committing = committing;
     await committing;
+  }
+
+  /**
+   * What others have done to its shards since it was replaced does not fit what is at hand here, nor
+   * the inbox. That is no fault of the database, and is not to be told as one.
+   */
+  async #build(batch: FlushBatch, closed: boolean, earlier: Promise<void>): Promise<BuiltFlush> {
+    try {
+      return await this.#builder.build(batch, closed, earlier);
+    } catch (error) {
+      if (error instanceof HoldfastError || error instanceof ConnectionLost) throw error;
+      if (await this.#link.use((connection) => isAlive(connection, this.#incarnation))) throw error;
+      throw replaced(TAKEN_OVER);
+    }
   }
 
   async #commit(

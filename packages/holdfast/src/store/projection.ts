@@ -41,6 +41,9 @@ export function hasProjection(kindNumber: number): boolean {
 
 const NOTHING: readonly Change[] = [];
 
+/** In the place of an operation's number; a run's first record is no intent, so none has it. */
+const NO_OPERATION = 0;
+
 /**
  * What one record changes, in the order in which to apply it.
  *
@@ -229,8 +232,8 @@ function stepEnded(
 }
 
 function outcome(record: JournalRecord, head: journal.OutcomeHead): readonly Change[] {
-  const learnt: Change = {
-    kind: "effect-learnt",
+  const learnt = {
+    kind: "effect-learnt" as const,
     run: record.run,
     operation: head.operation,
     proof: head.proof,
@@ -240,12 +243,17 @@ function outcome(record: JournalRecord, head: journal.OutcomeHead): readonly Cha
     settledBy: null,
     atMs: record.atMs,
   };
-  return head.end === undefined ? [learnt] : [learnt, ...stepEnded(record, head)];
+  return [...ofOperation(learnt), ...(head.end === undefined ? [] : stepEnded(record, head))];
+}
+
+/** What a read has come to is about no operation: it changes nothing, and so declares no intent. */
+function ofOperation(learnt: Extract<Change, { kind: "effect-learnt" }>): readonly Change[] {
+  return learnt.operation === NO_OPERATION ? NOTHING : [learnt];
 }
 
 function settled(record: JournalRecord, head: journal.SettledHead): readonly Change[] {
-  const learnt: Change = {
-    kind: "effect-learnt",
+  const learnt = {
+    kind: "effect-learnt" as const,
     run: record.run,
     operation: head.operation,
     proof: head.proof,
@@ -254,7 +262,7 @@ function settled(record: JournalRecord, head: journal.SettledHead): readonly Cha
     settledBy: head.by,
     atMs: record.atMs,
   };
-  return head.end === undefined ? [learnt] : [learnt, ...stepEnded(record, head)];
+  return [...ofOperation(learnt), ...(head.end === undefined ? [] : stepEnded(record, head))];
 }
 
 const UNKNOWN_YET = {
@@ -270,7 +278,7 @@ function pending(record: JournalRecord, head: journal.PendingHead): readonly Cha
   return [
     { kind: "pending-added", integration, ref, run, operation, dueAtMs },
     // Accepted is not done; and by its reference it is known again when it has ended.
-    { ...UNKNOWN_YET, run, operation, ref, atMs },
+    ...ofOperation({ ...UNKNOWN_YET, run, operation, ref, atMs }),
   ];
 }
 

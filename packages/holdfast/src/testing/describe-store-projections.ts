@@ -81,6 +81,23 @@ export const projectionTests: StoreTests = {
     await effectLedger(subject);
   },
 
+  "counts the end of a read, which declares no intent, and shows no operation of it": async ({
+    store,
+    openReader,
+  }) => {
+    const sample = await startRuns(store, [1]);
+    const failed = outcomeHead(0, { effect: "price", proof: "never" });
+    sample.add(1, "outcome", failed, { name: "price", attempt: 1 });
+    const read = outcomeHead(0, { effect: "price", end: "value" });
+    sample.add(1, "outcome", read, { name: "price", attempt: 2 });
+    await sample.flushTo(store);
+    const reader = await openReader();
+    assert.deepEqual(await reader.effects(PAGE), []);
+    assert.deepEqual(await counters(reader, "effect-ends/"), { "effect-ends/price/surely": 1 });
+    const [stored] = await store.load([1]);
+    assert.deepEqual(stored?.records, sample.records);
+  },
+
   "counts runs, attempts, ends and open exceptions": async ({ store, openReader }) => {
     await everyKind(store).flushTo(store);
     const reader = await openReader();
