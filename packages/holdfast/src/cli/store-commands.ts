@@ -125,7 +125,7 @@ function acceptedText(accepted: AcceptedStore, look: Look): string {
     lines.push(sentence(text, 0, look.screen));
   }
   if (startsCount > 0) {
-    const text = `${String(startsCount)} starts wait in its inbox. The original may have begun these runs, too: what they send is asked of a person.`;
+    const text = `${String(startsCount)} starts wait in its inbox. The original may have begun these runs, too: what they may not send twice is asked of a person.`;
     lines.push(sentence(text, 0, look.screen));
   }
   return lines.join("\n");

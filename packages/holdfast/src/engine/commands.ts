@@ -60,6 +60,11 @@ interface ResumeHow {
   readonly command: string | null;
 }
 
+/** Who takes a run back: nobody is named where a person does. */
+interface Cancelled {
+  readonly child?: true;
+}
+
 /** Where a decision about a run comes from. Not given: from this process, which sees it as it is. */
 export interface Decided {
   /** Number up to which the run's journal was seen. */
@@ -213,19 +218,21 @@ export class Commands {
     return stored?.records ?? [];
   }
 
-  async cancel(run: number, by: string, reason: string): Promise<void> {
-    const data = { run: formatRunId(run), reason };
-    await this.#at(run, { topic: "cancel", data, by }, () => this.#cancel(run, by, reason));
+  /** @param how - `child`: with its parent. Without its code it is not taken back then: it waits for it. */
+  async cancel(run: number, by: string, reason: string, how: Cancelled = {}): Promise<void> {
+    const data = { run: formatRunId(run), reason, ...how };
+    await this.#at(run, { topic: "cancel", data, by }, () => this.#cancel(run, by, reason, how));
   }
 
-  async #cancel(run: number, by: string, reason: string): Promise<void> {
+  async #cancel(run: number, by: string, reason: string, how: Cancelled): Promise<void> {
     const act = async (live: LiveRun) => {
       if (isFinal(live.state)) throw ended(run, live.state);
       live.ending.cancel(by, reason);
       await this.#engine.committer.durable();
     };
     await this.#withRun(run, act, async () => {
-      if (!(await cancelUnfit(this.#engine, run, by, reason))) await this.#cancel(run, by, reason);
+      const isTaken = await cancelUnfit(this.#engine, run, { by, reason, ...how });
+      if (!isTaken) await this.#cancel(run, by, reason, how);
     });
   }
 

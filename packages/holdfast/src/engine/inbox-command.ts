@@ -23,6 +23,7 @@ type Kind =
   | "whole number"
   | "whole number or nothing"
   | "truth value"
+  | "true or nothing"
   | "any"
   | "outcome";
 type Topic = InboxRow["topic"];
@@ -55,7 +56,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     reason: "text",
     exception: "whole number or nothing",
   },
-  cancel: { run: "text", reason: "text" },
+  cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
   complete: { integration: "text", ref: "text", outcome: "outcome" },
   returned: { run: "text", step: "text", child: "text" },
@@ -113,6 +114,7 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   "whole number": (value) => Number.isSafeInteger(value),
   "whole number or nothing": (value) => value === undefined || Number.isSafeInteger(value),
   "truth value": (value) => typeof value === "boolean",
+  "true or nothing": (value) => value === undefined || value === true,
   any: () => true,
   outcome: isOutcome,
 };

@@ -65,7 +65,12 @@ export interface InboxCommands {
     /** Number of the exception that was seen, where only what waits because of it is meant. */
     readonly exception?: number;
   };
-  readonly cancel: { readonly run: string; readonly reason: string };
+  readonly cancel: {
+    readonly run: string;
+    readonly reason: string;
+    /** With its parent, from the worker that has it. */
+    readonly child?: true;
+  };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   readonly complete: {
     readonly integration: string;
@@ -339,8 +344,8 @@ export class InboxDoor {
         return { ok: true };
       }
       case "cancel": {
-        const { run, reason } = commandOf<"cancel">({ ...row, topic: "cancel" });
-        await commands.cancel(parseRunId(run), by, reason);
+        const { run, reason, child } = commandOf<"cancel">({ ...row, topic: "cancel" });
+        await commands.cancel(parseRunId(run), by, reason, child === true ? { child } : {});
         return { ok: true };
       }
       case "close": {

@@ -168,14 +168,16 @@ describe("a cancel that was left while no engine ran", () => {
     expect(await answerTo("bad-2")).toMatchObject({ ok: false });
   });
 
-  test("of a run that this app has no code for, or that there is not, is answered as ever", async () => {
+  test("of a run that this app has no code for takes it back; of one that there is not is refused", async () => {
     const run = await diedBeforeCharge();
     await leaveCancel(run);
     await leaveCancel(4_711, "cancel-2");
-    await world.begin([sleeper], OPEN);
+    await world.begin([sleeper], { ...OPEN, effects: [reserve, charge] });
     await world.advance(1_000);
-    expect(await answerTo("cancel-1")).toMatchObject({ ok: false, code: "HF6001" });
+    expect(await answerTo("cancel-1")).toEqual({ ok: true });
     expect(await answerTo("cancel-2")).toMatchObject({ ok: false, code: "HF6001" });
-    expect(await world.stateOf(run)).toBe("held");
+    // Not a line of its code is run, and what it did has an owner.
+    await world.untilState(run, "cancelled");
+    expect(system.requestsOf("charge")).toEqual([]);
   });
 });

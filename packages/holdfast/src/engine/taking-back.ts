@@ -47,7 +47,9 @@ async function cancelled(
 ): Promise<string | null> {
   const by = `run ${formatRunId(waiter.run)}`;
   try {
-    await engine.commands.cancel(child, by, `taken back with ${by}: ${reason}`);
+    await engine.commands.cancel(child, by, `taken back with ${by}: ${reason}`, {
+      child: true,
+    });
     return null;
   } catch (error) {
     // Its code is missing or does not fit, or it has just ended: the parent waits and asks again.

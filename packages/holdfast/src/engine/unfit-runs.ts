@@ -7,20 +7,21 @@ import { ended } from "./command-refusals.ts";
 import type { Engine } from "./engine.ts";
 import { withStored } from "./stored-runs.ts";
 import { requireReadable } from "./unreadable-run.ts";
-import { absent } from "./without-code.ts";
+import { absent, withoutCode } from "./without-code.ts";
 
 /** False if somebody has the run in hand: then it is to be tried with that. */
 export async function cancelUnfit(
   engine: Engine,
   run: number,
-  by: string,
-  reason: string,
+  { by, reason, child }: { readonly by: string; readonly reason: string; readonly child?: true },
 ): Promise<boolean> {
   const reached = await withStored(engine, run, (stored) => {
     const { state, workflow: name } = stored.row;
     if (isFinal(state)) throw ended(run, state);
     const workflow = engine.workflow(name);
     requireReadable(stored);
+    // Nobody has decided that it is to be undone without its code, which may come back.
+    if (workflow === null && child === true) throw withoutCode(stored.row);
     const live = engine.dormant(stored, workflow ?? absent(stored.row));
     if (live === null) return false;
     live.ending.cancelByRecord(by, reason, workflow === null ? { withoutCode: true } : {});

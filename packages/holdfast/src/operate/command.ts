@@ -45,7 +45,7 @@ export interface CommandBodies {
     /** Number of the exception that was seen, where only what waits because of it is meant. */
     readonly exception?: number;
   };
-  readonly cancel: { readonly run: string; readonly reason: string };
+  readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
 }
 
