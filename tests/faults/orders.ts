@@ -6,6 +6,7 @@ import type { Fleet } from "./fleet.ts";
 const TRIES_MAX = 200;
 /** Who waits for an order's end asks for the next one after this, milliseconds. */
 const END_MS_MAX = 1_500;
+const CONFIRMED_AT_A_TIME = 8;
 /** Of one script: four rows of effects each have to be checked in one page. */
 const ORDERS_MAX = 20_000;
 
@@ -55,7 +56,11 @@ export class Orders {
 
   /** Asks for each once more: none that was accepted may be new. */
   async confirm(): Promise<void> {
-    for (const key of this.keys) await this.#accepted(key);
+    const left = [...this.keys];
+    const client = async () => {
+      for (let key = left.pop(); key !== undefined; key = left.pop()) await this.#accepted(key);
+    };
+    await Promise.all(Array.from({ length: CONFIRMED_AT_A_TIME }, client));
   }
 
   async #accepted(key: string): Promise<void> {
