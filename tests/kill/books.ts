@@ -2,7 +2,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteReader } from "holdfast/sqlite";
 
-type Reader = Awaited<ReturnType<typeof openSqliteReader>>;
+/** Of either store. */
+export type Reader = Awaited<ReturnType<typeof openSqliteReader>>;
 type Row<Verb extends keyof Reader> = Reader[Verb] extends (
   ...args: never[]
 ) => Promise<readonly (infer One)[]>
@@ -12,7 +13,7 @@ type Row<Verb extends keyof Reader> = Reader[Verb] extends (
 /** One row each, never more or less: a repeat is harmless, or the effect can be looked up. */
 const ONE_ROW = ["put-profile", "charge", "book"] as const;
 const AT_MOST_ONCE = "tell";
-const ROWS_MAX = 10_000;
+export const ROWS_MAX = 100_000;
 
 interface LedgerRow {
   readonly key: string;
@@ -28,17 +29,26 @@ export interface Books {
 
 export async function readBooks(store: string, ledger: string): Promise<Books> {
   const reader = await openSqliteReader({ path: store });
-  const page = { afterRun: 0, limit: ROWS_MAX };
   try {
-    return {
-      ledger: readLedger(ledger),
-      runs: await reader.runs(page),
-      effects: await reader.effects(page),
-      exceptions: await reader.exceptions({ ...page, all: true }),
-    };
+    return await booksOf(reader, ledger);
   } finally {
     await reader.close();
   }
+}
+
+export async function booksOf(reader: Reader, ledger: string): Promise<Books> {
+  const page = { afterRun: 0, limit: ROWS_MAX };
+  const books = {
+    ledger: readLedger(ledger),
+    runs: await reader.runs(page),
+    effects: await reader.effects(page),
+    exceptions: await reader.exceptions({ ...page, all: true }),
+  };
+  const isCut = [books.runs, books.effects, books.exceptions].some(
+    ({ length }) => length >= ROWS_MAX,
+  );
+  if (isCut) throw new Error(`there are more than ${String(ROWS_MAX)} rows to check`);
+  return books;
 }
 
 function readLedger(path: string): readonly LedgerRow[] {
@@ -66,18 +76,22 @@ function queried<T>(path: string, sql: string): readonly T[] {
 export async function interruptedAttempts(store: string): Promise<number> {
   const reader = await openSqliteReader({ path: store });
   try {
-    let count = 0;
-    for (const { run } of await reader.runs({ afterRun: 0, limit: ROWS_MAX })) {
-      for (const { kind, head } of await reader.records(run, 0, ROWS_MAX)) {
-        if (kind !== "outcome" || head === null) continue;
-        const { failure } = JSON.parse(head) as { readonly failure?: { readonly class: string } };
-        if (failure?.class === "interrupted") count += 1;
-      }
-    }
-    return count;
+    return await interruptedIn(reader);
   } finally {
     await reader.close();
   }
+}
+
+export async function interruptedIn(reader: Reader): Promise<number> {
+  let count = 0;
+  for (const { run } of await reader.runs({ afterRun: 0, limit: ROWS_MAX })) {
+    for (const { kind, head } of await reader.records(run, 0, ROWS_MAX)) {
+      if (kind !== "outcome" || head === null) continue;
+      const { failure } = JSON.parse(head) as { readonly failure?: { readonly class: string } };
+      if (failure?.class === "interrupted") count += 1;
+    }
+  }
+  return count;
 }
 
 /** Broken promises about the runs with these keys, as sentences; none if all were kept. */

@@ -1,5 +1,5 @@
 /** One effect of each contract, on the counterpart. */
-import { done, effect, integration, notDone } from "holdfast";
+import { done, effect, integration, notDone, type Duration } from "holdfast";
 import { httpClient } from "holdfast/connectors/http";
 import { z } from "zod";
 
@@ -16,8 +16,11 @@ function path(place: string, id: string): string {
   return `/${place}/${encodeURIComponent(id)}`;
 }
 
-/** @param concurrency - calls at a time: the fewer, the longer the work takes. */
-export function effectsOn(port: number, concurrency: number) {
+/**
+ * @param concurrency - calls at a time: the fewer, the longer the work takes.
+ * @param settle - longer where whoever has sent a request may stand still before it leaves.
+ */
+export function effectsOn(port: number, concurrency: number, settle: Duration = SETTLE) {
   const client = httpClient({ baseUrl: `http://127.0.0.1:${String(port)}` });
   const on = integration("counterpart", { owner: "team-counterpart", limit: { concurrency } });
   const repeated = { on, timeout: TIMEOUT, retry: RETRY } as const;
@@ -57,7 +60,7 @@ export function effectsOn(port: number, concurrency: number) {
     book: effect("book", {
       ...repeated,
       repeat: "probeable",
-      settle: SETTLE,
+      settle,
       input: order,
       output: receipt,
       run: async ({ id, cents }, attempt) => {

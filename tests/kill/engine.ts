@@ -5,32 +5,11 @@
  *
  * `node engine.ts STORE PORT N`
  */
-import { holdfast, workflow } from "holdfast";
-import { z } from "zod";
-import { effectsOn } from "./effects.ts";
+import { holdfast } from "holdfast";
+import { placeOrderOn } from "./orders.ts";
 
 const [store = "", port = "", count = ""] = process.argv.slice(2);
-const { price, putProfile, charge, book, tell } = effectsOn(Number(port), 4);
-
-const placeOrder = workflow(
-  "place-order",
-  {
-    input: z.object({ id: z.string() }),
-    output: z.object({ told: z.boolean(), refs: z.array(z.string()) }),
-    key: ({ id }) => id,
-    owner: "team-orders",
-  },
-  async ({ id }, run) => {
-    const { cents } = await run.do(price, { id });
-    const total = await run.step("add-shipping", () => cents + 490);
-    const order = { id, cents: total };
-    const profile = await run.do(putProfile, order);
-    const both = await Promise.all([run.do(charge, order), run.do(book, order)]);
-    await run.sleep("60ms");
-    const told = await run.try(tell, order);
-    return { told: told.ok, refs: [profile, ...both].map(({ ref }) => ref) };
-  },
-);
+const placeOrder = placeOrderOn(Number(port));
 
 function say(what: object): void {
   process.stdout.write(`${JSON.stringify(what)}\n`);

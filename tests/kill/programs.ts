@@ -24,32 +24,37 @@ export interface Program {
   /** What it says, line by line, until it ends. */
   readonly lines: AsyncIterable<unknown>;
   readonly ended: Promise<End>;
-  kill(signal: "SIGKILL" | "SIGTERM"): void;
+  kill(signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"): void;
+  /** One line to its standard input; nothing if it has ended. */
+  tell(line: string): void;
 }
 
-/**
- * Starts a TypeScript program. It is killed if it lives longer than `lifeMsMax`, which ends whoever
- * waits for it.
- *
- * @param under - a program that starts node, with its arguments: strace.
- */
+export interface ProgramOptions {
+  /** A program that starts node, with its arguments: strace. */
+  readonly under?: readonly string[];
+  /** It is killed then, which ends whoever waits for it. */
+  readonly lifeMsMax?: number;
+  /** Besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a TypeScript program. */
 export function startProgram(
   file: URL,
   args: readonly string[],
-  {
-    under = [],
-    lifeMsMax = 60_000,
-  }: { readonly under?: readonly string[]; readonly lifeMsMax?: number } = {},
+  { under = [], lifeMsMax = 60_000, env = {} }: ProgramOptions = {},
 ): Program {
   const words = [...under, process.execPath, ...NODE_OPTIONS, fileURLToPath(file), ...args];
   // There is always the node of this process.
   const [command, ...rest] = words as [string, ...string[]];
   const child = spawn(command, rest, {
-    env: { ...process.env, NODE_OPTIONS: undefined, NODE_COMPILE_CACHE },
-    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NODE_OPTIONS: undefined, NODE_COMPILE_CACHE, ...env },
+    stdio: ["pipe", "pipe", "pipe"],
     timeout: lifeMsMax,
     killSignal: "SIGKILL",
   });
+  // A killed program does not read what it is told: its end says so.
+  child.stdin.on("error", () => undefined);
   let err = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
   return {
@@ -62,6 +67,9 @@ export function startProgram(
     })),
     kill: (signal) => {
       child.kill(signal);
+    },
+    tell: (line) => {
+      child.stdin.write(`${line}\n`);
     },
   };
 }

@@ -53,6 +53,7 @@ const SQL = {
   beat: `update heartbeat set beat_at_ms = ${DATABASE_NOW_MS} where incarnation = $1::int8
     and exists (select 1 from worker w where w.incarnation = $1::int8 and w.alive = 1)
     returning beat_at_ms`,
+  waitForStandbys: "update heartbeat set beat_at_ms = beat_at_ms where incarnation = $1::int8",
   isAlive: "select alive from worker where incarnation = $1::int8",
   leave: "update worker set alive = 0 where incarnation = $1::int8",
 } as const;
@@ -150,6 +151,15 @@ async function entered(connection: Connection, statements: readonly Written[]): 
 /** False if this engine has been replaced. */
 export async function beat(connection: Connection, incarnation: number): Promise<boolean> {
   return (await connection.rows("beat", SQL.beat, [incarnation])).length === 1;
+}
+
+/**
+ * Resolves when all that this connection could see is where a commit has to be: with standbys that are
+ * waited for, on those too. A read waits for none of them, and after a crash a server shows what it
+ * alone has; a commit waits for everything before it.
+ */
+export async function waitForStandbys(connection: Connection, incarnation: number): Promise<void> {
+  await connection.rows("wait-for-standbys", SQL.waitForStandbys, [incarnation]);
 }
 
 /** Whether the database says that this engine may still write. */

@@ -17,7 +17,7 @@ import { hex } from "../store/chain-heads.ts";
 import { type FlushRow, flushInChain } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { type BuiltFlush, FLUSH_NAME, FlushBuilder, type Writing } from "./flush-builder.ts";
-import { TAKEN_OVER, fencedBecause, isAlive } from "./lease.ts";
+import { TAKEN_OVER, fencedBecause, isAlive, waitForStandbys } from "./lease.ts";
 import type { Link } from "./link.ts";
 import { ConnectionLost, SQL_STATES, isRefused, replaced } from "./postgres-errors.ts";
 
@@ -194,12 +194,15 @@ export class PostgresWriter {
   }
 }
 
-/** Whether the flush is in the database; its number and seal are its name. */
+/** Whether the flush is durable; its number and seal are its name. */
 async function isDone(connection: Connection, head: FlushRow): Promise<boolean> {
   const row = await flushInChain(connection.rows, head.incarnation, head.number);
   if (row === null) return false;
-  if (hex(row.seal) === hex(head.seal)) return true;
-  throw new Error(`flush ${head.number} is there with another seal`);
+  if (hex(row.seal) !== hex(head.seal)) {
+    throw new Error(`flush ${head.number} is there with another seal`);
+  }
+  await waitForStandbys(connection, head.incarnation);
+  return true;
 }
 
 function lacksEarlier(error: unknown): boolean {
