@@ -11,6 +11,7 @@ import { formatRunId } from "../core/run-number.ts";
 import { isActive, isFinal, type RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { Answers } from "./answers.ts";
 import { heldLanesOf } from "./lanes.ts";
 import { restoredIn, Told, type Restored } from "./restored-run.ts";
 import { Latch } from "./latch.ts";
@@ -25,9 +26,6 @@ import { RunLeft } from "./run-left.ts";
 import { SensitiveValues } from "./sensitive-values.ts";
 import { requireFreeName } from "./step-name.ts";
 import { OVER, overAndStaying, type StepSlot, type StepVerb, type Wait } from "./step-slot.ts";
-
-/** Answers handed out in a row before the event loop gets its turn. */
-const TICKS_MAX = 256;
 
 /** `byRecord`: its steps are being made from the journal; its code has no more say. */
 export type RunMode = "recovering" | "byRecord" | "live" | "unwinding" | "gone";
@@ -59,10 +57,8 @@ export class LiveRun {
   /** Records since the run was loaded that commands may name: questions and intents. */
   readonly #written: JournalRecord[] = [];
   #pins = 0;
-  #turns = 0;
   #lent = false;
-  readonly #answers: { slot: StepSlot; record: JournalRecord }[] = [];
-  #delivering = false;
+  readonly #answers: Answers;
   #cancelTimer: (() => void) | null = null;
   #restCheck = false;
   /** Whether the steps that recovery has left open have gone live. */
@@ -83,6 +79,7 @@ export class LiveRun {
     this.restored = restoredIn(this.#recovery.ofRun);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
+    this.#answers = new Answers(this, host.rest);
   }
 
   get id(): string {
@@ -106,7 +103,7 @@ export class LiveRun {
     this.input = parsed.value;
     this.ending.follow(() => this.workflow.body(parsed.value, makeRunApi(this)));
     if (this.mode === "recovering") {
-      this.#afterRest(() => this.#recover());
+      this.#answers.afterRest(() => this.#recover());
       return;
     }
     // Its very first step did not fit.
@@ -256,52 +253,20 @@ export class LiveRun {
   /** Hands the answer of a step to the code, after those before it. */
   deliver(slot: StepSlot, record: JournalRecord): void {
     this.end(slot);
-    this.#answers.push({ slot, record });
-    if (this.#delivering) return;
-    // Not at once: the code that asked may have more to do first, and on recovery it has done it.
-    this.#delivering = true;
-    this.#afterRest(() => this.#deliverNext());
+    this.#answers.add(slot, record);
   }
 
-  #deliverNext(): void {
-    const next = this.#answers.shift();
-    if (next === undefined || this.mode === "gone") {
-      this.#delivering = false;
-      // The code has come to rest just now: there is nothing to wait for once more.
-      if (!this.#restCheck && !this.#isComingBack) this.#atRest();
-      return;
-    }
-    this.#delivering = true;
-    this.#settle(next.slot, next.record, () => this.#deliverNext());
+  /** A step has its answer. */
+  handed(slot: StepSlot): void {
+    if (slot.verb.isOver?.() !== true) return;
+    const staying = slot.verb.staying ?? null;
+    this.slots.set(slot.path, staying === null ? OVER : overAndStaying(staying));
+    if (!this.#recovery.isFresh) this.#recovery.forget(slot.path);
   }
 
-  /** Gives a step its answer, and calls back once the code has come to rest. */
-  #settle(slot: StepSlot, record: JournalRecord, callback: () => void): void {
-    const settled = slot.verb.settle(record);
-    if (settled instanceof Promise) {
-      void settled.then(() => {
-        this.#settled(slot, callback);
-      });
-    } else {
-      this.#settled(slot, callback);
-    }
-  }
-
-  #settled(slot: StepSlot, callback: () => void): void {
-    if (slot.verb.isOver?.() === true) {
-      const staying = slot.verb.staying ?? null;
-      this.slots.set(slot.path, staying === null ? OVER : overAndStaying(staying));
-      if (!this.#recovery.isFresh) this.#recovery.forget(slot.path);
-    }
-    this.#afterRest(callback);
-  }
-
-  /** Calls back once the code has come to rest, that is when no microtask is left. */
-  #afterRest(callback: () => void): void {
-    this.#turns += 1;
-    // Ticks starve the event loop: a long run of quick steps lets the others in now and then.
-    if (this.#turns % TICKS_MAX === 0) setImmediate(callback);
-    else this.host.rest.add(callback);
+  /** The code has all the answers that there were, and has come to rest just now. */
+  allHanded(): void {
+    if (!this.#restCheck && !this.#isComingBack) this.#atRest();
   }
 
   /** Looks at what the journal holds. Null if that cannot be read: then the run is given away. */
@@ -327,7 +292,7 @@ export class LiveRun {
     switch (next.kind) {
       case "answer": {
         this.end(next.slot);
-        this.#settle(next.slot, next.record, () => this.#recover());
+        this.#answers.hand(next.slot, next.record, () => this.#recover());
         return;
       }
       case "later":
@@ -400,9 +365,9 @@ export class LiveRun {
   recheck(): void {
     if (this.#restCheck || this.mode === "gone") return;
     this.#restCheck = true;
-    this.#afterRest(() => {
+    this.#answers.afterRest(() => {
       this.#restCheck = false;
-      if (!this.#delivering && !this.#isComingBack) this.#atRest();
+      if (!this.#answers.isHanding && !this.#isComingBack) this.#atRest();
     });
   }
 
