@@ -3,6 +3,7 @@
  * call that gives it, because what it was meant to say would silently not hold.
  */
 import { HoldfastError } from "./core/error.ts";
+import { checkRetention } from "./core/retention.ts";
 import { DEFAULT_LIMITS } from "./engine/limits.ts";
 import { checkOptions, type OptionKinds } from "./workflow/known-options.ts";
 
@@ -15,6 +16,7 @@ const APP: OptionKinds = {
   version: "text",
   limits: "object",
   owner: "text",
+  retention: "object",
   log: "function",
 };
 
@@ -28,6 +30,8 @@ const POSTGRES: OptionKinds = {
 
 const PAYLOADS: OptionKinds = { keyRing: "text", directory: "text", inlineBytesMax: "number" };
 
+const RETENTION = ["completed", "failed", "keys"] as const;
+
 const LIMITS: OptionKinds = Object.fromEntries(
   Object.keys(DEFAULT_LIMITS).map((name) => [name, "number"]),
 );
@@ -36,7 +40,10 @@ const LIMITS: OptionKinds = Object.fromEntries(
 export function checkAppOptions(options: unknown): void {
   checkOptions("holdfast()", options, APP);
   // Checked to be an object above.
-  const { store, workflows, postgres, payloads, limits } = options as Record<string, unknown>;
+  const { store, workflows, postgres, payloads, limits, retention } = options as Record<
+    string,
+    unknown
+  >;
   if (store === undefined) {
     throw missing("store", "where runs are kept", 'store: "sqlite:./holdfast.db"');
   }
@@ -45,6 +52,9 @@ export function checkAppOptions(options: unknown): void {
   }
   if (postgres !== undefined) checkOptions("postgres of holdfast()", postgres, POSTGRES);
   if (payloads !== undefined) checkOptions("payloads of holdfast()", payloads, PAYLOADS);
+  if (retention !== undefined) {
+    checkRetention("retention of holdfast()", retention as object, RETENTION);
+  }
   if (limits !== undefined) checkOptions("limits of holdfast()", limits, LIMITS);
 }
 

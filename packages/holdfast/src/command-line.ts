@@ -1,6 +1,7 @@
 /** The composition root of the command line: which driver serves which store, and whose clock. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { linesOf, newArchive } from "./archive-files.ts";
 import type { Outside } from "./cli/outside.ts";
 import { HoldfastError } from "./core/error.ts";
 import { systemClock } from "./engine/clock.ts";
@@ -11,6 +12,7 @@ import { placeOf, shownAddress } from "./store-address.ts";
 import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
 import { storeKey } from "./store-postgres/key.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
+import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
 import { startWorker } from "./worker.ts";
 
@@ -32,6 +34,8 @@ export const outside: Outside = {
   newStoreKey: () => randomBytes(KEY_BYTES).toString("base64"),
   newKeyRing: (file) => makeKeyRing(file, randomBytes(KEY_BYTES)),
   rotateKeyRing: (file) => rotateKeyRing(file, randomBytes(KEY_BYTES)),
+  newArchive,
+  linesOf,
   storeAt: (address, access) => {
     const place = placeOf(address);
     if (place?.kind === "sqlite") return sqliteCare(place.path, access);
@@ -59,6 +63,7 @@ function sqliteCare(path: string, access: PayloadAccess): StoreCare {
   return {
     ...care,
     backup: async (to) => ({ ...(await backupStore({ path, to })), apart: await apart() }),
+    importArchive: (lines) => importArchive({ path, lines, nowMs }),
     accept: ({ by, reason }) => acceptStore({ path, by, reason, nowMs }),
   };
 }
@@ -77,6 +82,8 @@ function postgresCare(url: string, access: PayloadAccess): StoreCare {
     openReader,
     verify,
     sweep,
+    openStored: () => Promise.reject(notYet("archive")),
+    importArchive: () => Promise.reject(notYet("import")),
     backup: () => Promise.reject(notHere("backup", "copy it with pg_dump or a base backup")),
     accept: () =>
       Promise.reject(
@@ -86,6 +93,16 @@ function postgresCare(url: string, access: PayloadAccess): StoreCare {
         ),
       ),
   };
+}
+
+function notYet(command: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `${command} is for a store in a file; runs do not leave a store on PostgreSQL yet. Nothing was done.`,
+    command === "import"
+      ? "An archive is read into a file, for example: --store sqlite:./archive.db"
+      : "Keep them, and back the database up with its own tools.",
+  );
 }
 
 function notHere(command: string, instead: string): HoldfastError {

@@ -5,6 +5,7 @@ import { formatError, HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
 import { checkSensitive, sensitiveTexts } from "./core/sensitive.ts";
 import { formatItemId, formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
+import type { AppRetention } from "./core/retention.ts";
 import type { FinalRunState } from "./core/run-state.ts";
 import { classifyForeign } from "./foreign-errors.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
@@ -52,6 +53,12 @@ export interface HoldfastOptions {
   readonly limits?: Partial<EngineLimits>;
   /** Owns what belongs to no run, such as two events with one id. Default "operators". */
   readonly owner?: string;
+  /**
+   * How long runs are kept at least; a workflow may say otherwise for its own. Nothing leaves the store
+   * by itself: `holdfast archive` lets go of what may leave. Default: completed runs may leave when
+   * somebody archives them, others never, and keys are kept for ever.
+   */
+  readonly retention?: AppRetention;
   /**
    * Gets one line whenever a run needs a person (also for a review, and when that is overdue):
    * which, why, and where to look; and whenever the store does not answer. Default: standard error, so that a run that waits for somebody does not
@@ -122,6 +129,7 @@ export interface Handle<T> {
    * The run's result, however long it takes.
    *
    * @throws {RunEnded} if the run was stopped or cancelled.
+   * @throws {HoldfastError} HF6006 if the run has left the store for an archive.
    */
   result(): Promise<T>;
 }
@@ -168,7 +176,7 @@ export interface App {
     input: In<I>,
     options?: { readonly by?: string; readonly correlationId?: string },
   ): Promise<Posted>;
-  /** Where a run stands; null if there is no such run. */
+  /** Where a run stands; null if there is no such run, or it has left for an archive. */
   get(runId: string): Promise<RunRow | null>;
   /** Takes a run back: settles what is unknown, then undoes what was done. */
   cancel(runId: string, actor: Actor): Promise<void>;
@@ -391,6 +399,7 @@ async function engineOn(
     version: options.version ?? "1",
     limits: options.limits ?? {},
     ...(options.owner === undefined ? {} : { owner: options.owner }),
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
     foreign: classifyForeign,
   });
   engine.on((event) => {

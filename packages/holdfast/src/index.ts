@@ -17,6 +17,7 @@ export type {
 export { PHASES } from "./core/failure.ts";
 export type { IdempotentReason, KeyReplays, RepeatKind } from "./core/contract.ts";
 export type { Described } from "./core/journal.ts";
+export type { AppRetention, Kept, RetentionOptions } from "./core/retention.ts";
 export type { Move } from "./core/move.ts";
 export type { FinalRunState, RunState } from "./core/run-state.ts";
 export type { EngineEvent, EngineListener } from "./engine/events.ts";

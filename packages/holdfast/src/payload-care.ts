@@ -3,6 +3,7 @@ import { HoldfastError } from "./core/error.ts";
 import type { StoreCare, StoreReader } from "./operate/store-care.ts";
 import {
   keptApart,
+  readerOfStored,
   readerWithPayloads,
   readKeyRing,
   sweepFiles,
@@ -31,7 +32,7 @@ interface Driver {
 export function payloadCare(
   { openReader, verify, secret, nowMs }: Driver,
   { keyRing, payloadFiles: directory }: PayloadAccess,
-): Pick<StoreCare, "openReader" | "verify" | "sweep"> & {
+): Pick<StoreCare, "openReader" | "openStored" | "verify" | "sweep"> & {
   readonly apart: () => Promise<readonly string[]>;
 } {
   const ring = () => (keyRing === null ? null : readKeyRing(keyRing));
@@ -47,6 +48,9 @@ export function payloadCare(
     openReader: async () => {
       const given = { ring: ring(), directory };
       return readerWithPayloads(await openReader(), given);
+    },
+    openStored: async () => {
+      return readerOfStored(await openReader(), { directory, secret: secret() });
     },
     verify: () => verifyWithPayloads(verify, { ring: ring(), directory, secret: secret() }),
     sweep: () => inReader((reader) => sweepAll(directory, reader, nowMs)),

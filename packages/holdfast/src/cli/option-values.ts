@@ -27,6 +27,17 @@ export function runStates(text: string): readonly RunState[] {
   });
 }
 
+/** A day or a moment, in UTC where no zone is named; milliseconds. */
+export function momentMs(text: string): number {
+  const isDate = /^\d{4}-\d{2}-\d{2}(T[0-9:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text);
+  const ms = isDate ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(ms)) return ms;
+  throw badUse(
+    `--before must be a date, got ${JSON.stringify(text)}.`,
+    "Write 2026-08-01, which is the beginning of that day in UTC, or 2026-08-01T12:00:00Z.",
+  );
+}
+
 /** Longest that an answer is waited for, milliseconds. */
 const WAIT_MS_MAX = 600_000;
 

@@ -1,4 +1,5 @@
 /** Everything that the command line needs from outside its own folder and the process. */
+import type { ArchiveSink } from "../operate/archive-runs.ts";
 import type { StoreCare } from "../operate/store-care.ts";
 
 export interface WorkerStarted {
@@ -26,6 +27,10 @@ export interface Outside {
    * @throws {HoldfastError} HF5020 if the file is no ring.
    */
   readonly rotateKeyRing: (file: string) => string;
+  /** @throws {HoldfastError} HF4102 if the file is there, or cannot be made. */
+  readonly newArchive: (file: string) => Promise<ArchiveSink>;
+  /** Lines of a file. @throws {HoldfastError} HF5017 if it cannot be read. */
+  readonly linesOf: (file: string) => AsyncIterable<string>;
   /** @throws {HoldfastError} HF5002 if no driver serves this address. */
   readonly storeAt: (
     address: string,

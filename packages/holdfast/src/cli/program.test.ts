@@ -26,6 +26,8 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
     verify: async () => SOUND,
     backup: unexpected,
     sweep: unexpected,
+    openStored: unexpected,
+    importArchive: unexpected,
     accept: unexpected,
     ...over,
   };
@@ -48,6 +50,10 @@ async function run(words: readonly string[], { terminal, store = care() }: Setti
     startWorker: () => Promise.reject(new Error("no worker here")),
     newKeyRing: () => "k1",
     rotateKeyRing: () => "k2",
+    newArchive: unexpected,
+    linesOf: () => {
+      throw new Error("no file here");
+    },
     storeAt: (address) => {
       addresses.push(address);
       return store;

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { quoted } from "../operate/find-run.ts";
+import { addArchiveCommands } from "./archive-commands.ts";
 import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addReadCommands } from "./read-commands.ts";
@@ -114,6 +115,7 @@ export function commandTree(
   addWorkerCommand(program, work);
   addReadCommands(program, act);
   addWriteCommands(program, act);
+  addArchiveCommands(program, act);
   addStoreCommands(program, act);
   addKeyCommand(program, outside, show);
   return program;

@@ -26,6 +26,9 @@ type Act = (work: Work) => Promise<void>;
 
 const NO_ENGINE = "No engine runs on this store: nothing moves until your app is started.";
 
+const FROM_ARCHIVE = "These runs have left their store and never go on. Read in from:";
+const ARCHIVES_NAMED = 5;
+
 /** With the answer to the question that a run which stands still raises first. */
 async function withEngine(
   reader: StoreReader,
@@ -33,8 +36,12 @@ async function withEngine(
   text: Shown["text"],
 ): Promise<Shown> {
   const engineRuns = await reader.engineRuns();
-  const remark = engineRuns ? {} : { remark: NO_ENGINE };
-  return { document: { ...document, engineRuns }, text, ...remark };
+  if (engineRuns) return { document: { ...document, engineRuns }, text };
+  const archives = (await reader.importedArchives()).map(({ archive }) => archive);
+  if (archives.length === 0)
+    return { document: { ...document, engineRuns }, text, remark: NO_ENGINE };
+  const remark = `${FROM_ARCHIVE} ${archives.slice(0, ARCHIVES_NAMED).join(", ")}`;
+  return { document: { ...document, engineRuns, archives }, text, remark };
 }
 
 export function addReadCommands(program: Command, act: Act): void {

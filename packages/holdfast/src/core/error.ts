@@ -52,6 +52,8 @@ export const ERROR_CODES = {
   HF5013: "Too many workers share this store.",
   HF5014: "No transaction is open.",
   HF5015: "The transaction is not one of the store's database.",
+  HF5016: "The store holds archived runs, for looking only.",
+  HF5017: "The file is no archive of Holdfast's, or it is damaged.",
   HF5020: "The key ring is missing, is none, or lacks a key that the store needs.",
   HF5021: "A payload cannot be read.",
   HF6001: "There is nothing with that name.",
@@ -59,6 +61,7 @@ export const ERROR_CODES = {
   HF6003: "The action does not fit the present state.",
   HF6004: "The action is refused while an outcome is unknown.",
   HF6005: "No engine answered in time.",
+  HF6006: "The run has left the store for an archive.",
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

@@ -53,6 +53,9 @@ export const RECORD_KINDS = [
   "early", // an answer came before the request that it answers was on record
   // of a run once more
   "restored", // the store was restored from a backup in which the run was open
+  // of the store itself
+  "archived", // runs have left for an archive: see archived.ts
+  "imported", // an archive was read into this store, for looking
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 

@@ -99,6 +99,8 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "declared":
     case "late":
     case "restored":
+    case "archived":
+    case "imported":
       return null;
     default:
       return assertNever(record.kind);

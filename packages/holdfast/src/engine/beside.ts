@@ -198,6 +198,10 @@ export class BesideExceptions {
       append(kind, name, head, { data });
     });
     if (reached.kind === "live") reached.live.append(kind, name, head, data);
+    // It has left the store since it was looked at: what somebody has to see stands beside the store.
+    if (reached.kind === "unknown" && kind === "opened") {
+      this.#engine.journal.append(kind, head, data);
+    }
   }
 
   /** Null once it is closed; else what was to be undone stays, which is for the step to take. */

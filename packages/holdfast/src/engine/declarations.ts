@@ -7,9 +7,11 @@ import { decisionFields, missingFields, type DecisionField } from "../core/decis
 import { HoldfastError } from "../core/error.ts";
 import type { DeclaredHead, DefinitionKind } from "../core/journal.ts";
 import type { DeclarationRow } from "../store/rows.ts";
+import type { Store } from "../store/store.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyReview } from "../workflow/review.ts";
 import { jsonSchemaOf, parse, type Schema } from "../workflow/schema.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { SystemJournal } from "./system-journal.ts";
 
 interface Sensitive {
@@ -29,8 +31,17 @@ export class Declarations {
     this.#countMax = countMax;
   }
 
+  /** Workflows at once; what their code uses, when it comes to it. */
+  async begin(store: Store, workflows: Iterable<AnyWorkflow>): Promise<void> {
+    this.#restore(await store.declarations());
+    for (const name of store.requirements ?? []) this.declare("payloads", name, {}, { name });
+    for (const { name, definition } of workflows) {
+      this.declare("workflow", name, definition, definition);
+    }
+  }
+
   /** What earlier engines have put on record, oldest of one definition first or not. */
-  restore(rows: readonly DeclarationRow[]): void {
+  #restore(rows: readonly DeclarationRow[]): void {
     for (const row of rows.toSorted((a, b) => a.atMs - b.atMs)) {
       this.#note(row.definition, row.name, JSON.stringify(row.sensitive), row.decision);
     }

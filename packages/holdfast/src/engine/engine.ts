@@ -35,6 +35,7 @@ import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { LiveRun } from "./live-run.ts";
 import { RestQueue } from "./rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
+import { Removals, type RemovalOptions } from "./removals.ts";
 import { RunLeft } from "./run-left.ts";
 import { RunEnds } from "./run-ends.ts";
 import { StartUp } from "./start-up.ts";
@@ -50,7 +51,7 @@ import type { ChildWaiter, RunEnd } from "./waiters.ts";
 import { codeOf, holdWithoutCode } from "./without-code.ts";
 import { Wakes } from "./wakes.ts";
 
-export interface EngineOptions {
+export interface EngineOptions extends RemovalOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
@@ -86,6 +87,7 @@ export class Engine implements RunHost {
   readonly commands: Commands;
   readonly beside: BesideExceptions;
   readonly early: EarlyAnswers;
+  readonly removals: Removals;
   readonly lanes = new Lanes();
   readonly reads: StoreReads;
   readonly places: Places;
@@ -154,6 +156,7 @@ export class Engine implements RunHost {
     this.beside = new BesideExceptions(this);
     this.commands = new Commands(this);
     this.early = new EarlyAnswers(this);
+    this.removals = new Removals(this, options);
     this.#ends = new RunEnds(this);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
@@ -196,7 +199,7 @@ export class Engine implements RunHost {
   /** Brings back what was under way, then opens the doors. */
   async start(): Promise<void> {
     await this.#startUp.prepare();
-    await this.#declare();
+    await this.declarations.begin(this.store, this.#workflows.all());
     if (this.#membership !== null) {
       await this.#timers.start();
       this.#inbox.open();
@@ -218,16 +221,6 @@ export class Engine implements RunHost {
 
   confirmed(): Promise<void> | null {
     return this.places.shared?.confirmed() ?? null;
-  }
-
-  /** Workflows at once; what their code uses, when it comes to it. */
-  async #declare(): Promise<void> {
-    this.declarations.restore(await this.store.declarations());
-    for (const name of this.store.requirements ?? [])
-      this.declarations.declare("payloads", name, {}, { name });
-    for (const { name, definition } of this.#workflows.all()) {
-      this.declarations.declare("workflow", name, definition, definition);
-    }
   }
 
   /** Resolves when all runs of the last crash are back at work. */

@@ -25,6 +25,7 @@ type Kind =
   | "truth value"
   | "true or nothing"
   | "any"
+  | "runs"
   | "outcome";
 type Topic = InboxRow["topic"];
 
@@ -58,6 +59,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   },
   cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
+  archive: { archive: "text", file: "text", runs: "runs" },
   complete: { integration: "text", ref: "text", outcome: "outcome" },
   returned: { run: "text", step: "text", child: "text" },
   deliver: { run: "text", kept: "whole number", sent: "any", data: "text" },
@@ -116,8 +118,19 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   "truth value": (value) => typeof value === "boolean",
   "true or nothing": (value) => value === undefined || value === true,
   any: () => true,
+  runs: isRuns,
   outcome: isOutcome,
 };
+
+/** Pairs of a run and how many records it has. */
+function isRuns(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isOrdered);
+}
+
+function isOrdered(pair: unknown): boolean {
+  if (!Array.isArray(pair) || pair.length !== 2) return false;
+  return IS.text(pair[0]) && IS["whole number"](pair[1]);
+}
 
 /** Whether this is what an accepted request may come to: also asked of callers without types. */
 export function isOutcome(value: unknown): boolean {

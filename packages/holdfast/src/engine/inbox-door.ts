@@ -72,6 +72,12 @@ export interface InboxCommands {
     readonly child?: true;
   };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  /** Runs that an archive holds, each with the number of its records there. */
+  readonly archive: {
+    readonly archive: string;
+    readonly file: string;
+    readonly runs: readonly (readonly [run: string, records: number])[];
+  };
   readonly complete: {
     readonly integration: string;
     readonly ref: string;
@@ -115,6 +121,9 @@ export type InboxAnswer =
       readonly differs?: boolean;
       /** Of a delivery: whether the run has the event. */
       readonly taken?: boolean;
+      /** Of an order to remove: how many runs are gone, and which stay. */
+      readonly removed?: number;
+      readonly stays?: readonly { readonly run: string; readonly because: string }[];
     }
   | {
       readonly ok: false;
@@ -310,6 +319,7 @@ export class InboxDoor {
       const { topic, data } = row;
       return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
     }
+    if (row.topic === "archive") return await this.#remove(row);
     switch (row.topic) {
       case "start":
         return await this.#start(row);
@@ -376,6 +386,15 @@ export class InboxDoor {
     const run = runOf(data);
     const shard = run === null ? null : await routes.shardOf(run);
     return shard === null || places.owns(shard) ? null : { routes, shard };
+  }
+
+  async #remove({ by, ...row }: WaitingCommand): Promise<InboxAnswer> {
+    const { archive, file, runs } = commandOf<"archive">({ ...row, by, topic: "archive" });
+    const ordered = runs.map(([run, records]) => ({ run: parseRunId(run), records }));
+    const { removals } = this.#engine;
+    const { removed, stays } = await removals.remove({ archive, file, by, runs: ordered });
+    const named = stays.map(({ run, because }) => ({ run: formatRunId(run), because }));
+    return { ok: true, removed, stays: named };
   }
 
   async #start({ by, restoredFromMs, ...row }: WaitingCommand): Promise<InboxAnswer> {

@@ -1,6 +1,7 @@
 /** How runs end, and who hears of it: callers of this process, and the runs that wait for them. */
 import { HoldfastError } from "../core/error.ts";
 import { isFinal } from "../core/run-state.ts";
+import { hasLeft } from "../store/has-left.ts";
 import type { RunRow, StoredRun } from "../store/rows.ts";
 import type { Engine } from "./engine.ts";
 import { refuseCircle } from "./call-circle.ts";
@@ -63,6 +64,7 @@ export class RunEnds {
    * How a run has ended; null if it has not, and then `waiter` hears of it when it does.
    *
    * @throws {HoldfastError} HF1204 if the run waits for `waiter`; nobody waits then.
+   *   HF6006 if it has left the store.
    */
   async endOf(run: number, waiter: ChildWaiter | null): Promise<RunEnd | null> {
     return await this.#endOf(run, waiter, waiter?.held === undefined);
@@ -78,7 +80,10 @@ export class RunEnds {
       return null;
     }
     const stored = await reads.patiently("how a run has ended", () => this.#stored(run));
-    if (stored === null) return null;
+    if (stored === null) {
+      await this.#refuseArchived(run);
+      return null;
+    }
     const end = endOf(stored);
     if (end === null) {
       if (!mayWait && joins(stored.row, waiter)) return await this.#endOfJoined(stored.row, waiter);
@@ -109,9 +114,23 @@ export class RunEnds {
   /** How a run ends: at once if it has ended, else when it does. */
   async wait(run: number): Promise<RunEnd> {
     const waiting = this.#waiters.wait(run);
-    const ended = await this.endOf(run, null);
-    if (ended !== null) this.#waiters.ended(run, ended);
+    try {
+      const ended = await this.endOf(run, null);
+      if (ended !== null) this.#waiters.ended(run, ended);
+    } catch (error) {
+      this.#waiters.failed(run, error);
+    }
     return waiting;
+  }
+
+  /** @throws {HoldfastError} HF6006 if the run has left the store. */
+  async #refuseArchived(run: number): Promise<void> {
+    const { removal } = this.#engine.store;
+    if (removal === undefined) return;
+    const look = () => removal.archivedRuns([run]);
+    const gone = await this.#engine.reads.patiently("whether a run has left the store", look);
+    const row = gone?.[0];
+    if (row !== undefined) throw hasLeft(row);
   }
 
   async #stored(run: number): Promise<StoredRun | null> {

@@ -369,9 +369,7 @@ function differing(run: number, { workflow, text, digest, options }: Start): Bes
     message: "The run was started again with the same key and another input.",
     because: (stored) => {
       const where = stored === null ? "" : whereDiffering(stored, text, workflow);
-      const state = stored?.row.state;
-      const so = state !== undefined && isFinal(state) ? `is ${state}` : "goes on";
-      return `Started again by ${by} with the same key and another input${where}. The run ${so} with the input it began with; the other one was not started.`;
+      return `Started again by ${by} with the same key and another input${where}. ${firstSentence(run, stored)}; the other one was not started.`;
     },
     owner: workflow.definition.owner,
     data: text,
@@ -388,6 +386,13 @@ function whereDiffering(
   if (first === null || unreadable !== undefined) return "";
   const where = differenceText(parseJson(first), parseJson(text), definition.sensitive);
   return where === null ? "" : ` (${where})`;
+}
+
+function firstSentence(run: number, stored: StoredRun | null): string {
+  const id = formatRunId(run);
+  if (stored === null) return `Run ${id} with this key has left the store for an archive`;
+  const { state } = stored.row;
+  return `The run ${isFinal(state) ? `is ${state}` : "goes on"} with the input it began with`;
 }
 
 /** The row that the store will hold once the start is durable. */

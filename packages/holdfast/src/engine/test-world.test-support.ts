@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatRunId } from "../core/run-number.ts";
+import type { AppRetention } from "../core/retention.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import type { Store, StoreReader } from "../store/store.ts";
@@ -32,6 +33,7 @@ export interface LifeOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly version?: string;
   readonly effects?: readonly AnyEffect[];
+  readonly retention?: AppRetention;
   readonly fateOf?: (flush: FlushSeen) => FlushFate;
   /** The store as the engine shall see it. */
   readonly onStore?: (store: Store) => Store;
@@ -111,6 +113,7 @@ export class TestWorld {
       random: seededRandom(this.#seed, `engine ${String(number)}`),
       workflows,
       ...(options.effects === undefined ? {} : { effects: options.effects }),
+      ...(options.retention === undefined ? {} : { retention: options.retention }),
       version: options.version ?? "1",
       // Polls of an inbox that nobody uses would fill every long wait with timers.
       limits: { inboxIdleMs: 30 * DAY_MS, inboxBusyMs: 30 * DAY_MS, ...options.limits },
@@ -300,6 +303,11 @@ export class TestWorld {
   async earlyAnswers() {
     await this.settle();
     return (await this.#reading()).earlyAnswers(10_000);
+  }
+
+  async counters(prefix: string) {
+    await this.settle();
+    return (await this.#reading()).counters(prefix);
   }
 
   async allRuns(): Promise<readonly RunRow[]> {

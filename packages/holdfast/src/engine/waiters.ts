@@ -11,8 +11,13 @@ export interface RunEnd {
   readonly data: string | null;
 }
 
+interface EndWaiter {
+  readonly resolve: (end: RunEnd) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class EndWaiters {
-  readonly #waiters = new Map<number, ((end: RunEnd) => void)[]>();
+  readonly #waiters = new Map<number, EndWaiter[]>();
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
@@ -20,10 +25,10 @@ export class EndWaiters {
   }
 
   wait(run: number): Promise<RunEnd> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const list = this.#waiters.get(run);
-      if (list === undefined) this.#waiters.set(run, [resolve]);
-      else list.push(resolve);
+      if (list === undefined) this.#waiters.set(run, [{ resolve, reject }]);
+      else list.push({ resolve, reject });
     });
   }
 
@@ -39,7 +44,14 @@ export class EndWaiters {
     const list = this.#waiters.get(run);
     if (list === undefined) return;
     this.#waiters.delete(run);
-    for (const resolve of list) resolve(end);
+    for (const { resolve } of list) resolve(end);
+  }
+
+  /** Nobody will ever hear of its end. */
+  failed(run: number, error: unknown): void {
+    const list = this.#waiters.get(run) ?? [];
+    this.#waiters.delete(run);
+    for (const { reject } of list) reject(error);
   }
 }
 

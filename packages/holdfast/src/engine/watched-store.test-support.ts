@@ -3,7 +3,7 @@
  * it never answers again, as a process that is gone.
  */
 import type { StoredRun } from "../store/rows.ts";
-import type { FlushBatch, Store } from "../store/store.ts";
+import type { FlushBatch, Removal, Store } from "../store/store.ts";
 import { RECORD_KINDS, type RecordKind } from "../core/journal.ts";
 import { Deferred } from "./deferred.ts";
 
@@ -75,8 +75,18 @@ export class WatchedStore {
       openGroups: () => this.#read("openGroups", null, () => inner.openGroups()),
       inbox: (limit) => this.#read("inbox", limit, () => inner.inbox(limit)),
       changed: () => this.#read("changed", null, () => inner.changed()),
+      ...(inner.removal === undefined ? {} : { removal: this.#removal(inner.removal) }),
       close: () => this.#watch(() => inner.close()),
       flush: (batch) => this.#watch(() => this.#flush(batch)),
+    };
+  }
+
+  #removal(inner: Removal): Removal {
+    return {
+      recordSums: (runs) => this.#read("recordSums", runs, () => inner.recordSums(runs)),
+      storeRecords: (seqs) => this.#read("storeRecords", seqs, () => inner.storeRecords(seqs)),
+      childrenOf: (runs) => this.#read("childrenOf", runs, () => inner.childrenOf(runs)),
+      archivedRuns: (runs) => this.#read("archivedRuns", runs, () => inner.archivedRuns(runs)),
     };
   }
 

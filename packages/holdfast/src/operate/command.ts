@@ -49,6 +49,13 @@ export interface CommandBodies {
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
 }
 
+/** What an engine is ordered to let go: runs that an archive has, each with its number of records. */
+interface RemovalBody {
+  readonly archive: string;
+  readonly file: string;
+  readonly runs: readonly (readonly [run: string, records: number])[];
+}
+
 type CommandTopic = keyof CommandBodies;
 
 export type Command = {
@@ -99,26 +106,52 @@ export async function giveCommand(
   command: Command,
   patience: Patience,
 ): Promise<Receipt> {
-  const id = await freshId(reader, command);
-  const startedAtMs = patience.nowMs();
   const { topic, by, body } = command;
-  const run = parseRunId(body.run);
-  await reader.post({ id, topic, by, atMs: startedAtMs, data: JSON.stringify(body), run });
-  const outcome = await awaitAnswer(reader, command, id, startedAtMs, patience);
+  const given = { topic, by, body, run: parseRunId(body.run), where: body.run };
+  const { id, outcome } = await postAndWait(reader, given, patience);
   const before = outcome === "kept" ? keptBefore(await keptCommands(reader), id) : null;
   return { id, topic, run: body.run, by, outcome, before };
 }
 
+/** A command, and what it is about. */
+type Given = (
+  | Pick<Command, "topic" | "body">
+  | { readonly topic: "archive"; readonly body: RemovalBody }
+) & {
+  readonly by: string;
+  readonly run?: number;
+  /** Named in errors: a run, an archive. */
+  readonly where: string;
+};
+
+type Answered =
+  | { readonly outcome: "kept" | "sent" }
+  | { readonly outcome: "applied"; readonly answer: string };
+
+/** Leaves any command and waits as `giveCommand` does; the answer as the engine wrote it. */
+export async function postAndWait(
+  reader: StoreReader,
+  given: Given,
+  patience: Patience,
+): Promise<Answered & { readonly id: string }> {
+  const id = await freshId(reader, given);
+  const startedAtMs = patience.nowMs();
+  const { topic, by, body, run } = given;
+  const command = { id, topic, by, atMs: startedAtMs, data: JSON.stringify(body) };
+  await reader.post(run === undefined ? command : { ...command, run });
+  return { id, ...(await awaitAnswer(reader, given, id, startedAtMs, patience)) };
+}
+
 async function awaitAnswer(
   reader: StoreReader,
-  command: Command,
+  command: Given,
   id: string,
   startedAtMs: number,
   { waitMs, nowMs, pause }: Patience,
-): Promise<Receipt["outcome"]> {
+): Promise<Answered> {
   let checkedAtMs = startedAtMs;
-  if (!(await reader.engineRuns())) return "kept";
-  if (waitMs === 0) return "sent";
+  if (!(await reader.engineRuns())) return { outcome: "kept" };
+  if (waitMs === 0) return { outcome: "sent" };
   for (let pollMs = POLL_MS_FIRST; ; pollMs = Math.min(2 * pollMs, POLL_MS_MAX)) {
     const answer = await reader.answer(id);
     if (answer !== null) return applied(command, answer);
@@ -128,7 +161,9 @@ async function awaitAnswer(
     if (atMs - checkedAtMs >= ENGINE_CHECK_MS) {
       checkedAtMs = atMs;
       // It may have answered and ended between the two looks.
-      if (!(await reader.engineRuns()) && (await reader.answer(id)) === null) return "kept";
+      if (!(await reader.engineRuns()) && (await reader.answer(id)) === null) {
+        return { outcome: "kept" };
+      }
     }
     await pause(Math.min(pollMs, leftMs));
   }
@@ -144,37 +179,39 @@ export type CommandAnswer =
       readonly remedy: string;
     };
 
-function applied(command: Command, text: string): "applied" {
+function applied(command: Given, text: string): Answered {
   // Written by the engine in this form, and sealed since.
   const answer = parseJson(text) as CommandAnswer;
-  if (answer.ok) return "applied";
+  if (answer.ok) return { outcome: "applied", answer: text };
   // An engine that is newer than this may know more codes.
   const code = isErrorCode(answer.code) ? answer.code : "HF6003";
-  throw new HoldfastError(code, answer.message, answer.remedy, { where: command.body.run });
+  throw new HoldfastError(code, answer.message, answer.remedy, { where: command.where });
 }
 
-function noAnswer(command: Command, id: string, waitMs: number): HoldfastError {
+function noAnswer(command: Given, id: string, waitMs: number): HoldfastError {
   return new HoldfastError(
     "HF6005",
     `The engine did not answer within ${durationText(waitMs)} whether it could ${wordsOf(command)}.`,
     "The command is kept and may still be applied. Look at the run, or give the same command again to go on waiting, with a longer --wait.",
-    { where: `${command.body.run}, command ${id}` },
+    { where: `${command.where}, command ${id}` },
   );
 }
 
 /** The command as a verb and its object. */
-function wordsOf({ topic, body }: Pick<Command, "topic" | "body">): string {
+function wordsOf({ topic, where }: Given): string {
   switch (topic) {
     case "answer":
       return "take the answer to the review";
     case "settle":
       return "settle the effect";
     case "resume":
-      return `resume ${body.run}`;
+      return `resume ${where}`;
     case "cancel":
-      return `cancel ${body.run}`;
+      return `cancel ${where}`;
     case "close":
       return "close the exception";
+    case "archive":
+      return "let go of runs that are archived";
     default:
       return assertNever(topic);
   }
@@ -185,7 +222,7 @@ const REPEATS_MAX = 1_000;
 const ID_HEX_LENGTH = 32;
 
 /** The first id of this command that has no answer yet. */
-async function freshId(reader: StoreReader, { topic, by, body }: Command): Promise<string> {
+async function freshId(reader: StoreReader, { topic, by, body, where }: Given): Promise<string> {
   for (let number = 0; number < REPEATS_MAX; number += 1) {
     const text = canonicalJson([reader.storeId, topic, by, body, number]);
     const hash = createHash("sha256").update(text).digest("hex");
@@ -196,6 +233,6 @@ async function freshId(reader: StoreReader, { topic, by, body }: Command): Promi
     "HF6003",
     `This command was given and answered ${String(REPEATS_MAX)} times already.`,
     "Look at why it does not help with: holdfast show. To give it all the same, change its reason.",
-    { where: body.run },
+    { where },
   );
 }

@@ -1,6 +1,7 @@
 /** Finds the run that a person means: by its id, or by its business key. */
 import { HoldfastError } from "../core/error.ts";
 import { formatRunId, parseRunId } from "../core/run-number.ts";
+import { hasLeft } from "../store/has-left.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 
@@ -20,11 +21,15 @@ export interface RunReference {
 /**
  * The one run that is meant. An id wins over a key that looks like one.
  *
- * @throws {HoldfastError} HF6001 if there is none, HF4102 if the key has more than one.
+ * @throws {HoldfastError} HF6001 if there is none, HF6006 if it has left for an archive, HF4102 if the key has more than one.
  */
 export async function findRun(reader: StoreReader, reference: RunReference): Promise<RunRow> {
   const [first, ...others] = await findRuns(reader, reference);
-  if (first === undefined) throw noSuchRun(reference);
+  if (first === undefined) {
+    const { run } = reference;
+    const gone = RUN_ID.test(run) ? await reader.archivedRun(parseRunId(run)) : null;
+    throw gone === null ? noSuchRun(reference) : hasLeft(gone);
+  }
   if (others.length > 0) throw severalRuns(reference, [first, ...others]);
   return first;
 }

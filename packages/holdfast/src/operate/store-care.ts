@@ -49,12 +49,25 @@ export interface StoreCare {
   readonly backup: (to: string) => Promise<BackedUp>;
   /** Takes away payload files that no record refers to. */
   readonly sweep: () => Promise<{ readonly looked: number; readonly removed: number }>;
+  /** Payloads as they are stored, with those in files in their place: for an archive. */
+  readonly openStored: () => Promise<StoreReader>;
+  /** Reads an archive into this store, which is one for looking. `lines` begins anew at each call. */
+  readonly importArchive: (lines: () => AsyncIterable<string>) => Promise<ImportedArchive>;
   /** Accepts a store that is older than its anchor. */
   readonly accept: (decider: Decider) => Promise<{
     readonly storeId: string;
     readonly operations: readonly EffectRow[];
     readonly openRuns: readonly number[];
   }>;
+}
+
+interface ImportedArchive {
+  readonly archive: string;
+  readonly storeId: string;
+  readonly runs: number;
+  readonly records: number;
+  /** Runs that were not in the store before: 0 if the archive was read in already. */
+  readonly newRuns: number;
 }
 
 export interface AcceptedStore {

@@ -2,6 +2,7 @@
  * A run's journal as a timeline: one entry for each record, with what happened in words, and what
  * was decided and why. Pure. The records are the truth; this adds nothing to them.
  */
+import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
 import { hasPayload } from "../core/payload-owner.ts";
 import { durationText } from "../core/duration.ts";
@@ -209,6 +210,8 @@ interface Heads {
   readonly declared: journal.DeclaredHead;
   readonly late: journal.LateHead;
   readonly restored: journal.RestoredHead;
+  readonly archived: ArchivedHead;
+  readonly imported: ImportedHead;
   readonly early: journal.EarlyHead;
 }
 
@@ -316,6 +319,11 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     what: `restored from a backup of ${isoText(head.fromMs)}; ${head.reason}`,
     by: head.by,
   }),
+  archived: (head) => ({
+    what: `${String(head.runs.length)} runs left for the archive ${head.archive} (${head.file})`,
+    by: head.by,
+  }),
+  imported: (head) => ({ what: `import of the archive ${head.archive} ${head.event}` }),
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),

@@ -117,6 +117,7 @@ async function ownerOf(
     case "resume":
     case "cancel":
     case "close":
+    case "archive":
     // Between workers: sealed whole, see sealed-shards.ts.
     case "returned":
     case "deliver":

@@ -46,6 +46,8 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     declarations: () => reader.declarations(),
     earlyAnswers: async (limit) =>
       opening.all(await reader.earlyAnswers(limit), ({ seq }) => ({ run: STORE, seq })),
+    archivedRun: (run) => reader.archivedRun(run),
+    importedArchives: () => reader.importedArchives(),
     counters: (prefix) => reader.counters(prefix),
     post: async (command) => {
       const named = { ...command, id: await ids.stored(command.id) };

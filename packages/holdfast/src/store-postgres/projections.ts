@@ -170,6 +170,10 @@ export class Projections {
       case "chain-closed":
         this.#foldSystem(change);
         return;
+      case "runs-archived":
+      case "archive-imported":
+        // The port of this driver has no removal, so no engine writes such a record.
+        throw new Error("runs do not leave a store on PostgreSQL yet");
       default:
         assertNever(change);
     }

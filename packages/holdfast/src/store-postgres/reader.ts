@@ -83,6 +83,9 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     declarations: () => queries.declarations(),
     inbox: (limit) => queries.inbox(limit),
     earlyAnswers: (limit) => queries.earlyAnswers(limit),
+    // No run leaves a store on PostgreSQL yet, and no archive is read into one.
+    archivedRun: () => Promise.resolve(null),
+    importedArchives: () => Promise.resolve([]),
     counters: (prefix) => queries.counters(prefix),
     async post(command) {
       // Again after a lost answer: the id makes it one command.

@@ -6,6 +6,7 @@ import type { CheckedStore, Damage } from "../store/damage.ts";
 import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
+import { RemovedRecords } from "./removed-records.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
@@ -19,6 +20,8 @@ export interface CheckedFlushes {
   readonly last: FlushRow | null;
   readonly flushes: number;
   readonly records: number;
+  /** Of these, records of runs that have left: only their digests are here. */
+  readonly removed: number;
 }
 
 /** Flush rows read at once. */
@@ -41,7 +44,7 @@ export function checkFlushes(
     const rows = check.chain.after(last?.id ?? 0, FLUSHES_PER_READ);
     for (const row of rows) {
       const damage = check.flush(row, last);
-      if (damage !== null) return { damage, last, flushes, records };
+      if (damage !== null) return { damage, last, flushes, records, removed: check.removed.count };
       last = row;
       flushes += 1;
       records += row.lastPos - row.firstPos + 1;
@@ -49,11 +52,13 @@ export function checkFlushes(
     }
     if (rows.length < FLUSHES_PER_READ) break;
   }
-  return { damage: check.beyond(last), last, flushes, records };
+  const damage = check.beyond(last) ?? check.removed.damage();
+  return { damage, last, flushes, records, removed: check.removed.count };
 }
 
 class FlushCheck {
   readonly chain: ChainQueries;
+  readonly removed: RemovedRecords;
   readonly #key: string;
   readonly #digests: RecordDigests;
   readonly #storeId: string;
@@ -67,6 +72,7 @@ class FlushCheck {
 
   constructor(database: Database, store: CheckedStore) {
     this.chain = new ChainQueries(database);
+    this.removed = new RemovedRecords(database);
     this.#key = store.key;
     this.#digests = new RecordDigests(store.key);
     this.#storeId = store.storeId;
@@ -139,11 +145,19 @@ class FlushCheck {
       const rows = this.#readFrom(pos, row.lastPos);
       if (!Array.isArray(rows)) return rows;
       for (const cells of rows) {
-        const damage = this.#record(cells, pos, digests, (pos - row.firstPos) * DIGEST_BYTES);
+        const at = cells[8] as number;
+        const offset = (pos - row.firstPos) * DIGEST_BYTES;
+        const damage =
+          this.removed.digests(pos, at - 1, digests, offset) ??
+          this.#record(cells, digests, (at - row.firstPos) * DIGEST_BYTES);
         if (damage !== null) return damage;
-        pos += 1;
+        pos = at + 1;
       }
-      if (rows.length === 0) return { what: `record ${pos} is missing`, pos };
+      if (rows.length > 0) continue;
+      const offset = (pos - row.firstPos) * DIGEST_BYTES;
+      const damage = this.removed.digests(pos, row.lastPos, digests, offset);
+      if (damage !== null) return damage;
+      pos = row.lastPos + 1;
     }
     return digests;
   }
@@ -161,15 +175,15 @@ class FlushCheck {
     }
   }
 
-  #record(cells: Cells, pos: number, digests: Buffer, offset: number): Damage | null {
-    const [run, seq] = cells as [number, number];
-    if (cells[8] !== pos) return { what: `record ${pos} is missing`, pos };
+  #record(cells: Cells, digests: Buffer, offset: number): Damage | null {
     const record = toSealedRecord(cells);
+    const { run, seq, pos } = record;
     this.#digests.write(record, digests, offset);
     // A blob column of a STRICT table.
     const stored = cells[9] as Uint8Array;
     if (digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) {
       this.#visit?.(record);
+      this.removed.note(record);
       return null;
     }
     return { what: `record ${pos} (run ${run}, seq ${seq}) was changed`, pos, run, seq };

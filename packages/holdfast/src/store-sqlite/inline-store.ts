@@ -17,6 +17,12 @@ export function openInline(
   return {
     ...session.opened,
     shards: { isWhole: true },
+    removal: {
+      recordSums: async (runs) => session.queries.recordSums(runs),
+      storeRecords: async (seqs) => session.queries.storeRecords(seqs),
+      childrenOf: async (runs) => session.queries.childrenOf(runs),
+      archivedRuns: async (runs) => session.queries.archivedRuns(runs),
+    },
     flush: async (batch) => session.flush(batch),
     find: async (keys) => session.queries.find(keys),
     load: async (runs) => unpackRuns(session.queries.load(runs)),

@@ -9,6 +9,7 @@ import { readAnchor } from "../store/anchor.ts";
 import { ChainQueries } from "./chain.ts";
 import { checkStart } from "./check-start.ts";
 import { syncFolder } from "../store/files.ts";
+import { refuseImported, requireForLooking } from "./imported.ts";
 import { foreignKey, keyPath, makeKey, readKey } from "./key-file.ts";
 import { takeLock } from "./lock.ts";
 import { insertMeta, readMeta } from "./meta.ts";
@@ -39,6 +40,8 @@ export interface OpenSettings {
   readonly busyTimeoutMs: number;
   /** `checked`: as the engine opens it. `accepting`: an existing store, whatever its anchor says. */
   readonly anchor: "checked" | "accepting";
+  /** True where an archive is read in: no engine opens such a store, and no import another one. */
+  readonly isImport?: boolean;
 }
 
 export interface OpenedWriter {
@@ -63,6 +66,8 @@ export function openWriter(
     if (isNew && anchor !== null) throw databaseGone(settings.path);
     database = openFile(settings);
     const identity = prepare(database, settings);
+    if (settings.isImport === true) requireForLooking(database, settings.path);
+    else refuseImported(database, settings.path);
     // Accepting means to check everything and to compare with no anchor.
     const onNotice = settings.anchor === "checked" ? listeners.onNotice : () => undefined;
     checkStart(database, identity, anchor, settings.path, onNotice);

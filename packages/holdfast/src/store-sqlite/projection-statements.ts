@@ -11,13 +11,31 @@ import type { Database, Statement } from "./runtime.ts";
 
 export type ProjectionStatements = Readonly<Record<keyof typeof SQL, Statement>>;
 
+/** Of the two rows that meet, what the one says of the cause that has seen it first. */
+const FIRST_SAID = ["title", "class", "family", "workflow", "step", "owner"]
+  .map(
+    (name) =>
+      `${name} = case when excluded.first_seen_at_ms < first_seen_at_ms then excluded.${name} else ${name} end,`,
+  )
+  .join(" ");
+
+/**
+ * By time and not by order: runs that have left are folded when they leave, and the row must be the
+ * same. Who has seen the cause first says whose it is.
+ */
+export const ISSUE_ADDED = `on conflict (fingerprint) do update set
+  ${FIRST_SAID}
+  first_seen_at_ms = min(first_seen_at_ms, excluded.first_seen_at_ms),
+  last_seen_at_ms = max(last_seen_at_ms, excluded.last_seen_at_ms),
+  open_count = open_count + excluded.open_count,
+  total_count = total_count + excluded.total_count`;
+
 const SQL = {
   exceptionInsert: insert("exception", EXCEPTION_COLUMNS),
   exceptionClose: `update exception set closed_at_ms = ?, resolution = ?, closed_by = ?
     where run = ? and seq = ?`,
   issueSeen: `insert into issue (${ISSUE_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)
-    on conflict (fingerprint) do update set last_seen_at_ms = excluded.last_seen_at_ms,
-    open_count = open_count + 1, total_count = total_count + 1`,
+    ${ISSUE_ADDED}`,
   issueEased: "update issue set open_count = open_count - 1 where fingerprint = ?",
   reviewInsert: insert("review", REVIEW_COLUMNS),
   reviewAnswer: `update review set state = 'answered', answered_by = ?, answered_at_ms = ?

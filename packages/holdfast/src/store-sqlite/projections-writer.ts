@@ -5,6 +5,7 @@
 import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
 import type { ExceptionRow, ReviewRow } from "../store/rows.ts";
+import { ArchiveWriter } from "./archive-writer.ts";
 import { EffectWriter } from "./effect-writer.ts";
 import { COUNTERS, prepareProjections } from "./projection-statements.ts";
 import type { ProjectionStatements } from "./projection-statements.ts";
@@ -16,6 +17,7 @@ export class ProjectionsWriter {
   readonly #sql: ProjectionStatements;
   readonly #runs: RunWriter;
   readonly #effects: EffectWriter;
+  readonly #archives: ArchiveWriter;
   readonly #counters: RowBatch;
   /** Sums of this flush, so that a counter is written once however often it moved. */
   readonly #counted = new Map<string, number>();
@@ -29,6 +31,7 @@ export class ProjectionsWriter {
     this.#sql = prepareProjections(database);
     this.#runs = new RunWriter(database);
     this.#effects = new EffectWriter(database);
+    this.#archives = new ArchiveWriter(database);
     this.#counters = new RowBatch(database, COUNTERS.sql, {
       columns: 2,
       rowsMax: 4,
@@ -99,6 +102,10 @@ export class ProjectionsWriter {
       case "chain-closed":
       case "definition-declared":
         this.#applySystem(change);
+        return;
+      case "runs-archived":
+      case "archive-imported":
+        this.#archives.apply(change);
         return;
       default:
         assertNever(change);

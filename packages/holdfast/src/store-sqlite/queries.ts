@@ -3,9 +3,11 @@
  * recovery of many runs costs what reading their rows costs. All answers are bounded by the caller.
  */
 import { RUN_STATES } from "../core/run-state.ts";
+import type { JournalRecord } from "../core/journal.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
   AcceptedEventRow,
+  ArchivedRunRow,
   DeclarationRow,
   DependencyRow,
   ExceptionRow,
@@ -14,7 +16,16 @@ import type {
   KeptEventRow,
   RunRow,
 } from "../store/rows.ts";
-import type { EventAddress, EventId, FoundRun, Page, RunKey } from "../store/store.ts";
+import type {
+  ChildRun,
+  EventAddress,
+  EventId,
+  FoundRun,
+  Page,
+  RecordSum,
+  RunKey,
+} from "../store/store.ts";
+import { ArchivedQueries, archivedRuns } from "./archived-queries.ts";
 import { packRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import {
@@ -101,6 +112,7 @@ export class EngineQueries {
   readonly #sql: Prepared;
   readonly #check: RecordCheck;
   readonly #onDamage: (error: unknown) => unknown;
+  readonly #archived: ArchivedQueries;
 
   /**
    * @param key - as `sealKey` gives it.
@@ -109,6 +121,7 @@ export class EngineQueries {
   constructor(database: Database, key: string, onDamage: (error: unknown) => unknown) {
     this.#check = new RecordCheck(key);
     this.#onDamage = onDamage;
+    this.#archived = new ArchivedQueries(database, (cells, seq) => this.#require(cells, seq));
     const entries = Object.entries(ENGINE_SQL).map(
       ([name, sql]) => [name, prepareRows(database, sql)] as const,
     );
@@ -117,13 +130,29 @@ export class EngineQueries {
   }
 
   find(keys: readonly RunKey[]): (FoundRun | null)[] {
-    return keys.map(({ key, workflow, namespace }) => {
+    return keys.map(({ key, workflow, namespace, keyHash }) => {
       const cells = rowsOf(this.#sql.find, key, workflow, namespace)[0];
-      if (cells === undefined) return null;
+      if (cells === undefined) return this.#archived.find(keyHash);
       const row = toRun(cells);
       const inputDigest = Buffer.from(cells[RUN_WIDTH] as Uint8Array).toString("hex");
       return { run: row.run, generation: row.generation, inputDigest, row };
     });
+  }
+
+  recordSums(runs: readonly number[]): RecordSum[] {
+    return this.#archived.recordSums(runs);
+  }
+
+  storeRecords(seqs: readonly number[]): JournalRecord[] {
+    return this.#archived.storeRecords(seqs);
+  }
+
+  childrenOf(runs: readonly number[]): ChildRun[] {
+    return this.#archived.childrenOf(runs);
+  }
+
+  archivedRuns(runs: readonly number[]): ArchivedRunRow[] {
+    return archivedRuns(this.#archived.database, runs);
   }
 
   acceptedEvents(ids: readonly EventId[]): (AcceptedEventRow | null)[] {

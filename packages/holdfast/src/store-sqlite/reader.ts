@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
 import type { StoreReader } from "../store/store.ts";
+import { archivedRuns } from "./archived-queries.ts";
+import { importedArchives, refuseImported } from "./imported.ts";
 import { InboxPoster } from "./inbox-poster.ts";
 import { isLocked } from "./lock.ts";
 import { readMeta } from "./meta.ts";
@@ -66,8 +68,11 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     declarations: async () => queries.declarations(),
     inbox: async (limit) => queries.inbox(limit),
     earlyAnswers: async (limit) => queries.earlyAnswers(limit),
+    archivedRun: async (run) => archivedRuns(database, [run])[0] ?? null,
+    importedArchives: async () => importedArchives(database),
     counters: async (prefix) => queries.counters(prefix),
     post: async (command) => {
+      refuseImported(database, path);
       poster ??= new InboxPoster(path);
       poster.post(command);
     },

@@ -50,6 +50,10 @@ export const READS = [
   "dependencies",
   "declarations",
   "openGroups",
+  "recordSums",
+  "storeRecords",
+  "childrenOf",
+  "archivedRuns",
 ] as const;
 export type Read = (typeof READS)[number];
 

@@ -5,7 +5,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { HoldfastError } from "../core/error.ts";
-import type { Store } from "../store/store.ts";
+import type { Removal, Store } from "../store/store.ts";
 import { AheadDigester } from "./digests-ahead.ts";
 import { FatalListeners } from "./inline-store.ts";
 import type { OnNotice } from "./notice.ts";
@@ -16,6 +16,8 @@ import type { PackedRuns } from "./packed-runs.ts";
 import type { Opened } from "./session.ts";
 import { OPENING, fromSent } from "./thread-messages.ts";
 import type { Reply, Request, SentError, ThreadSettings } from "./thread-messages.ts";
+
+type Verb = keyof Store | keyof Removal | "abandon";
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -33,6 +35,12 @@ export async function openInThread(
   return {
     ...opened,
     shards: { isWhole: true },
+    removal: {
+      recordSums: (runs) => thread.ask("recordSums", runs),
+      storeRecords: (seqs) => thread.ask("storeRecords", seqs),
+      childrenOf: (runs) => thread.ask("childrenOf", runs),
+      archivedRuns: (runs) => thread.ask("archivedRuns", runs),
+    },
     flush: ({ records, ...batch }) =>
       thread.ask("flush", batch, packRecords(records), digester.of(records)),
     find: (keys) => thread.ask("find", keys),
@@ -96,7 +104,7 @@ class WriterThread {
   }
 
   /** The thread answers what the port's verb of this name promises. */
-  ask<Answer>(verb: keyof Store | "abandon", ...args: readonly unknown[]): Promise<Answer> {
+  ask<Answer>(verb: Verb, ...args: readonly unknown[]): Promise<Answer> {
     if (this.#refusal !== null) return Promise.reject(this.#refusal);
     return this.#send(verb, args);
   }
@@ -126,7 +134,7 @@ class WriterThread {
     }
   }
 
-  #send<Answer>(verb: keyof Store | "abandon", args: readonly unknown[]): Promise<Answer> {
+  #send<Answer>(verb: Verb, args: readonly unknown[]): Promise<Answer> {
     const id = this.#nextId;
     this.#nextId += 1;
     const answer = this.#wait<Answer>(id);

@@ -14,6 +14,7 @@ import { isMetaSound, readMeta } from "./meta.ts";
 import { readPragma } from "./pragmas.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import { rebuildProjections } from "./rebuild.ts";
+import { removalDamage } from "./removed-records.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import type { Database } from "./runtime.ts";
 import { keyId, postedDigest, sealKey } from "../store/seal.ts";
@@ -94,11 +95,15 @@ function verifyDatabase(
   if (!isNamed && (checked?.flushes ?? 0) === 0) throw foreignKey(keyPath(path));
   if (checked?.damage !== null && checked?.damage !== undefined) damage.push(checked.damage);
   damage.push(...attempt(() => sequenceDamage(database)), ...structure);
+  damage.push(...attempt(() => removalDamage(database, checked?.removed ?? 0)));
   damage.push(...attempt(() => inboxDamage(database)));
   if (anchor === "compared")
     damage.push(...attempt(() => anchorDamage(database, storeId, path, harmless)));
   // From a damaged journal the fold says nothing that the journal's own check has not said.
   if (damage.length === 0) damage.push(...attempt(() => rebuildProjections(database)));
+  const removed = checked?.removed ?? 0;
+  if (removed > 0)
+    harmless.push(`${removed} records have left for archives: their digests are here`);
   const free = Number(readPragma(database, "freelist_count") ?? 0);
   if (free > 0) harmless.push(`${free} free pages were not checked: nothing reads them`);
   return report(storeId, checked ?? null, damage, harmless);

@@ -23,6 +23,7 @@ import { backupInboxes } from "./backup-inboxes.ts";
 import { InboxWriter } from "./inbox-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { beginImmediate } from "./sqlite-errors.ts";
+import { RemovalWriter } from "./removal.ts";
 import { ProjectionsWriter } from "./projections-writer.ts";
 import { EngineQueries } from "./queries.ts";
 import type { Database, Statement } from "./runtime.ts";
@@ -47,6 +48,7 @@ export class SqliteWriter {
   readonly #journal: JournalWriter;
   readonly #projections: ProjectionsWriter;
   readonly #inbox: InboxWriter;
+  readonly #removal: RemovalWriter;
   readonly #openChain: Statement;
   readonly #insertFlush: Statement;
   readonly #begin: Statement;
@@ -74,7 +76,11 @@ export class SqliteWriter {
     this.#last = chain.last();
     this.#openHeads = chain.openHeads();
     this.predecessors = this.#openHeads.map(toPredecessor);
-    this.lastRun = maxOf(database, "select max(run) from journal");
+    // Numbers never come again, also those of runs that have left.
+    this.lastRun = Math.max(
+      maxOf(database, "select max(run) from journal"),
+      maxOf(database, "select max(run) from archived_run"),
+    );
     this.lastSystemSeq = maxOf(database, "select max(seq) from journal where run = 0");
     this.lastPos = this.#last?.lastPos ?? 0;
     this.#key = sealKey(identity.secret);
@@ -84,6 +90,7 @@ export class SqliteWriter {
     this.#projections = new ProjectionsWriter(database);
     this.#inbox = new InboxWriter(database, this.#key);
     this.#ofBackup = backupInboxes(database);
+    this.#removal = new RemovalWriter(database);
     this.#openChain = database.prepare(
       "insert into incarnation (incarnation, first_flush) values (?, ?)",
     );
@@ -228,6 +235,7 @@ export class SqliteWriter {
       for (const change of changes) {
         this.#projections.apply(change, firstPos + index);
         if (change.kind === "chain-closed") this.#forget(change.incarnation);
+        if (change.kind === "runs-archived") this.#removal.remove(change);
       }
     }
     this.#projections.finishFlush();

@@ -5,6 +5,7 @@
  */
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
+import type { ArchivedRun } from "../core/archived.ts";
 import type {
   AcceptedEventRow,
   DeclarationRow,
@@ -12,6 +13,7 @@ import type {
   EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
+  ImportedArchiveRow,
   KeptEventRow,
   ReviewRow,
   RunRow,
@@ -145,5 +147,18 @@ export type Change =
     }
   /** One row for each list of pointers that a definition ever declared: they all stay masked. */
   | { readonly kind: "definition-declared"; readonly row: DeclarationRow }
+  /**
+   * Runs leave, with everything that is looked up of them; the digests of their records stay. Ids of
+   * events whose time is over at `atMs` are forgotten, and so are keys of runs that have left.
+   */
+  | {
+      readonly kind: "runs-archived";
+      /** Of the record, in the store's own journal. */
+      readonly seq: number;
+      readonly atMs: number;
+      readonly keysUntilMs: number | null;
+      readonly runs: readonly ArchivedRun[];
+    }
+  | { readonly kind: "archive-imported"; readonly row: ImportedArchiveRow }
   /** Adds to a named counter: `runs/<workflow>/<state>` and so on. */
   | { readonly kind: "counted"; readonly name: string; readonly delta: number };

@@ -3,6 +3,7 @@
  * definitions, and what came before anybody asked for it. Part of projection.ts.
  */
 import { assertNever } from "../core/assert.ts";
+import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { Change } from "./change.ts";
 import type { DependencyRow, KeptEventRow } from "./rows.ts";
@@ -50,6 +51,18 @@ export function kept(record: JournalRecord, head: journal.KeptHead): readonly Ch
     { kind: "event-kept", row },
     { kind: "event-accepted", row: { ...head, run: null, kept: seq }, atMs },
   ];
+}
+
+export function archived(record: JournalRecord, head: ArchivedHead): readonly Change[] {
+  const { seq, atMs } = record;
+  const { keysUntilMs, runs } = head;
+  return [{ kind: "runs-archived", seq, atMs, keysUntilMs, runs }];
+}
+
+export function imported(record: JournalRecord, head: ImportedHead): readonly Change[] {
+  const { archive, sha256, runs, records, event } = head;
+  const row = { archive, sha256, runs, records, atMs: record.atMs, done: event === "done" };
+  return [{ kind: "archive-imported", row }];
 }
 
 export function early(record: JournalRecord, head: journal.EarlyHead): readonly Change[] {

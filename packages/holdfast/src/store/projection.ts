@@ -10,10 +10,20 @@ import { parseJson } from "../core/json-text.ts";
 import { assertNever } from "../core/assert.ts";
 import { RECORD_KINDS } from "../core/journal.ts";
 import type { EffectProof } from "../core/failure.ts";
+import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
-import { declared, dependency, early, group, incarnation, kept } from "./projection-system.ts";
+import {
+  archived,
+  declared,
+  dependency,
+  early,
+  group,
+  imported,
+  incarnation,
+  kept,
+} from "./projection-system.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
@@ -95,6 +105,10 @@ export function project(record: JournalRecord): readonly Change[] {
       return declared(record, headOf<journal.DeclaredHead>(record));
     case "early":
       return early(record, headOf<journal.EarlyHead>(record));
+    case "archived":
+      return archived(record, headOf<ArchivedHead>(record));
+    case "imported":
+      return imported(record, headOf<ImportedHead>(record));
     case "result":
     case "timer":
     case "fired":

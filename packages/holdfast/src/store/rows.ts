@@ -182,6 +182,27 @@ export interface KeptEventRow {
   readonly data: string | null;
 }
 
+/** An archive that was read into this store. */
+export interface ImportedArchiveRow {
+  readonly archive: string;
+  /** Hex digest of its file. */
+  readonly sha256: string;
+  readonly runs: number;
+  readonly records: number;
+  readonly atMs: number;
+  /** False while only a part of it is here. */
+  readonly done: boolean;
+}
+
+/** What is left of a run that has left for an archive. */
+export interface ArchivedRunRow {
+  readonly run: number;
+  readonly atMs: number;
+  readonly archive: string;
+  readonly file: string;
+  readonly by: string;
+}
+
 /** An answer that came before its request was on record. */
 export interface EarlyAnswerRow {
   readonly seq: number;
@@ -208,6 +229,7 @@ export const INBOX_TOPICS = [
   "cancel",
   "complete",
   "close",
+  "archive",
   ...WORKER_TOPICS,
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];

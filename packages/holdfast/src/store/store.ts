@@ -10,11 +10,13 @@
 import type { RunState } from "../core/run-state.ts";
 import type {
   AcceptedEventRow,
+  ArchivedRunRow,
   DeclarationRow,
   DependencyRow,
   EarlyAnswerRow,
   EffectRow,
   ExceptionRow,
+  ImportedArchiveRow,
   InboxRow,
   IssueRow,
   KeptEventRow,
@@ -95,6 +97,31 @@ export interface Page {
   readonly limit: number;
 }
 
+/** What proves that a run is the one that an archive holds. */
+export interface RecordSum {
+  readonly run: number;
+  readonly records: number;
+  /** Hex, 16 bytes: over the digests of its records, in order. */
+  readonly digest: string;
+}
+
+/** The verbs by which runs leave: the flush that holds an `archived` record removes its runs. */
+export interface Removal {
+  /** Of the runs that are there, in any order. */
+  recordSums(runs: readonly number[]): Promise<readonly RecordSum[]>;
+  /** Records of the store's own journal by number, each held against its digest. */
+  storeRecords(seqs: readonly number[]): Promise<readonly JournalRecord[]>;
+  /** The runs whose parent is one of these. */
+  childrenOf(runs: readonly number[]): Promise<readonly ChildRun[]>;
+  /** Which of these have left, and where they are. */
+  archivedRuns(runs: readonly number[]): Promise<readonly ArchivedRunRow[]>;
+}
+
+export interface ChildRun {
+  readonly run: number;
+  readonly parentRun: number;
+}
+
 /**
  * What the engine needs. Where the store is whole there is one at a time. Of a shared store some
  * reads take the shards whose rows are wanted; not given, or where the store is whole: all.
@@ -114,6 +141,8 @@ export interface Store {
   readonly lastSystemSeq: number;
   /** What is needed to read the payloads that it writes; goes on record as declarations of `payloads`. */
   readonly requirements?: readonly string[];
+  /** Not given where runs cannot leave. */
+  readonly removal?: Removal;
 
   /** Resolves when durable. Flushes are applied in the order of the calls. */
   flush(batch: FlushBatch): Promise<void>;
@@ -247,6 +276,10 @@ export interface StoreReader {
   declarations(): Promise<readonly DeclarationRow[]>;
   /** Answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
+  /** Where a run is that has left; null if it has not, or never was here. */
+  archivedRun(run: number): Promise<ArchivedRunRow | null>;
+  /** Archives that were read into this store, by id; a store that has any is for looking. */
+  importedArchives(): Promise<readonly ImportedArchiveRow[]>;
   counters(prefix: string): Promise<readonly { readonly name: string; readonly value: number }[]>;
   /**
    * Leaves a command; the same id twice is one command. `run`: which run it is about, so that it

@@ -28,7 +28,10 @@ export const flushTests: StoreTests = {
     await sample.flushTo(store);
     const kinds = new Set(sample.records.map((record) => record.kind));
     assert.deepEqual(
-      [...RECORD_KINDS].filter((kind) => !kinds.has(kind)),
+      // Those by which runs leave and come have tests of their own.
+      [...RECORD_KINDS].filter(
+        (kind) => !kinds.has(kind) && kind !== "archived" && kind !== "imported",
+      ),
       [],
     );
     const stored = await store.load([11, 12, 13]);

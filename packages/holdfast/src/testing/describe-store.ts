@@ -9,6 +9,7 @@ import { flushTests } from "./describe-store-flush.ts";
 import { openingTests } from "./describe-store-opening.ts";
 import { projectionTests } from "./describe-store-projections.ts";
 import { readingTests } from "./describe-store-reading.ts";
+import { removalTests } from "./describe-store-removal.ts";
 import { shardTests } from "./describe-store-shards.ts";
 import { waitingTests } from "./describe-store-waiting.ts";
 
@@ -51,6 +52,7 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
   "waiting runs": waitingTests,
   events: eventTests,
   shards: shardTests,
+  "runs that leave": removalTests,
   projections: projectionTests,
 };
 

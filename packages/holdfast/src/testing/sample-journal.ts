@@ -3,6 +3,7 @@
  * number them, in flushes as a store wants them.
  */
 import { kindNumber } from "../core/journal.ts";
+import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 
@@ -39,6 +40,8 @@ export interface HeadOf {
   readonly late: journal.LateHead;
   readonly restored: journal.RestoredHead;
   readonly early: journal.EarlyHead;
+  readonly archived: ArchivedHead;
+  readonly imported: ImportedHead;
 }
 
 export interface RecordOptions {

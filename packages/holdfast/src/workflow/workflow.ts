@@ -3,6 +3,7 @@ import { durationMs, type Duration } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { Described } from "../core/journal.ts";
 import { ON_LATE, type OnLate } from "../core/run-late.ts";
+import { checkRetention, type RetentionOptions } from "../core/retention.ts";
 import { checkDefinition } from "./definition-check.ts";
 import { checkOptions } from "./known-options.ts";
 import type { AnyReview } from "./review.ts";
@@ -12,6 +13,9 @@ import type { In, Out, Schema } from "./schema.ts";
 /** What happens when the run stops because an effect has failed for good. */
 const ON_FAILURE = ["compensate", "ask", "stop"] as const;
 export type OnFailure = (typeof ON_FAILURE)[number];
+
+/** What `retention` takes. */
+const RETENTION = ["completed", "failed"] as const;
 
 export interface WorkflowOptions<I extends Schema, O extends Schema> {
   readonly input: I;
@@ -43,6 +47,8 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> {
   readonly onLate?: OnLate;
   readonly describe?: (input: Out<I>) => Described;
   readonly sensitive?: readonly string[];
+  /** How long its runs are kept at least; what is not said here is as the app's `retention` says. */
+  readonly retention?: RetentionOptions;
 }
 
 interface WorkflowDefinition {
@@ -57,6 +63,7 @@ interface WorkflowDefinition {
   readonly onLate?: OnLate;
   readonly describe?: (input: unknown) => Described;
   readonly sensitive?: readonly string[];
+  readonly retention?: RetentionOptions;
 }
 
 export interface AnyWorkflow {
@@ -104,7 +111,9 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     reviews: "any",
     onLate: ON_LATE,
     describe: "function",
+    retention: "object",
   });
+  checkRetention(`retention of workflow "${name}"`, options.retention ?? {}, RETENTION);
   checkReviews(name, options.reviews);
   checkDeadline(name, options.deadline);
   return {

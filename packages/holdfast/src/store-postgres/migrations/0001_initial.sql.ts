@@ -58,7 +58,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 30),
+  kind smallint not null check (kind between 0 and 32),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -417,7 +417,7 @@ create table inbox (
   target smallint not null check (target between 0 and 255),
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
+      'close', 'archive', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
   at_ms bigint not null,
   sent_by text not null,
   data text not null,

@@ -26,7 +26,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 30),
+  kind integer not null check (kind between 0 and 32),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -115,6 +115,46 @@ create index run_laned on run (run) where lane is not null and ended_at_ms is nu
 -- key itself and not by its hash: keys that come one after the other are neighbours here, where
 -- hashes touch a page each (measured: a quarter of all pages written).
 create unique index run_key on run (key, workflow, namespace, generation);
+-- Serves childrenOf: whoever leaves takes its family along.
+create index run_parent on run (parent_run, run) where parent_run is not null;
+
+-- One row per run that has left for an archive: what proves that nothing else has gone, and what
+-- guards its key. \`seq\` is the record of the store's own journal that let it go.
+create table archived_run (
+  run integer primary key,
+  seq integer not null,
+  records integer not null check (records >= 1),
+  digest blob not null check (length(digest) = 16),
+  key_hash blob,
+  generation integer,
+  input_digest blob,
+  key_until_ms integer,
+  -- A key is guarded or forgotten as a whole.
+  check ((key_hash is null) = (generation is null) and (key_hash is null) = (input_digest is null)),
+  check (key_until_ms is null or key_hash is not null)
+) strict;
+-- Serves find where the run itself is gone.
+create index archived_run_key on archived_run (key_hash, generation) where key_hash is not null;
+-- Serves the choice of keys that are forgotten.
+create index archived_run_until on archived_run (key_until_ms, run)
+  where key_until_ms is not null;
+
+-- Digests of the records of runs that have left, so that the seals of their flushes still hold.
+create table removed_record (
+  pos integer primary key,
+  run integer not null,
+  digest blob not null check (length(digest) = 16)
+) strict;
+
+-- Archives that were read into this store. A store with a row here is for looking: no engine opens it.
+create table imported_archive (
+  archive text primary key,
+  sha256 text not null,
+  runs integer not null,
+  records integer not null,
+  at_ms integer not null,
+  done integer not null check (done in (0, 1))
+) strict, without rowid;
 
 -- One row per operation of an effect. What never changes after its first intent (step, integration,
 -- contract, keys, digest) is in that record of the journal, whose position is this row's key: so a
@@ -332,7 +372,7 @@ create table inbox (
   id text not null,
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
+      'close', 'archive', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
   at_ms integer not null,
   sent_by text not null,
   data text not null,
