@@ -2,7 +2,7 @@
  * What has to be so after any fault: one function for all scripts. The numbers are those of the
  * reliability page of the design: I1 to I10, as far as one order shows them.
  */
-import { booksOf, brokenPromises, ROWS_MAX, type Reader } from "../kill/books.ts";
+import { allRuns, booksOf, brokenPromises, RECORDS_MAX, type Reader } from "../kill/books.ts";
 import type { Orders } from "./orders.ts";
 import { until } from "./until.ts";
 
@@ -24,7 +24,7 @@ export interface Evidence {
 async function notEnded({ reader, orders }: Evidence): Promise<readonly string[]> {
   let open: string[] = [];
   const isOver = await until(async () => {
-    const runs = await reader.runs({ afterRun: 0, limit: ROWS_MAX });
+    const runs = await allRuns(reader);
     open = runs
       .filter(({ endedAtMs }) => endedAtMs === null)
       .map(({ run, key, state, reason }) => `${key} (${String(run)}) is still ${state}: ${reason}`);
@@ -63,9 +63,9 @@ export async function brokenInvariants(evidence: Evidence): Promise<readonly str
 /** I3: one outcome for each attempt, one answer for each step, one end for each run. */
 async function outcomesTwice(reader: Reader): Promise<readonly string[]> {
   const twice: string[] = [];
-  for (const { run, key } of await reader.runs({ afterRun: 0, limit: ROWS_MAX })) {
+  for (const { run, key } of await allRuns(reader)) {
     const seen = new Set<string>();
-    for (const { kind, name, attempt } of await reader.records(run, 0, ROWS_MAX)) {
+    for (const { kind, name, attempt } of await reader.records(run, 0, RECORDS_MAX)) {
       if (!["intent", "outcome", "result", "fired", "finished"].includes(kind)) continue;
       const what = `${kind} of ${name} (${String(attempt)})`;
       if (seen.has(what)) twice.push(`${key}: ${what} is on record twice`);
