@@ -1,10 +1,14 @@
 /** The way between workers and their database: cut at a byte of an answer, or led elsewhere. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** The message that asks for it; settings have names that end so too. */
-const COMMIT = "Q\0\0\0\u000bcommit\0";
-/** The end of the answer to `commit`: the command's name, and that the server waits for the next. */
-const COMMITTED = Buffer.concat([Buffer.from("COMMIT\0"), Buffer.from([0x5a, 0, 0, 0, 5, 0x49])]);
+/** The name of a statement that each flush has, as the server knows it: its last. */
+const FLUSH = "batch-flush";
+/** The end of the answer to a flush: its last statement is done, all is committed, the server waits. */
+const COMMITTED = Buffer.from("SELECT 1\0Z\0\0\0\u0005I");
+/** The end of any answer. */
+const READY = Buffer.from("Z\0\0\0\u0005I");
+/** The severity that an error begins with. */
+const REFUSED = "SERROR\0";
 
 interface Cut {
   /** Bytes of the answer that do not arrive, counted from its end. */
@@ -53,7 +57,7 @@ export class DatabaseProxy {
   }
 
   /**
-   * Cuts the next transaction's answer so many bytes before its end, when the database has committed.
+   * Cuts the answer to a flush so many bytes before its end, when the database has committed.
    * Resolves with the length of that answer; it was cut at its first byte if it is shorter.
    */
   cutNextCommit(bytes: number): Promise<number> {
@@ -87,7 +91,7 @@ export class DatabaseProxy {
     let cut: Cut | null = null;
     let answer: Buffer[] = [];
     client.on("data", (bytes: Buffer) => {
-      if (cut === null && this.#cut !== null && bytes.includes(COMMIT)) {
+      if (cut === null && this.#cut !== null && bytes.includes(FLUSH)) {
         [cut, this.#cut, answer] = [this.#cut, null, []];
       }
       database.write(bytes);
@@ -100,10 +104,18 @@ export class DatabaseProxy {
       // Held until the database has said that it is done.
       answer.push(bytes);
       const whole = Buffer.concat(answer);
-      if (!whole.includes(COMMITTED)) return;
-      const { bytes: missing, done } = cut;
-      client.write(whole.subarray(0, Math.max(0, whole.length - missing)), end);
-      done(whole.length);
+      const at = whole.indexOf(COMMITTED);
+      if (at < 0) {
+        if (!whole.subarray(-READY.length).equals(READY)) return;
+        // The answer to something else; or the flush was refused, and comes again.
+        client.write(whole);
+        answer = [];
+        if (whole.includes(REFUSED)) [this.#cut, cut] = [cut, null];
+        return;
+      }
+      const length = at + COMMITTED.length;
+      client.write(whole.subarray(0, Math.max(0, length - cut.bytes)), end);
+      cut.done(length);
     });
   }
 }

@@ -5,6 +5,8 @@ import type { WorkerSettings } from "./worker.ts";
 
 /** Lives of one place in a fleet: more means that it dies by itself again and again. */
 const LIVES_MAX = 2000;
+/** Lives in a row that never got ready: nobody will. */
+const UNREADY_MAX = 15;
 /** Pause before a place is filled anew whose worker never got ready, milliseconds. */
 const PAUSE_MS = 200;
 
@@ -25,6 +27,8 @@ export class Fleet {
   #starting: Promise<void> = Promise.resolve();
   #heard: (() => void)[] = [];
   #isClosing = false;
+  /** Why a place is not filled any more. */
+  #failure: unknown = null;
   #isHeld = false;
   #release: () => void = () => undefined;
   #held: Promise<void> = Promise.resolve();
@@ -33,7 +37,12 @@ export class Fleet {
     this.#options = options;
     this.#places = options.ways.map(() => null);
     this.#running = options.ways.map((way, place) => this.#fill(place, way));
-    for (const running of this.#running) running.catch(() => undefined);
+    for (const running of this.#running) {
+      running.catch((error: unknown) => {
+        this.#failure = error;
+        this.#tell();
+      });
+    }
   }
 
   /** Those that are ready, in the order of their places. */
@@ -86,10 +95,11 @@ export class Fleet {
     this.#isClosing = true;
     this.resume();
     for (const worker of this.#places) worker?.kill(signal);
-    await Promise.all(this.#running);
+    await Promise.allSettled(this.#running);
   }
 
   async #fill(place: number, way: Way): Promise<void> {
+    let unready = 0;
     for (let life = 0; life < LIVES_MAX; life += 1) {
       await this.#held;
       if (this.#isClosing) return;
@@ -99,6 +109,8 @@ export class Fleet {
       if (this.#isClosing) return;
       if (signal !== "SIGKILL") this.ends.push({ code, signal, err });
       this.#tell();
+      unready = (await worker.ready) ? 0 : unready + 1;
+      if (unready === UNREADY_MAX) throw new Error(`no worker gets ready any more: ${err}`);
       if (worker.attempts === 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     throw new Error(
@@ -124,10 +136,14 @@ export class Fleet {
     return started;
   }
 
-  #news(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#heard.push(resolve);
-    });
+  /** @throws {Error} if a place can be filled no more. */
+  async #news(): Promise<void> {
+    if (this.#failure === null) {
+      await new Promise<void>((resolve) => {
+        this.#heard.push(resolve);
+      });
+    }
+    if (this.#failure !== null) throw this.#failure;
   }
 
   #tell(): void {

@@ -2,7 +2,7 @@
  * What has to be so after any fault: one function for all scripts. The numbers are those of the
  * reliability page of the design: I1 to I10, as far as one order shows them.
  */
-import { booksOf, brokenPromises, ROWS_MAX, type Reader } from "../kill/books.ts";
+import { allRuns, booksOf, brokenPromises, RECORDS_MAX, type Reader } from "../kill/books.ts";
 import type { Orders } from "./orders.ts";
 import { until } from "./until.ts";
 
@@ -10,6 +10,9 @@ import { until } from "./until.ts";
 const ATTEMPTS_MAX = 20;
 /** All that does not wait for a person has ended by then, once faults have stopped (I8). */
 const LIVELY_MS_MAX = 180_000;
+/** Longer than any settle time of the scripts with its second look. */
+const SOON_MS = 15_000;
+const SLOW_SHOWN_MAX = 10;
 
 export interface Evidence {
   readonly orders: Orders;
@@ -18,19 +21,23 @@ export interface Evidence {
   readonly ledger: string;
   /** Damage in the words of `holdfast store verify`. */
   readonly damage: () => Promise<readonly string[]>;
+  /** Told what has not ended soon: slow is not lost, and worth a look. */
+  readonly say: (line: string) => void;
 }
 
 /** Resolves with what has not come to its end, as sentences. */
-async function notEnded({ reader, orders }: Evidence): Promise<readonly string[]> {
+async function notEnded({ reader, orders, say }: Evidence): Promise<readonly string[]> {
   let open: string[] = [];
-  const isOver = await until(async () => {
-    const runs = await reader.runs({ afterRun: 0, limit: ROWS_MAX });
+  const isSo = async () => {
+    const runs = await allRuns(reader);
     open = runs
       .filter(({ endedAtMs }) => endedAtMs === null)
       .map(({ run, key, state, reason }) => `${key} (${String(run)}) is still ${state}: ${reason}`);
     return runs.length >= orders.accepted.size && open.length === 0;
-  }, LIVELY_MS_MAX);
-  return isOver ? [] : open;
+  };
+  if (await until(isSo, SOON_MS)) return [];
+  for (const sentence of open.slice(0, SLOW_SHOWN_MAX)) say(`slow: ${sentence}`);
+  return (await until(isSo, LIVELY_MS_MAX)) ? [] : open;
 }
 
 /** Promises that were broken, as sentences; none if all were kept. */
@@ -63,9 +70,9 @@ export async function brokenInvariants(evidence: Evidence): Promise<readonly str
 /** I3: one outcome for each attempt, one answer for each step, one end for each run. */
 async function outcomesTwice(reader: Reader): Promise<readonly string[]> {
   const twice: string[] = [];
-  for (const { run, key } of await reader.runs({ afterRun: 0, limit: ROWS_MAX })) {
+  for (const { run, key } of await allRuns(reader)) {
     const seen = new Set<string>();
-    for (const { kind, name, attempt } of await reader.records(run, 0, ROWS_MAX)) {
+    for (const { kind, name, attempt } of await reader.records(run, 0, RECORDS_MAX)) {
       if (!["intent", "outcome", "result", "fired", "finished"].includes(kind)) continue;
       const what = `${kind} of ${name} (${String(attempt)})`;
       if (seen.has(what)) twice.push(`${key}: ${what} is on record twice`);

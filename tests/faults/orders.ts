@@ -7,7 +7,7 @@ const TRIES_MAX = 200;
 /** Who waits for an order's end asks for the next one after this, milliseconds. */
 const END_MS_MAX = 1_500;
 const CONFIRMED_AT_A_TIME = 8;
-/** Of one script: four rows of effects each have to be checked in one page. */
+/** Of one script: with four rows of effects each. */
 const ORDERS_MAX = 20_000;
 
 export class Orders {

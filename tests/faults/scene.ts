@@ -101,7 +101,7 @@ export class Scene {
     try {
       const { ledger } = this;
       const damage = () => damageOf(store);
-      const broken = await brokenInvariants({ orders, reader, ledger, damage });
+      const broken = await brokenInvariants({ orders, reader, ledger, damage, say: this.say });
       const interrupted = await interruptedIn(reader);
       await fleet.close("SIGTERM");
       return {

@@ -60,7 +60,10 @@ export const workersStopped: FaultScript = {
     });
     const orders = scene.orders(fleet);
     const told: Told = { stale: 0, raced: 0, replaced: 0, broken: [] };
-    for (let round = 0; round < rounds; round += 1) {
+    const played = () => told.stale + told.raced;
+    // A victim may end before it is stopped: that round is played again.
+    for (let tries = 0; played() < rounds && tries < 2 * rounds; tries += 1) {
+      const round = played();
       const stop = round % 2 === 0 ? stopPastLease : stopInRace;
       await playRound({ scene, fleet, orders, url }, incarnations, (stopped) =>
         stop(stopped, told, scene),

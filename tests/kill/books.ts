@@ -13,7 +13,9 @@ type Row<Verb extends keyof Reader> = Reader[Verb] extends (
 /** One row each, never more or less: a repeat is harmless, or the effect can be looked up. */
 const ONE_ROW = ["put-profile", "charge", "book"] as const;
 const AT_MOST_ONCE = "tell";
-export const ROWS_MAX = 100_000;
+const ROWS_MAX = 200_000;
+const PAGE_ROWS = 5_000;
+export const RECORDS_MAX = 10_000;
 
 interface LedgerRow {
   readonly key: string;
@@ -37,18 +39,31 @@ export async function readBooks(store: string, ledger: string): Promise<Books> {
 }
 
 export async function booksOf(reader: Reader, ledger: string): Promise<Books> {
-  const page = { afterRun: 0, limit: ROWS_MAX };
-  const books = {
+  return {
     ledger: readLedger(ledger),
-    runs: await reader.runs(page),
-    effects: await reader.effects(page),
-    exceptions: await reader.exceptions({ ...page, all: true }),
+    runs: await allRuns(reader),
+    effects: await allOf((page) => reader.effects(page)),
+    exceptions: await allOf((page) => reader.exceptions({ ...page, all: true })),
   };
-  const isCut = [books.runs, books.effects, books.exceptions].some(
-    ({ length }) => length >= ROWS_MAX,
-  );
-  if (isCut) throw new Error(`there are more than ${String(ROWS_MAX)} rows to check`);
-  return books;
+}
+
+export function allRuns(reader: Reader): Promise<readonly Row<"runs">[]> {
+  return allOf((page) => reader.runs(page));
+}
+
+/** Page by page: a reader gives no more at a time. */
+async function allOf<One extends { readonly run: number }>(
+  read: (page: { readonly afterRun: number; readonly limit: number }) => Promise<readonly One[]>,
+): Promise<readonly One[]> {
+  const all: One[] = [];
+  for (let afterRun = 0; all.length < ROWS_MAX;) {
+    const page = await read({ afterRun, limit: PAGE_ROWS });
+    const last = page.at(-1);
+    if (last === undefined) return all;
+    all.push(...page);
+    afterRun = last.run;
+  }
+  throw new Error(`there are more than ${String(ROWS_MAX)} rows to check`);
 }
 
 function readLedger(path: string): readonly LedgerRow[] {
@@ -84,8 +99,8 @@ export async function interruptedAttempts(store: string): Promise<number> {
 
 export async function interruptedIn(reader: Reader): Promise<number> {
   let count = 0;
-  for (const { run } of await reader.runs({ afterRun: 0, limit: ROWS_MAX })) {
-    for (const { kind, head } of await reader.records(run, 0, ROWS_MAX)) {
+  for (const { run } of await allRuns(reader)) {
+    for (const { kind, head } of await reader.records(run, 0, RECORDS_MAX)) {
       if (kind !== "outcome" || head === null) continue;
       const { failure } = JSON.parse(head) as { readonly failure?: { readonly class: string } };
       if (failure?.class === "interrupted") count += 1;

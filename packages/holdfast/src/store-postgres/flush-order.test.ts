@@ -1,6 +1,6 @@
 /** Two flushes are under way at a time: the second may not come through without the first. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { SampleJournal, intentHead, startedHead } from "../testing/sample-journal.ts";
 import { type PostgresStore, verifyPostgresStore } from "./index.ts";
 import {
   KEY,
@@ -52,7 +52,8 @@ test("a flush is not written behind one that was refused", async () => {
   expect(await recordsOf(2)).toBe(1);
 });
 
-test("two flushes of which the first has to be done again come through in their order", async () => {
+/** The first record with this data has to be written again. */
+async function refuseOnce(): Promise<void> {
   await runSql(
     database.url,
     `create sequence tries;
@@ -62,11 +63,34 @@ test("two flushes of which the first has to be done again come through in their 
      create trigger refuse_once before insert on journal for each row
        when (new.data = '1') execute function refuse_once()`,
   );
-  await Promise.all(flushEach(1, 2, 1, 2));
+}
+
+async function refuseNoMore(): Promise<void> {
   await runSql(
     database.url,
     "drop trigger refuse_once on journal; drop function refuse_once; drop sequence tries",
   );
+}
+
+test("a flush is sent again whose statements were to be prepared by one that was refused", async () => {
+  await refuseOnce();
+  const intent = (run: number) => {
+    sample.add(run, "intent", intentHead(sample.nextSeq(run)), { name: "pay" });
+  };
+  sample.add(1, "result", null, { name: "step", data: "1" });
+  intent(1);
+  const first = sample.flushTo(store);
+  intent(2);
+  await Promise.all([first, sample.flushTo(store)]);
+  await refuseNoMore();
+  const loaded = await store.load([1, 2]);
+  expect(loaded.map(({ records }) => records.length)).toEqual([3, 2]);
+});
+
+test("two flushes of which the first has to be done again come through in their order", async () => {
+  await refuseOnce();
+  await Promise.all(flushEach(1, 2, 1, 2));
+  await refuseNoMore();
   const loaded = await store.load([1, 2]);
   expect(loaded.flatMap(({ records }) => records.map(({ seq }) => seq))).toEqual([
     1, 2, 3, 1, 2, 3,

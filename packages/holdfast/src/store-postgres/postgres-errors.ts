@@ -27,6 +27,7 @@ export const SQL_STATES = {
   notNullViolation: "23502",
   serializationFailure: "40001",
   deadlock: "40P01",
+  noSuchStatement: "26000",
   undefinedTable: "42P01",
   invalidSchema: "3F000",
 } as const;

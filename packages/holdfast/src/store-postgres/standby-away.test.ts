@@ -33,13 +33,23 @@ async function rows(sql: string) {
   }
 }
 
-async function requireStandby(isRequired: boolean): Promise<void> {
-  await rows(
-    isRequired
-      ? "alter system set synchronous_standby_names = '*'"
-      : "alter system reset synchronous_standby_names",
-  );
+async function letGoOfStandby(): Promise<void> {
+  await rows("alter system reset synchronous_standby_names");
   await rows("select pg_reload_conf()");
+}
+
+/** Resolves when a commit waits for it: the server takes up its settings when it comes to it. */
+async function requireStandby(): Promise<void> {
+  await rows("alter system set synchronous_standby_names = '*'");
+  await rows("select pg_reload_conf()");
+  for (let isWaitedFor = false; !isWaitedFor;) {
+    const committed = rows("select pg_logical_emit_message(true, 'probe', '')").then(() => false);
+    // The crash ends the one that waits.
+    committed.catch(() => undefined);
+    const waits = waiting((query) => query.includes("'probe'")).then(() => true);
+    waits.catch(() => undefined);
+    isWaitedFor = await Promise.race([committed, waits]);
+  }
 }
 
 /** Process and statement of who waits for the standby. The server may be on its way back. */
@@ -58,13 +68,13 @@ test("a flush that is found after a crash of the server waits for its standby al
   const sample = new SampleJournal();
   sample.add(1, "started", startedHead(1));
   await sample.flushTo(store);
-  await requireStandby(true);
+  await requireStandby();
   sample.add(1, "result", null, { name: "step" });
   const flushed = sample.flushTo(store).then(() => "acknowledged");
   // It is on this server's disk, and nowhere else. After a crash it is there for all to see.
-  process.kill(await waiting((query) => query === "commit"), "SIGKILL");
-  const waits = waiting((query) => query !== "commit").then(() => "waits");
+  process.kill(await waiting((query) => query.includes("insert into flush")), "SIGKILL");
+  const waits = waiting((query) => query.startsWith("update heartbeat")).then(() => "waits");
   expect(await Promise.race([flushed, waits])).toBe("waits");
-  await requireStandby(false);
+  await letGoOfStandby();
   expect(await flushed).toBe("acknowledged");
 }, 120_000);

@@ -178,13 +178,14 @@ export class PostgresWriter {
         if (error instanceof ConnectionLost) throw error;
         const fenced = fencedBecause(error);
         if (fenced !== null) throw replaced(fenced);
-        if (lacksEarlier(error) && !isAfterEarlier) {
+        if ((lacksEarlier(error) || isUnprepared(error)) && !isAfterEarlier) {
           // The flush before was not refused for good, or this one need not be sent.
           await earlier;
           isAfterEarlier = true;
           continue;
         }
-        if (isContention(error) && tries < CONTENTION_TRIES_MAX) continue;
+        const mayPass = isContention(error) || isUnprepared(error);
+        if (mayPass && tries < CONTENTION_TRIES_MAX) continue;
         // The first sending came through while this one waited for it.
         const isDouble = isAgain && isRefused(error, SQL_STATES.uniqueViolation);
         if (isDouble && (await isDone(connection, built.head))) return;
@@ -207,6 +208,11 @@ async function isDone(connection: Connection, head: FlushRow): Promise<boolean> 
 
 function lacksEarlier(error: unknown): boolean {
   return isRefused(error, SQL_STATES.divisionByZero) && error.statement === FLUSH_NAME;
+}
+
+/** One that was sent before it on this connection was refused, and with it what it was to prepare. */
+function isUnprepared(error: unknown): boolean {
+  return isRefused(error, SQL_STATES.noSuchStatement);
 }
 
 function isContention(error: unknown): boolean {
