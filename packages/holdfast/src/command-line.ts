@@ -9,7 +9,11 @@ import type { StoreCare } from "./operate/store-care.ts";
 import { makeKeyRing, rotateKeyRing } from "./payload/index.ts";
 import { payloadCare, type PayloadAccess } from "./payload-care.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
-import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
+import {
+  acceptPostgresStore,
+  openPostgresReader,
+  verifyPostgresStore,
+} from "./store-postgres/index.ts";
 import { storeKey } from "./store-postgres/key.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
 import { importArchive } from "./store-sqlite/import.ts";
@@ -64,7 +68,10 @@ function sqliteCare(path: string, access: PayloadAccess): StoreCare {
     ...care,
     backup: async (to) => ({ ...(await backupStore({ path, to })), apart: await apart() }),
     importArchive: (lines) => importArchive({ path, lines, nowMs }),
-    accept: ({ by, reason }) => acceptStore({ path, by, reason, nowMs }),
+    accept: ({ by, reason, anchorFile }) => {
+      if (anchorFile !== undefined) throw anchorBesideIt();
+      return acceptStore({ path, by, reason, nowMs });
+    },
   };
 }
 
@@ -85,13 +92,14 @@ function postgresCare(url: string, access: PayloadAccess): StoreCare {
     openStored: () => Promise.reject(notYet("archive")),
     importArchive: () => Promise.reject(notYet("import")),
     backup: () => Promise.reject(notHere("backup", "copy it with pg_dump or a base backup")),
-    accept: () =>
-      Promise.reject(
-        notHere(
-          "accept",
-          "after a restore, look up in the other systems what was done since, and remove the anchor file",
-        ),
-      ),
+    accept: ({ by, reason, anchorFile }) =>
+      acceptPostgresStore({
+        url,
+        by,
+        reason,
+        nowMs,
+        ...(anchorFile === undefined ? {} : { anchorFile }),
+      }),
   };
 }
 
@@ -102,6 +110,14 @@ function notYet(command: string): HoldfastError {
     command === "import"
       ? "An archive is read into a file, for example: --store sqlite:./archive.db"
       : "Keep them, and back the database up with its own tools.",
+  );
+}
+
+function anchorBesideIt(): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    "--anchor is for a store on PostgreSQL: the anchor of a store in a file lies beside it.",
+    "Leave it out. Nothing was done.",
   );
 }
 

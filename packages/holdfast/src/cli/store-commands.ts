@@ -50,15 +50,22 @@ export function addStoreCommands(program: Command, act: Act): void {
     );
   store
     .command("accept")
-    .description("accept a restored store that is older than its anchor")
+    .description("accept a store that was restored from a backup")
     .requiredOption("--reason <text>", "why this is the right store; goes on record")
     .option("--by <name>", "who decides; default: your name on this system")
-    .action((options: { readonly reason: string; readonly by?: string }) =>
-      act(async (context) => {
-        const decider = { by: personOf(options.by, context), reason: reasonOf(options.reason) };
-        const accepted = await acceptStore(context.store, decider);
-        return { document: accepted, text: (look) => acceptedText(accepted, look) };
-      }),
+    .option("--anchor <file>", "PostgreSQL: the file that the app keeps as its anchor")
+    .action(
+      (options: { readonly reason: string; readonly by?: string; readonly anchor?: string }) =>
+        act(async (context) => {
+          const { anchor } = options;
+          const decider = {
+            by: personOf(options.by, context),
+            reason: reasonOf(options.reason),
+            ...(anchor === undefined ? {} : { anchorFile: anchor }),
+          };
+          const accepted = await acceptStore(context.store, decider);
+          return { document: accepted, text: (look) => acceptedText(accepted, look) };
+        }),
     );
 }
 

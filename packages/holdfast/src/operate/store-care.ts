@@ -41,6 +41,11 @@ interface BackedUp {
   readonly apart: readonly string[];
 }
 
+export interface Accepting extends Decider {
+  /** File outside the database that the app keeps as its anchor; for a store on PostgreSQL. */
+  readonly anchorFile?: string;
+}
+
 export interface StoreCare {
   /** Needs no engine and disturbs none. */
   readonly openReader: () => Promise<StoreReader>;
@@ -54,7 +59,7 @@ export interface StoreCare {
   /** Reads an archive into this store, which is one for looking. `lines` begins anew at each call. */
   readonly importArchive: (lines: () => AsyncIterable<string>) => Promise<ImportedArchive>;
   /** Accepts a store that is older than its anchor. */
-  readonly accept: (decider: Decider) => Promise<{
+  readonly accept: (decider: Accepting) => Promise<{
     readonly storeId: string;
     readonly operations: readonly EffectRow[];
     readonly openRuns: readonly number[];
@@ -112,7 +117,7 @@ export async function verifyStore(care: StoreCare): Promise<VerifiedStore> {
 }
 
 /** Accepts the store and says what may have happened since it was written. */
-export async function acceptStore(care: StoreCare, decider: Decider): Promise<AcceptedStore> {
+export async function acceptStore(care: StoreCare, decider: Accepting): Promise<AcceptedStore> {
   const { storeId, operations, openRuns } = await care.accept(decider);
   const reader = await care.openReader();
   try {

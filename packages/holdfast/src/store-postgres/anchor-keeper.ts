@@ -100,6 +100,5 @@ export async function checkAnchor(file: string, storeId: string, read: ReadRows)
 }
 
 const RESTORED =
-  "If the database was restored on purpose, find out in the other systems which effects were done " +
-  "since, then remove the anchor file: the next start writes a new one. If not, find the right " +
-  "database.";
+  "If the database was restored on purpose, run `holdfast store accept --reason TEXT --anchor FILE` " +
+  "with this file: it lists what may have been done since. If not, find the right database.";

@@ -42,7 +42,7 @@ export const ENGINE_SQL = {
   openLanesOf: `select run, namespace, lane, parent_run from run where lane is not null
     and ended_at_ms is null and run > $1::int8 and shard = any($3::int2[])
     order by run limit $2::int8`,
-  inboxOf: `select ${INBOX_COLUMNS}, digest, target from inbox where taken_by is null
+  inboxOf: `select ${INBOX_COLUMNS}, digest, posted_at_us, target from inbox where taken_by is null
     and target = any($2::int2[]) order by posted_at_us, id limit $1::int8`,
   due: `select run, wake_at_ms from run where wake_at_ms > $1::int8 and wake_at_ms <= $2::int8
     order by wake_at_ms, run limit $3::int8`,
@@ -76,7 +76,7 @@ export const ENGINE_SQL = {
     and left(ref, 200) = left($2, 200) and ref = $2 order by run, operation limit 1`,
   dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,
   groups: "select number, runs, crashes from recovery_group order by number",
-  inbox: `select ${INBOX_COLUMNS}, digest from inbox where taken_by is null
+  inbox: `select ${INBOX_COLUMNS}, digest, posted_at_us from inbox where taken_by is null
     order by posted_at_us, id limit $1::int8`,
   waiting: `select id from inbox where taken_by is null order by posted_at_us, id limit $1::int8`,
   lastRun: "select max(run) from run",

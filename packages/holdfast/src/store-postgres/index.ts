@@ -1,4 +1,5 @@
 export type { Damage, VerifyReport } from "../store/damage.ts";
+export { acceptPostgresStore } from "./accept.ts";
 export type { KeySource } from "./key.ts";
 export { openPostgresStore } from "./open.ts";
 export type { PostgresStore, PostgresStoreOptions } from "./open.ts";

@@ -5,6 +5,7 @@ import { keyId } from "../store/seal.ts";
 import type { Shards } from "../store/shards.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 import { AnchorKeeper, checkAnchor } from "./anchor-keeper.ts";
+import { backupInboxes } from "./backup-inboxes.ts";
 import { toPredecessor } from "../store/chain-heads.ts";
 import { openHeads } from "./chain.ts";
 import { type Connection, connect } from "./client.ts";
@@ -63,7 +64,8 @@ export interface PostgresStore extends Store {
   abandon(): Promise<void>;
 }
 
-const LEASE_MS = 15_000;
+/** Of an engine that has the store for itself. */
+export const LEASE_MS = 15_000;
 /** Short, so that a dead worker's runs go on elsewhere within 5 s: it beats once a second. */
 const SHARED_LEASE_MS = 3_000;
 const SHARED_RECONNECT_MS = 10_000;
@@ -200,6 +202,7 @@ async function serve(
     },
     sealKey(writes.secret),
     (error) => writer.die(error),
+    await backupInboxes(writing.rows),
   );
   const end = new StoreEnd(links, writer, heartbeat, anchor);
   return {

@@ -21,6 +21,7 @@ import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
+import type { TellBackup } from "./backup-inboxes.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 import { eventName, keyShard } from "./shard.ts";
 
@@ -59,11 +60,13 @@ const WAITING_TOLD_APART_MAX = 1000;
 /**
  * @param digestKey - as `sealKey` gives it.
  * @param onDamage - told of the first damaged record; gives what is thrown for it.
+ * @param tellBackup - whether a command lay in the inbox of a backup.
  */
 export function engineReads(
   read: ReadRows,
   digestKey: string,
   onDamage: (error: unknown) => unknown,
+  tellBackup: TellBackup,
 ): EngineReads {
   const requireWhole = requiredBy(new RecordCheck(digestKey), onDamage);
   const ask = (name: keyof typeof ENGINE_SQL, ...values: (Cell | Buffer)[]) =>
@@ -73,7 +76,7 @@ export function engineReads(
   return {
     find: (keys) => find(ask, keys),
     load,
-    ...readsOfShards(ask, load),
+    ...readsOfShards(ask, load, tellBackup),
     lane: async (namespace, lane, limit) => (await ask("lane", namespace, lane, limit)).map(toRun),
     keptEvents: async ({ namespace, event, key }, limit) =>
       (await ask("kept", event, key, namespace, limit)).map(toKeptEvent),
@@ -116,6 +119,7 @@ export function engineReads(
 function readsOfShards(
   ask: Ask,
   load: Store["load"],
+  tellBackup: TellBackup,
 ): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox"> {
   const askOf = (
     name: "inStates" | "due" | "parked" | "openLanes" | "inbox",
@@ -142,7 +146,8 @@ function readsOfShards(
       (await askOf("parked", shards, integration, afterRun, limit)).map(first<number>),
     openLanes: async (page, shards) =>
       (await askOf("openLanes", shards, page.afterRun, page.limit)).map(toOpenLane),
-    inbox: async (limit, shards) => (await askOf("inbox", shards, limit)).map(posted),
+    inbox: async (limit, shards) =>
+      (await askOf("inbox", shards, limit)).map((cells) => posted(cells, tellBackup)),
   };
 }
 
@@ -254,11 +259,12 @@ async function loadRuns(
 }
 
 /** A waiting command, with what its digest says: one that was damaged must not be obeyed. */
-function posted(cells: Cells): WaitingCommand {
+function posted(cells: Cells, tellBackup: TellBackup): WaitingCommand {
   const command = toInbox(cells);
   const isAsPosted = postedDigest(command).equals(cells[6] as Uint8Array);
-  const shard = cells[7] as number | undefined;
-  return { ...command, isAsPosted, ...(shard === undefined ? {} : { shard }) };
+  const shard = cells[8] as number | undefined;
+  const ofBackup = tellBackup(cells[7] as number, command.atMs);
+  return { ...command, ...ofBackup, isAsPosted, ...(shard === undefined ? {} : { shard }) };
 }
 
 function first<Value>(cells: Cells): Value {

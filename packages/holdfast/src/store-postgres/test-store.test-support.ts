@@ -35,6 +35,18 @@ export async function makeDatabase(): Promise<TestDatabase> {
   };
 }
 
+/** As a restored backup is: every row as it was. Nobody may be connected to the original. */
+export async function copyDatabase(original: TestDatabase): Promise<TestDatabase> {
+  const from = new URL(original.url);
+  const name = `${from.pathname.slice(1)}_copy`;
+  const server = new URL(from);
+  server.pathname = "/postgres";
+  await runScript(server.toString(), `create database ${name} template ${from.pathname.slice(1)}`);
+  from.pathname = `/${name}`;
+  const drop = () => runScript(server.toString(), `drop database ${name} with (force)`);
+  return { url: from.toString(), drop };
+}
+
 /** Runs SQL on the store's tables behind the driver's back. */
 export function runSql(url: string, sql: string): Promise<void> {
   return runScript(url, `set search_path to holdfast; ${sql}`);

@@ -1,5 +1,6 @@
 export { acceptStore } from "./accept.ts";
-export type { Accepted, AcceptOptions } from "./accept.ts";
+export type { AcceptOptions } from "./accept.ts";
+export type { Accepted } from "../store/acceptance.ts";
 export { backupStore } from "./backup.ts";
 export type { Backup, BackupOptions } from "./backup.ts";
 export type { Damage } from "../store/damage.ts";

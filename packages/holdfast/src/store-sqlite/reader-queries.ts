@@ -40,7 +40,7 @@ import type { Cells } from "../store/row-columns.ts";
 import type { Database } from "./runtime.ts";
 
 /** No answer is longer than this, so that no cursor is open for long (settled 25). */
-export const ROWS_MAX = 10_000;
+const ROWS_MAX = 10_000;
 
 type Value = null | number | string;
 
