@@ -91,6 +91,11 @@ export class CuttingProxy {
     return { held, release: () => holding?.release() };
   }
 
+  /** Cuts all connections now, whatever the database is at. */
+  cutAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** Holds all connections: bytes go neither way until the answer is called. */
   hold(): () => void {
     for (const socket of this.#sockets) socket.pause();
@@ -100,7 +105,7 @@ export class CuttingProxy {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    this.cutAll();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });

@@ -18,9 +18,6 @@ import type { ReadRows } from "./runs-at-hand.ts";
 import { SYSTEM_SHARD, chainShard, storedRun, textShard } from "./shard.ts";
 import { type Written, counted } from "./table.ts";
 
-/** The statement that is refused with "division by zero" if the flush before is missing. */
-export const FLUSH_NAME = "flush";
-
 export interface Writing {
   readonly storeId: string;
   readonly secret: Uint8Array;
@@ -56,7 +53,7 @@ const SQL = {
     ${Object.values(JOURNAL_COLUMNS)
       .map((type, index) => `$${index + 1}::${type}[]`)
       .join(", ")})`,
-  // Only behind the flush before it.
+  // Only behind the flush before it: refused with "division by zero" if that one is missing.
   flush: counted(
     `insert into flush (incarnation, number, first_pos, last_pos, records, taken, at_ms, closed,
       seal) select $1, $2, $3, $4, $5, $6, $7, $8, t.seal from unnest($9::bytea[]) as t (seal)
@@ -300,5 +297,5 @@ function flushStatement(head: FlushRow, records: number): Written {
   const { incarnation, number, firstPos, lastPos, taken, atMs, closed, seal } = head;
   const numbers = [incarnation, number, firstPos, lastPos, records, taken, atMs, closed ? 1 : 0];
   const values = [...numbers, binaryArray("bytea", [seal]), 1];
-  return { name: FLUSH_NAME, text: SQL.flush, values };
+  return { name: "flush", text: SQL.flush, values };
 }

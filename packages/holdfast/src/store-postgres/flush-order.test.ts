@@ -1,6 +1,6 @@
 /** Two flushes are under way at a time: the second may not come through without the first. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { SampleJournal, intentHead, startedHead } from "../testing/sample-journal.ts";
+import { SampleJournal, intentHead, startedHead, stateHead } from "../testing/sample-journal.ts";
 import { type PostgresStore, verifyPostgresStore } from "./index.ts";
 import {
   KEY,
@@ -97,4 +97,16 @@ test("two flushes of which the first has to be done again come through in their 
   ]);
   const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
   expect(damage).toEqual([]);
+});
+
+test("a flush that needs what the one before writes waits for it to be done again", async () => {
+  await refuseOnce();
+  sample.add(3, "started", startedHead(3));
+  sample.add(1, "result", null, { name: "step", data: "1" });
+  const first = sample.flushTo(store);
+  sample.add(3, "state", stateHead("running", "waiting"));
+  await Promise.all([first, sample.flushTo(store)]);
+  await refuseNoMore();
+  const [loaded] = await store.load([3]);
+  expect(loaded?.row.state).toBe("waiting");
 });

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { type Connection, connect } from "./client.ts";
 import { type CuttingProxy, startCuttingProxy } from "./cutting-proxy.test-support.ts";
 import { type PostgresStore, openPostgresReader, verifyPostgresStore } from "./index.ts";
 import {
@@ -77,6 +78,37 @@ test("of two flushes that are cut on their way none is left out, and none comes 
   expect(cuts).toBeGreaterThan(30);
   await expectAllThereInOrder();
 }, 120_000);
+
+/** Resolves when so many sessions of the database wait for a lock. */
+async function waitingForLocks(watching: Connection, count: number): Promise<void> {
+  const sql = `select count(*) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`;
+  await vi.waitFor(
+    async () => {
+      const [row] = await watching.rows("waiting", sql);
+      if (row?.[0] !== count) throw new Error("others wait, or none yet");
+    },
+    { timeout: 30_000, interval: 20 },
+  );
+}
+
+test("a flush of commands alone whose first sending comes through behind its second is done once", async () => {
+  const reader = await openPostgresReader({ url: database.url });
+  await reader.post({ id: "a", topic: "cancel", atMs: 1, by: "anna", data: "{}" });
+  const blocking = await connect(database.url);
+  await blocking.script("begin; select 1 from holdfast.inbox where id = 'a' for update");
+  const watching = await connect(database.url);
+  const flushed = sample.flushTo(store, [{ id: "a", answer: "{}" }]);
+  await waitingForLocks(watching, 1);
+  // The server does not notice: it is at work for a client that has gone.
+  proxy.cutAll();
+  await waitingForLocks(watching, 2);
+  await blocking.script("rollback");
+  await flushed;
+  expect(await reader.answer("a")).toBe("{}");
+  await expectAllThereInOrder();
+  for (const connection of [blocking, watching, reader]) await connection.close();
+});
 
 test("a flush that was cut is refused when another engine has taken over meanwhile", async () => {
   const told = new Promise<Error>((resolve) => {

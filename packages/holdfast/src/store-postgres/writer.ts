@@ -16,7 +16,7 @@ import type { FlushBatch } from "../store/store.ts";
 import { hex } from "../store/chain-heads.ts";
 import { type FlushRow, flushInChain } from "./chain.ts";
 import type { Connection } from "./client.ts";
-import { type BuiltFlush, FLUSH_NAME, FlushBuilder, type Writing } from "./flush-builder.ts";
+import { type BuiltFlush, FlushBuilder, type Writing } from "./flush-builder.ts";
 import { TAKEN_OVER, fencedBecause, isAlive, waitForStandbys } from "./lease.ts";
 import type { Link } from "./link.ts";
 import { ConnectionLost, SQL_STATES, isRefused, replaced } from "./postgres-errors.ts";
@@ -178,17 +178,17 @@ export class PostgresWriter {
         if (error instanceof ConnectionLost) throw error;
         const fenced = fencedBecause(error);
         if (fenced !== null) throw replaced(fenced);
-        if ((lacksEarlier(error) || isUnprepared(error)) && !isAfterEarlier) {
-          // The flush before was not refused for good, or this one need not be sent.
+        if (!isAfterEarlier) {
+          // Whatever it was refused for, it may have been for want of the flush before, whose rows it
+          // changes: that one was not refused for good, or this one need not be sent.
           await earlier;
           isAfterEarlier = true;
           continue;
         }
         const mayPass = isContention(error) || isUnprepared(error);
         if (mayPass && tries < CONTENTION_TRIES_MAX) continue;
-        // The first sending came through while this one waited for it.
-        const isDouble = isAgain && isRefused(error, SQL_STATES.uniqueViolation);
-        if (isDouble && (await isDone(connection, built.head))) return;
+        // The first sending came through while this one waited for it: for its keys, or its commands.
+        if (isAgain && (await isDone(connection, built.head))) return;
         throw error;
       }
     }
@@ -204,10 +204,6 @@ async function isDone(connection: Connection, head: FlushRow): Promise<boolean> 
   }
   await waitForStandbys(connection, head.incarnation);
   return true;
-}
-
-function lacksEarlier(error: unknown): boolean {
-  return isRefused(error, SQL_STATES.divisionByZero) && error.statement === FLUSH_NAME;
 }
 
 /** One that was sent before it on this connection was refused, and with it what it was to prepare. */
