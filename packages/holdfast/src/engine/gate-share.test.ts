@@ -34,6 +34,7 @@ class Player {
   wants = 0;
   /** The next write that is done: its answer is lost. */
   losesAnswer = false;
+  triedCount = 0;
   readonly failures: unknown[] = [];
   readonly share: GateShare;
   readonly store: PostgresStore;
@@ -55,6 +56,9 @@ class Player {
       demand: () => ({ inUse: this.inUse, wants: Math.max(this.inUse, this.wants) }),
       lastKnown: () => Promise.resolve(CALM_BREAKER),
       adopt: () => undefined,
+      tryNow: () => {
+        this.triedCount += 1;
+      },
       room: () => undefined,
       tell: () => Promise.resolve(),
       failed: (error) => this.failures.push(error),
@@ -163,6 +167,20 @@ describe("a worker's share of a limit", () => {
     await one.share.leave();
     await two.share.refresh();
     expect(two.free).toBe(8);
+  });
+
+  test("is tried again by who starts while it waits for a setting, which may be mended", async () => {
+    const one = await Player.join();
+    await one.share.refresh();
+    const outage = { class: "misconfigured", reason: "401", sinceMs: 0, spacingMs: 1 } as const;
+    one.share.publish({ kind: "open", outage, probeAtMs: null });
+    await one.share.refresh();
+    await one.share.refresh();
+    expect(one.triedCount).toBe(0);
+    const two = await Player.join();
+    await two.share.refresh();
+    await two.share.refresh();
+    expect(two.triedCount).toBe(1);
   });
 
   test("is given by who is idle, at once when somebody waits", async () => {

@@ -33,6 +33,8 @@ export interface GateShareNeeds {
   readonly lastKnown: () => Promise<SharedBreaker>;
   /** All workers know this now: what becomes of this worker's own breaker by it. */
   readonly adopt: (become: (before: BreakerState) => BreakerState) => void;
+  /** It waits for a setting, which may have been mended before this worker started. */
+  readonly tryNow: () => void;
   /** There may be room for more calls. */
   readonly room: () => void;
   /** Puts an incident on record; resolves when it is durable. */
@@ -55,6 +57,9 @@ const LOOK_BUSY_MS = 200;
 const LOOK_AGAIN_MS = 1_000;
 /** Times that others may be faster before it waits for its next look. */
 const TRIES_MAX = 20;
+
+/** Before its first look. */
+const NO_ROUND = -1;
 
 interface Claim {
   readonly takesPlace: boolean;
@@ -79,7 +84,7 @@ export class GateShare {
   #asked = 0;
   /** Whether others have less than they are due. */
   #isUnsettled = false;
-  #round = -1;
+  #round = NO_ROUND;
   #isDown = false;
   #found: BreakerState | null = null;
   #doneCount = 0;
@@ -329,14 +334,16 @@ export class GateShare {
 
   /** What all know, and whether this worker has to put it on record. */
   #follow(state: SharedGate, doneCount: number, aheadMs: number): void {
-    const { worker, adopt, tell, background } = this.#needs;
+    const { worker, adopt, tryNow, tell, background } = this.#needs;
     this.#doneCount = state.round === this.#round ? this.#doneCount - doneCount : 0;
     const isNews = state.round !== this.#round;
+    const isFirst = this.#round === NO_ROUND;
     this.#round = state.round;
     this.#isDown = state.breaker.kind !== "closed";
     // What it has found meanwhile is newer, and will be told by the next look.
     if (this.#found === null && (isNews || !this.#isDown)) {
       adopt((before) => ownOf(state.breaker, before, aheadMs));
+      if (isFirst && state.breaker.kind === "open" && state.breaker.probeAtMs === null) tryNow();
     }
     if (state.teller !== worker) {
       this.#told = null;

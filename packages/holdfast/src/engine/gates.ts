@@ -112,6 +112,7 @@ export class Gates {
         return sharedKnown(row ?? null, clock.nowMs(), DEFAULT_BREAKER.probeFirstMs);
       },
       adopt: (become) => this.#gates.get(name)?.adopt(become),
+      tryNow: () => this.#gates.get(name)?.tryNow(),
       room: () => this.#gates.get(name)?.roomCame(),
       tell: async (head) => {
         this.#record(head);
