@@ -153,6 +153,15 @@ create table flush (
   CHECK ((taken >= 0))
 );
 
+create table gate (
+  shard smallint not null,
+  integration text collate "C" not null,
+  version bigint not null,
+  state text not null,
+  PRIMARY KEY (shard, integration),
+  CHECK ((version >= 1))
+);
+
 create table heartbeat (
   incarnation bigint not null,
   beat_at_ms bigint not null,

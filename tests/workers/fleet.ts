@@ -19,6 +19,7 @@ type Line = Answer & {
   readonly id?: number;
   readonly ready?: true;
   readonly fatal?: string;
+  readonly dependency?: string;
   readonly "shards.taken"?: number;
   readonly "shards.given"?: number;
 };
@@ -60,6 +61,11 @@ export class Worker {
     }
   }
 
+  /** What it has said of dependencies: each is an incident, or the end of one. */
+  get incidents(): readonly string[] {
+    return this.#lines.flatMap(({ dependency }) => dependency ?? []);
+  }
+
   async ready(): Promise<this> {
     await this.says(({ ready }) => ready === true);
     return this;
@@ -67,10 +73,11 @@ export class Worker {
 
   /** Resolves when it owns as many shards as this. */
   async owns(count: number): Promise<void> {
-    await this.says(() => this.#owned() === count);
+    await this.says(() => this.owned === count);
   }
 
-  #owned(): number {
+  /** Shards that are its own by what it has said. */
+  get owned(): number {
     let count = 0;
     for (const line of this.#lines) {
       count += (line["shards.taken"] ?? 0) - (line["shards.given"] ?? 0);

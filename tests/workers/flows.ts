@@ -3,6 +3,7 @@ import { effect, integration, pending, workflow, type EventType } from "holdfast
 import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { orders } from "./shop.ts";
 
 export const paid: EventType<typeof paidSchema> = {
   name: "paid",
@@ -93,4 +94,4 @@ const inLane = workflow(
   ({ key }, run) => run.do(book, { key }),
 );
 
-export const flows = { quick, outside, family, waits, later, inLane };
+export const flows = { quick, outside, family, waits, later, inLane, orders };

@@ -21,6 +21,7 @@ app.on((told) => {
   if (told.type === "shards.taken" || told.type === "shards.given") {
     say({ [told.type]: told.shards.length });
   }
+  if (told.type === "dependency.changed") say({ dependency: told.to });
   if (told.type === "engine.fatal") say({ fatal: told.message });
 });
 

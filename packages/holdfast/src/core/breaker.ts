@@ -35,12 +35,18 @@ const IN_A_ROW_MAX = 3;
 export const PROBE_MS_MAX = 300_000;
 
 /** Why it does not let calls through. */
-interface Outage {
+export interface Outage {
   readonly class: FailureClass;
   readonly reason: string;
   readonly sinceMs: number;
   /** The wait that came before the last canary, or before the first one. */
   readonly spacingMs: number;
+}
+
+/** Coming back: how many calls may be under way, and how many of these came through. */
+export interface Ramp {
+  readonly limit: number;
+  readonly doneCount: number;
 }
 
 export type BreakerState =
@@ -52,8 +58,8 @@ export type BreakerState =
       /** Failures with the same reason code in a row, of settings and quotas. */
       readonly settingCount: number;
       readonly settingCode: string | null;
-      /** While coming back: how many calls may be under way, and how many of them came through. */
-      readonly ramp: { readonly limit: number; readonly doneCount: number } | null;
+      /** While coming back. */
+      readonly ramp: Ramp | null;
       /** Spacing to go on with if coming back fails. */
       readonly spacingMs: number | null;
     }
@@ -239,12 +245,21 @@ function afterAlive(state: Closed, config: BreakerConfig, at: At): BreakerState 
     settingCode: null,
   };
   if (state.ramp === null) return calm;
-  const doneCount = state.ramp.doneCount + 1;
-  if (doneCount < state.ramp.limit) return { ...calm, ramp: { ...state.ramp, doneCount } };
-  const limit = state.ramp.limit * 2;
-  return limit >= config.rampDoneAt
-    ? { ...calm, ramp: null, spacingMs: null }
-    : { ...calm, ramp: { limit, doneCount: 0 } };
+  const ramp = rampAfter(state.ramp, 1, config.rampDoneAt);
+  return ramp === null ? { ...calm, ramp, spacingMs: null } : { ...calm, ramp };
+}
+
+/** Closed again, and nothing counted yet. */
+export function comingBack(ramp: Ramp | null, spacingMs: number | null): BreakerState {
+  return { ...CALM, ramp, spacingMs };
+}
+
+/** After so many more calls came through: twice as many once all did; null: it is over. */
+export function rampAfter(ramp: Ramp, moreCount: number, doneAt: number): Ramp | null {
+  const doneCount = ramp.doneCount + moreCount;
+  if (doneCount < ramp.limit) return { ...ramp, doneCount };
+  const limit = ramp.limit * 2;
+  return limit >= doneAt ? null : { limit, doneCount: 0 };
 }
 
 function afterCanary(
@@ -257,7 +272,7 @@ function afterCanary(
   const { outage } = state;
   if (feed === "alive") {
     // The first step of coming back, with one call at a time.
-    return { ...CALM, ramp: { limit: 1, doneCount: 0 }, spacingMs: outage.spacingMs };
+    return comingBack({ limit: 1, doneCount: 0 }, outage.spacingMs);
   }
   const spacingMs = longer(outage.spacingMs, config);
   if (failure === null || feed === "silent") {

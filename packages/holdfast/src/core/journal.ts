@@ -426,6 +426,11 @@ export interface DependencyHead {
   readonly reason: string;
   readonly class?: FailureClass;
   readonly probeAtMs: number | null;
+  /**
+   * Since when, by the clock that workers share: of what they say of one integration the newest
+   * counts. Absent where one engine has the store for itself: since the time of the record.
+   */
+  readonly atMs?: number;
 }
 
 /** This record is what accepts the event. */

@@ -56,6 +56,7 @@ export type EngineEvent =
       readonly to: string;
     } & OfRun)
   | ({ readonly type: "run.drift"; readonly message: string } & OfRun)
+  /** Where workers share a store: told by the one that has put it on record, for all. */
   | {
       readonly type: "dependency.changed";
       readonly integration: string;

@@ -21,6 +21,7 @@ import type { DependencyHead } from "../core/journal.ts";
 import { takeToken, type Rate, type RateState } from "../core/rate.ts";
 import type { DependencyRow } from "../store/rows.ts";
 import type { Clock, Random } from "./clock.ts";
+import type { GateShare } from "./gate-share.ts";
 import { HEALTH_MS_MAX, healthTooLate, unhealthy } from "./health-check.ts";
 
 /** Leave to make one call. What the call says of the system as a whole goes back to the gate. */
@@ -46,6 +47,8 @@ export interface GateNeeds {
   record(head: DependencyHead): void;
   /** Wakes parked runs of this integration, oldest first. False if there were none. */
   wakeParked(integration: string, count: number): Promise<boolean>;
+  /** Null where one engine has the store for itself: then all of the limit is this gate's. */
+  readonly share: GateShare | null;
   /** Called when no call is in flight any more. */
   quiet(): void;
 }
@@ -87,6 +90,8 @@ export class Gate {
   configure(options: GateOptions): void {
     const { breaker } = this.#options;
     this.#options = options;
+    const { canaryMaxMs, rampDoneAt } = options.breaker;
+    this.#needs.share?.configure({ ...options, canaryMaxMs, rampDoneAt });
     const state = this.#breaker;
     if (state.kind === "closed" || state.outage.spacingMs !== breaker.probeFirstMs) return;
     // Restored from the store before: its waits were the defaults'.
@@ -101,6 +106,11 @@ export class Gate {
 
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Calls under way, and those that are or wait in line. */
+  get demand(): { readonly inUse: number; readonly wants: number } {
+    return { inUse: this.#inFlight, wants: this.#inFlight + this.#line.length };
   }
 
   /** Why runs are parked here, as a sentence. */
@@ -131,13 +141,15 @@ export class Gate {
 
   /** A pass, at once or when there is room; null if the run has to park. */
   enter(): Pass | null | Promise<Pass | null> {
-    const { clock, queueMax } = this.#needs;
+    return this.#enter(false);
+  }
+
+  #enter(isInTurn: boolean): Pass | null | Promise<Pass | null> {
+    const { clock, queueMax, share } = this.#needs;
     const admission = admit(this.#breaker, this.#inFlight, this.#options.breaker, clock.nowMs());
     if (admission.kind === "wait" && this.#breaker.kind !== "closed") return null;
-    if (
-      admission.kind === "go" &&
-      (admission.canary || this.#inFlight < this.#options.concurrency)
-    ) {
+    if (admission.kind === "go" && (admission.canary || this.#hasRoom(isInTurn))) {
+      if (admission.canary && share !== null) return this.#claimedCanary(share);
       this.#breaker = admission.state;
       const { state } = admission;
       if (state.kind !== "probing") return this.#paced(this.#pass(false), false);
@@ -149,16 +161,39 @@ export class Gate {
     return new Promise((resolve) => {
       // The gate may have closed while it stood in line: then it parks after all.
       this.#line.push(() => {
-        resolve(this.enter());
+        resolve(this.#enter(true));
       });
+      share?.want();
     });
+  }
+
+  /** Where workers share the limit: within this one's slice, and after those who came before. */
+  #hasRoom(isInTurn: boolean): boolean {
+    const { share } = this.#needs;
+    if (share === null) return this.#inFlight < this.#options.concurrency;
+    return (isInTurn || this.#line.length === 0) && share.free(this.#inFlight) > 0;
+  }
+
+  /** One worker's call is tried; the others' runs stay parked. */
+  async #claimedCanary(share: GateShare): Promise<Pass | null> {
+    const isOurs = await share.claim(true);
+    const state = this.#breaker;
+    if (isOurs && state.kind === "probing") {
+      share.take(this.#inFlight);
+      return this.#canaryPass(state);
+    }
+    // There was no place for it, or another worker tries.
+    if (state.kind === "open") this.#probeAfter(CANARY_AGAIN_MS, () => void this.#probe());
+    return null;
   }
 
   /** Takes its place in the declared rate; waits for its turn if that is later. */
   #paced(pass: Pass, canary: boolean): Pass | Promise<Pass | null> {
     const { rate } = this.#options;
-    if (rate === null) return pass;
-    const { clock } = this.#needs;
+    const { clock, share } = this.#needs;
+    // Its token was there: those who wait for one stand in line.
+    share?.take(this.#inFlight - 1);
+    if (rate === null || share !== null) return pass;
     const { state, waitMs } = takeToken(this.#tokens, clock.nowMs(), rate);
     this.#tokens = state;
     if (waitMs <= 0) return pass;
@@ -188,6 +223,7 @@ export class Gate {
         if (left) return;
         left = true;
         this.#inFlight -= 1;
+        this.#needs.share?.returned();
         this.#moveLine();
         if (this.#inFlight === 0) this.#needs.quiet();
       },
@@ -204,6 +240,7 @@ export class Gate {
       if (hasSaid || now.kind !== "probing" || now.startedAtMs !== startedAtMs) return;
       const probeAtMs = this.#needs.clock.nowMs() + CANARY_AGAIN_MS;
       this.#breaker = { kind: "open", outage, probeAtMs };
+      this.#needs.share?.publish(this.#breaker);
       this.#probeAt(probeAtMs);
     };
     return {
@@ -225,11 +262,37 @@ export class Gate {
 
   /** Lets those in line try again: one for the place that is free, all if the gate has closed. */
   #moveLine(): void {
-    if (this.#breaker.kind === "closed") {
-      this.#line.shift()?.();
+    const { share } = this.#needs;
+    const { length } = this.#line;
+    if (length === 0) return;
+    const free = share === null ? 1 : share.free(this.#inFlight);
+    const count = this.#isClosed ? Math.min(length, free) : length;
+    for (const next of this.#line.splice(0, count)) next();
+  }
+
+  /** There may be more room by what others have given up. */
+  roomCame(): void {
+    if (this.#isClosed) this.#moveLine();
+  }
+
+  /** All workers know this by now. */
+  adopt(become: (before: BreakerState) => BreakerState): void {
+    const before = this.#breaker;
+    const now = become(before);
+    this.#breaker = now;
+    if (now.kind === "closed") {
+      if (before.kind !== "closed") this.#releaseAfter(0);
       return;
     }
-    for (const next of this.#line.splice(0)) next();
+    this.#lookAfterOutage(now);
+    this.#moveLine();
+  }
+
+  /** When it may be tried, by what is known. */
+  #lookAfterOutage(state: Exclude<BreakerState, { kind: "closed" }>): void {
+    const { canaryMaxMs } = this.#options.breaker;
+    const atMs = state.kind === "open" ? state.probeAtMs : state.startedAtMs + canaryMaxMs;
+    if (atMs !== null) this.#probeAt(atMs);
   }
 
   /** Calls back when a parked step whose run is still in memory may try again. */
@@ -273,9 +336,11 @@ export class Gate {
     this.#probeAt(probeAtMs);
   }
 
-  /** Parked runs have come from elsewhere. While it is not closed, the next canary brings them back. */
-  lookForParked(): void {
-    if (this.#isClosed) this.#releaseAfter(0);
+  /** Parked runs have come from elsewhere. While it is not closed, one of them may be the canary. */
+  async lookForParked(): Promise<void> {
+    await this.#needs.share?.refresh();
+    if (this.#breaker.kind === "closed") this.#releaseAfter(0);
+    else this.#lookAfterOutage(this.#breaker);
   }
 
   /** A person wants it tried now. */
@@ -286,26 +351,36 @@ export class Gate {
 
   close(): void {
     this.#closed = true;
+    this.#needs.share?.close();
     this.#cancelProbe?.();
     this.#cancelRelease?.();
   }
 
   #feed(event: BreakerEvent): void {
+    const { share } = this.#needs;
     const before = this.#breaker;
     const now = breakerNext(before, event, this.#options.breaker, this.#at);
     this.#breaker = now;
+    if (share !== null && now !== before && (now.kind !== "closed" || before.kind !== "closed"))
+      share.publish(now);
     if (now.kind === "open") {
-      if (before.kind === "closed") this.#recordOutage(now);
+      if (before.kind === "closed" && share === null) this.#recordOutage(now);
       if (before.kind !== "open" && now.probeAtMs !== null) this.#probeAt(now.probeAtMs);
       this.#moveLine();
     } else if (now.kind === "closed" && before.kind === "probing") {
-      const head = { integration: this.name, to: "closed" as const, probeAtMs: null };
-      this.#needs.record({ ...head, reason: "it answers again" });
+      if (share === null) this.#recordReturn();
       this.#releaseAfter(0);
-    } else if (now.kind === "closed" && this.#line.length > 0) {
+    } else if (now.kind === "closed") {
+      if (event.kind === "succeeded" && before.kind === "closed" && before.ramp !== null)
+        share?.succeeded();
       // The ramp may have grown.
-      this.#moveLine();
+      if (this.#line.length > 0) this.#moveLine();
     }
+  }
+
+  #recordReturn(): void {
+    const head = { integration: this.name, to: "closed" as const, probeAtMs: null };
+    this.#needs.record({ ...head, reason: "it answers again" });
   }
 
   #recordOutage({ outage, probeAtMs }: Extract<BreakerState, { kind: "open" }>): void {
@@ -325,14 +400,18 @@ export class Gate {
   /** One goes first: the system's own health check, else a parked run. */
   async #probe(): Promise<void> {
     const { health, breaker } = this.#options;
-    if (this.#breaker.kind === "closed") return;
+    const { share } = this.#needs;
+    // Another worker may try already, or know that it is back.
+    if (share !== null) await share.refresh();
+    if (this.#breaker.kind === "closed" || this.#closed) return;
     const admission = admit(this.#breaker, this.#inFlight, breaker, this.#needs.clock.nowMs());
     if (admission.kind === "wait") {
       if (admission.atMs !== null) this.#probeAt(admission.atMs);
       return;
     }
     if (health !== null) {
-      this.#breaker = admission.state;
+      if (share === null) this.#breaker = admission.state;
+      else if (!(await share.claim(false))) return;
       await this.#askHealth(health);
       return;
     }
@@ -363,6 +442,11 @@ export class Gate {
     if (state.kind !== "closed") return;
     const count =
       Math.min(this.#options.concurrency, state.ramp?.limit ?? this.#options.concurrency) * 2;
+    // Where workers share the limit, those who were brought back may still stand in line.
+    if (this.#needs.share !== null && this.#line.length >= count) {
+      this.#releaseAfter(RELEASE_EVERY_MS);
+      return;
+    }
     this.#callParked(count);
     const more = await this.#needs.wakeParked(this.name, count);
     // It may have opened meanwhile: then the next canary begins anew.

@@ -3,9 +3,13 @@ import { DEFAULT_BREAKER } from "../core/breaker.ts";
 import { durationMs } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import { parseRate } from "../core/rate.ts";
+import type { DependencyHead } from "../core/journal.ts";
 import type { Integration, IntegrationOptions } from "../workflow/integration.ts";
 import type { Engine } from "./engine.ts";
 import { Gate, type GateOptions } from "./gate.ts";
+import { GateShare } from "./gate-share.ts";
+import { sharedKnown } from "../core/shared-breaker.ts";
+import type { SharedShards } from "../store/shards.ts";
 
 /** Calls at a time where nothing is declared. */
 const CONCURRENCY = 64;
@@ -20,6 +24,9 @@ export class Gates {
   readonly #engine: Engine;
   readonly #gates = new Map<string, Gate>();
   readonly #known = new Map<string, Integration>();
+  /** Of those gates whose limits and breakers workers share. */
+  readonly #shares = new Map<string, GateShare>();
+  #isLooking = false;
   #onQuiet: (() => void) | null = null;
 
   constructor(engine: Engine) {
@@ -68,21 +75,95 @@ export class Gates {
   #named(name: string): Gate {
     const existing = this.#gates.get(name);
     if (existing !== undefined) return existing;
-    const { clock, random, limits, journal } = this.#engine;
+    const { clock, random, limits, places } = this.#engine;
+    const share = places.shared === null ? null : this.#shared(name, places.shared);
     const gate = new Gate(name, UNKNOWN, {
       clock,
       random,
       queueMax: limits.gateQueueMax,
       record: (head) => {
-        journal.append("dependency", head);
-        const { integration, to, reason } = head;
-        this.#engine.emit({ type: "dependency.changed", integration, to, reason });
+        this.#record(head);
       },
+      share,
       wakeParked: (integration, count) => this.#wakeParked(integration, count),
       quiet: () => this.#onQuiet?.(),
     });
     this.#gates.set(name, gate);
     return gate;
+  }
+
+  #record(head: DependencyHead): void {
+    this.#engine.journal.append("dependency", head);
+    const { integration, to, reason } = head;
+    this.#engine.emit({ type: "dependency.changed", integration, to, reason });
+  }
+
+  /** What this worker holds and knows of a gate that all workers share. */
+  #shared(name: string, shards: SharedShards): GateShare {
+    const { clock, committer, store } = this.#engine;
+    const share = new GateShare(name, {
+      shards,
+      worker: store.incarnation,
+      clock,
+      demand: () => this.#gates.get(name)?.demand ?? { inUse: 0, wants: 0 },
+      lastKnown: async () => {
+        const rows = await store.dependencies();
+        const row = rows.find(({ integration }) => integration === name);
+        return sharedKnown(row ?? null, clock.nowMs(), DEFAULT_BREAKER.probeFirstMs);
+      },
+      adopt: (become) => this.#gates.get(name)?.adopt(become),
+      tryNow: () => this.#gates.get(name)?.tryNow(),
+      room: () => this.#gates.get(name)?.roomCame(),
+      tell: async (head) => {
+        this.#record(head);
+        await committer.durable();
+      },
+      failed: (error, delayMs) => {
+        this.#failed(name, error, delayMs);
+      },
+      background: (work) => {
+        this.#engine.background(work);
+      },
+    });
+    this.#shares.set(name, share);
+    return share;
+  }
+
+  /** This worker has shown that it lives: time to see what others have made of the gates. */
+  async beat(): Promise<void> {
+    const { shared } = this.#engine.places;
+    if (shared === null || this.#shares.size === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const seen = await shared.gates([...this.#shares.keys()]);
+      for (const share of this.#shares.values()) share.beat(seen);
+    } catch (error) {
+      // The next beat looks again.
+      await this.#engine.reads.pause("the limits that workers share", error, 1);
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** No call is under way any more: others may use what this worker holds, before its lease ends. */
+  async leave(): Promise<void> {
+    if (this.#engine.committer.hasFailed) return;
+    await Promise.all(
+      [...this.#shares].map(async ([name, share]) => {
+        try {
+          await share.leave();
+        } catch (error) {
+          // The end of its lease gives back all the same.
+          this.#failed(name, error, 0);
+        }
+      }),
+    );
+  }
+
+  #failed(name: string, error: unknown, delayMs: number): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const what = `the limit of ${name} that workers share`;
+    this.#engine.emit({ type: "store.retry", what, message, delayMs });
   }
 
   async #wakeParked(integration: string, count: number): Promise<boolean> {
@@ -110,11 +191,8 @@ export class Gates {
 
   /** Runs have come that another worker had parked: those come back that may by what is known here. */
   async cameIn(): Promise<void> {
-    for (const row of await this.#engine.store.dependencies()) {
-      const known = this.#gates.get(row.integration);
-      if (known === undefined) this.#named(row.integration).restore(row);
-      else known.lookForParked();
-    }
+    const rows = await this.#engine.store.dependencies();
+    await Promise.all(rows.map((row) => this.#named(row.integration).lookForParked()));
   }
 
   /** The run has left memory. */

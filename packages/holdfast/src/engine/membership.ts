@@ -65,6 +65,7 @@ export class Membership {
     });
     this.#shared.onLook((seen) => {
       this.#latest = seen;
+      this.#engine.background(this.#parts.gates.beat());
       this.#work();
     });
     await first;

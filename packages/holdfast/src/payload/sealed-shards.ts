@@ -39,6 +39,8 @@ function sharedWith(shards: SharedShards, sealer: Sealer): SharedShards {
     deadChains: () => shards.deadChains(),
     lastSystemSeq: () => shards.lastSystemSeq(),
     claimKey: (keyHash, shard) => shards.claimKey(keyHash, shard),
+    gates: (integrations) => shards.gates(integrations),
+    saveGate: (integration, version, state) => shards.saveGate(integration, version, state),
     unclaimKey: (keyHash, shard) => shards.unclaimKey(keyHash, shard),
   };
 }

@@ -47,6 +47,8 @@ const SQL = {
         where not exists (select 1 from worker w where w.slot = t.slot and w.alive = 1)),
       $3::int2, $2::int4, ${DATABASE_NOW_MS} from worker`,
   firstBeat: `insert into heartbeat (incarnation, beat_at_ms) values ($1::int8, ${DATABASE_NOW_MS})`,
+  // What workers shared of gates: who comes after this engine goes by its records.
+  forgetGates: "delete from gate",
   takeShards: "update shard set owner = $1::int8, epoch = epoch + 1",
   owned: "select id, epoch from shard where owner = $1::int8 order by id",
   slot: "select slot from worker where incarnation = $1::int8",
@@ -133,6 +135,7 @@ function enter(connection: Connection, { incarnation, leaseMs }: LeaseSettings):
     { name: "nobody-lives", text: SQL.nobodyLives, values: [] },
     { name: "enter", text: SQL.enter, values: [incarnation, leaseMs, 0] },
     { name: "first-beat", text: SQL.firstBeat, values: [incarnation] },
+    { name: "forget-gates", text: SQL.forgetGates, values: [] },
     { name: "take-shards", text: SQL.takeShards, values: [incarnation] },
   ]);
 }

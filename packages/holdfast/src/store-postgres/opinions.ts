@@ -17,11 +17,12 @@ export class Opinions {
   readonly #dependencies = new Map<string, DependencyAt>();
   readonly #declarations = new Map<string, DeclarationAt>();
 
-  depend(moved: DependencyRow, atMs: number, by: number): void {
+  /** @param atMs - time of the record; null if the row itself says since when, by a shared clock. */
+  depend(moved: DependencyRow, atMs: number | null, by: number): void {
     const name = `${String(by)}|${moved.integration}`;
-    const row = dependencyAfter(this.#before.get(name), moved);
+    const row = atMs === null ? moved : dependencyAfter(this.#before.get(name), moved);
     this.#before.set(name, row);
-    const said = { shard: SYSTEM_SHARD, ...row, said: { atMs, by } };
+    const said = { shard: SYSTEM_SHARD, ...row, said: { atMs: atMs ?? row.sinceMs, by } };
     const known = this.#dependencies.get(row.integration);
     if (known === undefined || isNewer(said, known)) this.#dependencies.set(row.integration, said);
   }

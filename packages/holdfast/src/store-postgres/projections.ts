@@ -163,7 +163,7 @@ export class Projections {
         this.#opinions.declare(change.row);
         return;
       case "dependency-moved":
-        this.#opinions.depend(change.row, record.atMs, by);
+        this.#opinions.depend(change.row, change.isDated ? null : record.atMs, by);
         return;
       case "group-started":
       case "group-passed":

@@ -319,6 +319,58 @@ describe("a worker of a shared store", () => {
     expect(await two.shards.claimKey(hash, 6)).toBe(6);
   });
 
+  test("shares a gate: of two that have read the same, one puts down what becomes of it", async () => {
+    const [one, two] = [await join(), await join()];
+    expect((await one.shards.gates(["erp"])).gates).toEqual([]);
+    expect(await one.shards.saveGate("erp", 0, '{"a":1}')).toBe(true);
+    expect(await two.shards.saveGate("erp", 0, '{"a":2}')).toBe(false);
+    const seen = await two.shards.gates(["erp", "crm"]);
+    expect(seen.gates).toEqual([{ integration: "erp", version: 1, state: '{"a":1}' }]);
+    expect(new Set(seen.living)).toEqual(new Set([one.store.incarnation, two.store.incarnation]));
+    const both = await Promise.all(
+      [one, two].map(({ shards }) => shards.saveGate("erp", 1, '{"a":3}')),
+    );
+    expect(both.filter((saved) => saved)).toHaveLength(1);
+    expect((await one.shards.gates(["erp"])).gates).toMatchObject([{ version: 2 }]);
+  });
+
+  test("changes no gate any more once it was replaced, and is not among the living", async () => {
+    const [one, two] = [await join(), await join()];
+    await one.shards.saveGate("erp", 0, "{}");
+    await runSql(
+      database.url,
+      `update worker set alive = 0 where incarnation = ${String(one.store.incarnation)}`,
+    );
+    expect(await one.shards.saveGate("erp", 1, '{"late":1}')).toBe(false);
+    expect(await one.shards.saveGate("crm", 0, '{"late":1}')).toBe(false);
+    const seen = await two.shards.gates(["erp", "crm"]);
+    expect(seen.living).toEqual([two.store.incarnation]);
+    expect(seen.gates).toEqual([{ integration: "erp", version: 1, state: "{}" }]);
+  });
+
+  test("finds no gates of an earlier time after an engine has had the store for itself", async () => {
+    const one = await join();
+    await one.shards.saveGate("erp", 0, "{}");
+    await one.store.close();
+    await (await openStore(database.url)).close();
+    expect((await (await join()).shards.gates(["erp"])).gates).toEqual([]);
+  });
+
+  test("has the newest word on a dependency by the shared clock, whoever wrote it when", async () => {
+    const [one, two] = [await join(), await join()];
+    const samples = [new SampleJournal(), new SampleJournal()] as const;
+    const said = { integration: "erp", reason: "r", probeAtMs: null } as const;
+    // The clock of the first is behind: its record says when by the clock of all.
+    samples[0].add(0, "dependency", { ...said, to: "closed", atMs: 2_000 });
+    samples[1].add(0, "dependency", { ...said, to: "open", class: "unavailable", atMs: 1_000 });
+    await samples[0].flushTo(one.store);
+    await samples[1].flushTo(two.store);
+    const [row] = await one.store.dependencies();
+    expect(row).toMatchObject({ state: "closed", sinceMs: 2_000 });
+    const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
+    expect(damage).toEqual([]);
+  });
+
   test("places a run by its lane, and else by its key", async () => {
     const { shards } = await join();
     const start = { namespace: "main", lane: null, keyHash: `${"0".repeat(62)}1f` };

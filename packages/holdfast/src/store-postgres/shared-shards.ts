@@ -1,6 +1,6 @@
 /** What a worker does in a store that it shares: takes and gives shards, leaves commands. */
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
-import type { RoutedCommand, SharedShards, Taken } from "../store/shards.ts";
+import type { RoutedCommand, SeenGate, SharedShards, Taken } from "../store/shards.ts";
 import { postedDigest } from "../store/seal.ts";
 import { toPredecessor } from "../store/chain-heads.ts";
 import { binaryArray } from "./binary-array.ts";
@@ -8,12 +8,12 @@ import { deadHeads } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import { HINT_SQL, Hints } from "./hints.ts";
-import { isAlive } from "./lease.ts";
+import { DATABASE_NOW_MS, isAlive } from "./lease.ts";
 import type { Link } from "./link.ts";
 import type { Lookout } from "./lookout.ts";
 import type { OwnedShards } from "./owned-shards.ts";
 import { replaced } from "./postgres-errors.ts";
-import { keyShard, runShard, textShard } from "./shard.ts";
+import { SYSTEM_SHARD, keyShard, runShard, textShard } from "./shard.ts";
 import type { Ticks } from "./ticks.ts";
 
 export interface SharedSettings {
@@ -62,6 +62,18 @@ const SHARED_SQL = {
     on conflict (shard, key_hash) do nothing`,
   claimed: `select c.run_shard from key_claim c join unnest($2::bytea[]) as t (key_hash)
     on c.key_hash = t.key_hash where c.shard = $1::int2`,
+  gates: `select ${DATABASE_NOW_MS}, (select string_agg(w.incarnation::text, ' ') from worker w
+      where w.alive = 1), g.integration, g.version, g.state
+    from (select 1) as one left join gate g on g.shard = $1::int2 and g.integration = any($2::text[])`,
+  // Again after an answer that was lost, it finds another version: then it is read anew.
+  firstGate: `insert into gate (shard, integration, version, state)
+    select $1::int2, $3, 1, $4 where exists
+      (select 1 from worker w where w.incarnation = $2::int8 and w.alive = 1)
+    on conflict (shard, integration) do nothing returning version`,
+  nextGate: `update gate set version = version + 1, state = $4
+    where shard = $1::int2 and integration = $3 and version = $5::int8 and exists
+      (select 1 from worker w where w.incarnation = $2::int8 and w.alive = 1)
+    returning version`,
   unclaim: `delete from key_claim where shard = $1::int2 and run_shard = $2::int2
     and key_hash in (select * from unnest($3::bytea[]))`,
 } as const;
@@ -124,6 +136,7 @@ export function sharedShards(settings: SharedSettings): SharedShards {
       return (row?.[0] as number | null | undefined) ?? 0;
     },
     ...claims(ask),
+    ...gates(ask, incarnation),
   };
 }
 
@@ -142,6 +155,30 @@ function claims(ask: Ask): Pick<SharedShards, "claimKey" | "unclaimKey"> {
     async unclaimKey(keyHash, shard) {
       const key = binaryArray("bytea", [Buffer.from(keyHash, "hex")]);
       await ask("unclaim", [keyShard(keyHash), shard, key]);
+    },
+  };
+}
+
+function gates(ask: Ask, incarnation: number): Pick<SharedShards, "gates" | "saveGate"> {
+  return {
+    async gates(integrations) {
+      const rows = await ask("gates", [SYSTEM_SHARD, binaryArray("text", integrations)]);
+      const [nowMs, living] = (rows[0] ?? [0, null]) as [number, string | null];
+      return {
+        nowMs,
+        living: living?.split(" ").map(Number) ?? [],
+        gates: rows.flatMap(([, , integration, version, state]) =>
+          integration === null ? [] : [{ integration, version, state } as SeenGate],
+        ),
+      };
+    },
+    async saveGate(integration, version, state) {
+      const values = [SYSTEM_SHARD, incarnation, integration, state];
+      const saved =
+        version === 0
+          ? await ask("firstGate", values)
+          : await ask("nextGate", [...values, version]);
+      return saved.length === 1;
     },
   };
 }

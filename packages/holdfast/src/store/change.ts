@@ -129,7 +129,12 @@ export type Change =
   | { readonly kind: "early-kept"; readonly row: EarlyAnswerRow }
   /** Its request has it, or an exception tells its owner of it. */
   | { readonly kind: "early-over"; readonly seq: number }
-  | { readonly kind: "dependency-moved"; readonly row: DependencyRow }
+  | {
+      readonly kind: "dependency-moved";
+      readonly row: DependencyRow;
+      /** Its record says since when: not to be derived from what its writer said before. */
+      readonly isDated: boolean;
+    }
   | {
       readonly kind: "group-started";
       readonly group: number;

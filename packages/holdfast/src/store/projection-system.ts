@@ -33,10 +33,10 @@ export function dependency(record: JournalRecord, head: journal.DependencyHead):
     state: head.to,
     reason: head.reason,
     class: head.class ?? null,
-    sinceMs: record.atMs,
+    sinceMs: head.atMs ?? record.atMs,
     probeAtMs: head.probeAtMs,
   };
-  return [{ kind: "dependency-moved", row }];
+  return [{ kind: "dependency-moved", row, isDated: head.atMs !== undefined }];
 }
 
 export function declared(record: JournalRecord, head: journal.DeclaredHead): readonly Change[] {

@@ -38,6 +38,23 @@ export interface Taken {
   readonly lastRun: number;
 }
 
+/** What workers share of some gates. */
+export interface SeenGates {
+  /** By the store's own clock, Unix milliseconds. */
+  readonly nowMs: number;
+  /** Incarnations of those who live. Who is not among them never lives again. */
+  readonly living: readonly number[];
+  readonly gates: readonly SeenGate[];
+}
+
+export interface SeenGate {
+  readonly integration: string;
+  /** 1 or more; grows with every change. */
+  readonly version: number;
+  /** JSON of core's `SharedGate`. */
+  readonly state: string;
+}
+
 /** A command, and who is to apply it: the owner of this shard. */
 export type RoutedCommand = Omit<InboxRow, "answer"> & { readonly shard: number };
 
@@ -83,6 +100,15 @@ export interface SharedShards {
    * one, or another where a run with this key begins.
    */
   claimKey(keyHash: string, shard: number): Promise<number>;
+  /** What workers share of the gates of these integrations, and who of them lives. */
+  gates(integrations: readonly string[]): Promise<SeenGates>;
+  /**
+   * Puts down what has become of a gate, if this engine lives and nobody else has changed it since.
+   *
+   * @param version - as it was read; 0 if there was none.
+   * @returns whether it was put down.
+   */
+  saveGate(integration: string, version: number, state: string): Promise<boolean>;
   /** Gives a claim up: its run is on record, or will not begin. Only the shard's owner may. */
   unclaimKey(keyHash: string, shard: number): Promise<void>;
 }

@@ -1,0 +1,13 @@
+/** Migration 1, second part: what the workers of a shared store share besides the rows of the store. */
+export const sql = `
+-- What workers share of one integration's gate: the slices of its limit that they hold, and its
+-- breaker. Each change is one write that names the version it has read. No projection: it is of use
+-- while workers live, and an engine that has the store for itself removes it.
+create table gate (
+  shard smallint not null,
+  integration text collate "C" not null,
+  version bigint not null check (version >= 1),
+  state text not null,
+  primary key (shard, integration)
+) with (fillfactor = 50);
+`;
