@@ -76,6 +76,7 @@ const CALLS = {
   resume: { by: "any", reason: "any", step: "any" },
   closeException: { by: "any", reason: "any" },
   settle: { happened: "any", value: "any", ref: "any" },
+  pruneLocal: { olderThan: "any" },
   listen: { signals: "any" },
 } as const satisfies Record<string, OptionKinds>;
 

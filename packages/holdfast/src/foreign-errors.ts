@@ -4,13 +4,15 @@ import type { Evidence } from "./core/failure.ts";
 import { classifyNodeError } from "./connectors/http/node-error.ts";
 
 /**
- * Null if no row knows the error. Nobody watched the call, so nothing is proved about its effect.
+ * Null if no row knows the error. Unless the effect has marked its one call itself (`seen` has its
+ * phase then), nobody watched, and nothing is proved about what happened.
  */
 export function classifyForeign(
   error: unknown,
+  seen: Evidence,
 ): { readonly input: ClassifierInput; readonly evidence: Evidence } | null {
   const { classified, rule, evidence } = classifyNodeError(error, {
-    phase: null,
+    phase: seen.phase ?? null,
     callCount: 1,
     attempt: 1,
   });

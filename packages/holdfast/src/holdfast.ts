@@ -1,5 +1,6 @@
 /** The composition root: wires store, engine and tables together. */
 import { checkAppOptions, known } from "./app-options.ts";
+import type { Duration } from "./core/duration.ts";
 import { parseJson } from "./core/json-text.ts";
 import { formatError, HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
@@ -16,6 +17,7 @@ import type { LateOutcome } from "./engine/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
 import type { Store } from "./store/store.ts";
 import { readKeyRing, withPayloads } from "./payload/index.ts";
+import { pruneLocal, type PrunedLocal } from "./prune-local.ts";
 import { Posting, type Posted } from "./start-in.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
 import { openPostgresStore } from "./store-postgres/index.ts";
@@ -23,6 +25,7 @@ import type { PostgresTransaction } from "./store-postgres/post-in.ts";
 import { openSqliteStore } from "./store-sqlite/index.ts";
 import type { SqliteTransaction } from "./store-sqlite/post-in.ts";
 import type { AnyEffect } from "./workflow/effect.ts";
+import type { PostgresDatabase, SqliteDatabase } from "./workflow/local-database.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
@@ -229,6 +232,17 @@ export interface App {
    */
   closeException(exceptionId: string, actor: Required<Actor>): Promise<void>;
   /**
+   * Takes away what `run.transact` has left in a database of yours: rows of this store that are older
+   * than `olderThan` and whose runs have ended. Keep them for as long as you could restore the store
+   * from a backup, and for a day at least.
+   *
+   * @throws {HoldfastError} HF1001 for a time below a day.
+   */
+  pruneLocal(
+    database: PostgresDatabase | SqliteDatabase,
+    options: { readonly olderThan: Duration },
+  ): Promise<PrunedLocal>;
+  /**
    * Opens the store and brings back what was under way, as the program that does so: at a signal it
    * lets attempts in flight end, closes the store, and ends the process with exit code 0, unless
    * others listen to the signal too. `start` opens the store at first use, without the signals.
@@ -263,6 +277,7 @@ export function holdfast(options: HoldfastOptions): App {
       return { id: formatRunId(run), ...how, result: () => resultOf(running, workflow, run) };
     },
     ...inTransactions(posting),
+    ...localCare(engine),
     async get(runId) {
       const running = await engine();
       await running.committer.durable();
@@ -329,6 +344,15 @@ function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
       await requireEvent(event, message.payload);
       const { name, sensitive = [] } = event;
       return await posting.send(tx, { ...message, name, sensitive });
+    },
+  };
+}
+
+function localCare(engine: () => Promise<Engine>): Pick<App, "pruneLocal"> {
+  return {
+    async pruneLocal(database, options) {
+      const { olderThan } = known("pruneLocal", options);
+      return await pruneLocal((await engine()).store, database, olderThan);
     },
   };
 }

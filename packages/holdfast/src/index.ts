@@ -23,6 +23,11 @@ export type { FinalRunState, RunState } from "./core/run-state.ts";
 export type { EngineEvent, EngineListener } from "./engine/events.ts";
 export type { EngineLimits } from "./engine/limits.ts";
 export type { LateOutcome } from "./engine/step-slot.ts";
+export { localDatabase } from "./connectors/sql/local-database.ts";
+export type {
+  PostgresDatabaseOptions,
+  SqliteDatabaseOptions,
+} from "./connectors/sql/local-database.ts";
 export { holdfast, RunEnded } from "./holdfast.ts";
 export type {
   Actor,
@@ -33,6 +38,7 @@ export type {
   PostgresSettings,
   Transaction,
 } from "./holdfast.ts";
+export type { PrunedLocal } from "./prune-local.ts";
 export type { Posted } from "./start-in.ts";
 export type { RunRow } from "./store/rows.ts";
 export { CallFailed, DeadlinePassed } from "./workflow/attempt.ts";
@@ -41,6 +47,16 @@ export { effect } from "./workflow/effect.ts";
 export type { Effect, EffectOptions, Probe, RetryOptions, UndoEffect } from "./workflow/effect.ts";
 export { integration } from "./workflow/integration.ts";
 export type { Integration, IntegrationOptions } from "./workflow/integration.ts";
+export type {
+  LocalDatabase,
+  PostgresDatabase,
+  PostgresTx,
+  SqliteDatabase,
+  SqliteTx,
+  SqliteTxStatement,
+  SqliteValue,
+  TransactOptions,
+} from "./workflow/local-database.ts";
 export { review } from "./workflow/review.ts";
 export type { Review, ReviewOptions } from "./workflow/review.ts";
 export { EffectFailed, StepFailed } from "./workflow/run.ts";

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { HTTP_STATUSES, STATUS_CONDITIONS, type StatusRow } from "./http/http-status.ts";
 import { NODE_CODES, type Meaning, type NodeCodeRow } from "./http/node-codes.ts";
 import { SMTP_REPLIES } from "./mail/smtp-replies.ts";
+import { SQLITE_RESULTS, SQL_STATES, type SqlStateRow } from "./sql/sql-states.ts";
 
 const PAGE = "../../../../docs/reference/classification.md";
 
@@ -94,6 +95,18 @@ test("the reference page says what the tables say", async () => {
       ]),
     ),
     "",
+    "## Databases: what a refusal means",
+    "",
+    "Of `run.transact`. A refusal rolls the transaction back: effect **never**; in answer to the commit, where",
+    "marked, **maybe**. A connection that is lost is **never** before the commit was sent and **maybe** from then",
+    "on (`local-tx/connection`, class unavailable); a repeat finds out by its row. A row that names the whole code",
+    "counts before one that names its class (two characters). The rule's id is `sqlstate/` or `sqlite/` and the",
+    "first column; SQLite's codes are primary result codes.",
+    "",
+    ...table(["rule", "SQLSTATE", "class", "scope", "commit"], SQL_STATES.map(sqlCells)),
+    "",
+    ...table(["rule", "SQLite", "class", "scope", "commit"], SQLITE_RESULTS.map(sqlCells)),
+    "",
   ];
   await expect(page.join("\n")).toMatchFileSnapshot(PAGE);
 });
@@ -105,6 +118,16 @@ function rowsOf(source: StatusRow["source"]): readonly StatusRow[] {
 function nodeCells(row: NodeCodeRow): string[] {
   const codes = row.codes.map((code) => `\`${code}\``).join(" ");
   return [row.id, codes, row.where, meaningText(row.unsent), meaningText(row.sent), row.note];
+}
+
+function sqlCells({
+  id,
+  codes,
+  class: failureClass,
+  scope,
+  isOpenAtCommit,
+}: SqlStateRow): string[] {
+  return [id, codes.join(" "), failureClass, scope, isOpenAtCommit === true ? "maybe" : ""];
 }
 
 function meaningText({ class: usual, scope, later }: Meaning): string {

@@ -116,8 +116,10 @@ export class EffectJournal {
 
   /** The restore before which it may have been sent, if nobody has found that out since. */
   #unknownSince(): Restored | null {
-    const { kind } = this.#effect.plan.contract;
-    if (kind === "read" || kind === "idempotent") return null;
+    const { contract } = this.#effect.plan;
+    // A local transaction is only so under its key, which the original may not have had.
+    const isSame = contract.kind === "idempotent" && contract.why !== "local-tx";
+    if (contract.kind === "read" || isSame) return null;
     const restored = this.#run.restored();
     if (restored === null) return null;
     return this.#judgedSeq < restored.seq ? restored : null;

@@ -93,7 +93,7 @@ export class EffectStep implements StepVerb {
     // Of what only stands in, nobody knows what it declares: what is on record of it stays.
     if (!isStandIn(effect)) {
       run.host.declarations.declareEffect(effect);
-      if (mode !== "undo") run.host.effects.note(effect);
+      if (mode !== "undo" && effect.isInline !== true) run.host.effects.note(effect);
     }
     run.sensitive.learn(definition, input);
     run.enter(path, this);

@@ -15,6 +15,7 @@ import { EventStep } from "./event-step.ts";
 import type { LiveRun } from "./live-run.ts";
 import { LocalStep, type StepOptions } from "./local-step.ts";
 import { RunStopped } from "./run-ending.ts";
+import { transactEffect, type AnyLocalDatabase, type AnyTransactOptions } from "./transact.ts";
 import { SleepStep } from "./sleep-step.ts";
 import { thrownText } from "./thrown-text.ts";
 
@@ -45,6 +46,17 @@ export function makeRunApi(run: LiveRun): Run {
         known("step", options);
         declareStep(run, name, options);
         return new LocalStep(run, path(name, options), work, options);
+      }),
+    transact: (
+      name: string,
+      database: AnyLocalDatabase,
+      work: (tx: unknown, input: unknown) => unknown,
+      options: AnyTransactOptions = {},
+    ) =>
+      enter(() => {
+        const at = path(name, options);
+        const effect = transactEffect(name, { run, path: at, database, work }, options);
+        return new EffectStep(run, at, effect, options.input ?? null, "do");
       }),
     ask: (review: AnyReview, subject: unknown, named?: Named) =>
       enter(() => {

@@ -3,7 +3,7 @@ import type { FinalRunState, RunState } from "../core/run-state.ts";
 import type { Integration } from "../workflow/integration.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { KeptEventRow } from "../store/rows.ts";
-import type { EventAddress } from "../store/store.ts";
+import type { EventAddress, Store } from "../store/store.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Declarations } from "./declarations.ts";
@@ -44,6 +44,7 @@ export interface RunHost {
   readonly random: Random;
   readonly limits: EngineLimits;
   readonly digests: Digests;
+  readonly store: Pick<Store, "storeId">;
   readonly committer: Committer;
   readonly rest: RestQueue;
   readonly version: string;

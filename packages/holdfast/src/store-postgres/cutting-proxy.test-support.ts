@@ -21,15 +21,17 @@ interface Holding {
   release: () => void;
 }
 
-/** What is to happen to the next flush, on whichever connection it comes. */
+/** What is to happen to the next of them, on whichever connection it comes. */
 interface Orders {
+  readonly text: string;
   cut: Arming | null;
   hold: Holding | null;
 }
 
-export async function startCuttingProxy(url: string): Promise<CuttingProxy> {
+/** @param text - what is cut, or its answer: a message of the client that has this in it. */
+export async function startCuttingProxy(url: string, text = FLUSH): Promise<CuttingProxy> {
   const upstream = new URL(url);
-  const orders: Orders = { cut: null, hold: null };
+  const orders: Orders = { text, cut: null, hold: null };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const database = connect(Number(upstream.port), upstream.hostname);
@@ -135,8 +137,8 @@ class Passage {
   }
 
   #request(bytes: Buffer): void {
-    const { cut, hold } = this.#orders;
-    if (cut !== null && bytes.includes(FLUSH)) {
+    const { text, cut, hold } = this.#orders;
+    if (cut !== null && bytes.includes(text)) {
       [this.#cut, this.#orders.cut, this.#passed] = [cut, null, 0];
     }
     const holdAt = hold === null ? -1 : bytes.indexOf(hold.text);

@@ -148,6 +148,8 @@ export interface AnyEffect {
   readonly name: string;
   readonly definition: EffectDefinition;
   readonly plan: EffectPlan;
+  /** Its code was made inside a run and may hold that run's values: no other run is undone by it. */
+  readonly isInline?: true;
 }
 
 export interface Effect<I extends Schema, O extends Schema> extends AnyEffect {

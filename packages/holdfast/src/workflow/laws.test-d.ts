@@ -10,12 +10,15 @@ import {
   done,
   effect,
   integration,
+  localDatabase,
   notDone,
   pending,
   review,
   workflow,
   type App,
+  type PostgresDatabaseOptions,
   type Run,
+  type SqliteDatabaseOptions,
 } from "../index.ts";
 
 const sys = integration("x", { owner: "t" });
@@ -219,6 +222,49 @@ effect("p", {
   // @ts-expect-error id is missing
   run: () => Promise.resolve({}),
 });
+
+/** A local transaction's result, input and undoing have one type each. */
+declare const pool: PostgresDatabaseOptions["postgres"];
+declare const handle: SqliteDatabaseOptions["sqlite"];
+const stock = localDatabase("stock", { owner: "t", postgres: pool });
+const books = localDatabase("books", { owner: "t", sqlite: handle });
+// @ts-expect-error a database has an owner
+localDatabase("x", { postgres: pool });
+// @ts-expect-error one of postgres and sqlite
+localDatabase("x", { owner: "t" });
+// @ts-expect-error not both
+localDatabase("x", { owner: "t", postgres: pool, sqlite: handle });
+export async function transacted(run: Run): Promise<void> {
+  const left = await run.transact(
+    "a",
+    stock,
+    async (tx, { sku }) => {
+      expectTypeOf(sku).toEqualTypeOf<string>();
+      const { rows } = await tx.query<{ left: number }>("select 1 as left");
+      return { left: rows[0]?.left ?? 0 };
+    },
+    {
+      input: { sku: "x" },
+      compensate: async (tx, input, result) => {
+        expectTypeOf(input).toEqualTypeOf<{ sku: string }>();
+        expectTypeOf(result).toEqualTypeOf<{ left: number }>();
+        await tx.query("select 1");
+      },
+    },
+  );
+  expectTypeOf(left).toEqualTypeOf<{ left: number }>();
+  const booked = await run.transact("b", books, (tx) => Number(tx.prepare("x").run().changes));
+  expectTypeOf(booked).toEqualTypeOf<number>();
+  // @ts-expect-error work on SQLite may not wait
+  await run.transact("c", books, async (tx) => {
+    await Promise.resolve();
+    return tx.prepare("x").all().length;
+  });
+  // @ts-expect-error a step has a name
+  await run.transact(stock, async () => 1);
+  // @ts-expect-error a transaction needs a database, not an integration
+  await run.transact("d", sys, () => Promise.resolve(1));
+}
 
 /** A second way to answer: an event that was awaited may not come. */
 export async function awaited(run: Run): Promise<void> {

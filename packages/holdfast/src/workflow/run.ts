@@ -7,6 +7,14 @@
 import type { Duration } from "../core/duration.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { Effect } from "./effect.ts";
+import type {
+  PostgresDatabase,
+  PostgresTx,
+  SqliteDatabase,
+  SqliteTx,
+  Synchronous,
+  TransactOptions,
+} from "./local-database.ts";
 import type { Review } from "./review.ts";
 import type { In, Out, Schema } from "./schema.ts";
 import type { Workflow } from "./workflow.ts";
@@ -103,6 +111,27 @@ export interface Run {
     name: string,
     work: () => T | Promise<T>,
     options?: Named & { readonly durable?: boolean; readonly sensitive?: readonly string[] },
+  ): Promise<T>;
+  /**
+   * Writes to a database of your own: what `work` does in `tx` and the record that it was done commit
+   * together, or neither does. Its result (plain JSON) is kept with it, so that no repeat, after a
+   * crash, a lost answer or by a worker that was thought dead, does it again. An effect like others:
+   * `idempotent`, because `local-tx`.
+   *
+   * @throws {EffectFailed} once giving up has been decided.
+   */
+  transact<T, I = null>(
+    name: string,
+    database: PostgresDatabase,
+    work: (tx: PostgresTx, input: I) => Promise<T>,
+    options?: TransactOptions<PostgresTx, I, T>,
+  ): Promise<T>;
+  /** The same on SQLite, whose work must not wait: others use the same handle. */
+  transact<T, I = null>(
+    name: string,
+    database: SqliteDatabase,
+    work: (tx: SqliteTx, input: I) => Synchronous<T>,
+    options?: TransactOptions<SqliteTx, I, T>,
   ): Promise<T>;
   /** Asks a person. */
   ask<S extends Schema, D extends Schema>(
