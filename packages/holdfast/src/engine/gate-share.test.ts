@@ -7,7 +7,7 @@ import {
   makeDatabase,
   openStore,
 } from "../store-postgres/test-store.test-support.ts";
-import type { SharedShards } from "../store/shards.ts";
+import type { SeenGates, SharedShards } from "../store/shards.ts";
 import { systemClock } from "./clock.ts";
 import { GateShare, type ShareOptions } from "./gate-share.ts";
 
@@ -85,9 +85,13 @@ class Player {
     await this.share.refresh();
   }
 
-  async state(): Promise<SharedGate> {
+  async seen(): Promise<SeenGates> {
     if (this.store.shards.isWhole) throw new Error("it has the store for itself");
-    const [row] = (await this.store.shards.gates(["erp"])).gates;
+    return await this.store.shards.gates(["erp"]);
+  }
+
+  async state(): Promise<SharedGate> {
+    const [row] = (await this.seen()).gates;
     return JSON.parse(row?.state ?? "null") as SharedGate;
   }
 }
@@ -181,6 +185,23 @@ describe("a worker's share of a limit", () => {
     await two.share.refresh();
     await two.share.refresh();
     expect(two.triedCount).toBe(1);
+  });
+
+  test("is given back by halves, and costs nothing once it is all given", async () => {
+    const one = await Player.join();
+    await one.want(8);
+    one.wants = 0;
+    const held: number[] = [];
+    while (!one.share.isIdle) {
+      held.push(one.free);
+      one.share.beat(await one.seen());
+      await one.share.refresh();
+    }
+    expect(held).toEqual([8, 4, 2, 1]);
+    expect((await one.state()).slices).toMatchObject([{ places: 0, wants: 0 }]);
+    await one.want(1);
+    expect(one.free).toBe(1);
+    expect(one.share.isIdle).toBe(false);
   });
 
   test("is given by who is idle, at once when somebody waits", async () => {

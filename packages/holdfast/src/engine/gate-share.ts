@@ -170,6 +170,13 @@ export class GateShare {
     });
   }
 
+  /** Holds nothing and waits for nothing: what others do is seen when a call wants to go. */
+  get isIdle(): boolean {
+    if (this.#round === NO_ROUND || this.#isDown || this.#found !== null) return false;
+    const held = this.#limit + this.#places + this.#parts;
+    return held + this.#peak + this.#needs.demand().wants === 0;
+  }
+
   /** A look at all gates has just been made. */
   beat(seen: SeenGates): void {
     if (this.#closed) return;

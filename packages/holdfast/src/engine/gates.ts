@@ -132,11 +132,12 @@ export class Gates {
   /** This worker has shown that it lives: time to see what others have made of the gates. */
   async beat(): Promise<void> {
     const { shared } = this.#engine.places;
-    if (shared === null || this.#shares.size === 0 || this.#isLooking) return;
+    const shares = [...this.#shares].filter(([, share]) => !share.isIdle);
+    if (shared === null || shares.length === 0 || this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const seen = await shared.gates([...this.#shares.keys()]);
-      for (const share of this.#shares.values()) share.beat(seen);
+      const seen = await shared.gates(shares.map(([name]) => name));
+      for (const [, share] of shares) share.beat(seen);
     } catch (error) {
       // The next beat looks again.
       await this.#engine.reads.pause("the limits that workers share", error, 1);
