@@ -1,4 +1,5 @@
 /** `kill -9` around the commit of a local transaction: it is done once, and its result is not lost. */
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
@@ -7,8 +8,9 @@ import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { localDatabase } from "holdfast";
 import { startPostgresServer, type PostgresServer } from "holdfast/testing";
-import { startProgram } from "./kill/programs.ts";
+import { startProgram, type Program } from "./kill/programs.ts";
 
+const WORKER = new URL("./transact/worker.ts", import.meta.url);
 const ENGINE = new URL("./transact/engine.ts", import.meta.url);
 
 let folder: string;
@@ -71,6 +73,53 @@ describe("on PostgreSQL", () => {
     for (let life = 1; life <= 5; life += 1) await live("postgres", server.url(), "sent");
     expect((await live("postgres", server.url(), "never")).said.at(-1)).toEqual({ result: 1 });
     expect(await moves()).toEqual([{ id: "1" }]);
+  });
+});
+
+describe("with another worker", () => {
+  let server: PostgresServer;
+  let user: pg.Client;
+  let programs: Program[];
+  beforeEach(async () => {
+    programs = [];
+    server = await startPostgresServer();
+    user = new pg.Client({ connectionString: server.url() });
+    await user.connect();
+    await user.query("create table moves (id text)");
+    const pool = new pg.Pool({ connectionString: server.url(), max: 1 });
+    await localDatabase("warehouse", { owner: "stock", postgres: pool }).prepare();
+    await pool.end();
+  });
+  afterEach(async () => {
+    for (const program of programs) program.kill("SIGKILL");
+    await Promise.all(programs.map((program) => program.ended));
+    await user.end();
+    await server.stop();
+  });
+
+  const key = randomBytes(32).toString("base64");
+
+  function start(which: string) {
+    const env = { HOLDFAST_STORE_KEY: key };
+    const program = startProgram(WORKER, [server.url(), server.url(), which], { env });
+    programs.push(program);
+    const lines = program.lines[Symbol.asyncIterator]();
+    return { program, says: async () => (await lines.next()).value as unknown };
+  }
+
+  test("one that stands still in its work, and comes back when it was done, does nothing", async () => {
+    // It has all runs to itself, until it is thought dead.
+    const first = start("first");
+    expect(await first.says()).toEqual(works);
+    first.program.kill("SIGSTOP");
+    const second = start("second");
+    expect(await second.says()).toEqual(works);
+    expect(await second.says()).toEqual({ result: "second" });
+    first.program.tell("go on");
+    first.program.kill("SIGCONT");
+    expect(await first.says()).toEqual({ replaced: true });
+    expect(await first.program.ended).toMatchObject({ code: 70 });
+    expect((await user.query("select id from moves")).rows).toEqual([{ id: "1" }]);
   });
 });
 

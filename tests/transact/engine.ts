@@ -83,6 +83,8 @@ function reserveOnSqlite() {
 const reserve = kind === "postgres" ? reserveOnPostgres() : reserveOnSqlite();
 const app = holdfast({ store: `sqlite:${store}`, workflows: [reserve], log: () => undefined });
 await app.listen();
+// It ends with whoever started it.
+process.stdin.on("end", () => process.exit(1)).resume();
 const handle = await app.start(reserve, { id: "1" });
 say({ result: await handle.result() });
 await app.close();
