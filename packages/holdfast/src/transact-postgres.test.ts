@@ -138,6 +138,25 @@ describe("work that throws is rolled back", () => {
     expect(await warehouse.moves()).toEqual([]);
   });
 
+  test("a constraint that is looked at only by the commit refuses that: nothing is unknown", async () => {
+    const database = await prepared();
+    await warehouse.rows(
+      "create table parts (id integer primary key, whole integer references parts deferrable initially deferred)",
+    );
+    const flow = flowOf("reserve", ({ id }, run) =>
+      run.transact("reserve", database, async (tx) => {
+        await tx.query("insert into parts values (1, 2)");
+        return await take(tx, id);
+      }),
+    );
+    const { app } = open(flow);
+    const failed = heard(app, "attempt.failed");
+    await app.start(flow, { id: "1" });
+    const { failure } = await failed;
+    expect(failure).toMatchObject({ class: "data", effect: "never", reasonCode: "SQLSTATE:23503" });
+    expect(await warehouse.moves()).toEqual([]);
+  });
+
   test("also where the work has caught it: the first refusal is told", async () => {
     const database = await prepared();
     const flow = flowOf("reserve", ({ id }, run) =>

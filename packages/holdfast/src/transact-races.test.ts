@@ -120,6 +120,27 @@ describe("who comes second", () => {
     expect(await warehouse.moves()).toEqual([]);
   });
 
+  test("work whose time was up before there was a connection is not begun", async () => {
+    await prepared();
+    const pool = warehouse.pool(undefined, { max: 1 });
+    const held = await pool.connect();
+    const time = new AbortController();
+    let calls = 0;
+    const waiting = warehouseOn(pool).transactions.commit(
+      workOf("1", {
+        call: fakeAttempt({ signal: time.signal }),
+        work: () => {
+          calls += 1;
+          return Promise.resolve(null);
+        },
+      }),
+    );
+    time.abort(new DeadlinePassed("late"));
+    held.release();
+    await expect(waiting).rejects.toBeInstanceOf(DeadlinePassed);
+    expect(calls).toBe(0);
+  });
+
   test("a worker that stands still in its work does not hold the row for longer than its time", async () => {
     const [first, second] = [await prepared(), await prepared()];
     const isInside = new Latch();

@@ -195,8 +195,10 @@ export class EffectStep implements StepVerb {
 
   live(slot: StepSlot): void {
     this.#load(slot);
-    // It was woken: the gate says anew whether it may pass.
-    if (this.journal.state.next.kind === "parked" && !this.cancelRequested) this.#tryPassing(slot);
+    // It was woken: the gate says anew whether it may pass. Also in a run that is taken back, as long
+    // as it has to be found out what happened.
+    const isGivenUp = this.cancelRequested && this.#mayBeGivenUp();
+    if (this.journal.state.next.kind === "parked" && !isGivenUp) this.#tryPassing(slot);
     else this.go();
   }
 

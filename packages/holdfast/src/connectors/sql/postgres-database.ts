@@ -71,6 +71,8 @@ class PostgresTransactions implements LocalTransactions<PostgresTx> {
   async commit(work: LocalWork<PostgresTx>): Promise<string> {
     const { call } = work;
     return await this.#inSession(async (session) => {
+      // It has waited for a connection for longer than it had.
+      if (call.signal.aborted) throw late(call);
       const stop = () => session.release(false);
       call.signal.addEventListener("abort", stop);
       try {
