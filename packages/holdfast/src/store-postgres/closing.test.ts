@@ -1,4 +1,5 @@
 /** What is on its way to the database when a store is closed: nothing of it outlives the closing. */
+import { EventEmitter, once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Connection, connect } from "./client.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -53,18 +54,16 @@ const BEATS = {
 test.each(["heartbeat", "lookout"] as const)(
   "a connection that a %s gets while it is closed is closed, too",
   async (which) => {
-    let make: () => void = () => undefined;
-    const made = new Promise<void>((resolve) => {
-      make = resolve;
-    });
+    const network = new EventEmitter();
+    const comesBack = once(network, "back");
     let opened: Connection | null = null;
     const beats = BEATS[which](async () => {
-      await made;
+      await comesBack;
       opened = await connectTo(database.url);
       return opened;
     });
     const closing = beats.close();
-    make();
+    network.emit("back");
     await closing;
     expect(opened).not.toBeNull();
     expect((opened as Connection | null)?.isAlive()).toBe(false);
