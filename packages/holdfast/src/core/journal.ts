@@ -514,6 +514,8 @@ export interface AppliedHead {
 export interface BackupInbox {
   /** Position of its newest command; 0 if none was ever left. */
   readonly lastPos: number;
+  /** The latest time that one of its commands bears, by the clock of who left it; 0 if none was. */
+  readonly lastAtMs: number;
   /** When the backup was written last. */
   readonly fromMs: number;
 }
