@@ -14,7 +14,8 @@ const WRITE_CHARS = 1 << 18;
 /**
  * Makes the file beside its place, with `.part` behind its name; `finish` puts it there, durably.
  *
- * @throws {HoldfastError} HF4102 if there is a file of this name, or none can be made.
+ * @throws {HoldfastError} HF4102 if there is a file of this name, another is being written to it, or
+ *   none can be made.
  */
 export async function newArchive(path: string): Promise<ArchiveSink> {
   await requireAbsent(path);
@@ -101,12 +102,21 @@ async function requireAbsent(path: string): Promise<void> {
 
 async function made(part: string): Promise<FileHandle> {
   try {
-    // Left by an archive that has died: nothing was removed for it.
-    await rm(part, { force: true });
+    // Not in the place of one that is there: whoever writes it would put ours in its place, unfinished.
     return await open(part, "wx", 0o600);
   } catch (error) {
-    throw cannotWrite(error);
+    const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
+    throw isThere ? underWay(part, error) : cannotWrite(error);
   }
+}
+
+function underWay(part: string, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `The file ${part} is there: an archive of this name is being written, or one has died. No run has left the store for it.`,
+    "Wait for the other one, or remove that file if nobody writes it any more; or name another file with --to.",
+    { cause },
+  );
 }
 
 function cannotWrite(error: unknown): HoldfastError {

@@ -1,13 +1,18 @@
 /** From the user's end: an app, the command line, a file, and a store for looking. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { newArchive } from "./archive-files.ts";
 import { outside } from "./command-line.ts";
 import { runCommandLine } from "./cli/program.ts";
+import { parseRunId } from "./core/run-number.ts";
 import { holdfast, type App } from "./holdfast.ts";
 import { makeKeyRing } from "./payload/index.ts";
+import { planArchive, writeArchive } from "./operate/archive-runs.ts";
+import { ArchiveLines, type ArchiveHeader } from "./store/archive-file.ts";
+import { openSqliteReader } from "./store-sqlite/index.ts";
 import { runSql } from "./store-sqlite/tampering.test-support.ts";
 import { workflow } from "./workflow/workflow.ts";
 
@@ -49,6 +54,21 @@ const stopsWithPolicy = workflow(
     retention: { failed: "1d" },
   },
   (_input, run) => Promise.resolve(run.stop("not today")),
+);
+
+const greetsTwice = workflow(
+  "greets-twice",
+  {
+    input: z.object({ id: z.string() }),
+    output: z.string(),
+    key: ({ id }) => id,
+    owner: "team",
+  },
+  async ({ id }, run) => {
+    const child = { id: `${id}-child` };
+    await run.call(greet, child);
+    return await run.call(greet, child, { as: "again" });
+  },
 );
 
 async function open(options: Partial<Parameters<typeof holdfast>[0]> = {}): Promise<App> {
@@ -166,6 +186,43 @@ describe("holdfast archive", () => {
     expect(readFileSync(path("old.ndjson"), "utf8")).toBe("mine");
     expect((await json("store.db", "runs"))["runs"]).toHaveLength(1);
   });
+});
+
+test("a run that another has called twice is in the archive once, which can be read in", async () => {
+  const running = await open({ workflows: [greet, greetsTwice] });
+  await (await running.start(greetsTwice, { id: "1" })).result();
+  expect(await archived()).toMatchObject({ runs: 2, removed: 2, stays: [] });
+  expect(await json("look.db", "import", path("old.ndjson"))).toMatchObject({ newRuns: 2 });
+  expect(await damage("look.db")).toEqual([]);
+});
+
+test("a plan of which runs have left meanwhile is not written: it would not be whole", async () => {
+  const running = await open();
+  for (const id of ["1", "2"]) await (await running.start(greet, { id })).result();
+  const nowMs = Date.parse("2100-01-01");
+  const request = { beforeMs: nowMs, workflow: null, failures: false, nowMs };
+  const reader = await openSqliteReader({ path: path("store.db") });
+  try {
+    const plan = await planArchive(reader, request);
+    expect(plan.runs).toBe(2);
+    await archived();
+    const file = { name: path("late.ndjson"), open: () => newArchive(path("late.ndjson")) };
+    await expect(writeArchive(reader, plan, { ...request, by: "ana" }, file)).rejects.toMatchObject(
+      { code: "HF4102" },
+    );
+    expect(readdirSync(folder).filter((name) => name.startsWith("late"))).toEqual([]);
+  } finally {
+    await reader.close();
+  }
+});
+
+test("of two archives that are written to one name at the same time one is refused, and the other is whole", async () => {
+  const first = await newArchive(path("old.ndjson"));
+  await first.write("first\n");
+  await expect(newArchive(path("old.ndjson"))).rejects.toMatchObject({ code: "HF4102" });
+  await first.finish();
+  expect(readFileSync(path("old.ndjson"), "utf8")).toBe("first\n");
+  expect(readdirSync(folder)).toEqual(["old.ndjson"]);
 });
 
 /** What `why` says, but for how long ago it was. */
@@ -314,6 +371,36 @@ describe("holdfast import", () => {
       message: expect.stringContaining(expected) as string,
     });
     expect(() => readFileSync(path("look.db"))).toThrow("ENOENT");
+  });
+
+  test("takes no record of a run that only a store writes for itself: it would let runs go", async () => {
+    await archivedAfter(await open(), "1");
+    const text = readFileSync(path("old.ndjson"), "utf8");
+    const [header = "", ...others] = text.split("\n");
+    const runLine = others.find((line) => line.startsWith('{"run"')) ?? "";
+    const run = parseRunId((JSON.parse(runLine) as { run: string }).run);
+    const digests = { digest: "00".repeat(16), keyHash: "00", inputDigest: "00" };
+    const gone = { run, records: 1, generation: 1, ...digests };
+    const about = { archive: "arc_1", file: "f", by: "eve", keysUntilMs: null };
+    const sums = { counts: [], issues: [], taken: [] };
+    const head = JSON.stringify({ ...about, runs: [gone], ...sums });
+    const startedLine = others.find((line) => line.includes('"started"')) ?? "";
+    const [, , , , atMs, started] = (JSON.parse(startedLine) as { record: unknown[] }).record;
+    const given = { run, attempt: 0, name: "", atMs: atMs as number, data: null };
+    const lines = new ArchiveLines();
+    const forged = [
+      lines.header({ ...(JSON.parse(header) as ArchiveHeader), runs: 1, records: 2 }),
+      lines.run(run, 2),
+      lines.record({ ...given, seq: 1, kind: "started", head: started as string }),
+      lines.record({ ...given, seq: 2, kind: "archived", head }),
+      lines.end().line,
+    ];
+    writeFileSync(path("bad.ndjson"), forged.join(""));
+    const { error } = await json("look.db", "import", path("bad.ndjson"));
+    expect(error).toMatchObject({
+      code: "HF5017",
+      message: expect.stringContaining("line 4") as string,
+    });
   });
 
   test("refuses an archive of another store", async () => {

@@ -59,6 +59,18 @@ export const RECORD_KINDS = [
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
+/** Kinds that only the store's own journal has; what they say is about other runs, or about none. */
+export const STORE_KINDS: readonly RecordKind[] = [
+  "incarnation",
+  "group",
+  "dependency",
+  "kept",
+  "declared",
+  "early",
+  "archived",
+  "imported",
+];
+
 /** Number under which a kind is stored. */
 export function kindNumber(kind: RecordKind): number {
   return RECORD_KINDS.indexOf(kind);
@@ -502,6 +514,8 @@ export interface AppliedHead {
 export interface BackupInbox {
   /** Position of its newest command; 0 if none was ever left. */
   readonly lastPos: number;
+  /** The latest time that one of its commands bears, by the clock of who left it; 0 if none was. */
+  readonly lastAtMs: number;
   /** When the backup was written last. */
   readonly fromMs: number;
 }

@@ -67,7 +67,8 @@ function awaitedBy({ lanes }: Engine, { row, records, unreadable }: StoredRun): 
   return [...ahead, ...openCalls(records)];
 }
 
-function openCalls(records: StoredRun["records"]): readonly number[] {
+/** Runs that it has called and of which it has not heard yet how they have ended. */
+export function openCalls(records: StoredRun["records"]): readonly number[] {
   const open = new Map<string, number>();
   for (const record of records) {
     if (record.kind === "called") open.set(record.name, headOf<CalledHead>(record).child);

@@ -157,6 +157,36 @@ describe("runs leave", () => {
     expect(stays[1]?.because).toContain(`it belongs to ${formatRunId(run)}, which stays`);
   });
 
+  test("not while a run that somebody else has started, and that has called them, goes on", async () => {
+    const caller = testWorkflow("caller", async (input, run) => {
+      await run.call(sleepy, { id: `${input.id}-child` });
+      return null;
+    });
+    await begin([caller, sleepy]);
+    const called = await world.start(sleepy, { id: "1-child" });
+    const waits = await world.start(caller, { id: "1" });
+    await world.untilState(waits, "waiting");
+    await world.close();
+    // Held, because its code is missing: it has not heard yet how the other has ended.
+    await begin([sleepy]);
+    await world.untilState(called, "completed");
+    expect(await remove([called])).toEqual({
+      removed: 0,
+      stays: [
+        {
+          run: called,
+          because: `${formatRunId(waits)}, which has called it, has not heard how it ended`,
+        },
+      ],
+    });
+    await world.close();
+    await begin([caller, sleepy]);
+    await world.engine.commands.resume(waits, null, "ana", "its code is back");
+    await world.untilState(waits, "completed");
+    expect((await remove([called])).removed).toBe(1);
+    await verified();
+  });
+
   test("a failure only as its policy says, and not sooner", async () => {
     await begin([stops]);
     const run = await world.start(stops, { id: "1" });

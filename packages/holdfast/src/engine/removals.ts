@@ -23,6 +23,7 @@ import type { Removal } from "../store/store.ts";
 import type { DepartureWatch } from "./departures.ts";
 import type { Engine } from "./engine.ts";
 import { familiesOf } from "../store/families.ts";
+import { openCalls } from "./call-circle.ts";
 import { headOf } from "./recovery.ts";
 
 export interface RemovalOrder {
@@ -158,7 +159,10 @@ export class Removals {
     return count;
   }
 
-  /** What belongs to the family and is not in the order, or has been called by it and goes on. */
+  /**
+   * What belongs to the family and is not in the order, what has been called by it and goes on, and
+   * who has called one of it and has not heard of its end: it would never get the result.
+   */
   async #openBeyond(
     family: readonly Candidate[],
     here: ReadonlyMap<number, Candidate>,
@@ -175,12 +179,28 @@ export class Removals {
       const because = `${formatRunId(left.run)}, which it has started, does not leave`;
       return { run: left.parentRun, because };
     }
+    const own = new Set(family.map(({ run }) => run));
     for (const { run, called } of family) {
-      const others = called.filter((one) => !here.has(one));
+      const others = called.filter((one) => !own.has(one));
       for (const { row } of await this.#engine.store.load(others)) {
         if (isFinal(row.state)) continue;
         return { run, because: `${formatRunId(row.run)}, which it has called, has not ended` };
       }
+    }
+    return await this.#awaitedBy(own, removal);
+  }
+
+  async #awaitedBy(family: ReadonlySet<number>, removal: Removal): Promise<Stays | null> {
+    const calls = await removal.callsOf([...family]);
+    for (const { called, caller } of calls) {
+      if (family.has(caller)) continue;
+      const [stored] = await this.#engine.store.load([caller]);
+      if (stored === undefined || isFinal(stored.row.state)) continue;
+      if (!openCalls(stored.records).includes(called)) continue;
+      return {
+        run: called,
+        because: `${formatRunId(caller)}, which has called it, has not heard how it ended`,
+      };
     }
     return null;
   }

@@ -86,6 +86,7 @@ export class WatchedStore {
       recordSums: (runs) => this.#read("recordSums", runs, () => inner.recordSums(runs)),
       storeRecords: (seqs) => this.#read("storeRecords", seqs, () => inner.storeRecords(seqs)),
       childrenOf: (runs) => this.#read("childrenOf", runs, () => inner.childrenOf(runs)),
+      callsOf: (runs) => this.#read("callsOf", runs, () => inner.callsOf(runs)),
       archivedRuns: (runs) => this.#read("archivedRuns", runs, () => inner.archivedRuns(runs)),
     };
   }

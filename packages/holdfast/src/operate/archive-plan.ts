@@ -119,10 +119,14 @@ class Planning {
   /** The run and all that it has started, into `family`; says what else it has called and goes on. */
   async #gather(root: RunRow, family: Leaving[]): Promise<Stays | null> {
     const rows = [root];
+    // One that was called twice is there once.
+    const known = new Set([root.run]);
     for (let row = rows.pop(); row !== undefined; row = rows.pop()) {
       const leaving = await this.#leaving(row);
       family.push(leaving);
       for (const called of leaving.called) {
+        if (known.has(called)) continue;
+        known.add(called);
         const child = await this.#reader.run(called);
         if (child === null) continue;
         if (child.parentRun === row.run) rows.push(child);

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { parseJson } from "../core/json-text.ts";
+import { HoldfastError } from "../core/error.ts";
 import { formatRunId, parseRunId } from "../core/run-number.ts";
 import type { Stays } from "../core/retention.ts";
 import { ArchiveLines, type ArchiveHeader } from "../store/archive-file.ts";
@@ -57,7 +58,7 @@ export { planArchive, type ArchivePlan, type ArchiveRequest };
 
 /**
  * @param reader - one that gives payloads as they are stored, with those in files in their place.
- * @throws {HoldfastError} HF4102 if the file cannot be made, HF5021 for a payload that cannot be read.
+ * @throws {HoldfastError} HF4102 if the file cannot be made or a run has left meanwhile, HF5021 for a payload that cannot be read.
  */
 export async function writeArchive(
   reader: StoreReader,
@@ -101,10 +102,20 @@ async function writeLines(
       await sink.write(lines.record(record));
       left -= 1;
     }
+    if (left > 0) throw leftMeanwhile(run);
   }
   const { line, sha256 } = lines.end();
   await sink.write(line);
   return sha256;
+}
+
+/** Another archive has taken it: a file that lacks what it announces could not be read any more. */
+function leftMeanwhile(run: number): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `Run ${formatRunId(run)} has left the store while the archive was being written. The file was not kept, and no run has left for it.`,
+    "Give the command again, when no other archive is being made.",
+  );
 }
 
 /** The same runs at the same time are the same archive. */

@@ -28,7 +28,7 @@ export interface AcceptOptions extends KeySource {
 const SQL = {
   ends: `select r.run, max(j.seq) from run r join journal j on j.shard = r.shard and j.run = r.run
     where r.ended_at_ms is null group by r.run order by r.run`,
-  lastCommand: "select coalesce(max(posted_at_us), 0) from inbox",
+  lastCommand: "select coalesce(max(posted_at_us), 0), coalesce(max(at_ms), 0) from inbox",
   // Not when anything was written last: what an earlier accepting wrote, which may have died, is
   // younger than the backup.
   lastWork: "select coalesce(max(at_ms), 0) from journal where run > 0 and kind <> $1::int2",
@@ -74,19 +74,18 @@ export async function acceptPostgresStore(options: AcceptOptions): Promise<Accep
 
 async function atTheBackup(url: string): Promise<AtBackup> {
   const connection: Connection = await connectTo(url);
-  const number = async (name: "lastCommand" | "lastWork", values: number[] = []) => {
+  const only = async (name: "lastCommand" | "lastWork", values: number[] = []) => {
     const [row] = await connection.rows(`accept-${name}`, SQL[name], values);
-    return row?.[0] as number;
+    // One row of numbers: each is a sum over a table.
+    return row as readonly number[];
   };
   try {
     const ends = (await connection.rows("accept-ends", SQL.ends)).map((cells) => {
       return { run: cells[0] as number, seq: cells[1] as number };
     });
-    const lastPos = await number("lastCommand");
-    return {
-      ends,
-      waiting: { lastPos, fromMs: await number("lastWork", [kindNumber("restored")]) },
-    };
+    const [lastPos = 0, lastAtMs = 0] = await only("lastCommand");
+    const [fromMs = 0] = await only("lastWork", [kindNumber("restored")]);
+    return { ends, waiting: { lastPos, lastAtMs, fromMs } };
   } finally {
     await connection.close();
   }

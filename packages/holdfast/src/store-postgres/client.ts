@@ -5,7 +5,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { Cells } from "../store/row-columns.ts";
 import { PreparedNames, sendBatch } from "./batch.ts";
 import type { Cell } from "./binary-array.ts";
-import { StatementRefused, sortedError } from "./postgres-errors.ts";
+import { ConnectionLost, StatementRefused, sortedError } from "./postgres-errors.ts";
 import type { Written } from "./table.ts";
 import { givenText, storedText } from "./text.ts";
 
@@ -14,6 +14,12 @@ export const SCHEMA = "holdfast";
 
 /** A server that does not answer the first message for so long is taken for gone. */
 const CONNECT_MS_MAX = 10_000;
+
+/**
+ * Where the server says, in a warning, that somebody has broken off a commit's wait for its standby: it
+ * answers then as if the commit were where it has to be. Source: PostgreSQL 15, syncrep.c.
+ */
+const STANDBY_WAIT = "SyncRepWaitForLSN";
 
 const TYPES = {
   int8: 20,
@@ -80,6 +86,18 @@ export async function connect(url: string): Promise<Connection> {
   };
   client.on("error", end);
   client.on("end", end);
+  let isBrokenOff = false;
+  client.on("notice", ({ routine }) => {
+    if (routine !== STANDBY_WAIT) return;
+    // No answer that comes now is one: who waits for it looks again, on another connection.
+    isBrokenOff = true;
+    end();
+    socket.destroy();
+  });
+  const trusted = <T>(answer: T): T => {
+    if (isBrokenOff) throw new ConnectionLost("the wait for the standby was broken off");
+    return answer;
+  };
   try {
     await client.connect();
     // Whatever the server's default: what a transaction reads after a lock has to be of that moment.
@@ -90,20 +108,26 @@ export async function connect(url: string): Promise<Connection> {
   }
   const prepared = new PreparedNames();
   const transaction: Connection["transaction"] = (statements) =>
-    sendBatch(pg.Query, statements, prepared, (query) => client.query(query));
-  return connectionOf(client, socket, transaction, { isAlive: () => alive, end });
+    sendBatch(pg.Query, statements, prepared, (query) => client.query(query)).then(trusted);
+  return connectionOf(client, socket, transaction, { isAlive: () => alive, end, trusted });
 }
 
 function connectionOf(
   client: Client,
   socket: Socket,
   transaction: Connection["transaction"],
-  life: { readonly isAlive: () => boolean; readonly end: () => void },
+  life: {
+    readonly isAlive: () => boolean;
+    readonly end: () => void;
+    /** @throws {ConnectionLost} if what was answered may not be durable everywhere. */
+    readonly trusted: <T>(answer: T) => T;
+  },
 ): Connection {
   const ask = async (query: Query) => {
     try {
       const values = query.values?.map(stored) ?? [];
-      return await client.query<unknown[]>({ rowMode: "array", ...query, values });
+      const result = await client.query<unknown[]>({ rowMode: "array", ...query, values });
+      return life.trusted(result);
     } catch (error) {
       throw sortedError(error, query.name ?? query.text);
     }

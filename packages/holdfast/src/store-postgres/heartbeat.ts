@@ -45,6 +45,8 @@ export class Heartbeat {
     this.#end();
     this.#connection.destroy();
     await this.#beating;
+    // A new one, if it was being made meanwhile: it would listen on, and keep the process alive.
+    this.#connection.destroy();
   }
 
   #end(): void {

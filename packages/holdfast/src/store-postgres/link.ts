@@ -86,7 +86,8 @@ export class Link {
         this.#connection = connection;
         return connection;
       } catch (error) {
-        if (!(error instanceof ConnectionLost) || this.#ticks.nowMs() >= untilMs) throw error;
+        const isOver = this.#closed || this.#ticks.nowMs() >= untilMs;
+        if (isOver || !(error instanceof ConnectionLost)) throw error;
       }
       await this.#ticks.pause(pauseMs);
     }

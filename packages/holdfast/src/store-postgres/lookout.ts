@@ -102,6 +102,8 @@ export class Lookout {
     this.#end();
     this.#connection.destroy();
     await this.#looking;
+    // A new one, if it was being made meanwhile: it would listen on, and keep the process alive.
+    this.#connection.destroy();
   }
 
   get #isFresh(): boolean {

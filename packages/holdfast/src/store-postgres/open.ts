@@ -310,6 +310,8 @@ class StoreEnd {
       await this.#writer.end(atMs);
       if (this.#writer.isDead) return;
       await this.#anchor?.write();
+      // Before it leaves: a beat that finds it gone would tell the app that it was replaced.
+      await this.#heartbeat.close();
       await this.#links.writing.use((connection) => leaveLease(connection, incarnation));
     } catch (error) {
       throw this.#writer.die(error);

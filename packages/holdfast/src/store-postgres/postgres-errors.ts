@@ -34,6 +34,7 @@ export const SQL_STATES = {
 
 /** An error of the client library as one of the two above. */
 export function sortedError(error: unknown, statement: string): Error {
+  if (error instanceof ConnectionLost) return error;
   if (!(error instanceof Error)) return new ConnectionLost(String(error));
   if (!isOfDatabase(error)) return new ConnectionLost(error.message, { cause: error });
   // After these the server closes the connection: a shutdown, a crash, an administrator.

@@ -27,6 +27,7 @@ const SQL = {
       (extract(epoch from clock_timestamp()) * 1000000)::int8, d.digest
     from (select $3::text[] as texts) t, unnest($4::bytea[]) as d (digest)
     on conflict (shard, id) do nothing returning target`,
+  waitForStandbys: "update inbox set id = id where shard = $1::int2 and id = $2",
   answer: "select answer from inbox where shard = $1::int2 and id = $2",
   engineRuns: `select count(*) from worker w join heartbeat h on h.incarnation = w.incarnation
     where w.alive = 1 and h.beat_at_ms + w.lease_ms > ${DATABASE_NOW_MS}`,
@@ -90,6 +91,9 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     async post(command) {
       // Again after a lost answer: the id makes it one command.
       const posted = await read("post", SQL.post, postValues(command));
+      // Who finds it there waits for no standby, unless by a write: the first commit may still do so.
+      if (posted.length === 0)
+        await read("wait-for-standbys", SQL.waitForStandbys, [textShard(command.id), command.id]);
       hints.posted(posted.map(([target]) => target as number));
     },
     async answer(id) {

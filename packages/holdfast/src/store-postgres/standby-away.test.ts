@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type PostgresServer, startPostgresServer } from "../testing/postgres-server.ts";
 import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
 import { connect } from "./client.ts";
-import type { PostgresStore } from "./index.ts";
+import { type PostgresStore, openPostgresReader } from "./index.ts";
 import { openStore } from "./test-store.test-support.ts";
 
 /** Long, so that no beat waits for the standby too while the test lasts. */
@@ -77,4 +77,33 @@ test("a flush that is found after a crash of the server waits for its standby al
   expect(await Promise.race([flushed, waits])).toBe("waits");
   await letGoOfStandby();
   expect(await flushed).toBe("acknowledged");
+}, 120_000);
+
+test("a flush whose wait for the standby somebody has broken off is not acknowledged without it", async () => {
+  const sample = new SampleJournal();
+  sample.add(1, "started", startedHead(1));
+  await sample.flushTo(store);
+  await requireStandby();
+  sample.add(1, "result", null, { name: "step" });
+  const flushed = sample.flushTo(store).then(() => "acknowledged");
+  const pid = await waiting((query) => query.includes("insert into flush"));
+  await rows(`select pg_cancel_backend(${String(pid)})`);
+  const waits = waiting((query) => query.startsWith("update heartbeat")).then(() => "waits");
+  expect(await Promise.race([flushed, waits])).toBe("waits");
+  await letGoOfStandby();
+  expect(await flushed).toBe("acknowledged");
+}, 120_000);
+
+test("nor is a command that a reader leaves", async () => {
+  const reader = await openPostgresReader({ url: server.url() });
+  await requireStandby();
+  const command = { id: "a", topic: "cancel", atMs: 1, by: "anna", data: "{}" } as const;
+  const posted = reader.post(command).then(() => "accepted");
+  const pid = await waiting((query) => query.startsWith("insert into inbox"));
+  await rows(`select pg_cancel_backend(${String(pid)})`);
+  const waits = waiting((query) => query.startsWith("update inbox")).then(() => "waits");
+  expect(await Promise.race([posted, waits])).toBe("waits");
+  await letGoOfStandby();
+  expect(await posted).toBe("accepted");
+  await reader.close();
 }, 120_000);

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { kindNumber } from "../core/journal.ts";
 import { type Accepted, type AtBackup, acceptance, openOperations } from "../store/acceptance.ts";
-import { lastCommandPos } from "./backup-inboxes.ts";
+import { lastCommand } from "./backup-inboxes.ts";
 import { refuseForeignLog } from "./foreign-log.ts";
 import { freshRandom } from "./open.ts";
 import { BUSY_TIMEOUT_MS } from "./pragmas.ts";
@@ -79,7 +79,7 @@ function atTheBackup(path: string): AtBackup {
     const ends = new ReaderQueries(database).openRuns().map((run) => {
       return { run, seq: rowsOf(lastSeq, run)[0]?.[0] as number };
     });
-    const waiting = { lastPos: lastCommandPos(database), fromMs: lastWorkMs(database) };
+    const waiting = { ...lastCommand(database), fromMs: lastWorkMs(database) };
     return { ends, waiting };
   } finally {
     database.close();

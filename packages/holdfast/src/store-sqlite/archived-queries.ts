@@ -2,13 +2,16 @@
 import { hash } from "node:crypto";
 import type { ArchivedHead } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
-import type { JournalRecord } from "../core/journal.ts";
+import { kindNumber, type JournalRecord } from "../core/journal.ts";
 import { RECORD_COLUMNS, toRecord } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
 import type { ArchivedRunRow } from "../store/rows.ts";
 import { DIGEST_BYTES } from "../store/seal.ts";
-import type { ChildRun, FoundRun, RecordSum } from "../store/store.ts";
+import type { ChildRun, FoundRun, RecordSum, RunCall } from "../store/store.ts";
 import type { Database, Statement } from "./runtime.ts";
+
+/** As the index has it: a head that somebody has spoilt is for verify to tell of. */
+const CHILD = "(case when json_valid(head) then head ->> '$.child' end)";
 
 export const ARCHIVED_SQL = {
   find: `select run, generation, input_digest from archived_run where key_hash = ?
@@ -17,6 +20,10 @@ export const ARCHIVED_SQL = {
   storeRecord: `select ${RECORD_COLUMNS}, pos, digest from journal where run = 0 and seq = ?`,
   children: `select run, parent_run from run where parent_run in (select value from json_each(?))
     and parent_run is not null order by run`,
+  calls: `select ${CHILD}, run from journal where kind = ${String(kindNumber("called"))}
+    and ${CHILD} in (select value from json_each(?))
+    and exists (select 1 from run where run.run = journal.run and ended_at_ms is null)
+    order by 1, run`,
 } as const;
 
 type Prepared = Readonly<Record<keyof typeof ARCHIVED_SQL, Statement>>;
@@ -62,6 +69,13 @@ export class ArchivedQueries {
     return rowsOf(this.#sql.children, JSON.stringify(runs)).map((cells) => ({
       run: cells[0] as number,
       parentRun: cells[1] as number,
+    }));
+  }
+
+  callsOf(runs: readonly number[]): RunCall[] {
+    return rowsOf(this.#sql.calls, JSON.stringify(runs)).map((cells) => ({
+      called: cells[0] as number,
+      caller: cells[1] as number,
     }));
   }
 

@@ -43,6 +43,14 @@ test("only what lay in the inbox when the store was accepted is of the backup", 
   expect(await ofBackup()).toMatchObject({ before: true, after: false });
 });
 
+test("a command of the backup stays one, also by the clock of a machine that was before", async () => {
+  const store = await openInline(path);
+  await store.close();
+  await leave("before", NOW_MS + 60_000);
+  await accept(NOW_MS);
+  expect(await ofBackup()).toMatchObject({ before: true });
+});
+
 test("a command in the place of one that is gone is not of the backup", async () => {
   const store = await openInline(path);
   await store.close();

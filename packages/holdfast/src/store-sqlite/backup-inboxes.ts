@@ -2,7 +2,7 @@
  * Which commands lay in the inbox of a backup when its store was accepted. The original of the store
  * has had them too, so they are not taken as if they had come today.
  */
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber, type BackupInbox } from "../core/journal.ts";
 import { type OfBackup, ofBackups } from "../store/acceptance.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import type { Database } from "./runtime.ts";
@@ -17,8 +17,10 @@ export function backupInboxes(database: Database): (pos: number, atMs: number) =
   return ofBackups(rows.map(([head, atMs]) => ({ head: head as string, atMs: atMs as number })));
 }
 
-/** Position of the newest command; 0 if none was ever left. */
-export function lastCommandPos(database: Database): number {
-  const last = prepareRows(database, "select max(pos) from inbox");
-  return (rowsOf(last)[0]?.[0] as number | null | undefined) ?? 0;
+/** Position of the newest command, and the latest time that one bears; 0 if none was ever left. */
+export function lastCommand(database: Database): Pick<BackupInbox, "lastPos" | "lastAtMs"> {
+  const sql = "select coalesce(max(pos), 0), coalesce(max(at_ms), 0) from inbox";
+  // One row, and both are numbers.
+  const [lastPos, lastAtMs] = rowsOf(prepareRows(database, sql))[0] as [number, number];
+  return { lastPos, lastAtMs };
 }

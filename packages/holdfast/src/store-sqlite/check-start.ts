@@ -33,7 +33,6 @@ export function checkStart(
   path: string,
   onNotice: OnNotice,
 ): void {
-  if (anchor?.isBackup === true) throw backup(path);
   const key = sealKey(identity.secret);
   const meta = readMeta(database);
   if (meta === null || !isMetaSound(key, meta)) throw damaged(path, "its first row was changed");
@@ -107,7 +106,7 @@ function behind(
   );
 }
 
-function backup(path: string): HoldfastError {
+export function isBackup(path: string): HoldfastError {
   return new HoldfastError(
     "HF5007",
     `the store ${path} is a backup; effects may have been done since it was made`,

@@ -69,6 +69,25 @@ test("a log that the original has left beside a restored backup is found before 
   expect((await verifyStore({ path })).damage).toEqual([]);
 });
 
+test.each([
+  ["with its anchor", ["", ".key", ".anchor"], "HF5007"],
+  ["without its anchor", ["", ".key"], "HF5006"],
+] as const)(
+  "an engine that is started on a backup that was put back %s puts no log into it that the original has left",
+  async (_, sides, code) => {
+    await crashedOriginal();
+    for (const side of sides) copyFileSync(backup + side, path + side);
+    const restored = readFileSync(path);
+    const log = readFileSync(`${path}-wal`);
+    await expect(openInline(path)).rejects.toMatchObject({ code });
+    expect(readFileSync(path).equals(restored)).toBe(true);
+    expect(readFileSync(`${path}-wal`).equals(log)).toBe(true);
+    await expect(accepting()).rejects.toMatchObject({
+      message: expect.stringMatching(/write-ahead log beside .* is not of this/u) as unknown,
+    });
+  },
+);
+
 test("the log of the restored database itself stays with it", async () => {
   await crashedOriginal();
   expect(readFileSync(`${path}-wal`).length).toBeGreaterThan(0);

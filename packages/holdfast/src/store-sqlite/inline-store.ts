@@ -21,6 +21,7 @@ export function openInline(
       recordSums: async (runs) => session.queries.recordSums(runs),
       storeRecords: async (seqs) => session.queries.storeRecords(seqs),
       childrenOf: async (runs) => session.queries.childrenOf(runs),
+      callsOf: async (runs) => session.queries.callsOf(runs),
       archivedRuns: async (runs) => session.queries.archivedRuns(runs),
     },
     flush: async (batch) => session.flush(batch),

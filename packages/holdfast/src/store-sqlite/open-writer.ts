@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { HoldfastError } from "../core/error.ts";
 import { readAnchor } from "../store/anchor.ts";
 import { ChainQueries } from "./chain.ts";
-import { checkStart } from "./check-start.ts";
+import { checkStart, isBackup } from "./check-start.ts";
 import { syncFolder } from "../store/files.ts";
 import { refuseImported, requireForLooking } from "./imported.ts";
 import { foreignKey, keyPath, makeKey, readKey } from "./key-file.ts";
@@ -64,6 +64,8 @@ export function openWriter(
     const anchor = settings.anchor === "checked" ? readAnchor(settings.path) : null;
     if (isNew && settings.anchor === "accepting") throw nothingThere(settings.path);
     if (isNew && anchor !== null) throw databaseGone(settings.path);
+    // Before it is opened: SQLite would put a log into it that another database has left beside it.
+    if (anchor?.isBackup === true) throw isBackup(settings.path);
     database = openFile(settings);
     const identity = prepare(database, settings);
     if (settings.isImport === true) requireForLooking(database, settings.path);
@@ -74,10 +76,29 @@ export function openWriter(
     const writer = new SqliteWriter(database, identity, listeners.onFatal);
     return { writer, release: () => lock.close(), isNew };
   } catch (error) {
-    database?.close();
+    if (database !== null) closeRefused(database, settings.path);
     lock.close();
     throw translated(error, settings.path);
   }
+}
+
+/**
+ * Closes a database that is not what it has to be, and leaves its log beside it. SQLite puts the log into
+ * the database when the last connection is closed that may write; so one that may only read is closed
+ * after it.
+ */
+function closeRefused(database: Database, path: string): void {
+  let last: Database | null = null;
+  try {
+    last = openDatabase(path, { readOnly: true });
+    // Takes the lock by which others see that somebody is there.
+    last.prepare("pragma schema_version").get();
+  } catch (error) {
+    // Of a damaged file that cannot be read either: why it was refused is told by our caller.
+    if (!(error instanceof Error)) throw error;
+  }
+  database.close();
+  last?.close();
 }
 
 function openInMemory(

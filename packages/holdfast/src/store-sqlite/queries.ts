@@ -23,6 +23,7 @@ import type {
   FoundRun,
   Page,
   RecordSum,
+  RunCall,
   RunKey,
 } from "../store/store.ts";
 import { ArchivedQueries, archivedRuns } from "./archived-queries.ts";
@@ -149,6 +150,10 @@ export class EngineQueries {
 
   childrenOf(runs: readonly number[]): ChildRun[] {
     return this.#archived.childrenOf(runs);
+  }
+
+  callsOf(runs: readonly number[]): RunCall[] {
+    return this.#archived.callsOf(runs);
   }
 
   archivedRuns(runs: readonly number[]): ArchivedRunRow[] {

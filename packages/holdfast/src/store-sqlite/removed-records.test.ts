@@ -91,13 +91,23 @@ test.each([
   expect((await damage())[0]).toMatch(what);
 });
 
-test("a start that checks what was written since the anchor finds a run that left without an archive", async () => {
-  await storeWithGap();
-  runSql(path, REMOVED);
-  // Without its anchor all of the store is checked.
-  rmSync(`${path}.anchor`);
-  await expect(openInline(path)).rejects.toMatchObject({
-    code: "HF5006",
-    message: expect.stringContaining("(run 22) was removed, and no archive has it") as string,
-  });
-});
+test.each([
+  ["its own", REMOVED, "(run 22) was removed, and no archive has it"],
+  [
+    "one that has left",
+    REMOVED.replace("pos, run, digest from", "pos, 21, digest from"),
+    "of run 21, which was archived, was changed",
+  ],
+])(
+  "a start finds a run that left without an archive, whose digests are kept under %s",
+  async (_, sql, what) => {
+    await storeWithGap();
+    runSql(path, sql);
+    // Without its anchor all of the store is checked.
+    rmSync(`${path}.anchor`);
+    await expect(openInline(path)).rejects.toMatchObject({
+      code: "HF5006",
+      message: expect.stringContaining(what) as string,
+    });
+  },
+);

@@ -20,10 +20,12 @@ export class RemovedRecords {
   count = 0;
   readonly #read: Statement;
   /**
-   * Runs of these, each with its first position, until the record is seen that let them go: it comes
-   * behind all of theirs. So there are never more than were in the store at one time.
+   * Runs of these, until the record is seen that let them go: it comes behind all of theirs. So there
+   * are never more than were in the store at one time.
    */
-  readonly #unexplained = new Map<number, number>();
+  readonly #unexplained = new Map<number, Unexplained>();
+  /** The first run of which more is gone than its archive has. */
+  #tooMany: Damage | null = null;
 
   constructor(database: Database) {
     this.#read = prepareRows(
@@ -40,28 +42,45 @@ export class RemovedRecords {
       if (cells[0] !== pos) break;
       // A blob column of a STRICT table.
       target.set(cells[2] as Uint8Array, offset + (pos - first) * DIGEST_BYTES);
-      const run = cells[1] as number;
-      if (!this.#unexplained.has(run)) this.#unexplained.set(run, pos);
+      this.#add(cells[1] as number, pos);
       this.count += 1;
       pos += 1;
     }
     return pos > last ? null : { what: `record ${pos} is missing`, pos };
   }
 
+  #add(run: number, pos: number): void {
+    const known = this.#unexplained.get(run);
+    if (known === undefined) this.#unexplained.set(run, { pos, records: 1 });
+    else known.records += 1;
+  }
+
   /** Every record that is here, once its digest was found right. */
   note({ kind, run, head }: SealedRecord): void {
     if (kind !== ARCHIVED || run !== 0) return;
     const { runs } = parseJson(head ?? "null") as ArchivedHead;
-    for (const archived of runs) this.#unexplained.delete(archived.run);
+    for (const archived of runs) {
+      const gone = this.#unexplained.get(archived.run);
+      this.#unexplained.delete(archived.run);
+      // Less is no mistake: a check may begin in the middle of a run. What each was, verify asks.
+      if (gone !== undefined && gone.records > archived.records)
+        this.#tooMany ??= { ...notAsArchived(archived.run), pos: gone.pos };
+    }
   }
 
   /** A record that is gone although nothing on record has let it go. */
   damage(): Damage | null {
     const [first] = this.#unexplained;
-    if (first === undefined) return null;
-    const [run, pos] = first;
+    if (first === undefined) return this.#tooMany;
+    const [run, { pos }] = first;
     return { what: `record ${pos} (run ${run}) was removed, and no archive has it`, pos, run };
   }
+}
+
+interface Unexplained {
+  /** Of the first of them. */
+  readonly pos: number;
+  records: number;
 }
 
 /**
@@ -111,6 +130,9 @@ function removedRows(database: Database): Iterable<RemovedRow> {
 
 function changed({ number, records, digest, found }: RemovedRun): readonly Damage[] {
   if (found.length === records && digestOf(found).equals(digest)) return [];
-  const what = `what is left of run ${number}, which was archived, was changed`;
-  return [{ what, run: number }];
+  return [notAsArchived(number)];
+}
+
+function notAsArchived(run: number): Damage {
+  return { what: `what is left of run ${run}, which was archived, was changed`, run };
 }

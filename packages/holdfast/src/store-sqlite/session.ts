@@ -53,6 +53,7 @@ export const READS = [
   "recordSums",
   "storeRecords",
   "childrenOf",
+  "callsOf",
   "archivedRuns",
 ] as const;
 export type Read = (typeof READS)[number];

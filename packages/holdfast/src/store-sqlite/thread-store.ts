@@ -39,6 +39,7 @@ export async function openInThread(
       recordSums: (runs) => thread.ask("recordSums", runs),
       storeRecords: (seqs) => thread.ask("storeRecords", seqs),
       childrenOf: (runs) => thread.ask("childrenOf", runs),
+      callsOf: (runs) => thread.ask("callsOf", runs),
       archivedRuns: (runs) => thread.ask("archivedRuns", runs),
     },
     flush: ({ records, ...batch }) =>

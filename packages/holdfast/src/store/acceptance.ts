@@ -100,11 +100,13 @@ export function ofBackups(
   const accepted = applied.flatMap(({ head, atMs }) => {
     // Only `store accept` writes this kind in the journal of the store.
     const { waiting } = JSON.parse(head) as AppliedHead;
-    return waiting === undefined ? [] : [{ ...waiting, acceptedAtMs: atMs }];
+    if (waiting === undefined) return [];
+    // The clock of who left one may be before that of who has accepted the store.
+    return [{ ...waiting, untilMs: Math.max(atMs, waiting.lastAtMs) }];
   });
   return (pos, atMs) => {
     // By its time too: a place in the inbox may have become free since.
-    const own = accepted.filter((inbox) => pos <= inbox.lastPos && atMs <= inbox.acceptedAtMs);
+    const own = accepted.filter((inbox) => pos <= inbox.lastPos && atMs <= inbox.untilMs);
     if (own.length === 0) return {};
     // Of a store without any work nothing is known but when the command was left.
     return { restoredFromMs: Math.min(...own.map(({ fromMs }) => fromMs || atMs)) };

@@ -7,7 +7,12 @@
  */
 import { createHash } from "node:crypto";
 import { HoldfastError } from "../core/error.ts";
-import { DEFINITION_KINDS, RECORD_KINDS, type JournalRecord } from "../core/journal.ts";
+import {
+  DEFINITION_KINDS,
+  RECORD_KINDS,
+  STORE_KINDS,
+  type JournalRecord,
+} from "../core/journal.ts";
 import { parseJson } from "../core/json-text.ts";
 import { formatRunId, parseRunId } from "../core/run-number.ts";
 import type { DeclarationRow } from "./rows.ts";
@@ -195,15 +200,18 @@ export class ArchiveParser {
     if (seq !== this.#seq || this.#seq > this.#recordsOfRun) {
       throw this.#bad(`record ${String(this.#seq)} of ${formatRunId(this.#run)} was expected`);
     }
+    // Of a record that only a store writes for itself, the file would change what it says nothing of.
+    const isKnown = RECORD_KINDS.some((known) => known === kind && !STORE_KINDS.includes(known));
     const isRecord =
-      RECORD_KINDS.some((known) => known === kind) &&
+      isKnown &&
+      (kind === "started") === (seq === 1) &&
       isCount(attempt) &&
       typeof name === "string" &&
       isCount(atMs) &&
       isTextOrNull(head) &&
       isTextOrNull(data);
     if (!isRecord)
-      throw this.#bad(`its record is not one that this Holdfast knows: ${shown(kind)}`);
+      throw this.#bad(`its record is none of a run's that may come here: ${shown(kind)}`);
     this.#records += 1;
     // Each member has just been looked at.
     const record = { run: this.#run, seq, kind, attempt, name, atMs, head, data } as JournalRecord;

@@ -113,8 +113,15 @@ export interface Removal {
   storeRecords(seqs: readonly number[]): Promise<readonly JournalRecord[]>;
   /** The runs whose parent is one of these. */
   childrenOf(runs: readonly number[]): Promise<readonly ChildRun[]>;
+  /** Runs that have called one of these, whoever has started it, and have not ended. */
+  callsOf(runs: readonly number[]): Promise<readonly RunCall[]>;
   /** Which of these have left, and where they are. */
   archivedRuns(runs: readonly number[]): Promise<readonly ArchivedRunRow[]>;
+}
+
+export interface RunCall {
+  readonly called: number;
+  readonly caller: number;
 }
 
 export interface ChildRun {

@@ -132,7 +132,9 @@ export const removalTests: StoreTests = {
     assert.equal(await reader.archivedRun(20), null);
   },
 
-  "names the children of runs, and the store's own records": async ({ store }) => {
+  "names the children of runs, who has called them, and the store's own records": async ({
+    store,
+  }) => {
     if (store.removal === undefined) return;
     const sample = new SampleJournal();
     sample.add(21, "started", startedHead(21));
@@ -141,6 +143,17 @@ export const removalTests: StoreTests = {
     await sample.flushTo(store);
     const removal = removalOf(store);
     assert.deepEqual(await removal.childrenOf([20, 21, 22]), [{ run: 22, parentRun: 21 }]);
+    sample.add(23, "started", startedHead(23));
+    for (const [run, child] of [
+      [21, 22],
+      [23, 22],
+    ] as const)
+      sample.add(run, "called", { workflow: "shipment", child }, { name: "ship" });
+    await sample.flushTo(store);
+    assert.deepEqual(await removal.callsOf([21, 22]), [
+      { called: 22, caller: 21 },
+      { called: 22, caller: 23 },
+    ]);
     assert.deepEqual(await removal.storeRecords([1, 2]), sample.of(SYSTEM_RUN));
     assert.deepEqual(await removal.recordSums([20]), []);
   },

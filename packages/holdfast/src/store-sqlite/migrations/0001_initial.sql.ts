@@ -37,6 +37,9 @@ create table journal (
 -- Serves load and page (a run's records in order), records, and the last seq of the store's own
 -- journal (run 0). Unique: a record that is written twice is refused.
 create unique index journal_run on journal (run, seq);
+-- Serves callsOf: nobody leaves for whom somebody waits. 14 is the kind "called".
+create index journal_called on journal
+  ((case when json_valid(head) then head ->> '$.child' end), run) where kind = 14;
 
 -- One row per flush: the chain of seals. \`closed\` marks the end of an engine that closed its store.
 -- Only one engine writes at a time, so a chain's flushes follow each other: flush n of an
