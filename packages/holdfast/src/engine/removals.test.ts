@@ -72,6 +72,19 @@ function withoutRemoval({ removal: _, ...store }: Store): Store {
   return store;
 }
 
+/** The clock goes back when the second family is looked at. */
+function setBackAtSecond(store: Store): Store {
+  const { removal } = store;
+  if (removal === undefined) return store;
+  let looks = 0;
+  const childrenOf: typeof removal.childrenOf = (runs) => {
+    looks += 1;
+    if (looks === 2) world.clock.setMs(world.clock.nowMs() - 20 * DAY_MS);
+    return removal.childrenOf(runs);
+  };
+  return { ...store, removal: { ...removal, childrenOf } };
+}
+
 describe("runs leave", () => {
   test("with everything that is looked up of them, and the store is sound before and after a start", async () => {
     await begin([done, sleepy]);
@@ -255,6 +268,21 @@ describe("runs leave", () => {
     expect(await remove([early, late])).toEqual({ removed: 2, stays: [] });
     await daysLater(31);
     expect(await remove([third], "arc_2")).toEqual({ removed: 1, stays: [] });
+    await verified();
+  });
+
+  test("not by a clock that is set back while they are looked at", async () => {
+    await begin([takesEvent], { onStore: setBackAtSecond });
+    const runs: number[] = [];
+    for (const id of ["1", "2"]) {
+      const run = await world.start(takesEvent, { id });
+      await world.untilState(run, "waiting");
+      await world.engine.commands.send("paid", id, `e${id}`, { cents: 1 });
+      await world.untilState(run, "completed");
+      runs.push(run);
+    }
+    await daysLater(31);
+    expect((await remove(runs)).removed).toBe(0);
     await verified();
   });
 

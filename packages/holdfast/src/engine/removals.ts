@@ -229,10 +229,20 @@ export class Removals {
     watch: DepartureWatch,
   ): readonly [still: readonly Candidate[], changed: readonly Stays[]] {
     const isTouched = ({ run }: Candidate) => this.#engine.live.has(run) || watch.hasLeft(run);
-    const still = batch.filter((family) => !family.some(isTouched)).flat();
-    const changed = batch.filter((family) => family.some(isTouched)).flat();
-    const because = "it was written to while it was being looked at";
-    return [still, changed.map(({ run }) => ({ run, because }))];
+    const still: Candidate[] = [];
+    const changed: Stays[] = [];
+    for (const family of batch) {
+      if (family.some(isTouched)) {
+        const because = "it was written to while it was being looked at";
+        changed.push(...family.map(({ run }) => ({ run, because })));
+        continue;
+      }
+      // Again by the clock of the record: what was over before it was set back is not any more.
+      const because = this.#whyStays(family);
+      if (because === null) still.push(...family);
+      else changed.push(...family.map(({ run }) => stayingWith(because, run)));
+    }
+    return [still, changed];
   }
 
   #append({ archive, file, by }: RemovalOrder, runs: readonly Candidate[]): void {
