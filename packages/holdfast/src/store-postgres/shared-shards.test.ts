@@ -85,15 +85,18 @@ async function takeOnceFree(worker: Worker, shard: number): Promise<void> {
 
 /** As if the other one had not beaten for a lease; it may just have done so, and is dead then again. */
 async function takeFromDead(thief: Worker, victim: Worker, shard: number): Promise<void> {
-  let isTaken = false;
-  const taking = takeOnceFree(thief, shard).then(() => {
-    isTaken = true;
-  });
-  while (!isTaken) {
-    await expire(victim);
-    thief.shards.lookSoon();
-  }
-  await taking;
+  const ends = { isTaken: false };
+  const taking = async () => {
+    await takeOnceFree(thief, shard);
+    ends.isTaken = true;
+  };
+  const dying = async () => {
+    while (!ends.isTaken) {
+      await expire(victim);
+      thief.shards.lookSoon();
+    }
+  };
+  await Promise.all([taking(), dying()]);
 }
 
 /** A long form of the test of stolen shards: HOLDFAST_STEALS=300. */
