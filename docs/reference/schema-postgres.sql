@@ -387,9 +387,15 @@ CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
 
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
 
+CREATE INDEX counter_name ON counter USING btree (name);
+
 CREATE INDEX early_answer_kept ON early_answer USING btree (seq) WHERE (state = 'kept'::text);
 
+CREATE INDEX effect_name ON effect USING btree ("left"(effect, 200), ((run + 0)), ((operation + 0)));
+
 CREATE INDEX effect_open ON effect USING btree (run, operation) WHERE (ended = 0);
+
+CREATE INDEX effect_otherwise ON effect USING btree (proof, ((run + 0)), ((operation + 0))) WHERE ((ended = 1) AND (proof <> 'surely'::text));
 
 CREATE INDEX effect_ref ON effect USING btree ("left"(ref, 200)) WHERE (ref IS NOT NULL);
 
@@ -397,7 +403,19 @@ CREATE INDEX exception_beside ON exception USING btree (run, "left"(subject, 200
 
 CREATE INDEX exception_beside_open ON exception USING btree (run) WHERE ((subject IS NOT NULL) AND (closed_at_ms IS NULL));
 
+CREATE INDEX exception_closed_class ON exception USING btree (class, ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
+
+CREATE INDEX exception_closed_owner ON exception USING btree ("left"(owner, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
+
+CREATE INDEX exception_closed_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
+
 CREATE INDEX exception_open ON exception USING btree (run, seq) WHERE (closed_at_ms IS NULL);
+
+CREATE INDEX exception_open_class ON exception USING btree (class, ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
+
+CREATE INDEX exception_open_owner ON exception USING btree ("left"(owner, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
+
+CREATE INDEX exception_open_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 
 CREATE INDEX exception_run ON exception USING btree (run, seq);
 
@@ -407,11 +425,19 @@ CREATE INDEX inbox_taken ON inbox USING btree (taken_by, taken_in) WHERE (taken_
 
 CREATE INDEX incarnation_open ON incarnation USING btree (incarnation) WHERE (closed_by IS NULL);
 
+CREATE INDEX issue_fingerprint ON issue USING btree (fingerprint);
+
+CREATE INDEX issue_last_seen ON issue USING btree (last_seen_at_ms, fingerprint);
+
 CREATE INDEX kept_event_key ON kept_event USING btree (event, "left"(key, 200), seq);
 
 CREATE INDEX pending_ref ON pending USING btree (integration, "left"(ref, 200), run, operation);
 
 CREATE INDEX review_open ON review USING btree (run, seq) WHERE (state = 'open'::text);
+
+CREATE INDEX review_open_by ON review USING btree ("left"(answer_by, 200), ((run + 0)), ((seq + 0))) WHERE (state = 'open'::text);
+
+CREATE INDEX review_over_by ON review USING btree ("left"(answer_by, 200), ((run + 0)), ((seq + 0))) WHERE (state <> 'open'::text);
 
 CREATE INDEX review_run ON review USING btree (run, seq);
 
@@ -423,8 +449,14 @@ CREATE INDEX run_lane ON run USING btree (namespace, "left"(lane, 200), run) WHE
 
 CREATE INDEX run_laned ON run USING btree (run) WHERE ((lane IS NOT NULL) AND (ended_at_ms IS NULL));
 
+CREATE INDEX run_namespace ON run USING btree ("left"(namespace, 200), ((run + 0))) WHERE (namespace <> 'main'::text);
+
 CREATE INDEX run_number ON run USING btree (run);
+
+CREATE INDEX run_owner ON run USING btree ("left"(owner, 200), ((run + 0)));
 
 CREATE INDEX run_parked ON run USING btree (dependency, run) WHERE (dependency IS NOT NULL);
 
 CREATE INDEX run_state ON run USING btree (state, run);
+
+CREATE INDEX run_workflow ON run USING btree ("left"(workflow, 200), ((run + 0)));

@@ -3,6 +3,7 @@
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
 import { HoldfastError } from "../core/error.ts";
+import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { needsPerson, type FinalRunState } from "../core/run-state.ts";
@@ -112,7 +113,7 @@ export class Engine implements RunHost {
     this.random = options.random;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.version = options.version;
-    this.namespace = options.namespace ?? "main";
+    this.namespace = options.namespace ?? NAMESPACE_DEFAULT;
     this.owner = options.owner ?? "operators";
     this.foreign = options.foreign ?? (() => null);
     this.digests = digestsWith(options.store.secret);

@@ -63,11 +63,9 @@ export async function listExceptions(
   reader: StoreReader,
   filter: ExceptionFilter,
 ): Promise<ExceptionPage> {
-  const { workflow } = filter;
-  const fits = (row: ExceptionRow) => workflow === undefined || row.workflow === workflow;
   const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...filter, ...at });
   // Those of the store itself (run 0) come first.
-  const page = await pageOf(reader, filter, fits, ask, -1);
+  const page = await pageOf(reader, filter, ask, -1);
   const of = new Map<number, RunBelongings>();
   for (const number of new Set(page.rows.map((row) => row.run)))
     of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null));
@@ -92,9 +90,7 @@ async function belongingsOf(
 
 /** Operations of effects that fit the filter, oldest run first. */
 export async function listEffects(reader: StoreReader, filter: EffectFilter): Promise<EffectPage> {
-  const page = await pageOf(reader, filter, everything, (at) =>
-    reader.effects({ ...filter, ...at }),
-  );
+  const page = await pageOf(reader, filter, (at) => reader.effects({ ...filter, ...at }));
   return {
     effects: page.rows.map((row) => effectView(row, page.runs.get(row.run) ?? null)),
     next: page.next,
@@ -103,9 +99,7 @@ export async function listEffects(reader: StoreReader, filter: EffectFilter): Pr
 
 /** Reviews that fit the filter, oldest run first. */
 export async function listReviews(reader: StoreReader, filter: ReviewFilter): Promise<ReviewPage> {
-  const page = await pageOf(reader, filter, everything, (at) =>
-    reader.reviews({ ...filter, ...at }),
-  );
+  const page = await pageOf(reader, filter, (at) => reader.reviews({ ...filter, ...at }));
   const runOf = (row: ReviewRow) => page.runs.get(row.run) ?? null;
   const of = { runOf, kept: await keptCommands(reader) };
   const reviews = await reviewDetails(reader, await Masking.of(reader), page.rows, of);
@@ -124,21 +118,16 @@ interface WorkPage<Row> {
 
 type Ask<Row> = (at: Page & { readonly run?: number }) => Promise<readonly Row[]>;
 
-function everything(): boolean {
-  return true;
-}
-
 async function pageOf<Row extends OfRunNumber>(
   reader: StoreReader,
   filter: WorkFilter,
-  fits: (row: Row) => boolean,
   ask: Ask<Row>,
   begin = 0,
 ): Promise<WorkPage<Row>> {
   const found =
     filter.of === undefined
-      ? await scan(filter, fits, ask, begin)
-      : await ofRuns(await findRuns(reader, filter.of), filter, fits, ask);
+      ? await ofAll(filter, ask, begin)
+      : await ofRuns(await findRuns(reader, filter.of), filter, ask);
   const runs = new Map<number, RunRow>();
   // By primary key, and at most one for each row of a bounded page.
   for (const number of new Set(found.rows.map((row) => row.run))) {
@@ -148,44 +137,27 @@ async function pageOf<Row extends OfRunNumber>(
   return { ...found, runs };
 }
 
-/** Pages read for one answer where a condition is checked here and not by the store. */
-const PAGES_SCANNED_MAX = 200;
-
-/**
- * Rows that fit, until the page is full or enough has been read: a cursor comes with a page that is
- * short or even empty where more may follow.
- */
-async function scan<Row extends OfRunNumber>(
+async function ofAll<Row extends OfRunNumber>(
   filter: WorkFilter,
-  fits: (row: Row) => boolean,
   ask: Ask<Row>,
   begin: number,
 ): Promise<Omit<WorkPage<Row>, "runs">> {
-  const rows: Row[] = [];
-  let afterRun = afterRunOf(filter, begin);
-  for (let pages = 0; pages < PAGES_SCANNED_MAX; pages += 1) {
-    const limit = filter.limit - rows.length;
-    const page = await ask({ afterRun, limit });
-    rows.push(...page.filter(fits));
-    const next = nextCursor(page, limit);
-    if (next === null || rows.length >= filter.limit) return { rows, next };
-    afterRun = page.at(-1)?.run ?? afterRun;
-  }
-  return { rows, next: nextCursor([{ run: afterRun }], 1) };
+  const { limit } = filter;
+  const rows = await ask({ afterRun: afterRunOf(filter, begin), limit });
+  return { rows, next: nextCursor(rows, limit) };
 }
 
 /** All that a few named runs have, oldest run first, as one page. */
 async function ofRuns<Row extends OfRunNumber>(
   runs: readonly RunRow[],
   filter: WorkFilter,
-  fits: (row: Row) => boolean,
   ask: Ask<Row>,
 ): Promise<Omit<WorkPage<Row>, "runs">> {
   const afterRun = afterRunOf(filter);
   const rows: Row[] = [];
   const wanted = runs.map(({ run }) => run).filter((run) => run > afterRun);
   for (const run of wanted.toSorted((a, b) => a - b)) {
-    rows.push(...(await ask({ afterRun, limit: PAGE_LIMIT_MAX, run })).filter(fits));
+    rows.push(...(await ask({ afterRun, limit: PAGE_LIMIT_MAX, run })));
     if (rows.length >= filter.limit) return { rows, next: nextCursor(rows, filter.limit) };
   }
   return { rows, next: null };

@@ -1,16 +1,12 @@
 /** The lists that people and other processes look at. Filters that are not given are not applied. */
-import { RUN_STATES } from "../core/run-state.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import {
   type Cells,
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
-  EFFECT_COLUMNS,
-  EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
   RECORD_COLUMNS,
-  REVIEW_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
@@ -35,25 +31,16 @@ import type {
   RunRow,
 } from "../store/rows.ts";
 import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
-import { type Cell, binaryArray } from "./binary-array.ts";
+import { binaryArray } from "./binary-array.ts";
+import { effectList, exceptionList, reviewList, runList } from "./lists.ts";
+import { listSql, type Condition, type List, type Value } from "./list-sql.ts";
 import { type ReadRows, prefixed } from "./runs-at-hand.ts";
 
 /** No answer is longer than this, so that no statement runs for long. */
 const ROWS_MAX = 10_000;
 
-type Value = Cell | Buffer;
-
-/** A condition with one `?` for each of its values; null if the filter was not given. */
-type Condition = readonly [sql: string, ...values: Value[]] | null;
-
-interface List {
-  readonly from: string;
-  readonly columns: string;
-  /** Columns of the order: the run, and what counts within it. */
-  readonly run: string;
-  readonly within: string;
-  readonly where: readonly Condition[];
-}
+/** How many times as many rows are read when those before held too few causes. */
+const ROWS_GROWTH = 4;
 
 export class ReaderQueries {
   readonly #read: ReadRows;
@@ -62,26 +49,8 @@ export class ReaderQueries {
     this.#read = read;
   }
 
-  async runs(query: RunQuery): Promise<RunRow[]> {
-    const { states } = query;
-    const numbers = states?.map((state) => RUN_STATES.indexOf(state)) ?? [];
-    const where = [
-      greater("run", query.afterRun),
-      equals("namespace", query.namespace),
-      equals("workflow", query.workflow),
-      query.key === undefined ? null : keyCondition(query.key),
-      equals("owner", query.owner),
-      states === undefined
-        ? null
-        : (["state = any(?::int2[])", binaryArray("int2", numbers)] as const),
-    ];
-    return this.#rows(
-      `select ${RUN_COLUMNS} from run`,
-      where,
-      "order by run limit ?::int8",
-      [bounded(query.limit)],
-      toRun,
-    );
+  runs(query: RunQuery): Promise<RunRow[]> {
+    return this.#listed(runList(query), { ...query, limit: bounded(query.limit) }, toRun);
   }
 
   async run(run: number): Promise<RunRow | null> {
@@ -111,59 +80,46 @@ export class ReaderQueries {
   }
 
   exceptions(query: ExceptionQuery): Promise<ExceptionRow[]> {
-    const where = [
-      greater("run", query.afterRun),
-      numbered("run", query.run),
-      equals("owner", query.owner),
-      equals("class", query.class),
-      query.all === true ? null : (["closed_at_ms is null"] as const),
-    ];
-    const list = {
-      from: "exception",
-      columns: EXCEPTION_COLUMNS,
-      run: "run",
-      within: "seq",
-      where,
-    };
-    return this.#wholeRuns(list, query, toException);
+    return wholeRuns(query, (part) => this.#listed(exceptionList(part), part, toException));
   }
 
   effects(query: EffectQuery): Promise<EffectRow[]> {
-    const where = [
-      greater("e.run", query.afterRun),
-      numbered("e.run", query.run),
-      equals("e.effect", query.effect),
-      equals("e.proof", query.proof),
-      query.open === true ? (["e.ended = 0"] as const) : null,
-    ];
-    const from = `effect e join journal j
-      on j.shard = e.shard and j.run = e.run and j.seq = e.operation`;
-    const list = { from, columns: EFFECT_COLUMNS, run: "e.run", within: "e.operation", where };
-    return this.#wholeRuns(list, query, toEffect);
+    return wholeRuns(query, (part) => this.#listed(effectList(part), part, toEffect));
   }
 
   reviews(query: ReviewQuery): Promise<ReviewRow[]> {
-    const where = [
-      greater("run", query.afterRun),
-      numbered("run", query.run),
-      equals("answer_by", query.by),
-      query.all === true ? null : (["state = 'open'"] as const),
-    ];
-    const list = { from: "review", columns: REVIEW_COLUMNS, run: "run", within: "seq", where };
-    return this.#wholeRuns(list, query, toReview);
+    return wholeRuns(query, (part) => this.#listed(reviewList(part), part, toReview));
   }
 
   /** Each shard has its own counts of a cause; what is said of it is said by the first. */
-  issues(limit: number): Promise<IssueRow[]> {
+  async issues(limit: number): Promise<IssueRow[]> {
+    const latest = await this.#latestIssues(bounded(limit));
     const texts = ["title", "class", "family", "workflow", "step", "owner"].map(firstSeen);
     return this.#rows(
       `select fingerprint, ${texts.join(", ")}, min(first_seen_at_ms), max(last_seen_at_ms) as latest,
         sum(open_count), sum(total_count) from issue`,
-      [],
+      [["fingerprint = any(?::text[])", binaryArray("text", latest)]],
       "group by fingerprint order by latest desc limit ?::int8",
       [bounded(limit)],
       toIssue,
     );
+  }
+
+  /** The causes that any shard has seen last: a cause is known by its latest row. */
+  async #latestIssues(limit: number): Promise<string[]> {
+    const order = "order by last_seen_at_ms desc, fingerprint desc limit ?::int8";
+    // Where a cause has rows in many shards, more rows have to be read for as many causes.
+    for (let rows = limit; ; rows *= ROWS_GROWTH) {
+      const read = await this.#rows(
+        "select fingerprint from issue",
+        [],
+        order,
+        [rows],
+        (cells) => cells[0] as string,
+      );
+      const causes = [...new Set(read)];
+      if (causes.length >= limit || read.length < rows) return causes.slice(0, limit);
+    }
   }
 
   declarations(): Promise<DeclarationRow[]> {
@@ -174,7 +130,9 @@ export class ReaderQueries {
 
   earlyAnswers(limit: number): Promise<EarlyAnswerRow[]> {
     const select = `select ${EARLY_COLUMNS} from early_answer`;
-    return this.#rows(select, [], "order by seq limit ?::int8", [bounded(limit)], toEarlyAnswer);
+    // As its index has it; there is no other state.
+    const where = [["state = 'kept'"] as const];
+    return this.#rows(select, where, "order by seq limit ?::int8", [bounded(limit)], toEarlyAnswer);
   }
 
   inbox(limit: number): Promise<InboxRow[]> {
@@ -202,25 +160,14 @@ export class ReaderQueries {
     );
   }
 
-  /**
-   * A page goes on after a run, so it must not end within one: where the limit would cut a run's
-   * rows in two, the rest of them is given too, up to ROWS_MAX.
-   */
-  async #wholeRuns<Row extends { readonly run: number }>(
-    { from, columns, run, within, where }: List,
-    page: Page,
+  async #listed<Row>(
+    list: List,
+    { afterRun, limit }: Page,
     toRow: (cells: Cells) => Row,
   ): Promise<Row[]> {
-    const select = `select ${columns} from ${from}`;
-    const order = `order by ${run}, ${within} limit ?::int8`;
-    const limit = bounded(page.limit);
-    const rows = await this.#rows(select, where, order, [limit + 1], toRow);
-    if (rows.length <= limit) return rows;
-    const last = rows[limit - 1]?.run ?? 0;
-    if (rows[limit]?.run !== last) return rows.slice(0, limit);
-    const before = rows.filter((row) => row.run !== last);
-    const only = [...where, numbered(run, last)];
-    return [...before, ...(await this.#rows(select, only, order, [ROWS_MAX], toRow))];
+    const statement = listSql(list, afterRun, limit);
+    if (statement === null) return [];
+    return (await this.#read("", numbered(statement.sql), statement.values)).map(toRow);
   }
 
   async #rows<Row>(
@@ -233,13 +180,8 @@ export class ReaderQueries {
     const applied = where.filter((condition) => condition !== null);
     const conditions = applied.map(([sql]) => sql).join(" and ");
     const marked = `${select}${conditions === "" ? "" : ` where ${conditions}`} ${order}`;
-    let mark = 0;
-    const text = marked.replaceAll("?", () => {
-      mark += 1;
-      return `$${mark}`;
-    });
     const values = [...applied.flatMap(([, ...given]) => given), ...orderValues];
-    return (await this.#read("", text, values)).map(toRow);
+    return (await this.#read("", numbered(marked), values)).map(toRow);
   }
 }
 
@@ -247,16 +189,30 @@ function firstSeen(column: string): string {
   return `(array_agg(${column} order by first_seen_at_ms))[1]`;
 }
 
-function equals(column: string, value: string | undefined): Condition {
-  return value === undefined ? null : [`${column} = ?`, value];
+/** With $1, $2 ... in the places of the marks. */
+function numbered(marked: string): string {
+  let mark = 0;
+  return marked.replaceAll("?", () => {
+    mark += 1;
+    return `$${mark}`;
+  });
 }
 
-function numbered(column: string, value: number | undefined): Condition {
-  return value === undefined ? null : [`${column} = ?::int8`, value];
-}
-
-function greater(column: string, value: number): Condition {
-  return [`${column} > ?::int8`, value];
+/**
+ * A page goes on after a run, so it must not end within one: where the limit would cut a run's
+ * rows in two, the rest of them is given too, up to ROWS_MAX.
+ */
+async function wholeRuns<
+  Query extends Page & { readonly run?: number },
+  Row extends { readonly run: number },
+>(query: Query, ask: (part: Query) => Promise<Row[]>): Promise<Row[]> {
+  const limit = bounded(query.limit);
+  const rows = await ask({ ...query, limit: limit + 1 });
+  if (rows.length <= limit) return rows;
+  const last = rows[limit - 1]?.run ?? 0;
+  if (rows[limit]?.run !== last) return rows.slice(0, limit);
+  const before = rows.filter((row) => row.run !== last);
+  return [...before, ...(await ask({ ...query, run: last, limit: ROWS_MAX }))];
 }
 
 /** The index holds the first 200 characters. */

@@ -35,13 +35,17 @@ export type EffectChange = Extract<Change, { kind: `effect-${string}` }>;
 const ROWS_AT_HAND_MAX = 10_000;
 
 const COLUMNS =
-  "pos, effect, proof, ended, attempts, last_sent_at_ms, ended_at_ms, ref, settled_by";
+  "pos, run, effect, proof, ended, attempts, last_sent_at_ms, ended_at_ms, ref, settled_by";
 
 const SQL = {
   // Of a row that is only sent. "or rollback" as in journal-writer.ts.
-  insert: `insert or rollback into effect (pos, effect, proof, ended, attempts, last_sent_at_ms)
-    values`,
-  write: `insert or replace into effect (${COLUMNS}) values`,
+  insert: `insert or rollback into effect (pos, run, effect, proof, ended, attempts,
+    last_sent_at_ms) values`,
+  write: `insert or rollback into effect (${COLUMNS}) values`,
+  // And not "or replace", which would take the row's place in every index and give it back.
+  written: `on conflict (pos) do update set proof = excluded.proof, ended = excluded.ended,
+    attempts = excluded.attempts, last_sent_at_ms = excluded.last_sent_at_ms,
+    ended_at_ms = excluded.ended_at_ms, ref = excluded.ref, settled_by = excluded.settled_by`,
   // Sent once more: whatever was proved of the attempts before, this one may have happened.
   again: `update effect set attempts = attempts + 1, last_sent_at_ms = ?, ended = 0,
     ended_at_ms = null, proof = case proof when 'never' then 'maybe' else proof end
@@ -61,8 +65,12 @@ export class EffectWriter {
   readonly #changed: OpenRow[] = [];
 
   constructor(database: Database) {
-    this.#insert = new RowBatch(database, SQL.insert, { columns: 6, rowsMax: 16 });
-    this.#write = new RowBatch(database, SQL.write, { columns: 9, rowsMax: 16 });
+    this.#insert = new RowBatch(database, SQL.insert, { columns: 7, rowsMax: 16 });
+    this.#write = new RowBatch(database, SQL.write, {
+      columns: 10,
+      rowsMax: 16,
+      after: SQL.written,
+    });
     this.#again = database.prepare(SQL.again);
     this.#learn = database.prepare(SQL.learn);
   }
@@ -89,15 +97,16 @@ export class EffectWriter {
   /** Writes the rows that this flush has changed. */
   finishFlush(): void {
     for (const row of this.#changed) {
-      const { pos, effect, proof, attempts, lastSentAtMs } = row;
+      const { pos, run, effect, proof, attempts, lastSentAtMs } = row;
       if (row.isOnlySent) {
-        this.#insert.add(pos, effect, proof, 0, attempts, lastSentAtMs);
+        this.#insert.add(pos, run, effect, proof, 0, attempts, lastSentAtMs);
         row.isOnlySent = false;
       } else {
         const { endedAtMs, ref, settledBy } = row;
         const ended = row.ended ? 1 : 0;
         this.#write.add(
           pos,
+          run,
           effect,
           proof,
           ended,

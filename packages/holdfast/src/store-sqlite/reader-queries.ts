@@ -1,5 +1,4 @@
 /** The lists that people and other processes look at. Filters that are not given are not applied. */
-import { RUN_STATES } from "../core/run-state.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import type {
   DeclarationRow,
@@ -13,17 +12,16 @@ import type {
   RunRow,
 } from "../store/rows.ts";
 import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
+import { effectList, exceptionList, reviewList, runList } from "./lists.ts";
+import { listSql, type List, type Value } from "./list-sql.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
-  EFFECT_COLUMNS,
-  EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
   ISSUE_COLUMNS,
   RECORD_COLUMNS,
-  REVIEW_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
@@ -42,11 +40,6 @@ import type { Database } from "./runtime.ts";
 /** No answer is longer than this, so that no cursor is open for long (settled 25). */
 const ROWS_MAX = 10_000;
 
-type Value = null | number | string;
-
-/** A condition with the values of its marks; null if the filter was not given. */
-type Condition = readonly [sql: string, ...values: Value[]] | null;
-
 export class ReaderQueries {
   readonly #database: Database;
 
@@ -55,20 +48,7 @@ export class ReaderQueries {
   }
 
   runs(query: RunQuery): RunRow[] {
-    const { states } = query;
-    const where = conditions([
-      ["run > ?", query.afterRun],
-      equals("namespace", query.namespace),
-      equals("workflow", query.workflow),
-      equals("key", query.key),
-      equals("owner", query.owner),
-      states === undefined ? null : [`state in (${marks(states)})`, ...states.map(stateNumber)],
-    ]);
-    return this.#rows(
-      `select ${RUN_COLUMNS} from run where ${where.sql} order by run limit ?`,
-      [...where.values, bounded(query.limit)],
-      toRun,
-    );
+    return this.#listed(runList(query), { ...query, limit: bounded(query.limit) }, toRun);
   }
 
   /** Runs that have not ended, by number; all of them. */
@@ -93,49 +73,15 @@ export class ReaderQueries {
   }
 
   exceptions(query: ExceptionQuery): ExceptionRow[] {
-    const where = conditions([
-      ["run > ?", query.afterRun],
-      equals("run", query.run),
-      equals("owner", query.owner),
-      equals("class", query.class),
-      query.all === true ? null : ["closed_at_ms is null"],
-    ]);
-    const list = {
-      from: "exception",
-      run: "run",
-      columns: EXCEPTION_COLUMNS,
-      within: "seq",
-      where,
-    };
-    return this.#wholeRuns(list, query, toException);
+    return wholeRuns(query, (part) => this.#listed(exceptionList(part), part, toException));
   }
 
   effects(query: EffectQuery): EffectRow[] {
-    const where = conditions([
-      ["j.run > ?", query.afterRun],
-      equals("j.run", query.run),
-      equals("e.effect", query.effect),
-      equals("e.proof", query.proof),
-      query.open === true ? ["e.ended = 0"] : null,
-    ]);
-    // Open ones are few and found by their own index; all others run by run through the journal's.
-    const from =
-      query.open === true
-        ? "effect e indexed by effect_open join journal j on j.pos = e.pos"
-        : "journal j indexed by journal_run cross join effect e on e.pos = j.pos";
-    const list = { from, columns: EFFECT_COLUMNS, run: "j.run", within: "j.seq", where };
-    return this.#wholeRuns(list, query, toEffect);
+    return wholeRuns(query, (part) => this.#listed(effectList(part), part, toEffect));
   }
 
   reviews(query: ReviewQuery): ReviewRow[] {
-    const where = conditions([
-      ["run > ?", query.afterRun],
-      equals("run", query.run),
-      equals("answer_by", query.by),
-      query.all === true ? null : ["state = 'open'"],
-    ]);
-    const list = { from: "review", run: "run", columns: REVIEW_COLUMNS, within: "seq", where };
-    return this.#wholeRuns(list, query, toReview);
+    return wholeRuns(query, (part) => this.#listed(reviewList(part), part, toReview));
   }
 
   issues(limit: number): IssueRow[] {
@@ -175,32 +121,9 @@ export class ReaderQueries {
     }));
   }
 
-  /**
-   * A page goes on after a run, so it must not end within one: where the limit would cut a run's
-   * rows in two, the rest of them is given too, up to ROWS_MAX.
-   */
-  #wholeRuns<Row extends { readonly run: number }>(
-    list: {
-      readonly from: string;
-      readonly columns: string;
-      readonly run: string;
-      readonly within: string;
-      readonly where: { readonly sql: string; readonly values: readonly Value[] };
-    },
-    page: Page,
-    toRow: (cells: Cells) => Row,
-  ): Row[] {
-    const { from, columns, run, within, where } = list;
-    const select = `select ${columns} from ${from} where ${where.sql}`;
-    const order = `order by ${run}, ${within} limit ?`;
-    const limit = bounded(page.limit);
-    const rows = this.#rows(`${select} ${order}`, [...where.values, limit + 1], toRow);
-    if (rows.length <= limit) return rows;
-    const last = rows[limit - 1]?.run ?? 0;
-    if (rows[limit]?.run !== last) return rows.slice(0, limit);
-    const before = rows.filter((row) => row.run !== last);
-    const whole = `${select} and ${run} = ? ${order}`;
-    return [...before, ...this.#rows(whole, [...where.values, last, ROWS_MAX], toRow)];
+  #listed<Row>(list: List, { afterRun, limit }: Page, toRow: (cells: Cells) => Row): Row[] {
+    const statement = listSql(list, afterRun, limit);
+    return statement === null ? [] : this.#rows(statement.sql, statement.values, toRow);
   }
 
   #rows<Row>(sql: string, values: readonly Value[], toRow: (cells: Cells) => Row): Row[] {
@@ -208,24 +131,21 @@ export class ReaderQueries {
   }
 }
 
-function conditions(given: readonly Condition[]): { sql: string; values: Value[] } {
-  const applied = given.filter((condition) => condition !== null);
-  return {
-    sql: applied.map(([sql]) => sql).join(" and "),
-    values: applied.flatMap(([, ...values]) => values),
-  };
-}
-
-function equals(column: string, value: string | number | undefined): Condition {
-  return value === undefined ? null : [`${column} = ?`, value];
-}
-
-function marks(values: readonly unknown[]): string {
-  return values.map(() => "?").join(", ");
-}
-
-function stateNumber(state: (typeof RUN_STATES)[number]): number {
-  return RUN_STATES.indexOf(state);
+/**
+ * A page goes on after a run, so it must not end within one: where the limit would cut a run's
+ * rows in two, the rest of them is given too, up to ROWS_MAX.
+ */
+function wholeRuns<
+  Query extends Page & { readonly run?: number },
+  Row extends { readonly run: number },
+>(query: Query, ask: (part: Query) => Row[]): Row[] {
+  const limit = bounded(query.limit);
+  const rows = ask({ ...query, limit: limit + 1 });
+  if (rows.length <= limit) return rows;
+  const last = rows[limit - 1]?.run ?? 0;
+  if (rows[limit]?.run !== last) return rows.slice(0, limit);
+  const before = rows.filter((row) => row.run !== last);
+  return [...before, ...ask({ ...query, run: last, limit: ROWS_MAX })];
 }
 
 function bounded(limit: number): number {

@@ -210,8 +210,8 @@ function sentRow(run: number, of: number, atMs: number): EffectRow {
 function applyPlainly(database: Database, item: EffectChange, pos: number): void {
   if (item.kind === "effect-sent") {
     database
-      .prepare("insert into effect values (?, 'e', 'maybe', 0, 1, ?, null, null, null)")
-      .run(pos, item.row.lastSentAtMs);
+      .prepare("insert into effect values (?, ?, 'e', 'maybe', 0, 1, ?, null, null, null)")
+      .run(pos, item.row.run, item.row.lastSentAtMs);
   } else if (item.kind === "effect-sent-again") {
     database
       .prepare(

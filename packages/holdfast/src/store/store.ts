@@ -249,6 +249,7 @@ export interface ExceptionQuery extends Page {
   /** Open ones only, unless `all`. */
   readonly all?: boolean;
   readonly owner?: string;
+  readonly workflow?: string;
   readonly class?: string;
   readonly run?: number;
 }

@@ -118,6 +118,12 @@ create index run_laned on run (run) where lane is not null and ended_at_ms is nu
 -- key itself and not by its hash: keys that come one after the other are neighbours here, where
 -- hashes touch a page each (measured: a quarter of all pages written).
 create unique index run_key on run (key, workflow, namespace, generation);
+-- Serves lists of runs by owner. None of these three ever changes: it costs an insert and no more.
+create index run_owner on run (owner, run);
+-- Serves lists of runs by workflow.
+create index run_workflow on run (workflow, run);
+-- Serves lists of runs by a namespace that is not the usual one, which most stores hold alone.
+create index run_namespace on run (namespace, run) where namespace <> 'main';
 -- Serves childrenOf: whoever leaves takes its family along.
 create index run_parent on run (parent_run, run) where parent_run is not null;
 
@@ -161,9 +167,11 @@ create table imported_archive (
 
 -- One row per operation of an effect. What never changes after its first intent (step, integration,
 -- contract, keys, digest) is in that record of the journal, whose position is this row's key: so a
--- row is small, and no further index is needed to find it from (run, operation).
+-- row is small, and no further index is needed to find it from (run, operation). The run is here for
+-- the order of lists; within a run, that of the positions is that of the operations.
 create table effect (
   pos integer primary key,
+  run integer not null,
   effect text not null,
   proof text not null check (proof in ('never', 'maybe', 'partial', 'surely')),
   ended integer not null check (ended in (0, 1)),
@@ -174,8 +182,13 @@ create table effect (
   settled_by text,
   check ((ended = 1) = (ended_at_ms is not null))
 ) strict;
+-- Serves lists of operations by name.
+create index effect_name on effect (effect, run);
 -- Serves the list of operations whose end is not known. The query repeats the condition.
-create index effect_open on effect (pos) where ended = 0;
+create index effect_open on effect (run) where ended = 0;
+-- Serves lists of operations that have ended with another proof than most do. The query repeats the
+-- condition.
+create index effect_otherwise on effect (proof, run) where ended = 1 and proof <> 'surely';
 -- Serves endedByRef: operations that were accepted under a reference. Most have none.
 create index effect_ref on effect (ref) where ref is not null;
 
@@ -214,8 +227,26 @@ create table exception (
 ) strict;
 -- Serves closing one, and lists of all exceptions by run.
 create unique index exception_run on exception (run, seq);
--- Serves the queue of open exceptions. The query repeats the condition.
+-- Serves the queue of open exceptions. The query repeats the condition, as it does for the next six.
 create index exception_open on exception (run, seq) where closed_at_ms is null;
+-- Serves the queue by owner.
+create index exception_open_owner on exception (owner, run, seq)
+  where closed_at_ms is null;
+-- Serves lists of all exceptions by owner, with the one before.
+create index exception_closed_owner on exception (owner, run, seq)
+  where closed_at_ms is not null;
+-- Serves the queue by workflow.
+create index exception_open_workflow on exception (workflow, run, seq)
+  where closed_at_ms is null;
+-- Serves lists of all exceptions by workflow, with the one before.
+create index exception_closed_workflow on exception (workflow, run, seq)
+  where closed_at_ms is not null;
+-- Serves the queue by class.
+create index exception_open_class on exception (class, run, seq)
+  where closed_at_ms is null;
+-- Serves lists of all exceptions by class, with the one before.
+create index exception_closed_class on exception (class, run, seq)
+  where closed_at_ms is not null;
 -- Serves besideExceptions. Unique: one exception beside a run for each thing that it is about.
 create unique index exception_beside on exception (run, subject) where subject is not null;
 -- Serves the count of besideExceptions. The query repeats the condition.
@@ -265,6 +296,10 @@ create table review (
 create unique index review_run on review (run, seq);
 -- Serves the queue of open reviews, and their withdrawal. The query repeats the condition.
 create index review_open on review (run, seq) where state = 'open';
+-- Serves the queue of open reviews by who may answer. The query repeats the condition.
+create index review_open_by on review (answer_by, run, seq) where state = 'open';
+-- Serves lists of all reviews by who may answer, with the one before.
+create index review_over_by on review (answer_by, run, seq) where state <> 'open';
 
 create table counter (
   name text primary key,

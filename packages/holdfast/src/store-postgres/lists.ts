@@ -1,0 +1,99 @@
+/** The lists that come in pages: where their rows are, and what each filter asks of them. */
+import { RUN_STATES } from "../core/run-state.ts";
+import {
+  leadsOfEffects,
+  leadsOfExceptions,
+  leadsOfReviews,
+  leadsOfRuns,
+} from "../store/list-lead.ts";
+import {
+  EFFECT_COLUMNS,
+  EXCEPTION_COLUMNS,
+  REVIEW_COLUMNS,
+  RUN_COLUMNS,
+} from "../store/row-columns.ts";
+import type { EffectQuery, ExceptionQuery, ReviewQuery, RunQuery } from "../store/store.ts";
+import { binaryArray } from "./binary-array.ts";
+import type { List } from "./list-sql.ts";
+
+export function runList(query: RunQuery): List {
+  const { states } = query;
+  const numbers = states?.map((state) => RUN_STATES.indexOf(state)) ?? [];
+  return {
+    from: "run t",
+    alias: "t",
+    columns: RUN_COLUMNS,
+    run: "run",
+    only: undefined,
+    leads: leadsOfRuns(query),
+    equal: [
+      ["namespace", query.namespace],
+      ["workflow", query.workflow],
+      ["key", query.key],
+      ["owner", query.owner],
+    ],
+    where: [
+      // Not the column itself, which its own index has.
+      states === undefined ? null : ["state + 0 = any(?::int4[])", binaryArray("int4", numbers)],
+    ],
+  };
+}
+
+export function exceptionList(query: ExceptionQuery): List {
+  return {
+    from: "exception t",
+    alias: "t",
+    columns: EXCEPTION_COLUMNS,
+    run: "run",
+    within: "seq",
+    only: query.run,
+    leads: leadsOfExceptions(query),
+    equal: [
+      ["owner", query.owner],
+      ["workflow", query.workflow],
+      ["class", query.class],
+    ],
+    where: [query.all === true ? null : ["closed_at_ms is null"]],
+  };
+}
+
+/** Row by row, which "offset 0" asks for: planned while the table was small, it would all be read. */
+const INTENTS = `cross join lateral (select * from journal
+  where shard = e.shard and run = e.run and seq = e.operation offset 0) j`;
+
+/** The ledger has no index by run alone, which would cost each effect; the runs have one. */
+const BY_RUN = `run r cross join lateral (select * from effect
+  where shard = r.shard and run = r.run offset 0) e`;
+
+export function effectList(query: EffectQuery): List {
+  const leads = leadsOfEffects(query);
+  return {
+    from: leads === null ? BY_RUN : "effect e",
+    alias: "e",
+    join: INTENTS,
+    columns: EFFECT_COLUMNS,
+    run: leads === null ? "r.run" : "run",
+    within: "operation",
+    only: query.run,
+    leads,
+    equal: [
+      ["effect", query.effect],
+      ["proof", query.proof],
+    ],
+    where: [query.open === true ? ["ended = 0"] : null],
+  };
+}
+
+export function reviewList(query: ReviewQuery): List {
+  return {
+    from: "review t",
+    alias: "t",
+    columns: REVIEW_COLUMNS,
+    run: "run",
+    within: "seq",
+    only: query.run,
+    leads: leadsOfReviews(query),
+    equal: [["answer_by", query.by]],
+    where: [query.all === true ? null : ["state = 'open'"]],
+  };
+}

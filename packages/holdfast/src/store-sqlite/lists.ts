@@ -1,0 +1,100 @@
+/** The lists that come in pages: where their rows are, and what each filter asks of them. */
+import { RUN_STATES } from "../core/run-state.ts";
+import {
+  leadsOfEffects,
+  leadsOfExceptions,
+  leadsOfReviews,
+  leadsOfRuns,
+} from "../store/list-lead.ts";
+import {
+  EFFECT_COLUMNS,
+  EXCEPTION_COLUMNS,
+  REVIEW_COLUMNS,
+  RUN_COLUMNS,
+} from "../store/row-columns.ts";
+import type { EffectQuery, ExceptionQuery, ReviewQuery, RunQuery } from "../store/store.ts";
+import { equals, isIn, type List } from "./list-sql.ts";
+
+export function runList(query: RunQuery): List {
+  const { namespace, workflow, key, owner, states } = query;
+  return {
+    from: "run",
+    columns: RUN_COLUMNS,
+    run: "run",
+    only: undefined,
+    leads: leadsOfRuns(query),
+    where: [
+      equals("namespace", namespace),
+      equals("workflow", workflow),
+      equals("key", key),
+      equals("owner", owner),
+      states === undefined
+        ? null
+        : isIn(
+            "state",
+            states.map((state) => RUN_STATES.indexOf(state)),
+          ),
+    ],
+  };
+}
+
+export function exceptionList(query: ExceptionQuery): List {
+  return {
+    from: "exception",
+    columns: EXCEPTION_COLUMNS,
+    run: "run",
+    within: "seq",
+    only: query.run,
+    leads: leadsOfExceptions(query),
+    where: [
+      equals("owner", query.owner),
+      equals("workflow", query.workflow),
+      equals("class", query.class),
+      query.all === true ? null : ["closed_at_ms is null"],
+    ],
+  };
+}
+
+export function effectList(query: EffectQuery): List {
+  const { effect, proof, open } = query;
+  const leads = leadsOfEffects(query);
+  // Without a lead run by run through the journal's index: the ledger has none by run alone.
+  const place =
+    leads === null
+      ? {
+          from: "journal j",
+          index: "journal_run",
+          join: "cross join effect e on e.pos = j.pos",
+          run: "j.run",
+          within: "j.seq",
+        }
+      : {
+          from: "effect e",
+          join: "cross join journal j on j.pos = e.pos",
+          run: "e.run",
+          within: "e.pos",
+        };
+  return {
+    ...place,
+    columns: EFFECT_COLUMNS,
+    only: query.run,
+    leads,
+    where: [
+      equals("e.effect", effect),
+      equals("e.proof", proof),
+      open === true ? ["e.ended = 0"] : null,
+    ],
+  };
+}
+
+export function reviewList(query: ReviewQuery): List {
+  return {
+    from: "review",
+    columns: REVIEW_COLUMNS,
+    run: "run",
+    within: "seq",
+    only: query.run,
+    leads: leadsOfReviews(query),
+    where: [equals("answer_by", query.by), query.all === true ? null : ["state = 'open'"]],
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * Which index a list is read by. Lists are shown in order of run, and every index named here leads
+ * with what is asked for and goes on in that order: so a statement reads about as many rows as it
+ * shows, whatever else the store holds. One implementation for both drivers, and no matter of a
+ * planner's guess, which is as old as its statistics.
+ *
+ * Where filters meet, one leads and the others are looked at in the rows that it finds:
+ * - a key leads wherever it is given, a run's number before anything else;
+ * - a state leads but for `completed`, in which most runs are: then a workflow or an owner does;
+ * - a workflow leads before an owner, who mostly has several, and both before a namespace;
+ * - of exceptions the owner leads before the workflow, and both before the class, of which there are
+ *   few; of effects what has no end or an unusual one leads before a name.
+ * An index more for each pair would cost every run that starts and ends more than a list gains.
+ */
+import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
+import { RUN_STATES } from "../core/run-state.ts";
+import type { EffectQuery, ExceptionQuery, ReviewQuery, RunQuery } from "./store.ts";
+
+/** One range of an index. Rows of several are merged; where there is none, nothing fits. */
+export interface Lead {
+  /** Its name in SQLite, which is told; PostgreSQL is told by the order. */
+  readonly index: string;
+  /** What the index begins with; the run follows. */
+  readonly columns: readonly LeadColumn[];
+  /** Their values: one range of the index. */
+  readonly values: readonly (string | number)[];
+  /** Of a partial index: the statement repeats it. */
+  readonly condition: string | null;
+}
+
+export type LeadColumn =
+  | "answer_by"
+  | "class"
+  | "effect"
+  | "key"
+  | "namespace"
+  | "owner"
+  | "proof"
+  | "state"
+  | "workflow";
+
+/** Null: by number. */
+export function leadsOfRuns(query: RunQuery): readonly Lead[] | null {
+  const { key, states, workflow, owner, namespace } = query;
+  if (key !== undefined) return [by("run_key", "key", key)];
+  const isRare = states?.includes("completed") === false;
+  if (isRare || (states !== undefined && workflow === undefined && owner === undefined)) {
+    const numbers = [...new Set(states)].map((state) => RUN_STATES.indexOf(state));
+    return numbers.map((number) => by("run_state", "state", number));
+  }
+  if (workflow !== undefined) return [by("run_workflow", "workflow", workflow)];
+  if (owner !== undefined) return [by("run_owner", "owner", owner)];
+  if (namespace === undefined || namespace === NAMESPACE_DEFAULT) return null;
+  const condition = `namespace <> '${NAMESPACE_DEFAULT}'`;
+  return [{ ...by("run_namespace", "namespace", namespace), condition }];
+}
+
+const EXCEPTION_PARTS = { open: "closed_at_ms is null", closed: "closed_at_ms is not null" };
+
+/** Null: all of them or of one run. */
+export function leadsOfExceptions(query: ExceptionQuery): readonly Lead[] | null {
+  const { run, owner, workflow, class: failureClass, all } = query;
+  if (run !== undefined) return null;
+  const of = (column: LeadColumn, value: string): Lead[] => {
+    const parts = all === true ? (["open", "closed"] as const) : (["open"] as const);
+    return parts.map((part) => ({
+      ...by(`exception_${part}_${column}`, column, value),
+      condition: EXCEPTION_PARTS[part],
+    }));
+  };
+  if (owner !== undefined) return of("owner", owner);
+  if (workflow !== undefined) return of("workflow", workflow);
+  return failureClass === undefined ? null : of("class", failureClass);
+}
+
+const OPEN: Lead = { index: "effect_open", columns: [], values: [], condition: "ended = 0" };
+const ENDED_OTHERWISE = "ended = 1 and proof <> 'surely'";
+
+/** Null: all of them or of one run; also all whose proof is the usual one. */
+export function leadsOfEffects(query: EffectQuery): readonly Lead[] | null {
+  const { run, effect, proof, open } = query;
+  if (run !== undefined) return null;
+  if (open === true) return [OPEN];
+  if (proof !== undefined && proof !== "surely") {
+    return [OPEN, { ...by("effect_otherwise", "proof", proof), condition: ENDED_OTHERWISE }];
+  }
+  return effect === undefined ? null : [by("effect_name", "effect", effect)];
+}
+
+/** Null: all of them or of one run. */
+export function leadsOfReviews({ run, by: answerBy, all }: ReviewQuery): readonly Lead[] | null {
+  if (run !== undefined || answerBy === undefined) return null;
+  const open = { ...by("review_open_by", "answer_by", answerBy), condition: "state = 'open'" };
+  const over = { ...by("review_over_by", "answer_by", answerBy), condition: "state <> 'open'" };
+  return all === true ? [open, over] : [open];
+}
+
+function by(index: string, column: LeadColumn, value: string | number): Lead {
+  return { index, columns: [column], values: [value], condition: null };
+}
