@@ -5,6 +5,7 @@ import { openRawPostgres } from "./raw-postgres.ts";
 import { measureFanout } from "./workloads/fanout.ts";
 import { measureIdle } from "./workloads/idle.ts";
 import { measureLatency, measurePostgresLatency } from "./workloads/latency.ts";
+import { measureLists } from "./workloads/lists.ts";
 import { measureLoads, measurePostgresLoads } from "./workloads/load.ts";
 import { makeUnfinished, measureRecovery } from "./workloads/recovery.ts";
 import { measureSleepers } from "./workloads/sleepers.ts";
@@ -42,6 +43,12 @@ switch (job.name) {
     break;
   case "fanout":
     await measureFanout(job.folder, report);
+    break;
+  case "lists":
+    await measureLists(job.folder, null, report);
+    break;
+  case "postgres-lists":
+    await measureLists(job.folder, job.postgresUrl ?? "", report);
     break;
   case "sleepers":
     await measureSleepers(job.folder, report);

@@ -8,12 +8,14 @@ const JOB_NAMES = [
   "load",
   "latency",
   "fanout",
+  "lists",
   "sleepers",
   "recovery-make",
   "recovery",
   "postgres-load",
   "postgres-latency",
   "postgres-idle",
+  "postgres-lists",
 ] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 

@@ -12,7 +12,7 @@ import { rounded } from "./figure.ts";
 import { measurePeers, PACE, PEERS_BUDGET_MS, peerWorkloads } from "./peers/measure-peers.ts";
 import { peersRatios, peersTable } from "./peers/peers-report.ts";
 import { LEFT_OUT } from "./peers/rivals.ts";
-import { BUDGET_MS, PLAN, POSTGRES_PLAN, type PlannedJob } from "./plan.ts";
+import { BUDGET_MS, LONG_BUDGET_MS, PLAN, POSTGRES_PLAN, type PlannedJob } from "./plan.ts";
 import { ratiosOf, tableOf } from "./report.ts";
 import { loadNow, writeResults } from "./results-file.ts";
 import { startJob } from "./start-job.ts";
@@ -61,8 +61,11 @@ async function measureStore(): Promise<void> {
   const store = values.store ?? "sqlite";
   const plan = PLANS.get(store) ?? refuse(`--store ${store}`, [...PLANS.keys()]);
   const names = wanted(plan.flatMap((planned) => planned.workloads));
-  const endMs = performance.now() + BUDGET_MS;
+  const startMs = performance.now();
   for (const planned of plan) {
+    const isLong = planned.isLong === true;
+    if (isLong && values.only === undefined) continue;
+    const endMs = startMs + (isLong ? LONG_BUDGET_MS : BUDGET_MS);
     const workloads = planned.workloads.filter((name) => names.includes(name));
     if (workloads.length > 0) await measure(planned, workloads, endMs);
   }

@@ -136,7 +136,7 @@ const ROWS_READ_MAX = 6 * PAGE.limit + 10;
 
 describe("a list reads about what it shows, whatever the statistics say", () => {
   for (const [name, ask, index] of LISTS) {
-    test(name, async () => {
+    test(`${name}, by ${index}`, async () => {
       const nodes = await executed(ask);
       const kinds = nodes.map((node) => node["Node Type"]);
       expect(nodes.map((node) => node["Index Name"])).toContain(index);

@@ -153,7 +153,8 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   exception: /exception_run on exception/u,
   // The exceptions of one run are few, by whichever index they are found.
   beside: /exception_\w+ on exception/u,
-  besideOpen: /exception_beside_open on exception/u,
+  // So are those that are open, as long as its statistics say that none is.
+  besideOpen: /exception_\w*open\w* on exception/u,
   pending: /pending_ref on pending/u,
   inbox: /inbox_open on inbox/u,
   waiting: /inbox_open on inbox/u,

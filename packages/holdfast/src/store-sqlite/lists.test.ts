@@ -43,7 +43,7 @@ function plan({ sql, values }: { sql: string; values: readonly (null | number | 
 
 describe("a list is read by an index, in the order in which it is shown", () => {
   for (const [name, list, index] of LISTS) {
-    test(name, () => {
+    test(`${name}, by ${index}`, () => {
       const statement = listSql(list, PAGE.afterRun, PAGE.limit);
       const steps = plan(statement ?? { sql: "select 1", values: [] });
       const searches = steps.filter((step) => step.startsWith("SEARCH"));

@@ -6,14 +6,13 @@
  * hash of its key and keeps; rows that belong to no run are in shard 0. Secondary indexes serve
  * questions over all shards and lead with what is asked for. An index entry must fit a third of a
  * page, so texts that others choose are indexed by their first 200 characters; queries repeat that.
- * Indexes that only lists are read by have "run + 0" in the place of the run, and so what follows it:
- * a statement about one run that is planned while its table is empty would take them as readily as
- * its own, and keep them.
  *
  * Times are integer milliseconds in UTC. `run.state` and `journal.kind` are numbers, the positions
  * in RUN_STATES and RECORD_KINDS; other closed lists are words. Both are checked against the lists
  * of core by a test. Truth values are 0 and 1.
  */
+import { LIST_INDEXES } from "./0001_list-indexes.sql.ts";
+
 export const sql = `
 -- One row: who this store is. "digest" covers the other columns.
 create table meta (
@@ -151,12 +150,6 @@ create index run_lane on run (namespace, left(lane, 200), run) where lane is not
 create index run_laned on run (run) where lane is not null and ended_at_ms is null;
 -- Serves runsByKey, and lists of runs by key.
 create index run_business_key on run (left(key, 200), run);
--- Serves lists of runs by owner.
-create index run_owner on run (left(owner, 200), (run + 0));
--- Serves lists of runs by workflow.
-create index run_workflow on run (left(workflow, 200), (run + 0));
--- Serves lists of runs by a namespace that is not the usual one, which most stores hold alone.
-create index run_namespace on run (left(namespace, 200), (run + 0)) where namespace <> 'main';
 
 -- Guards that a run is unique by (namespace, workflow, key): its shard is of that key alone, also
 -- where the run's own shard is that of its lane. Never purged. Serves find.
@@ -196,14 +189,8 @@ create table effect (
   primary key (shard, run, operation),
   check ((ended = 1) = (ended_at_ms is not null))
 ) with (fillfactor = 80);
--- Serves lists of operations by name.
-create index effect_name on effect (left(effect, 200), (run + 0), (operation + 0));
 -- Serves the list of operations whose end is not known. The query repeats the condition.
 create index effect_open on effect (run, operation) where ended = 0;
--- Serves lists of operations that have ended with another proof than most do. The query repeats the
--- condition.
-create index effect_otherwise on effect (proof, (run + 0), (operation + 0))
-  where ended = 1 and proof <> 'surely';
 -- Serves endedByRef: operations that were accepted under a reference. Most have none.
 create index effect_ref on effect (left(ref, 200)) where ref is not null;
 
@@ -243,31 +230,12 @@ create table exception (
 );
 -- Serves lists of all exceptions by run.
 create index exception_run on exception (run, seq);
--- Serves the queue of open exceptions. The query repeats the condition, as it does for the next six.
+-- Serves the queue of open exceptions. The query repeats the condition.
 create index exception_open on exception (run, seq) where closed_at_ms is null;
--- Serves the queue by owner.
-create index exception_open_owner on exception (left(owner, 200), (run + 0), (seq + 0))
-  where closed_at_ms is null;
--- Serves lists of all exceptions by owner, with the one before.
-create index exception_closed_owner on exception (left(owner, 200), (run + 0), (seq + 0))
-  where closed_at_ms is not null;
--- Serves the queue by workflow.
-create index exception_open_workflow on exception (left(workflow, 200), (run + 0), (seq + 0))
-  where closed_at_ms is null;
--- Serves lists of all exceptions by workflow, with the one before.
-create index exception_closed_workflow on exception (left(workflow, 200), (run + 0), (seq + 0))
-  where closed_at_ms is not null;
--- Serves the queue by class.
-create index exception_open_class on exception (class, (run + 0), (seq + 0))
-  where closed_at_ms is null;
--- Serves lists of all exceptions by class, with the one before.
-create index exception_closed_class on exception (class, (run + 0), (seq + 0))
-  where closed_at_ms is not null;
 -- Serves besideExceptions: the exception beside a run about one thing.
 create index exception_beside on exception (run, left(subject, 200)) where subject is not null;
 -- Serves the count of besideExceptions. The query repeats the condition.
-create index exception_beside_open on exception (run)
-  where subject is not null and closed_at_ms is null;
+create index exception_beside_open on exception (run) where subject is not null and closed_at_ms is null;
 
 -- Counted in the shard of the run that it is about, and added up when read: flushes of several
 -- writers do not wait for each other.
@@ -289,10 +257,6 @@ create table issue (
   total_count bigint not null check (total_count >= 0),
   primary key (shard, fingerprint)
 );
--- Serves the choice of the causes that were seen last.
-create index issue_last_seen on issue (last_seen_at_ms, fingerprint);
--- Serves adding up the counts of a cause.
-create index issue_fingerprint on issue (fingerprint);
 
 create table review (
   shard smallint not null,
@@ -319,10 +283,6 @@ create table review (
 create index review_run on review (run, seq);
 -- Serves the queue of open reviews. The query repeats the condition.
 create index review_open on review (run, seq) where state = 'open';
--- Serves the queue of open reviews by who may answer. The query repeats the condition.
-create index review_open_by on review (left(answer_by, 200), (run + 0), (seq + 0)) where state = 'open';
--- Serves lists of all reviews by who may answer, with the one before.
-create index review_over_by on review (left(answer_by, 200), (run + 0), (seq + 0)) where state <> 'open';
 
 -- Counted by each writer in a shard of its own, and added up when read. In order of bytes, so that
 -- a prefix is a range.
@@ -332,8 +292,6 @@ create table counter (
   value bigint not null,
   primary key (shard, name)
 );
--- Serves adding up the counters whose names begin alike.
-create index counter_name on counter (name);
 
 -- The newest opinion of any worker: by the time of its record, then by its incarnation.
 create table dependency (
@@ -476,4 +434,4 @@ create table inbox (
 create index inbox_open on inbox (posted_at_us, id) where taken_by is null;
 -- Serves the check of a flush's seal.
 create index inbox_taken on inbox (taken_by, taken_in) where taken_by is not null;
-`;
+${LIST_INDEXES}`;
