@@ -433,6 +433,8 @@ CREATE INDEX inbox_taken ON inbox USING btree (taken_by, taken_in) WHERE (taken_
 
 CREATE INDEX incarnation_open ON incarnation USING btree (incarnation) WHERE (closed_by IS NULL);
 
+CREATE INDEX journal_called ON journal USING btree ((("substring"(head, '"child":([0-9]{1,18})'::text))::bigint), run) WHERE (kind = 14);
+
 CREATE INDEX kept_event_key ON kept_event USING btree (event, "left"(key, 200), seq);
 
 CREATE INDEX pending_ref ON pending USING btree (integration, "left"(ref, 200), run, operation);
