@@ -1,5 +1,5 @@
 /** As archive.test.ts, on PostgreSQL: runs leave a database for a file, and are looked at in a file. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -7,6 +7,7 @@ import { z } from "zod";
 import { runCommandLine } from "./cli/program.ts";
 import { outside } from "./command-line.ts";
 import { holdfast, type App } from "./holdfast.ts";
+import { makeKeyRing } from "./payload/index.ts";
 import { makeDatabase, type TestDatabase } from "./store-postgres/test-store.test-support.ts";
 import { workflow } from "./workflow/workflow.ts";
 
@@ -102,6 +103,23 @@ test("runs leave with their families, the database stays sound, and a file tells
   for (const part of ["run", "timeline", "effects", "exceptions", "reviews"]) {
     expect(after[part]).toEqual(before[part]);
   }
+  expect(await damage(look())).toEqual([]);
+});
+
+test("what is sealed stays sealed in the file, and opens with the ring where it is read in", async () => {
+  const keyRing = join(folder, "ring.json");
+  makeKeyRing(keyRing, new Uint8Array(32).fill(3));
+  const running = await open({ payloads: { keyRing } });
+  const { id } = await running.start(greet, { id: "1", iban: "DE-SECRET" });
+  await (await running.start(greet, { id: "1", iban: "DE-SECRET" })).result();
+  expect(await archived()).toMatchObject({ removed: 1 });
+  const text = readFileSync(file(), "utf8");
+  expect(text).not.toContain("DE-SECRET");
+  expect(text).toContain("sealed:");
+  await json(look(), "import", file());
+  const opened = await json(look(), "show", id, "--payloads", "--key-ring", keyRing);
+  expect(JSON.stringify(opened)).toContain("[masked string]");
+  expect(JSON.stringify(await json(look(), "show", id, "--payloads"))).toContain("[sealed: key");
   expect(await damage(look())).toEqual([]);
 });
 
