@@ -19,6 +19,18 @@ create table accepted_event (
   CHECK (((run IS NOT NULL) OR (kept IS NOT NULL)))
 );
 
+create table archived_run (
+  shard smallint not null,
+  run bigint not null,
+  incarnation bigint not null,
+  seq integer not null,
+  records integer not null,
+  digest bytea not null,
+  PRIMARY KEY (shard, run),
+  CHECK ((length(digest) = 16)),
+  CHECK ((records >= 1))
+);
+
 create table awaiting (
   shard smallint not null,
   run bigint not null,
@@ -286,6 +298,17 @@ create table recovery_group (
   CHECK ((crashes >= 0))
 );
 
+create table removed_record (
+  shard smallint not null,
+  run bigint not null,
+  incarnation bigint not null,
+  seqs integer[] not null,
+  positions bigint[] not null,
+  digests bytea[] not null,
+  PRIMARY KEY (shard, run, incarnation),
+  CHECK (((cardinality(seqs) = cardinality(positions)) AND (cardinality(seqs) = cardinality(digests))))
+);
+
 create table review (
   shard smallint not null,
   run bigint not null,
@@ -349,6 +372,7 @@ create table run_key (
   run_shard smallint not null,
   generation integer not null,
   input_digest bytea not null,
+  until_ms bigint,
   PRIMARY KEY (shard, key_hash)
 );
 
@@ -384,6 +408,8 @@ create table worker (
 );
 
 CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
+
+CREATE INDEX archived_run_number ON archived_run USING btree (run);
 
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
 
@@ -429,6 +455,8 @@ CREATE INDEX issue_fingerprint ON issue USING btree (fingerprint);
 
 CREATE INDEX issue_last_seen ON issue USING btree (last_seen_at_ms, fingerprint);
 
+CREATE INDEX journal_called ON journal USING btree ((("substring"(head, '"child":([0-9]{1,18})'::text))::bigint), run) WHERE (kind = 14);
+
 CREATE INDEX kept_event_key ON kept_event USING btree (event, "left"(key, 200), seq);
 
 CREATE INDEX pending_ref ON pending USING btree (integration, "left"(ref, 200), run, operation);
@@ -460,3 +488,5 @@ CREATE INDEX run_parked ON run USING btree (dependency, run) WHERE (dependency I
 CREATE INDEX run_state ON run USING btree (state, run);
 
 CREATE INDEX run_workflow ON run USING btree ("left"(workflow, 200), ((run + 0)));
+
+CREATE INDEX run_key_until ON run_key USING btree (until_ms, shard, key_hash) WHERE (until_ms IS NOT NULL);

@@ -35,6 +35,13 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     inbox: async () => [],
     onPosted: () => () => false,
     changed: async () => false,
+    removal: {
+      recordSums: async () => [],
+      storeRecords: async () => [],
+      childrenOf: async () => [],
+      callsOf: async () => [],
+      archivedRuns: async () => [],
+    },
     onFatal: () => undefined,
   };
 }

@@ -76,7 +76,7 @@ function sqliteCare(path: string, access: PayloadAccess): StoreCare {
 }
 
 function postgresCare(url: string, access: PayloadAccess): StoreCare {
-  const { openReader, verify, sweep } = payloadCare(
+  const { openReader, openStored, verify, sweep } = payloadCare(
     {
       openReader: () => openPostgresReader({ url }),
       verify: (visited) => verifyPostgresStore({ url, ...visited }),
@@ -89,8 +89,15 @@ function postgresCare(url: string, access: PayloadAccess): StoreCare {
     openReader,
     verify,
     sweep,
-    openStored: () => Promise.reject(notYet("archive")),
-    importArchive: () => Promise.reject(notYet("import")),
+    openStored,
+    importArchive: () =>
+      Promise.reject(
+        new HoldfastError(
+          "HF4102",
+          "An archive is read into a store in a file; this one is on PostgreSQL. Nothing was done.",
+          "Name a file, for example: --store sqlite:./archive.db",
+        ),
+      ),
     backup: () => Promise.reject(notHere("backup", "copy it with pg_dump or a base backup")),
     accept: ({ by, reason, anchorFile }) =>
       acceptPostgresStore({
@@ -101,16 +108,6 @@ function postgresCare(url: string, access: PayloadAccess): StoreCare {
         ...(anchorFile === undefined ? {} : { anchorFile }),
       }),
   };
-}
-
-function notYet(command: string): HoldfastError {
-  return new HoldfastError(
-    "HF4102",
-    `${command} is for a store in a file; runs do not leave a store on PostgreSQL yet. Nothing was done.`,
-    command === "import"
-      ? "An archive is read into a file, for example: --store sqlite:./archive.db"
-      : "Keep them, and back the database up with its own tools.",
-  );
 }
 
 function anchorBesideIt(): HoldfastError {

@@ -50,7 +50,9 @@ export function payloadCare(
       return readerWithPayloads(await openReader(), given);
     },
     openStored: async () => {
-      return readerOfStored(await openReader(), { directory, secret: secret() });
+      // The key is asked for only where files are held against it.
+      const files = directory === null ? null : { directory, secret: secret() };
+      return readerOfStored(await openReader(), files);
     },
     verify: () => verifyWithPayloads(verify, { ring: ring(), directory, secret: secret() }),
     sweep: () => inReader((reader) => sweepAll(directory, reader, nowMs)),

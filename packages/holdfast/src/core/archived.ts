@@ -15,6 +15,8 @@ export interface ArchivedRun {
   readonly keyHash: string;
   readonly generation: number;
   readonly inputDigest: string;
+  /** Where it was, in a store that has shards. */
+  readonly shard?: number;
 }
 
 /** What runs that have left had added to the exceptions of one cause; all of them are closed. */

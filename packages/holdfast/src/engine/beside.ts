@@ -131,7 +131,10 @@ export class BesideExceptions {
     if (openCount >= limits.besideOpenMax) {
       throw tooMany({ run: run === STORE ? null : run, owner }, openCount);
     }
-    await this.#write(run, "opened", "", head, data);
+    if (!(await this.#write(run, "opened", "", head, data))) {
+      await this.#openAtStore({ subject, head, data });
+      return;
+    }
     await committer.durable();
     this.#engine.emit({
       type: "exception.opened",
@@ -143,6 +146,16 @@ export class BesideExceptions {
       because: head.because,
       beside: true,
     });
+  }
+
+  /** Its run has left the store since it was looked at: what somebody has to see stands beside the store. */
+  async #openAtStore(opening: Opening): Promise<void> {
+    const { routes } = this.#engine;
+    const act = () => this.#openAt(STORE, opening);
+    const data = { run: formatRunId(STORE), ...opening };
+    // The keeper waits for nobody with this, so a turn may be held meanwhile.
+    const by = opening.head.owner;
+    await (routes === null ? act() : routes.at(STORE, { topic: "beside", data, by }, act));
   }
 
   #headOf(given: BesideCase, stored: StoredRun | null, owner: string): OpenedHead {
@@ -182,26 +195,23 @@ export class BesideExceptions {
     return stored ?? null;
   }
 
-  /** Writes to the run as it is: in memory, waiting or ended. */
+  /** Writes to the run as it is: in memory, waiting or ended. False if it has left the store. */
   async #write(
     run: number,
     kind: RecordKind,
     name: string,
     head: object,
     data: string | null = null,
-  ): Promise<void> {
+  ): Promise<boolean> {
     if (run === STORE) {
       this.#engine.journal.append(kind, head, data);
-      return;
+      return true;
     }
     const reached = await withStored(this.#engine, run, (_stored, append) => {
       append(kind, name, head, { data });
     });
     if (reached.kind === "live") reached.live.append(kind, name, head, data);
-    // It has left the store since it was looked at: what somebody has to see stands beside the store.
-    if (reached.kind === "unknown" && kind === "opened") {
-      this.#engine.journal.append(kind, head, data);
-    }
+    return reached.kind !== "unknown";
   }
 
   /** Null once it is closed; else what was to be undone stays, which is for the step to take. */

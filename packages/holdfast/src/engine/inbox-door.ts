@@ -9,6 +9,7 @@ import { isPromised } from "../store/promised.ts";
 import type { WaitingCommand } from "../store/rows.ts";
 import { requireText } from "./checked-values.ts";
 import type { Engine } from "./engine.ts";
+import { removeWhereTheyAre } from "./shared-removals.ts";
 import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
@@ -77,6 +78,8 @@ export interface InboxCommands {
     readonly archive: string;
     readonly file: string;
     readonly runs: readonly (readonly [run: string, records: number])[];
+    /** From the worker that has the order: all of these are in shards of whom it is for. */
+    readonly here?: true;
   };
   readonly complete: {
     readonly integration: string;
@@ -389,10 +392,16 @@ export class InboxDoor {
   }
 
   async #remove({ by, ...row }: WaitingCommand): Promise<InboxAnswer> {
-    const { archive, file, runs } = commandOf<"archive">({ ...row, by, topic: "archive" });
+    const data = commandOf<"archive">({ ...row, by, topic: "archive" });
+    const { archive, file, runs, here } = data;
     const ordered = runs.map(([run, records]) => ({ run: parseRunId(run), records }));
-    const { removals } = this.#engine;
-    const { removed, stays } = await removals.remove({ archive, file, by, runs: ordered });
+    const order = { archive, file, by, runs: ordered };
+    const { removals, routes, places } = this.#engine;
+    const { shared } = places;
+    const isWhole = routes === null || shared === null || here === true;
+    const { removed, stays } = await (isWhole
+      ? removals.remove(order)
+      : removeWhereTheyAre(this.#engine, { routes, shared }, order, row.id));
     const named = stays.map(({ run, because }) => ({ run: formatRunId(run), because }));
     return { ok: true, removed, stays: named };
   }

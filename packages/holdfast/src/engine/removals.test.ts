@@ -68,14 +68,9 @@ function keptFor(retention: RetentionOptions): AnyWorkflow {
   return { ...stops, definition: { ...stops.definition, retention } };
 }
 
-function withoutRemoval({ removal: _, ...store }: Store): Store {
-  return store;
-}
-
 /** The clock goes back when the second family is looked at. */
 function setBackAtSecond(store: Store): Store {
   const { removal } = store;
-  if (removal === undefined) return store;
   let looks = 0;
   const childrenOf: typeof removal.childrenOf = (runs) => {
     looks += 1;
@@ -304,14 +299,6 @@ describe("runs leave", () => {
     await world.close();
     await begin([sleepy]);
     expect((await remove([run])).stays[0]?.because).toContain('does not have its workflow "done"');
-  });
-
-  test("not from a store that cannot let them go", async () => {
-    await begin([done], { onStore: withoutRemoval });
-    const run = await world.start(done, { id: "1" });
-    await world.untilState(run, "completed");
-    await expect(remove([run])).rejects.toMatchObject({ code: "HF6003" });
-    expect(await numbers()).toEqual([run]);
   });
 
   test("an exception that comes while its run leaves stands beside the store", async () => {

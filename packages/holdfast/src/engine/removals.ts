@@ -61,6 +61,8 @@ const RECORDS_PER_FLUSH = 5_000;
 
 /** A run of the order as it is in the store. */
 interface Candidate extends Leaving {
+  /** Not given where the store has none. */
+  readonly shard: number | undefined;
   readonly workflow: string;
   readonly namespace: string;
   readonly archived: ArchivedRun;
@@ -78,18 +80,22 @@ export class Removals {
   /**
    * May be given again: what has left stays gone. Durable when it resolves.
    *
-   * @throws {HoldfastError} HF6003 where the store cannot let runs go, HF4102 for too many at once.
+   * @throws {HoldfastError} HF4102 for too many at once.
    */
   async remove(order: RemovalOrder): Promise<Removed> {
     const { removal } = this.#engine.store;
-    if (removal === undefined) throw cannotLeave();
-    if (order.runs.length > ORDER_RUNS_MAX) throw tooMany(order.runs.length);
+    this.requireBound(order);
     const watch = this.#engine.departures.watch();
     try {
       return await this.#remove(order, removal, watch);
     } finally {
       watch.end();
     }
+  }
+
+  /** @throws {HoldfastError} HF4102 for an order of more runs than one may name. */
+  requireBound({ runs }: RemovalOrder): void {
+    if (runs.length > ORDER_RUNS_MAX) throw tooMany(runs.length);
   }
 
   async #remove(order: RemovalOrder, removal: Removal, watch: DepartureWatch): Promise<Removed> {
@@ -206,7 +212,9 @@ export class Removals {
   }
 
   #whyStays(family: readonly Candidate[]): Stays | null {
-    const { namespace } = this.#engine;
+    const { namespace, places } = this.#engine;
+    const away = family.find(({ shard }) => !places.owns(shard));
+    if (away !== undefined) return { run: away.run, because: ELSEWHERE };
     const foreign = family.find(
       (one) => one.namespace !== namespace || this.#engine.workflow(one.workflow) === null,
     );
@@ -228,12 +236,15 @@ export class Removals {
     batch: readonly (readonly Candidate[])[],
     watch: DepartureWatch,
   ): readonly [still: readonly Candidate[], changed: readonly Stays[]] {
-    const isTouched = ({ run }: Candidate) => this.#engine.live.has(run) || watch.hasLeft(run);
+    const { live, places } = this.#engine;
+    const isTouched = ({ run, shard }: Candidate) =>
+      live.has(run) || watch.hasLeft(run) || !places.owns(shard);
     const still: Candidate[] = [];
     const changed: Stays[] = [];
     for (const family of batch) {
       if (family.some(isTouched)) {
-        const because = "it was written to while it was being looked at";
+        const because =
+          "it was written to, or its shard given to another worker, while it was being looked at";
         changed.push(...family.map(({ run }) => ({ run, because })));
         continue;
       }
@@ -261,8 +272,11 @@ export class Removals {
   }
 }
 
+const ELSEWHERE =
+  "it is with another worker by now; give the command again, with another name for the file";
+
 async function candidate(
-  { row, records }: StoredRun,
+  { row, records, shard }: StoredRun,
   digest: string,
   removal: Removal,
 ): Promise<Candidate> {
@@ -271,8 +285,10 @@ async function candidate(
   const { keyHash, generation, inputDigest } = headOf<StartedHead>(started);
   const kept = async (seq: number) => (await removal.storeRecords([seq]))[0] ?? null;
   const { run, workflow, namespace } = row;
-  const archived = { run, records: records.length, digest, keyHash, generation, inputDigest };
-  return { ...(await leavingOf(row, records, kept)), workflow, namespace, archived };
+  const key = { keyHash, generation, inputDigest };
+  const place = shard === undefined ? {} : { shard };
+  const archived = { run, records: records.length, digest, ...key, ...place };
+  return { ...(await leavingOf(row, records, kept)), workflow, namespace, archived, shard };
 }
 
 /** Whole families, as many as one flush removes. */
@@ -294,14 +310,6 @@ function batches(families: readonly (readonly Candidate[])[]): (readonly Candida
 
 function stayingWith(stays: Stays, run: number): Stays {
   return stays.run === run ? stays : { run, because: staysWith(stays) };
-}
-
-function cannotLeave(): HoldfastError {
-  return new HoldfastError(
-    "HF6003",
-    "Runs cannot leave this store: archiving is there for a store in a file, and not on PostgreSQL yet.",
-    "Keep them. Nothing was removed.",
-  );
 }
 
 function tooMany(count: number): HoldfastError {

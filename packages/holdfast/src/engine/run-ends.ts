@@ -126,7 +126,6 @@ export class RunEnds {
   /** @throws {HoldfastError} HF6006 if the run has left the store. */
   async #refuseArchived(run: number): Promise<void> {
     const { removal } = this.#engine.store;
-    if (removal === undefined) return;
     const look = () => removal.archivedRuns([run]);
     const gone = await this.#engine.reads.patiently("whether a run has left the store", look);
     const row = gone?.[0];

@@ -75,7 +75,7 @@ export class WatchedStore {
       openGroups: () => this.#read("openGroups", null, () => inner.openGroups()),
       inbox: (limit) => this.#read("inbox", limit, () => inner.inbox(limit)),
       changed: () => this.#read("changed", null, () => inner.changed()),
-      ...(inner.removal === undefined ? {} : { removal: this.#removal(inner.removal) }),
+      removal: this.#removal(inner.removal),
       close: () => this.#watch(() => inner.close()),
       flush: (batch) => this.#watch(() => this.#flush(batch)),
     };

@@ -22,6 +22,7 @@ function sharedWith(shards: SharedShards, sealer: Sealer): SharedShards {
     slot: shards.slot,
     ofStart: (start) => shards.ofStart(start),
     ofRuns: (runs) => shards.ofRuns(runs),
+    homes: (runs) => shards.homes(runs),
     onLook: (listener) => {
       shards.onLook(listener);
     },

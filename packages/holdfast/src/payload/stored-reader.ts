@@ -8,15 +8,14 @@ import type { StoreReader } from "../store/store.ts";
 import { isReference, PayloadFiles } from "./payload-files.ts";
 
 /**
- * @param given - the directory of payload files, null if none was named; and the store's key, with
- *   which each file is held against its digest.
+ * @param given - the directory of payload files and the store's key, with which each file is held
+ *   against its digest; null if no directory was named.
  */
 export function readerOfStored(
   reader: StoreReader,
-  given: { readonly directory: string | null; readonly secret: Uint8Array },
+  given: { readonly directory: string; readonly secret: Uint8Array } | null,
 ): StoreReader {
-  const { directory, secret } = given;
-  const files = directory === null ? null : new PayloadFiles(directory, secret);
+  const files = given === null ? null : new PayloadFiles(given.directory, given.secret);
   return {
     ...reader,
     records: async (run, afterSeq, limit) => {

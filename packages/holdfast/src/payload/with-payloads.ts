@@ -84,7 +84,7 @@ function decorated(
     lastSystemSeq: store.lastSystemSeq,
     requirements,
     // No payload is in what they answer: of the store's own records only heads are looked at.
-    ...(store.removal === undefined ? {} : { removal: store.removal }),
+    removal: store.removal,
     flush: (batch) => flushes.flush(batch),
     find: (keys) => store.find(keys),
     load: async (runs) => opened(await store.load(runs)),

@@ -3,6 +3,7 @@
  * to issues in the shard of the run, in order of key; readers add the shards up. So flushes of several
  * writers never wait for each other for long, and an issue is eased where it was seen.
  */
+import type { ArchivedIssue } from "../core/archived.ts";
 import type { Change } from "../store/change.ts";
 import { binaryArray } from "./binary-array.ts";
 import { type Written, inKeyOrder, inserted } from "./table.ts";
@@ -43,6 +44,25 @@ export class Counts {
     } else {
       this.#seen.set(key, { ...before, openCount: before.openCount - 1 });
     }
+  }
+
+  /** All of its exceptions are closed. */
+  addIssue(issue: ArchivedIssue, shard: number): void {
+    const key = `${String(shard)}|${issue.fingerprint}`;
+    const { firstSeenAtMs, lastSeenAtMs, totalCount } = issue;
+    const before = this.#seen.get(key);
+    const added = { ...issue, shard, openCount: 0 };
+    this.#seen.set(
+      key,
+      before === undefined
+        ? added
+        : {
+            ...before,
+            firstSeenAtMs: Math.min(before.firstSeenAtMs, firstSeenAtMs),
+            lastSeenAtMs: Math.max(before.lastSeenAtMs, lastSeenAtMs),
+            totalCount: before.totalCount + totalCount,
+          },
+    );
   }
 
   finish(): Written[] {

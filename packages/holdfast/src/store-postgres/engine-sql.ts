@@ -79,7 +79,8 @@ export const ENGINE_SQL = {
   inbox: `select ${INBOX_COLUMNS}, digest, posted_at_us from inbox where taken_by is null
     order by posted_at_us, id limit $1::int8`,
   waiting: `select id from inbox where taken_by is null order by posted_at_us, id limit $1::int8`,
-  lastRun: "select max(run) from run",
+  // Numbers of runs that have left are never given again.
+  lastRun: "select greatest((select max(run) from run), (select max(run) from archived_run))",
   lastSystemSeq: `select max(j.seq) from incarnation i cross join lateral
     (select seq from journal where journal.shard = i.shard and journal.run = -i.incarnation
       order by seq desc limit 1) j`,

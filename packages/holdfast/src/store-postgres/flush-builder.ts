@@ -13,6 +13,8 @@ import { type ColumnType, binaryArray } from "./binary-array.ts";
 import type { FlushRow } from "./chain.ts";
 import { FENCE_NAMES, FENCE_SQL } from "./lease.ts";
 import type { OwnedShards } from "./owned-shards.ts";
+import { removalOf } from "./removal.ts";
+import { shardOfArchived } from "./run-keys.ts";
 import { type Derived, Projections } from "./projections.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 import { SYSTEM_SHARD, chainShard, storedRun, textShard } from "./shard.ts";
@@ -113,6 +115,9 @@ export class FlushBuilder {
     const { incarnation, owned, storeId, isShared } = this.#writing;
     if (number === 1) this.#projections.beginChain(incarnation);
     for (const entry of derived) this.#projections.fold(entry);
+    const leaving = derived.flatMap(({ change }) =>
+      change.kind === "runs-archived" ? change.runs : [],
+    );
     const firstPos = (this.#head?.lastPos ?? 0) + 1;
     const lastPos = firstPos + records.run.length - 1;
     const journal = this.#journal(records, firstPos);
@@ -131,12 +136,14 @@ export class FlushBuilder {
     const seal = flushSeal(this.#key, previous, numbers, digests);
     this.#head = { ...numbers, seal };
     const shards = new Set([...journal.shards, ...commands.targets]);
+    for (const run of leaving) shards.add(shardOfArchived(run));
     if (derived.some(isOfKeeper)) shards.add(SYSTEM_SHARD);
     const statements = [
       { name: FENCE_NAMES.worker, text: FENCE_SQL.worker, values: [incarnation] },
       // Who has the store for itself loses a shard only with its row in "worker".
       ...(isShared ? [shardsStatement(incarnation, owned.fence(shards))] : []),
       ...journal.statements,
+      ...removalOf(leaving),
       ...this.#projections.finish(),
       ...commands.statements,
       flushStatement(this.#head, records.run.length),

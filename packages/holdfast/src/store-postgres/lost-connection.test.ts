@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { archivedHead } from "../testing/describe-store-removal.ts";
+import { SYSTEM_RUN, SampleJournal, finishedHead, startedHead } from "../testing/sample-journal.ts";
 import { type Connection, connect } from "./client.ts";
 import { type CuttingProxy, startCuttingProxy } from "./cutting-proxy.test-support.ts";
 import { type PostgresStore, openPostgresReader, verifyPostgresStore } from "./index.ts";
@@ -77,6 +78,36 @@ test("of two flushes that are cut on their way none is left out, and none comes 
   }
   expect(cuts).toBeGreaterThan(30);
   await expectAllThereInOrder();
+}, 120_000);
+
+test("runs leave once where the flush that lets them go is cut on its way, or its answer", async () => {
+  const runs = Array.from({ length: 120 }, (_, index) => index + 100);
+  for (const run of runs) {
+    sample.add(run, "started", startedHead(run));
+    sample.add(run, "finished", finishedHead());
+  }
+  await sample.flushTo(store);
+  const waiting = [...runs];
+  let cuts = 0;
+  for (const [direction, step] of [
+    ["answer", 23],
+    ["request", 97],
+  ] as const) {
+    for (let afterBytes = 0; ; afterBytes += step) {
+      const run = waiting.shift();
+      if (run === undefined) break;
+      sample.add(SYSTEM_RUN, "archived", await archivedHead(store, [run]));
+      const { wasCut } = proxy.cutNext({ direction, afterBytes });
+      await sample.flushTo(store);
+      if (!wasCut()) break;
+      cuts += 1;
+    }
+  }
+  expect(cuts).toBeGreaterThan(30);
+  const left = await store.load(runs);
+  expect(left.map(({ row }) => row.run)).toEqual(waiting);
+  const { damage } = await verifyPostgresStore({ url: database.url, key: KEY });
+  expect(damage).toEqual([]);
 }, 120_000);
 
 /** Resolves when so many sessions of the database wait for a lock. */

@@ -3,6 +3,7 @@
  * write a row, gathered by table. Used by a flush inside its transaction, and by verify to build the
  * same rows again from the journal.
  */
+import type { ArchivedIssue } from "../core/archived.ts";
 import { assertNever } from "../core/assert.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import type { Change } from "../store/change.ts";
@@ -13,6 +14,7 @@ import {
   reviewAfter,
   runAfter,
 } from "../store/row-changes.ts";
+import { type ArchivedRunAt, ARCHIVED_RUN } from "./archived-run-table.ts";
 import { Counts } from "./counts.ts";
 import { Events } from "./events.ts";
 import { Opinions } from "./opinions.ts";
@@ -21,7 +23,7 @@ import { type ReadRows, type RunAtHand, RunsAtHand, type Wanted } from "./runs-a
 import { SYSTEM_SHARD, chainShard, runShard } from "./shard.ts";
 import type { Written } from "./table.ts";
 import * as tables from "./tables.ts";
-import { RunKeys } from "./run-keys.ts";
+import { RunKeys, shardOfArchived } from "./run-keys.ts";
 
 /** A change, and the record that it comes from. */
 export interface Derived {
@@ -51,6 +53,7 @@ export class Projections {
     pending: new RowGather(tables.PENDING),
     group: new RowGather(tables.RECOVERY_GROUP),
     chain: new RowGather(tables.INCARNATION),
+    archived: new RowGather<ArchivedRunAt>(ARCHIVED_RUN),
   };
 
   /** @param homeShard - the shard in which this writer counts. */
@@ -171,12 +174,19 @@ export class Projections {
         this.#foldSystem(change);
         return;
       case "runs-archived":
+        this.#foldArchived(change, by);
+        return;
       case "archive-imported":
-        // The port of this driver has no removal, so no engine writes such a record.
-        throw new Error("runs do not leave a store on PostgreSQL yet");
+        // An archive is read into a store in a file.
+        throw new Error("no archive is read into a store on PostgreSQL");
       default:
         assertNever(change);
     }
+  }
+
+  /** What runs that have left had added to the exceptions of one cause. */
+  addIssue(issue: ArchivedIssue): void {
+    this.#counts.addIssue(issue, SYSTEM_SHARD);
   }
 
   /** The statements of this flush, in order. */
@@ -304,6 +314,18 @@ export class Projections {
     hand.pending = [...hand.pending.filter((other) => other !== known), row];
     if (known === undefined) this.#rows.pending.insert(row);
     else this.#rows.pending.update(row);
+  }
+
+  /** Their own rows and records are removed by removal.ts, where it is a flush that lets them go. */
+  #foldArchived(change: Extract<Change, { kind: "runs-archived" }>, incarnation: number): void {
+    const { seq } = change;
+    for (const archived of change.runs) {
+      const { run, records, digest } = archived;
+      const shard = shardOfArchived(archived);
+      this.#rows.archived.insert({ shard, run, incarnation, seq, records, digest });
+      this.#atHand.forget(run);
+    }
+    this.#keys.leave(change);
   }
 
   #foldSystem(change: Extract<Change, { kind: `group-${string}` | "chain-closed" }>): void {

@@ -20,6 +20,7 @@ import { RecordCheck } from "../store/record-check.ts";
 import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
+import { removalReads } from "./archived-queries.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import type { TellBackup } from "./backup-inboxes.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
@@ -49,6 +50,7 @@ export type EngineReads = Pick<
   | "openGroups"
   | "inbox"
   | "changed"
+  | "removal"
 >;
 
 /** Runs in one statement of `load`; more are read in several. */
@@ -112,6 +114,7 @@ export function engineReads(
       });
     },
     changed: () => arrivals.changed(),
+    removal: removalReads(read, requireWhole),
   };
 }
 

@@ -3,6 +3,7 @@ import { HoldfastError } from "../core/error.ts";
 import { postedDigest } from "../store/seal.ts";
 import { KEEPER_SHARD } from "../store/shards.ts";
 import type { StoreReader } from "../store/store.ts";
+import { archivedRuns } from "./archived-queries.ts";
 import { binaryArray } from "./binary-array.ts";
 import type { Connection } from "./client.ts";
 import { DATABASE_NOW_MS } from "./lease.ts";
@@ -84,8 +85,8 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     declarations: () => queries.declarations(),
     inbox: (limit) => queries.inbox(limit),
     earlyAnswers: (limit) => queries.earlyAnswers(limit),
-    // No run leaves a store on PostgreSQL yet, and no archive is read into one.
-    archivedRun: () => Promise.resolve(null),
+    archivedRun: async (run) => (await archivedRuns(read, [run]))[0] ?? null,
+    // They are read into a store in a file.
     importedArchives: () => Promise.resolve([]),
     counters: (prefix) => queries.counters(prefix),
     async post(command) {

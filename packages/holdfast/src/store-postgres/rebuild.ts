@@ -6,7 +6,9 @@
 import { RECORD_KINDS, kindNumber } from "../core/journal.ts";
 import type { Damage } from "../store/damage.ts";
 import { hasProjection, project } from "../store/projection.ts";
-import { type Cells, toRecord } from "../store/row-columns.ts";
+import type { Cells } from "../store/row-columns.ts";
+import { foldKeys, historyOf, recordOf } from "./archived-history.ts";
+import { ARCHIVED_RUN } from "./archived-run-table.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { CHAINS_SQL, CHAIN_ORDER, wholeJournal } from "./journal-reading.ts";
 import { type Derived, Projections } from "./projections.ts";
@@ -38,6 +40,7 @@ const PROJECTIONS: readonly Compared[] = [
   compared(tables.AWAITING),
   compared(tables.PENDING),
   compared(tables.RECOVERY_GROUP),
+  compared(ARCHIVED_RUN),
 ];
 
 /** What is counted by shard is compared by its sums; a sum of nothing need not be there. */
@@ -72,16 +75,37 @@ export async function rebuildProjections(connection: Connection): Promise<readon
       `create temp table ${name} (like ${SCHEMA}.${name} including all) on commit drop`,
     );
   }
-  await fold(connection);
+  const over = await fold(connection);
   const damage: Damage[] = [];
   for (const table of [...PROJECTIONS, ...SUMMED]) {
-    damage.push(...(await compare(connection, table)));
+    damage.push(...(await compare(connection, withoutForgotten(table, over))));
   }
   return damage;
 }
 
-async function fold(connection: Connection): Promise<void> {
+/** Until then keys, and ids of events, may have been forgotten, milliseconds; 0 where none is gone. */
+interface Forgotten {
+  keysMs: number;
+  idsMs: number;
+}
+
+/**
+ * Where runs have left, rows whose time is over may be there or not, and nothing looks at them any
+ * more: a fold does not know all records that have forgotten some, nor when each worker did.
+ */
+function withoutForgotten(table: Compared, { keysMs, idsMs }: Forgotten): Compared {
+  if (table.name === tables.RUN_KEY.name) {
+    return { ...table, grouped: `where until_ms is null or until_ms > ${String(keysMs)}` };
+  }
+  if (table.name === tables.ACCEPTED_EVENT.name) {
+    return { ...table, grouped: `where until_ms > ${String(idsMs)}` };
+  }
+  return table;
+}
+
+async function fold(connection: Connection): Promise<Forgotten> {
   const projections = new Projections(SYSTEM_SHARD);
+  const seen = { archivedMs: 0, acceptedMs: 0 };
   for (const [incarnation] of await connection.rows("chains", CHAINS_SQL)) {
     projections.beginChain(incarnation as number);
   }
@@ -90,13 +114,26 @@ async function fold(connection: Connection): Promise<void> {
   await foldPart(connection, projections, {
     where: `${folded} and (j.run < 0 or j.kind = ${String(kindNumber("event"))})`,
     order: CHAIN_ORDER,
-    has: ({ change, record }) => record.run === 0 || isOfStore(change),
+    has(derived) {
+      const { change, record } = derived;
+      note(seen, derived);
+      return record.run === 0 || isOfStore(change);
+    },
   });
   await foldPart(connection, projections, {
     where: `${folded} and j.run > 0`,
     order: "j.run, j.seq",
     has: ({ change }) => !isOfStore(change),
   });
+  await foldKeys(connection, seen.archivedMs);
+  const { archivedMs, acceptedMs } = seen;
+  if (archivedMs === 0) return { keysMs: 0, idsMs: 0 };
+  return { keysMs: archivedMs, idsMs: Math.max(archivedMs, acceptedMs) };
+}
+
+function note(seen: { archivedMs: number; acceptedMs: number }, { change }: Derived): void {
+  if (change.kind === "runs-archived") seen.archivedMs = Math.max(seen.archivedMs, change.atMs);
+  if (change.kind === "event-accepted") seen.acceptedMs = Math.max(seen.acceptedMs, change.atMs);
 }
 
 /**
@@ -116,10 +153,11 @@ interface Part {
 async function foldPart(connection: Connection, projections: Projections, part: Part) {
   let batch: Derived[] = [];
   for await (const cells of wholeJournal(connection, part.where, part.order)) {
-    const stored = toRecord(cells);
-    const record = { ...stored, run: Math.max(0, stored.run) };
+    const record = recordOf(cells);
     const by = cells[10] as number;
-    for (const change of project(record)) {
+    const { changes, issues } = historyOf(record);
+    for (const issue of issues) projections.addIssue(issue);
+    for (const change of [...project(record), ...changes]) {
       const derived = { change, record, by };
       if (part.has(derived)) batch.push(derived);
     }

@@ -77,6 +77,10 @@ export class RunsAtHand {
     return made;
   }
 
+  forget(run: number): void {
+    this.#runs.delete(run);
+  }
+
   forgetShards(shards: ReadonlySet<number>): void {
     for (const [run, { shard }] of this.#runs) if (shards.has(shard)) this.#runs.delete(run);
   }

@@ -8,7 +8,7 @@ import { CHAIN_SQL } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import { connectTo } from "./open.ts";
-import { sql } from "./migrations/0001_initial.sql.ts";
+import { migrationSql } from "./migrations.ts";
 import { schemaText } from "./schema-text.ts";
 import {
   KEY,
@@ -18,6 +18,8 @@ import {
   runSql,
 } from "./test-store.test-support.ts";
 import { verifyPostgresStore } from "./verify.ts";
+
+const sql = migrationSql();
 
 /** Which column of the schema takes the words of which list. */
 const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly string[] }[] = [
@@ -158,7 +160,7 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   pending: /pending_ref on pending/u,
   inbox: /inbox_open on inbox/u,
   waiting: /inbox_open on inbox/u,
-  lastRun: /run_number on run/u,
+  lastRun: /run_number on run.*archived_run_number on archived_run/su,
 };
 
 /** Queries whose index gives the order as well. */

@@ -38,11 +38,16 @@ const SHARED_SQL = {
       and exists (select 1 from worker m where m.incarnation = $1::int8 and m.alive = 1)
     returning shard.id, shard.epoch`,
   lastRunOf: `select max(r.run) from unnest($1::int2[]) as s (id) cross join lateral
-    (select run from run where run.shard = s.id order by run desc limit 1) r`,
+    ((select run from run where run.shard = s.id order by run desc limit 1) union all
+      (select run from archived_run a where a.shard = s.id order by run desc limit 1)) r`,
   // A flush holds this row: after the lock none is under way.
   lockSelf: "select 1 from worker where incarnation = $1::int8 for update",
   release: `update shard set owner = null where owner = $1::int8 and id = any($2::int2[])`,
   ofRuns: "select run, shard from run where run = any($1::int8[])",
+  // Who is dead owns nothing: somebody who lives is about to take it.
+  homes: `select r.run, r.parent_run, r.shard, w.incarnation from run r
+    join shard s on s.id = r.shard left join worker w on w.incarnation = s.owner and w.alive = 1
+    where r.run = any($1::int8[]) order by r.run`,
   // The sender's row is locked as a flush locks it: who was replaced leaves nothing any more.
   post: `insert into inbox (shard, id, target, topic, at_ms, sent_by, data, posted_at_us, digest)
     select t.shard, t.id, t.target, t.topic, t.at_ms, t.sent_by, t.data,
@@ -56,7 +61,9 @@ const SHARED_SQL = {
     join inbox i on i.shard = t.shard and i.id = t.id where i.answer is not null`,
   untaken: `select ${INBOX_COLUMNS} from inbox where taken_by is null and topic = $1
     order by posted_at_us, id limit $2::int8`,
-  ended: "select run from run where run = any($1::int8[]) and ended_at_ms is not null",
+  // One that has left since had ended: who waits for it hears where it is.
+  ended: `select run from run where run = any($1::int8[]) and ended_at_ms is not null
+    union all select run from archived_run where run = any($1::int8[])`,
   claim: `insert into key_claim (shard, key_hash, run_shard)
     select $1::int2, t.key_hash, $2::int2 from unnest($3::bytea[]) as t (key_hash)
     on conflict (shard, key_hash) do nothing`,
@@ -87,11 +94,7 @@ export function sharedShards(settings: SharedSettings): SharedShards {
     isWhole: false,
     slot,
     ofStart: runShard,
-    async ofRuns(runs) {
-      const rows = await ask("ofRuns", [binaryArray("int8", runs)]);
-      const found = new Map(rows.map((cells) => [cells[0] as number, cells[1] as number]));
-      return runs.map((run) => found.get(run) ?? null);
-    },
+    ...places(ask),
     onLook: (listener) => {
       lookout.onLook(listener);
     },
@@ -137,6 +140,25 @@ export function sharedShards(settings: SharedSettings): SharedShards {
     },
     ...claims(ask),
     ...gates(ask, incarnation),
+  };
+}
+
+function places(ask: Ask): Pick<SharedShards, "ofRuns" | "homes"> {
+  return {
+    async ofRuns(runs) {
+      const rows = await ask("ofRuns", [binaryArray("int8", runs)]);
+      const found = new Map(rows.map((cells) => [cells[0] as number, cells[1] as number]));
+      return runs.map((run) => found.get(run) ?? null);
+    },
+    async homes(runs) {
+      const rows = await ask("homes", [binaryArray("int8", runs)]);
+      return rows.map(([run, parentRun, shard, owner]) => ({
+        run: run as number,
+        parentRun: parentRun as number | null,
+        shard: shard as number,
+        owner: owner as number | null,
+      }));
+    },
   };
 }
 

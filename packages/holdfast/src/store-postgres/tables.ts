@@ -70,6 +70,8 @@ export interface RunKeyAt {
   readonly generation: number;
   /** Hex. */
   readonly inputDigest: string;
+  /** Null while its run is here, and where it is kept for ever. */
+  readonly untilMs: number | null;
 }
 
 export const RUN_KEY: Table<RunKeyAt> = {
@@ -83,6 +85,7 @@ export const RUN_KEY: Table<RunKeyAt> = {
     ...columns<RunKeyAt>("free", "bytea", {
       input_digest: (row) => Buffer.from(row.inputDigest, "hex"),
     }),
+    ...columns<RunKeyAt>("free", "int8", { until_ms: (row) => row.untilMs }),
   ],
 };
 

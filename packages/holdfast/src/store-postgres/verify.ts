@@ -16,6 +16,7 @@ import { connectTo } from "./open.ts";
 import { ConnectionLost, cannotOpen } from "./postgres-errors.ts";
 import { storeIdOf } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
+import { removalDamage } from "./removed-records.ts";
 import { expectedSchemaText, schemaText } from "./schema-text.ts";
 
 const DAMAGE_MAX = 100;
@@ -71,8 +72,12 @@ async function verified(
   if (damage.length === 0) {
     damage.push(...(await listed(damage, () => sequenceDamage(connection))));
     damage.push(...(await listed(damage, () => inboxDamage(connection, checked))));
+    damage.push(...(await listed(damage, () => removalDamage(connection, DAMAGE_MAX))));
   }
   const harmless: string[] = [];
+  const removed = checked?.removed ?? 0;
+  if (removed > 0)
+    harmless.push(`${removed} records have left for archives: their digests are here`);
   if (anchorFile === undefined) {
     harmless.push("there is no anchor: whether the newest flushes were cut off cannot be seen");
   } else damage.push(...(await anchorDamage(connection, storeId, anchorFile)));

@@ -1,12 +1,11 @@
 /** Reads for runs that leave, and of what is left of those that have. */
-import { hash } from "node:crypto";
 import type { ArchivedHead } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
 import { kindNumber, type JournalRecord } from "../core/journal.ts";
 import { RECORD_COLUMNS, toRecord } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
 import type { ArchivedRunRow } from "../store/rows.ts";
-import { DIGEST_BYTES } from "../store/seal.ts";
+import { digestOf } from "../store/seal.ts";
 import type { ChildRun, FoundRun, RecordSum, RunCall } from "../store/store.ts";
 import type { Database, Statement } from "./runtime.ts";
 
@@ -90,11 +89,6 @@ export class ArchivedQueries {
     this.#prepared = Object.fromEntries(entries) as Prepared;
     return this.#prepared;
   }
-}
-
-/** Over the digests of a run's records, in order. */
-export function digestOf(digests: readonly Uint8Array[]): Buffer {
-  return hash("sha256", Buffer.concat(digests), "buffer").subarray(0, DIGEST_BYTES);
 }
 
 /** Where each of these runs is that has left. */

@@ -7,8 +7,7 @@ import { parseJson } from "../core/json-text.ts";
 import { kindNumber } from "../core/journal.ts";
 import type { SealedRecord } from "../store/record-digest.ts";
 import type { Damage } from "../store/damage.ts";
-import { DIGEST_BYTES } from "../store/seal.ts";
-import { digestOf } from "./archived-queries.ts";
+import { DIGEST_BYTES, digestOf } from "../store/seal.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import type { Database, Statement } from "./runtime.ts";
 

@@ -19,10 +19,12 @@ export function familiesOf<Run extends Member>(runs: readonly Run[]): readonly (
 
 function rootOf<Run extends Member>(run: Run, byRun: ReadonlyMap<number, Run>): Run {
   let root = run;
-  // A parent has a smaller number than its children, so this ends whatever the rows say.
-  for (;;) {
+  // Workers number runs for themselves, so a parent may have the greater number. More steps than
+  // there are runs would be a circle, which only damaged rows have.
+  for (let steps = 0; steps < byRun.size; steps += 1) {
     const parent = root.parentRun === null ? undefined : byRun.get(root.parentRun);
-    if (parent === undefined || parent.run >= root.run) return root;
+    if (parent === undefined) return root;
     root = parent;
   }
+  return run;
 }

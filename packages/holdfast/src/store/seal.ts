@@ -92,3 +92,8 @@ function commandText({ id, topic, atMs, by, data }: SealedCommand): string {
 function cut(text: string): Buffer {
   return hash("sha256", text, "buffer").subarray(0, DIGEST_BYTES);
 }
+
+/** Over the digests of a run's records, in order: what an archive knows the run by. */
+export function digestOf(digests: readonly Uint8Array[]): Buffer {
+  return hash("sha256", Buffer.concat(digests), "buffer").subarray(0, DIGEST_BYTES);
+}

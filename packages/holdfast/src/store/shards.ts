@@ -55,6 +55,14 @@ export interface SeenGate {
   readonly state: string;
 }
 
+/** Where a run is. */
+export interface RunHome {
+  readonly run: number;
+  readonly parentRun: number | null;
+  readonly shard: number;
+  readonly owner: number | null;
+}
+
 /** A command, and who is to apply it: the owner of this shard. */
 export type RoutedCommand = Omit<InboxRow, "answer"> & { readonly shard: number };
 
@@ -70,6 +78,8 @@ export interface SharedShards {
   }): number;
   /** Where runs are, in the order asked; null for a number that no run has. */
   ofRuns(runs: readonly number[]): Promise<readonly (number | null)[]>;
+  /** The same, with who owns the shard (null: nobody now) and the run's parent; none for no run. */
+  homes(runs: readonly number[]): Promise<readonly RunHome[]>;
   /** Begins to look, and to tell of each look. Once. */
   onLook(listener: (seen: Surroundings) => void): void;
   /** Looks now instead of at the next beat. */

@@ -109,7 +109,10 @@ export interface RecordSum {
 export interface Removal {
   /** Of the runs that are there, in any order. */
   recordSums(runs: readonly number[]): Promise<readonly RecordSum[]>;
-  /** Records of the store's own journal by number, each held against its digest. */
+  /**
+   * Records of the store's own journal by number, each held against its digest. Where workers share
+   * the store several may have one number: then one that keeps an event comes first.
+   */
   storeRecords(seqs: readonly number[]): Promise<readonly JournalRecord[]>;
   /** The runs whose parent is one of these. */
   childrenOf(runs: readonly number[]): Promise<readonly ChildRun[]>;
@@ -148,8 +151,7 @@ export interface Store {
   readonly lastSystemSeq: number;
   /** What is needed to read the payloads that it writes; goes on record as declarations of `payloads`. */
   readonly requirements?: readonly string[];
-  /** Not given where runs cannot leave. */
-  readonly removal?: Removal;
+  readonly removal: Removal;
 
   /** Resolves when durable. Flushes are applied in the order of the calls. */
   flush(batch: FlushBatch): Promise<void>;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ArchivedHead } from "../core/archived.ts";
 import { leavingOf, addedSums } from "../store/leaving.ts";
-import type { Removal, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import type { StoreTests } from "./describe-store.ts";
 import { everyKind } from "./sample-every-kind.ts";
 import {
@@ -19,12 +19,12 @@ export async function archivedHead(
   runs: readonly number[],
   over: Partial<ArchivedHead> = {},
 ): Promise<ArchivedHead> {
-  const removal = removalOf(store);
+  const { removal } = store;
   const digests = new Map((await removal.recordSums(runs)).map((sum) => [sum.run, sum.digest]));
   const stored = await store.load(runs);
   const sums = [];
   const archived = [];
-  for (const { row, records } of stored) {
+  for (const { row, records, shard } of stored) {
     sums.push((await leavingOf(row, records, async () => null)).sums);
     const { keyHash, generation, inputDigest } = startedHead(row.run);
     const digest = digests.get(row.run) ?? "";
@@ -35,15 +35,11 @@ export async function archivedHead(
       keyHash,
       generation,
       inputDigest,
+      ...(shard === undefined ? {} : { shard }),
     });
   }
   const archive = { archive: "arc_1", file: "old.ndjson", by: "ana", keysUntilMs: null };
   return { ...archive, runs: archived, ...addedSums(sums), ...over };
-}
-
-function removalOf({ removal }: Store): Removal {
-  assert.ok(removal, "runs can leave this store");
-  return removal;
 }
 
 function addEnded(sample: SampleJournal, run: number): void {
@@ -58,7 +54,6 @@ const LATER_MS = SAMPLE_START_MS + 400 * 86_400_000;
 export const removalTests: StoreTests = {
   "lets runs go with everything that is looked up of them": async (subject) => {
     const { store, openReader, damage } = subject;
-    if (store.removal === undefined) return;
     const sample = everyKind(store);
     await sample.flushTo(store);
     const reader = await openReader();
@@ -82,7 +77,6 @@ export const removalTests: StoreTests = {
 
   "guards the key of a run that has left, over a start": async (subject) => {
     const { store, reopen, damage } = subject;
-    if (store.removal === undefined) return;
     const sample = new SampleJournal();
     addEnded(sample, 21);
     await sample.flushTo(store);
@@ -99,7 +93,6 @@ export const removalTests: StoreTests = {
   },
 
   "forgets a key once its time is over and other runs leave": async ({ store, damage }) => {
-    if (store.removal === undefined) return;
     const sample = new SampleJournal();
     addEnded(sample, 21);
     addEnded(sample, 22);
@@ -118,7 +111,6 @@ export const removalTests: StoreTests = {
   },
 
   "says where a run is that has left": async ({ store, openReader }) => {
-    if (store.removal === undefined) return;
     const sample = new SampleJournal();
     addEnded(sample, 21);
     await sample.flushTo(store);
@@ -126,7 +118,7 @@ export const removalTests: StoreTests = {
     sample.add(SYSTEM_RUN, "archived", await archivedHead(store, [21]));
     await sample.flushTo(store);
     const row = { run: 21, atMs, archive: "arc_1", file: "old.ndjson", by: "ana" };
-    assert.deepEqual(await removalOf(store).archivedRuns([20, 21]), [row]);
+    assert.deepEqual(await store.removal.archivedRuns([20, 21]), [row]);
     const reader = await openReader();
     assert.deepEqual(await reader.archivedRun(21), row);
     assert.equal(await reader.archivedRun(20), null);
@@ -135,13 +127,12 @@ export const removalTests: StoreTests = {
   "names the children of runs, who has called them, and the store's own records": async ({
     store,
   }) => {
-    if (store.removal === undefined) return;
     const sample = new SampleJournal();
     sample.add(21, "started", startedHead(21));
     sample.add(22, "started", startedHead(22, { parent: { run: 21, step: "ship" } }));
     sample.add(SYSTEM_RUN, "group", { group: 1, event: "started", runs: [21], crashes: 0 });
     await sample.flushTo(store);
-    const removal = removalOf(store);
+    const { removal } = store;
     assert.deepEqual(await removal.childrenOf([20, 21, 22]), [{ run: 22, parentRun: 21 }]);
     sample.add(23, "started", startedHead(23));
     for (const [run, child] of [

@@ -10,4 +10,12 @@ create table gate (
   state text not null,
   primary key (shard, integration)
 ) with (fillfactor = 50);
+
+-- Keys of runs with lanes that are about to begin in a shared store, and where; gone when they have.
+create table key_claim (
+  shard smallint not null,
+  key_hash bytea not null,
+  run_shard smallint not null,
+  primary key (shard, key_hash)
+);
 `;

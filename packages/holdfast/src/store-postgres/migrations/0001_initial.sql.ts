@@ -52,7 +52,7 @@ create table shard (
 );
 insert into shard (id, owner, epoch) select id, null, 0 from generate_series(0, 255) as t (id);
 
--- The truth. Rows are only ever appended. The store's own journal, which the port calls run 0, is
+-- The truth. Rows are only ever appended, until their run leaves for an archive. The store's own journal, which the port calls run 0, is
 -- one per incarnation: its run is the negative number of the incarnation. "digest" covers the
 -- columns from run to data and pos, keyed with the store's key. The primary key serves load and page
 -- (a run's records in order) and refuses a record that is written twice.
@@ -152,7 +152,8 @@ create index run_laned on run (run) where lane is not null and ended_at_ms is nu
 create index run_business_key on run (left(key, 200), run);
 
 -- Guards that a run is unique by (namespace, workflow, key): its shard is of that key alone, also
--- where the run's own shard is that of its lane. Never purged. Serves find.
+-- where the run's own shard is that of its lane. Stays when its run leaves for an archive:
+-- "until_ms" is set if it may be forgotten then. Serves find.
 create table run_key (
   shard smallint not null,
   key_hash bytea not null,
@@ -160,14 +161,7 @@ create table run_key (
   run_shard smallint not null,
   generation integer not null,
   input_digest bytea not null,
-  primary key (shard, key_hash)
-);
-
--- Keys of runs with lanes that are about to begin in a shared store, and where; gone when they have.
-create table key_claim (
-  shard smallint not null,
-  key_hash bytea not null,
-  run_shard smallint not null,
+  until_ms bigint,
   primary key (shard, key_hash)
 );
 
