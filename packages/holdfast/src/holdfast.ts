@@ -13,7 +13,7 @@ import { systemClock, systemRandom } from "./engine/clock.ts";
 import { Engine } from "./engine/engine.ts";
 import type { EngineEvent, EngineListener } from "./engine/events.ts";
 import type { EngineLimits } from "./engine/limits.ts";
-import type { LateOutcome } from "./engine/step-slot.ts";
+import type { LateOutcome } from "./engine/steps/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
 import type { Store } from "./store/store.ts";
 import { readKeyRing, withPayloads } from "./payload/index.ts";

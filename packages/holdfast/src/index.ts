@@ -22,7 +22,7 @@ export type { Move } from "./core/move.ts";
 export type { FinalRunState, RunState } from "./core/run-state.ts";
 export type { EngineEvent, EngineListener } from "./engine/events.ts";
 export type { EngineLimits } from "./engine/limits.ts";
-export type { LateOutcome } from "./engine/step-slot.ts";
+export type { LateOutcome } from "./engine/steps/step-slot.ts";
 export { localDatabase } from "./connectors/sql/local-database.ts";
 export type {
   PostgresDatabaseOptions,

@@ -1,7 +1,7 @@
 /** Two attempts of one local transaction on PostgreSQL, and attempts that come too late. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fakeAttempt } from "./connectors/fake-attempt.test-support.ts";
-import { Latch } from "./engine/latch.ts";
+import { Latch } from "./engine/run/latch.ts";
 import { DeadlinePassed, type PostgresTx } from "./index.ts";
 import { take, Warehouse, warehouseOn } from "./transact.test-support.ts";
 import type { LocalWork } from "./workflow/local-database.ts";

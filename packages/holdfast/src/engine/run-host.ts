@@ -5,19 +5,19 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { KeptEventRow } from "../store/rows.ts";
 import type { EventAddress, Store } from "../store/store.ts";
 import type { Clock, Random } from "./clock.ts";
-import type { Committer } from "./committer.ts";
-import type { Declarations } from "./declarations.ts";
-import type { Digests } from "./digest.ts";
+import type { Committer } from "./journal/committer.ts";
+import type { Declarations } from "./journal/declarations.ts";
+import type { Digests } from "./journal/digest.ts";
 import type { EngineEvent } from "./events.ts";
-import type { Gate } from "./gate.ts";
-import type { KnownEffects } from "./known-effects.ts";
+import type { Gate } from "./gates/gate.ts";
+import type { KnownEffects } from "./effects/known-effects.ts";
 import type { EngineLimits } from "./limits.ts";
-import type { ForeignClassifier } from "./classification.ts";
-import type { LiveRun } from "./live-run.ts";
-import type { RestQueue } from "./rest-queue.ts";
-import type { StartingParent } from "./starts.ts";
-import type { TakenBack } from "./taking-back.ts";
-import type { ChildWaiter } from "./waiters.ts";
+import type { ForeignClassifier } from "./effects/classification.ts";
+import type { LiveRun } from "./run/live-run.ts";
+import type { RestQueue } from "./run/rest-queue.ts";
+import type { StartingParent } from "./starts/starts.ts";
+import type { TakenBack } from "./run/taking-back.ts";
+import type { ChildWaiter } from "./run/waiters.ts";
 
 /** How a run left memory. */
 export type Departure =

@@ -11,14 +11,14 @@ import { groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts
 import type { IncarnationHead, GroupHead, HeldLane } from "../core/journal.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
-import type { DepartureWatch } from "./departures.ts";
+import type { DepartureWatch } from "./run/departures.ts";
 import type { Engine } from "./engine.ts";
-import { exceptionHead } from "./exceptions.ts";
-import { heldAboveOf } from "./lanes.ts";
-import { standingGroups, type KnownGroup } from "./suspect-groups.ts";
-import { hasBegun } from "./recovery.ts";
-import { RunException } from "./run-exception.ts";
-import { withStored } from "./stored-runs.ts";
+import { exceptionHead } from "./exceptions/exceptions.ts";
+import { heldAboveOf } from "./starts/lanes.ts";
+import { standingGroups, type KnownGroup } from "./run/suspect-groups.ts";
+import { hasBegun } from "./run/recovery.ts";
+import { RunException } from "./run/run-exception.ts";
+import { withStored } from "./journal/stored-runs.ts";
 
 const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
 

@@ -1,0 +1,95 @@
+/** How a command is refused: the codes, what is said, and what can be done instead. */
+import type { ErrorCode } from "../../core/error.ts";
+import { HoldfastError } from "../../core/error.ts";
+import { formatRunId } from "../../core/run-number.ts";
+import type { FinalRunState } from "../../core/run-state.ts";
+import type { AcceptedEvent } from "../../core/journal.ts";
+import { isoText } from "../clock.ts";
+import type { LiveRun } from "../run/live-run.ts";
+import type { CommandAnswer } from "../steps/step-slot.ts";
+
+export function ended(run: number, state: FinalRunState): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `Run ${formatRunId(run)} is ${state} already.`,
+    "What it did can be undone by a workflow of its own; what it left open can be settled.",
+  );
+}
+
+/** The run begins anew from its journal, which must hold the end of what has left. */
+export function underWay(live: LiveRun): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `An attempt of run ${live.id} is still under way.`,
+    "Try again when it has ended; its end is written down.",
+  );
+}
+
+/** Its code does not fit its journal: it is held again before anything can be done with it. */
+export function unfit(live: LiveRun): HoldfastError {
+  return new HoldfastError(
+    "HF2104",
+    `Nothing can be done with run ${live.id} now: ${live.ending.runWait?.reason ?? "its code does not fit"}`,
+    "Deploy code that fits the run, then try again.",
+    { where: `workflow ${live.workflow.name}` },
+  );
+}
+
+export function noOutcome(integration: string, ref: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `The answer of "${integration}" under "${ref}" is neither { ok: true, value } nor { ok: false, message }.`,
+    "Mend it and send it again; nothing was changed.",
+  );
+}
+
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  HF6002: "Ask somebody who may.",
+  HF6004: "Find out what happened and say so with: holdfast settle",
+  HF4102: "Mend the value and try again; nothing was changed.",
+};
+
+export function refusal(
+  answer: Extract<CommandAnswer, { kind: "refused" }>,
+  run: string,
+): HoldfastError {
+  const remedy = REMEDIES[answer.code] ?? `Look at it with: holdfast why ${run}`;
+  return new HoldfastError(answer.code, answer.why, remedy, { where: run });
+}
+
+/** Something else needs a person now than what was decided about. */
+export function cameSince(why: string, run: string): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    why,
+    `Look at it with: holdfast why ${run}; then decide about that.`,
+    { where: run },
+  );
+}
+
+/** What was true when the backup was made says nothing about what the original has done since. */
+export function saidOfOriginal(run: string, fromMs: number): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `That it did not happen was said of the original of this store, which was restored from a backup of ${isoText(fromMs)}: the original may have heard that, and done it since. Nothing was settled.`,
+    `Look in the other system again, then say so anew: holdfast why ${run} shows the command.`,
+    { where: run },
+  );
+}
+
+/** Nobody waits for this event, and too many are kept already. */
+export function keepsNoMore({ event, key }: AcceptedEvent, keptMax: number): HoldfastError {
+  return new HoldfastError(
+    "HF4204",
+    `Nobody waits for event "${event}" with key "${key}", and ${String(keptMax)} events that nobody has waited for are kept already, the limit keptEventsMax. Nothing was delivered.`,
+    "Look for what sends events that no run waits for; send it again when a run waits, or raise keptEventsMax.",
+  );
+}
+
+export function waitsForNobody(live: LiveRun): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `Run ${live.id} does not wait for a person (it is ${live.state}).`,
+    `Look at it with: holdfast why ${live.id}`,
+  );
+}

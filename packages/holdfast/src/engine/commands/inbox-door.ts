@@ -1,0 +1,448 @@
+/**
+ * The one door for other processes: takes commands from the inbox, applies them, and records the
+ * answer in the flush that holds what they changed (or a later one: a command may be applied twice
+ * after a crash, and each of them says so instead of doing it again).
+ */
+import { HoldfastError } from "../../core/error.ts";
+import { formatRunId, parseRunId } from "../../core/run-number.ts";
+import { isPromised } from "../../store/promised.ts";
+import type { WaitingCommand } from "../../store/rows.ts";
+import { requireText } from "../journal/checked-values.ts";
+import type { Engine } from "../engine.ts";
+import { removeWhereTheyAre } from "../workers/shared-removals.ts";
+import { saidOfOriginal } from "./command-refusals.ts";
+import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
+import { recordKeptCancel } from "./kept-cancels.ts";
+import { noteRefusal } from "./kept-refusals.ts";
+import { AGAIN } from "../starts/placed-starts.ts";
+import { Elsewhere } from "../workers/places.ts";
+import { Promises } from "./promises.ts";
+import type { LateOutcome } from "../steps/step-slot.ts";
+import type { StartingParent, StartOptions } from "../starts/starts.ts";
+import { thrownText } from "../exceptions/thrown-text.ts";
+import { fromWorker } from "../workers/worker-commands.ts";
+
+/** What each topic's data holds, as JSON. Ids are in their public form. */
+export interface InboxCommands {
+  readonly start: {
+    readonly workflow: string;
+    readonly input: unknown;
+    readonly correlationId?: string;
+    /** Of a child, from the worker that has its parent. */
+    readonly parent?: unknown;
+    readonly claimed?: number;
+  };
+  readonly send: {
+    readonly event: string;
+    readonly key: string;
+    /** The sender's; the command's own id if it is not given. */
+    readonly id?: string;
+    readonly payload: unknown;
+  };
+  readonly answer: {
+    readonly run: string;
+    readonly seq: number;
+    readonly decision: unknown;
+    readonly reason?: string;
+  };
+  readonly settle: {
+    readonly run: string;
+    readonly operation: number;
+    /** Attempts that the ledger showed to who says this. */
+    readonly attempts: number;
+    readonly happened: boolean;
+    readonly value: unknown;
+    readonly ref: string | null;
+    readonly reason: string;
+    /** Number of the exception that was seen: of another nothing is said. */
+    readonly exception?: number;
+  };
+  readonly resume: {
+    readonly run: string;
+    readonly step: string | null;
+    /** Number of the newest exception that was seen; not given: what was open when it was posted. */
+    readonly seen?: number;
+    readonly reason: string;
+    /** Number of the exception that was seen, where only what waits because of it is meant. */
+    readonly exception?: number;
+  };
+  readonly cancel: {
+    readonly run: string;
+    readonly reason: string;
+    /** With its parent, from the worker that has it. */
+    readonly child?: true;
+  };
+  readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  /** Runs that an archive holds, each with the number of its records there. */
+  readonly archive: {
+    readonly archive: string;
+    readonly file: string;
+    readonly runs: readonly (readonly [run: string, records: number])[];
+    /** From the worker that has the order: all of these are in shards of whom it is for. */
+    readonly here?: true;
+  };
+  readonly complete: {
+    readonly integration: string;
+    readonly ref: string;
+    readonly outcome: LateOutcome;
+  };
+  /** A child of the run's step has ended, or needs a person. */
+  readonly returned: { readonly run: string; readonly step: string; readonly child: string };
+  /** A kept event for a run that waits for it. */
+  readonly deliver: {
+    readonly run: string;
+    readonly kept: number;
+    readonly sent: unknown;
+    readonly data: string;
+  };
+  /** A run waits for an event that is kept. */
+  readonly offer: { readonly namespace: string; readonly event: string; readonly key: string };
+  /** The late answer to an operation of the run. */
+  readonly outcome: {
+    readonly run: string;
+    readonly operation: number;
+    readonly ref: string;
+    readonly outcome: LateOutcome;
+  };
+  /** A request was accepted under a reference whose answer is kept. */
+  readonly asked: { readonly integration: string; readonly ref: string };
+  /** An exception to be opened beside the run. */
+  readonly beside: {
+    readonly run: string;
+    readonly subject: string;
+    readonly head: unknown;
+    readonly data: string;
+  };
+}
+
+export type InboxAnswer =
+  | {
+      readonly ok: true;
+      /** Not given for a start whose claim was given up: it is to be tried again. */
+      readonly run?: string;
+      readonly isNew?: boolean;
+      readonly differs?: boolean;
+      /** Of a delivery: whether the run has the event. */
+      readonly taken?: boolean;
+      /** Of an order to remove: how many runs are gone, and which stay. */
+      readonly removed?: number;
+      readonly stays?: readonly { readonly run: string; readonly because: string }[];
+    }
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly remedy: string;
+    };
+
+export class InboxDoor {
+  readonly #engine: Engine;
+  #cancelPoll: (() => void) | null = null;
+  #closed = false;
+  #busyPolls = 0;
+  #isPolling = false;
+  /** Whether the store tells of most commands by itself. */
+  #tellsPosts = () => false;
+  /** A command was posted while a look was under way. */
+  #isHinted = false;
+  /** Taken and not yet answered for good: the store still lists them. */
+  readonly #underWay = new Set<string>();
+  /** Answered for good while the inbox was being read: what was read may still list them. */
+  readonly #answered = new Set<string>();
+  readonly #promises: Promises;
+  /** What was posted until then was left while this engine did not run. */
+  readonly #sinceMs: number;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#sinceMs = engine.clock.nowMs();
+    this.#promises = new Promises(engine, () => this.lookSoon());
+  }
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#underWay.size + this.#promises.keptCount;
+  }
+
+  open(): void {
+    this.#tellsPosts = this.#engine.store.onPosted(() => {
+      // A look that is under way may have been too early for it.
+      this.#isHinted = !this.lookSoon();
+    });
+    void this.#poll(true);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelPoll?.();
+    this.#promises.close();
+  }
+
+  /** Before runs that have come are brought back: those of them that were cancelled meanwhile. */
+  async takeCancels(): Promise<void> {
+    const { store, limits, places, reads } = this.#engine;
+    for (let limit = limits.inboxBatchMax; ; limit *= 2) {
+      const rows = await reads.patiently("commands", () => store.inbox(limit, places.list));
+      if (rows === null) return;
+      for (const row of rows) if (this.#isFresh(row)) await this.#takeCancel(row);
+      // What is beyond that is taken when there is room for it, like all other commands.
+      if (rows.length < limit || limit >= limits.inboxUnderWayMax) return;
+    }
+  }
+
+  async #takeCancel(row: WaitingCommand): Promise<void> {
+    if (row.topic !== "cancel") return;
+    const { reads, committer } = this.#engine;
+    this.#underWay.add(row.id);
+    const isRecorded = await reads.patiently("a run that is cancelled", () =>
+      recordKeptCancel(this.#engine, row).catch(leftToOthers),
+    );
+    if (isRecorded === true) {
+      const answer: InboxAnswer = { ok: true };
+      committer.take(row.id, JSON.stringify(answer));
+      await committer.durable();
+      this.#answered.add(row.id);
+    }
+    this.#underWay.delete(row.id);
+  }
+
+  #isFresh({ id }: WaitingCommand): boolean {
+    return !this.#underWay.has(id) && !this.#answered.has(id) && !this.#promises.holds(id);
+  }
+
+  /** Commands wait, as somebody has seen who looked anyway. False while a look is under way. */
+  lookSoon(): boolean {
+    if (this.#closed || this.#isPolling) return this.#closed;
+    this.#cancelPoll?.();
+    void this.#poll(true);
+    return true;
+  }
+
+  async #poll(force: boolean): Promise<void> {
+    this.#isPolling = true;
+    await this.#pollOnce(force);
+    this.#isPolling = false;
+    if (!this.#isHinted) return;
+    this.#isHinted = false;
+    this.lookSoon();
+  }
+
+  async #pollOnce(force: boolean): Promise<void> {
+    const { store, limits, clock, reads } = this.#engine;
+    const isShared = !store.shards.isWhole;
+    let mustLook = force;
+    let took: number | null = 0;
+    const looked = await reads.patiently("commands", async () => {
+      const isForced = mustLook;
+      // Whether something had changed is told once, also to a look that fails.
+      mustLook = true;
+      // Of a shared store the looks of the membership tell, while nothing comes.
+      if (isForced || isShared || (await store.changed())) took = await this.#takeAll();
+      return true;
+    });
+    if (looked === null || this.#closed) return;
+    this.#busyPolls = took !== 0 ? BUSY_POLLS : Math.max(0, this.#busyPolls - 1);
+    if (isShared && this.#busyPolls === 0 && took !== null) return;
+    const idleMs = this.#tellsPosts() ? limits.inboxToldMs : limits.inboxIdleMs;
+    const delayMs = this.#busyPolls > 0 ? limits.inboxBusyMs : idleMs;
+    const more = took === null || took === limits.inboxBatchMax;
+    this.#cancelPoll = clock.after(delayMs, () => void this.#poll(more));
+  }
+
+  /** How many were taken; null if they have to wait where they are. */
+  async #takeAll(): Promise<number | null> {
+    const { store, limits, committer, places } = this.#engine;
+    // What waits in the store is durable: it need not come in while there is no room for it.
+    if (!committer.backlog.takesIntake || this.#underWay.size >= limits.inboxUnderWayMax)
+      return null;
+    if (this.#promises.isFull) return null;
+    this.#answered.clear();
+    const limit = limits.inboxBatchMax + this.keptCount;
+    const rows = await store.inbox(limit, places.list);
+    const fresh = rows.filter((row) => this.#isFresh(row));
+    // Side by side: one that must wait for its run holds up no other, nor the next that come.
+    for (const row of fresh) {
+      this.#underWay.add(row.id);
+      this.#engine.background(this.#answer(row));
+    }
+    return fresh.length;
+  }
+
+  async #answer(row: WaitingCommand): Promise<void> {
+    const { committer, places } = this.#engine;
+    const answer = await this.#apply(row);
+    if (answer?.ok === false && row.atMs <= this.#sinceMs)
+      await noteRefusal(this.#engine, row, answer);
+    const isFinal = answer !== null && !this.#closed && (await this.#isTold(row, answer));
+    // The engine has ended meanwhile: the next one finds the command again.
+    if (this.#closed) return;
+    // So does whoever has its shard by now.
+    if (isFinal && places.owns(row.shard)) {
+      committer.take(row.id, JSON.stringify(answer));
+      await committer.durable();
+      this.#answered.add(row.id);
+    }
+    this.#underWay.delete(row.id);
+  }
+
+  /** Whether this may be the command's answer: nobody waits for that of one from a transaction. */
+  async #isTold(row: WaitingCommand, answer: InboxAnswer): Promise<boolean> {
+    return !isPromised(row.id) || (await this.#promises.isTold(row, answer));
+  }
+
+  /** Null if it is to be looked at again. */
+  async #apply(row: WaitingCommand): Promise<InboxAnswer | null> {
+    try {
+      return await this.#command(row);
+    } catch (error) {
+      if (error instanceof Elsewhere) return null;
+      if (error instanceof HoldfastError) {
+        return { ok: false, code: error.code, message: error.message, remedy: error.remedy };
+      }
+      const { message } = thrownText(error);
+      return {
+        ok: false,
+        code: "HF6003",
+        message,
+        remedy: "This is a defect of Holdfast: report it.",
+      };
+    }
+  }
+
+  async #command(row: WaitingCommand): Promise<InboxAnswer> {
+    const { commands } = this.#engine;
+    const { by } = row;
+    requireTopic(row.topic);
+    requireText(by, "name of who sends a command");
+    if (!row.isAsPosted) throw tampered(row);
+    if (row.unreadable !== undefined) throw row.unreadable;
+    const elsewhere = await this.#elsewhere(row);
+    if (elsewhere !== null) {
+      // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.
+      const { topic, data } = row;
+      return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
+    }
+    if (row.topic === "archive") return await this.#remove(row);
+    switch (row.topic) {
+      case "start":
+        return await this.#start(row);
+      case "send": {
+        const { event, key, id, payload } = commandOf<"send">({ ...row, topic: "send" });
+        await commands.send(event, key, id ?? row.id, payload);
+        return { ok: true };
+      }
+      case "answer": {
+        const { run, seq, decision, reason } = commandOf<"answer">({ ...row, topic: "answer" });
+        await commands.answer(parseRunId(run), seq, decision, by, reason);
+        return { ok: true };
+      }
+      case "settle": {
+        const { run, ...rest } = commandOf<"settle">({ ...row, topic: "settle" });
+        if (!rest.happened && row.restoredFromMs !== undefined)
+          throw saidOfOriginal(run, row.restoredFromMs);
+        await commands.settle({ ...rest, run: parseRunId(run), by, command: row.id });
+        return { ok: true };
+      }
+      case "resume": {
+        const { run, step, seen, exception, reason } = commandOf<"resume">({
+          ...row,
+          topic: "resume",
+        });
+        const decided = {
+          ...(seen === undefined ? { atMs: row.atMs } : { seen }),
+          ...(exception === undefined ? {} : { exception }),
+          command: row.id,
+        };
+        await commands.resume(parseRunId(run), step, by, reason, decided);
+        return { ok: true };
+      }
+      case "cancel": {
+        const { run, reason, child } = commandOf<"cancel">({ ...row, topic: "cancel" });
+        await commands.cancel(parseRunId(run), by, reason, child === true ? { child } : {});
+        return { ok: true };
+      }
+      case "close": {
+        const { run, seq, reason } = commandOf<"close">({ ...row, topic: "close" });
+        await this.#engine.beside.close({ run: parseRunId(run), seq }, by, reason);
+        return { ok: true };
+      }
+      case "complete": {
+        const { integration, ref, outcome } = commandOf<"complete">({ ...row, topic: "complete" });
+        await commands.complete(integration, ref, outcome);
+        return { ok: true };
+      }
+      case "returned":
+      case "deliver":
+      case "offer":
+      case "outcome":
+      case "asked":
+      case "beside":
+        return await fromWorker(this.#engine, { ...row, topic: row.topic });
+    }
+  }
+
+  /** Where the run is that a command is about, if that is another worker's. */
+  async #elsewhere({ topic, data }: WaitingCommand) {
+    const { routes, places } = this.#engine;
+    if (routes === null || topic === "start" || topic === "send" || topic === "complete")
+      return null;
+    const run = runOf(data);
+    const shard = run === null ? null : await routes.shardOf(run);
+    return shard === null || places.owns(shard) ? null : { routes, shard };
+  }
+
+  async #remove({ by, ...row }: WaitingCommand): Promise<InboxAnswer> {
+    const data = commandOf<"archive">({ ...row, by, topic: "archive" });
+    const { archive, file, runs, here } = data;
+    const ordered = runs.map(([run, records]) => ({ run: parseRunId(run), records }));
+    const order = { archive, file, by, runs: ordered };
+    const { removals, routes, places } = this.#engine;
+    const { shared } = places;
+    const isWhole = routes === null || shared === null || here === true;
+    const { removed, stays } = await (isWhole
+      ? removals.remove(order)
+      : removeWhereTheyAre(this.#engine, { routes, shared }, order, row.id));
+    const named = stays.map(({ run, because }) => ({ run: formatRunId(run), because }));
+    return { ok: true, removed, stays: named };
+  }
+
+  async #start({ by, restoredFromMs, ...row }: WaitingCommand): Promise<InboxAnswer> {
+    const start = commandOf<"start">({ ...row, by, topic: "start" });
+    const workflow = this.#engine.workflow(start.workflow);
+    if (workflow === null) {
+      throw new HoldfastError(
+        "HF1003",
+        `The engine does not know workflow "${start.workflow}".`,
+        "Check the name, or deploy the app that has it.",
+      );
+    }
+    const { correlationId, parent, claimed } = start;
+    const options: StartOptions = {
+      by,
+      ...(correlationId === undefined ? {} : { correlationId }),
+      // Written by a worker, in this form.
+      ...(parent === undefined ? {} : { parent: parent as StartingParent }),
+      ...(claimed === undefined ? {} : { claimed }),
+      ...(restoredFromMs === undefined ? {} : { restoredFromMs }),
+    };
+    const { run, ...how } = await this.#engine.startRun(workflow, start.input, options);
+    return run === AGAIN.run ? { ok: true } : { ok: true, run: formatRunId(run), ...how };
+  }
+}
+
+/** Polls at the busy pace after the last command. */
+const BUSY_POLLS = 40;
+
+/** What is wrong with it is said when it is taken with all other commands. */
+function leftToOthers(error: unknown): false {
+  if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
+  throw error;
+}
+
+function tampered({ topic }: WaitingCommand): HoldfastError {
+  return new HoldfastError(
+    "HF5006",
+    `The command "${topic}" in the inbox is not what was posted: the file was changed by something else. Nothing was done.`,
+    "Run `holdfast store verify`, and send the command again.",
+  );
+}

@@ -1,0 +1,103 @@
+/** Asks every source that has something to say about a thrown error, strongest first. */
+import { checkedClassified } from "../journal/checked-values.ts";
+import type { LiveRun } from "../run/live-run.ts";
+import { thrownText } from "../exceptions/thrown-text.ts";
+import { classify, type ClassifierInput } from "../../core/classify.ts";
+import type { Classified, Evidence, Failure } from "../../core/failure.ts";
+import { CallFailed, DeadlinePassed, type Attempt } from "../../workflow/attempt.ts";
+import type { AnyEffect } from "../../workflow/effect.ts";
+
+/** What is known of errors that did not come from a connector: the tables of the runtime. */
+export type ForeignClassifier = (
+  error: unknown,
+  evidence: Evidence,
+) => { readonly input: ClassifierInput; readonly evidence: Evidence } | null;
+
+/** Version of `classify` functions in code: they change with the deployment. */
+const CODE_VERSION = 1;
+
+export function classifyThrown(
+  error: unknown,
+  effect: AnyEffect,
+  attempt: Attempt,
+  openMaybe: boolean,
+  { host, sensitive }: Pick<LiveRun, "host" | "sensitive">,
+): Failure {
+  const { definition } = effect;
+  // Before anything is cut: half of what is sensitive would not be found any more.
+  const { message } = thrownText(error, (text) => sensitive.mask(text));
+  const seen = evidenceOf(error, attempt, definition.single === true, message);
+  const inputs: ClassifierInput[] = [
+    ofCode("effect", effect.name, definition.classify?.(error)),
+    ofCode("integration", definition.on.name, definition.on.options.classify?.(error)),
+  ];
+  let evidence = seen;
+  let thrownBy: "connector" | "code" = "code";
+  if (error instanceof CallFailed) {
+    thrownBy = "connector";
+    for (const told of [error.signal, error.table]) {
+      if (told === undefined) continue;
+      const { source, id, version } = told.rule;
+      inputs.push({
+        source,
+        says: told.says,
+        id,
+        version,
+        echo: error.echo,
+        neverNeeds: "answered",
+      });
+    }
+  } else if (error instanceof DeadlinePassed) {
+    thrownBy = "connector";
+    inputs.push(ownDeadline());
+  } else {
+    const known = host.foreign(error, seen);
+    if (known !== null) {
+      thrownBy = "connector";
+      inputs.push(known.input);
+      evidence = known.evidence;
+    }
+  }
+  return classify(inputs, {
+    evidence,
+    attempt: attempt.number,
+    openMaybe,
+    thrownBy,
+    message,
+    ...codeOf(error),
+  });
+}
+
+function ofCode(
+  source: "effect" | "integration",
+  name: string,
+  says: Classified | undefined,
+): ClassifierInput {
+  const checked = checkedClassified(says, `${source} "${name}"`);
+  const echo = checked?.echo === undefined ? {} : { echo: checked.echo };
+  return { source, says: checked, id: `${source}/${name}`, version: CODE_VERSION, ...echo };
+}
+
+function ownDeadline(): ClassifierInput {
+  return {
+    source: "table",
+    says: { class: "transient", origin: "network", reasonCode: "CALL:DEADLINE_PASSED" },
+    id: "call/DEADLINE_PASSED",
+    version: 1,
+  };
+}
+
+/**
+ * Marks count as proof only where a connector made the only outside call, or where the effect says
+ * that it makes one and marks it itself (settled point 15). Else nothing is known.
+ */
+function evidenceOf(error: unknown, attempt: Attempt, single: boolean, message: string): Evidence {
+  if (error instanceof CallFailed) return error.evidence;
+  return single ? { phase: attempt.calls.phase, callCount: 1, message } : { message };
+}
+
+function codeOf(error: unknown): { readonly code?: string } {
+  if (!(error instanceof Error)) return {};
+  const code: unknown = "code" in error ? error.code : thrownText(error).name;
+  return typeof code === "string" ? { code } : {};
+}

@@ -1,0 +1,140 @@
+/**
+ * Undoes what a run has done, newest first. Each undoing is an effect of its own, with its own
+ * contract and journal; one that fails waits for a person and is never given up.
+ */
+import { undoPath } from "../../core/step-path.ts";
+import type { Compensated } from "../../core/run-state.ts";
+import { undoingOf, type AnyEffect, type EffectDefinition } from "../../workflow/effect.ts";
+import { effectPlan } from "../../workflow/effect-plan.ts";
+import { EffectStep } from "./effect-step.ts";
+import type { LiveRun } from "../run/live-run.ts";
+import { pathOf } from "../run/rest-of-steps.ts";
+import { ANYTHING } from "./stand-in-effect.ts";
+import {
+  byHandWords,
+  stayingEffects,
+  stayingWords,
+  type SaidByHand,
+  type StayingEffect,
+} from "./staying-effects.ts";
+
+export class Compensation {
+  readonly #run: LiveRun;
+  readonly #done: readonly EffectStep[];
+  /** What was done and cannot be undone by us. */
+  readonly stays: readonly StayingEffect[];
+  /** Undoings of which a person has said that they were done by hand, or that they are left. */
+  readonly #byHand: SaidByHand[] = [];
+  #isDone = false;
+  #started = false;
+
+  constructor(run: LiveRun) {
+    this.#run = run;
+    this.#done = [...run.slots.values()]
+      .map((slot) => slot.verb)
+      .filter((verb): verb is EffectStep => verb instanceof EffectStep)
+      .filter((step) => step.doneSeq !== null && undoingOf(step.effect.definition) !== null)
+      .toSorted((a, b) => (b.doneSeq ?? 0) - (a.doneSeq ?? 0));
+    this.stays = stayingEffects(run);
+  }
+
+  get isNeeded(): boolean {
+    return this.#done.length > 0;
+  }
+
+  get compensated(): Compensated {
+    const leftCount = this.#byHand.filter(({ happened }) => !happened).length;
+    if (leftCount === this.#done.length) return "no";
+    return this.stays.length + leftCount === 0 ? "fully" : "partially";
+  }
+
+  /** What stays and who says so, and what they say was undone: the end of the run's reason. */
+  get words(): string {
+    return `${stayingWords(this.stays)}${byHandWords(this.#byHand)}`;
+  }
+
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    if (!this.isNeeded) {
+      this.#isDone = true;
+      return;
+    }
+    void this.#undoAll();
+  }
+
+  async #undoAll(): Promise<void> {
+    try {
+      for (const step of this.#done) {
+        const undo = undoEffectOf(step, await step.inputAsSeen(), await step.outputAsSeen());
+        const { effect } = undo;
+        const path = undoPath(step.path);
+        const undoing = new EffectStep(this.#run, path, effect, undo.input, "undo", step.path);
+        await undoing.promise;
+        const said = undoing.saidByHand;
+        if (said !== null) this.#byHand.push({ path: step.path, ...said });
+      }
+      this.#isDone = true;
+    } catch (error) {
+      // An undoing ends badly only where its definition is wrong: that is the code owner's.
+      this.#run.ending.holdUndo(error);
+    }
+    this.#run.recheck();
+  }
+}
+
+/** Path of an effect that would have to be undone if it happened, which nobody knows; or null. */
+export function stepThatBlocksUndoing(run: LiveRun): string | null {
+  return pathOf(run.slots.values(), (verb) => verb.blocksUndoing === true);
+}
+
+/** The declared undoing: an effect of its own, or a call under the contract of what it undoes. */
+function undoEffectOf(
+  step: EffectStep,
+  input: unknown,
+  output: unknown,
+): { readonly effect: AnyEffect; readonly input: unknown } {
+  const compensate = undoingOf(step.effect.definition);
+  if (compensate === null) throw new TypeError(`effect ${step.effect.name} declares no undoing`);
+  if (typeof compensate !== "function") {
+    return { effect: compensate.effect, input: compensate.input(input, output) };
+  }
+  const { definition } = step.effect;
+  const name = `undo-${step.effect.name}`;
+  const undo: EffectDefinition = {
+    ...callOptionsOf(definition),
+    // The call gets the original input and output instead.
+    input: ANYTHING,
+    output: ANYTHING,
+    run: async (_input, attempt) => {
+      await compensate(input, output, attempt);
+      return null;
+    },
+  };
+  return {
+    effect: { kind: "effect", name, definition: undo, plan: effectPlan(name, undo) },
+    input: { undoes: step.path },
+  };
+}
+
+/** What an undoing call takes over: where it goes and how it may be repeated, but no look-up. */
+function callOptionsOf(
+  definition: EffectDefinition,
+): Omit<EffectDefinition, "input" | "output" | "run"> {
+  const { on, repeat, timeout, owner, classify, retry, keyWindow, replays, why } = definition;
+  return {
+    on,
+    repeat,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(classify === undefined ? {} : { classify }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(keyWindow === undefined ? {} : { keyWindow }),
+    ...(replays === undefined ? {} : { replays }),
+    ...(why === undefined ? {} : { why }),
+  };
+}

@@ -1,0 +1,466 @@
+/**
+ * The outside calls of one effect step: attempts and look-ups, each through the gate, under a
+ * deadline, with its intent durable before it leaves and its end recorded after.
+ */
+import { parseJson } from "../../core/json-text.ts";
+import type { ProbeAnswer } from "../../core/after-probe.ts";
+import { immediateDelayMs } from "../../core/backoff.ts";
+import { durationMs } from "../../core/duration.ts";
+import type { Failure } from "../../core/failure.ts";
+import type { JournalRecord, OutcomeHead } from "../../core/journal.ts";
+import { CallFailed, DeadlinePassed, type Attempt } from "../../workflow/attempt.ts";
+import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
+import { isPending, type Pending, type Seen } from "../../workflow/seen.ts";
+import { classifyThrown } from "./classification.ts";
+import { checkedDescription, requireText } from "../journal/checked-values.ts";
+import { makeCall, type CallEnd, type OutsideCall } from "./effect-attempt.ts";
+import {
+  interrupted,
+  isStillWanted,
+  recheckBeforeSend,
+  recordFailure,
+  recordProbe,
+  type Circumstances,
+} from "./effect-decisions.ts";
+import { openException, personNeeded } from "./effect-exception.ts";
+import { badAnswer, maskedFailure } from "./effect-failures.ts";
+import type { EffectStep } from "./effect-step.ts";
+import type { Gate, Pass } from "../gates/gate.ts";
+import { answerOf, foundRef } from "./look-answer.ts";
+import { toJson } from "../journal/payload.ts";
+import { headOf } from "../run/recovery.ts";
+import { stackJson } from "../exceptions/stack-text.ts";
+import type { StepSlot } from "../steps/step-slot.ts";
+import { thrownText } from "../exceptions/thrown-text.ts";
+
+/**
+ * Calls of one look-up that may fail before it is said that it could not tell. The schedule of look-ups
+ * (R28) spaces answers; it reaches minutes with the fourth, and a lost packet is no answer.
+ */
+const LOOK_TRIES_MAX = 4;
+
+/** What a look-up has come to. */
+interface Look {
+  readonly seen: Seen<unknown>;
+  /** Of the call itself; null if it was answered. */
+  readonly failure: Failure | null;
+  /** When the question was put that was answered, or that was the last. */
+  readonly askedAtMs: number;
+}
+
+export class EffectCalls {
+  readonly #step: EffectStep;
+  #calling = false;
+  /** Calls that have left and not come back. */
+  readonly outside = { count: 0 };
+  #parsed = false;
+  /** Ordinal of the attempt under way, or of the last one. */
+  #number = 1;
+
+  constructor(step: EffectStep) {
+    this.#step = step;
+  }
+
+  /** True while an attempt or a look-up is under way. */
+  get isUnderWay(): boolean {
+    return this.#calling;
+  }
+
+  get #circumstances(): Circumstances {
+    const { mode, cancelRequested, run } = this.#step;
+    // Null where the run is taken back: that has to be done, however late it is.
+    const deadlineAtMs = run.deadline.atMs;
+    return { mode, cancelRequested, deadlineAtMs };
+  }
+
+  /** The step was recovered: attempts count on from those in the journal. */
+  recovered(): void {
+    this.#number = Math.max(1, this.#step.journal.state.attempt);
+  }
+
+  async attempt(slot: StepSlot): Promise<void> {
+    this.#calling = true;
+    slot.wait = null;
+    // Awaited only where there is something to wait for: a promise of its own for each of these took
+    // a fifth of an effect's time.
+    const entered = this.#gate.enter();
+    const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
+    if (pass === null) return;
+    let end: CallEnd | null = null;
+    try {
+      if (this.#step.run.host.committer.backlog.isFull && !(await this.#roomComes())) return;
+      const fits = this.#parseInput();
+      if (!(fits instanceof Promise ? await fits : fits)) return;
+      if (!this.#declare()) return;
+      if (this.#step.effect.plan.contract.kind !== "read") {
+        await this.#step.run.host.committer.durable();
+        if (!this.#maySend()) return;
+      }
+      end = await this.#call((input, attempt) => this.#step.effect.definition.run(input, attempt));
+    } finally {
+      pass.leave();
+      this.#calling = false;
+    }
+    if (this.#step.run.isGone) return;
+    if (end.ok) {
+      const accepted = this.#answered(end.value, pass);
+      if (accepted instanceof Promise) await accepted;
+    } else {
+      this.#threw(end, pass);
+    }
+    this.#step.run.host.progressed(this.#step.run.row.run);
+  }
+
+  /** Waits until the end of a call can be written. False if the call is not wanted any more. */
+  async #roomComes(): Promise<boolean> {
+    const { run } = this.#step;
+    await new Promise<void>((resolve) => {
+      run.host.committer.backlog.whenRoom(resolve);
+    });
+    return !run.isGone && !run.host.drains(run.shard);
+  }
+
+  /** The run is being taken back: records that this effect is not tried again. */
+  giveUp(): void {
+    const { run, effect, journal } = this.#step;
+    const decided = recheckBeforeSend(run, effect, journal, this.#circumstances);
+    if (decided !== null) this.#afterDecision(decided.record);
+    else if (this.#step.slot !== null) this.#step.drop(this.#step.slot);
+  }
+
+  get #gate(): Gate {
+    return this.#step.run.host.gate(this.#step.effect.definition.on);
+  }
+
+  /** The pass, if there is one and it is still wanted. Null if the step waits at the gate now. */
+  #admitted(pass: Pass | null, slot: StepSlot): Pass | null {
+    const { run } = this.#step;
+    const { isFrozen } = run.ending;
+    if (pass !== null && !run.isGone && !run.host.drains(run.shard) && !isFrozen) return pass;
+    pass?.leave();
+    this.#calling = false;
+    // An engine that ends declares nothing that it would not send: the next one does both.
+    if (run.isGone || run.host.drains(run.shard)) return null;
+    if (isFrozen) this.#step.go();
+    else if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
+    else this.#step.park(slot, this.#step.effect.definition.on.name);
+    return null;
+  }
+
+  /** Declares the attempt. False if it must not be sent. */
+  #declare(): boolean {
+    // It may have come to stand still while this waited for room, or for a schema.
+    if (this.#step.run.ending.isFrozen) {
+      this.#calling = false;
+      this.#step.go();
+      return false;
+    }
+    const circumstances = this.#circumstances;
+    const instead = recheckBeforeSend(
+      this.#step.run,
+      this.#step.effect,
+      this.#step.journal,
+      circumstances,
+    );
+    if (instead !== null) {
+      this.#afterDecision(instead.record);
+      return false;
+    }
+    this.#number = this.#step.journal.state.attempt + 1;
+    if (this.#step.effect.plan.contract.kind === "read") return true;
+    const { describe } = this.#step.effect.definition;
+    const described = describe === undefined ? undefined : describe(this.#step.input);
+    const checked = checkedDescription(described, this.#step.what);
+    const { inputText, undoes } = this.#step;
+    const unsent = this.#step.journal.writeIntent(inputText, checked, undoes);
+    if (unsent !== null) this.fail(unsent);
+    return unsent === null;
+  }
+
+  /** Asked when the intent is durable. */
+  #maySend(): boolean {
+    if (this.#step.run.isGone) return false;
+    if (isStillWanted(this.#step)) return true;
+    // Nothing has left: say so, instead of leaving an intent that nobody can judge.
+    this.fail({ ...interrupted("it was stopped before it was sent"), effect: "never" });
+    return false;
+  }
+
+  /** Once. False if the input does not fit, which is on record then. */
+  #parseInput(): boolean | Promise<boolean> {
+    if (this.#parsed) return true;
+    const parsed = parse(this.#step.effect.definition.input, parseJson(this.#step.inputText));
+    return parsed instanceof Promise
+      ? parsed.then((late) => this.#takeInput(late))
+      : this.#takeInput(parsed);
+  }
+
+  #takeInput(parsed: Parsed<unknown>): boolean {
+    this.#parsed = true;
+    if (parsed.ok) {
+      this.#step.learn(parsed.value);
+      this.#step.input = parsed.value;
+      return true;
+    }
+    this.fail(badAnswer("input", this.#step.path, problemText(parsed.problems)));
+    return false;
+  }
+
+  #call(call: OutsideCall): Promise<CallEnd> {
+    const { state, key } = this.#step.journal;
+    const { host, row, workflow } = this.#step.run;
+    host.emit({
+      type: "attempt.started",
+      run: row.run,
+      workflow: workflow.name,
+      key: row.key,
+      step: this.#step.path,
+      attempt: this.#number,
+    });
+    return makeCall(
+      {
+        host,
+        outside: this.outside,
+        key,
+        number: this.#number,
+        correlationId: row.correlationId,
+        firstSentAtMs: state.firstSentAtMs,
+        timeoutMs: this.#step.effect.plan.timeoutMs,
+      },
+      call,
+      this.#step.input,
+    );
+  }
+
+  #answered(value: unknown, pass: Pass): boolean | Promise<boolean> {
+    pass.succeeded();
+    if (!isPending(value)) return this.acceptValue(value, null);
+    this.#accepted(value);
+    return true;
+  }
+
+  /** Records a value as the step's end, if it fits. Else the answer is lost: a defect. */
+  acceptValue(value: unknown, ref: string | null): boolean | Promise<boolean> {
+    this.#step.learn(value);
+    let text: string;
+    try {
+      text = toJson(value, this.#step.run.host.limits, `answer of ${this.#step.path}`);
+    } catch (error) {
+      this.fail(badAnswer("answer", this.#step.path, thrownText(error).message));
+      return false;
+    }
+    // Its JSON has to fit: that is what the code sees, now and on recovery.
+    const validated = parse(this.#step.effect.definition.output, parseJson(text));
+    return validated instanceof Promise
+      ? validated.then((parsed) => this.#endWith(parsed, text, ref))
+      : this.#endWith(validated, text, ref);
+  }
+
+  #endWith(parsed: Parsed<unknown>, text: string, ref: string | null): boolean {
+    if (!parsed.ok) {
+      this.fail(badAnswer("answer", this.#step.path, problemText(parsed.problems)));
+      return false;
+    }
+    const { slot } = this.#step;
+    if (slot === null || slot.ended) return false;
+    const { state } = this.#step.journal;
+    const head = {
+      operation: state.operation ?? 0,
+      effect: this.#step.effect.name,
+      proof: "surely",
+      end: "value",
+      ...(ref === null ? {} : { ref }),
+    };
+    const record = this.#step.journal.write("outcome", this.#number, head, text);
+    const { run, key } = this.#step.run.row;
+    this.#step.run.host.emit({
+      type: "attempt.succeeded",
+      run,
+      workflow: this.#step.run.workflow.name,
+      key,
+      step: this.#step.path,
+      attempt: this.#number,
+    });
+    this.#step.answer = { seq: record.seq, value: parsed.value };
+    this.#step.run.deliver(slot, record);
+    return true;
+  }
+
+  #accepted({ ref, within }: Pending): void {
+    const { run, journal, effect } = this.#step;
+    const dueAtMs = run.host.clock.nowMs() + durationMs(within, "pending within");
+    const { attempt, operation } = journal.state;
+    const integration = effect.definition.on.name;
+    requireText(ref, `reference of the late answer to ${this.#step.what}`);
+    journal.write("pending", attempt, { operation: operation ?? 0, integration, ref, dueAtMs });
+    run.host.pendingWritten(integration, ref);
+    this.#step.go();
+  }
+
+  #threw(end: Extract<CallEnd, { ok: false }>, pass: Pass): void {
+    const failure = this.#classify(end);
+    pass.failed(failure);
+    // What a rule knows needs no stack: an outage would otherwise write one for every attempt.
+    this.fail(failure, failure.rule.source === "fallback" ? this.stackOf(end.error) : null);
+  }
+
+  /** Where in the code it was thrown; null for what a connector says, which is no error of the code. */
+  stackOf(error: unknown): string | null {
+    if (error instanceof CallFailed || error instanceof DeadlinePassed) return null;
+    return stackJson(error, (text) => this.#step.run.sensitive.mask(text));
+  }
+
+  #classify({ error, attempt }: Extract<CallEnd, { ok: false }>): Failure {
+    const { effect, journal, run } = this.#step;
+    const { openMaybe } = journal.state;
+    return maskedFailure(run, classifyThrown(error, effect, attempt, openMaybe, run));
+  }
+
+  /** Decides what follows a failure, records it, and goes on. */
+  fail(unmasked: Failure, stack: string | null = null): void {
+    const failure = maskedFailure(this.#step.run, unmasked);
+    const circumstances = this.#circumstances;
+    const { record, move } = recordFailure(
+      this.#step.run,
+      this.#step.effect,
+      this.#step.journal,
+      failure,
+      this.#number,
+      circumstances,
+      stack,
+    );
+    const { run, key } = this.#step.run.row;
+    this.#step.run.host.emit({
+      type: "attempt.failed",
+      run,
+      workflow: this.#step.run.workflow.name,
+      key,
+      step: this.#step.path,
+      attempt: this.#number,
+      failure,
+      move,
+    });
+    this.#afterDecision(record);
+  }
+
+  #afterDecision(record: JournalRecord): void {
+    const { slot } = this.#step;
+    this.#calling = false;
+    this.#step.lastBecause = headOf<OutcomeHead>(record).move?.because ?? null;
+    if (slot === null || slot.ended) return;
+    const { next } = this.#step.journal.state;
+    if (next.kind !== "ended") {
+      this.#step.go();
+      return;
+    }
+    if (headOf<OutcomeHead>(record).end === "failed" && personNeeded(this.#step.journal.state)) {
+      openException(this.#step);
+    }
+    this.#step.run.deliver(slot, record);
+  }
+
+  async probe(slot: StepSlot): Promise<void> {
+    const probe = this.#step.effect.definition.probe;
+    if (probe === undefined) {
+      this.couldNotTell("it has no look-up");
+      return;
+    }
+    this.#calling = true;
+    slot.wait = null;
+    const entered = this.#gate.enter();
+    const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
+    if (pass === null) return;
+    let look: Look;
+    try {
+      const input = this.#parseInput();
+      if (!(input instanceof Promise ? await input : input)) return;
+      look = await this.#look(probe);
+    } finally {
+      pass.leave();
+      this.#calling = false;
+    }
+    if (this.#step.run.isGone) return;
+    const { seen, failure, askedAtMs } = look;
+    if (failure === null) pass.succeeded();
+    else pass.failed(failure);
+    if (failure?.class === "unavailable") {
+      // Nobody was there to be asked: that is no answer, and uses up none of the schedule.
+      this.#step.park(slot, this.#step.effect.definition.on.name);
+      return;
+    }
+    await this.#seen(seen, askedAtMs);
+  }
+
+  /** A look-up is a read: one that does not get through is tried again before it counts as an answer. */
+  async #look(probe: (input: unknown, attempt: Attempt) => Promise<unknown>): Promise<Look> {
+    const { host } = this.#step.run;
+    for (let tries = 1; ; tries += 1) {
+      const askedAtMs = host.clock.nowMs();
+      const end = await this.#call((input, attempt) => probe(input, attempt));
+      // The cast is the probe's declared type; what it found is parsed by the output schema.
+      if (end.ok) return { seen: end.value as Seen<unknown>, failure: null, askedAtMs };
+      const failure = this.#classify(end);
+      const goesOn =
+        tries < LOOK_TRIES_MAX && !host.drains(this.#step.run.shard) && !this.#step.run.isGone;
+      if (!goesOn || failure.class === "unavailable") {
+        const why = thrownText(end.error).message;
+        return { seen: { seen: "cannotTell", why }, failure, askedAtMs };
+      }
+      await new Promise<void>((resolve) => {
+        host.clock.after(immediateDelayMs(host.random.next()), resolve);
+      });
+    }
+  }
+
+  couldNotTell(why: string, askedAtMs = this.#step.run.host.clock.nowMs()): void {
+    this.#recordAnswer({ says: "cannotTell", askedAtMs, why }, null);
+  }
+
+  async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {
+    if (seen.seen === "done" || seen.seen === "conflict") this.#step.learn(seen.value);
+    const { run, key } = this.#step.run.row;
+    this.#step.run.host.emit({
+      type: "probe.answered",
+      run,
+      workflow: this.#step.run.workflow.name,
+      key,
+      step: this.#step.path,
+      says: seen.seen,
+    });
+    if (seen.seen !== "done") {
+      const mask = (text: string) => this.#step.run.sensitive.mask(text);
+      this.#recordAnswer(answerOf(seen, askedAtMs, mask), null);
+      return;
+    }
+    const parsed = await parse(this.#step.effect.definition.output, seen.value);
+    if (!parsed.ok) {
+      this.couldNotTell(
+        `what it found breaks the output schema: ${problemText(parsed.problems)}`,
+        askedAtMs,
+      );
+      return;
+    }
+    const value = toJson(seen.value, this.#step.run.host.limits, `answer of ${this.#step.path}`);
+    const ref = foundRef(seen.ref, this.#step.what);
+    this.#recordAnswer({ says: "done", askedAtMs }, { value, ref });
+  }
+
+  #recordAnswer(
+    unmasked: ProbeAnswer,
+    found: { readonly value: string; readonly ref: string | null } | null,
+  ): void {
+    const why =
+      unmasked.why === undefined ? {} : { why: this.#step.run.sensitive.mask(unmasked.why) };
+    const answer = { ...unmasked, ...why };
+    const circumstances = this.#circumstances;
+    const { record } = recordProbe(
+      this.#step.run,
+      this.#step.effect,
+      this.#step.journal,
+      answer,
+      found,
+      circumstances,
+    );
+    this.#afterDecision(record);
+  }
+}

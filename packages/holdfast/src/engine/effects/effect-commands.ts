@@ -1,0 +1,225 @@
+/** What operators and late answers may do to an effect, and when it is refused. */
+import type { EffectState } from "../../core/effect-state.ts";
+import { ANSWER_SCHEMA, type Failure } from "../../core/failure.ts";
+import type { SettledHead } from "../../core/journal.ts";
+import { openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
+import { closeException, personNeeded } from "./effect-exception.ts";
+import type { EffectStep } from "./effect-step.ts";
+import { parse, problemText } from "../../workflow/schema.ts";
+import { toJson } from "../journal/payload.ts";
+import {
+  APPLIED,
+  refused,
+  type CommandAnswer,
+  type LateOutcome,
+  type Refused,
+  type ResumeCommand,
+  type StepCommand,
+} from "../steps/step-slot.ts";
+
+export async function commandEffect(
+  step: EffectStep,
+  command: StepCommand,
+): Promise<CommandAnswer> {
+  switch (command.kind) {
+    case "settle":
+      return await settle(step, command);
+    case "resume":
+      return resume(step, command);
+    case "complete":
+      return await complete(step, command.ref, command.outcome);
+    case "stays":
+      return leaveUndone(step, command);
+    case "answer":
+    case "event":
+    case "returned":
+      return refused("HF6003", `"${step.path}" is an effect and takes no ${command.kind}.`);
+  }
+}
+
+type Settle = Extract<StepCommand, { kind: "settle" }>;
+type Stays = Extract<StepCommand, { kind: "stays" }>;
+
+async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
+  const { state } = step.journal;
+  const why = notSettleable(step, state, command);
+  if (why !== null) return refused("HF6003", why);
+  if (!command.happened) return settleNotDone(step, command, state);
+  // The code still waits for the answer, so it has to be given; a step that was answered needs none.
+  const text = await checkedValue(step, command.value);
+  if (typeof text !== "string") return text;
+  // The schema may have taken its time: somebody else may have settled it, or it may have been sent.
+  const since = notSettleable(step, step.journal.state, command);
+  if (since !== null) return refused("HF6003", since);
+  const { slot } = step;
+  if (slot === null) return refused("HF6003", isBusy(step));
+  const head: SettledHead = {
+    operation: state.operation ?? 0,
+    effect: step.effect.name,
+    proof: "surely",
+    happened: true,
+    by: command.by,
+    reason: command.reason,
+    ...(slot.ended ? {} : { end: "value" as const }),
+    ...(command.ref === null ? {} : { ref: command.ref }),
+    ...commandIn(command),
+  };
+  const record = step.journal.write("settled", state.attempt, head, text);
+  if (slot.ended) step.settledLater = { seq: record.seq, text };
+  closeException(step, "settled", command.by, command.reason);
+  if (!slot.ended) step.run.deliver(slot, record);
+  return APPLIED;
+}
+
+function notSettleable(step: EffectStep, state: EffectState, said: Settle): string | null {
+  // Before all else: what was said may be true of one attempt and false of the next.
+  const since =
+    sentSince(step.path, said.attempts, state) ?? otherThanSeen(state.opened, said.exception);
+  if (since !== null) return since;
+  if (step.slot === null) return `"${step.path}" is not at work.`;
+  if (step.calls.isUnderWay) return isBusy(step);
+  const isMisread = state.failure?.reasonCode === ANSWER_SCHEMA;
+  if (!said.happened && state.proof === "surely" && personNeeded(state) && !isMisread)
+    return `"${step.path}" was done, and that is proven; what is missing is what it answered. Say that it happened, with that as the value.`;
+  if (!personNeeded(state) && !(said.happened && isFailedUndoing(step)))
+    return `The outcome of "${step.path}" is known; there is nothing to settle.`;
+  return null;
+}
+
+/** Whether it is a first attempt or a look-up: what it brings may say what happened. */
+function isBusy(step: EffectStep): string {
+  return `A call of "${step.path}" is under way and may still answer; try again when it has ended.`;
+}
+
+/** It waits for a person, and that it was not done is proven: somebody may do it by hand. */
+function isFailedUndoing({ mode, slot, journal: { state } }: EffectStep): boolean {
+  return mode === "undo" && slot?.ended === false && state.opened !== null && !personNeeded(state);
+}
+
+/** Nobody undoes it: the run goes on being taken back, and says what stays. */
+function leaveUndone(step: EffectStep, command: Stays): CommandAnswer {
+  const { slot } = step;
+  const { state } = step.journal;
+  const { by, reason } = command;
+  const since = otherThanSeen(state.opened, command.exception);
+  if (since !== null) return refused("HF6003", since);
+  if (slot === null || step.calls.isUnderWay || !isFailedUndoing(step))
+    return refused("HF6003", `"${step.path}" does not wait for a person.`);
+  const head: SettledHead = {
+    operation: state.operation ?? 0,
+    effect: step.effect.name,
+    proof: "never",
+    happened: false,
+    by,
+    reason,
+    end: "failed",
+  };
+  const record = step.journal.write("settled", state.attempt, head);
+  closeException(step, "dealt-with", by, reason);
+  step.run.deliver(slot, record);
+  return APPLIED;
+}
+
+async function checkedValue(step: EffectStep, value: unknown): Promise<string | CommandAnswer> {
+  // Nobody reads what an undoing answers.
+  if ((step.slot?.ended === true || step.mode === "undo") && value === null) return "null";
+  step.learn(value);
+  const parsed = await parse(step.effect.definition.output, value);
+  if (parsed.ok) return toJson(value, step.run.host.limits, `answer of ${step.path}`);
+  const text = step.run.sensitive.mask(problemText(parsed.problems));
+  const given =
+    value === null ? " No value was given: add --value with what it answered, as JSON." : "";
+  return refused(
+    "HF4102",
+    `The value does not fit the output of "${step.effect.name}": ${text}.${given}`,
+  );
+}
+
+function settleNotDone(step: EffectStep, command: Settle, state: EffectState): CommandAnswer {
+  const head: SettledHead = {
+    operation: state.operation ?? 0,
+    effect: step.effect.name,
+    proof: "never",
+    happened: false,
+    by: command.by,
+    reason: command.reason,
+    ...commandIn(command),
+  };
+  step.journal.write("settled", state.attempt, head);
+  closeException(step, "settled", command.by, command.reason);
+  poke(step);
+  return APPLIED;
+}
+
+/** Why the step may not go on now; null if it may. */
+export function refusedResume(
+  { journal: { state }, slot, path }: EffectStep,
+  { seen, exception }: ResumeCommand,
+): Refused | null {
+  if (slot === null || slot.ended) return refused("HF6003", `"${path}" does not wait.`);
+  if (personNeeded(state) && state.next.kind === "person") {
+    return refused("HF6004", `"${path}" may have happened. Settle that first: holdfast settle.`);
+  }
+  if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
+  const since =
+    openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
+  return since === null ? null : refused("HF6003", since);
+}
+
+/** Lets the step go on at once: a new attempt where nothing is unknown. */
+function resume(step: EffectStep, command: ResumeCommand): CommandAnswer {
+  const refusal = refusedResume(step, command);
+  if (refusal !== null) return refusal;
+  const { by, reason } = command;
+  if (step.slot?.wait?.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
+  closeException(step, "resumed", by, reason);
+  step.journal.write("resumed", 0, { by, reason, steps: [], ...commandIn(command) });
+  poke(step);
+  return APPLIED;
+}
+
+/** The other system tells later what its acceptance came to. */
+async function complete(
+  step: EffectStep,
+  ref: string,
+  outcome: LateOutcome,
+): Promise<CommandAnswer> {
+  const { state } = step.journal;
+  const { slot } = step;
+  if (slot === null || slot.ended || state.ref !== ref) {
+    return refused("HF6003", `"${step.path}" does not wait for an answer under "${ref}".`);
+  }
+  if (step.calls.isUnderWay) return refused("HF6003", isBusy(step));
+  if (!outcome.ok) {
+    step.calls.fail(refusedLater(outcome.message));
+    return APPLIED;
+  }
+  slot.wait = null;
+  const fits = await step.calls.acceptValue(outcome.value, ref);
+  if (fits) closeException(step, "late-answer", "(other system)", `answered under ${ref}`);
+  return APPLIED;
+}
+
+/** The command as the head of what it writes names it. */
+function commandIn({ command }: Settle | ResumeCommand): { readonly command?: string } {
+  return command === null ? {} : { command };
+}
+
+function poke(step: EffectStep): void {
+  if (step.slot === null || step.slot.ended) return;
+  step.slot.wait = null;
+  step.go();
+}
+
+function refusedLater(message: string): Failure {
+  return {
+    effect: "never",
+    class: "permanent",
+    scope: "item",
+    origin: "remote",
+    reasonCode: "CALL:REFUSED_LATER",
+    message,
+    evidence: { phase: "answered" },
+    rule: { source: "signal", id: "call/REFUSED_LATER", version: 1 },
+  };
+}

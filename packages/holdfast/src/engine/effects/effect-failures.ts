@@ -1,0 +1,93 @@
+/** Failures that the engine itself finds, and a failure as workflow code sees it. */
+import { upperSnake } from "../../core/classify.ts";
+import type { EffectState } from "../../core/effect-state.ts";
+import { HoldfastError } from "../../core/error.ts";
+import { ANSWER_SCHEMA, familyOf, type Failure } from "../../core/failure.ts";
+import type { Move } from "../../core/move.ts";
+import type { LiveRun } from "../run/live-run.ts";
+import type { FailureView } from "../../workflow/run.ts";
+import { thrownText } from "../exceptions/thrown-text.ts";
+
+/** Reason of an effect that was given up because its run has a deadline, whatever it had met before. */
+export const NO_TIME_LEFT = "RUN:NO_TIME_LEFT";
+
+/** An input that does not fit was never sent; an answer that does not fit surely came. */
+export function badAnswer(what: "input" | "answer", step: string, problems: string): Failure {
+  const sent = what === "answer";
+  return {
+    effect: sent ? "surely" : "never",
+    class: "defect",
+    scope: "item",
+    origin: "code",
+    reasonCode: sent ? ANSWER_SCHEMA : "EFFECT:INPUT_SCHEMA",
+    message: `The ${what} of "${step}" is not valid: ${problems}.`,
+    evidence: sent ? { phase: "answered" } : { phase: "none", callCount: 0 },
+    rule: { source: "table", id: `effect/${what}-schema`, version: 1 },
+  };
+}
+
+/**
+ * What a definition itself throws: an option without sense, `describe`, `classify`, a look-up that
+ * answers nonsense. It is the code's defect, and must not end the process.
+ */
+export function brokenDefinition(error: unknown, sent: boolean): Failure {
+  const name = error instanceof HoldfastError ? error.code : nameOf(error);
+  return {
+    effect: sent ? "maybe" : "never",
+    class: "defect",
+    scope: "item",
+    origin: "code",
+    reasonCode: error instanceof HoldfastError ? error.code : `CODE:${upperSnake(name)}`,
+    message: thrownText(error).message,
+    evidence: sent ? {} : { phase: "none", callCount: 0 },
+    rule: { source: "fallback", id: "effect/definition", version: 1 },
+  };
+}
+
+/** As it is written down, shown and handed to the code: without what is sensitive. */
+export function maskedFailure(run: LiveRun, failure: Failure): Failure {
+  const { message, evidence } = failure;
+  const said =
+    evidence.message === undefined ? {} : { message: run.sensitive.mask(evidence.message) };
+  return { ...failure, message: run.sensitive.mask(message), evidence: { ...evidence, ...said } };
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? thrownText(error).name : "NOT_AN_ERROR";
+}
+
+export function failureView(
+  effectName: string,
+  state: EffectState,
+  move: Move | null,
+): FailureView {
+  const { failure } = state;
+  if (failure === null) {
+    return {
+      family: "ambiguous",
+      class: "ambiguous",
+      effect: state.proof ?? "maybe",
+      effectName,
+      code: "ENGINE:NO_FAILURE",
+      message: "it ended without a recorded failure",
+      attempts: state.attempt,
+      because: move?.because ?? "",
+    };
+  }
+  // What a person has to find out is the family that the code must handle, not the last symptom.
+  const unknown = state.unknown !== null || state.openMaybe;
+  // Given up because of the time, whatever the attempts had met before.
+  const noTimeLeft = move?.kind === "late" && failure.class !== "expired";
+  const known = noTimeLeft ? "expired" : failure.class;
+  const failureClass = unknown ? "ambiguous" : known;
+  return {
+    family: familyOf(failureClass),
+    class: failureClass,
+    effect: state.proof ?? failure.effect,
+    effectName,
+    code: noTimeLeft && !unknown ? NO_TIME_LEFT : failure.reasonCode,
+    message: failure.message,
+    attempts: state.attempt,
+    because: move?.because ?? failure.message,
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * Effects that stay where a run is taken back: they were done, and declare no undoing. Money or goods
+ * may stay outside with them, so each is given to its owner; one that needs no undoing says
+ * `compensate: "none"`.
+ */
+import { EFFECT_STAYS } from "../../core/failure.ts";
+import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
+import type { AnyEffect } from "../../workflow/effect.ts";
+import { exceptionHead } from "../exceptions/exceptions.ts";
+import type { LiveRun } from "../run/live-run.ts";
+import { headOf } from "../run/recovery.ts";
+import { isStandIn } from "./stand-in-effect.ts";
+
+export interface StayingEffect {
+  readonly path: string;
+  readonly effect: AnyEffect;
+  /** Sequence number of its first intent. */
+  readonly operation: number;
+}
+
+/** Effects that are named in the reason of the run's end. */
+const NAMED_MAX = 10;
+
+/** Effects that were done and that nobody has said how to undo. */
+export function stayingEffects(run: LiveRun): readonly StayingEffect[] {
+  return [...run.slots.values()].flatMap((slot) => slot.verb.staying ?? []);
+}
+
+/** Opens the exception of each that has none yet: a crash may have come between two of them. */
+export function openStaying(run: LiveRun, staying: readonly StayingEffect[], end: string): void {
+  for (const one of staying) {
+    const records = run.recorded(one.path);
+    const isOpen = records.some(
+      (record) =>
+        record.kind === "opened" && headOf<OpenedHead>(record).reasonCode === EFFECT_STAYS,
+    );
+    if (!isOpen) open(run, one, end);
+  }
+}
+
+/** "; charge-card stays done: it declares no undoing", or nothing. */
+export function stayingWords(staying: readonly StayingEffect[]): string {
+  if (staying.length === 0) return "";
+  const named = staying.slice(0, NAMED_MAX).map(({ path }) => path);
+  const rest = staying.length - named.length;
+  const more = rest > 0 ? ` and ${String(rest)} more` : "";
+  const isOne = staying.length === 1;
+  const verb = isOne ? "stays done" : "stay done";
+  // Where one of several only stands in, this is true of the others too.
+  const why = staying.some(({ effect }) => isStandIn(effect))
+    ? `the deployed code cannot undo ${isOne ? "it" : "them"}`
+    : `${isOne ? "it declares" : "they declare"} no undoing`;
+  return `; ${named.join(", ")}${more} ${verb}: ${why}`;
+}
+
+/** What a person has said about the undoing of a step. */
+export interface SaidByHand {
+  readonly path: string;
+  /** False: it is not undone, and stays. */
+  readonly happened: boolean;
+  readonly by: string;
+}
+
+/** "; charge-card stays done, says bo", or nothing. */
+export function byHandWords(said: readonly SaidByHand[]): string {
+  const named = said.slice(0, NAMED_MAX).map(({ path, happened, by }) => {
+    return `; ${path} ${happened ? "was undone" : "stays done"}, says ${by}`;
+  });
+  const rest = said.length - named.length;
+  return `${named.join("")}${rest > 0 ? `; ${String(rest)} more were decided by hand` : ""}`;
+}
+
+/** The open exception among an effect's records that says that it stays; null if there is none. */
+export function stayingException(
+  records: Parameters<typeof headOf>[0][],
+): { readonly seq: number; readonly head: OpenedHead } | null {
+  const closed = new Set(
+    records
+      .filter((record) => record.kind === "closed")
+      .map((record) => headOf<ClosedHead>(record).opened),
+  );
+  for (const record of records) {
+    if (record.kind !== "opened" || closed.has(record.seq)) continue;
+    const head = headOf<OpenedHead>(record);
+    if (head.reasonCode === EFFECT_STAYS) return { seq: record.seq, head };
+  }
+  return null;
+}
+
+function open(run: LiveRun, { path, effect, operation }: StayingEffect, end: string): void {
+  const { owner } = effect.plan;
+  const message = `effect "${effect.name}" ${isStandIn(effect) ? effect.missing : "declares no undoing"}`;
+  const because = `"${path}" was done and stays, although the run is ${end}: ${message}. Undo it by hand or accept it, then say how.`;
+  const head = exceptionHead(run, {
+    class: "permanent",
+    effect: "surely",
+    scope: "item",
+    origin: "code",
+    reasonCode: EFFECT_STAYS,
+    rule: "engine/effect-stays@1",
+    message,
+    because,
+    owner,
+    step: path,
+    effectName: effect.name,
+    integration: effect.definition.on.name,
+    operation,
+  });
+  run.append("opened", path, head);
+  const { run: number, workflow, key } = run.row;
+  run.host.emit({
+    type: "exception.opened",
+    run: number,
+    workflow,
+    key,
+    step: path,
+    owner,
+    because,
+  });
+}

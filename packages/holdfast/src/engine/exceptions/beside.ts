@@ -1,0 +1,258 @@
+/**
+ * Exceptions beside a run: somebody has to look at something, and the run does not wait for it. They
+ * hang at the run that they are about, also when it waits or has ended, and else at the store itself
+ * (run 0), because an exception that no list of open work shows is lost.
+ */
+import { closesAsStaying } from "../../core/acts.ts";
+import { refuseClosing } from "../../core/closing.ts";
+import { HoldfastError, type ErrorCode } from "../../core/error.ts";
+import type { ClosedHead, OpenedHead, RecordKind } from "../../core/journal.ts";
+import { formatItemId, formatRunId } from "../../core/run-number.ts";
+import type { ExceptionRow, RunRow, StoredRun } from "../../store/rows.ts";
+import type { Engine } from "../engine.ts";
+import { describedOf, openedHead, type ExceptionCase } from "./exceptions.ts";
+import { withStored } from "../journal/stored-runs.ts";
+
+/** The store's own journal. */
+const STORE = 0;
+
+export interface BesideCase {
+  /** Null if it is about no run. */
+  readonly run: number | null;
+  /** The same subject at the same run is one exception. */
+  readonly subject: string;
+  /** What stands for the step in the title of the group. */
+  readonly at: string;
+  readonly reasonCode: ErrorCode;
+  readonly rule: string;
+  readonly message: string;
+  /** `stored`: the run as it is now; null for the store itself. */
+  readonly because: (stored: StoredRun | null) => string;
+  /** Who has to look if there is no run. */
+  readonly owner: string;
+  /** What came, as JSON: kept in the journal, shown in no list. */
+  readonly data: string;
+  /** Name of the event that it is the payload of; absent: it is an input of the workflow. */
+  readonly event?: string;
+}
+
+/** Where it stands, for whoever brought it. */
+export interface BesidePlace {
+  /** Null for the store itself. */
+  readonly run: number | null;
+  readonly owner: string;
+}
+
+/** What is written at the run. */
+interface Opening {
+  readonly subject: string;
+  readonly head: OpenedHead;
+  /** JSON. */
+  readonly data: string;
+}
+
+export class BesideExceptions {
+  readonly #engine: Engine;
+  /** One at a time: each has to see what the one before it has opened. They are rare. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Opens it unless there was one about the same before, open or closed. Durable when it resolves.
+   *
+   * @throws {HoldfastError} HF4203 if too many are open there.
+   */
+  async open(given: BesideCase): Promise<BesidePlace> {
+    const { committer, routes } = this.#engine;
+    await committer.durable();
+    const stored = given.run === null ? null : await this.#storedOf(given.run);
+    const row = stored?.row ?? null;
+    const run = row?.run ?? STORE;
+    const owner = row?.owner ?? given.owner;
+    const head = this.#headOf(given, stored, owner);
+    const opening = { subject: given.subject, head, data: given.data };
+    const data = { run: formatRunId(run), ...opening };
+    const act = () => this.openAt(run, opening);
+    // No turn is held meanwhile: the other worker may be waiting for this one.
+    await (routes === null ? act() : routes.at(run, { topic: "beside", data, by: owner }, act));
+    return { run: row === null ? null : run, owner };
+  }
+
+  /**
+   * A person has done what there was to do.
+   *
+   * @throws {HoldfastError} HF6001 (no such exception), HF6003 (it is closed, or the run waits for
+   *   it), HF6004 (an outcome is unknown).
+   */
+  close(
+    id: { readonly run: number; readonly seq: number },
+    by: string,
+    reason: string,
+  ): Promise<void> {
+    if (by.trim() === "" || reason.trim() === "") {
+      throw new HoldfastError(
+        "HF4102",
+        "An exception is closed by somebody, for a reason. Nothing was closed.",
+        "Say who closes it and why; both go on record.",
+      );
+    }
+    const act = async () => {
+      const undoing = await this.#inTurn(() => this.#close(id, by, reason));
+      if (undoing !== null) await this.#engine.commands.leaveUndone(undoing, by, reason);
+    };
+    const { routes } = this.#engine;
+    const data = { run: formatRunId(id.run), seq: id.seq, reason };
+    return routes === null ? act() : routes.at(id.run, { topic: "close", data, by }, act);
+  }
+
+  /** Opens one at a run that is here. */
+  openAt(run: number, opening: Opening): Promise<void> {
+    return this.#inTurn(() => this.#openAt(run, opening));
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(act, act);
+    this.#last = turn;
+    // Its caller hears of a failure; the next in line only waits for it.
+    turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #openAt(run: number, { subject, head, data }: Opening): Promise<void> {
+    const { committer, store, limits } = this.#engine;
+    await committer.durable();
+    const row = run === STORE ? null : await this.#rowOf(run);
+    const { owner } = head;
+    const { openCount, isKnown } = await store.besideExceptions(run, subject);
+    if (isKnown) return;
+    if (openCount >= limits.besideOpenMax) {
+      throw tooMany({ run: run === STORE ? null : run, owner }, openCount);
+    }
+    if (!(await this.#write(run, "opened", "", head, data))) {
+      await this.#openAtStore({ subject, head, data });
+      return;
+    }
+    await committer.durable();
+    this.#engine.emit({
+      type: "exception.opened",
+      run,
+      workflow: row?.workflow ?? "",
+      key: row?.key ?? "",
+      step: "",
+      owner,
+      because: head.because,
+      beside: true,
+    });
+  }
+
+  /** Its run has left the store since it was looked at: what somebody has to see stands beside the store. */
+  async #openAtStore(opening: Opening): Promise<void> {
+    const { routes } = this.#engine;
+    const act = () => this.#openAt(STORE, opening);
+    const data = { run: formatRunId(STORE), ...opening };
+    // The keeper waits for nobody with this, so a turn may be held meanwhile.
+    const by = opening.head.owner;
+    await (routes === null ? act() : routes.at(STORE, { topic: "beside", data, by }, act));
+  }
+
+  #headOf(given: BesideCase, stored: StoredRun | null, owner: string): OpenedHead {
+    const row = stored?.row ?? null;
+    const { subject, at, reasonCode, rule, message, because, event } = given;
+    const { clock, digests } = this.#engine;
+    const place = {
+      workflow: row?.workflow ?? "",
+      described: row === null ? {} : describedOf(row),
+      nowMs: clock.nowMs(),
+      hmac: (text: string) => digests.hex(text),
+    };
+    const about: ExceptionCase = {
+      class: "data",
+      // Nothing of it was done: it was not even begun.
+      effect: "never",
+      scope: "item",
+      origin: "remote",
+      reasonCode,
+      rule,
+      message,
+      because: because(stored),
+      owner,
+      step: "",
+      at,
+      beside: event === undefined ? { subject } : { subject, event },
+    };
+    return openedHead(place, about);
+  }
+
+  async #rowOf(run: number): Promise<RunRow | null> {
+    return (await this.#storedOf(run))?.row ?? null;
+  }
+
+  async #storedOf(run: number): Promise<StoredRun | null> {
+    const [stored] = await this.#engine.store.load([run]);
+    return stored ?? null;
+  }
+
+  /** Writes to the run as it is: in memory, waiting or ended. False if it has left the store. */
+  async #write(
+    run: number,
+    kind: RecordKind,
+    name: string,
+    head: object,
+    data: string | null = null,
+  ): Promise<boolean> {
+    if (run === STORE) {
+      this.#engine.journal.append(kind, head, data);
+      return true;
+    }
+    const reached = await withStored(this.#engine, run, (_stored, append) => {
+      append(kind, name, head, { data });
+    });
+    if (reached.kind === "live") reached.live.append(kind, name, head, data);
+    return reached.kind !== "unknown";
+  }
+
+  /** Null once it is closed; else what was to be undone stays, which is for the step to take. */
+  async #close(
+    { run, seq }: { readonly run: number; readonly seq: number },
+    by: string,
+    reason: string,
+  ): Promise<ExceptionRow | null> {
+    const { committer, store } = this.#engine;
+    await committer.durable();
+    const row = await store.exception(run, seq);
+    if (row === null) {
+      throw new HoldfastError(
+        "HF6001",
+        `There is no exception ${formatItemId("exc", { run, seq })}.`,
+        "List them with: holdfast exceptions",
+      );
+    }
+    const state = run === STORE ? null : ((await this.#rowOf(run))?.state ?? null);
+    refuseClosing(row, state);
+    if (state !== null && closesAsStaying(row, state)) return row;
+    const head: ClosedHead = {
+      opened: seq,
+      resolution: "dealt-with",
+      by,
+      reason,
+      fingerprint: row.fingerprint,
+      class: row.class,
+      ...(row.subject === null ? {} : { beside: true }),
+    };
+    await this.#write(run, "closed", row.step, head);
+    await committer.durable();
+    return null;
+  }
+}
+
+function tooMany({ run, owner }: BesidePlace, count: number): HoldfastError {
+  const where = run === null ? "the store itself" : `run ${formatRunId(run)}`;
+  return new HoldfastError(
+    "HF4203",
+    `${String(count)} exceptions are open beside ${where}, the limit besideOpenMax; no further one can be opened there. Nothing was started or delivered.`,
+    `${owner} has to look at those that are open, and close them: holdfast exceptions`,
+  );
+}

@@ -1,0 +1,239 @@
+/** The gates of all integrations, made when first needed and restored from the store. */
+import { DEFAULT_BREAKER } from "../../core/breaker.ts";
+import { durationMs } from "../../core/duration.ts";
+import { HoldfastError } from "../../core/error.ts";
+import { parseRate } from "../../core/rate.ts";
+import type { DependencyHead } from "../../core/journal.ts";
+import type { Integration, IntegrationOptions } from "../../workflow/integration.ts";
+import type { Engine } from "../engine.ts";
+import { Gate, type GateOptions } from "./gate.ts";
+import { GateShare } from "./gate-share.ts";
+import { sharedKnown } from "../../core/shared-breaker.ts";
+import type { SharedShards } from "../../store/shards.ts";
+
+/** Calls at a time where nothing is declared. */
+const CONCURRENCY = 64;
+const UNKNOWN: GateOptions = {
+  concurrency: CONCURRENCY,
+  rate: null,
+  breaker: DEFAULT_BREAKER,
+  health: null,
+};
+
+export class Gates {
+  readonly #engine: Engine;
+  readonly #gates = new Map<string, Gate>();
+  readonly #known = new Map<string, Integration>();
+  /** Of those gates whose limits and breakers workers share. */
+  readonly #shares = new Map<string, GateShare>();
+  #isLooking = false;
+  #onQuiet: (() => void) | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    let count = 0;
+    for (const gate of this.#gates.values()) count += gate.keptCount;
+    return count;
+  }
+
+  /** Calls under way at all integrations. */
+  get inFlight(): number {
+    let count = 0;
+    for (const gate of this.#gates.values()) count += gate.inFlight;
+    return count;
+  }
+
+  onQuiet(listener: () => void): void {
+    this.#onQuiet = listener;
+  }
+
+  ownerOf(integration: string): string | null {
+    return this.#known.get(integration)?.options.owner ?? null;
+  }
+
+  /** @throws {HoldfastError} HF1002 if another integration has this name, HF1001 for bad options. */
+  of(integration: Integration): Gate {
+    const gate = this.#named(integration.name);
+    const known = this.#known.get(integration.name);
+    if (known === integration) return gate;
+    if (known !== undefined) {
+      throw new HoldfastError(
+        "HF1002",
+        `Two integrations have the name "${integration.name}".`,
+        "Declare an integration once and import it where it is used.",
+      );
+    }
+    this.#known.set(integration.name, integration);
+    gate.configure(optionsOf(integration.name, integration.options));
+    return gate;
+  }
+
+  #named(name: string): Gate {
+    const existing = this.#gates.get(name);
+    if (existing !== undefined) return existing;
+    const { clock, random, limits, places } = this.#engine;
+    const share = places.shared === null ? null : this.#shared(name, places.shared);
+    const gate = new Gate(name, UNKNOWN, {
+      clock,
+      random,
+      queueMax: limits.gateQueueMax,
+      record: (head) => {
+        this.#record(head);
+      },
+      share,
+      wakeParked: (integration, count) => this.#wakeParked(integration, count),
+      quiet: () => this.#onQuiet?.(),
+    });
+    this.#gates.set(name, gate);
+    return gate;
+  }
+
+  #record(head: DependencyHead): void {
+    this.#engine.journal.append("dependency", head);
+    const { integration, to, reason } = head;
+    this.#engine.emit({ type: "dependency.changed", integration, to, reason });
+  }
+
+  /** What this worker holds and knows of a gate that all workers share. */
+  #shared(name: string, shards: SharedShards): GateShare {
+    const { clock, committer, store } = this.#engine;
+    const share = new GateShare(name, {
+      shards,
+      worker: store.incarnation,
+      clock,
+      demand: () => this.#gates.get(name)?.demand ?? { inUse: 0, wants: 0 },
+      lastKnown: async () => {
+        const rows = await store.dependencies();
+        const row = rows.find(({ integration }) => integration === name);
+        return sharedKnown(row ?? null, clock.nowMs(), DEFAULT_BREAKER.probeFirstMs);
+      },
+      adopt: (become) => this.#gates.get(name)?.adopt(become),
+      tryNow: () => this.#gates.get(name)?.tryNow(),
+      room: () => this.#gates.get(name)?.roomCame(),
+      tell: async (head) => {
+        this.#record(head);
+        await committer.durable();
+      },
+      failed: (error, delayMs) => {
+        this.#failed(name, error, delayMs);
+      },
+      background: (work) => {
+        this.#engine.background(work);
+      },
+    });
+    this.#shares.set(name, share);
+    return share;
+  }
+
+  /** This worker has shown that it lives: time to see what others have made of the gates. */
+  async beat(): Promise<void> {
+    const { shared } = this.#engine.places;
+    const shares = [...this.#shares].filter(([, share]) => !share.isIdle);
+    if (shared === null || shares.length === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const seen = await shared.gates(shares.map(([name]) => name));
+      for (const [, share] of shares) share.beat(seen);
+    } catch (error) {
+      // The next beat looks again.
+      await this.#engine.reads.pause("the limits that workers share", error, 1);
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** No call is under way any more: others may use what this worker holds, before its lease ends. */
+  async leave(): Promise<void> {
+    if (this.#engine.committer.hasFailed) return;
+    await Promise.all(
+      [...this.#shares].map(async ([name, share]) => {
+        try {
+          await share.leave();
+        } catch (error) {
+          // The end of its lease gives back all the same.
+          this.#failed(name, error, 0);
+        }
+      }),
+    );
+  }
+
+  #failed(name: string, error: unknown, delayMs: number): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const what = `the limit of ${name} that workers share`;
+    this.#engine.emit({ type: "store.retry", what, message, delayMs });
+  }
+
+  async #wakeParked(integration: string, count: number): Promise<boolean> {
+    const { committer, store, wakes, live } = this.#engine;
+    try {
+      await committer.durable();
+      const page = { afterRun: 0, limit: count + live.size };
+      const runs = await store.parked(integration, page, this.#engine.places.list);
+      const asleep = runs.filter((run) => !live.has(run)).slice(0, count);
+      wakes.add(asleep);
+      return asleep.length > 0;
+    } catch (error) {
+      // Told as if somebody had been woken: so the gate looks again, at its own pace.
+      return await this.#engine.reads.pause(`runs that wait for ${integration}`, error, 1);
+    }
+  }
+
+  /** What the last engine knew of its dependencies; parked runs come back by it. */
+  async restore(): Promise<void> {
+    for (const row of await this.#engine.store.dependencies()) {
+      const gate = this.#named(row.integration);
+      gate.restore(row);
+    }
+  }
+
+  /** Runs have come that another worker had parked: those come back that may by what is known here. */
+  async cameIn(): Promise<void> {
+    const rows = await this.#engine.store.dependencies();
+    await Promise.all(rows.map((row) => this.#named(row.integration).lookForParked()));
+  }
+
+  /** The run has left memory. */
+  forget(run: number): void {
+    for (const gate of this.#gates.values()) gate.forget(run);
+  }
+
+  close(): void {
+    for (const gate of this.#gates.values()) gate.close();
+  }
+}
+
+function optionsOf(name: string, options: IntegrationOptions): GateOptions {
+  const { limit, breaker } = options;
+  const concurrency = positive(limit?.concurrency ?? CONCURRENCY, `limit.concurrency of "${name}"`);
+  // Coming back is over where the integration's own limit holds.
+  const rampDoneAt = Math.min(DEFAULT_BREAKER.rampDoneAt, concurrency);
+  return {
+    concurrency,
+    rate: limit?.rate === undefined ? null : parseRate(limit.rate, `limit.rate of "${name}"`),
+    breaker:
+      breaker === undefined
+        ? { ...DEFAULT_BREAKER, rampDoneAt }
+        : {
+            ...DEFAULT_BREAKER,
+            rampDoneAt,
+            openAt:
+              positive(Number.parseFloat(breaker.openAt), `breaker.openAt of "${name}"`) / 100,
+            of: positive(breaker.of, `breaker.of of "${name}"`),
+            probeFirstMs: durationMs(breaker.probeEvery, `breaker.probeEvery of "${name}"`),
+          },
+    health: options.health ?? null,
+  };
+}
+
+function positive(value: number, what: string): number {
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new HoldfastError(
+    "HF1001",
+    `${what} must be above 0, got ${String(value)}.`,
+    "Give a number above 0.",
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * Values that become columns of the store: texts that code and other systems make. One of another
+ * type would be refused by the store in the middle of a flush, and a failed flush ends the process.
+ */
+import { HoldfastError } from "../../core/error.ts";
+import { EFFECT_PROOFS, FAILURE_CLASSES, type Classified } from "../../core/failure.ts";
+import type { Described } from "../../core/journal.ts";
+import { isWellFormed } from "../../core/well-formed.ts";
+
+/** Characters of a key, a lane, a reference, a name. */
+const TEXT_CHARS_MAX = 512;
+/** Business keys of one description. */
+const KEYS_MAX = 64;
+
+/**
+ * @param what - names the value in the message, for example `lane of workflow "order"`.
+ * @throws {HoldfastError} HF4102 unless it is a text of 1 to 512 whole characters without NUL.
+ */
+export function requireText(value: unknown, what: string): string {
+  if (typeof value === "string" && value !== "" && value.length <= TEXT_CHARS_MAX) {
+    if (isStorable(value)) return value;
+  }
+  throw new HoldfastError(
+    "HF4102",
+    `The ${what} is not valid: expected a text of 1 to ${String(TEXT_CHARS_MAX)} whole characters without NUL, got ${kindOf(value)}.`,
+    "Mend what makes it; nothing was done with it.",
+  );
+}
+
+/**
+ * Half a surrogate pair would be stored as another text, and two keys would be one. A NUL ends a
+ * text that Node 22 reads from SQLite, and PostgreSQL keeps none: a run would come back with another
+ * key than it was started with.
+ */
+export function isStorable(text: string): boolean {
+  return isWellFormed(text) && !text.includes("\u0000");
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === "string") return `one of ${String(value.length)} characters`;
+  return value === null ? "null" : `a value of type ${typeof value}`;
+}
+
+/** What is agreed of a description, and nothing else of it. */
+export function checkedDescription(value: unknown, what: string): Described {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw notDescribed(what);
+  if (value instanceof Promise) throw notDescribed(what);
+  // An object whose properties are looked at one by one below.
+  const { amount, currency, keys } = value as Readonly<Record<keyof Described, unknown>>;
+  return {
+    ...(amount === undefined ? {} : { amount: requireText(amount, `amount of ${what}`) }),
+    ...(currency === undefined ? {} : { currency: requireText(currency, `currency of ${what}`) }),
+    ...(keys === undefined ? {} : { keys: checkedKeys(keys, what) }),
+  };
+}
+
+function checkedKeys(keys: unknown, what: string): Readonly<Record<string, string>> {
+  if (typeof keys !== "object" || keys === null) throw notDescribed(what);
+  const entries = Object.entries(keys);
+  if (entries.length > KEYS_MAX) throw notDescribed(what);
+  return Object.fromEntries(
+    entries.map(([name, key]): [string, string] => [
+      requireText(name, `name of a key of ${what}`),
+      requireText(key, `key "${name.slice(0, 40)}" of ${what}`),
+    ]),
+  );
+}
+
+function notDescribed(what: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `The description of ${what} is not valid: expected { amount?, currency?, keys? } with texts, at most ${String(KEYS_MAX)} keys.`,
+    "Mend the describe function.",
+  );
+}
+
+/** @throws {HoldfastError} HF1001 for what a `classify` function may not say. */
+export function checkedClassified(says: Classified | undefined, id: string): Classified | null {
+  if (says === undefined || says === null) return null;
+  const { class: failureClass, effect, reasonCode, message } = says;
+  const isAgreed =
+    typeof says === "object" &&
+    FAILURE_CLASSES.includes(failureClass) &&
+    (effect === undefined || EFFECT_PROOFS.includes(effect)) &&
+    (reasonCode === undefined || typeof reasonCode === "string") &&
+    (message === undefined || typeof message === "string");
+  if (isAgreed) return says;
+  throw new HoldfastError(
+    "HF1001",
+    `classify of ${id} answered something that is no classification.`,
+    "Answer { class, effect?, reasonCode?, message? } with the words of the reference, or undefined.",
+  );
+}

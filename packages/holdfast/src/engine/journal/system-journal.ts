@@ -1,0 +1,25 @@
+/** The store's own journal (run 0): who opened it, which systems are down, which events came early. */
+import type { RecordKind } from "../../core/journal.ts";
+import type { Committer } from "./committer.ts";
+
+export class SystemJournal {
+  readonly #committer: Committer;
+  #seq: number;
+
+  constructor(committer: Committer, lastSeq: number) {
+    this.#committer = committer;
+    this.#seq = lastSeq;
+  }
+
+  /** Goes on behind what others have written. */
+  raise(lastSeq: number): void {
+    this.#seq = Math.max(this.#seq, lastSeq);
+  }
+
+  /** Sequence number of the record that was written. */
+  append(kind: RecordKind, head: object, data: string | null = null): number {
+    this.#seq += 1;
+    this.#committer.add({ run: 0, seq: this.#seq, kind, attempt: 0, name: "", head, data });
+    return this.#seq;
+  }
+}

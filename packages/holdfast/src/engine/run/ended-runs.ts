@@ -1,0 +1,111 @@
+/**
+ * Settling what a run left open when it ended. Its code does not run again for that: it may have
+ * changed since, or be gone, and nothing of it may be done any more. Only ledger and exception change.
+ */
+import {
+  effectRecordOf,
+  foldEffect,
+  FRESH_EFFECT,
+  type EffectState,
+} from "../../core/effect-state.ts";
+import { HoldfastError } from "../../core/error.ts";
+import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../../core/journal.ts";
+import { otherThanSeen, sentSince } from "../../core/seen.ts";
+import { formatRunId } from "../../core/run-number.ts";
+import type { StoredRun } from "../../store/rows.ts";
+import type { SettleCommand } from "../commands/commands.ts";
+import { personNeeded } from "../effects/effect-exception.ts";
+import { headOf } from "./recovery.ts";
+import { stayingException } from "../effects/staying-effects.ts";
+import type { Append } from "../journal/stored-runs.ts";
+
+/** @throws {HoldfastError} HF6001 for no such effect, HF6003 if its outcome is known. */
+export function settleEnded(
+  { row, records }: StoredRun,
+  append: Append,
+  command: SettleCommand,
+): void {
+  const { operation, happened, ref, by, reason } = command;
+  const first = records.find((record) => record.kind === "intent" && record.seq === operation);
+  if (first === undefined) {
+    throw new HoldfastError(
+      "HF6001",
+      `Run ${formatRunId(row.run)} has no effect with that number.`,
+      "List them with: holdfast effects",
+    );
+  }
+  const own = records.filter((record) => record.name === first.name);
+  let state: EffectState = FRESH_EFFECT;
+  for (const record of own) {
+    const effectRecord = effectRecordOf(record);
+    if (effectRecord !== null) state = foldEffect(state, effectRecord);
+  }
+  const { attempts = state.sentCount, exception = null } = command;
+  const opened = stayingException(own)?.seq ?? state.opened;
+  const since = sentSince(first.name, attempts, state) ?? otherThanSeen(opened, exception);
+  if (since !== null) {
+    throw new HoldfastError(
+      "HF6003",
+      since,
+      `Look at it with: holdfast show ${formatRunId(row.run)}`,
+    );
+  }
+  const staying = stayingException(own);
+  if (!personNeeded(state) && staying !== null && happened) {
+    // The ledger is right as it is: it was done. What was done about it is the reason.
+    closeStaying(append, first.name, staying, command);
+    return;
+  }
+  if (!personNeeded(state)) {
+    throw new HoldfastError(
+      "HF6003",
+      `The outcome of "${first.name}" is known; there is nothing to settle.`,
+      staying === null
+        ? `Look at it with: holdfast show ${formatRunId(row.run)}`
+        : "It was done, and that is proven. If it was undone by hand, say that it happened, and how it was undone as the reason.",
+    );
+  }
+  const settled: SettledHead = {
+    operation,
+    effect: headOf<IntentHead>(first).effect,
+    proof: happened ? "surely" : "never",
+    happened,
+    by,
+    reason,
+    ...(ref === null ? {} : { ref }),
+    ...(command.command === undefined ? {} : { command: command.command }),
+  };
+  append("settled", first.name, settled, { attempt: state.attempt });
+  const asked = own.find((record) => record.kind === "opened" && record.seq === state.opened);
+  if (asked === undefined) return;
+  const { fingerprint, class: failureClass } = headOf<OpenedHead>(asked);
+  const closed: ClosedHead = {
+    opened: asked.seq,
+    resolution: "settled",
+    by,
+    reason,
+    fingerprint,
+    class: failureClass,
+  };
+  append("closed", first.name, closed);
+}
+
+function closeStaying(
+  append: Append,
+  name: string,
+  { seq: opened, head }: NonNullable<ReturnType<typeof stayingException>>,
+  { by, reason, command }: SettleCommand,
+): void {
+  const { fingerprint, class: failureClass } = head;
+  const resolution = "settled";
+  const closed: ClosedHead = {
+    opened,
+    resolution,
+    by,
+    reason,
+    fingerprint,
+    class: failureClass,
+    ...(command === undefined ? {} : { command }),
+  };
+  append("closed", name, closed);
+}

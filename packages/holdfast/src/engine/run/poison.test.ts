@@ -1,0 +1,208 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { testWorkflow } from "../test-effects.test-support.ts";
+import { TestWorld } from "../test-world.test-support.ts";
+
+const HOUR_MS = 3_600_000;
+
+let world: TestWorld;
+beforeEach(() => {
+  world = new TestWorld();
+});
+afterEach(() => world.remove());
+
+/** Runs whose id is in here end the process when they are worked on. */
+const deadly = new Set<string>();
+
+/** The process ends in the step of a deadly run; all others come through it. */
+const flow = testWorkflow("flow", async (input, run) => {
+  await run.step("before", () => 1, { durable: true });
+  await run.step("deadly", () => {
+    if (!deadly.has(input.id)) return 1;
+    world.life.watched.isDead = true;
+    return new Promise<never>(() => undefined);
+  });
+  await run.sleep("30d");
+  return null;
+});
+
+async function lives(count: number): Promise<void> {
+  for (let life = 0; life < count; life += 1) {
+    await world.crash();
+    await world.beginOnly([flow]);
+    await world.settle();
+    await world.advance(2_000);
+  }
+}
+
+async function putAway(): Promise<string[]> {
+  return (await world.allRuns()).filter((row) => row.state === "exception").map((row) => row.key);
+}
+
+describe("a run that crashes the process", () => {
+  beforeEach(() => {
+    deadly.clear();
+  });
+
+  test("alone three times is put away with its owner told, and its neighbours go on", async () => {
+    deadly.add("7");
+    await world.begin([flow]);
+    for (let n = 0; n < 20; n += 1)
+      void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
+    await world.settle();
+    expect(world.life.watched.isDead).toBe(true);
+    let life = 0;
+    for (; life < 30 && (await putAway()).length === 0; life += 1) await lives(1);
+    expect(await putAway()).toEqual(["7"]);
+    await world.advance(5_000);
+    expect(world.life.watched.isDead).toBe(false);
+    const rows = await world.allRuns();
+    expect(rows.filter((row) => row.state === "waiting")).toHaveLength(rows.length - 1);
+    const [exception] = await world.exceptions();
+    expect(exception).toMatchObject({ class: "poison", owner: "team-flow" });
+    // Nobody is a suspect any more.
+    expect(await world.engine.store.openGroups()).toEqual([]);
+    // Halving 20 runs takes five crashes at most; then three alone.
+    expect(life).toBeLessThanOrEqual(12);
+  });
+
+  test("is found among others that do the same", async () => {
+    for (const id of ["3", "11", "17"]) deadly.add(id);
+    await world.begin([flow]);
+    for (let n = 0; n < 20; n += 1)
+      void world.engine.startRun(flow, { id: String(n) }).catch(() => undefined);
+    await world.settle();
+    for (let life = 0; life < 60 && (await putAway()).length < 3; life += 1) await lives(1);
+    expect((await putAway()).toSorted()).toEqual(["11", "17", "3"]);
+    await world.advance(5_000);
+    const rows = await world.allRuns();
+    expect(rows.filter((row) => row.state === "waiting")).toHaveLength(rows.length - 3);
+  });
+
+  test("is not to be mistaken for a process that is killed from outside", async () => {
+    const slow = testWorkflow("slow", async (input, run) => {
+      await run.step(
+        "work",
+        () => new Promise((resolve) => world.clock.after(2_000, () => resolve(1))),
+      );
+      return input.id;
+    });
+    await world.begin([slow]);
+    for (let n = 0; n < 10; n += 1) void world.engine.startRun(slow, { id: String(n) });
+    await world.settle();
+    for (let life = 0; life < 12; life += 1) {
+      await world.crash();
+      await world.beginOnly([slow]);
+      await world.settle();
+      await world.advance(5_000);
+    }
+    expect(await putAway()).toEqual([]);
+    await world.advance(10 * 60_000);
+    await world.crash();
+    await world.begin([slow]);
+    await world.advance(10 * 60_000);
+    expect((await world.allRuns()).map((row) => row.state)).toEqual(
+      Array.from({ length: 10 }, () => "completed"),
+    );
+  });
+
+  test("goes on when its owner has mended it and says so", async () => {
+    deadly.add("0");
+    await world.begin([flow]);
+    void world.engine.startRun(flow, { id: "0" }).catch(() => undefined);
+    await world.settle();
+    for (let life = 0; life < 10 && (await putAway()).length === 0; life += 1) await lives(1);
+    const [row] = await world.allRuns();
+    expect(row?.state).toBe("exception");
+    deadly.clear();
+    await world.engine.commands.resume(row?.run ?? 0, null, "dev", "mended");
+    await world.untilState(row?.run ?? 0, "waiting");
+    expect((await world.exceptions())[0]).toMatchObject({ resolution: "resumed" });
+    await world.advance(60_000);
+    await world.crash();
+    await world.begin([flow]);
+    expect(await world.stateOf(row?.run ?? 0)).toBe("waiting");
+  });
+});
+
+describe("a run whose work takes longer than suspicion", () => {
+  const long = testWorkflow("long", async (input, run) => {
+    await run.step(
+      "work",
+      () => new Promise((resolve) => world.clock.after(HOUR_MS, () => resolve(1))),
+    );
+    return input.id;
+  });
+
+  async function startLong(count: number): Promise<void> {
+    await world.begin([long]);
+    for (let n = 0; n < count; n += 1) await world.start(long, { id: String(n) });
+  }
+
+  test("is proved innocent by time, however often the process is killed after that", async () => {
+    await startLong(3);
+    for (let life = 0; life < 8; life += 1) {
+      await world.crash();
+      await world.beginOnly([long]);
+      await world.settle();
+      await world.advance(60_000);
+      expect(await world.engine.store.openGroups()).toEqual([]);
+    }
+    expect(await putAway()).toEqual([]);
+    await world.advance(HOUR_MS);
+    expect((await world.allRuns()).map((row) => row.state)).toEqual(
+      Array.from({ length: 3 }, () => "completed"),
+    );
+  });
+
+  test("is a suspect before that time, and stays one over the next crash", async () => {
+    await startLong(2);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(9_000);
+    expect(await world.engine.store.openGroups()).toMatchObject([{ crashes: 0 }]);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(2_000);
+    // Halved: one alone, and the other waits for its turn in the group that both were in.
+    const groups = await world.engine.store.openGroups();
+    expect(groups.map(({ runs, crashes }) => [runs.length, crashes])).toEqual([
+      [2, 0],
+      [1, 0],
+    ]);
+  });
+
+  test("lets the groups behind it have their turn after that time", async () => {
+    await startLong(4);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(2_000);
+    await world.crash();
+    await world.beginOnly([long]);
+    await world.advance(2_000);
+    expect(world.engine.live.size).toBe(2);
+    await world.advance(10_000);
+    expect(world.engine.live.size).toBe(4);
+    await world.advance(10_000);
+    expect(await world.engine.store.openGroups()).toEqual([]);
+    expect(world.life.events.filter((event) => event.type === "recovery.done")).toHaveLength(1);
+  });
+
+  test("proves nothing for those whose turn had not come", async () => {
+    await startLong(4);
+    for (let life = 0; life < 6; life += 1) {
+      await world.crash();
+      await world.beginOnly([long]);
+      // Never long enough for anybody to be proved innocent: the last ones are never tried.
+      await world.advance(1_000);
+    }
+    const groups = await world.engine.store.openGroups();
+    const keys = new Map((await world.allRuns()).map((row) => [row.run, row.key]));
+    const suspects = new Set(groups.flatMap(({ runs }) => runs.map((run) => keys.get(run))));
+    // The first was alone three times; the others wait for their turn, and none is forgotten.
+    expect(await putAway()).toEqual(["0"]);
+    for (const key of ["1", "2", "3"]) expect(suspects.has(key)).toBe(true);
+    await world.advance(2 * HOUR_MS);
+    const states = (await world.allRuns()).map((row) => row.state);
+    expect(states).toEqual(["exception", "completed", "completed", "completed"]);
+  });
+});

@@ -1,0 +1,63 @@
+/** What the open steps of a run come to when its code is at rest. */
+import type { RunState } from "../../core/run-state.ts";
+import type { StepSlot, StepVerb, Wait } from "../steps/step-slot.ts";
+
+/** Which of several waits the run is said to be in: the one that needs somebody most. */
+const WAIT_RANK: readonly RunState[] = ["exception", "held", "review", "parked", "waiting"];
+
+export interface RestOfSteps {
+  readonly waits: readonly Wait[];
+  /** When the first of them is to be woken; null if none has a time. */
+  readonly wakeAtMs: number | null;
+  /** Something of a step is under way. */
+  readonly isBusy: boolean;
+}
+
+/** @param runWait - what the run as a whole waits for, apart from its steps. */
+export function restOf(open: Iterable<StepSlot>, runWait: Wait | null): RestOfSteps {
+  const waits = runWait === null ? [] : [runWait];
+  let wakeAtMs: number | null = null;
+  let isBusy = false;
+  for (const { wait } of open) {
+    if (wait === null) {
+      isBusy = true;
+    } else {
+      waits.push(wait);
+      wakeAtMs = soonest(wakeAtMs, wait.wakeAtMs);
+    }
+  }
+  return { waits, wakeAtMs, isBusy };
+}
+
+export function mostPressing(waits: readonly Wait[]): Wait | null {
+  return waits.toSorted((a, b) => rank(a) - rank(b))[0] ?? null;
+}
+
+function rank({ state }: Wait): number {
+  return WAIT_RANK.indexOf(state);
+}
+
+/** The earlier of two times, of which either may be missing. */
+export function soonest(left: number | null, right: number | null): number | null {
+  return left === null || right === null ? (left ?? right) : Math.min(left, right);
+}
+
+/** Path of the first step of which this is so; null if it is so of none. */
+export function pathOf(
+  slots: Iterable<StepSlot>,
+  isSo: (verb: StepVerb) => boolean,
+): string | null {
+  for (const slot of slots) if (isSo(slot.verb)) return slot.path;
+  return null;
+}
+
+/** Steps whose time has come, with what they waited for. A snapshot: waking one changes the set. */
+export function dueBy(
+  open: Iterable<StepSlot>,
+  nowMs: number,
+): readonly { readonly slot: StepSlot; readonly wait: Wait }[] {
+  return [...open].flatMap((slot) => {
+    const { wait } = slot;
+    return wait?.wakeAtMs == null || wait.wakeAtMs > nowMs ? [] : [{ slot, wait }];
+  });
+}

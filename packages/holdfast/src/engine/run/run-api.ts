@@ -1,0 +1,152 @@
+/** Builds the `run` object that a workflow's code gets. Each verb is a file of its own. */
+import { checkSensitive } from "../../core/sensitive.ts";
+import { stepDefinitionName, stepPath } from "../../core/step-path.ts";
+import type { AnyEffect } from "../../workflow/effect.ts";
+import type { AnyReview } from "../../workflow/review.ts";
+import type { EventType, Named, Run } from "../../workflow/run.ts";
+import { checkOptions, type OptionKinds } from "../../workflow/known-options.ts";
+import type { Schema } from "../../workflow/schema.ts";
+import type { AnyWorkflow } from "../../workflow/workflow.ts";
+import { AskStep } from "../steps/ask-step.ts";
+import { CallStep } from "../steps/call-step.ts";
+import { derivedRandom, derivedUuid, recordedNow } from "../steps/derived-values.ts";
+import { EffectStep } from "../effects/effect-step.ts";
+import { EventStep } from "../steps/event-step.ts";
+import type { LiveRun } from "./live-run.ts";
+import { LocalStep, type StepOptions } from "../steps/local-step.ts";
+import { RunStopped } from "./run-ending.ts";
+import {
+  transactEffect,
+  type AnyLocalDatabase,
+  type AnyTransactOptions,
+} from "../effects/transact.ts";
+import { SleepStep } from "../steps/sleep-step.ts";
+import { thrownText } from "../exceptions/thrown-text.ts";
+
+/** A verb of a run that has left memory, or that is being taken back, never answers. */
+const NEVER = new Promise<never>(() => undefined);
+
+/** The untyped form of `Run`: the types are kept by the interface, the values by the schemas. */
+export function makeRunApi(run: LiveRun): Run {
+  const enter = <T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> =>
+    run.listens ? rejecting(makeStep) : NEVER;
+  const api = {
+    id: run.id,
+    key: run.row.key,
+    correlationId: run.row.correlationId,
+    do: (effect: AnyEffect, input: unknown, named?: Named) =>
+      enter(() => {
+        known("do", named);
+        return new EffectStep(run, path(effect.name, named), effect, input, "do");
+      }),
+    try: (effect: AnyEffect, input: unknown, named?: Named & { readonly handOver?: boolean }) =>
+      enter(() => {
+        known("try", named);
+        const mode = named?.handOver === true ? "tryHandOver" : "try";
+        return new EffectStep(run, path(effect.name, named), effect, input, mode);
+      }),
+    step: (name: string, work: () => unknown, options: StepOptions = {}) =>
+      enter(() => {
+        known("step", options);
+        declareStep(run, name, options);
+        return new LocalStep(run, path(name, options), work, options);
+      }),
+    transact: (
+      name: string,
+      database: AnyLocalDatabase,
+      work: (tx: unknown, input: unknown) => unknown,
+      options: AnyTransactOptions = {},
+    ) =>
+      enter(() => {
+        const at = path(name, options);
+        const effect = transactEffect(name, { run, path: at, database, work }, options);
+        return new EffectStep(run, at, effect, options.input ?? null, "do");
+      }),
+    ask: (review: AnyReview, subject: unknown, named?: Named) =>
+      enter(() => {
+        known("ask", named);
+        return new AskStep(run, path(review.name, named), review, subject);
+      }),
+    wait: (
+      event: EventType<Schema>,
+      options: Named & { readonly key: string; readonly within?: string },
+    ) =>
+      enter(() => {
+        known("wait", options);
+        return new EventStep(run, path(event.name, options), event, options);
+      }),
+    call: (workflow: AnyWorkflow, input: unknown, named?: Named) =>
+      enter(() => {
+        known("call", named);
+        return new CallStep(run, path(workflow.name, named), workflow, input);
+      }),
+    sleep: (until: string | Date, named?: Named) =>
+      enter(() => {
+        known("sleep", named);
+        return new SleepStep(run, path("sleep", named), until);
+      }),
+    now: (name: string) => recordedNow(run, path(name)),
+    random: (name: string) => derivedRandom(run, path(name)),
+    uuid: (name: string) => derivedUuid(run, path(name)),
+    stop(reason: string, options: { readonly compensate?: boolean } = {}): never {
+      known("stop", options);
+      run.ending.stop(reason, options.compensate);
+      throw new RunStopped(reason);
+    },
+  };
+  // The cast restores the types that the verbs above forget: schemas check what they carry.
+  return api as unknown as Run;
+}
+
+/** One that says nothing is not on record: what nobody declared is masked whole. */
+function declareStep(run: LiveRun, name: string, { sensitive }: StepOptions): void {
+  if (sensitive === undefined) return;
+  checkSensitive(`step "${name}"`, sensitive);
+  const { declarations } = run.host;
+  declarations.declare(
+    "step",
+    stepDefinitionName(run.workflow.name, name),
+    { sensitive },
+    sensitive,
+  );
+}
+
+/** Values that mean nothing are the verb's to refuse. */
+const OPTIONS = {
+  do: { as: "any" },
+  try: { as: "any", handOver: "truth value" },
+  step: { as: "any", durable: "truth value", sensitive: "any" },
+  ask: { as: "any" },
+  wait: { as: "any", key: "any", within: "any" },
+  call: { as: "any" },
+  sleep: { as: "any" },
+  stop: { compensate: "truth value" },
+} as const satisfies Record<string, OptionKinds>;
+
+/** @throws {HoldfastError} HF1001 for an option that the verb does not have. */
+function known(verb: keyof typeof OPTIONS, options: unknown): void {
+  if (options !== undefined) checkOptions(`run.${verb}`, options, OPTIONS[verb]);
+}
+
+function path(name: string, named?: Named): string {
+  return stepPath([], name, named?.as);
+}
+
+/**
+ * A wrong use (a name twice) rejects the verb's promise instead of throwing past an `await`. A
+ * rejection that the code looks at later, or never, is not an unhandled one: it would end the
+ * process and all other runs with it.
+ */
+function rejecting<T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> {
+  const promise = promiseOf(makeStep);
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function promiseOf<T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> {
+  try {
+    return makeStep().promise;
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(thrownText(error).message));
+  }
+}

@@ -1,0 +1,172 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Run } from "../../workflow/run.ts";
+import type { Counterpart } from "../counterpart.test-support.ts";
+import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
+import { TestWorld } from "../test-world.test-support.ts";
+
+let world: TestWorld;
+let system: Counterpart;
+let reserve: ReturnType<typeof testEffect>;
+let charge: ReturnType<typeof testEffect>;
+beforeEach(() => {
+  world = new TestWorld();
+  system = world.counterpart("shop", "keys");
+  reserve = testEffect("keyed", system, "reserve", { undo: "call" });
+  charge = testEffect("keyed", system, "charge", { undo: "call" });
+});
+afterEach(() => world.remove());
+
+const actions = () => system.ledger.map((row) => row.action);
+const openOnes = async (run: number) =>
+  (await world.exceptions(run)).filter((exception) => exception.closedAtMs === null);
+
+async function begun(body: (input: { id: string }, run: Run) => Promise<unknown>, options = {}) {
+  const flow = testWorkflow("flow", body, options);
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.settle();
+  return { run };
+}
+
+describe("run.stop", () => {
+  test.each([
+    [undefined, undefined, false],
+    [undefined, true, true],
+    ["compensate", undefined, true],
+    ["compensate", false, false],
+    ["stop", undefined, false],
+  ] as const)(
+    "with onFailure %s and compensate %s undoes: %s",
+    async (onFailure, compensate, undoes) => {
+      const { run } = await begun(
+        async (input, r) => {
+          await r.do(reserve, input);
+          r.stop("not today", compensate === undefined ? {} : { compensate });
+        },
+        onFailure === undefined ? {} : { onFailure },
+      );
+      await world.untilState(run, "stopped");
+      expect(actions()).toEqual(undoes ? ["reserve", "undo-reserve"] : ["reserve"]);
+      expect(await world.row(run)).toMatchObject({
+        reason: "not today",
+        compensated: undoes ? "fully" : "no",
+      });
+    },
+  );
+
+  test("cannot be swallowed by the code's own catch", async () => {
+    const { run } = await begun(async (input, r) => {
+      try {
+        r.stop("really");
+      } catch {
+        await r.do(charge, input);
+      }
+      return "went on";
+    });
+    await world.untilState(run, "stopped");
+    expect(actions()).toEqual([]);
+  });
+
+  test("works in code that is no async function", async () => {
+    const { run } = await begun((_input, r) => r.stop("at once"));
+    expect(await world.row(run)).toMatchObject({ state: "stopped", reason: "at once" });
+  });
+
+  test("waits for an effect that is under way at the same time", async () => {
+    system.plan("charge", { kind: "slow", takesMs: 3_000 });
+    const { run } = await begun(async (input, r) => {
+      void r.do(charge, input);
+      await r.step("think", () => 1, { durable: true });
+      await r.step("longer", () => 1, { durable: true });
+      r.stop("no", { compensate: true });
+    });
+    await world.untilState(run, "stopped");
+    expect(actions()).toEqual(["charge", "undo-charge"]);
+  });
+});
+
+async function failing(input: { id: string }, run: Run): Promise<unknown> {
+  await run.do(reserve, input);
+  return run.do(charge, input);
+}
+
+describe("onFailure", () => {
+  test("compensate: undoes and stops", async () => {
+    system.plan("charge", { kind: "no", class: "permanent" });
+    const { run } = await begun(failing, { onFailure: "compensate" });
+    await world.untilState(run, "stopped");
+    expect(actions()).toEqual(["reserve", "undo-reserve"]);
+  });
+
+  test("stop: stops and undoes nothing", async () => {
+    system.plan("charge", { kind: "no", class: "permanent" });
+    const { run } = await begun(failing, { onFailure: "stop" });
+    await world.untilState(run, "stopped");
+    expect(actions()).toEqual(["reserve"]);
+  });
+
+  test("ask, the default: an exception of the workflow's owner, and a resume does it again", async () => {
+    system.plan("charge", { kind: "no", class: "permanent" });
+    const { run } = await begun(failing);
+    await world.untilState(run, "exception");
+    const [exception] = await openOnes(run);
+    expect(exception).toMatchObject({ owner: "team-flow", class: "permanent" });
+    await world.engine.commands.resume(run, null, "cy", "mended");
+    expect(await world.resultOf(run)).toEqual({ ref: "charge:1" });
+    expect(actions()).toEqual(["reserve", "charge"]);
+    expect(await openOnes(run)).toHaveLength(0);
+  });
+
+  test("repair comes first, whatever is declared", async () => {
+    system.plan("charge", { kind: "no", class: "data" });
+    const { run } = await begun(failing, { onFailure: "compensate" });
+    await world.untilState(run, "exception");
+    expect(actions()).toEqual(["reserve"]);
+  });
+
+  test("a resume does again what failed for good, and not what the code has handled", async () => {
+    system.plan("reserve", { kind: "no", class: "permanent" });
+    system.plan("charge", { kind: "no", class: "permanent" });
+    const { run } = await begun(async (input, r) => {
+      const reserved = await r.do(reserve, input).then(
+        () => true,
+        () => false,
+      );
+      const worked = await r
+        .step("work", () => Promise.reject(new Error("handled")))
+        .catch(() => "no");
+      await r.do(charge, input);
+      return { reserved, worked };
+    });
+    await world.untilState(run, "exception");
+    await world.engine.commands.resume(run, null, "cy", "mended");
+    expect(await world.resultOf(run)).toEqual({ reserved: false, worked: "no" });
+    expect(actions()).toEqual(["charge"]);
+  });
+});
+
+describe("code that returns while effects are open", () => {
+  test("does not end before they have", async () => {
+    system.plan("charge", { kind: "slow", takesMs: 3_000 });
+    const { run } = await begun(async (input, r) => {
+      void r.do(charge, input);
+      await r.step("think", () => 1);
+      return "done";
+    });
+    expect(await world.stateOf(run)).toBe("running");
+    expect(await world.resultOf(run)).toBe("done");
+    expect(actions()).toEqual(["charge"]);
+  });
+
+  test("needs no catch for a lost race: the loser's failure is nobody's", async () => {
+    system.plan("charge", { kind: "no", class: "permanent" });
+    const { run } = await begun(async (input, r) => {
+      const lost = r.do(charge, input);
+      return Promise.race([
+        lost.catch(() => new Promise(() => undefined)),
+        r.step("quick", () => "won"),
+      ]);
+    });
+    expect(await world.resultOf(run)).toBe("won");
+  });
+});

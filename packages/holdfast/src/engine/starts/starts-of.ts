@@ -1,0 +1,25 @@
+/** The engine's starts, with what they need of it. */
+import type { StoredRun } from "../../store/rows.ts";
+import type { Engine } from "../engine.ts";
+import { Starts } from "./starts.ts";
+
+/** @param begin - a new run may begin; its start is buffered. */
+export function startsOf(engine: Engine, begin: (stored: StoredRun, input: unknown) => void) {
+  const { store, clock, committer, digests, lanes, limits, namespace, version } = engine;
+  return new Starts({
+    store,
+    clock,
+    committer,
+    digests,
+    lanes,
+    limits,
+    namespace,
+    version,
+    places: engine.places,
+    routes: engine.routes,
+    liveCount: () => engine.live.size,
+    begin,
+    differs: (given) => engine.beside.open(given),
+    surely: (read) => engine.reads.surely("whether a child was started before", read),
+  });
+}
