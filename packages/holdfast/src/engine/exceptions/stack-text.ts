@@ -14,7 +14,7 @@ const FRAMES_MAX = 12;
 const CAUSES_MAX = 4;
 
 /** Frames of the engine say nothing about the code that threw. */
-const ENGINE = fileURLToPath(new URL(".", import.meta.url));
+const ENGINE = fileURLToPath(new URL("..", import.meta.url));
 
 /** JSON text of the stack, for the data of the failure's record; null for what is no error. */
 export function stackJson(error: unknown, masked: (text: string) => string): string | null {
