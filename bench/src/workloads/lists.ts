@@ -85,7 +85,7 @@ const LISTS: readonly Asked[] = [
   exceptions("all class", { all: true, class: "data" }),
   effects("none", {}),
   effects("open", { open: true }),
-  effects("name", { effect: "charge-7" }),
+  effects("name", { effect: "charge-8" }),
   effects("proof=maybe", { proof: "maybe" }),
   effects("proof=never", { proof: "never" }),
   reviews("none", {}),
@@ -236,7 +236,8 @@ function addRun(batch: Batch, run: number): void {
   if (run % EFFECT_EVERY === 0) addEffect(batch, run, fate);
   if (fate < 95) batch.add("finished", finished(workflow, "running", "completed"));
   else if (fate < 98) batch.add("state", moved(workflow, "waiting", run));
-  else addTrouble(batch, fate, { chance, workflow, owner });
+  else
+    addTrouble(batch, fate, { chance: Number.parseInt(hash.slice(12, 18), 16), workflow, owner });
 }
 
 interface Trouble {

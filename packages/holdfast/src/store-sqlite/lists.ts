@@ -13,21 +13,23 @@ import {
   RUN_COLUMNS,
 } from "../store/row-columns.ts";
 import type { EffectQuery, ExceptionQuery, ReviewQuery, RunQuery } from "../store/store.ts";
-import { equals, isIn, type List } from "./list-sql.ts";
+import { equals, isIn, type Condition, type List } from "./list-sql.ts";
 
 export function runList(query: RunQuery): List {
   const { namespace, workflow, key, owner, states } = query;
+  const leads = leadsOfRuns(query);
+  const isByState = leads?.some(({ index }) => index === "run_state") === true;
   return {
     from: "run",
     columns: RUN_COLUMNS,
     run: "run",
     only: undefined,
-    leads: leadsOfRuns(query),
+    leads,
     where: [
       equals("namespace", namespace),
-      equals("workflow", workflow),
+      isByState ? alsoIn("workflow", workflow) : equals("workflow", workflow),
       equals("key", key),
-      equals("owner", owner),
+      isByState ? alsoIn("owner", owner) : equals("owner", owner),
       states === undefined
         ? null
         : isIn(
@@ -36,6 +38,16 @@ export function runList(query: RunQuery): List {
           ),
     ],
   };
+}
+
+/**
+ * Looked up in another index, for what few of those in a state are: an entry of it is a tenth of a
+ * row, and those of one owner or workflow are neighbours, where its runs are all over the table.
+ */
+function alsoIn(column: "owner" | "workflow", value: string | undefined): Condition {
+  if (value === undefined) return null;
+  const from = `run o indexed by run_${column}`;
+  return [`exists (select 1 from ${from} where o.${column} = ? and o.run = run.run)`, value];
 }
 
 export function exceptionList(query: ExceptionQuery): List {
