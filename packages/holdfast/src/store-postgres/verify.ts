@@ -16,7 +16,6 @@ import { connectTo } from "./open.ts";
 import { ConnectionLost, cannotOpen } from "./postgres-errors.ts";
 import { storeIdOf } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
-import { expectedSchemaText, schemaText } from "./schema-text.ts";
 import { removalDamage } from "./removed-records.ts";
 import { type SchemaStatement, expectedSchema, schemaStatements } from "./schema-text.ts";
 
