@@ -36,8 +36,23 @@ const SQL = {
   rules: `select tablename, rulename from pg_rules where schemaname = $1 order by 1, 2`,
 } as const;
 
-/** One statement for each table and index, in order of name. */
+export interface SchemaStatement {
+  /** The table that it makes, or belongs to. */
+  readonly table: string;
+  readonly text: string;
+}
+
+/** The statements as a file for people. */
 export async function schemaText(read: ReadRows, schema: string): Promise<string> {
+  const statements = await schemaStatements(read, schema);
+  return `${statements.map(({ text }) => text).join("\n\n")}\n`;
+}
+
+/** One statement for each table and index, in order of name. */
+export async function schemaStatements(
+  read: ReadRows,
+  schema: string,
+): Promise<readonly SchemaStatement[]> {
   const named = (name: keyof typeof SQL) => read(`schema-${name}`, SQL[name], [schema]);
   const lines = new Map<string, string[]>();
   for (const cells of await named("columns")) {
@@ -51,37 +66,39 @@ export async function schemaText(read: ReadRows, schema: string): Promise<string
     ];
     const collated = collation === null ? "" : ` collate "${collation}"`;
     const standard = value === null ? "" : ` default ${value}`;
-    add(lines, table, `  ${column} ${type}${collated}${standard}${notNull ? " not null" : ""}`);
+    addTo(lines, table, `  ${column} ${type}${collated}${standard}${notNull ? " not null" : ""}`);
   }
   for (const cells of await named("constraints")) {
     const [table, definition] = cells as [string, string];
-    add(lines, table, `  ${definition}`);
+    addTo(lines, table, `  ${definition}`);
   }
-  const statements = [...lines].map(
-    ([table, parts]) => `create table ${table} (\n${parts.join(",\n")}\n);`,
-  );
-  for (const [, definition] of await named("indexes")) {
-    statements.push(`${String(definition).replaceAll(`${schema}.`, "")};`);
+  const statements = [...lines].map(([table, parts]) => ({
+    table,
+    text: `create table ${table} (\n${parts.join(",\n")}\n);`,
+  }));
+  const add = (table: unknown, text: string) => statements.push({ table: String(table), text });
+  for (const [table, definition] of await named("indexes")) {
+    add(table, `${String(definition).replaceAll(`${schema}.`, "")};`);
   }
   for (const [table, name] of [...(await named("triggers")), ...(await named("rules"))]) {
-    statements.push(`-- ${String(table)} has ${String(name)}`);
+    add(table, `-- ${String(table)} has ${String(name)}`);
   }
-  return `${statements.join("\n\n")}\n`;
+  return statements;
 }
 
 /** Reads what a new store would have, from one that is made and undone again. */
-export async function expectedSchemaText(connection: Connection): Promise<string> {
+export async function expectedSchema(connection: Connection): Promise<readonly SchemaStatement[]> {
   const schema = `${SCHEMA}_expected`;
   await connection.script(`begin; create schema ${schema}; set local search_path to ${schema}`);
   try {
     await connection.script(migrationSql());
-    return await schemaText(connection.rows, schema);
+    return await schemaStatements(connection.rows, schema);
   } finally {
     await connection.script("rollback");
   }
 }
 
-function add(lines: Map<string, string[]>, table: string, line: string): void {
+function addTo(lines: Map<string, string[]>, table: string, line: string): void {
   const before = lines.get(table);
   if (before === undefined) lines.set(table, [line]);
   else before.push(line);

@@ -95,6 +95,10 @@ const HARM: Readonly<Record<string, readonly [sql: string, says: RegExp]>> = {
     "create function f() returns trigger language plpgsql as 'begin return null; end'; create trigger t before insert on run execute function f()",
     /run has t/u,
   ],
+  "an index of somebody else's": [
+    "create index mine on run (reason)",
+    /schema was changed: CREATE INDEX mine/u,
+  ],
 };
 
 describe("verify", () => {
@@ -111,6 +115,14 @@ describe("verify", () => {
       expect(await found()).toMatch(says);
     });
   }
+
+  test("passes over tables of the user's, which a role called holdfast makes in our schema", async () => {
+    await runSql(
+      database.url,
+      "set search_path to holdfast; create table orders (id text primary key, at_ms bigint); create index orders_at on orders (at_ms)",
+    );
+    expect(await found()).toBe("");
+  });
 
   test("refuses another store's key", async () => {
     const options = { url: database.url, key: new Uint8Array(32).fill(8) };

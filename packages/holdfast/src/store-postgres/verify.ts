@@ -17,7 +17,7 @@ import { ConnectionLost, cannotOpen } from "./postgres-errors.ts";
 import { storeIdOf } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { removalDamage } from "./removed-records.ts";
-import { expectedSchemaText, schemaText } from "./schema-text.ts";
+import { type SchemaStatement, expectedSchema, schemaStatements } from "./schema-text.ts";
 
 const DAMAGE_MAX = 100;
 
@@ -117,14 +117,27 @@ async function attempt<Value>(
   }
 }
 
+/**
+ * Tables of the user's are no damage: PostgreSQL puts what a role called `holdfast` makes into the
+ * schema of that name, which is ours, unless it says another one.
+ */
 async function schemaDamage(connection: Connection): Promise<Damage[]> {
-  const expected = (await expectedSchemaText(connection)).split("\n\n");
-  const found = (await schemaText(connection.rows, SCHEMA)).split("\n\n");
-  const missing = expected.filter((statement) => !found.includes(statement));
-  const foreign = found.filter((statement) => !expected.includes(statement));
-  return [...missing, ...foreign].map((statement) => ({
-    what: `the schema was changed: ${statement.split("\n")[0] ?? ""}`,
+  const expected = await expectedSchema(connection);
+  const found = await schemaStatements(connection.rows, SCHEMA);
+  const ours = new Set(expected.map(({ table }) => table));
+  const missing = without(expected, found);
+  const foreign = without(found, expected).filter(({ table }) => ours.has(table));
+  return [...missing, ...foreign].map(({ text }) => ({
+    what: `the schema was changed: ${text.split("\n")[0] ?? ""}`,
   }));
+}
+
+function without(
+  statements: readonly SchemaStatement[],
+  others: readonly SchemaStatement[],
+): readonly SchemaStatement[] {
+  const texts = new Set(others.map(({ text }) => text));
+  return statements.filter(({ text }) => !texts.has(text));
 }
 
 /** Sequence numbers of a run count from 1 without gaps; those of the store's own journals go on. */
