@@ -31,7 +31,7 @@ export function shownExceptionText({ exception, payload }: ShownException, look:
 }
 
 export function explainedRunText(explained: ExplainedRun, look: Look): string {
-  const { run, verdict, cancel, decision, dependency, effects } = explained;
+  const { run, verdict, cancel, decision, dependency, effects, exceptions } = explained;
   const head = [
     sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
     ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
@@ -42,6 +42,10 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
     const rule = decision.rule === null ? "" : ` (rule ${decision.rule})`;
     const text = `last decision  ${timeText(decision.at)} UTC  ${decision.step}: ${decision.move}${rule}: ${decision.because}`;
     head.push(sentence(text, 0, look.screen));
+    const { message } = decision;
+    // An exception that it led to is below, with the same line.
+    if (message !== null && !exceptions.some((one) => one.message === message))
+      head.push(sentence(`it failed with  ${message}`, 0, look.screen));
     if (decision.said !== null)
       head.push(sentence(`they said  ${JSON.stringify(decision.said)}`, 0, look.screen));
   }

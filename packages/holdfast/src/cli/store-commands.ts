@@ -122,7 +122,7 @@ function acceptedText(accepted: AcceptedStore, look: Look): string {
   const open =
     openRuns.length === 0
       ? "No run was open when it was written."
-      : `${String(openRuns.length)} runs were open when it was written. Each may have gone on since, so look at them before an engine starts: ${openRuns.join(" ")}`;
+      : `${openRuns.length === 1 ? "1 run was" : `${String(openRuns.length)} runs were`} open when it was written. Each may have gone on since, so look at them before an engine starts: ${openRuns.join(" ")}`;
   const lines = [`accepted: ${storeId}`, sentence(open, 0, look.screen)];
   if (operations.length > 0) {
     lines.push("may have been done since:", effectsTable(operations, look));
@@ -132,7 +132,8 @@ function acceptedText(accepted: AcceptedStore, look: Look): string {
     lines.push(sentence(text, 0, look.screen));
   }
   if (startsCount > 0) {
-    const text = `${String(startsCount)} starts wait in its inbox. The original may have begun these runs, too: what they may not send twice is asked of a person.`;
+    const starts = startsCount === 1 ? "1 start waits" : `${String(startsCount)} starts wait`;
+    const text = `${starts} in its inbox. The original may have begun these runs, too: what they may not send twice is asked of a person.`;
     lines.push(sentence(text, 0, look.screen));
   }
   return lines.join("\n");

@@ -55,6 +55,10 @@ test("missingFields tells what an empty object misses", () => {
   expect(missingFields([])).toBeNull();
 });
 
+test("an object without fields is typed as JSON, not as nothing", () => {
+  expect(words({ type: "object", properties: {} })).toBe("'{}'");
+});
+
 describe("unknownFields", () => {
   const properties = { approve: { type: "boolean" }, note: { type: "string" } };
   const fields = decisionFields({ type: "object", properties });

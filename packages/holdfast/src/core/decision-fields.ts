@@ -146,9 +146,13 @@ function numberOf(value: unknown): number | null {
   return typeof value === "number" && Math.abs(value) < Number.MAX_SAFE_INTEGER ? value : null;
 }
 
-/** The decision as it is typed: `approve=true|false [note=TEXT]`; "DECISION" where nothing is known. */
+/**
+ * The decision as it is typed: `approve=true|false [note=TEXT]`; "DECISION" where nothing is known,
+ * and JSON for the shell where there are no fields to name.
+ */
 export function decisionWords(fields: readonly DecisionField[] | null): string {
   if (fields === null) return "DECISION";
+  if (fields.length === 0) return "'{}'";
   return fields
     .map(({ name, expects, isRequired }) => {
       const word = name === "" ? expects : `${name}=${expects}`;

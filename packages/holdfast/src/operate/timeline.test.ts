@@ -168,6 +168,7 @@ describe("the decision of a record", () => {
       class: "transient",
       move: "retry",
       because: "it asked for 2 s",
+      message: "busy",
       said: null,
     });
   });

@@ -122,6 +122,7 @@ export function decisionOf(record: journal.JournalRecord): DecisionView | null {
     class: failure?.class ?? null,
     move: move.kind,
     because: move.because,
+    message: failure?.message ?? null,
     said: failure === undefined ? null : saidIn(failure),
   };
 }
@@ -146,6 +147,8 @@ export interface DecisionView {
   readonly class: FailureClass | null;
   readonly move: MoveKind;
   readonly because: string;
+  /** What the attempt failed with, masked when it was written; null if nothing failed. */
+  readonly message: string | null;
   /** The other system's own words, at most 500 characters; null if it said none. */
   readonly said: string | null;
 }

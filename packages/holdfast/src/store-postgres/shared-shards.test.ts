@@ -140,7 +140,10 @@ describe("a worker of a shared store", () => {
 
   test("is refused beside an engine that has the store for itself, and refuses one", async () => {
     const one = await join();
-    await expect(openStore(database.url)).rejects.toMatchObject({ code: "HF5004" });
+    await expect(openStore(database.url)).rejects.toMatchObject({
+      code: "HF5004",
+      remedy: expect.stringContaining("shared: true") as string,
+    });
     await one.store.close();
     opened.push(await openStore(database.url));
     await expect(join()).rejects.toMatchObject({ code: "HF5004" });

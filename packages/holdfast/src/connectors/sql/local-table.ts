@@ -78,7 +78,7 @@ export function adopted(seen: LocalSeen): string {
 function notReady(database: string, what: string, remedy: string, cause?: unknown) {
   const error = new HoldfastError("HF5022", `Database "${database}" ${what}.`, remedy);
   return new CallFailed({
-    message: `HF5022 ${error.message} ${remedy}`,
+    message: `${error.message} ${remedy}`,
     evidence: { phase: "created", callCount: 1 },
     table: {
       says: { class: "misconfigured", scope: "dependency", effect: "never", reasonCode: "HF5022" },
