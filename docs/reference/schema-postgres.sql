@@ -417,8 +417,6 @@ CREATE INDEX counter_name ON counter USING btree (name);
 
 CREATE INDEX early_answer_kept ON early_answer USING btree (seq) WHERE (state = 'kept'::text);
 
-CREATE INDEX effect_name ON effect USING btree ("left"(effect, 200), ((run + 0)), ((operation + 0)));
-
 CREATE INDEX effect_open ON effect USING btree (run, operation) WHERE (ended = 0);
 
 CREATE INDEX effect_otherwise ON effect USING btree (proof, ((run + 0)), ((operation + 0))) WHERE ((ended = 1) AND (proof <> 'surely'::text));

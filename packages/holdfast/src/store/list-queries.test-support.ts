@@ -34,7 +34,6 @@ export const EXCEPTION_QUERIES: Asked<ExceptionQuery> = [
 
 export const EFFECT_QUERIES: Asked<EffectQuery> = [
   [{ open: true }, "effect_open"],
-  [{ effect: "rare" }, "effect_name"],
   [{ proof: "maybe" }, "effect_open"],
   [{ proof: "never" }, "effect_otherwise"],
   [{ open: true, proof: "maybe" }, "effect_open"],

@@ -11,8 +11,6 @@ create index run_owner on run (left(owner, 200), (run + 0));
 create index run_workflow on run (left(workflow, 200), (run + 0));
 -- Serves lists of runs by a namespace that is not the usual one, which most stores hold alone.
 create index run_namespace on run (left(namespace, 200), (run + 0)) where namespace <> 'main';
--- Serves lists of operations by name.
-create index effect_name on effect (left(effect, 200), (run + 0), (operation + 0));
 -- Serves lists of operations that have ended with another proof than most do. The query repeats the
 -- condition.
 create index effect_otherwise on effect (proof, (run + 0), (operation + 0))

@@ -182,8 +182,6 @@ create table effect (
   settled_by text,
   check ((ended = 1) = (ended_at_ms is not null))
 ) strict;
--- Serves lists of operations by name.
-create index effect_name on effect (effect, run);
 -- Serves the list of operations whose end is not known. The query repeats the condition.
 create index effect_open on effect (run) where ended = 0;
 -- Serves lists of operations that have ended with another proof than most do. The query repeats the
