@@ -17,7 +17,8 @@ export interface AuditLog {
 
 export function openAuditLog(file: string): AuditLog {
   const db = new DatabaseSync(file);
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
+  // The wait first: of several engines that start at once, one makes the log, and the others wait.
+  db.exec("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   db.exec(`
     CREATE TABLE IF NOT EXISTS audit (
       order_id TEXT    NOT NULL PRIMARY KEY,

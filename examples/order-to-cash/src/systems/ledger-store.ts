@@ -18,7 +18,7 @@ export interface Executed {
  */
 export function openLedger(file: string): DatabaseSync {
   const db = new DatabaseSync(file);
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
+  db.exec("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   const synchronous = db.prepare("PRAGMA synchronous").get()?.["synchronous"];
   if (synchronous !== 2) {
     throw new Error(`expected synchronous = 2 (FULL) in ${file}, got ${String(synchronous)}`);
