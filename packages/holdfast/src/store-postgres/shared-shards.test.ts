@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { SharedShards, Surroundings } from "../store/shards.ts";
-import { SampleJournal, finishedHead, startedHead } from "../testing/sample-journal.ts";
+import { SampleJournal, finishedHead } from "../testing/sample-journal.ts";
 import { type PostgresStore, type Ticks, verifyPostgresStore } from "./index.ts";
 import { runShard } from "./shard.ts";
+import {
+  type Worker,
+  expire,
+  headIn,
+  isFree,
+  joinStore,
+  takeOnceFree,
+} from "./shared-worker.test-support.ts";
 import { systemTicks } from "./ticks.ts";
 import {
   KEY,
@@ -25,62 +32,10 @@ afterEach(async () => {
   await database.drop();
 });
 
-interface Worker {
-  readonly store: PostgresStore;
-  readonly shards: SharedShards;
-  /** The next look that this is true of. */
-  sees(isSo: (seen: Surroundings) => boolean): Promise<Surroundings>;
-}
-
-/** Its own journal, so that its chain begins as an engine's does. */
 async function join(leaseMs = 3_000, ticks: Ticks = systemTicks): Promise<Worker> {
-  const store = await openStore(database.url, { shared: true, leaseMs, ticks });
-  opened.push(store);
-  const { shards } = store;
-  if (shards.isWhole) throw new Error("it has the store for itself");
-  let seen: Surroundings | null = null;
-  const waiting: { isSo: (seen: Surroundings) => boolean; resolve: (s: Surroundings) => void }[] =
-    [];
-  shards.onLook((found) => {
-    seen = found;
-    for (const { isSo, resolve } of waiting) if (isSo(found)) resolve(found);
-  });
-  return {
-    store,
-    shards,
-    sees: async (isSo) => {
-      if (seen !== null && isSo(seen)) return seen;
-      shards.lookSoon();
-      return new Promise((resolve) => {
-        waiting.push({ isSo, resolve });
-      });
-    },
-  };
-}
-
-const isFree = (shard: number) => (seen: Surroundings) => seen.free.includes(shard);
-
-/** A run that begins in this shard; runs with another `key` are others. */
-function headIn(run: number, shard: number, key = 0) {
-  const keyHash = `${key.toString(16).padStart(62, "0")}${shard.toString(16).padStart(2, "0")}`;
-  return startedHead(run, { keyHash });
-}
-
-/** Sets its beat so far back that its lease has run out. */
-function expire({ store }: Worker): Promise<void> {
-  return runSql(
-    database.url,
-    `update heartbeat set beat_at_ms = 0 where incarnation = ${String(store.incarnation)}`,
-  );
-}
-
-/** As soon as it is free: what a look showed may be old. */
-async function takeOnceFree(worker: Worker, shard: number): Promise<void> {
-  for (let taken: readonly number[] = []; taken.length === 0;) {
-    await worker.sees(isFree(shard));
-    taken = (await worker.shards.take([shard])).shards;
-    worker.shards.lookSoon();
-  }
+  const worker = await joinStore(database.url, { leaseMs, ticks });
+  opened.push(worker.store);
+  return worker;
 }
 
 /** As if the other one had not beaten for a lease; it may just have done so, and is dead then again. */
@@ -92,7 +47,7 @@ async function takeFromDead(thief: Worker, victim: Worker, shard: number): Promi
   };
   const dying = async () => {
     while (!ends.isTaken) {
-      await expire(victim);
+      await expire(database.url, victim);
       thief.shards.lookSoon();
     }
   };
@@ -117,6 +72,13 @@ async function writeUntilRefused({ store }: Worker, sample: SampleJournal, run: 
     acknowledged.push(seq);
   }
   return { acknowledged, error: null };
+}
+
+/** Gives up shard 5, which the other one takes. */
+async function hand(from: Worker, to: Worker): Promise<void> {
+  await from.shards.release([5]);
+  await to.sees(isFree(5));
+  expect((await to.shards.take([5])).shards).toEqual([5]);
 }
 
 /** One record of run 1, in a flush of its own. */
@@ -186,11 +148,6 @@ describe("a worker of a shared store", () => {
   test("reads again what another owner has made of a run meanwhile", async () => {
     const [one, two] = [await join(), await join()];
     const samples = [new SampleJournal(), new SampleJournal()] as const;
-    const hand = async (from: Worker, to: Worker) => {
-      await from.shards.release([5]);
-      await to.sees(isFree(5));
-      expect((await to.shards.take([5])).shards).toEqual([5]);
-    };
     await one.sees(isFree(5));
     await one.shards.take([5]);
     await write(one, samples[0], "", 1);
@@ -218,7 +175,7 @@ describe("a worker of a shared store", () => {
     const seen = await two.sees(({ workers }) => workers.some(({ shardCount }) => shardCount > 0));
     expect(seen.free).not.toContain(5);
     await one.store.abandon();
-    await expire(one);
+    await expire(database.url, one);
     await two.sees(isFree(5));
     expect((await two.shards.take([5])).shards).toEqual([5]);
   });
@@ -317,7 +274,7 @@ describe("a worker of a shared store", () => {
     await one.shards.take([5]);
     const command = { id: "a", atMs: 1, by: "worker", data: "{}", shard: 5 };
     await one.shards.post([{ ...command, topic: "cancel" }]);
-    await expire(one);
+    await expire(database.url, one);
     await takeOnceFree(two, 5);
     const answer = [{ id: "a", answer: "{}" }];
     await new SampleJournal().flushTo(two.store, answer);
