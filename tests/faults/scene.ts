@@ -17,6 +17,9 @@ import type { WorkerSettings } from "./worker.ts";
 const COUNTERPART = new URL("../kill/counterpart.ts", import.meta.url);
 const LIFE_MS_MAX = 3_600_000;
 
+/** Rounds are played so many times over at most, to cut off enough attempts. */
+const ROUNDS_FACTOR_MAX = 5;
+
 /** Of the stores of this process and of all workers that it starts. */
 const STORE_KEY = randomBytes(32).toString("base64");
 
@@ -88,6 +91,21 @@ export class Scene {
     return new Orders(fleet, this.random, `${name} `);
   }
 
+  /**
+   * Plays so many rounds, and more while too few attempts were cut off: whether a call is outside at
+   * the moment of a fault is chance.
+   */
+  async rounds(
+    store: WorkerSettings["store"],
+    { count, cutOffMin }: { readonly count: number; readonly cutOffMin: number },
+    play: () => Promise<void>,
+  ): Promise<void> {
+    for (let round = 0; round < count * ROUNDS_FACTOR_MAX; round += 1) {
+      if (round >= count && (await cutOffIn(store)) >= cutOffMin) return;
+      await play();
+    }
+  }
+
   /** Ends the play: what was broken, by all the rules that hold for every script. */
   async found(
     store: WorkerSettings["store"],
@@ -130,6 +148,15 @@ async function readerOf(store: WorkerSettings["store"]): Promise<Reader> {
   return store.startsWith(SQLITE)
     ? await openSqliteReader({ path: store.slice(SQLITE.length) })
     : await openPostgresReader({ url: store });
+}
+
+async function cutOffIn(store: WorkerSettings["store"]): Promise<number> {
+  const reader = await readerOf(store);
+  try {
+    return await interruptedIn(reader);
+  } finally {
+    await reader.close();
+  }
 }
 
 async function damageOf(store: WorkerSettings["store"]): Promise<readonly string[]> {

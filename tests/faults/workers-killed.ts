@@ -29,14 +29,17 @@ export const workersKilled: FaultScript = {
       kills += 1;
       await victim.ended;
     };
-    for (let round = 0; round < rounds; round += 1) await orders.during(CLIENTS, killOne());
+    const cutOffMin = rounds / 2;
+    await scene.rounds(store.store, { count: rounds, cutOffMin }, () =>
+      orders.during(CLIENTS, killOne()),
+    );
     return scene.found(
       store.store,
       { orders, fleet },
       {
         broken: unexpected(fleet),
         hits: { kills: { count: kills, atLeast: rounds * 0.9 } },
-        cutOffMin: rounds / 2,
+        cutOffMin,
       },
     );
   },
