@@ -75,17 +75,25 @@ test("commands that are posted together share one hint", async () => {
   expect(sent).toEqual(["7", "7,8,9"]);
 });
 
-test("a database that refuses hints is not asked again", async () => {
-  let tries = 0;
-  const refuse = async () => {
-    tries += 1;
-    throw new StatementRefused(new Error("syntax error"), "42601", "hint");
-  };
-  let nowMs = 0;
-  const hints = new Hints(refuse, { ...systemTicks, nowMs: () => (nowMs += 1000) });
-  hints.posted([1]);
-  await Promise.resolve();
-  await Promise.resolve();
-  hints.posted([1]);
-  expect(tries).toBe(1);
-});
+const REFUSALS = [
+  { of: "that has no hints is not asked again", state: "42601", triesOfThree: 1 },
+  { of: "whose queue of notifications is full is asked again", state: "55000", triesOfThree: 3 },
+];
+
+for (const { of, state, triesOfThree } of REFUSALS) {
+  test(`a database ${of}`, async () => {
+    let tries = 0;
+    const refuse = async () => {
+      tries += 1;
+      throw new StatementRefused(new Error("refused"), state, "hint");
+    };
+    let nowMs = 0;
+    const hints = new Hints(refuse, { ...systemTicks, nowMs: () => (nowMs += 1000) });
+    for (const shard of [1, 2, 3]) {
+      hints.posted([shard]);
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+    expect(tries).toBe(triesOfThree);
+  });
+}

@@ -5,7 +5,7 @@
  * where it would cost every writer of the database a common lock.
  */
 import type { Connection } from "./client.ts";
-import { ConnectionLost } from "./postgres-errors.ts";
+import { isRefused } from "./postgres-errors.ts";
 import type { Ticks } from "./ticks.ts";
 
 /** Of one database, and so of one store. */
@@ -13,6 +13,9 @@ const CHANNEL = "holdfast_inbox";
 
 /** Commands that are posted within so long share one hint, milliseconds. */
 const GATHERED_MS = 10;
+
+/** syntax_error, undefined_function, feature_not_supported: this database has no such thing. */
+const UNKNOWN = ["42601", "42883", "0A000"];
 
 export const HINT_SQL = `select pg_notify('${CHANNEL}', $1)`;
 
@@ -53,7 +56,8 @@ export class Hints {
     try {
       await this.#send(shards);
     } catch (error) {
-      this.#isRefused = !(error instanceof ConnectionLost);
+      // Anything else (too many connections, a full queue of notifications) may pass.
+      this.#isRefused = UNKNOWN.some((state) => isRefused(error, state));
     }
   }
 }

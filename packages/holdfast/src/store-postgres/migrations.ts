@@ -43,11 +43,19 @@ export async function schemaVersion(connection: Connection): Promise<number> {
   );
 }
 
-/** Applies what is missing, all in one transaction. */
-export async function migrate(connection: Connection): Promise<void> {
-  for (let tries = 1; (await schemaVersion(connection)) < SCHEMA_VERSION; tries += 1) {
+/**
+ * Applies what is missing, all in one transaction.
+ *
+ * @param migrations - all that there are; its length is the version that the schema has then.
+ */
+export async function migrate(connection: Connection, migrations = MIGRATIONS): Promise<void> {
+  for (let tries = 1; (await schemaVersion(connection)) < migrations.length; tries += 1) {
     try {
-      await connection.script(migration());
+      await connection.script(LOCKED_VERSION);
+      const [row] = await connection.rows("schema-version", "select version from schema_version");
+      // The lock's row is there.
+      const missing = migrations.slice(row?.[0] as number);
+      await connection.script([...missing, versionIs(migrations.length), "commit"].join(";\n"));
       return;
     } catch (error) {
       await connection.script("rollback");
@@ -64,18 +72,25 @@ function isMadeMeanwhile(error: unknown): boolean {
   return MADE.some((state) => isRefused(error, state));
 }
 
-function migration(): string {
-  return ["begin", `create schema if not exists ${SCHEMA}`, migrationSql(), "commit"].join(";\n");
+const VERSION_TABLE = `create table if not exists schema_version
+  (one smallint primary key check (one = 1), version integer not null)`;
+
+/** Begins a transaction in which nobody else applies migrations. */
+const LOCKED_VERSION = [
+  "begin",
+  `create schema if not exists ${SCHEMA}`,
+  VERSION_TABLE,
+  "insert into schema_version (one, version) values (1, 0) on conflict (one) do nothing",
+  "select version from schema_version for update",
+].join(";\n");
+
+function versionIs(version: number): string {
+  return `update schema_version set version = ${String(version)}`;
 }
 
 /** All tables, made in the schema that comes first in the search path. */
 export function migrationSql(): string {
-  return [
-    `create table schema_version (one smallint primary key check (one = 1),
-      version integer not null)`,
-    ...MIGRATIONS,
-    `insert into schema_version (one, version) values (1, ${String(SCHEMA_VERSION)})`,
-  ].join(";\n");
+  return [VERSION_TABLE, ...MIGRATIONS].join(";\n");
 }
 
 function foreignSchema(): HoldfastError {
