@@ -18,7 +18,7 @@ import { shardOfArchived } from "./run-keys.ts";
 import { type Derived, Projections } from "./projections.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 import { SYSTEM_SHARD, chainShard, storedRun, textShard } from "./shard.ts";
-import { type Written, counted } from "./table.ts";
+import { type Written, counted, unnestedAs } from "./table.ts";
 
 export interface Writing {
   readonly storeId: string;
@@ -51,10 +51,8 @@ const JOURNAL_COLUMNS: Readonly<Record<string, ColumnType>> = {
 };
 
 const SQL = {
-  journal: `insert into journal (${Object.keys(JOURNAL_COLUMNS).join(", ")}) select * from unnest(
-    ${Object.values(JOURNAL_COLUMNS)
-      .map((type, index) => `$${index + 1}::${type}[]`)
-      .join(", ")})`,
+  journal: `insert into journal (${Object.keys(JOURNAL_COLUMNS).join(", ")})
+    select ${unnestedAs(Object.values(JOURNAL_COLUMNS))}`,
   // Only behind the flush before it: refused with "division by zero" if that one is missing.
   flush: counted(
     `insert into flush (incarnation, number, first_pos, last_pos, records, taken, at_ms, closed,

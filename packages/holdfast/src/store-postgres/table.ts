@@ -37,7 +37,7 @@ export function inserted<Row>(table: Table<Row>, rows: readonly Row[]): Written 
   const { name, columns: all } = table;
   return {
     name: `insert-${name}`,
-    text: `insert into ${name} (${names(all)}) select * from ${unnested(all)}`,
+    text: `insert into ${name} (${names(all)}) select ${unnested(all)}`,
     values: arrays(all, rows),
   };
 }
@@ -51,7 +51,7 @@ export function updated<Row>(table: Table<Row>, rows: readonly Row[]): Written {
   return {
     name: `update-${name}`,
     text: counted(
-      `update ${name} set ${sets} from ${unnested(sent)} as t (${names(sent)})
+      `update ${name} set ${sets} from (select ${unnested(sent)}) as t (${names(sent)})
         where ${matched(name, sent)}`,
       sent.length + 1,
     ),
@@ -65,7 +65,7 @@ export function removed<Row>(table: Table<Row>, rows: readonly Row[]): Written {
   const keys = keysOf(table);
   return {
     name: `delete-${name}`,
-    text: `delete from ${name} using ${unnested(keys)} as t (${names(keys)})
+    text: `delete from ${name} using (select ${unnested(keys)}) as t (${names(keys)})
       where ${matched(name, keys)}`,
     values: arrays(keys, rows),
   };
@@ -113,7 +113,15 @@ function names<Row>(list: readonly Column<Row>[]): string {
 }
 
 function unnested<Row>(list: readonly Column<Row>[]): string {
-  return `unnest(${list.map(({ type }, index) => `$${index + 1}::${type}[]`).join(", ")})`;
+  return unnestedAs(list.map(({ type }) => type));
+}
+
+/**
+ * The arrays $1, $2, ... as columns of a select list, side by side as they have one length. In "from"
+ * the server would first copy all rows aside (measured: a tenth of its time for a flush).
+ */
+export function unnestedAs(types: readonly ColumnType[]): string {
+  return types.map((type, index) => `unnest($${index + 1}::${type}[])`).join(", ");
 }
 
 function matched<Row>(table: string, list: readonly Column<Row>[]): string {
