@@ -40,6 +40,8 @@ function probeCase(earlier: readonly ProbeAnswer[] = [], over: Partial<ProbeCase
   };
 }
 
+const POLICY = { ...DEFAULT_RETRY, attemptsMax: 5, horizonMs: 600_000 };
+
 function situation(over: Partial<Situation> = {}): Situation {
   return {
     nowMs: SENT_MS + SETTLE_MS,
@@ -51,7 +53,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     samePayload: true,
     resultNeeded: true,
     haveResult: false,
-    policy: DEFAULT_RETRY,
+    policy: POLICY,
     hintMs: null,
     deadlineAtMs: null,
     timeoutMs: 0,

@@ -10,6 +10,7 @@ const CONTENTION_FIRST_MS = 25;
 const CONTENTION_MAX_MS = 2_000;
 const THROTTLED_FIRST_MS = 5_000;
 const THROTTLED_MAX_MS = 600_000;
+const OUTSTANDING_FIRST_MS = 1_000;
 /** An in-process retry is over within this time; everything longer is a durable timer. */
 export const IMMEDIATE_MS_MAX = 1_000;
 /** How many of an operation's retries may be immediate. */
@@ -69,6 +70,18 @@ export function throttledDelayMs(
     hintMs === null
       ? growth(THROTTLED_FIRST_MS, 2, throttled, THROTTLED_MAX_MS)
       : Math.max(hintMs, growth(BACKOFF_FLOOR_MS, 2, throttled, THROTTLED_FIRST_MS));
+  return leastMs + Math.round(leastMs * 0.2 * random01);
+}
+
+/**
+ * Wait while the first request with our key is still at work: 1, 2, 4 s and so on. Source: R20.
+ *
+ * @param hintMs - what the other side asked for, or null.
+ * @param asked - how many times this operation was told so, this one included.
+ */
+export function outstandingDelayMs(hintMs: number | null, asked: number, random01: number): number {
+  const ownMs = growth(OUTSTANDING_FIRST_MS, 2, asked, THROTTLED_MAX_MS);
+  const leastMs = Math.max(hintMs ?? 0, ownMs);
   return leastMs + Math.round(leastMs * 0.2 * random01);
 }
 

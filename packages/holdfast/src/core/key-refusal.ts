@@ -33,7 +33,8 @@ export function refusalSettles(
 ): boolean {
   if (contract.kind !== "keyed" || !KEEPS_REFUSALS[contract.replays]) return false;
   if (failure.effect !== "never" || !REFUSING.includes(failure.class)) return false;
-  return isKeyLive(contract, s) && isOwnAnswer(failure);
+  // The answer is here: no time is needed for it to come.
+  return isKeyLive(contract, { ...s, timeoutMs: 0 }) && isOwnAnswer(failure);
 }
 
 /**

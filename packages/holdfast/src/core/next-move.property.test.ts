@@ -81,7 +81,9 @@ const GIVING_UP: readonly MoveKind[] = ["stop", "late", "cancel"];
 function isRepeatable(c: Contract, s: Situation): boolean {
   if (c.kind === "read" || c.kind === "idempotent") return true;
   if (c.kind !== "keyed" || !s.samePayload) return false;
-  return s.firstSentAtMs === null || s.nowMs - s.firstSentAtMs < usableWindowMs(c.windowMs);
+  if (s.firstSentAtMs === null) return true;
+  const ageMs = s.nowMs - s.firstSentAtMs;
+  return ageMs < usableWindowMs(c.windowMs) && ageMs + s.timeoutMs < c.windowMs;
 }
 
 function canProbe(c: Contract): boolean {
@@ -159,7 +161,7 @@ const isStable: Law = (move, f, c, s) =>
   !/undefined|NaN|Infinity|null/.test(move.because);
 
 const isWithinLimits: Law = (move, _f, _c, s) => {
-  if (move.kind === "retry" && s.meters.attempts >= 5) return false;
+  if (move.kind === "retry" && s.meters.attempts >= 6) return false;
   if (move.kind === "redo" && s.meters.contentions >= 8) return false;
   if (move.kind !== "retry" && move.kind !== "redo" && move.kind !== "wait") return true;
   const endMs = s.nowMs + move.delayMs + s.timeoutMs;

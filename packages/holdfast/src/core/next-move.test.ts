@@ -31,6 +31,8 @@ function failed(failureClass: FailureClass, over: Partial<Failure> = {}): Failur
   };
 }
 
+const POLICY = { ...DEFAULT_RETRY, attemptsMax: 5, horizonMs: 600_000 };
+
 function situation(over: Partial<Situation> = {}): Situation {
   return {
     nowMs: 1_000_000,
@@ -42,7 +44,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     samePayload: true,
     resultNeeded: true,
     haveResult: false,
-    policy: DEFAULT_RETRY,
+    policy: POLICY,
     hintMs: null,
     deadlineAtMs: null,
     timeoutMs: 0,
@@ -126,6 +128,13 @@ describe("nextMove on unknown outcomes", () => {
     const move = nextMove(failed("transient"), KEYED, old);
     expect(move).toMatchObject({ kind: "askOutcome", unknown: "outcome-unknown" });
     expect(move.because).toContain("key 22 h old of 24 h, too old to repeat");
+  });
+
+  test("does not repeat where an attempt could end when the key is no longer known", () => {
+    const slow = situation({ timeoutMs: 5 * HOUR_MS, budgetFromMs: null });
+    const at = (ageMs: number) => ({ ...slow, nowMs: 999_000 + ageMs });
+    expect(nextMove(failed("transient"), KEYED, at(19 * HOUR_MS - 1)).kind).toBe("retry");
+    expect(nextMove(failed("transient"), KEYED, at(19 * HOUR_MS)).kind).toBe("askOutcome");
   });
 
   test("does not repeat a changed payload under the same key", () => {
@@ -241,14 +250,14 @@ describe("the limits", () => {
   });
 
   test("repeats once only what never left, five times at most", () => {
-    const policy = { ...DEFAULT_RETRY, attemptsMax: 1 };
+    const policy = { ...POLICY, attemptsMax: 1 };
     const never = failed("transient", { effect: "never" });
     expect(nextMove(never, ONCE, situation({ policy, meters: meters(4) })).kind).toBe("retry");
     expect(nextMove(never, ONCE, situation({ policy, meters: meters(5) })).kind).toBe("handOver");
   });
 
   test("keeps to a declared number below the default, also for what never left", () => {
-    const policy = { ...DEFAULT_RETRY, attemptsMax: 2 };
+    const policy = { ...POLICY, attemptsMax: 2 };
     const never = failed("transient", { effect: "never" });
     const s = situation({ policy, meters: meters(2) });
     expect(nextMove(never, KEYED, s).kind).toBe("handOver");
@@ -318,6 +327,16 @@ describe("waiting and parking", () => {
     expect(told(1, meters(0))).toMatchObject({ delayMs: 5_000 });
     expect(told(6, meters(3, 1))).toMatchObject({ delayMs: 10_000 });
     expect(told(6, meters(3, 0))).toMatchObject({ delayMs: 20_000 });
+  });
+
+  test("asks again after 1, 2 and 4 s where the first request with the key is still at work", () => {
+    const outstanding = failed("throttled", { scope: "key" });
+    const waits = [1, 2, 3].map((attempt) => {
+      const s = situation({ attempt, meters: meters(0), random01: 0 });
+      const move = nextMove(outstanding, KEYED, s);
+      return move.kind === "wait" ? move.delayMs : null;
+    });
+    expect(waits).toEqual([1_000, 2_000, 4_000]);
   });
 
   test("parks and says so when asked to wait beyond the horizon", () => {

@@ -11,6 +11,7 @@ import {
   backoffDelayMs,
   contentionDelayMs,
   immediateDelayMs,
+  outstandingDelayMs,
   throttledDelayMs,
 } from "./backoff.ts";
 import type { Contract } from "./contract.ts";
@@ -238,7 +239,12 @@ function waitOrPark(c: Case): Move {
   const { failure, s } = c;
   // Only these ends do not count as attempts, so this is how often we were told to slow down.
   const throttled = Math.max(1, s.attempt - s.meters.attempts - s.meters.contentions);
-  const delayMs = throttledDelayMs(s.hintMs, throttled, s.random01);
+  const delayOf = failure.scope === "key" ? outstandingDelayMs : throttledDelayMs;
+  const delayMs = delayOf(s.hintMs, throttled, s.random01);
+  const slower =
+    failure.scope === "key"
+      ? "The first request with its key is still at work"
+      : "The other system wants us slower";
   const asked = s.hintMs === null ? "" : ` (asked for at least ${durationText(s.hintMs)})`;
   const late = pastDeadline(c, delayMs);
   if (late !== null) return late;
@@ -246,13 +252,13 @@ function waitOrPark(c: Case): Move {
     return {
       kind: "park",
       scope: failure.scope,
-      because: `The other system wants us slower${asked}: the wait of ${durationText(delayMs)} goes beyond the ${durationText(s.policy.horizonMs)} allowed, ${durationText(elapsedMs(s))} of them gone.`,
+      because: `${slower}${asked}: the wait of ${durationText(delayMs)} goes beyond the ${durationText(s.policy.horizonMs)} allowed, ${durationText(elapsedMs(s))} of them gone.`,
     };
   }
   return {
     kind: "wait",
     delayMs,
-    because: `The other system wants us slower, next in ${durationText(delayMs)}${asked}; this uses up no attempt.`,
+    because: `${slower}, next in ${durationText(delayMs)}${asked}; this uses up no attempt.`,
   };
 }
 

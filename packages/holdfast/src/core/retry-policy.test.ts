@@ -14,12 +14,12 @@ const probeable: Contract = { kind: "probeable", canProbe: true, settleMs: 1_000
 const once: Contract = { kind: "once", canProbe: false, settleMs: 1_000 };
 
 describe("retryPolicyFor", () => {
-  test("allows 5 attempts within 10 minutes unless something else is declared", () => {
-    for (const contract of [{ kind: "read" } as const, probeable, keyed(24 * HOUR_MS)]) {
+  test("allows 6 attempts within 24 hours unless something else is declared", () => {
+    for (const contract of [{ kind: "read" } as const, probeable, keyed(48 * HOUR_MS)]) {
       expect(retryPolicyFor(contract, undefined, "effect x")).toEqual({
-        attemptsMax: 5,
+        attemptsMax: 6,
         contentionMax: 8,
-        horizonMs: 600_000,
+        horizonMs: 24 * HOUR_MS,
         backoffFirstMs: 1_000,
         backoffMaxMs: 300_000,
       });

@@ -11,14 +11,11 @@ export interface DeclaredRetry {
   readonly withinMs?: number;
 }
 
-/**
- * api.md "Defaults that are decisions" (5 attempts within 10 minutes), with the waits and the
- * contention budget of failure model R3.
- */
+/** Source: failure model R3, which is normative here; api.md has other numbers in an example. */
 export const DEFAULT_RETRY: RetryPolicy = {
-  attemptsMax: 5,
+  attemptsMax: 6,
   contentionMax: 8,
-  horizonMs: 600_000,
+  horizonMs: 86_400_000,
   backoffFirstMs: 1_000,
   backoffMaxMs: 300_000,
 };

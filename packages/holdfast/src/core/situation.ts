@@ -38,23 +38,24 @@ export interface Situation {
   readonly immediateUsed: number;
 }
 
+/** What the age of a key depends on. */
+export type KeyAge = Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload" | "timeoutMs">;
+
 /**
- * Whether the other system still recognises our key, with a margin of 10 % of the window (the same
- * 10 % by which R3 clamps the horizon). Before the first send it does; after an edit it does not.
+ * Whether the other system still recognises our key until an attempt that begins now has ended (R7),
+ * and with a margin of 10 % of the window in any case (the same 10 % by which R3 clamps the horizon).
+ * Before the first send it does; after an edit it does not.
  */
-export function isKeyLive(
-  contract: Contract,
-  s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
-): boolean {
+export function isKeyLive(contract: Contract, s: KeyAge): boolean {
   if (contract.kind !== "keyed" || !s.samePayload) return false;
-  return s.firstSentAtMs === null || s.nowMs < s.firstSentAtMs + usableWindowMs(contract.windowMs);
+  if (s.firstSentAtMs === null) return true;
+  const { windowMs } = contract;
+  const usableMs = Math.min(usableWindowMs(windowMs), windowMs - s.timeoutMs);
+  return s.nowMs < s.firstSentAtMs + usableMs;
 }
 
 /** Whether sending the same again is harmless by contract, whatever the last attempt did. */
-export function isHarmless(
-  contract: Contract,
-  s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
-): boolean {
+export function isHarmless(contract: Contract, s: KeyAge): boolean {
   return contract.kind === "read" || contract.kind === "idempotent" || isKeyLive(contract, s);
 }
 
@@ -62,10 +63,7 @@ export function isHarmless(
  * Whether sending the same once more is how to find out what happened: the repeat has the same end
  * as the attempt whose answer was lost, and there is no look-up that would tell without sending.
  */
-export function isToldByRepeat(
-  contract: Contract,
-  s: Pick<Situation, "nowMs" | "firstSentAtMs" | "samePayload">,
-): boolean {
+export function isToldByRepeat(contract: Contract, s: KeyAge): boolean {
   return contract.kind !== "read" && !isProbeable(contract) && isHarmless(contract, s);
 }
 

@@ -105,7 +105,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
   keptEventsMax: 1_000_000,
   besideOpenMax: 100,
   earlyAnswersMax: 1_000,
-  // Longer than the default horizon of retries, in which the request may still be repeated.
+  // Longer than a request that has left takes to be on record; a repeat may come later, and its
+  // owner knows by then.
   earlyAnswerMs: 3_600_000,
   // Some milliseconds. Only children that wait in lanes which callers hold are counted.
   laneWalkMax: 10_000,

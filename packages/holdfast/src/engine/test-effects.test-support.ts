@@ -1,6 +1,6 @@
 /** Effects of each contract on a fake system, for tests of the engine. */
 import { z } from "zod";
-import type { RepeatKind } from "../core/contract.ts";
+import type { KeyReplays, RepeatKind } from "../core/contract.ts";
 import type { Duration } from "../core/duration.ts";
 import type { Classified } from "../core/failure.ts";
 import { effect, type RetryOptions, type UndoEffect } from "../workflow/effect.ts";
@@ -29,6 +29,7 @@ export interface TestEffectOptions {
   readonly timeout?: Duration;
   readonly settle?: Duration;
   readonly keyWindow?: Duration;
+  readonly replays?: KeyReplays;
   readonly undo?: "call" | "none" | UndoEffect<typeof REFERENCE, typeof ANSWER>;
   readonly canProbe?: boolean;
   readonly owner?: string;
@@ -58,7 +59,7 @@ export function testEffect(
   action: string,
   options: TestEffectOptions = {},
 ) {
-  const { retry, undo, keyWindow, on, settle, timeout, canProbe, ...rest } = options;
+  const { retry, undo, keyWindow, replays, on, settle, timeout, canProbe, ...rest } = options;
   const base = {
     on: on ?? integrationOf(counterpart),
     timeout: timeout ?? "5s",
@@ -99,6 +100,7 @@ export function testEffect(
         ...undone,
         repeat: "keyed",
         keyWindow: keyWindow ?? "24h",
+        ...(replays === undefined ? {} : { replays }),
       });
     case "probeable":
       return effect(action, {

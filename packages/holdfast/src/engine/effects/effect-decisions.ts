@@ -133,7 +133,8 @@ export function isStillWanted(step: {
   const { host, ending } = step.run;
   if (host.drains(step.run.shard) || ending.isFrozen) return false;
   const { firstSentAtMs, openMaybe } = step.journal.state;
-  const key = { nowMs: host.clock.nowMs(), firstSentAtMs, samePayload: true };
+  const { timeoutMs } = step.effect.plan;
+  const key = { nowMs: host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
   return !step.cancelRequested || (openMaybe && isToldByRepeat(step.journal.contract, key));
 }
 
