@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Our packages are tested from source: the condition names the .ts files in package.json "exports".
@@ -26,8 +27,8 @@ export default defineConfig({
     globalSetup: ["packages/holdfast/src/testing/postgres-on-demand.test-support.ts"],
     // A bound against hanging, not a measure of speed: machines are shared.
     testTimeout: 60_000,
-    // By default one core is left free, which on two cores means one file at a time.
-    maxWorkers: "100%",
+    // More files at a time than cores: those with workers and leases of their own wait most of the time.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     hookTimeout: 60_000,
   },
 });

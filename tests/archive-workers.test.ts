@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verifyPostgresStore } from "holdfast/postgres";
-import { startPostgresServer, type PostgresServer } from "holdfast/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
 import { holdfastCli } from "./command-line/processes.ts";
 import { Worker } from "./workers/fleet.ts";
 
@@ -16,7 +16,7 @@ const WORKERS = 3;
 const RUNS = 600;
 
 const key = randomBytes(32).toString("base64");
-let server: PostgresServer;
+let database: TestDatabase;
 let folder: string;
 let workers: Worker[];
 let files: number;
@@ -26,12 +26,12 @@ beforeEach(async () => {
   writeFileSync(join(folder, "ledger"), "");
   workers = [];
   files = 0;
-  server = await startPostgresServer();
+  database = await makeDatabase();
 });
 
 afterEach(async () => {
   await Promise.all(workers.map((worker) => worker.end("SIGKILL")));
-  await server.stop();
+  await database.drop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -39,7 +39,7 @@ afterEach(async () => {
 async function startAll(): Promise<readonly [Worker, ...Worker[]]> {
   for (let count = 0; count < WORKERS; count += 1) {
     const worker = new Worker({
-      HOLDFAST_STORE: server.url(),
+      HOLDFAST_STORE: database.url,
       HOLDFAST_STORE_KEY: key,
       LEDGER: join(folder, "ledger"),
       GATE: "",
@@ -64,17 +64,17 @@ async function archive(...more: readonly string[]): Promise<Gone> {
   files += 1;
   const to = join(folder, `old-${String(files)}.ndjson`);
   const words = ["archive", "--older-than", "0s", "--to", to, "--yes", "--json", ...more];
-  const { out } = await holdfastCli([...words, "--store", server.url()]);
+  const { out } = await holdfastCli([...words, "--store", database.url]);
   return JSON.parse(out) as Gone;
 }
 
 async function runCount(): Promise<number> {
-  const { out } = await holdfastCli(["runs", "--limit", "1000", "--json", "--store", server.url()]);
+  const { out } = await holdfastCli(["runs", "--limit", "1000", "--json", "--store", database.url]);
   return (JSON.parse(out) as { readonly runs: readonly unknown[] }).runs.length;
 }
 
 async function damage() {
-  return (await verifyPostgresStore({ url: server.url(), key })).damage;
+  return (await verifyPostgresStore({ url: database.url, key })).damage;
 }
 
 async function doRuns(worker: Worker, flow: "quick" | "family", count: number): Promise<void> {

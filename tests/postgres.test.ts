@@ -6,21 +6,21 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { holdfast, workflow } from "holdfast";
-import { startPostgresServer, type PostgresServer } from "holdfast/testing";
 import { z } from "zod";
+import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
 
 const PROGRAM = fileURLToPath(new URL("../packages/holdfast/bin/holdfast.mjs", import.meta.url));
 const ENGINE = fileURLToPath(new URL("./postgres/engine.ts", import.meta.url));
 
 const key = randomBytes(32).toString("base64");
-let server: PostgresServer;
+let database: TestDatabase;
 
 beforeAll(async () => {
-  server = await startPostgresServer();
+  database = await makeDatabase();
 });
 
 afterAll(async () => {
-  await server.stop();
+  await database.drop();
 });
 
 const double = workflow(
@@ -34,7 +34,7 @@ const double = workflow(
   (input, run) => run.step("double", () => input.amount * 2),
 );
 
-const store = () => server.url() as `postgres://${string}`;
+const store = () => database.url;
 
 async function program(...words: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...words], {

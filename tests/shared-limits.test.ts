@@ -4,9 +4,9 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { openPostgresReader, verifyPostgresStore } from "holdfast/postgres";
-import { startPostgresServer, type PostgresServer } from "holdfast/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { IntegrationOptions } from "holdfast";
+import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
 import type { Seen } from "./workers/counterpart.ts";
 import { Worker } from "./workers/fleet.ts";
 
@@ -14,12 +14,12 @@ import { Worker } from "./workers/fleet.ts";
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 const key = randomBytes(32).toString("base64");
-let server: PostgresServer;
+let database: TestDatabase;
 let shop: Shop;
 let workers: Worker[] = [];
 
 beforeEach(async () => {
-  server = await startPostgresServer();
+  database = await makeDatabase();
   shop = await Shop.start();
 });
 
@@ -27,7 +27,7 @@ afterEach(async () => {
   await Promise.all(workers.map((worker) => worker.end("SIGKILL")));
   workers = [];
   await shop.end();
-  await server.stop();
+  await database.drop();
 });
 
 class Shop {
@@ -74,7 +74,7 @@ type Limits = Partial<Pick<IntegrationOptions, "limit" | "breaker">>;
 
 function start(limits: Limits): Worker {
   const worker = new Worker({
-    HOLDFAST_STORE: server.url(),
+    HOLDFAST_STORE: database.url,
     HOLDFAST_STORE_KEY: key,
     SHOP: shop.url,
     LIMITS: JSON.stringify(limits),
@@ -112,7 +112,7 @@ async function completed(worker: Worker, keys: readonly string[]): Promise<void>
 
 /** Resolves when no run is at work: each has ended or is parked. */
 async function atRest(): Promise<void> {
-  const reader = await openPostgresReader({ url: server.url() });
+  const reader = await openPostgresReader({ url: database.url });
   try {
     await vi.waitFor(
       async () => {
@@ -136,7 +136,7 @@ test("a limit of 4 calls at a time holds for all workers, also when one is kille
   await completed(first, keys);
   expect((await shop.tell("seen")).openMax).toBe(4);
   expect(callers(called)).toEqual(new Set([first.pid, second.pid, third.pid]));
-  expect((await verifyPostgresStore({ url: server.url(), key })).damage).toEqual([]);
+  expect((await verifyPostgresStore({ url: database.url, key })).damage).toEqual([]);
 });
 
 test("a limit of 1 call at a time goes from worker to worker, and starves none", async () => {
@@ -206,8 +206,8 @@ test("an outage is one incident for all, tried by one call at a time, and ends f
   expect((await shop.tell("seen")).openMax).toBeLessThanOrEqual(6);
   const told = () => all.flatMap(({ incidents }) => incidents).toSorted();
   await vi.waitFor(() => expect(told()).toEqual(["closed", "open"]));
-  const reader = await openPostgresReader({ url: server.url() });
+  const reader = await openPostgresReader({ url: database.url });
   expect(await reader.dependencies()).toMatchObject([{ integration: "shop", state: "closed" }]);
   await reader.close();
-  expect((await verifyPostgresStore({ url: server.url(), key })).damage).toEqual([]);
+  expect((await verifyPostgresStore({ url: database.url, key })).damage).toEqual([]);
 });

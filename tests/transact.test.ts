@@ -7,7 +7,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { localDatabase } from "holdfast";
-import { startPostgresServer, type PostgresServer } from "holdfast/testing";
+import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
 import { startProgram, type Program } from "./kill/programs.ts";
 
 const WORKER = new URL("./transact/worker.ts", import.meta.url);
@@ -34,59 +34,59 @@ const killed = { signal: "SIGKILL", err: "" };
 const works = { works: "1" };
 
 describe("on PostgreSQL", () => {
-  let server: PostgresServer;
+  let database: TestDatabase;
   let user: pg.Client;
   beforeAll(async () => {
-    server = await startPostgresServer();
-    user = new pg.Client({ connectionString: server.url() });
+    database = await makeDatabase();
+    user = new pg.Client({ connectionString: database.url });
     await user.connect();
     await user.query("create table moves (id text)");
-    const pool = new pg.Pool({ connectionString: server.url(), max: 1 });
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 });
     await localDatabase("warehouse", { owner: "stock", postgres: pool }).prepare();
     await pool.end();
   });
   beforeEach(() => user.query("truncate moves"));
   afterAll(async () => {
     await user.end();
-    await server.stop();
+    await database.drop();
   });
 
   const moves = async () => (await user.query<{ id: string }>("select id from moves")).rows;
 
   test("killed before it is sent: it is done by the next life", async () => {
-    expect(await live("postgres", server.url(), "before")).toEqual({ ...killed, said: [works] });
-    const next = await live("postgres", server.url(), "never");
+    expect(await live("postgres", database.url, "before")).toEqual({ ...killed, said: [works] });
+    const next = await live("postgres", database.url, "never");
     expect(next).toEqual({ signal: null, err: "", said: [works, { result: 1 }] });
     expect(await moves()).toEqual([{ id: "1" }]);
   });
 
   test("killed after it is answered: the next life finds it, and does nothing", async () => {
-    expect(await live("postgres", server.url(), "after")).toEqual({ ...killed, said: [works] });
+    expect(await live("postgres", database.url, "after")).toEqual({ ...killed, said: [works] });
     expect(await moves()).toEqual([{ id: "1" }]);
-    const next = await live("postgres", server.url(), "never");
+    const next = await live("postgres", database.url, "never");
     expect(next).toEqual({ signal: null, err: "", said: [{ result: 1 }] });
     expect(await moves()).toEqual([{ id: "1" }]);
   });
 
   test("killed right when it is sent, again and again: it is done once", async () => {
     // In one of them it comes through: then nothing is left to be committed, nor to die of.
-    for (let life = 1; life <= 5; life += 1) await live("postgres", server.url(), "sent");
-    expect((await live("postgres", server.url(), "never")).said.at(-1)).toEqual({ result: 1 });
+    for (let life = 1; life <= 5; life += 1) await live("postgres", database.url, "sent");
+    expect((await live("postgres", database.url, "never")).said.at(-1)).toEqual({ result: 1 });
     expect(await moves()).toEqual([{ id: "1" }]);
   });
 });
 
 describe("with another worker", () => {
-  let server: PostgresServer;
+  let database: TestDatabase;
   let user: pg.Client;
   let programs: Program[];
   beforeEach(async () => {
     programs = [];
-    server = await startPostgresServer();
-    user = new pg.Client({ connectionString: server.url() });
+    database = await makeDatabase();
+    user = new pg.Client({ connectionString: database.url });
     await user.connect();
     await user.query("create table moves (id text)");
-    const pool = new pg.Pool({ connectionString: server.url(), max: 1 });
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 });
     await localDatabase("warehouse", { owner: "stock", postgres: pool }).prepare();
     await pool.end();
   });
@@ -94,14 +94,14 @@ describe("with another worker", () => {
     for (const program of programs) program.kill("SIGKILL");
     await Promise.all(programs.map((program) => program.ended));
     await user.end();
-    await server.stop();
+    await database.drop();
   });
 
   const key = randomBytes(32).toString("base64");
 
   function start(which: string) {
     const env = { HOLDFAST_STORE_KEY: key };
-    const program = startProgram(WORKER, [server.url(), server.url(), which], { env });
+    const program = startProgram(WORKER, [database.url, database.url, which], { env });
     programs.push(program);
     const lines = program.lines[Symbol.asyncIterator]();
     return { program, says: async () => (await lines.next()).value as unknown };

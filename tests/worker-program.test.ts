@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { holdfast } from "holdfast";
-import { startPostgresServer, type PostgresServer } from "holdfast/testing";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
 import { double } from "./workers/app.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -13,11 +13,11 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const PROGRAM = fileURLToPath(new URL("../packages/holdfast/bin/holdfast.mjs", import.meta.url));
 const APP = fileURLToPath(new URL("workers/app.ts", import.meta.url));
 const key = randomBytes(32).toString("base64");
-let server: PostgresServer;
+let database: TestDatabase;
 const running: ChildProcess[] = [];
 
 beforeAll(async () => {
-  server = await startPostgresServer();
+  database = await makeDatabase();
 });
 afterEach(async () => {
   for (const child of running.splice(0)) {
@@ -26,10 +26,10 @@ afterEach(async () => {
     await once(child, "exit");
   }
 });
-afterAll(() => server.stop());
+afterAll(() => database.drop());
 
 function worker(module: string) {
-  const words = ["worker", module, "--store", server.url(), "--json"];
+  const words = ["worker", module, "--store", database.url, "--json"];
   const child = spawn(process.execPath, [PROGRAM, ...words], {
     env: { ...process.env, HOLDFAST_STORE_KEY: key },
     stdio: ["ignore", "pipe", "pipe"],
@@ -43,7 +43,7 @@ test("the program works on runs with the code of a module, beside an app, until 
   const [said] = (await once(child.stdout, "data")) as [Buffer];
   expect(JSON.parse(said.toString())).toEqual({ ready: true, workflows: ["double"] });
   const app = holdfast({
-    store: server.url() as `postgres://${string}`,
+    store: database.url,
     workflows: [double],
     postgres: { key, shared: true },
   });

@@ -4,16 +4,16 @@ import { mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verifyPostgresStore, openPostgresReader } from "holdfast/postgres";
-import { startPostgresServer, type PostgresServer } from "holdfast/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
 import { Worker } from "./workers/fleet.ts";
 
 // Each test starts processes, on a machine that may be busy with others.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const key = randomBytes(32).toString("base64");
-let server: PostgresServer;
+let database: TestDatabase;
 let folder: string;
 let workers: Worker[] = [];
 
@@ -22,14 +22,14 @@ beforeAll(() => {
 });
 
 beforeEach(async () => {
-  server = await startPostgresServer();
+  database = await makeDatabase();
   writeFileSync(join(folder, "ledger"), "");
 });
 
 afterEach(async () => {
   await Promise.all(workers.map((worker) => worker.end("SIGKILL")));
   workers = [];
-  await server.stop();
+  await database.drop();
 });
 
 afterAll(() => {
@@ -39,7 +39,7 @@ afterAll(() => {
 /** @param gate - a file that calls outside wait for; default: none. */
 function start(gate = ""): Worker {
   const worker = new Worker({
-    HOLDFAST_STORE: server.url(),
+    HOLDFAST_STORE: database.url,
     HOLDFAST_STORE_KEY: key,
     LEDGER: join(folder, "ledger"),
     GATE: gate === "" ? "" : join(folder, gate),
@@ -91,7 +91,7 @@ async function ledgerShows(isSo: (lines: ReturnType<typeof ledger>) => boolean):
 }
 
 async function damage() {
-  return (await verifyPostgresStore({ url: server.url(), key })).damage;
+  return (await verifyPostgresStore({ url: database.url, key })).damage;
 }
 
 /** Each worker in turn. */
@@ -319,7 +319,7 @@ test("a command from outside finds the run, at whichever worker it is", async ()
       .slice(0, 3)
       .map(({ run = "" }, at) => among(all, at).asks({ verb: "cancel", key: "", run })),
   );
-  const reader = await openPostgresReader({ url: server.url() });
+  const reader = await openPostgresReader({ url: database.url });
   for (const { run = "" } of started.slice(3)) {
     await reader.post({
       id: `cancel ${run}`,
