@@ -26,7 +26,7 @@ create table archived_run (
   seq integer not null,
   records integer not null,
   digest bytea not null,
-  PRIMARY KEY (shard, run),
+  PRIMARY KEY (run, shard),
   CHECK ((length(digest) = 16)),
   CHECK ((records >= 1))
 );
@@ -40,7 +40,7 @@ create table awaiting (
   step text not null,
   since_ms bigint not null,
   due_at_ms bigint,
-  PRIMARY KEY (shard, run, seq)
+  PRIMARY KEY (run, seq, shard)
 );
 
 create table counter (
@@ -105,7 +105,7 @@ create table effect (
   ended_at_ms bigint,
   ref text,
   settled_by text,
-  PRIMARY KEY (shard, run, operation),
+  PRIMARY KEY (run, operation, shard),
   CHECK ((attempts >= 1)),
   CHECK (((ended = 1) = (ended_at_ms IS NOT NULL))),
   CHECK ((ended = ANY (ARRAY[0, 1]))),
@@ -138,7 +138,7 @@ create table exception (
   closed_by text,
   amount text,
   currency text,
-  PRIMARY KEY (shard, run, seq),
+  PRIMARY KEY (run, seq, shard),
   CHECK ((((closed_at_ms IS NULL) = (resolution IS NULL)) AND ((closed_at_ms IS NULL) = (closed_by IS NULL)))),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
   CHECK ((effect = ANY (ARRAY['never'::text, 'maybe'::text, 'partial'::text, 'surely'::text]))),
@@ -244,7 +244,7 @@ create table journal (
   incarnation bigint not null,
   pos bigint not null,
   digest bytea not null,
-  PRIMARY KEY (shard, run, seq),
+  PRIMARY KEY (run, seq, shard),
   CHECK (((kind >= 0) AND (kind <= 32)))
 );
 
@@ -286,7 +286,7 @@ create table pending (
   integration text not null,
   ref text not null,
   due_at_ms bigint not null,
-  PRIMARY KEY (shard, run, seq)
+  PRIMARY KEY (run, seq, shard)
 );
 
 create table recovery_group (
@@ -305,7 +305,7 @@ create table removed_record (
   seqs integer[] not null,
   positions bigint[] not null,
   digests bytea[] not null,
-  PRIMARY KEY (shard, run, incarnation),
+  PRIMARY KEY (run, incarnation, shard),
   CHECK (((cardinality(seqs) = cardinality(positions)) AND (cardinality(seqs) = cardinality(digests))))
 );
 
@@ -326,7 +326,7 @@ create table review (
   digest text not null,
   amount text,
   currency text,
-  PRIMARY KEY (shard, run, seq),
+  PRIMARY KEY (run, seq, shard),
   CHECK ((((state = 'answered'::text) = (answered_by IS NOT NULL)) AND ((answered_by IS NULL) = (answered_at_ms IS NULL)))),
   CHECK ((state = ANY (ARRAY['open'::text, 'answered'::text, 'withdrawn'::text])))
 );
@@ -357,7 +357,7 @@ create table run (
   amount text,
   currency text,
   keys text,
-  PRIMARY KEY (shard, run),
+  PRIMARY KEY (run, shard),
   CHECK (((state >= 9) = (ended_at_ms IS NOT NULL))),
   CHECK (((ended_at_ms IS NULL) OR (wake_at_ms IS NULL))),
   CHECK (((parent_run IS NULL) = (parent_step IS NULL))),
@@ -409,8 +409,6 @@ create table worker (
 
 CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
 
-CREATE INDEX archived_run_number ON archived_run USING btree (run);
-
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
 
 CREATE INDEX counter_name ON counter USING btree (name);
@@ -441,8 +439,6 @@ CREATE INDEX exception_open_owner ON exception USING btree ("left"(owner, 200), 
 
 CREATE INDEX exception_open_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 
-CREATE INDEX exception_run ON exception USING btree (run, seq);
-
 CREATE INDEX inbox_open ON inbox USING btree (posted_at_us, id) WHERE (taken_by IS NULL);
 
 CREATE INDEX inbox_taken ON inbox USING btree (taken_by, taken_in) WHERE (taken_by IS NOT NULL);
@@ -465,8 +461,6 @@ CREATE INDEX review_open_by ON review USING btree ("left"(answer_by, 200), ((run
 
 CREATE INDEX review_over_by ON review USING btree ("left"(answer_by, 200), ((run + 0)), ((seq + 0))) WHERE (state <> 'open'::text);
 
-CREATE INDEX review_run ON review USING btree (run, seq);
-
 CREATE INDEX run_business_key ON run USING btree ("left"(key, 200), run);
 
 CREATE INDEX run_due ON run USING btree (wake_at_ms, run) WHERE (wake_at_ms IS NOT NULL);
@@ -476,8 +470,6 @@ CREATE INDEX run_lane ON run USING btree (namespace, "left"(lane, 200), run) WHE
 CREATE INDEX run_laned ON run USING btree (run) WHERE ((lane IS NOT NULL) AND (ended_at_ms IS NULL));
 
 CREATE INDEX run_namespace ON run USING btree ("left"(namespace, 200), ((run + 0))) WHERE (namespace <> 'main'::text);
-
-CREATE INDEX run_number ON run USING btree (run);
 
 CREATE INDEX run_owner ON run USING btree ("left"(owner, 200), ((run + 0)));
 

@@ -15,8 +15,8 @@ export interface ArchivedRunAt {
 export const ARCHIVED_RUN: Table<ArchivedRunAt> = {
   name: "archived_run",
   columns: [
-    ...columns<ArchivedRunAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<ArchivedRunAt>("key", "int8", { run: (row) => row.run }),
+    ...columns<ArchivedRunAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<ArchivedRunAt>("fixed", "int8", { incarnation: (row) => row.incarnation }),
     ...columns<ArchivedRunAt>("fixed", "int4", {
       seq: (row) => row.seq,

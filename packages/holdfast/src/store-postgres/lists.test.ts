@@ -109,6 +109,13 @@ function rowsRead(nodes: readonly PlanNode[]): number {
     }, 0);
 }
 
+/** Indexes that are called otherwise here. */
+const NAMED_HERE = new Map([
+  ["run_key", "run_business_key"],
+  ["exception_run", "exception_pkey"],
+  ["review_run", "review_pkey"],
+]);
+
 type Ask = (queries: ReaderQueries) => Promise<unknown>;
 
 const LISTS: readonly (readonly [name: string, ask: Ask, index: string])[] = [
@@ -127,7 +134,7 @@ const LISTS: readonly (readonly [name: string, ask: Ask, index: string])[] = [
 ];
 
 function named(list: string, query: object, ask: Ask, index: string) {
-  const here = index === "run_key" ? "run_business_key" : index;
+  const here = NAMED_HERE.get(index) ?? index;
   return [`${list} ${JSON.stringify(query)}`, ask, here] as const;
 }
 
@@ -156,7 +163,7 @@ describe("a list reads about what it shows, whatever the statistics say", () => 
       (queries: ReaderQueries) => queries.effects(PAGE),
     ]) {
       const nodes = await executed(ask);
-      expect(nodes.map((node) => node["Index Name"])).toContain("run_number");
+      expect(nodes.map((node) => node["Index Name"])).toContain("run_pkey");
       expect(nodes.filter((node) => /Seq Scan|Bitmap/u.test(node["Node Type"]))).toEqual([]);
       expect(rowsRead(nodes)).toBeLessThanOrEqual(ROWS_READ_MAX);
     }

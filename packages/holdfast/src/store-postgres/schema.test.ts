@@ -83,11 +83,11 @@ describe("the schema", () => {
     expect(sql).toContain("check ((state >= 9) = (ended_at_ms is not null))");
   });
 
-  test("leads every key of what a shard owns with the shard", () => {
+  test("has the shard in every key of what a shard owns: behind the run, else in front", () => {
     const keys = [...sql.matchAll(/create table (\w+) \([^;]*?primary key \(([^)]*)\)/gu)];
     expect(keys.length).toBeGreaterThan(14);
     // The fence's own tables are found by the incarnation.
-    const others = keys.filter(([, , key]) => !key?.startsWith("shard, "));
+    const others = keys.filter(([, , key]) => !/^(run, .*\bshard$|shard, )/u.test(key ?? ""));
     expect(others.map(([, table]) => table)).toEqual(["flush"]);
   });
 
@@ -138,9 +138,9 @@ describe("the schema", () => {
 
 /** How each query of the engine finds its rows; what is not named here reads a table of few rows. */
 const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
-  find: /run_key_pkey on run_key[\s\S]*(run_pkey|run_number) on run/u,
-  runs: /run_number on run/u,
-  records: /run_number on run[\s\S]*journal_pkey on journal/u,
+  find: /run_key_pkey on run_key[\s\S]*run_pkey on run/u,
+  runs: /run_pkey on run/u,
+  records: /run_pkey on run[\s\S]*journal_pkey on journal/u,
   inStates: /run_state on run/u,
   due: /run_due on run/u,
   parked: /run_parked on run/u,
@@ -152,7 +152,7 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   early: /early_answer_kept on early_answer/u,
   acceptedCount: /accepted_event_until on accepted_event/u,
   accepted: /accepted_event_pkey on accepted_event/u,
-  exception: /exception_run on exception/u,
+  exception: /exception_pkey on exception/u,
   // The exceptions of one run are few, by whichever index they are found.
   beside: /exception_\w+ on exception/u,
   // So are those that are open, as long as its statistics say that none is.
@@ -160,7 +160,7 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   pending: /pending_ref on pending/u,
   inbox: /inbox_open on inbox/u,
   waiting: /inbox_open on inbox/u,
-  lastRun: /run_number on run.*archived_run_number on archived_run/su,
+  lastRun: /run_pkey on run.*archived_run_pkey on archived_run/su,
 };
 
 /** Queries whose index gives the order as well. */

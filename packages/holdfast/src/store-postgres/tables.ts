@@ -26,8 +26,8 @@ export type RunAt = InShard<RunRow>;
 export const RUN: Table<RunAt> = {
   name: "run",
   columns: [
-    ...shard<RunRow>(),
     ...columns<RunAt>("key", "int8", { run: (row) => row.run }),
+    ...shard<RunRow>(),
     ...columns<RunAt>("fixed", "text", {
       namespace: (row) => row.namespace,
       workflow: (row) => row.workflow,
@@ -94,9 +94,9 @@ export type EffectAt = InShard<EffectState>;
 export const EFFECT: Table<EffectAt> = {
   name: "effect",
   columns: [
-    ...shard<EffectState>(),
     ...columns<EffectAt>("key", "int8", { run: (row) => row.run }),
     ...columns<EffectAt>("key", "int4", { operation: (row) => row.operation }),
+    ...shard<EffectState>(),
     ...columns<EffectAt>("fixed", "text", {
       effect: (row) => row.effect,
       integration: (row) => row.integration,
@@ -120,9 +120,9 @@ export type ExceptionAt = InShard<ExceptionRow>;
 export const EXCEPTION: Table<ExceptionAt> = {
   name: "exception",
   columns: [
-    ...shard<ExceptionRow>(),
     ...columns<ExceptionAt>("key", "int8", { run: (row) => row.run }),
     ...columns<ExceptionAt>("key", "int4", { seq: (row) => row.seq }),
+    ...shard<ExceptionRow>(),
     ...columns<ExceptionAt>("fixed", "text", {
       workflow: (row) => row.workflow,
       step: (row) => row.step,
@@ -159,9 +159,9 @@ export type ReviewAt = InShard<ReviewRow>;
 export const REVIEW: Table<ReviewAt> = {
   name: "review",
   columns: [
-    ...shard<ReviewRow>(),
     ...columns<ReviewAt>("key", "int8", { run: (row) => row.run }),
     ...columns<ReviewAt>("key", "int4", { seq: (row) => row.seq }),
+    ...shard<ReviewRow>(),
     ...columns<ReviewAt>("fixed", "text", {
       step: (row) => row.step,
       review: (row) => row.review,
@@ -198,9 +198,9 @@ export interface AwaitingAt {
 export const AWAITING: Table<AwaitingAt> = {
   name: "awaiting",
   columns: [
-    ...columns<AwaitingAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<AwaitingAt>("key", "int8", { run: (row) => row.run }),
     ...columns<AwaitingAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<AwaitingAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<AwaitingAt>("fixed", "text", {
       event: (row) => row.event,
       key: (row) => row.key,
@@ -226,9 +226,9 @@ export interface PendingAt {
 export const PENDING: Table<PendingAt> = {
   name: "pending",
   columns: [
-    ...columns<PendingAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<PendingAt>("key", "int8", { run: (row) => row.run }),
     ...columns<PendingAt>("key", "int4", { seq: (row) => row.seq }),
+    ...columns<PendingAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<PendingAt>("fixed", "int4", { operation: (row) => row.operation }),
     ...columns<PendingAt>("fixed", "text", {
       integration: (row) => row.integration,

@@ -81,7 +81,7 @@ const HARM: Readonly<Record<string, readonly [sql: string, says: RegExp]>> = {
   ],
   "a run's row that was changed": [
     "update run set reason = 'because' where run = 12",
-    /run\.reason of row \d+, 12 is "because"/u,
+    /run\.reason of row 12, \d+ is "because"/u,
   ],
   "a row that is gone": ["delete from exception where run = 13", /exception lacks the row/u],
   "a row too many": [

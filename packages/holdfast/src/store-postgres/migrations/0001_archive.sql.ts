@@ -9,7 +9,8 @@ create index journal_called on journal ((substring(head from '"child":([0-9]{1,1
   where kind = 14;
 
 -- One row per run that has left for an archive: what proves that nothing else has gone. Of the
--- record that let it go, "incarnation" says in whose journal it is, "seq" which one it is there.
+-- record that let it go, "incarnation" says in whose journal it is, "seq" which one it is there. The primary key serves
+-- archivedRuns, and the highest number.
 create table archived_run (
   shard smallint not null,
   run bigint not null,
@@ -17,10 +18,8 @@ create table archived_run (
   seq integer not null,
   records integer not null check (records >= 1),
   digest bytea not null check (length(digest) = 16),
-  primary key (shard, run)
+  primary key (run, shard)
 );
--- Serves archivedRuns, and the highest number.
-create index archived_run_number on archived_run (run);
 
 -- The digests of records that are gone, on which the seals of their flushes are built: one row for
 -- each run and each chain that its records were in, its lists in order of the records.
@@ -31,7 +30,7 @@ create table removed_record (
   seqs integer[] not null,
   positions bigint[] not null,
   digests bytea[] not null,
-  primary key (shard, run, incarnation),
+  primary key (run, incarnation, shard),
   check (cardinality(seqs) = cardinality(positions) and cardinality(seqs) = cardinality(digests))
 );
 `;

@@ -2,9 +2,11 @@
  * Migration 1: the first schema. Never edited after release; a change is a new migration.
  *
  * Written for any database that speaks PostgreSQL's protocol: no sequence, trigger, stored function,
- * notification or advisory lock. Every key leads with `shard`, one of 256, which a run gets from the
- * hash of its key and keeps; rows that belong to no run are in shard 0. Secondary indexes serve
- * questions over all shards and lead with what is asked for. An index entry must fit a third of a
+ * notification or advisory lock. Every key has `shard`, one of 256, which a run gets from the hash of
+ * its key and keeps; rows that belong to no run are in shard 0. It leads the keys, but of rows of a
+ * run it ends them: what runs at work write then falls on a few pages of an index, and the key also
+ * serves questions by the number of a run (decision 0022). Secondary indexes serve questions over all
+ * shards and lead with what is asked for. An index entry must fit a third of a
  * page, so texts that others choose are indexed by their first 200 characters; queries repeat that.
  *
  * Times are integer milliseconds in UTC. `run.state` and `journal.kind` are numbers, the positions
@@ -69,7 +71,7 @@ create table journal (
   incarnation bigint not null,
   pos bigint not null,
   digest bytea not null,
-  primary key (shard, run, seq)
+  primary key (run, seq, shard)
 );
 
 -- One row per flush: the chain of seals, and the proof that a flush was done when its answer was
@@ -104,6 +106,7 @@ create table incarnation (
 -- Serves the chains that the next engine has to close.
 create index incarnation_open on incarnation (incarnation) where closed_by is null;
 
+-- The primary key serves a run by its number alone, its shard, lists of runs, and the highest number.
 create table run (
   shard smallint not null,
   run bigint not null,
@@ -130,14 +133,12 @@ create table run (
   amount text,
   currency text,
   keys text,
-  primary key (shard, run),
+  primary key (run, shard),
   -- States 9 to 11 are final: a run has ended if and only if its state says so.
   check ((state >= 9) = (ended_at_ms is not null)),
   check (ended_at_ms is null or wake_at_ms is null),
   check ((parent_run is null) = (parent_step is null))
 ) with (fillfactor = 80);
--- Serves a run by its number alone, its shard, lists of runs, and the highest number.
-create index run_number on run (run);
 -- Serves page (recovery) and lists of runs by state: one range per state, in order of run.
 create index run_state on run (state, run);
 -- Serves due: sleeping runs, soonest first.
@@ -166,7 +167,7 @@ create table run_key (
 );
 
 -- One row per operation of an effect. What never changes after its first intent (step, integration,
--- contract, keys, digest) is in that record of the journal: (shard, run, seq = operation).
+-- contract, keys, digest) is in that record of the journal: (run, seq = operation, shard).
 create table effect (
   shard smallint not null,
   run bigint not null,
@@ -180,7 +181,7 @@ create table effect (
   ended_at_ms bigint,
   ref text,
   settled_by text,
-  primary key (shard, run, operation),
+  primary key (run, operation, shard),
   check ((ended = 1) = (ended_at_ms is not null))
 ) with (fillfactor = 80);
 -- Serves the list of operations whose end is not known. The query repeats the condition.
@@ -188,6 +189,7 @@ create index effect_open on effect (run, operation) where ended = 0;
 -- Serves endedByRef: operations that were accepted under a reference. Most have none.
 create index effect_ref on effect (left(ref, 200)) where ref is not null;
 
+-- The primary key serves lists of all exceptions by run.
 create table exception (
   shard smallint not null,
   run bigint not null,
@@ -218,12 +220,10 @@ create table exception (
   closed_by text,
   amount text,
   currency text,
-  primary key (shard, run, seq),
+  primary key (run, seq, shard),
   check ((closed_at_ms is null) = (resolution is null)
      and (closed_at_ms is null) = (closed_by is null))
 );
--- Serves lists of all exceptions by run.
-create index exception_run on exception (run, seq);
 -- Serves the queue of open exceptions. The query repeats the condition.
 create index exception_open on exception (run, seq) where closed_at_ms is null;
 -- Serves besideExceptions: the exception beside a run about one thing.
@@ -252,6 +252,7 @@ create table issue (
   primary key (shard, fingerprint)
 );
 
+-- The primary key serves lists of all reviews by run.
 create table review (
   shard smallint not null,
   run bigint not null,
@@ -269,12 +270,10 @@ create table review (
   digest text not null,
   amount text,
   currency text,
-  primary key (shard, run, seq),
+  primary key (run, seq, shard),
   check ((state = 'answered') = (answered_by is not null)
      and (answered_by is null) = (answered_at_ms is null))
 );
--- Serves lists of all reviews by run.
-create index review_run on review (run, seq);
 -- Serves the queue of open reviews. The query repeats the condition.
 create index review_open on review (run, seq) where state = 'open';
 
@@ -377,7 +376,7 @@ create table awaiting (
   step text not null,
   since_ms bigint not null,
   due_at_ms bigint,
-  primary key (shard, run, seq)
+  primary key (run, seq, shard)
 );
 -- Serves awaiting, oldest first.
 create index awaiting_event on awaiting (event, left(key, 200), since_ms, run, seq);
@@ -390,7 +389,7 @@ create table pending (
   integration text not null,
   ref text not null,
   due_at_ms bigint not null,
-  primary key (shard, run, seq)
+  primary key (run, seq, shard)
 );
 -- Serves pendingByRef.
 create index pending_ref on pending (integration, left(ref, 200), run, operation);
