@@ -18,6 +18,7 @@ import { storeKey } from "./store-postgres/key.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
 import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
+import { readInput } from "./read-input.ts";
 import { startWorker } from "./worker.ts";
 
 /** Bytes of a store's key. */
@@ -31,6 +32,7 @@ export const outside: Outside = {
     return (JSON.parse(text) as { readonly version: string }).version;
   },
   nowMs: () => systemClock.nowMs(),
+  readInput: (bytesMax) => readInput(process.stdin, bytesMax),
   pause: (ms) =>
     new Promise((resolve) => {
       systemClock.after(ms, resolve);

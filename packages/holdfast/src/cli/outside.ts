@@ -12,6 +12,12 @@ export interface Outside {
   /** Version of this package. */
   readonly version: () => string;
   readonly nowMs: () => number;
+  /**
+   * All that comes in on the standard input.
+   *
+   * @throws {HoldfastError} HF4104 above `bytesMax`.
+   */
+  readonly readInput: (bytesMax: number) => Promise<string>;
   readonly pause: (ms: number) => Promise<void>;
   /** 32 random bytes as a text, for a store whose key is not beside it. */
   readonly newStoreKey: () => string;

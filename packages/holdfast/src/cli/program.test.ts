@@ -34,17 +34,23 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
 }
 
 interface Setting {
+  /** What comes in on the standard input. */
+  readonly input?: string;
   readonly terminal?: Partial<Terminal>;
   readonly store?: StoreCare;
 }
 
-async function run(words: readonly string[], { terminal, store = care() }: Setting = {}) {
+async function run(
+  words: readonly string[],
+  { terminal, input = "", store = care() }: Setting = {},
+) {
   const addresses: string[] = [];
   let out = "";
   let err = "";
   const outside: Outside = {
     version: () => "1.2.3",
     nowMs: () => 0,
+    readInput: () => Promise.resolve(input),
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
     startWorker: () => Promise.reject(new Error("no worker here")),

@@ -4,6 +4,7 @@ import { formatError, HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { quoted } from "../operate/find-run.ts";
 import { addArchiveCommands } from "./archive-commands.ts";
+import { addClassifyCommand } from "./classify-command.ts";
 import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addReadCommands } from "./read-commands.ts";
@@ -114,6 +115,7 @@ export function commandTree(
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
   addReadCommands(program, act);
+  addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
   addArchiveCommands(program, act);
   addStoreCommands(program, act);
