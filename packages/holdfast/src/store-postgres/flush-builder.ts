@@ -156,7 +156,7 @@ export class FlushBuilder {
     derived: readonly Derived[],
     earlier: Promise<void>,
   ): Promise<void> {
-    const runs = this.#projections.missing(new Set(records.run), derived);
+    const runs = this.#projections.missing(records.run, derived);
     if (runs.length > 0) {
       await earlier;
       await this.#projections.load(runs, this.#read);

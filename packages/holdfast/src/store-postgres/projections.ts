@@ -72,13 +72,15 @@ export class Projections {
     this.#atHand.forgetShards(shards);
   }
 
-  /** The runs among these whose rows have to be read before `fold`. */
+  /** The runs among these, named as often as they come, whose rows have to be read before `fold`. */
   missing(runs: Iterable<number>, derived: readonly Derived[]): number[] {
-    const started = new Set<number>();
+    const missing = new Set<number>();
+    for (const run of runs) if (run !== 0 && !this.#atHand.has(run)) missing.add(run);
+    if (missing.size === 0) return [];
     for (const { change } of derived) {
-      if (change.kind === "run-started") started.add(change.row.run);
+      if (change.kind === "run-started") missing.delete(change.row.run);
     }
-    return [...runs].filter((run) => run !== 0 && !started.has(run) && !this.#atHand.has(run));
+    return [...missing];
   }
 
   async load(runs: readonly number[], read: ReadRows): Promise<void> {
@@ -87,6 +89,15 @@ export class Projections {
 
   /** Rows that are over and that a change is about all the same. */
   missingOver(derived: readonly Derived[]): Wanted[] {
+    // Mostly all are at hand: what this flush makes itself is only then looked at.
+    const isAny = derived.some(({ change }) => {
+      const want = wantedBy(change);
+      return want !== null && !this.#atHand.isAtHand(want);
+    });
+    return isAny ? this.#notMadeHere(derived) : [];
+  }
+
+  #notMadeHere(derived: readonly Derived[]): Wanted[] {
     const made = new Set<string>();
     const wanted: Wanted[] = [];
     for (const { change, record } of derived) {
