@@ -15,15 +15,21 @@ const PAGE = "../../../../docs/reference/classification.md";
 const FOLDERS = ["packages/holdfast/src/connectors/produced", "tests/real"];
 const ROOT = new URL("../../../../", import.meta.url);
 
-/** Rule id: the file that produces it, whose `produces("<rule>", ...)` fails if it does not. */
+const PREFIXES = new Set(
+  PROTOCOLS.flatMap(({ table, signals }) => [table.prefix, signals?.prefix ?? ""]),
+);
+
+/** Rule id: the file that produces it. Such a file names a rule only to expect it of a real end. */
 const PRODUCED: ReadonlyMap<string, string> = new Map(
   FOLDERS.flatMap((folder) =>
     readdirSync(new URL(folder, ROOT))
       .filter((name) => name.endsWith("-produced.test.ts"))
       .flatMap((name) => {
         const text = readFileSync(new URL(`${folder}/${name}`, ROOT), "utf8");
-        const rules = [...text.matchAll(/\bproduces\(\s*"([\w-]+\/[\w-]+)"/gu)];
-        return rules.map(([, rule = ""]) => [rule, name.replace(".test.ts", "")] as const);
+        const rules = text.matchAll(/"([\w-]+\/[\w-]+)"/gu);
+        return [...rules]
+          .filter(([, rule = ""]) => PREFIXES.has(rule.split("/")[0] ?? ""))
+          .map(([, rule = ""]) => [rule, name.replace(".test.ts", "")] as const);
       }),
   ),
 );

@@ -132,13 +132,13 @@ const ERROR_ROWS: readonly Row[] = [
 ];
 
 const STATUS_ROWS: readonly Row[] = [
-  row("rate", { status: [429] }, "throttled", "dependency", OPENAI),
-  row("overloaded", { status: [529] }, "throttled", "dependency", ANTHROPIC),
-  row("server", { status: [[500, 504]] }, "transient", "item", OPENAI),
-  row("no-model", { status: [404] }, "misconfigured", "dependency", ANTHROPIC),
-  row("credentials", { status: [401, 403] }, "misconfigured", "dependency", OPENAI),
-  row("too-long", { status: [413] }, "data", "item", ANTHROPIC),
-  row("request", { status: [400, 422] }, "defect", "item", OPENAI),
+  row("rate-status", { status: [429] }, "throttled", "dependency", OPENAI),
+  row("overloaded-status", { status: [529] }, "throttled", "dependency", ANTHROPIC),
+  row("server-status", { status: [[500, 504]] }, "transient", "item", OPENAI),
+  row("no-model-status", { status: [404] }, "misconfigured", "dependency", ANTHROPIC),
+  row("credentials-status", { status: [401, 403] }, "misconfigured", "dependency", OPENAI),
+  row("too-long-status", { status: [413] }, "data", "item", ANTHROPIC),
+  row("request-status", { status: [400, 422] }, "defect", "item", OPENAI),
 ];
 
 const OUTPUT_ROWS: readonly Row[] = [

@@ -25,10 +25,23 @@ function network(
   source: string,
   note: string,
 ): readonly Row[] {
-  const rest = { id, effect: "by-phase", origin: "network", source, note } as const;
+  const rest = { effect: "by-phase", origin: "network", source, note } as const;
   return [
-    { ...rest, when: { code, phase: ["none", "created"] }, class: unsent, scope: "dependency" },
-    { ...rest, when: { code }, class: "transient", scope: "item" },
+    {
+      id,
+      when: { code, phase: ["none", "created"] },
+      ...rest,
+      class: unsent,
+      scope: "dependency",
+    },
+    {
+      id: `${id}-sent`,
+      when: { code },
+      ...rest,
+      class: "transient",
+      scope: "item",
+      reasonCode: `NET:${id.replaceAll("-", "_").toUpperCase()}`,
+    },
   ];
 }
 
@@ -82,9 +95,10 @@ const BEFORE_ROWS: readonly Row[] = [
     "more than the client's limit; nothing is sent",
   ),
   {
-    id: "host-unknown",
+    id: "host-lost",
     when: { code: HOST_UNKNOWN, phase: ["none", "created"], is: ["host-known"] },
     effect: "by-phase",
+    reasonCode: "NET:HOST_UNKNOWN",
     class: "unavailable",
     scope: "dependency",
     origin: "network",
@@ -113,9 +127,10 @@ const BEFORE_ROWS: readonly Row[] = [
     "no connection; also as an AggregateError over several addresses",
   ),
   {
-    id: "connect-timeout",
+    id: "connect-timeout-often",
     when: { code: CONNECT_TIMEOUT, phase: ["none", "created"], is: ["often"] },
     effect: "by-phase",
+    reasonCode: "NET:CONNECT_TIMEOUT",
     class: "unavailable",
     scope: "dependency",
     origin: "network",
@@ -216,9 +231,10 @@ const UNDER_WAY_ROWS: readonly Row[] = [
     "after a 2xx it happened, and the result is lost",
   ),
   {
-    id: "answer-malformed",
+    id: "answer-malformed-again",
     when: { code: MALFORMED, attemptFrom: 3 },
     effect: "by-phase",
+    reasonCode: "NET:ANSWER_MALFORMED",
     class: "defect",
     scope: "dependency",
     origin: "remote",

@@ -42,6 +42,13 @@ describe.each(NAMED)("the table of %s", (_id, table) => {
     expect(new Set(seen).size).toBe(seen.length);
   });
 
+  test("has an id for each row that no other has", () => {
+    const ids = table.rows.flatMap(({ id, when }) =>
+      id.includes("$status") ? (when.status ?? []).map((each) => `${id} ${String(each)}`) : [id],
+    );
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([]);
+  });
+
   test("says of each row where it is written", () => {
     expect(table.rows.filter(({ source }) => source.trim() === "")).toEqual([]);
   });

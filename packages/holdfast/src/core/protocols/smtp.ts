@@ -64,9 +64,10 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
       note: "the server may have the whole message; duplicates come of repeating it",
     },
     {
-      id: "auth-refused",
+      id: "auth-impossible",
       when: { code: ["EAUTH"], is: ["no-reply"] },
       effect: "by-phase",
+      reasonCode: "SMTP:AUTH_REFUSED",
       class: "misconfigured",
       scope: "dependency",
       origin: "network",
@@ -84,9 +85,10 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
       note: "no recipient, or a content that cannot be read",
     },
     {
-      id: "no-service",
+      id: "unreachable",
       when: { is: ["no-reply"] },
       effect: "by-phase",
+      reasonCode: "SMTP:NO_SERVICE",
       class: "unavailable",
       scope: "dependency",
       origin: "network",
