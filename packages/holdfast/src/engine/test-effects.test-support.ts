@@ -30,6 +30,7 @@ export interface TestEffectOptions {
   readonly settle?: Duration;
   readonly keyWindow?: Duration;
   readonly undo?: "call" | "none" | UndoEffect<typeof REFERENCE, typeof ANSWER>;
+  readonly leaves?: string;
   readonly canProbe?: boolean;
   readonly owner?: string;
   readonly classify?: (error: unknown) => Classified | undefined;
