@@ -16,6 +16,7 @@ export const STEP_VERBS = [
   "wait",
   "call",
   "compensation",
+  "scope",
 ] as const;
 type StepVerb = (typeof STEP_VERBS)[number];
 
@@ -36,6 +37,7 @@ const VERB_TEXT: Readonly<Record<StepVerb, string>> = {
   wait: "the event",
   call: "the workflow",
   compensation: "the undoing",
+  scope: "a scope that was undone",
 };
 
 /**
@@ -90,8 +92,9 @@ const SHAPES: Partial<Record<journal.RecordKind, (record: journal.JournalRecord)
   probe: ofEffect,
   settled: ofEffect,
   result: (record) => {
-    const isNow = headOf<journal.ResultHead | null>(record)?.now === true;
-    return { verb: isNow ? "now" : "step", target: null, digest: null };
+    const head = headOf<journal.ResultHead | null>(record);
+    const verb = head?.scope !== undefined ? "scope" : head?.now === true ? "now" : "step";
+    return { verb, target: null, digest: null };
   },
   timer: () => ({ verb: "timer", target: null, digest: null }),
   asked: (record) => {

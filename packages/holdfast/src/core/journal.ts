@@ -140,6 +140,12 @@ export interface StartedHead extends Described {
 export interface ResultHead {
   /** Set if the step threw: what the code sees again on recovery. */
   readonly threw?: { readonly name: string; readonly message: string };
+  /** Set if this is the end of a scope that has failed and was undone; `threw` is what it failed with. */
+  readonly scope?: {
+    readonly compensated: Compensated;
+    /** What stays and what was decided by hand; "" if there is nothing to say. */
+    readonly words: string;
+  };
   /** Set for `run.now`, which answers at once and has no place in the order of answers. */
   readonly now?: true;
 }

@@ -31,6 +31,7 @@ export interface TestEffectOptions {
   readonly keyWindow?: Duration;
   readonly replays?: KeyReplays;
   readonly undo?: "call" | "none" | UndoEffect<typeof REFERENCE, typeof ANSWER>;
+  readonly leaves?: string;
   readonly canProbe?: boolean;
   readonly owner?: string;
   readonly classify?: (error: unknown) => Classified | undefined;

@@ -12,7 +12,7 @@ import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/
 import type * as journal from "../core/journal.ts";
 import { REFUSED_LATER } from "../core/journal.ts";
 import type { Move, MoveKind } from "../core/move.ts";
-import { COMPENSATED_TEXT } from "../core/run-state.ts";
+import { COMPENSATED_TEXT, type Compensated } from "../core/run-state.ts";
 import type { OnLate } from "../core/run-late.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { Payload } from "./masking.ts";
@@ -230,9 +230,13 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     by: head.startedBy,
   }),
   result: (head) =>
-    head.threw === undefined
-      ? { what: head.now === true ? "time taken" : "local work done" }
-      : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
+    head.scope !== undefined
+      ? {
+          what: `scope failed (${head.threw?.message ?? ""})${SCOPE_TEXT[head.scope.compensated]}${head.scope.words}`,
+        }
+      : head.threw === undefined
+        ? { what: head.now === true ? "time taken" : "local work done" }
+        : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
   intent: (head) => ({
     what:
       head.restoredFromMs === undefined
@@ -330,6 +334,12 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),
+};
+
+const SCOPE_TEXT: Readonly<Record<Compensated, string>> = {
+  no: "; nothing of it was undone",
+  partially: " and was undone in part",
+  fully: " and was undone",
 };
 
 const EARLY_TEXT: Readonly<Record<journal.EarlyHead["event"], string>> = {

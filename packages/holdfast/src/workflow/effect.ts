@@ -49,6 +49,9 @@ export interface UndoEffect<I extends Schema, O extends Schema> {
  */
 type NoUndoing = "none";
 
+/** What stays outside even after it was undone, in words: "the card fee". Shown where the run ends. */
+type Leaves = string;
+
 interface CommonOptions<I extends Schema, O extends Schema> {
   readonly on: Integration;
   readonly input: I;
@@ -81,6 +84,7 @@ interface RepeatRules<I extends Schema, O extends Schema> {
     readonly why: IdempotentReason;
     readonly retry?: RetryOptions;
     readonly compensate?: UndoCall<I, O> | UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
   keyed: Probing<I, O> & {
     /** They drop repeats of our key for this long. */
@@ -88,16 +92,19 @@ interface RepeatRules<I extends Schema, O extends Schema> {
     readonly replays?: KeyReplays;
     readonly retry?: RetryOptions;
     readonly compensate?: UndoCall<I, O> | UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
   probeable: {
     readonly probe: Probe<I, O>;
     readonly settle?: Duration;
     readonly retry?: RetryOptions;
     readonly compensate?: UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
   once: Probing<I, O> & {
     readonly retry?: "an effect with repeat: 'once' is never retried; make it 'keyed' or 'probeable' first";
     readonly compensate?: UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
 }
 
@@ -129,6 +136,7 @@ export interface EffectDefinition {
     | ((input: unknown, output: unknown, attempt: Attempt) => Promise<void>)
     | { readonly effect: AnyEffect; readonly input: (i: unknown, o: unknown) => unknown }
     | NoUndoing;
+  readonly leaves?: Leaves;
 }
 
 /** The undoing that is declared; null if there is none. */

@@ -68,8 +68,8 @@ export class EffectCalls {
 
   get #circumstances(): Circumstances {
     const { mode, cancelRequested, run } = this.#step;
-    // Null where the run is taken back: that has to be done, however late it is.
-    const deadlineAtMs = run.deadline.atMs;
+    // Null where the run, or a scope of it, is undone: that has to be done, however late it is.
+    const deadlineAtMs = mode === "undo" ? null : run.deadline.atMs;
     return { mode, cancelRequested, deadlineAtMs };
   }
 

@@ -213,7 +213,8 @@ export class EffectStep implements StepVerb {
     }
     const { next } = this.journal.state;
     if (this.cancelRequested && this.#mayBeGivenUp()) {
-      closeException(this, "cancelled", this.run.ending.takenBackBy, "the run was cancelled");
+      const why = this.run.ending.isTakingBack ? "the run was cancelled" : "its scope is undone";
+      closeException(this, "cancelled", this.run.ending.takenBackBy, why);
       this.calls.giveUp();
       return;
     }
@@ -377,6 +378,8 @@ export class EffectStep implements StepVerb {
   }
 
   unwind(): void {
+    // An undoing of a scope goes on: the run needs it undone all the more.
+    if (this.mode === "undo") return;
     this.cancelRequested = true;
     if (this.slot === null || this.slot.wait === null) {
       if (this.slot === null) this.run.recheck();
@@ -424,7 +427,7 @@ export class EffectStep implements StepVerb {
 
   /** True if it would have to be undone, and whether or with what it happened is not known. */
   get blocksUndoing(): boolean {
-    if (undoingOf(this.effect.definition) === null) return false;
+    if (this.undoes !== null || undoingOf(this.effect.definition) === null) return false;
     if (this.slot?.ended !== true || this.doneSeq !== null) return false;
     const { proof } = this.journal.state;
     return proof !== null && proof !== "never";

@@ -6,7 +6,7 @@
 import { EFFECT_STAYS } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
-import { exceptionHead } from "../exceptions/exceptions.ts";
+import { exceptionHead, type ExceptionCase } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
 import { isStandIn } from "./stand-in-effect.ts";
@@ -53,6 +53,17 @@ export function stayingWords(staying: readonly StayingEffect[]): string {
   return `; ${named.join(", ")}${more} ${verb}: ${why}`;
 }
 
+/** "; charge-card was undone in part: the card fee stays", or nothing. */
+export function leavesWords(inPart: readonly Omit<StayingEffect, "operation">[]): string {
+  const named = inPart
+    .slice(0, NAMED_MAX)
+    .map(
+      ({ path, effect }) => `; ${path} was undone in part: ${effect.definition.leaves ?? ""} stays`,
+    );
+  const rest = inPart.length - named.length;
+  return `${named.join("")}${rest > 0 ? `; ${String(rest)} more were undone in part` : ""}`;
+}
+
 /** What a person has said about the undoing of a step. */
 export interface SaidByHand {
   readonly path: string;
@@ -88,26 +99,53 @@ export function stayingException(
 }
 
 function open(run: LiveRun, { path, effect, operation }: StayingEffect, end: string): void {
-  const { owner } = effect.plan;
-  const message = `effect "${effect.name}" ${isStandIn(effect) ? effect.missing : "declares no undoing"}`;
+  const message = messageOf(effect);
   const because = `"${path}" was done and stays, although the run is ${end}: ${message}. Undo it by hand or accept it, then say how.`;
-  const head = exceptionHead(run, {
+  write(run, path, { ...caseOf(effect, because), step: path, operation });
+}
+
+/**
+ * The same for a scope that was undone: its run goes on, so that each stands beside the run.
+ *
+ * @param where - the scope, as the sentence names it.
+ */
+export function openStayingBeside(
+  run: LiveRun,
+  staying: readonly StayingEffect[],
+  where: string,
+): void {
+  for (const { path, effect } of staying) {
+    const because = `"${path}" was done and stays, although ${where} was undone: ${messageOf(effect)}. Undo it by hand or accept it, then close this with how.`;
+    const beside = { subject: `stays ${path}` };
+    write(run, "", { ...caseOf(effect, because), step: "", at: path, beside });
+  }
+}
+
+function messageOf(effect: AnyEffect): string {
+  return `effect "${effect.name}" ${isStandIn(effect) ? effect.missing : "declares no undoing"}`;
+}
+
+function caseOf(effect: AnyEffect, because: string): Omit<ExceptionCase, "step"> {
+  return {
     class: "permanent",
     effect: "surely",
     scope: "item",
     origin: "code",
     reasonCode: EFFECT_STAYS,
     rule: "engine/effect-stays@1",
-    message,
+    message: messageOf(effect),
     because,
-    owner,
-    step: path,
+    owner: effect.plan.owner,
     effectName: effect.name,
     integration: effect.definition.on.name,
-    operation,
-  });
+  };
+}
+
+function write(run: LiveRun, path: string, about: ExceptionCase): void {
+  const head = exceptionHead(run, about);
   run.append("opened", path, head);
   const { run: number, workflow, key } = run.row;
+  const { owner, because } = head;
   run.host.emit({
     type: "exception.opened",
     run: number,
@@ -116,5 +154,6 @@ function open(run: LiveRun, { path, effect, operation }: StayingEffect, end: str
     step: path,
     owner,
     because,
+    ...(head.beside === undefined ? {} : { beside: true as const }),
   });
 }

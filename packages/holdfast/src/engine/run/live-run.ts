@@ -23,6 +23,7 @@ import { RunDeadline } from "./run-deadline.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "../run-host.ts";
 import { RunLeft } from "./run-left.ts";
+import { Scopes } from "./scopes.ts";
 import { SensitiveValues } from "../journal/sensitive-values.ts";
 import { requireFreeName } from "../steps/step-name.ts";
 import {
@@ -46,6 +47,7 @@ export class LiveRun {
   /** What no sentence about the run may quote. */
   readonly sensitive: SensitiveValues;
   readonly deadline: RunDeadline;
+  readonly scopes = new Scopes();
   readonly slots = new Map<string, StepSlot>();
   /** Those of them that have not ended: looked at whenever the run comes to rest. */
   readonly open = new Set<StepSlot>();
@@ -159,6 +161,11 @@ export class LiveRun {
     return written;
   }
 
+  /** True while it, or a scope of it, is taken back: steps come up without its code asking for them. */
+  get #isUndoing(): boolean {
+    return this.ending.isTakingBack || pathOf(this.open, (verb) => "proceed" in verb) !== null;
+  }
+
   /** Puts on record that the run is running, before anything of it moves: a crash must find it. */
   goOn(): void {
     // What was under way when the run came to stand still may still end, and is written down.
@@ -191,6 +198,24 @@ export class LiveRun {
     if (misfit !== null) this.ending.drift(misfit);
     else if (this.mode === "live" || this.mode === "unwinding") this.goLive(slot);
     return slot;
+  }
+
+  /**
+   * Takes the name of a scope: it is open only while it is undone, see `reopen`.
+   *
+   * @throws {HoldfastError} HF1203, HF4104, as `enter`.
+   */
+  reserve(path: string, verb: StepVerb): StepSlot {
+    requireFreeName(this, path);
+    const slot = { path, verb, records: this.recorded(path), ended: true, wait: null };
+    this.slots.set(path, slot);
+    return slot;
+  }
+
+  /** What has a name only has something to do from now on. */
+  reopen(slot: StepSlot): void {
+    slot.ended = false;
+    this.open.add(slot);
   }
 
   /** Lanes that are held until this run has ended: its own, and those of who waits for it. */
@@ -345,7 +370,7 @@ export class LiveRun {
     this.ending.resumeUnwinding();
     this.wakeSteps();
     // The steps of an undoing are asked for as it goes on: they take commands once it waits.
-    if (!this.ending.isTakingBack) this.#down.open();
+    if (!this.#isUndoing) this.#down.open();
   }
 
   /** Steps that recovery has left open go on. Once: a step does not go live twice. */
@@ -379,8 +404,9 @@ export class LiveRun {
 
   #atRest(): void {
     if (this.mode === "gone") return;
+    if (!this.ending.isFrozen) for (const { verb } of this.open) verb.proceed?.();
     // Somebody has something for it; only what is being taken back does not wait for that.
-    if (this.#pins > 0 && !this.ending.isTakingBack) return;
+    if (this.#pins > 0 && !this.#isUndoing) return;
     if (this.ending.tryEnd()) return;
     if (this.deadline.isOver && !this.ending.isTakingBack) {
       this.ending.late();

@@ -23,11 +23,6 @@ import { textOf } from "../exceptions/thrown-text.ts";
 /** Characters of the reason that code gives for a stop. */
 const REASON_CHARS_MAX = 500;
 
-/** Thrown by `run.stop`. The user's catch may swallow it: the run has stopped all the same. */
-export class RunStopped extends Error {
-  override readonly name = "RunStopped";
-}
-
 export class RunEnding {
   readonly #run: LiveRun;
   readonly #ofRun: readonly JournalRecord[];
@@ -238,7 +233,13 @@ export class RunEnding {
 
   /** Lets a run that waits for a person go on, from its journal. */
   resume(resumption: Resumption): void {
-    this.#exception?.resume(resumption, stepsThatThrew(this.#run.slots.values(), this.#cause));
+    const { slots, scopes } = this.#run;
+    // What failed in a scope that was undone is not done again: the scope is over.
+    const again = stepsThatThrew(slots.values(), this.#cause);
+    this.#exception?.resume(
+      resumption,
+      again.filter((path) => !scopes.haveUndone(path)),
+    );
   }
 
   /** The run needs somebody: an effect has failed for good, or the code itself has. */

@@ -18,6 +18,7 @@ import {
   type StepCommand,
   type StepSlot,
   type StepVerb,
+  type TakingBack,
 } from "./step-slot.ts";
 
 /** Characters of a sender's id in a sentence. */
@@ -135,6 +136,19 @@ export class EventStep implements StepVerb {
         this.#wait(slot, dueAtMs);
       },
     });
+  }
+
+  /** Its scope is undone: no event is for it any more. */
+  unwind(by?: TakingBack): void {
+    const slot = this.#run.slots.get(this.#path);
+    if (slot === undefined) return;
+    const isAwaited = this.#slot !== null || slot.records.length > 0;
+    if (by === undefined || !isAwaited) {
+      this.#run.end(slot);
+      return;
+    }
+    const head: EventHead = { end: "value", timedOut: true };
+    this.#run.deliver(slot, this.#run.append("event", this.#path, head));
   }
 
   awaits(event: string, key: string): boolean {
