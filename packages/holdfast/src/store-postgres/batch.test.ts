@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { binaryArray, binaryChunks } from "./binary-array.ts";
 import { type Connection, connect } from "./client.ts";
+import { preferKeys } from "./meta.ts";
 import type { Written } from "./table.ts";
 import { type TestDatabase, makeDatabase } from "./test-store.test-support.ts";
 
@@ -71,4 +72,16 @@ test("digests side by side are an array of them", async () => {
   expect(rows.map(([cell]) => cell)).toEqual(
     [0, 16, 32, 48].map((from) => digests.subarray(from, from + 16)),
   );
+});
+
+test("a statement of an engine is planned once, and not again for its values", async () => {
+  await preferKeys(connection);
+  for (let id = 0; id < 10; id += 1) {
+    await connection.rows("look", "select word from kept where id = $1::int8", [id]);
+  }
+  const plans = await connection.rows(
+    "",
+    "select generic_plans, custom_plans from pg_prepared_statements where name = 'look'",
+  );
+  expect(plans).toEqual([[10, 0]]);
 });
