@@ -70,10 +70,18 @@ create table dependency (
   class text,
   since_ms bigint not null,
   probe_at_ms bigint,
+  incident_at_ms bigint,
+  incident_ended_at_ms bigint,
+  incident_parked bigint,
+  incident_drained_at_ms bigint,
+  retry_tokens bigint,
   said_at_ms bigint not null,
   said_by bigint not null,
   PRIMARY KEY (shard, integration),
+  CHECK (((incident_at_ms IS NOT NULL) OR (COALESCE(incident_ended_at_ms, incident_parked, incident_drained_at_ms) IS NULL))),
+  CHECK (((incident_drained_at_ms IS NULL) OR (incident_ended_at_ms IS NOT NULL))),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
+  CHECK (((retry_tokens >= 0) AND (retry_tokens <= 100))),
   CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'parked'::text, 'probing'::text])))
 );
 

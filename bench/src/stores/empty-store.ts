@@ -16,6 +16,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     load: async () => [],
     page: async () => [],
     due: async () => [],
+    parkedCount: async () => 0,
     parked: async () => [],
     lane: async () => [],
     openLanes: async () => [],

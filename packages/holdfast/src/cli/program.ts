@@ -7,6 +7,7 @@ import { addArchiveCommands } from "./archive-commands.ts";
 import { addClassifyCommand } from "./classify-command.ts";
 import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
+import { addParkingCommands } from "./parking-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { jsonText, visibleLines } from "./safe-text.ts";
 import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
@@ -117,6 +118,7 @@ export function commandTree(
   addReadCommands(program, act);
   addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
+  addParkingCommands(program, act);
   addArchiveCommands(program, act);
   addStoreCommands(program, act);
   addKeyCommand(program, outside, show);

@@ -200,7 +200,7 @@ export function answersText({ answers }: EarlyAnswerPage, look: Look): string {
   return listText(ANSWER_COLUMNS, rows, null, "answers", look);
 }
 
-function listText(
+export function listText(
   columns: readonly Column[],
   rows: readonly TableRow[],
   next: string | null,
@@ -223,7 +223,7 @@ function dueText(iso: string, nowMs: number): string {
   return lateMs > 0 ? `${timeText(iso)}, overdue ${durationText(lateMs)}` : timeText(iso);
 }
 
-function ageText(iso: string, nowMs: number): string {
+export function ageText(iso: string, nowMs: number): string {
   return durationText(nowMs - Date.parse(iso));
 }
 

@@ -24,12 +24,12 @@ export function addWriteCommands(program: Command, act: Act): void {
   addClose(program, act);
 }
 
-interface PersonOptions {
+export interface PersonOptions {
   readonly by?: string;
   readonly wait: number;
 }
 
-interface DeciderOptions extends PersonOptions {
+export interface DeciderOptions extends PersonOptions {
   readonly reason: string;
 }
 
@@ -43,7 +43,7 @@ function byPerson(command: Command): Command {
     );
 }
 
-function withReason(command: Command): Command {
+export function withReason(command: Command): Command {
   return byPerson(command).requiredOption("--reason <text>", "why; goes on record");
 }
 
@@ -214,7 +214,7 @@ function reference(run: string, { workflow }: { readonly workflow?: string }) {
   return workflow === undefined ? { run } : { run, workflow };
 }
 
-function decider({ by, reason }: DeciderOptions, context: Context) {
+export function decider({ by, reason }: DeciderOptions, context: Context) {
   return { by: personOf(by, context), reason: reasonOf(reason) };
 }
 
@@ -222,7 +222,7 @@ function seenDecider({ exception, ...options }: SeenOptions, context: Context) {
   return { ...decider(options, context), ...(exception === undefined ? {} : { exception }) };
 }
 
-function patience({ wait }: PersonOptions, { outside }: Context): Patience {
+export function patience({ wait }: PersonOptions, { outside }: Context): Patience {
   return { waitMs: wait, nowMs: outside.nowMs, pause: outside.pause };
 }
 

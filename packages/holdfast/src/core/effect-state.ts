@@ -107,6 +107,8 @@ export interface EffectState {
   /** Look-ups since the last intent, oldest first. */
   readonly probes: readonly ProbeAnswer[];
   readonly immediateUsed: number;
+  /** A person has let it go on: what is sent since is a replay. */
+  readonly isReplayed: boolean;
   readonly failure: Failure | null;
   /** Sequence number of the open exception about this step. */
   readonly opened: number | null;
@@ -128,6 +130,7 @@ export const FRESH_EFFECT: EffectState = {
   unknown: null,
   probes: [],
   immediateUsed: 0,
+  isReplayed: false,
   failure: null,
   opened: null,
   ref: null,
@@ -382,6 +385,7 @@ function afterResumed(state: EffectState, record: Placed): EffectState {
     ...state,
     meters: NO_METERS,
     immediateUsed: 0,
+    isReplayed: true,
     budgetFromMs: record.atMs,
     next: due(state, record.atMs, "attempt"),
   };

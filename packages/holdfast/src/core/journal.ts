@@ -11,6 +11,7 @@
 import type { RepeatKind } from "./contract.ts";
 import type { DecisionField } from "./decision-fields.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "./failure.ts";
+import type { Incident } from "./incident.ts";
 import type { Move, Unknown } from "./move.ts";
 import type { OnLate } from "./run-late.ts";
 import type { Compensated, FinalRunState, RunState } from "./run-state.ts";
@@ -449,6 +450,12 @@ export interface DependencyHead {
    * counts. Absent where one engine has the store for itself: since the time of the record.
    */
   readonly atMs?: number;
+  /** Since when it is so, where that is not `atMs`. */
+  readonly sinceMs?: number;
+  /** The outage that it is about, or the last one; absent: none is known. */
+  readonly incident?: Incident;
+  /** What is left of its retry budget, if that is not full and not shared by workers. */
+  readonly retryTokens?: number;
 }
 
 /** This record is what accepts the event. */

@@ -288,6 +288,11 @@ export class Engine implements RunHost {
     holdUnreadable(this, workflow, row, nextSeq - 1, error);
   }
 
+  /** Integrations as a whole, for people who know more of them than their answers tell. */
+  get parking(): Pick<Gates, "parkByHand" | "tryByHand" | "isKnown"> {
+    return this.#gates;
+  }
+
   gate(integration: Integration): Gate {
     return this.#gates.of(integration);
   }

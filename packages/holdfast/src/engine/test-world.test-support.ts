@@ -310,6 +310,11 @@ export class TestWorld {
     return (await this.#reading()).counters(prefix);
   }
 
+  async dependencies() {
+    await this.settle();
+    return (await this.#reading()).dependencies();
+  }
+
   async allRuns(): Promise<readonly RunRow[]> {
     return (await this.#reading()).runs({ afterRun: 0, limit: 10_000 });
   }

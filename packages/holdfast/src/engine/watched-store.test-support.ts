@@ -52,6 +52,8 @@ export class WatchedStore {
         this.#read("due", afterMs, () => inner.due(afterMs, untilMs, limit)),
       parked: (integration, page) =>
         this.#read("parked", integration, () => inner.parked(integration, page)),
+      parkedCount: (integration) =>
+        this.#read("parkedCount", integration, () => inner.parkedCount(integration)),
       lane: (namespace, lane, limit) =>
         this.#read("lane", namespace, () => inner.lane(namespace, lane, limit)),
       openLanes: (page) => this.#read("openLanes", page, () => inner.openLanes(page)),

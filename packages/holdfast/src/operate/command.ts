@@ -56,6 +56,13 @@ interface RemovalBody {
   readonly runs: readonly (readonly [run: string, records: number])[];
 }
 
+/** An integration that shall not be called for a while, from when the command is posted on. */
+interface ParkBody {
+  readonly integration: string;
+  readonly reason: string;
+  readonly forMs: number;
+}
+
 type CommandTopic = keyof CommandBodies;
 
 export type Command = {
@@ -116,11 +123,13 @@ export async function giveCommand(
 /** A command, and what it is about. */
 type Given = (
   | Pick<Command, "topic" | "body">
+  | { readonly topic: "park"; readonly body: ParkBody }
+  | { readonly topic: "unpark"; readonly body: Omit<ParkBody, "forMs"> }
   | { readonly topic: "archive"; readonly body: RemovalBody }
 ) & {
   readonly by: string;
   readonly run?: number;
-  /** Named in errors: a run, an archive. */
+  /** Named in errors: a run, an archive, an integration. */
   readonly where: string;
 };
 
@@ -212,6 +221,10 @@ function wordsOf({ topic, where }: Given): string {
       return "close the exception";
     case "archive":
       return "let go of runs that are archived";
+    case "park":
+      return `park ${where}`;
+    case "unpark":
+      return `have ${where} tried`;
     default:
       return assertNever(topic);
   }

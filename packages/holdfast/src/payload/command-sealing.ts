@@ -118,6 +118,8 @@ async function ownerOf(
     case "cancel":
     case "close":
     case "archive":
+    case "park":
+    case "unpark":
     // Between workers: sealed whole, see sealed-shards.ts.
     case "returned":
     case "deliver":

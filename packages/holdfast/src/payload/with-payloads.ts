@@ -91,6 +91,7 @@ function decorated(
     page: async (states, page, shards) => opened(await store.page(states, page, shards)),
     due: (afterMs, untilMs, limit, shards) => store.due(afterMs, untilMs, limit, shards),
     parked: (integration, page, shards) => store.parked(integration, page, shards),
+    parkedCount: (integration) => store.parkedCount(integration),
     lane: (namespace, lane, limit) => store.lane(namespace, lane, limit),
     openLanes: (page, shards) => store.openLanes(page, shards),
     acceptedEvents: (ids) => store.acceptedEvents(ids),

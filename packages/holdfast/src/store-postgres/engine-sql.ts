@@ -46,6 +46,7 @@ export const ENGINE_SQL = {
     and target = any($2::int2[]) order by posted_at_us, id limit $1::int8`,
   due: `select run, wake_at_ms from run where wake_at_ms > $1::int8 and wake_at_ms <= $2::int8
     order by wake_at_ms, run limit $3::int8`,
+  parkedCount: "select count(*) from run where dependency = $1",
   parked: `select run from run where dependency = $1 and run > $2::int8
     order by run limit $3::int8`,
   lane: `select ${RUN_COLUMNS} from run where namespace = $1 and left(lane, 200) = left($2, 200)

@@ -3,11 +3,14 @@
  * The newest record counts, whoever wrote it and in whatever order the writes arrive, so the rows are
  * the same when they are folded again.
  */
+import type { Change } from "../store/change.ts";
 import { dependencyAfter } from "../store/row-changes.ts";
 import type { DeclarationRow, DependencyRow } from "../store/rows.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import { type Table, type Written, inKeyOrder, inserted, keyText, keysOf } from "./table.ts";
 import { DECLARATION, DEPENDENCY, type DeclarationAt, type DependencyAt } from "./tables.ts";
+
+type DependencyMoved = Extract<Change, { readonly kind: "dependency-moved" }>;
 
 const DECLARATION_KEYS = keysOf(DECLARATION);
 
@@ -17,12 +20,12 @@ export class Opinions {
   readonly #dependencies = new Map<string, DependencyAt>();
   readonly #declarations = new Map<string, DeclarationAt>();
 
-  /** @param atMs - time of the record; null if the row itself says since when, by a shared clock. */
-  depend(moved: DependencyRow, atMs: number | null, by: number): void {
+  /** @param atMs - time of the record: it counts where the workers' shared clock does not say. */
+  depend({ row: moved, saidAtMs }: DependencyMoved, atMs: number, by: number): void {
     const name = `${String(by)}|${moved.integration}`;
-    const row = atMs === null ? moved : dependencyAfter(this.#before.get(name), moved);
+    const row = saidAtMs === null ? dependencyAfter(this.#before.get(name), moved) : moved;
     this.#before.set(name, row);
-    const said = { shard: SYSTEM_SHARD, ...row, said: { atMs: atMs ?? row.sinceMs, by } };
+    const said = { shard: SYSTEM_SHARD, ...row, said: { atMs: saidAtMs ?? atMs, by } };
     const known = this.#dependencies.get(row.integration);
     if (known === undefined || isNewer(said, known)) this.#dependencies.set(row.integration, said);
   }

@@ -177,7 +177,7 @@ export class Projections {
         this.#opinions.declare(change.row);
         return;
       case "dependency-moved":
-        this.#opinions.depend(change.row, change.isDated ? null : record.atMs, by);
+        this.#opinions.depend(change, record.atMs, by);
         return;
       case "group-started":
       case "group-passed":

@@ -33,6 +33,7 @@ export type EngineReads = Pick<
   | "page"
   | "due"
   | "parked"
+  | "parkedCount"
   | "lane"
   | "openLanes"
   | "keptEvents"
@@ -93,6 +94,7 @@ export function engineReads(
     endedByRef: async (integration, ref) => (await ask("ended", ref, integration)).length > 0,
     earlyAnswers: async (limit) => (await ask("early", limit)).map(toEarlyAnswer),
     acceptedEvents: (ids) => acceptedEvents(ask, ids),
+    parkedCount: async (name) => (await ask("parkedCount", name)).map(first<number>)[0] ?? 0,
     keptCount: async () => (await ask("keptCount")).map(first<number>)[0] ?? 0,
     acceptedCount: async (nowMs) => (await ask("acceptedCount", nowMs)).map(first<number>)[0] ?? 0,
     exception: async (run, seq) => (await ask("exception", run, seq)).map(toException)[0] ?? null,

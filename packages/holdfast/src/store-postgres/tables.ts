@@ -255,6 +255,11 @@ export const DEPENDENCY: Table<DependencyAt> = {
     ...columns<DependencyAt>("free", "int8", {
       since_ms: (row) => row.sinceMs,
       probe_at_ms: (row) => row.probeAtMs,
+      incident_at_ms: ({ incident }) => incident?.startedAtMs ?? null,
+      incident_ended_at_ms: ({ incident }) => incident?.endedAtMs ?? null,
+      incident_parked: ({ incident }) => incident?.parkedCount ?? null,
+      incident_drained_at_ms: ({ incident }) => incident?.drainedAtMs ?? null,
+      retry_tokens: (row) => row.retryTokens,
       said_at_ms: ({ said }) => said.atMs,
       said_by: ({ said }) => said.by,
     }),

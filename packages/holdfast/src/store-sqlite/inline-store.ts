@@ -29,6 +29,7 @@ export function openInline(
     load: async (runs) => unpackRuns(session.queries.load(runs)),
     page: async (states, page) => unpackRuns(session.queries.page(states, page)),
     due: async (afterMs, untilMs, limit) => session.queries.due(afterMs, untilMs, limit),
+    parkedCount: async (integration) => session.queries.parkedCount(integration),
     parked: async (integration, page) => session.queries.parked(integration, page),
     lane: async (namespace, lane, limit) => session.queries.lane(namespace, lane, limit),
     openLanes: async (page) => session.queries.openLanes(page),

@@ -2,6 +2,7 @@
 import {
   ACCEPTED_COLUMNS,
   DECLARATION_COLUMNS,
+  DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
   EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
@@ -42,10 +43,13 @@ const SQL = {
     where run = ? and seq = ?`,
   reviewEscalate: "update review set escalated_to = ? where run = ? and seq = ?",
   reviewsWithdraw: "update review set state = 'withdrawn' where run = ? and state = 'open'",
-  dependency: `insert into dependency (integration, state, reason, class, since_ms, probe_at_ms)
-    values (?, ?, ?, ?, ?, ?)
+  dependency: `insert into dependency (${DEPENDENCY_COLUMNS})
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (integration) do update set state = excluded.state, reason = excluded.reason,
     class = excluded.class, probe_at_ms = excluded.probe_at_ms,
+    incident_at_ms = excluded.incident_at_ms, incident_parked = excluded.incident_parked,
+    incident_ended_at_ms = excluded.incident_ended_at_ms,
+    incident_drained_at_ms = excluded.incident_drained_at_ms, retry_tokens = excluded.retry_tokens,
     since_ms = case when state = excluded.state then since_ms else excluded.since_ms end`,
   declare: `insert into declaration (${DECLARATION_COLUMNS}) values (?, ?, ?, ?, ?)
     on conflict (definition, name, sensitive) do update set decision = excluded.decision,

@@ -245,6 +245,11 @@ export class ProjectionsWriter {
           row.class,
           row.sinceMs,
           row.probeAtMs,
+          row.incident?.startedAtMs ?? null,
+          row.incident?.endedAtMs ?? null,
+          row.incident?.parkedCount ?? null,
+          row.incident?.drainedAtMs ?? null,
+          row.retryTokens,
         );
         return;
       }

@@ -66,6 +66,7 @@ export const ENGINE_SQL = {
   inState: `select run from run where state = ? and run > ? order by run limit ?`,
   due: `select run, wake_at_ms from run where wake_at_ms > ? and wake_at_ms <= ?
     order by wake_at_ms, run limit ?`,
+  parkedCount: "select count(*) from run where dependency = ?",
   parked: "select run from run where dependency = ? and run > ? order by run limit ?",
   lane: `select ${RUN_COLUMNS} from run where namespace = ? and lane = ? and lane is not null
     and ended_at_ms is null order by run limit ?`,
@@ -238,6 +239,10 @@ export class EngineQueries {
     return rowsOf(this.#sql.parked, integration, page.afterRun, page.limit).map(
       (cells) => cells[0] as number,
     );
+  }
+
+  parkedCount(integration: string): number {
+    return rowsOf(this.#sql.parkedCount, integration).map((cells) => cells[0] as number)[0] ?? 0;
   }
 
   lane(namespace: string, lane: string, limit: number): RunRow[] {

@@ -35,6 +35,7 @@ export const READS = [
   "page",
   "due",
   "parked",
+  "parkedCount",
   "lane",
   "openLanes",
   "acceptedEvents",

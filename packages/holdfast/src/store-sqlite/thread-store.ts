@@ -48,6 +48,7 @@ export async function openInThread(
     load: async (runs) => unpackRuns(await thread.ask<PackedRuns>("load", runs)),
     page: async (states, page) => unpackRuns(await thread.ask<PackedRuns>("page", states, page)),
     due: (afterMs, untilMs, limit) => thread.ask("due", afterMs, untilMs, limit),
+    parkedCount: (integration) => thread.ask("parkedCount", integration),
     parked: (integration, page) => thread.ask("parked", integration, page),
     lane: (namespace, lane, limit) => thread.ask("lane", namespace, lane, limit),
     openLanes: (page) => thread.ask("openLanes", page),

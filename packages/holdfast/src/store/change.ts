@@ -132,8 +132,11 @@ export type Change =
   | {
       readonly kind: "dependency-moved";
       readonly row: DependencyRow;
-      /** Its record says since when: not to be derived from what its writer said before. */
-      readonly isDated: boolean;
+      /**
+       * When it was said, by the clock that workers share; then its record says since when, too. Null:
+       * at the time of the record, and since when follows from what its writer said before.
+       */
+      readonly saidAtMs: number | null;
     }
   | {
       readonly kind: "group-started";

@@ -33,10 +33,12 @@ export function dependency(record: JournalRecord, head: journal.DependencyHead):
     state: head.to,
     reason: head.reason,
     class: head.class ?? null,
-    sinceMs: head.atMs ?? record.atMs,
+    sinceMs: head.sinceMs ?? head.atMs ?? record.atMs,
     probeAtMs: head.probeAtMs,
+    incident: head.incident ?? null,
+    retryTokens: head.retryTokens ?? null,
   };
-  return [{ kind: "dependency-moved", row, isDated: head.atMs !== undefined }];
+  return [{ kind: "dependency-moved", row, saidAtMs: head.atMs ?? null }];
 }
 
 export function declared(record: JournalRecord, head: journal.DeclaredHead): readonly Change[] {

@@ -53,7 +53,8 @@ export const ISSUE_COLUMNS = `fingerprint, title, class, family, workflow, step,
 export const REVIEW_COLUMNS = `run, seq, step, review, answer_by, not_by, state, asked_at_ms,
   due_at_ms, escalated_to, answered_by, answered_at_ms, digest, amount, currency`;
 
-export const DEPENDENCY_COLUMNS = "integration, state, reason, class, since_ms, probe_at_ms";
+export const DEPENDENCY_COLUMNS = `integration, state, reason, class, since_ms, probe_at_ms,
+  incident_at_ms, incident_ended_at_ms, incident_parked, incident_drained_at_ms, retry_tokens`;
 
 export const DECLARATION_COLUMNS = "definition, name, sensitive, decision, at_ms";
 
@@ -217,6 +218,18 @@ export function toDependency(c: Cells): DependencyRow {
     class: c[3] as DependencyRow["class"],
     sinceMs: c[4] as number,
     probeAtMs: c[5] as number | null,
+    incident: incidentOf(c),
+    retryTokens: c[10] as number | null,
+  };
+}
+
+function incidentOf(c: Cells): DependencyRow["incident"] {
+  if (c[6] === null) return null;
+  return {
+    startedAtMs: c[6] as number,
+    endedAtMs: c[7] as number | null,
+    parkedCount: c[8] as number | null,
+    drainedAtMs: c[9] as number | null,
   };
 }
 

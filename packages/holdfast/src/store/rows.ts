@@ -6,6 +6,7 @@ import type { RepeatKind } from "../core/contract.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { HoldfastError } from "../core/error.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { Incident } from "../core/incident.ts";
 import type { AcceptedEvent, DefinitionKind, JournalRecord } from "../core/journal.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 
@@ -148,6 +149,10 @@ export interface DependencyRow {
   readonly class: FailureClass | null;
   readonly sinceMs: number;
   readonly probeAtMs: number | null;
+  /** The outage that is, or the last one; null: none is known. */
+  readonly incident: Incident | null;
+  /** What is left of the retry budget of a store with one engine; null: all of it. */
+  readonly retryTokens: number | null;
 }
 
 /**
@@ -230,6 +235,8 @@ export const INBOX_TOPICS = [
   "complete",
   "close",
   "archive",
+  "park",
+  "unpark",
   ...WORKER_TOPICS,
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];

@@ -174,6 +174,8 @@ export interface Store {
   ): Promise<readonly { readonly run: number; readonly wakeAtMs: number }[]>;
   /** Runs parked for an integration, oldest first. */
   parked(integration: string, page: Page, shards?: readonly number[]): Promise<readonly number[]>;
+  /** How many runs are parked for an integration, of all shards. */
+  parkedCount(integration: string): Promise<number>;
   /** Runs of a lane that have not ended, by run number. */
   lane(namespace: string, lane: string, limit: number): Promise<readonly RunRow[]>;
   /** All lanes with open runs: lane -> open runs in order. Read once at start. */

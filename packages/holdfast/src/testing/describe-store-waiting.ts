@@ -78,6 +78,8 @@ export const waitingTests: StoreTests = {
     assert.deepEqual(await store.parked("erp", { afterRun: 1, limit: 10 }), [4]);
     assert.deepEqual(await store.parked("erp", { afterRun: 0, limit: 1 }), [1]);
     assert.deepEqual(await store.parked("nobody", { afterRun: 0, limit: 10 }), []);
+    assert.equal(await store.parkedCount("erp"), 2);
+    assert.equal(await store.parkedCount("nobody"), 0);
   },
 
   "lists the open runs of a lane in order": async ({ store }) => {

@@ -60,6 +60,8 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
   archive: { archive: "text", file: "text", runs: "runs", here: "true or nothing" },
+  park: { integration: "text", reason: "text", forMs: "whole number" },
+  unpark: { integration: "text", reason: "text" },
   complete: { integration: "text", ref: "text", outcome: "outcome" },
   returned: { run: "text", step: "text", child: "text" },
   deliver: { run: "text", kept: "whole number", sent: "any", data: "text" },

@@ -13,6 +13,7 @@ import { removeWhereTheyAre } from "../workers/shared-removals.ts";
 import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
+import { parkOrUnpark } from "./parking.ts";
 import { noteRefusal } from "./kept-refusals.ts";
 import { AGAIN } from "../starts/placed-starts.ts";
 import { Elsewhere } from "../workers/places.ts";
@@ -81,6 +82,9 @@ export interface InboxCommands {
     /** From the worker that has the order: all of these are in shards of whom it is for. */
     readonly here?: true;
   };
+  /** From when it was posted on, milliseconds: given twice it is over at the same time. */
+  readonly park: { readonly integration: string; readonly reason: string; readonly forMs: number };
+  readonly unpark: { readonly integration: string; readonly reason: string };
   readonly complete: {
     readonly integration: string;
     readonly ref: string;
@@ -124,6 +128,8 @@ export type InboxAnswer =
       readonly differs?: boolean;
       /** Of a delivery: whether the run has the event. */
       readonly taken?: boolean;
+      /** Of one to park: false if this engine has not called the integration since it started. */
+      readonly isKnown?: boolean;
       /** Of an order to remove: how many runs are gone, and which stay. */
       readonly removed?: number;
       readonly stays?: readonly { readonly run: string; readonly because: string }[];
@@ -323,6 +329,8 @@ export class InboxDoor {
       return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
     }
     if (row.topic === "archive") return await this.#remove(row);
+    if (row.topic === "park" || row.topic === "unpark")
+      return await parkOrUnpark(this.#engine, { ...row, topic: row.topic });
     switch (row.topic) {
       case "start":
         return await this.#start(row);
@@ -384,8 +392,7 @@ export class InboxDoor {
   /** Where the run is that a command is about, if that is another worker's. */
   async #elsewhere({ topic, data }: WaitingCommand) {
     const { routes, places } = this.#engine;
-    if (routes === null || topic === "start" || topic === "send" || topic === "complete")
-      return null;
+    if (routes === null || OF_NO_RUN.includes(topic)) return null;
     const run = runOf(data);
     const shard = run === null ? null : await routes.shardOf(run);
     return shard === null || places.owns(shard) ? null : { routes, shard };
@@ -429,6 +436,9 @@ export class InboxDoor {
     return run === AGAIN.run ? { ok: true } : { ok: true, run: formatRunId(run), ...how };
   }
 }
+
+/** Whoever takes them knows what to do. */
+const OF_NO_RUN: readonly string[] = ["start", "send", "complete", "park", "unpark"];
 
 /** Polls at the busy pace after the last command. */
 const BUSY_POLLS = 40;

@@ -25,6 +25,7 @@ import {
 import { openException, personNeeded } from "./effect-exception.ts";
 import { badAnswer, maskedFailure } from "./effect-failures.ts";
 import type { EffectStep } from "./effect-step.ts";
+import { entryOf } from "./gate-entry.ts";
 import type { Gate, Pass } from "../gates/gate.ts";
 import { answerOf, foundRef } from "./look-answer.ts";
 import { toJson } from "../journal/payload.ts";
@@ -83,7 +84,7 @@ export class EffectCalls {
     slot.wait = null;
     // Awaited only where there is something to wait for: a promise of its own for each of these took
     // a fifth of an effect's time.
-    const entered = this.#gate.enter();
+    const entered = this.#gate.enter(entryOf(this.#step, "attempt"));
     const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
     if (pass === null) return;
     let end: CallEnd | null = null;
@@ -367,7 +368,7 @@ export class EffectCalls {
     }
     this.#calling = true;
     slot.wait = null;
-    const entered = this.#gate.enter();
+    const entered = this.#gate.enter(entryOf(this.#step, "look-up"));
     const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
     if (pass === null) return;
     let look: Look;

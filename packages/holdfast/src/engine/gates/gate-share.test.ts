@@ -60,6 +60,7 @@ class Player {
         this.triedCount += 1;
       },
       room: () => undefined,
+      drain: () => undefined,
       tell: () => Promise.resolve(),
       failed: (error) => this.failures.push(error),
       background: (work) => void work,

@@ -11,6 +11,9 @@ import { GateShare } from "./gate-share.ts";
 import { sharedKnown } from "../../core/shared-breaker.ts";
 import type { SharedShards } from "../../store/shards.ts";
 
+/** Looks at what workers share until what a person said is there. */
+const LOOKS_MAX = 20;
+
 /** Calls at a time where nothing is declared. */
 const CONCURRENCY = 64;
 const UNKNOWN: GateOptions = {
@@ -84,8 +87,12 @@ export class Gates {
       record: (head) => {
         this.#record(head);
       },
+      note: (head) => {
+        this.#engine.journal.append("dependency", head);
+      },
       share,
       wakeParked: (integration, count) => this.#wakeParked(integration, count),
+      countParked: (integration) => this.#countParked(integration),
       quiet: () => this.#onQuiet?.(),
     });
     this.#gates.set(name, gate);
@@ -114,8 +121,11 @@ export class Gates {
       adopt: (become) => this.#gates.get(name)?.adopt(become),
       tryNow: () => this.#gates.get(name)?.tryNow(),
       room: () => this.#gates.get(name)?.roomCame(),
+      drain: () => this.#gates.get(name)?.drain(),
       tell: async (head) => {
-        this.#record(head);
+        if (head.to === "closed" && head.incident?.parkedCount != null)
+          this.#engine.journal.append("dependency", head);
+        else this.#record(head);
         await committer.durable();
       },
       failed: (error, delayMs) => {
@@ -182,12 +192,58 @@ export class Gates {
     }
   }
 
+  /** Of all workers, those of this one as it has decided until now. */
+  async #countParked(integration: string): Promise<number | null> {
+    const { committer, store } = this.#engine;
+    try {
+      await committer.durable();
+      return await store.parkedCount(integration);
+    } catch (error) {
+      await this.#engine.reads.pause(`runs that wait for ${integration}`, error, 1);
+      return null;
+    }
+  }
+
   /** What the last engine knew of its dependencies; parked runs come back by it. */
   async restore(): Promise<void> {
     for (const row of await this.#engine.store.dependencies()) {
       const gate = this.#named(row.integration);
       gate.restore(row);
     }
+  }
+
+  /**
+   * A person does not want it called until then; after that it is tried like after an outage.
+   * Resolves when that is on record, for all workers.
+   */
+  async parkByHand(integration: string, reason: string, untilMs: number): Promise<void> {
+    await this.#shares.get(integration)?.refresh();
+    this.#named(integration).parkByHand(reason, untilMs);
+    await this.#onRecord(integration);
+  }
+
+  /** A person wants it tried now. Resolves as `parkByHand` does; false if it is not parked. */
+  async tryByHand(integration: string, reason: string): Promise<boolean> {
+    const gate = this.#gates.get(integration);
+    await this.#shares.get(integration)?.refresh();
+    if (gate === undefined || gate.isClosed) return false;
+    gate.tryNow(reason);
+    await this.#onRecord(integration);
+    return true;
+  }
+
+  /** Whether one of its effects was at work here, or what became of it is on record. */
+  isKnown(integration: string): boolean {
+    return this.#gates.has(integration);
+  }
+
+  async #onRecord(integration: string): Promise<void> {
+    const share = this.#shares.get(integration);
+    for (let looks = 0; share !== undefined && !share.isTold; looks += 1) {
+      if (looks >= LOOKS_MAX) throw notTold(integration);
+      await share.refresh();
+    }
+    await this.#engine.committer.durable();
   }
 
   /** Runs have come that another worker had parked: those come back that may by what is known here. */
@@ -204,6 +260,14 @@ export class Gates {
   close(): void {
     for (const gate of this.#gates.values()) gate.close();
   }
+}
+
+function notTold(integration: string): HoldfastError {
+  return new HoldfastError(
+    "HF6005",
+    `What workers share of "${integration}" could not be written, or others wrote it all the time.`,
+    "Look with `holdfast dependencies` whether it is parked, and give the command again if not.",
+  );
 }
 
 function optionsOf(name: string, options: IntegrationOptions): GateOptions {

@@ -297,9 +297,19 @@ create table dependency (
     'cancelled', 'interrupted')),
   since_ms bigint not null,
   probe_at_ms bigint,
+  -- The outage that is, or the last one: its start, end, runs that waited then, and when none did any more.
+  incident_at_ms bigint,
+  incident_ended_at_ms bigint,
+  incident_parked bigint,
+  incident_drained_at_ms bigint,
+  -- Of a store with one engine: what is left of the retry budget; null: it is full.
+  retry_tokens bigint check (retry_tokens between 0 and 100),
   said_at_ms bigint not null,
   said_by bigint not null,
-  primary key (shard, integration)
+  primary key (shard, integration),
+  check (incident_at_ms is not null or
+    coalesce(incident_ended_at_ms, incident_parked, incident_drained_at_ms) is null),
+  check (incident_drained_at_ms is null or incident_ended_at_ms is not null)
 );
 
 -- What definitions have declared of their payloads: one row for each list of pointers that one ever
@@ -411,7 +421,8 @@ create table inbox (
   target smallint not null check (target between 0 and 255),
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close', 'archive', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
+      'close', 'archive', 'park', 'unpark', 'returned', 'deliver', 'offer', 'outcome', 'asked',
+      'beside')),
   at_ms bigint not null,
   sent_by text not null,
   data text not null,

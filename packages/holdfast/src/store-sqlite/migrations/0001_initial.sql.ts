@@ -312,7 +312,17 @@ create table dependency (
     'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous', 'poison',
     'cancelled', 'interrupted')),
   since_ms integer not null,
-  probe_at_ms integer
+  probe_at_ms integer,
+  -- The outage that is, or the last one: its start, end, runs that waited then, and when none did any more.
+  incident_at_ms integer,
+  incident_ended_at_ms integer,
+  incident_parked integer,
+  incident_drained_at_ms integer,
+  -- Of a store with one engine: what is left of the retry budget; null: it is full.
+  retry_tokens integer check (retry_tokens between 0 and 100),
+  check (incident_at_ms is not null or
+    coalesce(incident_ended_at_ms, incident_parked, incident_drained_at_ms) is null),
+  check (incident_drained_at_ms is null or incident_ended_at_ms is not null)
 ) strict, without rowid;
 
 -- What definitions have declared of their payloads: one row for each list of pointers that one ever
@@ -408,7 +418,8 @@ create table inbox (
   id text not null,
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close', 'archive', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
+      'close', 'archive', 'park', 'unpark', 'returned', 'deliver', 'offer', 'outcome', 'asked',
+      'beside')),
   at_ms integer not null,
   sent_by text not null,
   data text not null,
