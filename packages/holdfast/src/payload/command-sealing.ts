@@ -125,6 +125,7 @@ async function ownerOf(
     case "outcome":
     case "asked":
     case "beside":
+    case "receive":
       return null;
     default:
       return assertNever(topic);

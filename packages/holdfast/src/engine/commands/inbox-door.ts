@@ -12,13 +12,14 @@ import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
 import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
+import type { Receipt } from "../../workflow/message.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
 import { noteRefusal } from "./kept-refusals.ts";
 import { AGAIN } from "../starts/placed-starts.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { Promises } from "./promises.ts";
 import type { LateOutcome } from "../steps/step-slot.ts";
-import type { StartingParent, StartOptions } from "../starts/starts.ts";
+import type { ReceivedStart, StartingParent, StartOptions } from "../starts/starts.ts";
 import { thrownText } from "../exceptions/thrown-text.ts";
 import { fromWorker } from "../workers/worker-commands.ts";
 
@@ -31,6 +32,8 @@ export interface InboxCommands {
     /** Of a child, from the worker that has its parent. */
     readonly parent?: unknown;
     readonly claimed?: number;
+    /** The message that starts it, from the keeper. */
+    readonly received?: unknown;
   };
   readonly send: {
     readonly event: string;
@@ -106,6 +109,8 @@ export interface InboxCommands {
   };
   /** A request was accepted under a reference whose answer is kept. */
   readonly asked: { readonly integration: string; readonly ref: string };
+  /** A message from outside, from the worker that was asked. */
+  readonly receive: { readonly message: unknown };
   /** An exception to be opened beside the run. */
   readonly beside: {
     readonly run: string;
@@ -124,6 +129,8 @@ export type InboxAnswer =
       readonly differs?: boolean;
       /** Of a delivery: whether the run has the event. */
       readonly taken?: boolean;
+      /** Of a message. */
+      readonly receipt?: Receipt;
       /** Of an order to remove: how many runs are gone, and which stay. */
       readonly removed?: number;
       readonly stays?: readonly { readonly run: string; readonly because: string }[];
@@ -323,9 +330,8 @@ export class InboxDoor {
       return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
     }
     if (row.topic === "archive") return await this.#remove(row);
+    if (row.topic === "start") return await this.#start(row);
     switch (row.topic) {
-      case "start":
-        return await this.#start(row);
       case "send": {
         const { event, key, id, payload } = commandOf<"send">({ ...row, topic: "send" });
         await commands.send(event, key, id ?? row.id, payload);
@@ -377,6 +383,7 @@ export class InboxDoor {
       case "outcome":
       case "asked":
       case "beside":
+      case "receive":
         return await fromWorker(this.#engine, { ...row, topic: row.topic });
     }
   }
@@ -416,13 +423,14 @@ export class InboxDoor {
         "Check the name, or deploy the app that has it.",
       );
     }
-    const { correlationId, parent, claimed } = start;
+    const { correlationId, parent, claimed, received } = start;
     const options: StartOptions = {
       by,
       ...(correlationId === undefined ? {} : { correlationId }),
       // Written by a worker, in this form.
       ...(parent === undefined ? {} : { parent: parent as StartingParent }),
       ...(claimed === undefined ? {} : { claimed }),
+      ...(received === undefined ? {} : { received: received as ReceivedStart }),
       ...(restoredFromMs === undefined ? {} : { restoredFromMs }),
     };
     const { run, ...how } = await this.#engine.startRun(workflow, start.input, options);
