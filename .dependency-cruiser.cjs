@@ -20,6 +20,7 @@ const LAYERS = {
   engine: ["core/", "workflow/", "store/"],
   operate: ["core/", "store/"],
   payload: ["core/", "store/"],
+  ingress: ["core/", "workflow/"],
   http: ["core/", "contract/", "operate/"],
   explain: ["core/", "connectors/"],
   cli: ["core/", "contract/", "operate/", "explain/", "(holdfast|command-line)\\.ts$"],

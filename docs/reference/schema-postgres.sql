@@ -205,7 +205,7 @@ create table inbox (
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
   CHECK (((target >= 0) AND (target <= 255))),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'archive'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text])))
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'archive'::text, 'park'::text, 'unpark'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
 );
 
 create table incarnation (
@@ -253,7 +253,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 32)))
+  CHECK (((kind >= 0) AND (kind <= 33)))
 );
 
 create table kept_event (
@@ -295,6 +295,34 @@ create table pending (
   ref text not null,
   due_at_ms bigint not null,
   PRIMARY KEY (run, seq, shard)
+);
+
+create table received (
+  shard smallint not null,
+  name bytea not null,
+  namespace text not null,
+  workflow text not null,
+  ingress text not null,
+  source text not null,
+  id text not null,
+  digest text not null,
+  state text not null,
+  run bigint,
+  duplicate_of bigint,
+  order_key text,
+  order_name bytea,
+  order_number bigint,
+  seq integer not null,
+  at_ms bigint not null,
+  until_ms bigint,
+  held text,
+  data text,
+  PRIMARY KEY (shard, name),
+  CHECK (((state = ANY (ARRAY['started'::text, 'joined'::text])) = (run IS NOT NULL))),
+  CHECK (((state = 'held'::text) = (held IS NOT NULL))),
+  CHECK ((((order_key IS NULL) = (order_name IS NULL)) AND ((order_key IS NULL) = (order_number IS NULL)))),
+  CHECK ((length(name) = 32)),
+  CHECK ((state = ANY (ARRAY['held'::text, 'started'::text, 'joined'::text, 'rejected'::text, 'review'::text, 'superseded'::text])))
 );
 
 create table recovery_group (
@@ -462,6 +490,14 @@ CREATE INDEX journal_called ON journal USING btree ((("substring"(head, '"child"
 CREATE INDEX kept_event_key ON kept_event USING btree (event, "left"(key, 200), seq);
 
 CREATE INDEX pending_ref ON pending USING btree (integration, "left"(ref, 200), run, operation);
+
+CREATE INDEX received_at ON received USING btree (at_ms, name);
+
+CREATE INDEX received_held ON received USING btree (name) WHERE (state = 'held'::text);
+
+CREATE INDEX received_order ON received USING btree (order_name, order_number) WHERE (order_name IS NOT NULL);
+
+CREATE INDEX received_until ON received USING btree (until_ms);
 
 CREATE INDEX review_open ON review USING btree (run, seq) WHERE (state = 'open'::text);
 

@@ -13,6 +13,8 @@ import { systemClock, systemRandom } from "./engine/clock.ts";
 import { Engine } from "./engine/engine.ts";
 import type { EngineEvent, EngineListener } from "./engine/events.ts";
 import type { EngineLimits } from "./engine/limits.ts";
+import type { Ingress, IngressOptions } from "./ingress/index.ts";
+import { ingressOf } from "./ingress-of-app.ts";
 import type { LateOutcome } from "./engine/steps/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
 import type { Store } from "./store/store.ts";
@@ -179,6 +181,17 @@ export interface App {
     input: In<I>,
     options?: { readonly by?: string; readonly correlationId?: string },
   ): Promise<Posted>;
+  /**
+   * A handler for requests of node:http that start runs: each message is taken once, and each repeat
+   * of it gets the same answer. Accepted (202) means kept, as with `start`. It listens on no port.
+   *
+   * @throws {HoldfastError} HF1001 for an option that is none, HF1109 for a window shorter than the
+   *   sender's horizon. What is wrong with a request, its sender is told.
+   */
+  ingress<N extends string, I extends Schema, O extends Schema>(
+    workflow: Workflow<N, I, O>,
+    options: IngressOptions<I>,
+  ): Ingress;
   /** Where a run stands; null if there is no such run, or it has left for an archive. */
   get(runId: string): Promise<RunRow | null>;
   /** Takes a run back: settles what is unknown, then undoes what was done. */
@@ -278,6 +291,7 @@ export function holdfast(options: HoldfastOptions): App {
     },
     ...inTransactions(posting),
     ...localCare(engine),
+    ingress: ingressOf({ ...options, log: logOf(options), nowMs: systemNowMs }, engine),
     async get(runId) {
       const running = await engine();
       await running.committer.durable();
@@ -346,6 +360,10 @@ function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
       return await posting.send(tx, { ...message, name, sensitive });
     },
   };
+}
+
+function logOf({ log }: HoldfastOptions): (line: string) => void {
+  return log ?? ((line) => process.stderr.write(`${line}\n`));
 }
 
 function localCare(engine: () => Promise<Engine>): Pick<App, "pruneLocal"> {
@@ -429,7 +447,7 @@ async function engineOn(
   engine.on((event) => {
     for (const listener of listeners) listener(event);
   });
-  const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const log = logOf(options);
   engine.on((event) => {
     if (event.type === "exception.opened") log(needsPerson(event));
     if (event.type === "review.asked" || event.type === "review.overdue") log(needsAnswer(event));

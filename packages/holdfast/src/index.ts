@@ -22,6 +22,7 @@ export type { Move } from "./core/move.ts";
 export type { FinalRunState, RunState } from "./core/run-state.ts";
 export type { EngineEvent, EngineListener } from "./engine/events.ts";
 export type { EngineLimits } from "./engine/limits.ts";
+export type { AboutMessage, Ingress, IngressOptions, Principal, Sender } from "./ingress/index.ts";
 export type { LateOutcome } from "./engine/steps/step-slot.ts";
 export { localDatabase } from "./connectors/sql/local-database.ts";
 export type {
@@ -57,6 +58,7 @@ export type {
   SqliteValue,
   TransactOptions,
 } from "./workflow/local-database.ts";
+export type { SaidOrder } from "./workflow/message.ts";
 export { review } from "./workflow/review.ts";
 export type { Review, ReviewOptions } from "./workflow/review.ts";
 export { EffectFailed, StepFailed } from "./workflow/run.ts";

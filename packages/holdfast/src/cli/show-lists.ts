@@ -3,6 +3,7 @@ import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
 import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
+import type { ReceivedPage } from "../operate/list-received.ts";
 import type { RunPage } from "../operate/list-runs.ts";
 import type { EffectPage, ExceptionPage, ReviewPage } from "../operate/list-work.ts";
 import type { EffectView, ExceptionView, ReviewView, RunView } from "../operate/views.ts";
@@ -198,6 +199,33 @@ export function answersText({ answers }: EarlyAnswerPage, look: Look): string {
     cells: [ref, integration, state, owner, timeText(at), timeText(dueAt)],
   }));
   return listText(ANSWER_COLUMNS, rows, null, "answers", look);
+}
+
+const RECEIVED_COLUMNS: readonly Column[] = [
+  { title: "MESSAGE", isKept: true },
+  { title: "SOURCE" },
+  { title: "INGRESS" },
+  { title: "STATE", isKept: true },
+  { title: "RUN", isKept: true },
+  { title: "DUPLICATE OF" },
+  { title: "ORDER" },
+  { title: "CAME (UTC)" },
+];
+
+export function receivedText({ messages, next }: ReceivedPage, look: Look): string {
+  const rows = messages.map(({ id, source, ingress, state, run, duplicateOf, order, at }) => ({
+    cells: [
+      id,
+      source,
+      ingress,
+      state,
+      run ?? "",
+      duplicateOf ?? "",
+      order === null ? "" : `${order.key} ${String(order.number)}`,
+      timeText(at),
+    ],
+  }));
+  return listText(RECEIVED_COLUMNS, rows, next, "messages", look);
 }
 
 export function listText(

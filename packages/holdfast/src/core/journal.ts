@@ -57,6 +57,7 @@ export const RECORD_KINDS = [
   // of the store itself
   "archived", // runs have left for an archive: see archived.ts
   "imported", // an archive was read into this store, for looking
+  "received", // a message came from outside: what became of it, in the flush that says so
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -70,6 +71,7 @@ export const STORE_KINDS: readonly RecordKind[] = [
   "early",
   "archived",
   "imported",
+  "received",
 ];
 
 /** Number under which a kind is stored. */

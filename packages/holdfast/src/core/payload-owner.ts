@@ -8,6 +8,7 @@
 import { assertNever } from "./assert.ts";
 import { parseJson } from "./json-text.ts";
 import type * as journal from "./journal.ts";
+import type { ReceivedHead } from "./received.ts";
 import { stepDefinitionName, stepNameOf } from "./step-path.ts";
 
 type JournalRecord = journal.JournalRecord;
@@ -70,6 +71,8 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
       if (child === 0 || end === "failed") return null;
       return { definition: "workflow", name: stepNameOf(record.name).name };
     }
+    case "received":
+      return { definition: "workflow", name: headOf<ReceivedHead>(record).workflow };
     case "opened":
       return ownerOfBeside(headOf<journal.OpenedHead>(record));
     case "result":

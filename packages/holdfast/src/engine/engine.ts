@@ -210,9 +210,11 @@ export class Engine implements RunHost {
     await this.#inbox.takeCancels();
     await this.#gates.restore();
     await this.early.load();
+    await this.commands.receiving.load();
     await this.#timers.start();
     await this.#startUp.recover();
     this.early.start();
+    this.commands.receiving.start();
     this.#inbox.open();
   }
 
@@ -372,6 +374,7 @@ export class Engine implements RunHost {
     this.#draining = true;
     this.#inbox.close();
     this.early.close();
+    this.commands.receiving.close();
     this.#timers.close();
     this.reads.close();
     this.routes?.close();

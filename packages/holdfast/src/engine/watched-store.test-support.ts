@@ -60,6 +60,11 @@ export class WatchedStore {
       acceptedEvents: (ids) => this.#read("acceptedEvents", ids, () => inner.acceptedEvents(ids)),
       acceptedCount: (nowMs) =>
         this.#read("acceptedCount", nowMs, () => inner.acceptedCount(nowMs)),
+      received: (names) => this.#read("received", names, () => inner.received(names)),
+      receivedCount: () => this.#read("receivedCount", null, () => inner.receivedCount()),
+      newestInOrder: (name) => this.#read("newestInOrder", name, () => inner.newestInOrder(name)),
+      heldMessages: (after, limit) =>
+        this.#read("heldMessages", after, () => inner.heldMessages(after, limit)),
       exception: (run, seq) => this.#read("exception", run, () => inner.exception(run, seq)),
       besideExceptions: (run, subject) =>
         this.#read("besideExceptions", run, () => inner.besideExceptions(run, subject)),

@@ -10,6 +10,7 @@ import { HoldfastError } from "../core/error.ts";
 import { familyOf } from "../core/failure.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/failure.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
 import { REFUSED_LATER } from "../core/journal.ts";
 import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT, type Compensated } from "../core/run-state.ts";
@@ -216,6 +217,7 @@ interface Heads {
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
   readonly early: journal.EarlyHead;
+  readonly received: ReceivedHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -282,6 +284,10 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   }),
   event: (head) => ({
     what: head.timedOut === true ? "the event did not come in time" : "the event came",
+  }),
+  received: (head) => ({
+    what: `message ${head.id} by ${head.ingress}: ${head.state}`,
+    by: head.source,
   }),
   called: (head) => ({ what: `started ${head.workflow} as ${formatRunId(head.child)}` }),
   returned: (head) => ({

@@ -127,6 +127,7 @@ async function ownerOf(
     case "outcome":
     case "asked":
     case "beside":
+    case "receive":
       return null;
     default:
       return assertNever(topic);

@@ -46,6 +46,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     declarations: () => reader.declarations(),
     earlyAnswers: async (limit) =>
       opening.all(await reader.earlyAnswers(limit), ({ seq }) => ({ run: STORE, seq })),
+    received: (query) => reader.received(query),
     archivedRun: (run) => reader.archivedRun(run),
     importedArchives: () => reader.importedArchives(),
     counters: (prefix) => reader.counters(prefix),

@@ -7,7 +7,7 @@
  */
 import { HoldfastError } from "../core/error.ts";
 import { DeclaredFields } from "../store/declared-fields.ts";
-import type { StoredRun, WaitingCommand } from "../store/rows.ts";
+import type { ReceivedRow, StoredRun, WaitingCommand } from "../store/rows.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { PayloadFiles } from "./payload-files.ts";
@@ -96,6 +96,11 @@ function decorated(
     openLanes: (page, shards) => store.openLanes(page, shards),
     acceptedEvents: (ids) => store.acceptedEvents(ids),
     acceptedCount: (nowMs) => store.acceptedCount(nowMs),
+    received: async (names) => openedReceipts(payloads, await store.received(names)),
+    receivedCount: () => store.receivedCount(),
+    newestInOrder: (name) => store.newestInOrder(name),
+    // The engine asks for each by its name before it does anything with its payload.
+    heldMessages: (after, limit) => store.heldMessages(after, limit),
     exception: (run, seq) => store.exception(run, seq),
     besideExceptions: (run, subject) => store.besideExceptions(run, subject),
     keptCount: () => store.keptCount(),
@@ -191,6 +196,17 @@ async function openedRows<Row extends { readonly seq: number; readonly data: str
     const { data, seq } = row;
     const place = { run: STORE, seq };
     opened.push(isKeptApart(data) ? { ...row, data: await payloads.get(data, place) } : row);
+  }
+  return opened;
+}
+
+async function openedReceipts(
+  payloads: StoredPayloads,
+  rows: readonly (ReceivedRow | null)[],
+): Promise<readonly (ReceivedRow | null)[]> {
+  const opened: (ReceivedRow | null)[] = [];
+  for (const row of rows) {
+    opened.push(row === null ? null : ((await openedRows(payloads, [row]))[0] ?? null));
   }
   return opened;
 }

@@ -7,6 +7,7 @@ import {
   EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
+  RECEIVED_COLUMNS,
   RECORD_COLUMNS,
   RUN_COLUMNS,
 } from "../store/row-columns.ts";
@@ -61,6 +62,15 @@ export const ENGINE_SQL = {
   accepted: `select a.name, ${prefixed("a", ACCEPTED_COLUMNS)}
     from unnest($1::int2[], $2::bytea[]) as t (shard, name)
     join accepted_event a on a.shard = t.shard and a.name = t.name`,
+  received: `select ${prefixed("m", RECEIVED_COLUMNS)}
+    from unnest($1::int2[], $2::bytea[]) as t (shard, name)
+    join received m on m.shard = t.shard and m.name = t.name`,
+  receivedCount: "select count(*) from received",
+  newestInOrder: `select order_number from received where order_name = decode($1, 'hex')
+    and order_name is not null and state not in ('held', 'superseded')
+    order by order_number desc limit 1`,
+  held: `select ${RECEIVED_COLUMNS} from received where state = 'held' and name > decode($1, 'hex')
+    order by name limit $2::int8`,
   ended: `select 1 from effect where left(ref, 200) = left($1, 200) and ref = $1
     and integration = $2 and ended = 1 limit 1`,
   early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept'

@@ -233,7 +233,10 @@ export class FlushBuilder {
 }
 
 /** Rows that belong to no run and are the keeper's to write. */
-function isOfKeeper({ change: { kind }, record }: Derived): boolean {
+function isOfKeeper({ change, record }: Derived): boolean {
+  const { kind } = change;
+  // What has started a run is written by who owns that run.
+  if (change.kind === "message-received") return change.row.state !== "started";
   if (kind.startsWith("exception-")) return record.run === 0;
   return kind === "event-kept" || kind === "event-accepted" || kind.startsWith("early-");
 }

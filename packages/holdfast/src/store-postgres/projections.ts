@@ -171,6 +171,7 @@ export class Projections {
       case "event-accepted":
       case "early-kept":
       case "early-over":
+      case "message-received":
         this.#events.fold(change);
         return;
       case "definition-declared":

@@ -11,11 +11,12 @@ import {
   toException,
   toInbox,
   toKeptEvent,
+  toReceived,
   toRecord,
   toRun,
   toRunAt,
 } from "../store/row-columns.ts";
-import type { AcceptedEventRow, StoredRun, WaitingCommand } from "../store/rows.ts";
+import type { AcceptedEventRow, ReceivedRow, StoredRun, WaitingCommand } from "../store/rows.ts";
 import { RecordCheck } from "../store/record-check.ts";
 import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
@@ -42,6 +43,10 @@ export type EngineReads = Pick<
   | "earlyAnswers"
   | "acceptedEvents"
   | "acceptedCount"
+  | "received"
+  | "receivedCount"
+  | "newestInOrder"
+  | "heldMessages"
   | "keptCount"
   | "exception"
   | "besideExceptions"
@@ -95,6 +100,10 @@ export function engineReads(
     earlyAnswers: async (limit) => (await ask("early", limit)).map(toEarlyAnswer),
     acceptedEvents: (ids) => acceptedEvents(ask, ids),
     parkedCount: async (name) => (await ask("parkedCount", name)).map(first<number>)[0] ?? 0,
+    received: (names) => received(ask, names),
+    receivedCount: async () => (await ask("receivedCount")).map(first<number>)[0] ?? 0,
+    newestInOrder: async (name) => (await ask("newestInOrder", name)).map(first<number>)[0] ?? null,
+    heldMessages: async (after, limit) => (await ask("held", after, limit)).map(toReceived),
     keptCount: async () => (await ask("keptCount")).map(first<number>)[0] ?? 0,
     acceptedCount: async (nowMs) => (await ask("acceptedCount", nowMs)).map(first<number>)[0] ?? 0,
     exception: async (run, seq) => (await ask("exception", run, seq)).map(toException)[0] ?? null,
@@ -223,6 +232,20 @@ async function acceptedEvents(
   for (const [name, ...cells] of rows) {
     found.set((name as Buffer).toString("hex"), toAcceptedEvent(cells));
   }
+  return names.map((name) => found.get(name) ?? null);
+}
+
+async function received(ask: Ask, names: readonly string[]): Promise<(ReceivedRow | null)[]> {
+  if (names.length === 0) return [];
+  const rows = await ask(
+    "received",
+    binaryArray("int2", names.map(keyShard)),
+    binaryArray(
+      "bytea",
+      names.map((name) => Buffer.from(name, "hex")),
+    ),
+  );
+  const found = new Map(rows.map(toReceived).map((row) => [row.name, row]));
   return names.map((name) => found.get(name) ?? null);
 }
 

@@ -6,6 +6,7 @@ import {
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
   INBOX_COLUMNS,
+  RECEIVED_SHOWN,
   RECORD_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
@@ -15,6 +16,7 @@ import {
   toException,
   toInbox,
   toIssue,
+  toReceived,
   toRecord,
   toReview,
   toRun,
@@ -27,10 +29,18 @@ import type {
   ExceptionRow,
   InboxRow,
   IssueRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "../store/rows.ts";
-import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
+import type {
+  EffectQuery,
+  ExceptionQuery,
+  Page,
+  ReceivedQuery,
+  ReviewQuery,
+  RunQuery,
+} from "../store/store.ts";
 import { binaryArray } from "./binary-array.ts";
 import { effectList, exceptionList, reviewList, runList } from "./lists.ts";
 import { listSql, type Condition, type List, type Value } from "./list-sql.ts";
@@ -133,6 +143,18 @@ export class ReaderQueries {
     // As its index has it; there is no other state.
     const where = [["state = 'kept'"] as const];
     return this.#rows(select, where, "order by seq limit ?::int8", [bounded(limit)], toEarlyAnswer);
+  }
+
+  received({ after, limit, state, workflow }: ReceivedQuery): Promise<ReceivedRow[]> {
+    const where: Condition[] =
+      after === null
+        ? []
+        : [["(at_ms, name) < (?::int8, decode(?, 'hex'))", after.atMs, after.name]];
+    if (state !== undefined) where.push(["state = ?", state]);
+    if (workflow !== undefined) where.push(["workflow = ?", workflow]);
+    const order = "order by at_ms desc, name desc limit ?::int8";
+    const select = `select ${RECEIVED_SHOWN} from received`;
+    return this.#rows(select, where, order, [bounded(limit)], toReceived);
   }
 
   inbox(limit: number): Promise<InboxRow[]> {

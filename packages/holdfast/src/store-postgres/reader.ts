@@ -85,6 +85,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     declarations: () => queries.declarations(),
     inbox: (limit) => queries.inbox(limit),
     earlyAnswers: (limit) => queries.earlyAnswers(limit),
+    received: (query) => queries.received(query),
     archivedRun: async (run) => (await archivedRuns(read, [run]))[0] ?? null,
     // They are read into a store in a file.
     importedArchives: () => Promise.resolve([]),

@@ -36,6 +36,7 @@ const PROJECTIONS: readonly Compared[] = [
   compared(tables.DECLARATION),
   compared(tables.ACCEPTED_EVENT),
   compared(tables.EARLY_ANSWER),
+  compared(tables.RECEIVED),
   compared(tables.KEPT_EVENT),
   compared(tables.AWAITING),
   compared(tables.PENDING),
@@ -87,15 +88,20 @@ export async function rebuildProjections(connection: Connection): Promise<readon
 interface Forgotten {
   keysMs: number;
   idsMs: number;
+  /** The same of messages from outside, which any worker forgets: also where no run has left. */
+  messagesMs: number;
 }
 
 /**
  * Where runs have left, rows whose time is over may be there or not, and nothing looks at them any
  * more: a fold does not know all records that have forgotten some, nor when each worker did.
  */
-function withoutForgotten(table: Compared, { keysMs, idsMs }: Forgotten): Compared {
+function withoutForgotten(table: Compared, { keysMs, idsMs, messagesMs }: Forgotten): Compared {
   if (table.name === tables.RUN_KEY.name) {
     return { ...table, grouped: `where until_ms is null or until_ms > ${String(keysMs)}` };
+  }
+  if (table.name === tables.RECEIVED.name) {
+    return { ...table, grouped: `where until_ms is null or until_ms > ${String(messagesMs)}` };
   }
   if (table.name === tables.ACCEPTED_EVENT.name) {
     return { ...table, grouped: `where until_ms > ${String(idsMs)}` };
@@ -105,7 +111,7 @@ function withoutForgotten(table: Compared, { keysMs, idsMs }: Forgotten): Compar
 
 async function fold(connection: Connection): Promise<Forgotten> {
   const projections = new Projections(SYSTEM_SHARD);
-  const seen = { archivedMs: 0, acceptedMs: 0 };
+  const seen = { archivedMs: 0, acceptedMs: 0, receivedMs: 0 };
   for (const [incarnation] of await connection.rows("chains", CHAINS_SQL)) {
     projections.beginChain(incarnation as number);
   }
@@ -126,12 +132,16 @@ async function fold(connection: Connection): Promise<Forgotten> {
     has: ({ change }) => !isOfStore(change),
   });
   await foldKeys(connection, seen.archivedMs);
-  const { archivedMs, acceptedMs } = seen;
-  if (archivedMs === 0) return { keysMs: 0, idsMs: 0 };
-  return { keysMs: archivedMs, idsMs: Math.max(archivedMs, acceptedMs) };
+  const { archivedMs, acceptedMs, receivedMs: messagesMs } = seen;
+  if (archivedMs === 0) return { keysMs: 0, idsMs: 0, messagesMs };
+  return { keysMs: archivedMs, idsMs: Math.max(archivedMs, acceptedMs), messagesMs };
 }
 
-function note(seen: { archivedMs: number; acceptedMs: number }, { change }: Derived): void {
+type Seen = Record<"archivedMs" | "acceptedMs" | "receivedMs", number>;
+
+function note(seen: Seen, { change }: Derived): void {
+  if (change.kind === "message-received")
+    seen.receivedMs = Math.max(seen.receivedMs, change.row.atMs);
   if (change.kind === "runs-archived") seen.archivedMs = Math.max(seen.archivedMs, change.atMs);
   if (change.kind === "event-accepted") seen.acceptedMs = Math.max(seen.acceptedMs, change.atMs);
 }

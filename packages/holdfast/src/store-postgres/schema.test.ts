@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
 import { DEFINITION_KINDS, RECORD_KINDS, RESOLUTIONS } from "../core/journal.ts";
+import { RECEIPT_STATES } from "../core/received.ts";
 import { COMPENSATED, FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
 import { INBOX_TOPICS, REVIEW_STATES } from "../store/rows.ts";
 import { CHAIN_SQL } from "./chain.ts";
@@ -35,6 +36,7 @@ const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly
   { column: "dependency.class", words: FAILURE_CLASSES },
   { column: "review.state", words: REVIEW_STATES },
   { column: "inbox.topic", words: INBOX_TOPICS },
+  { column: "received.state", words: RECEIPT_STATES },
 ];
 
 let database: TestDatabase;

@@ -9,6 +9,7 @@ import type {
   EarlyAnswerRow,
   ExceptionRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "../store/rows.ts";
@@ -310,6 +311,37 @@ export const ACCEPTED_EVENT: Table<AcceptedEventRow> = {
       run: (row) => row.run,
     }),
     ...columns<AcceptedEventRow>("free", "int4", { kept: (row) => row.kept }),
+  ],
+};
+
+export const RECEIVED: Table<ReceivedRow> = {
+  name: "received",
+  columns: [
+    ...columns<ReceivedRow>("key", "int2", { shard: (row) => keyShard(row.name) }),
+    ...columns<ReceivedRow>("key", "bytea", { name: (row) => Buffer.from(row.name, "hex") }),
+    ...columns<ReceivedRow>("free", "text", {
+      namespace: (row) => row.namespace,
+      workflow: (row) => row.workflow,
+      ingress: (row) => row.ingress,
+      source: (row) => row.source,
+      id: (row) => row.id,
+      digest: (row) => row.digest,
+      state: (row) => row.state,
+      order_key: (row) => row.orderKey,
+      held: (row) => row.held,
+      data: (row) => row.data,
+    }),
+    ...columns<ReceivedRow>("free", "bytea", {
+      order_name: ({ orderName }) => (orderName === null ? null : Buffer.from(orderName, "hex")),
+    }),
+    ...columns<ReceivedRow>("free", "int8", {
+      run: (row) => row.run,
+      duplicate_of: (row) => row.duplicateOf,
+      order_number: (row) => row.orderNumber,
+      at_ms: (row) => row.atMs,
+      until_ms: (row) => row.untilMs,
+    }),
+    ...columns<ReceivedRow>("free", "int4", { seq: (row) => row.seq }),
   ],
 };
 

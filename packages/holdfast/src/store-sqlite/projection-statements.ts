@@ -7,6 +7,7 @@ import {
   EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
   REVIEW_COLUMNS,
+  RECEIVED_COLUMNS,
 } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
@@ -30,6 +31,13 @@ export const ISSUE_ADDED = `on conflict (fingerprint) do update set
   last_seen_at_ms = max(last_seen_at_ms, excluded.last_seen_at_ms),
   open_count = open_count + excluded.open_count,
   total_count = total_count + excluded.total_count`;
+
+/** What is over, or was held until now, has made room; else the first counts. */
+const RECEIVED_AGAIN = `on conflict (name) do update set ${RECEIVED_COLUMNS.split(",")
+  .map((column) => column.trim())
+  .filter((column) => column !== "name")
+  .map((column) => `${column} = excluded.${column}`)
+  .join(", ")} where state = 'held' or until_ms <= excluded.at_ms`;
 
 const SQL = {
   exceptionInsert: insert("exception", EXCEPTION_COLUMNS),
@@ -68,6 +76,10 @@ const SQL = {
   keptTake: "delete from kept_event where seq = ?",
   earlyInsert: insert("early_answer", EARLY_COLUMNS),
   earlyRemove: "delete from early_answer where seq = ?",
+  receivedForget: `delete from received where name in (
+    select name from received where until_ms <= ? order by until_ms, name limit 2)`,
+  receivedInsert: `insert into received (${RECEIVED_COLUMNS}) values
+    (unhex(?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unhex(?), ?, ?, ?, ?, ?, ?) ${RECEIVED_AGAIN}`,
   awaitingInsert:
     "insert into awaiting (event, key, run, seq, step, due_at_ms) values (?, ?, ?, ?, ?, ?)",
   awaitingRemove: "delete from awaiting where run = ? and step = ?",

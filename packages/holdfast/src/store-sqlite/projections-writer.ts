@@ -4,6 +4,7 @@
  */
 import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
+import type { ReceivedRow } from "../store/rows.ts";
 import type { ExceptionRow, ReviewRow } from "../store/rows.ts";
 import { ArchiveWriter } from "./archive-writer.ts";
 import { EffectWriter } from "./effect-writer.ts";
@@ -95,6 +96,9 @@ export class ProjectionsWriter {
       case "early-kept":
       case "early-over":
         this.#applyEarly(change);
+        return;
+      case "message-received":
+        this.#applyReceived(change.row);
         return;
       case "dependency-moved":
       case "group-started":
@@ -226,6 +230,30 @@ export class ProjectionsWriter {
       default:
         assertNever(change);
     }
+  }
+
+  #applyReceived(row: ReceivedRow): void {
+    this.#sql.receivedForget.run(row.atMs);
+    this.#sql.receivedInsert.run(
+      row.name,
+      row.namespace,
+      row.workflow,
+      row.ingress,
+      row.source,
+      row.id,
+      row.digest,
+      row.state,
+      row.run,
+      row.duplicateOf,
+      row.orderKey,
+      row.orderName,
+      row.orderNumber,
+      row.seq,
+      row.atMs,
+      row.untilMs,
+      row.held,
+      row.data,
+    );
   }
 
   #applySystem(

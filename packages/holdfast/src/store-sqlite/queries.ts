@@ -14,6 +14,7 @@ import type {
   EarlyAnswerRow,
   InboxRow,
   KeptEventRow,
+  ReceivedRow,
   RunRow,
 } from "../store/rows.ts";
 import type {
@@ -37,6 +38,7 @@ import {
   EARLY_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
+  RECEIVED_COLUMNS,
   RECORD_COLUMNS,
   RUN_COLUMNS,
   RUN_WIDTH,
@@ -47,6 +49,7 @@ import {
   toEarlyAnswer,
   toInbox,
   toKeptEvent,
+  toReceived,
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
@@ -75,6 +78,13 @@ export const ENGINE_SQL = {
   accepted: `select ${ACCEPTED_COLUMNS} from accepted_event
     where namespace = ? and event = ? and id = ?`,
   acceptedCount: "select count(*) from accepted_event where until_ms > ?",
+  received: `select ${RECEIVED_COLUMNS} from received where name = unhex(?)`,
+  receivedCount: "select count(*) from received",
+  newestInOrder: `select order_number from received where order_name = unhex(?)
+    and order_name is not null and state not in ('held', 'superseded')
+    order by order_number desc limit 1`,
+  held: `select ${RECEIVED_COLUMNS} from received where state = 'held' and name > unhex(?)
+    order by name limit ?`,
   exception: `select ${EXCEPTION_COLUMNS} from exception where run = ? and seq = ?`,
   beside: "select seq from exception where run = ? and subject = ? and subject is not null",
   besideOpen: `select count(*) from exception indexed by exception_beside_open where run = ? and subject is not null
@@ -170,6 +180,25 @@ export class EngineQueries {
 
   acceptedCount(nowMs: number): number {
     return rowsOf(this.#sql.acceptedCount, nowMs)[0]?.[0] as number;
+  }
+
+  received(names: readonly string[]): (ReceivedRow | null)[] {
+    return names.map((name) => {
+      const cells = rowsOf(this.#sql.received, name)[0];
+      return cells === undefined ? null : toReceived(cells);
+    });
+  }
+
+  receivedCount(): number {
+    return rowsOf(this.#sql.receivedCount)[0]?.[0] as number;
+  }
+
+  newestInOrder(orderName: string): number | null {
+    return (rowsOf(this.#sql.newestInOrder, orderName)[0]?.[0] ?? null) as number | null;
+  }
+
+  heldMessages(afterName: string, limit: number): ReceivedRow[] {
+    return rowsOf(this.#sql.held, afterName, limit).map(toReceived);
   }
 
   exception(run: number, seq: number): ExceptionRow | null {

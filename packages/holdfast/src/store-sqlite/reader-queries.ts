@@ -8,10 +8,18 @@ import type {
   ExceptionRow,
   InboxRow,
   IssueRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "../store/rows.ts";
-import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
+import type {
+  EffectQuery,
+  ExceptionQuery,
+  Page,
+  ReceivedQuery,
+  ReviewQuery,
+  RunQuery,
+} from "../store/store.ts";
 import { effectList, exceptionList, reviewList, runList } from "./lists.ts";
 import { listSql, type List, type Value } from "./list-sql.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
@@ -21,6 +29,7 @@ import {
   EARLY_COLUMNS,
   INBOX_COLUMNS,
   ISSUE_COLUMNS,
+  RECEIVED_SHOWN,
   RECORD_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
@@ -30,6 +39,7 @@ import {
   toException,
   toInbox,
   toIssue,
+  toReceived,
   toRecord,
   toReview,
   toRun,
@@ -39,6 +49,9 @@ import type { Database } from "./runtime.ts";
 
 /** No answer is longer than this, so that no cursor is open for long (settled 25). */
 const ROWS_MAX = 10_000;
+
+/** Behind every message. */
+const NEWEST = { atMs: Number.MAX_SAFE_INTEGER, name: "" };
 
 export class ReaderQueries {
   readonly #database: Database;
@@ -108,6 +121,15 @@ export class ReaderQueries {
   earlyAnswers(limit: number): EarlyAnswerRow[] {
     const sql = `select ${EARLY_COLUMNS} from early_answer order by seq limit ?`;
     return this.#rows(sql, [bounded(limit)], toEarlyAnswer);
+  }
+
+  received({ after, limit, state, workflow }: ReceivedQuery): ReceivedRow[] {
+    const sql = `select ${RECEIVED_SHOWN} from received where (at_ms, name) < (?1, unhex(?2))
+      and (?3 is null or state = ?3) and (?4 is null or workflow = ?4)
+      order by at_ms desc, name desc limit ?5`;
+    const { atMs, name } = after ?? NEWEST;
+    const values = [atMs, name, state ?? null, workflow ?? null, bounded(limit)];
+    return this.#rows(sql, values, toReceived);
   }
 
   counters(prefix: string): { name: string; value: number }[] {

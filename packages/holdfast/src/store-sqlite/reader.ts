@@ -68,6 +68,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     declarations: async () => queries.declarations(),
     inbox: async (limit) => queries.inbox(limit),
     earlyAnswers: async (limit) => queries.earlyAnswers(limit),
+    received: async (query) => queries.received(query),
     archivedRun: async (run) => archivedRuns(database, [run])[0] ?? null,
     importedArchives: async () => importedArchives(database),
     counters: async (prefix) => queries.counters(prefix),

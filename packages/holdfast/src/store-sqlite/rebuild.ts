@@ -30,6 +30,7 @@ export const PROJECTIONS = {
   accepted_event: "namespace, event, id",
   kept_event: "seq",
   early_answer: "seq",
+  received: "name",
   awaiting: "id",
   pending: "integration, ref, run, operation",
   recovery_group: "number",

@@ -15,6 +15,7 @@ import type {
   ExceptionRow,
   ImportedArchiveRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "./rows.ts";
@@ -129,6 +130,11 @@ export type Change =
   | { readonly kind: "early-kept"; readonly row: EarlyAnswerRow }
   /** Its request has it, or an exception tells its owner of it. */
   | { readonly kind: "early-over"; readonly seq: number }
+  /**
+   * In the place of a row of the same name only if that one is held, or over at `row.atMs`. Each
+   * forgets up to two (the oldest first) whose time was over then.
+   */
+  | { readonly kind: "message-received"; readonly row: ReceivedRow }
   | {
       readonly kind: "dependency-moved";
       readonly row: DependencyRow;

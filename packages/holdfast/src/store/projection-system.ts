@@ -5,8 +5,9 @@
 import { assertNever } from "../core/assert.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
 import type { Change } from "./change.ts";
-import type { DependencyRow, KeptEventRow } from "./rows.ts";
+import type { DependencyRow, KeptEventRow, ReceivedRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
 
@@ -53,6 +54,21 @@ export function kept(record: JournalRecord, head: journal.KeptHead): readonly Ch
     { kind: "event-kept", row },
     { kind: "event-accepted", row: { ...head, run: null, kept: seq }, atMs },
   ];
+}
+
+export function received(record: JournalRecord, head: ReceivedHead): readonly Change[] {
+  const { order, held, ...named } = head;
+  const row: ReceivedRow = {
+    ...named,
+    orderKey: order?.key ?? null,
+    orderName: order?.name ?? null,
+    orderNumber: order?.number ?? null,
+    seq: record.seq,
+    atMs: record.atMs,
+    held: held === null ? null : JSON.stringify(held),
+    data: record.data,
+  };
+  return [{ kind: "message-received", row }];
 }
 
 export function archived(record: JournalRecord, head: ArchivedHead): readonly Change[] {

@@ -12,6 +12,7 @@ import { RECORD_KINDS } from "../core/journal.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
 import {
@@ -23,6 +24,7 @@ import {
   imported,
   incarnation,
   kept,
+  received,
 } from "./projection-system.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
 
@@ -109,6 +111,8 @@ export function project(record: JournalRecord): readonly Change[] {
       return archived(record, headOf<ArchivedHead>(record));
     case "imported":
       return imported(record, headOf<ImportedHead>(record));
+    case "received":
+      return received(record, headOf<ReceivedHead>(record));
     case "result":
     case "timer":
     case "fired":

@@ -17,6 +17,7 @@ import type {
   InboxRow,
   IssueRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "./rows.ts";
@@ -63,6 +64,12 @@ export const ACCEPTED_COLUMNS = "namespace, event, id, key, digest, until_ms, ru
 export const KEPT_COLUMNS = "seq, namespace, event, key, id, at_ms, data";
 
 export const EARLY_COLUMNS = "seq, integration, ref, state, owner, at_ms, due_at_ms, data";
+
+export const RECEIVED_COLUMNS = `name, namespace, workflow, ingress, source, id, digest, state, run,
+  duplicate_of, order_key, order_name, order_number, seq, at_ms, until_ms, held, data`;
+
+/** As a list shows them: without payloads. */
+export const RECEIVED_SHOWN = RECEIVED_COLUMNS.replace(/\bdata$/u, "null");
 
 export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
 
@@ -280,6 +287,34 @@ export function toEarlyAnswer(c: Cells): EarlyAnswerRow {
     dueAtMs: c[6] as number,
     data: c[7] as string | null,
   };
+}
+
+export function toReceived(c: Cells): ReceivedRow {
+  return {
+    name: hexOf(c[0]) ?? "",
+    namespace: c[1] as string,
+    workflow: c[2] as string,
+    ingress: c[3] as string,
+    source: c[4] as string,
+    id: c[5] as string,
+    digest: c[6] as string,
+    state: c[7] as ReceivedRow["state"],
+    run: c[8] as number | null,
+    duplicateOf: c[9] as number | null,
+    orderKey: c[10] as string | null,
+    orderName: hexOf(c[11]),
+    orderNumber: c[12] as number | null,
+    seq: c[13] as number,
+    atMs: c[14] as number,
+    untilMs: c[15] as number | null,
+    held: c[16] as string | null,
+    data: c[17] as string | null,
+  };
+}
+
+/** Of a column of bytes. */
+function hexOf(cell: unknown): string | null {
+  return cell === null ? null : Buffer.from(cell as Uint8Array).toString("hex");
 }
 
 export function toInbox(c: Cells): InboxRow {

@@ -8,6 +8,7 @@ import type { HoldfastError } from "../core/error.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { Incident } from "../core/incident.ts";
 import type { AcceptedEvent, DefinitionKind, JournalRecord } from "../core/journal.ts";
+import type { ReceiptState } from "../core/received.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 
 export interface RunRow {
@@ -187,6 +188,32 @@ export interface KeptEventRow {
   readonly data: string | null;
 }
 
+/** A message from outside, and what became of it. */
+export interface ReceivedRow {
+  /** Hex HMAC: see `ReceivedHead`. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly workflow: string;
+  readonly ingress: string;
+  readonly source: string;
+  readonly id: string;
+  readonly digest: string;
+  readonly state: ReceiptState;
+  readonly run: number | null;
+  readonly duplicateOf: number | null;
+  readonly orderKey: string | null;
+  readonly orderName: string | null;
+  readonly orderNumber: number | null;
+  /** Of the record that says so, in its writer's own journal. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly untilMs: number | null;
+  /** JSON of its terms while it is held. */
+  readonly held: string | null;
+  /** JSON of its payload while it is held. */
+  readonly data: string | null;
+}
+
 /** An archive that was read into this store. */
 export interface ImportedArchiveRow {
   readonly archive: string;
@@ -222,7 +249,15 @@ export interface EarlyAnswerRow {
 }
 
 /** From worker to worker of a shared store. */
-const WORKER_TOPICS = ["returned", "deliver", "offer", "outcome", "asked", "beside"] as const;
+const WORKER_TOPICS = [
+  "returned",
+  "deliver",
+  "offer",
+  "outcome",
+  "asked",
+  "beside",
+  "receive",
+] as const;
 export type WorkerTopic = (typeof WORKER_TOPICS)[number];
 
 export const INBOX_TOPICS = [

@@ -7,6 +7,7 @@
  * Everything that a flush resolved is durable (a power cut does not lose it). A flush that fails is
  * fatal: the engine stops, because the next write may succeed over a hole.
  */
+import type { ReceiptState } from "../core/received.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
   AcceptedEventRow,
@@ -20,6 +21,7 @@ import type {
   InboxRow,
   IssueRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
   StoredRun,
@@ -195,6 +197,13 @@ export interface Store {
   acceptedEvents(ids: readonly EventId[]): Promise<readonly (AcceptedEventRow | null)[]>;
   /** How many ids are remembered for longer than until `nowMs`. */
   acceptedCount(nowMs: number): Promise<number>;
+  /** Receipts by their names, in the order asked; null for a message that is not known. */
+  received(names: readonly string[]): Promise<readonly (ReceivedRow | null)[]>;
+  receivedCount(): Promise<number>;
+  /** Highest number that has started or joined a run under this name of an order; null if none has. */
+  newestInOrder(orderName: string): Promise<number | null>;
+  /** Messages that are held, by name: those behind `afterName` ("" to begin). */
+  heldMessages(afterName: string, limit: number): Promise<readonly ReceivedRow[]>;
   exception(run: number, seq: number): Promise<ExceptionRow | null>;
   /** Exceptions beside a run: how many are open, and whether there ever was one about `subject`. */
   besideExceptions(
@@ -266,6 +275,14 @@ export interface EffectQuery extends Page {
   readonly open?: boolean;
 }
 
+export interface ReceivedQuery {
+  /** The last of the page before; null for the first page. */
+  readonly after: { readonly atMs: number; readonly name: string } | null;
+  readonly limit: number;
+  readonly state?: ReceiptState;
+  readonly workflow?: string;
+}
+
 export interface ReviewQuery extends Page {
   readonly all?: boolean;
   readonly by?: string;
@@ -288,6 +305,8 @@ export interface StoreReader {
   declarations(): Promise<readonly DeclarationRow[]>;
   /** Answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
+  /** Messages from outside, the newest first; of one that is held the payload is not told. */
+  received(query: ReceivedQuery): Promise<readonly ReceivedRow[]>;
   /** Where a run is that has left; null if it has not, or never was here. */
   archivedRun(run: number): Promise<ArchivedRunRow | null>;
   /** Archives that were read into this store, by id; a store that has any is for looking. */

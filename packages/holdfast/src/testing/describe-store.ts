@@ -10,6 +10,7 @@ import { openingTests } from "./describe-store-opening.ts";
 import { projectionTests } from "./describe-store-projections.ts";
 import { readingTests } from "./describe-store-reading.ts";
 import { removalTests } from "./describe-store-removal.ts";
+import { receivedTests } from "./describe-store-received.ts";
 import { shardTests } from "./describe-store-shards.ts";
 import { waitingTests } from "./describe-store-waiting.ts";
 
@@ -51,6 +52,7 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
   reading: readingTests,
   "waiting runs": waitingTests,
   events: eventTests,
+  "messages from outside": receivedTests,
   shards: shardTests,
   "runs that leave": removalTests,
   projections: projectionTests,

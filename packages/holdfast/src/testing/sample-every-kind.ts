@@ -12,6 +12,8 @@ import {
   openedHead,
   closedHead,
   acceptedEvent,
+  receivedHead,
+  heldHead,
   askedHead,
 } from "./sample-journal.ts";
 
@@ -50,6 +52,10 @@ function addSystemRecords(sample: SampleJournal): void {
     const seq = sample.add(SYSTEM_RUN, "early", first, { data: '{"ok":true,"value":1}' });
     if (event !== null) sample.add(SYSTEM_RUN, "early", { ...early, event, ref, kept: seq });
   }
+  sample.add(SYSTEM_RUN, "received", receivedHead("msg-1", { run: 11 }));
+  const twice = { state: "joined", run: 11, duplicateOf: 11 } as const;
+  sample.add(SYSTEM_RUN, "received", receivedHead("msg-2", twice));
+  sample.add(SYSTEM_RUN, "received", heldHead("msg-3"), { data: '{"order":12}' });
   sample.add(SYSTEM_RUN, "applied", {
     command: "send paid",
     topic: "send",

@@ -2,9 +2,11 @@
  * Writes journals for tests of stores: records with the right heads, numbered as an engine would
  * number them, in flushes as a store wants them.
  */
+import { hash } from "node:crypto";
 import { kindNumber } from "../core/journal.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 
 /** The head of each kind; null for the kinds that have none. */
@@ -42,6 +44,7 @@ export interface HeadOf {
   readonly early: journal.EarlyHead;
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
+  readonly received: ReceivedHead;
 }
 
 export interface RecordOptions {
@@ -259,6 +262,37 @@ export function acceptedEvent(
     untilMs: SAMPLE_START_MS + 3_600_000,
     ...over,
   };
+}
+
+/** A message with this id that has started run 1, remembered for ever. */
+export function receivedHead(id: string, over: Partial<ReceivedHead> = {}): ReceivedHead {
+  return {
+    name: hash("sha256", id),
+    namespace: "main",
+    workflow: "order",
+    ingress: "orders",
+    source: "shop",
+    id,
+    digest: "d".repeat(32),
+    state: "started",
+    run: 1,
+    duplicateOf: null,
+    order: null,
+    held: null,
+    untilMs: null,
+    ...over,
+  };
+}
+
+/** The same, held for what it follows. */
+export function heldHead(id: string, over: Partial<ReceivedHead> = {}): ReceivedHead {
+  const held = {
+    by: "shop",
+    duplicates: "merge",
+    dueAtMs: SAMPLE_START_MS + 9,
+    untilMs: null,
+  } as const;
+  return receivedHead(id, { state: "held", run: null, held, ...over });
 }
 
 export function askedHead(over: Partial<journal.AskedHead> = {}): journal.AskedHead {

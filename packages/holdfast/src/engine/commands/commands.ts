@@ -20,6 +20,7 @@ import {
 } from "./command-refusals.ts";
 import { settleEnded } from "../run/ended-runs.ts";
 import type { Engine } from "../engine.ts";
+import { Receiving } from "../receiving/receiving.ts";
 import { EventDelivery } from "../deliveries/event-delivery.ts";
 import { isOutcome } from "./inbox-command.ts";
 import type { LiveRun } from "../run/live-run.ts";
@@ -84,16 +85,18 @@ export interface Decided {
 
 export class Commands {
   readonly events: EventDelivery;
+  readonly receiving: Receiving;
   readonly #engine: Engine;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.events = new EventDelivery(engine);
+    this.receiving = new Receiving(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.events.keptCount;
+    return this.events.keptCount + this.receiving.keptCount;
   }
 
   /** Answers a review. `seq` is that of its `asked` record. */

@@ -37,6 +37,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     correlationId: "text or nothing",
     parent: "any",
     claimed: "whole number or nothing",
+    received: "any",
   },
   send: { event: "text", key: "text", id: "text or nothing", payload: "any" },
   answer: { run: "text", seq: "whole number", decision: "any", reason: "text or nothing" },
@@ -68,6 +69,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   offer: { namespace: "text", event: "text", key: "text" },
   outcome: { run: "text", operation: "whole number", ref: "text", outcome: "outcome" },
   asked: { integration: "text", ref: "text" },
+  receive: { message: "any" },
   beside: { run: "text", subject: "text", head: "any", data: "text" },
 };
 

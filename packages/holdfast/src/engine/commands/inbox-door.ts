@@ -12,6 +12,7 @@ import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
 import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
+import type { Receipt } from "../../workflow/message.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
 import { parkOrUnpark } from "./parking.ts";
 import { noteRefusal } from "./kept-refusals.ts";
@@ -19,7 +20,7 @@ import { AGAIN } from "../starts/placed-starts.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { Promises } from "./promises.ts";
 import type { LateOutcome } from "../steps/step-slot.ts";
-import type { StartingParent, StartOptions } from "../starts/starts.ts";
+import type { ReceivedStart, StartingParent, StartOptions } from "../starts/starts.ts";
 import { thrownText } from "../exceptions/thrown-text.ts";
 import { fromWorker } from "../workers/worker-commands.ts";
 
@@ -32,6 +33,8 @@ export interface InboxCommands {
     /** Of a child, from the worker that has its parent. */
     readonly parent?: unknown;
     readonly claimed?: number;
+    /** The message that starts it, from the keeper. */
+    readonly received?: unknown;
   };
   readonly send: {
     readonly event: string;
@@ -110,6 +113,8 @@ export interface InboxCommands {
   };
   /** A request was accepted under a reference whose answer is kept. */
   readonly asked: { readonly integration: string; readonly ref: string };
+  /** A message from outside, from the worker that was asked. */
+  readonly receive: { readonly message: unknown };
   /** An exception to be opened beside the run. */
   readonly beside: {
     readonly run: string;
@@ -130,6 +135,8 @@ export type InboxAnswer =
       readonly taken?: boolean;
       /** Of one to park: false if this engine has not called the integration since it started. */
       readonly isKnown?: boolean;
+      /** Of a message. */
+      readonly receipt?: Receipt;
       /** Of an order to remove: how many runs are gone, and which stay. */
       readonly removed?: number;
       readonly stays?: readonly { readonly run: string; readonly because: string }[];
@@ -331,9 +338,8 @@ export class InboxDoor {
     if (row.topic === "archive") return await this.#remove(row);
     if (row.topic === "park" || row.topic === "unpark")
       return await parkOrUnpark(this.#engine, { ...row, topic: row.topic });
+    if (row.topic === "start") return await this.#start(row);
     switch (row.topic) {
-      case "start":
-        return await this.#start(row);
       case "send": {
         const { event, key, id, payload } = commandOf<"send">({ ...row, topic: "send" });
         await commands.send(event, key, id ?? row.id, payload);
@@ -385,6 +391,7 @@ export class InboxDoor {
       case "outcome":
       case "asked":
       case "beside":
+      case "receive":
         return await fromWorker(this.#engine, { ...row, topic: row.topic });
     }
   }
@@ -423,13 +430,14 @@ export class InboxDoor {
         "Check the name, or deploy the app that has it.",
       );
     }
-    const { correlationId, parent, claimed } = start;
+    const { correlationId, parent, claimed, received } = start;
     const options: StartOptions = {
       by,
       ...(correlationId === undefined ? {} : { correlationId }),
       // Written by a worker, in this form.
       ...(parent === undefined ? {} : { parent: parent as StartingParent }),
       ...(claimed === undefined ? {} : { claimed }),
+      ...(received === undefined ? {} : { received: received as ReceivedStart }),
       ...(restoredFromMs === undefined ? {} : { restoredFromMs }),
     };
     const { run, ...how } = await this.#engine.startRun(workflow, start.input, options);

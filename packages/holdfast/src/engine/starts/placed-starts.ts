@@ -119,13 +119,14 @@ export class PlacedStarts {
     { workflow, text, options }: Start,
     claimed?: number,
   ): Promise<Started> {
-    const { by, correlationId, parent } = options;
+    const { by, correlationId, parent, received } = options;
     const data: InboxCommands["start"] = {
       workflow: workflow.name,
       input: parseJson(text),
       ...(correlationId === undefined ? {} : { correlationId }),
       ...(parent === undefined ? {} : { parent }),
       ...(claimed === undefined ? {} : { claimed }),
+      ...(received === undefined ? {} : { received }),
     };
     const { routes } = this.#needs;
     const answer = await routes.ask(shard, { topic: "start", data, by: by ?? UNNAMED_STARTER });

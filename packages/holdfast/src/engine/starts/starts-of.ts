@@ -19,6 +19,9 @@ export function startsOf(engine: Engine, begin: (stored: StoredRun, input: unkno
     routes: engine.routes,
     liveCount: () => engine.live.size,
     begin,
+    received: (head) => {
+      engine.journal.appendWithLast("received", head);
+    },
     differs: (given) => engine.beside.open(given),
     surely: (read) => engine.reads.surely("whether a child was started before", read),
   });

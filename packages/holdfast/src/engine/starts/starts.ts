@@ -8,6 +8,7 @@ import { differenceText } from "../../core/json-difference.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { HeldLane, JournalRecord, StartedHead } from "../../core/journal.ts";
 import { UNNAMED_STARTER } from "../../core/person.ts";
+import type { DuplicateRule, ReceivedHead } from "../../core/received.ts";
 import { inputDigest, runKeyHash } from "../../core/operation-key.ts";
 import { formatRunId, nextRunNumber } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
@@ -37,8 +38,18 @@ export interface StartOptions {
   readonly parent?: StartingParent;
   /** The shard that has a claim on the key: asked whether a run with it is about to begin there. */
   readonly claimed?: number;
+  /** The message that starts it: its receipt is in the flush of the start. */
+  readonly received?: ReceivedStart;
   /** It lay in the inbox of a backup that was written last then, and that was restored. */
   readonly restoredFromMs?: number;
+}
+
+/** A message from outside that is about to start a run. */
+export interface ReceivedStart {
+  /** As it is written if a run begins: `started`. */
+  readonly head: Omit<ReceivedHead, "run">;
+  /** With another rule than `merge` it does not join, so what differs is no conflict. */
+  readonly duplicates: DuplicateRule;
 }
 
 /** The run that calls: it waits for the new one, and keeps its lane meanwhile. */
@@ -99,6 +110,8 @@ export interface StartsNeeds {
   liveCount(): number;
   /** A new run may begin; its start is buffered. */
   begin(stored: StoredRun, input: unknown): void;
+  /** Writes the receipt of the message that has started a run, into the flush of the start. */
+  received(head: ReceivedHead): void;
   /** A start has joined a run that has another input. Resolves when that is on record. */
   differs(given: BesideCase): Promise<unknown>;
   /** A read for a run's sake, which nobody outside hears of: tried again until it succeeds. */
@@ -185,7 +198,8 @@ export class Starts {
 
   async #started(start: Start, { run, isNew, inputDigest: first }: Joined): Promise<Started> {
     const differs = first !== start.digest;
-    if (differs) await this.#needs.differs(differing(run, start));
+    const { duplicates = "merge" } = start.options.received ?? {};
+    if (differs && duplicates === "merge") await this.#needs.differs(differing(run, start));
     return { run, isNew, differs };
   }
 
@@ -312,6 +326,8 @@ export class Starts {
       if (lane !== null) lanes.leave(namespace, lane, run);
       throw error;
     }
+    const { received } = options;
+    if (received !== undefined) this.#needs.received({ ...received.head, run });
     const row = rowOf(run, head, nowMs);
     const placed = shard === undefined ? {} : { shard };
     this.#needs.begin({ row, records: [record], ...placed }, input);
@@ -354,7 +370,8 @@ export class Starts {
 
 /** True if what refuses one of two starts of the same key refuses the other one too. */
 function isAlike(one: StartOptions, other: StartOptions): boolean {
-  return one.parent === undefined && other.parent === undefined && one.by === other.by;
+  const ofNobody = one.parent === undefined && other.parent === undefined;
+  return ofNobody && one.received === other.received && one.by === other.by;
 }
 
 /** The run keeps the input that it began with; somebody has to see that another one came. */

@@ -138,7 +138,7 @@ export class Membership {
 
   async #take(shards: readonly number[]): Promise<void> {
     const { startUp, timers, gates, starts, inbox } = this.#parts;
-    const { places, early } = this.#engine;
+    const { places, early, commands } = this.#engine;
     const taken = await this.#shared.take(shards);
     if (taken.shards.length === 0) {
       this.#shared.lookSoon();
@@ -158,11 +158,13 @@ export class Membership {
     await this.#patiently(() => gates.cameIn());
     if (!isKeeperNow) return;
     early.start();
+    commands.receiving.start();
   }
 
   async #becomeKeeper(): Promise<void> {
     this.#engine.journal.raise(await this.#shared.lastSystemSeq());
     await this.#engine.early.load();
+    await this.#engine.commands.receiving.load();
     await this.#engine.commands.events.waitForOffers();
   }
 

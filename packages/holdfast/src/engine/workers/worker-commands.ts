@@ -3,6 +3,7 @@ import type { AcceptedEvent, OpenedHead } from "../../core/journal.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import type { WaitingCommand, WorkerTopic } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
+import type { Message } from "../receiving/messages.ts";
 import { commandOf } from "../commands/inbox-command.ts";
 import type { InboxAnswer } from "../commands/inbox-door.ts";
 
@@ -36,6 +37,11 @@ export async function fromWorker(
       const { integration, ref } = commandOf<"asked">({ ...row, topic: "asked" });
       early.asked(integration, ref);
       return { ok: true };
+    }
+    case "receive": {
+      const { message } = commandOf<"receive">({ ...row, topic: "receive" });
+      // Written by a worker, in this form.
+      return { ok: true, receipt: await commands.receiving.take(message as Message) };
     }
     case "beside": {
       const { run, subject, head, data } = commandOf<"beside">({ ...row, topic: "beside" });

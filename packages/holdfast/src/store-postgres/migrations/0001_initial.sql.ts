@@ -14,6 +14,7 @@
  * of core by a test. Truth values are 0 and 1.
  */
 import { LIST_INDEXES } from "./0001_list-indexes.sql.ts";
+import { RECEIVED } from "./0001_received.sql.ts";
 
 export const sql = `
 -- One row: who this store is. "digest" covers the other columns.
@@ -62,7 +63,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 32),
+  kind smallint not null check (kind between 0 and 33),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -377,6 +378,7 @@ create table early_answer (
 -- Serves earlyAnswers of the engine: those that are kept. The query repeats the condition.
 create index early_answer_kept on early_answer (seq) where state = 'kept';
 
+${RECEIVED}
 create table awaiting (
   shard smallint not null,
   run bigint not null,
@@ -422,7 +424,7 @@ create table inbox (
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
       'close', 'archive', 'park', 'unpark', 'returned', 'deliver', 'offer', 'outcome', 'asked',
-      'beside')),
+      'beside', 'receive')),
   at_ms bigint not null,
   sent_by text not null,
   data text not null,

@@ -8,6 +8,8 @@
  * in RUN_STATES and RECORD_KINDS; other closed lists are words. Both are checked against the lists
  * of core by a test.
  */
+import { RECEIVED } from "./0001_received.sql.ts";
+
 export const sql = `
 -- One row: who this store is. \`digest\` covers the other columns.
 create table meta (
@@ -26,7 +28,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 32),
+  kind integer not null check (kind between 0 and 33),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -405,6 +407,7 @@ create table early_answer (
 -- Serves earlyAnswers of the engine: those that are kept. The query repeats the condition.
 create index early_answer_kept on early_answer (seq) where state = 'kept';
 
+${RECEIVED}
 create table recovery_group (
   number integer primary key,
   runs text not null,
@@ -419,7 +422,7 @@ create table inbox (
   topic text not null
     check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
       'close', 'archive', 'park', 'unpark', 'returned', 'deliver', 'offer', 'outcome', 'asked',
-      'beside')),
+      'beside', 'receive')),
   at_ms integer not null,
   sent_by text not null,
   data text not null,
