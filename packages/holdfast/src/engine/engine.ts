@@ -33,6 +33,7 @@ import { Membership } from "./workers/membership.ts";
 import { Places } from "./workers/places.ts";
 import { Routes } from "./workers/routes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
+import { Listeners } from "./listeners.ts";
 import { LiveRun } from "./run/live-run.ts";
 import { RestQueue } from "./run/rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
@@ -45,7 +46,6 @@ import type { Started, StartingParent, StartOptions, Starts } from "./starts/sta
 import { EngineEnds, StoreReads } from "./journal/store-reads.ts";
 import { SystemJournal } from "./journal/system-journal.ts";
 import { takeBackChild, type TakenBack } from "./run/taking-back.ts";
-import { thrownText } from "./exceptions/thrown-text.ts";
 import { DurableTimers } from "./run/timers.ts";
 import { holdUnreadable, requireBeginning } from "./run/unreadable-run.ts";
 import type { ChildWaiter, RunEnd } from "./run/waiters.ts";
@@ -96,7 +96,7 @@ export class Engine implements RunHost {
   readonly routes: Routes | null;
   readonly #membership: Membership | null;
   readonly #workflows: KnownWorkflows;
-  readonly #listeners = new Set<EngineListener>();
+  readonly #listeners = new Listeners();
   readonly #starts: Starts;
   readonly #timers: DurableTimers;
   readonly #gates: Gates;
@@ -176,25 +176,12 @@ export class Engine implements RunHost {
   }
 
   emit(event: EngineEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        // Whoever only listens must not stop what is told of.
-        process.emitWarning(
-          `a listener threw at ${event.type}: ${thrownText(error).message}`,
-          "HoldfastWarning",
-        );
-      }
-    }
+    this.#listeners.tell(event);
   }
 
   /** The answer takes the listener away again. */
   on(listener: EngineListener): () => void {
-    this.#listeners.add(listener);
-    return () => {
-      this.#listeners.delete(listener);
-    };
+    return this.#listeners.add(listener);
   }
 
   /** Brings back what was under way, then opens the doors. */

@@ -323,7 +323,6 @@ export class InboxDoor {
   }
 
   async #command(row: WaitingCommand): Promise<InboxAnswer> {
-    const { commands } = this.#engine;
     const { by } = row;
     requireTopic(row.topic);
     requireText(by, "name of who sends a command");
@@ -335,10 +334,17 @@ export class InboxDoor {
       const { topic, data } = row;
       return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
     }
+    return await this.#here(row);
+  }
+
+  async #here(row: WaitingCommand): Promise<InboxAnswer> {
+    requireTopic(row.topic);
     if (row.topic === "archive") return await this.#remove(row);
     if (row.topic === "park" || row.topic === "unpark")
       return await parkOrUnpark(this.#engine, { ...row, topic: row.topic });
     if (row.topic === "start") return await this.#start(row);
+    const { commands } = this.#engine;
+    const { by } = row;
     switch (row.topic) {
       case "send": {
         const { event, key, id, payload } = commandOf<"send">({ ...row, topic: "send" });

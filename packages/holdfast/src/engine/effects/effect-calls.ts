@@ -74,6 +74,12 @@ export class EffectCalls {
     return { mode, cancelRequested, deadlineAtMs };
   }
 
+  /** What its events are about. */
+  get #named() {
+    const { row, workflow } = this.#step.run;
+    return { run: row.run, workflow: workflow.name, key: row.key, step: this.#step.path };
+  }
+
   /** The step was recovered: attempts count on from those in the journal. */
   recovered(): void {
     this.#number = Math.max(1, this.#step.journal.state.attempt);
@@ -209,15 +215,8 @@ export class EffectCalls {
 
   #call(call: OutsideCall): Promise<CallEnd> {
     const { state, key } = this.#step.journal;
-    const { host, row, workflow } = this.#step.run;
-    host.emit({
-      type: "attempt.started",
-      run: row.run,
-      workflow: workflow.name,
-      key: row.key,
-      step: this.#step.path,
-      attempt: this.#number,
-    });
+    const { host, row } = this.#step.run;
+    host.emit({ type: "attempt.started", ...this.#named, attempt: this.#number });
     return makeCall(
       {
         host,
@@ -273,15 +272,8 @@ export class EffectCalls {
       ...(ref === null ? {} : { ref }),
     };
     const record = this.#step.journal.write("outcome", this.#number, head, text);
-    const { run, key } = this.#step.run.row;
-    this.#step.run.host.emit({
-      type: "attempt.succeeded",
-      run,
-      workflow: this.#step.run.workflow.name,
-      key,
-      step: this.#step.path,
-      attempt: this.#number,
-    });
+    const { host } = this.#step.run;
+    host.emit({ type: "attempt.succeeded", ...this.#named, attempt: this.#number });
     this.#step.answer = { seq: record.seq, value: parsed.value };
     this.#step.run.deliver(slot, record);
     return true;
@@ -330,17 +322,8 @@ export class EffectCalls {
       circumstances,
       stack,
     );
-    const { run, key } = this.#step.run.row;
-    this.#step.run.host.emit({
-      type: "attempt.failed",
-      run,
-      workflow: this.#step.run.workflow.name,
-      key,
-      step: this.#step.path,
-      attempt: this.#number,
-      failure,
-      move,
-    });
+    const { host } = this.#step.run;
+    host.emit({ type: "attempt.failed", ...this.#named, attempt: this.#number, failure, move });
     this.#afterDecision(record);
   }
 
@@ -419,15 +402,7 @@ export class EffectCalls {
 
   async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {
     if (seen.seen === "done" || seen.seen === "conflict") this.#step.learn(seen.value);
-    const { run, key } = this.#step.run.row;
-    this.#step.run.host.emit({
-      type: "probe.answered",
-      run,
-      workflow: this.#step.run.workflow.name,
-      key,
-      step: this.#step.path,
-      says: seen.seen,
-    });
+    this.#step.run.host.emit({ type: "probe.answered", ...this.#named, says: seen.seen });
     if (seen.seen !== "done") {
       const mask = (text: string) => this.#step.run.sensitive.mask(text);
       this.#recordAnswer(answerOf(seen, askedAtMs, mask), null);
