@@ -12,6 +12,7 @@ import { RECORD_KINDS } from "../core/journal.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
+import type { SuppliedHead } from "../core/repaired.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
 import {
@@ -24,6 +25,7 @@ import {
   incarnation,
   kept,
 } from "./projection-system.ts";
+import { repaired } from "./projection-repairs.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
@@ -38,6 +40,7 @@ const WITHOUT_PROJECTION: readonly journal.RecordKind[] = [
   "resumed",
   "applied",
   "restored",
+  "edited",
 ];
 
 const PROJECTED: readonly boolean[] = RECORD_KINDS.map(
@@ -69,7 +72,12 @@ export function project(record: JournalRecord): readonly Change[] {
     case "probe":
       return outcome(record, headOf<journal.OutcomeHead>(record));
     case "settled":
-      return settled(record, headOf<journal.SettledHead>(record));
+    case "supplied":
+      return settled(record, headOf<journal.SettledHead | SuppliedHead>(record));
+    case "again":
+    case "proposed":
+    case "decided":
+      return repaired(record, record.kind, headOf);
     case "pending":
       return pending(record, headOf<journal.PendingHead>(record));
     case "asked":
@@ -117,6 +125,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "resumed":
     case "applied":
     case "restored":
+    case "edited":
       return NOTHING;
     default:
       return assertNever(record.kind);
@@ -265,7 +274,10 @@ function ofOperation(learnt: Extract<Change, { kind: "effect-learnt" }>): readon
   return learnt.operation === NO_OPERATION ? NOTHING : [learnt];
 }
 
-function settled(record: JournalRecord, head: journal.SettledHead): readonly Change[] {
+function settled(
+  record: JournalRecord,
+  head: journal.SettledHead | SuppliedHead,
+): readonly Change[] {
   const learnt = {
     kind: "effect-learnt" as const,
     run: record.run,

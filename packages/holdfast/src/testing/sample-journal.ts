@@ -5,6 +5,13 @@
 import { kindNumber } from "../core/journal.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
+import type {
+  AgainHead,
+  DecidedHead,
+  EditedHead,
+  ProposedHead,
+  SuppliedHead,
+} from "../core/repaired.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 
 /** The head of each kind; null for the kinds that have none. */
@@ -42,6 +49,11 @@ export interface HeadOf {
   readonly early: journal.EarlyHead;
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
+  readonly supplied: SuppliedHead;
+  readonly edited: EditedHead;
+  readonly again: AgainHead;
+  readonly proposed: ProposedHead;
+  readonly decided: DecidedHead;
 }
 
 export interface RecordOptions {
