@@ -152,7 +152,7 @@ create table exception (
   CHECK ((effect = ANY (ARRAY['never'::text, 'maybe'::text, 'partial'::text, 'surely'::text]))),
   CHECK ((family = ANY (ARRAY['transient'::text, 'permanent'::text, 'data'::text, 'policy'::text, 'ambiguous'::text]))),
   CHECK ((owner <> ''::text)),
-  CHECK ((resolution = ANY (ARRAY['settled'::text, 'resumed'::text, 'rejected'::text, 'cancelled'::text, 'late-answer'::text, 'superseded'::text, 'dealt-with'::text])))
+  CHECK ((resolution = ANY (ARRAY['settled'::text, 'resumed'::text, 'rejected'::text, 'cancelled'::text, 'late-answer'::text, 'superseded'::text, 'dealt-with'::text, 'repaired'::text])))
 );
 
 create table flush (
@@ -205,7 +205,7 @@ create table inbox (
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
   CHECK (((target >= 0) AND (target <= 255))),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'archive'::text, 'park'::text, 'unpark'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'archive'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
 );
 
 create table incarnation (
@@ -253,7 +253,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 33)))
+  CHECK (((kind >= 0) AND (kind <= 38)))
 );
 
 create table kept_event (

@@ -12,7 +12,7 @@ import {
 import { withReader, type Shown, type Work } from "./context.ts";
 import { ageText, listText, timeText, type Look } from "./show-lists.ts";
 import type { Column, TableRow } from "./text-table.ts";
-import { decider, patience, withReason, type DeciderOptions } from "./write-commands.ts";
+import { decider, patience, withReason, type DeciderOptions } from "./deciding.ts";
 
 type Act = (work: Work) => Promise<void>;
 

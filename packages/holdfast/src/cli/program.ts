@@ -9,6 +9,7 @@ import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./co
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
+import { addRepairCommands } from "./repair-commands.ts";
 import { jsonText, visibleLines } from "./safe-text.ts";
 import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
 import type { Outside } from "./outside.ts";
@@ -119,6 +120,7 @@ export function commandTree(
   addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
   addParkingCommands(program, act);
+  addRepairCommands(program, act);
   addArchiveCommands(program, act);
   addStoreCommands(program, act);
   addKeyCommand(program, outside, show);

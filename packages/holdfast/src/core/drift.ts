@@ -5,6 +5,7 @@
 
 import type * as journal from "./journal.ts";
 import { parseJson } from "./json-text.ts";
+import type { EditedHead } from "./repaired.ts";
 
 /** What a step is, as the journal knows it. */
 export const STEP_VERBS = [
@@ -69,11 +70,14 @@ export function driftOf(
 
 /** What the journal holds at a step; null if its records say nothing about that. */
 export function recordedShape(records: readonly journal.JournalRecord[]): StepShape | null {
+  let first: StepShape | null = null;
   for (const record of records) {
     const shape = SHAPES[record.kind]?.(record) ?? null;
-    if (shape !== null) return shape;
+    first ??= shape;
+    // How an attempt ended before anything was declared does not say with what input.
+    if (shape !== null && (shape.verb !== "effect" || shape.digest !== null)) return shape;
   }
-  return null;
+  return first;
 }
 
 /** "the effect "charge-card"", for sentences about what the journal holds. */
@@ -85,12 +89,17 @@ export function recordedText(records: readonly journal.JournalRecord[]): string 
 /** Records of the other kinds follow one of these, or are about the run. */
 const SHAPES: Partial<Record<journal.RecordKind, (record: journal.JournalRecord) => StepShape>> = {
   intent: (record) => {
-    const { effect, digest } = headOf<journal.IntentHead>(record);
-    return { verb: "effect", target: effect, digest };
+    const { effect, digest, asked } = headOf<journal.IntentHead>(record);
+    return { verb: "effect", target: effect, digest: asked ?? digest };
+  },
+  edited: (record) => {
+    const { effect, asked } = headOf<EditedHead>(record);
+    return { verb: "effect", target: effect, digest: asked };
   },
   outcome: ofEffect,
   probe: ofEffect,
   settled: ofEffect,
+  supplied: ofEffect,
   result: (record) => {
     const head = headOf<journal.ResultHead | null>(record);
     const verb = head?.scope !== undefined ? "scope" : head?.now === true ? "now" : "step";

@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   HF6004: "The action is refused while an outcome is unknown.",
   HF6005: "No engine answered in time.",
   HF6006: "The run has left the store for an archive.",
+  HF6007: "The run has moved since it was looked at.",
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

@@ -58,6 +58,12 @@ export const RECORD_KINDS = [
   "archived", // runs have left for an archive: see archived.ts
   "imported", // an archive was read into this store, for looking
   "received", // a message came from outside: what became of it, in the flush that says so
+  // of a run, by hand: see repaired.ts
+  "supplied", // a person gave an effect's result, or a run that is done again keeps it
+  "edited", // the input of an effect was corrected
+  "again", // the run is done again from a step, perhaps with another input
+  "proposed", // a repair that a second person has to approve
+  "decided", // what became of a proposal
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -138,6 +144,17 @@ export interface StartedHead extends Described {
   readonly reason: string;
   /** When it has to be done; null if never. */
   readonly deadlineAtMs: number | null;
+  /** Set if a person started it in the place of an earlier run with its key. */
+  readonly anew?: StartedAnew;
+}
+
+/** Who started a run in the place of another that has ended, and why. */
+export interface StartedAnew {
+  /** Number of the run before. */
+  readonly of: number;
+  readonly by: string;
+  readonly approvedBy: string;
+  readonly reason: string;
 }
 
 export interface ResultHead {
@@ -162,6 +179,8 @@ export interface IntentHead extends Described {
   readonly generation: number;
   /** Hex HMAC of the canonical input. */
   readonly digest: string;
+  /** The same of what the code asks with, where a person has corrected that. */
+  readonly asked?: string;
   /** No answer is awaited beyond this. */
   readonly deadlineAtMs: number;
   /** Sequence number of this operation's first intent: its identity in the effect ledger. */
@@ -373,6 +392,7 @@ export const RESOLUTIONS = [
   "late-answer",
   "superseded",
   "dealt-with", // a person has done outside what there was to do
+  "repaired", // a person has supplied a result, corrected an input, or lets the run be done again
 ] as const;
 
 export interface ClosedHead {

@@ -9,6 +9,7 @@ import { assertNever } from "./assert.ts";
 import { parseJson } from "./json-text.ts";
 import type * as journal from "./journal.ts";
 import type { ReceivedHead } from "./received.ts";
+import type { ProposedHead } from "./repaired.ts";
 import { stepDefinitionName, stepNameOf } from "./step-path.ts";
 
 type JournalRecord = journal.JournalRecord;
@@ -52,6 +53,8 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "outcome":
     case "probe":
     case "settled":
+    case "supplied":
+    case "edited":
       return { definition: "effect", name: headOf<journal.OutcomeHead>(record).effect };
     case "asked":
       return { definition: "review", name: headOf<journal.AskedHead>(record).review };
@@ -73,6 +76,10 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     }
     case "received":
       return { definition: "workflow", name: headOf<ReceivedHead>(record).workflow };
+    case "again":
+      return workflow === null ? null : { definition: "workflow", name: workflow };
+    case "proposed":
+      return ownerOfProposed(headOf<ProposedHead>(record));
     case "opened":
       return ownerOfBeside(headOf<journal.OpenedHead>(record));
     case "result":
@@ -104,6 +111,7 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "restored":
     case "archived":
     case "imported":
+    case "decided":
       return null;
     default:
       return assertNever(record.kind);
@@ -116,6 +124,13 @@ function ownerOfBeside({ beside, workflow }: journal.OpenedHead): PayloadOwner |
   return beside.event === undefined
     ? { definition: "workflow", name: workflow }
     : { definition: "event", name: beside.event };
+}
+
+/** A result or an input of an effect, or an input of the workflow. */
+function ownerOfProposed({ effect, workflow }: ProposedHead): PayloadOwner {
+  return effect === undefined
+    ? { definition: "workflow", name: workflow }
+    : { definition: "effect", name: effect };
 }
 
 /** The engine wrote it with the shape of its kind. */

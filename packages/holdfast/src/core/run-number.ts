@@ -66,7 +66,7 @@ export function parseRunId(text: string): number {
 }
 
 /** What has an identity within a run: exceptions, effects (operations) and reviews. */
-export const ITEM_PREFIXES = ["exc", "eff", "rev"] as const;
+export const ITEM_PREFIXES = ["exc", "eff", "rev", "prp"] as const;
 export type ItemPrefix = (typeof ITEM_PREFIXES)[number];
 
 export interface ItemId {
@@ -95,6 +95,7 @@ const ITEM_NAME: Readonly<Record<ItemPrefix, string>> = {
   exc: "an exception",
   eff: "an effect",
   rev: "a review",
+  prp: "a proposal",
 };
 
 /** Command that lists what has such an id. */
@@ -102,6 +103,7 @@ const LISTED_BY: Readonly<Record<ItemPrefix, string>> = {
   exc: "exceptions",
   eff: "effects",
   rev: "reviews",
+  prp: "proposals",
 };
 
 function unknownId(text: string, what: string, form: string, list: string): HoldfastError {

@@ -25,6 +25,7 @@ import { EarlyAnswers } from "./deliveries/early-answers.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates/gates.ts";
 import type { Gate } from "./gates/gate.ts";
+import { Repairs } from "./repair/repairs.ts";
 import { InboxDoor } from "./commands/inbox-door.ts";
 import { KnownEffects } from "./effects/known-effects.ts";
 import { KnownWorkflows } from "./starts/known-workflows.ts";
@@ -86,6 +87,8 @@ export class Engine implements RunHost {
   readonly declarations: Declarations;
   readonly effects: KnownEffects;
   readonly commands: Commands;
+  /** What people may do to a run by hand. */
+  readonly repairs: Repairs;
   readonly beside: BesideExceptions;
   readonly early: EarlyAnswers;
   readonly removals: Removals;
@@ -97,7 +100,7 @@ export class Engine implements RunHost {
   readonly #membership: Membership | null;
   readonly #workflows: KnownWorkflows;
   readonly #listeners = new Listeners();
-  readonly #starts: Starts;
+  readonly starts: Starts;
   readonly #timers: DurableTimers;
   readonly #gates: Gates;
   readonly #inbox: InboxDoor;
@@ -135,7 +138,7 @@ export class Engine implements RunHost {
     this.routes = shared === null ? null : new Routes(this, shared);
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
     this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
-    this.#starts = startsOf(this, (stored, input) => {
+    this.starts = startsOf(this, (stored, input) => {
       this.#begin(stored, input);
     });
     this.reads = new StoreReads(this);
@@ -156,13 +159,14 @@ export class Engine implements RunHost {
     this.#gates = new Gates(this);
     this.beside = new BesideExceptions(this);
     this.commands = new Commands(this);
+    this.repairs = new Repairs(this);
     this.early = new EarlyAnswers(this);
     this.removals = new Removals(this, options);
     this.#ends = new RunEnds(this);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
     const parts = { startUp: this.#startUp, timers: this.#timers, gates: this.#gates };
-    const doors = { starts: this.#starts, ends: this.#ends, inbox: this.#inbox };
+    const doors = { starts: this.starts, ends: this.#ends, inbox: this.#inbox };
     this.#membership =
       shared === null ? null : new Membership(this, shared, { ...parts, ...doors });
   }
@@ -221,7 +225,7 @@ export class Engine implements RunHost {
   startRun(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
     this.#workflows.require(workflow);
     if (this.#draining) throw new EngineEnds();
-    return this.#starts.start(workflow, input, options);
+    return this.starts.start(workflow, input, options);
   }
 
   #begin(stored: StoredRun, input: unknown): void {
@@ -387,7 +391,7 @@ export class Engine implements RunHost {
   }
 
   findChild(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
-    return this.#starts.find(workflow, input);
+    return this.starts.find(workflow, input);
   }
 
   async takeBackChild(child: number, waiter: ChildWaiter, reason: string): Promise<TakenBack> {
@@ -431,7 +435,7 @@ export class Engine implements RunHost {
       reads: this.reads.keptCount,
       routes: (this.routes?.keptCount ?? 0) + (this.#membership?.keptCount ?? 0),
       startUp: this.#startUp.keptCount,
-      starts: this.#starts.keptCount,
+      starts: this.starts.keptCount,
       timers: this.#timers.keptCount,
       wakes: this.wakes.keptCount,
     };

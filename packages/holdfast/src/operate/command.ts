@@ -11,6 +11,7 @@ import { assertNever } from "../core/assert.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { durationText } from "../core/duration.ts";
 import { HoldfastError, isErrorCode } from "../core/error.ts";
+import type { DecisionBody, RepairBody } from "../core/repair-order.ts";
 import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -47,6 +48,8 @@ export interface CommandBodies {
   };
   readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  readonly repair: RepairBody;
+  readonly decide: DecisionBody;
 }
 
 /** What an engine is ordered to let go: runs that an archive has, each with its number of records. */
@@ -94,6 +97,10 @@ export interface Receipt {
   readonly outcome: "applied" | "kept" | "sent";
   /** Of one that is kept: another that decides the same and comes first; null if there is none. */
   readonly before: KeptCommand | null;
+  /** Id of the proposal (`prp_...`) that another person has to approve; null if none has to. */
+  readonly proposal: string | null;
+  /** The run that was started; null for other commands. */
+  readonly started: string | null;
 }
 
 /** Between two looks at the answer: short at first, because an idle engine looks every 200 ms. */
@@ -115,9 +122,12 @@ export async function giveCommand(
 ): Promise<Receipt> {
   const { topic, by, body } = command;
   const given = { topic, by, body, run: parseRunId(body.run), where: body.run };
-  const { id, outcome } = await postAndWait(reader, given, patience);
+  const answered = await postAndWait(reader, given, patience);
+  const { id, outcome } = answered;
+  const said = outcome === "applied" ? (parseJson(answered.answer) as CommandAnswer) : null;
+  const { proposal = null, run: started = null } = said?.ok === true ? said : {};
   const before = outcome === "kept" ? keptBefore(await keptCommands(reader), id) : null;
-  return { id, topic, run: body.run, by, outcome, before };
+  return { id, topic, run: body.run, by, outcome, before, proposal, started };
 }
 
 /** A command, and what it is about. */
@@ -180,7 +190,7 @@ async function awaitAnswer(
 
 /** What the engine answers; its `InboxAnswer`, which a test compares with this. */
 export type CommandAnswer =
-  | { readonly ok: true }
+  | { readonly ok: true; readonly proposal?: string; readonly run?: string }
   | {
       readonly ok: false;
       readonly code: string;
@@ -219,6 +229,10 @@ function wordsOf({ topic, where }: Given): string {
       return `cancel ${where}`;
     case "close":
       return "close the exception";
+    case "repair":
+      return `repair ${where}`;
+    case "decide":
+      return "take the decision about the proposal";
     case "archive":
       return "let go of runs that are archived";
     case "park":

@@ -22,6 +22,7 @@ import { listExceptions } from "./list-work.ts";
 import { Masking } from "./masking.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
 import { decisionText } from "./review-details.ts";
+import { isProposal } from "./repair/list-proposals.ts";
 import { isoText } from "./views.ts";
 
 /** Who decides and why; both are on record. */
@@ -56,6 +57,7 @@ export async function answerReview(
   const reviews = await reader.reviews({ afterRun: 0, limit: PAGE_LIMIT_MAX, run, all: true });
   const row = reviews.find((review) => review.seq === seq);
   if (row === undefined) throw unknownItem("review", reviewId, "holdfast reviews --all");
+  if (isProposal(row)) throw unknownItem("review", reviewId, "holdfast proposals");
   const masking = await Masking.of(reader);
   if (row.state === "answered") throw wasAnswered(row, await decisionText(reader, masking, row));
   refuseAnswer(row, by, (await reader.run(run))?.startedBy ?? null);

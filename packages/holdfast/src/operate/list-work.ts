@@ -7,6 +7,7 @@ import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./pagi
 import { Masking } from "./masking.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { keptCommands } from "./kept-command.ts";
+import { isProposal, proposalDetails, type ProposalView } from "./repair/list-proposals.ts";
 import { reviewDetails } from "./review-details.ts";
 import {
   effectView,
@@ -58,6 +59,11 @@ export interface ReviewPage {
   readonly next: string | null;
 }
 
+export interface ProposalPage {
+  readonly proposals: readonly ProposalView[];
+  readonly next: string | null;
+}
+
 /** Exceptions that fit the filter, oldest run first. */
 export async function listExceptions(
   reader: StoreReader,
@@ -102,8 +108,22 @@ export async function listReviews(reader: StoreReader, filter: ReviewFilter): Pr
   const page = await pageOf(reader, filter, (at) => reader.reviews({ ...filter, ...at }));
   const runOf = (row: ReviewRow) => page.runs.get(row.run) ?? null;
   const of = { runOf, kept: await keptCommands(reader) };
-  const reviews = await reviewDetails(reader, await Masking.of(reader), page.rows, of);
+  // Proposals have a list of their own: nobody answers them.
+  const rows = page.rows.filter((row) => !isProposal(row));
+  const reviews = await reviewDetails(reader, await Masking.of(reader), rows, of);
   return { reviews, next: page.next };
+}
+
+/** Proposals that fit the filter, oldest run first: each a repair that a second person decides. */
+export async function listProposals(
+  reader: StoreReader,
+  filter: ReviewFilter,
+): Promise<ProposalPage> {
+  const page = await pageOf(reader, filter, (at) => reader.reviews({ ...filter, ...at }));
+  const rows = page.rows.filter(isProposal);
+  const masking = await Masking.of(reader);
+  const proposals = await proposalDetails(reader, masking, rows, (run) => page.runs.get(run));
+  return { proposals, next: page.next };
 }
 
 interface OfRunNumber {

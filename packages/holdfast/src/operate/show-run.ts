@@ -9,6 +9,7 @@ import { cancelOf, type CancelView } from "./cancel-request.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { keptOf, type KeptCommand } from "./kept-command.ts";
 import { Masking } from "./masking.ts";
+import { isProposal } from "./repair/list-proposals.ts";
 import { reviewDetails } from "./review-details.ts";
 import { scanRun } from "./scan-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
@@ -107,6 +108,7 @@ export async function belongings(reader: StoreReader, { run }: RunRow) {
   return {
     effects: await reader.effects(page),
     exceptions: await reader.exceptions(page),
-    reviews: await reader.reviews(page),
+    // Proposals have a list of their own: nobody answers them.
+    reviews: (await reader.reviews(page)).filter((row) => !isProposal(row)),
   };
 }

@@ -16,7 +16,15 @@ import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT, type Compensated } from "../core/run-state.ts";
 import type { OnLate } from "../core/run-late.ts";
 import { formatRunId } from "../core/run-number.ts";
+import type {
+  AgainHead,
+  DecidedHead,
+  EditedHead,
+  ProposedHead,
+  SuppliedHead,
+} from "../core/repaired.ts";
 import type { Payload } from "./masking.ts";
+import { REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
 interface TimelineFailure {
@@ -218,6 +226,11 @@ interface Heads {
   readonly imported: ImportedHead;
   readonly early: journal.EarlyHead;
   readonly received: ReceivedHead;
+  readonly supplied: SuppliedHead;
+  readonly edited: EditedHead;
+  readonly again: AgainHead;
+  readonly proposed: ProposedHead;
+  readonly decided: DecidedHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -228,7 +241,7 @@ function sayingOf(record: journal.JournalRecord): Said {
 
 const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => Said } = {
   started: (head) => ({
-    what: `started as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
+    what: `started ${anew(head)}as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
     by: head.startedBy,
   }),
   result: (head) =>
@@ -337,6 +350,7 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     by: head.by,
   }),
   imported: (head) => ({ what: `import of the archive ${head.archive} ${head.event}` }),
+  ...REPAIR_SAYINGS,
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),
@@ -389,6 +403,12 @@ function decided(head: journal.OutcomeHead): Omit<Said, "what"> {
     ...(head.move === undefined ? {} : { move: head.move }),
     ...(head.nextAtMs === undefined ? {} : { nextAtMs: head.nextAtMs }),
   };
+}
+
+function anew({ anew: before, generation }: journal.StartedHead): string {
+  if (before === undefined) return "";
+  const { of, approvedBy, reason } = before;
+  return `anew (generation ${String(generation)}) in the place of ${formatRunId(of)}, approved by ${approvedBy} (${reason}), `;
 }
 
 function reference(ref: string | undefined): string {

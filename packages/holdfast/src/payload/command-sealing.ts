@@ -22,6 +22,7 @@ const PAYLOAD_MEMBER: Partial<Record<InboxRow["topic"], string>> = {
   answer: "decision",
   settle: "value",
   complete: "outcome",
+  repair: "value",
 };
 
 /** Rows of one run that are looked through. */
@@ -120,6 +121,9 @@ async function ownerOf(
     case "archive":
     case "park":
     case "unpark":
+    case "decide":
+    // A result, or changes of an input: sealed whole.
+    case "repair":
     // Between workers: sealed whole, see sealed-shards.ts.
     case "returned":
     case "deliver":

@@ -156,6 +156,7 @@ export class Projections {
       case "review-asked":
       case "review-answered":
       case "review-escalated":
+      case "review-withdrawn":
         this.#foldReview(change);
         return;
       case "awaiting-added":
@@ -379,7 +380,11 @@ function wantedBy(change: Change): Wanted | null {
   if (change.kind === "exception-closed") {
     return { table: "exception", run: change.run, seq: change.seq };
   }
-  if (change.kind === "review-answered" || change.kind === "review-escalated") {
+  if (
+    change.kind === "review-answered" ||
+    change.kind === "review-escalated" ||
+    change.kind === "review-withdrawn"
+  ) {
     return { table: "review", run: change.run, seq: change.seq };
   }
   return null;

@@ -50,6 +50,8 @@ const SQL = {
   reviewAnswer: `update review set state = 'answered', answered_by = ?, answered_at_ms = ?
     where run = ? and seq = ?`,
   reviewEscalate: "update review set escalated_to = ? where run = ? and seq = ?",
+  reviewWithdraw: `update review set state = 'withdrawn'
+    where run = ? and seq = ? and state = 'open'`,
   reviewsWithdraw: "update review set state = 'withdrawn' where run = ? and state = 'open'",
   dependency: `insert into dependency (${DEPENDENCY_COLUMNS})
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -82,6 +82,7 @@ export class ProjectionsWriter {
       case "review-asked":
       case "review-answered":
       case "review-escalated":
+      case "review-withdrawn":
         this.#applyReview(change);
         return;
       case "awaiting-added":
@@ -164,6 +165,9 @@ export class ProjectionsWriter {
         return;
       case "review-escalated":
         sql.reviewEscalate.run(change.to, change.run, change.seq);
+        return;
+      case "review-withdrawn":
+        sql.reviewWithdraw.run(change.run, change.seq);
         return;
       default:
         assertNever(change);

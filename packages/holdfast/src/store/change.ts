@@ -100,6 +100,8 @@ export type Change =
       readonly seq: number;
       readonly to: string;
     }
+  /** It is no longer asked; one that was answered stays so. */
+  | { readonly kind: "review-withdrawn"; readonly run: number; readonly seq: number }
   | {
       readonly kind: "awaiting-added";
       readonly event: string;

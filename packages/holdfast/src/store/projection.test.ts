@@ -50,6 +50,7 @@ describe("project", () => {
       "resumed",
       "applied",
       "restored",
+      "edited",
     ]);
     for (const kind of unread) {
       const record = { run: 1, seq: 1, kind, attempt: 0, name: "", atMs: 1, head: "{", data: null };

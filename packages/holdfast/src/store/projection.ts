@@ -13,6 +13,7 @@ import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
+import type { SuppliedHead } from "../core/repaired.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
 import {
@@ -26,6 +27,7 @@ import {
   kept,
   received,
 } from "./projection-system.ts";
+import { repaired } from "./projection-repairs.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
@@ -40,6 +42,7 @@ const WITHOUT_PROJECTION: readonly journal.RecordKind[] = [
   "resumed",
   "applied",
   "restored",
+  "edited",
 ];
 
 const PROJECTED: readonly boolean[] = RECORD_KINDS.map(
@@ -71,7 +74,12 @@ export function project(record: JournalRecord): readonly Change[] {
     case "probe":
       return outcome(record, headOf<journal.OutcomeHead>(record));
     case "settled":
-      return settled(record, headOf<journal.SettledHead>(record));
+    case "supplied":
+      return settled(record, headOf<journal.SettledHead | SuppliedHead>(record));
+    case "again":
+    case "proposed":
+    case "decided":
+      return repaired(record, record.kind, headOf);
     case "pending":
       return pending(record, headOf<journal.PendingHead>(record));
     case "asked":
@@ -121,6 +129,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "resumed":
     case "applied":
     case "restored":
+    case "edited":
       return NOTHING;
     default:
       return assertNever(record.kind);
@@ -269,7 +278,10 @@ function ofOperation(learnt: Extract<Change, { kind: "effect-learnt" }>): readon
   return learnt.operation === NO_OPERATION ? NOTHING : [learnt];
 }
 
-function settled(record: JournalRecord, head: journal.SettledHead): readonly Change[] {
+function settled(
+  record: JournalRecord,
+  head: journal.SettledHead | SuppliedHead,
+): readonly Change[] {
   const learnt = {
     kind: "effect-learnt" as const,
     run: record.run,

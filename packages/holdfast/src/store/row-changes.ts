@@ -73,13 +73,14 @@ export function exceptionAfter<Row extends ExceptionRow>(
 
 export function reviewAfter<Row extends ReviewRow>(
   row: Row,
-  change: ChangeOf<"review-answered" | "review-escalated" | "run-finished">,
+  change: ChangeOf<"review-answered" | "review-escalated" | "review-withdrawn" | "run-finished">,
 ): Row {
   switch (change.kind) {
     case "review-answered":
       return { ...row, state: "answered", answeredBy: change.by, answeredAtMs: change.atMs };
     case "review-escalated":
       return { ...row, escalatedTo: change.to };
+    case "review-withdrawn":
     case "run-finished":
       return row.state === "open" ? { ...row, state: "withdrawn" } : row;
   }

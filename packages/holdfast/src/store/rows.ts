@@ -272,6 +272,8 @@ export const INBOX_TOPICS = [
   "archive",
   "park",
   "unpark",
+  "repair",
+  "decide",
   ...WORKER_TOPICS,
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];

@@ -1,4 +1,5 @@
 /** A journal that holds every kind of record, for tests of stores. */
+import type { ProposedHead } from "../core/repaired.ts";
 import type { Store } from "../store/store.ts";
 import {
   SYSTEM_RUN,
@@ -24,6 +25,7 @@ export function everyKind(store: Store): SampleJournal {
   addSystemRecords(sample);
   addLongRun(sample, 11);
   addTroubledRun(sample, 12);
+  addRepairedRun(sample, 10);
   addCancelledRun(sample, 13);
   return sample;
 }
@@ -206,4 +208,54 @@ function addCancelledRun(sample: SampleJournal, run: number): void {
     "finished",
     finishedHead({ from: "cancelling", state: "cancelled", reason: "cancelled by anna" }),
   );
+}
+
+/** Repaired by hand in every way, and done again while a review, an event and a proposal are open. */
+function addRepairedRun(sample: SampleJournal, run: number): void {
+  const byHand = { by: "anna", approvedBy: "bert", reason: "as agreed" };
+  sample.add(run, "started", startedHead(run), { data: '{"order":15}' });
+  const operation = sample.nextSeq(run);
+  const failed = outcomeHead(operation, { proof: "never" });
+  sample.add(run, "intent", intentHead(operation), { name: "charge", attempt: 1 });
+  sample.add(run, "outcome", failed, { name: "charge", attempt: 1 });
+  const edit = { effect: "charge", asked: "a1", digest: "a2", changed: ["/card"] };
+  sample.add(run, "edited", { ...edit, ...byHand }, { name: "charge", data: '{"card":"2"}' });
+  const proposed = sample.add(run, "proposed", proposedHead(), { data: '{"paid":true}' });
+  sample.add(run, "decided", { ...byHand, proposed, verdict: "approved" });
+  sample.add(
+    run,
+    "supplied",
+    { ...byHand, operation, effect: "charge", proof: "never", end: "value", ref: "pay-15" },
+    { name: "charge", data: '{"paid":true}' },
+  );
+  const asked = sample.add(run, "asked", askedHead(), { name: "approve" });
+  const awaited = { event: "paid", key: "order-15", dueAtMs: null };
+  sample.add(run, "awaited", awaited, { name: "paid" });
+  const expired = sample.add(run, "proposed", proposedHead({ act: "again", step: null }));
+  const { by, reason } = byHand;
+  sample.add(run, "decided", { by, reason, proposed: expired, verdict: "expired" });
+  sample.add(run, "proposed", proposedHead({ act: "correct" }), { data: '{"order":16}' });
+  sample.add(
+    run,
+    "again",
+    { ...byHand, fromSeq: asked, step: "approve", reviews: [asked], awaits: ["paid"] },
+    { data: '{"order":16}' },
+  );
+}
+
+function proposedHead(over: Partial<ProposedHead> = {}): ProposedHead {
+  return {
+    by: "anna",
+    reason: "as agreed",
+    act: "supply",
+    step: "charge",
+    workflow: "order-to-cash",
+    effect: "charge",
+    owner: "finance",
+    needs: "a result is given by hand",
+    version: 1,
+    digest: "b1",
+    expiresAtMs: SAMPLE_START_MS + 86_400_000,
+    ...over,
+  };
 }

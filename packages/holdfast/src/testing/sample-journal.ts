@@ -7,6 +7,13 @@ import { kindNumber } from "../core/journal.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
+import type {
+  AgainHead,
+  DecidedHead,
+  EditedHead,
+  ProposedHead,
+  SuppliedHead,
+} from "../core/repaired.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 
 /** The head of each kind; null for the kinds that have none. */
@@ -45,6 +52,11 @@ export interface HeadOf {
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
   readonly received: ReceivedHead;
+  readonly supplied: SuppliedHead;
+  readonly edited: EditedHead;
+  readonly again: AgainHead;
+  readonly proposed: ProposedHead;
+  readonly decided: DecidedHead;
 }
 
 export interface RecordOptions {

@@ -10,6 +10,8 @@ const COMMON: OptionKinds = {
   output: "any",
   run: "any",
   sensitive: "any",
+  editable: "any",
+  fourEyes: "any",
   timeout: "duration",
   owner: "text",
   classify: "function",

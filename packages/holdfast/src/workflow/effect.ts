@@ -11,6 +11,7 @@ import type { Classified } from "../core/failure.ts";
 import type { Described } from "../core/journal.ts";
 import type { Attempt } from "./attempt.ts";
 import { checkDefinition } from "./definition-check.ts";
+import { checkEditable, type Editable } from "./editable.ts";
 import { checkEffectOptions } from "./effect-options.ts";
 import { effectPlan, type EffectPlan } from "./effect-plan.ts";
 import type { Integration } from "./integration.ts";
@@ -52,7 +53,7 @@ type NoUndoing = "none";
 /** What stays outside even after it was undone, in words: "the card fee". Shown where the run ends. */
 type Leaves = string;
 
-interface CommonOptions<I extends Schema, O extends Schema> {
+interface CommonOptions<I extends Schema, O extends Schema> extends Editable {
   readonly on: Integration;
   readonly input: I;
   readonly output: O;
@@ -114,7 +115,7 @@ export type EffectOptions<I extends Schema, O extends Schema, R extends keyof Re
   RepeatRules<I, O>[R];
 
 /** What every effect's options look like once the compiler has done its part. */
-export interface EffectDefinition {
+export interface EffectDefinition extends Editable {
   readonly on: Integration;
   readonly repeat: RepeatKind;
   readonly input: Schema;
@@ -195,6 +196,7 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
     options.sensitive,
   );
   checkEffectOptions(name, options.repeat, { ...options });
+  checkEditable(`effect "${name}"`, options);
   // The cast forgets I and O: the engine parses by the schemas instead of trusting the types.
   const definition = options as unknown as EffectDefinition;
   return { kind: "effect", name, definition, plan: effectPlan(name, definition) };

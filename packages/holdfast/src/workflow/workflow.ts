@@ -5,6 +5,7 @@ import type { Described } from "../core/journal.ts";
 import { ON_LATE, type OnLate } from "../core/run-late.ts";
 import { checkRetention, type RetentionOptions } from "../core/retention.ts";
 import { checkDefinition } from "./definition-check.ts";
+import { checkEditable, type Editable } from "./editable.ts";
 import { checkOptions } from "./known-options.ts";
 import type { AnyReview } from "./review.ts";
 import type { Run } from "./run.ts";
@@ -17,7 +18,7 @@ export type OnFailure = (typeof ON_FAILURE)[number];
 /** What `retention` takes. */
 const RETENTION = ["completed", "failed"] as const;
 
-export interface WorkflowOptions<I extends Schema, O extends Schema> {
+export interface WorkflowOptions<I extends Schema, O extends Schema> extends Editable {
   readonly input: I;
   readonly output: O;
   /** Business identity of the run: a second start with the same key joins the first. */
@@ -51,7 +52,7 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> {
   readonly retention?: RetentionOptions;
 }
 
-interface WorkflowDefinition {
+interface WorkflowDefinition extends Editable {
   readonly input: Schema;
   readonly output: Schema;
   readonly key: (input: unknown) => string;
@@ -105,6 +106,8 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     key: "any",
     owner: "any",
     sensitive: "any",
+    editable: "any",
+    fourEyes: "any",
     deadline: "any",
     onFailure: ON_FAILURE,
     lane: "function",
@@ -114,6 +117,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     retention: "object",
   });
   checkRetention(`retention of workflow "${name}"`, options.retention ?? {}, RETENTION);
+  checkEditable(`workflow "${name}"`, options);
   checkReviews(name, options.reviews);
   checkDeadline(name, options.deadline);
   return {

@@ -109,7 +109,7 @@ export class Commands {
   ): Promise<void> {
     const data = { run: formatRunId(run), seq, decision, reason };
     await this.#at(run, { topic: "answer", data, by }, () =>
-      this.#withRun(run, async (live) => {
+      this.withRun(run, async (live) => {
         const path = this.#pathOf(live, (record) => record.kind === "asked" && record.seq === seq);
         await this.#step(live, path, { kind: "answer", seq, decision, by, reason });
       }),
@@ -157,7 +157,7 @@ export class Commands {
     } as const;
     await this.#at(run, { topic: "settle", data, by }, async () => {
       if (await this.#settleEnded({ ...said, attempts })) return;
-      await this.#withRun(run, async (live) => {
+      await this.withRun(run, async (live) => {
         await this.#step(live, this.#pathOf(live, isIntent(operation)), settle);
       });
     });
@@ -197,7 +197,7 @@ export class Commands {
 
   async #resume(run: number, how: ResumeHow): Promise<void> {
     const { step, by, reason, seen, meant, command } = how;
-    await this.#withRun(run, async (live) => {
+    await this.withRun(run, async (live) => {
       const { exception } = live.ending;
       if (step === null && exception !== null) {
         const since =
@@ -238,7 +238,7 @@ export class Commands {
       live.ending.cancel(by, reason);
       await this.#engine.committer.durable();
     };
-    await this.#withRun(run, act, async () => {
+    await this.withRun(run, act, async () => {
       const isTaken = await cancelUnfit(this.#engine, run, { by, reason, ...how });
       if (!isTaken) await this.#cancel(run, by, reason, how);
     });
@@ -250,7 +250,7 @@ export class Commands {
     by: string,
     reason: string,
   ): Promise<void> {
-    await this.#withRun(run, (live) =>
+    await this.withRun(run, (live) =>
       this.#step(live, step, { kind: "stays", exception: seq, by, reason }),
     );
   }
@@ -295,7 +295,7 @@ export class Commands {
 
   /** The late answer to an operation of a run that is here. */
   async completeAt(run: number, operation: number, ref: string, outcome: LateOutcome) {
-    await this.#withRun(run, async (live) => {
+    await this.withRun(run, async (live) => {
       const path = this.#pathOf(live, isIntent(operation));
       await this.#step(live, path, { kind: "complete", ref, outcome });
     });
@@ -362,7 +362,7 @@ export class Commands {
    *
    * @param actUnfit - instead, where its code does not fit its journal; not given: that is refused.
    */
-  async #withRun(
+  async withRun(
     run: number,
     act: (live: LiveRun) => Promise<void>,
     actUnfit?: () => Promise<void>,

@@ -5,6 +5,7 @@
 import { HoldfastError } from "../../core/error.ts";
 import { JSON_LIMITS } from "../../core/json-value.ts";
 import { parseJsonText } from "../../core/parse-json.ts";
+import { REPAIR_ACTS } from "../../core/repaired.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import { INBOX_TOPICS, type InboxRow } from "../../store/rows.ts";
 import { isStorable } from "../journal/checked-values.ts";
@@ -25,6 +26,7 @@ type Kind =
   | "truth value"
   | "true or nothing"
   | "any"
+  | "act"
   | "runs"
   | "outcome";
 type Topic = InboxRow["topic"];
@@ -60,6 +62,17 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   },
   cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
+  repair: {
+    run: "text",
+    act: "act",
+    step: "text or null",
+    version: "whole number",
+    value: "any",
+    ref: "text or nothing",
+    newKey: "true or nothing",
+    reason: "text",
+  },
+  decide: { run: "text", seq: "whole number", approve: "truth value", reason: "text" },
   archive: { archive: "text", file: "text", runs: "runs", here: "true or nothing" },
   park: { integration: "text", reason: "text", forMs: "whole number" },
   unpark: { integration: "text", reason: "text" },
@@ -122,6 +135,7 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   "truth value": (value) => typeof value === "boolean",
   "true or nothing": (value) => value === undefined || value === true,
   any: () => true,
+  act: (value) => REPAIR_ACTS.some((act) => act === value),
   runs: isRuns,
   outcome: isOutcome,
 };

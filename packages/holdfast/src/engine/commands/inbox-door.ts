@@ -4,9 +4,11 @@
  * after a crash, and each of them says so instead of doing it again).
  */
 import { HoldfastError } from "../../core/error.ts";
+import type { DecisionBody, RepairBody } from "../../core/repair-order.ts";
 import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isPromised } from "../../store/promised.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
+import { repairFrom } from "../repair/repair-commands.ts";
 import { requireText } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
@@ -77,6 +79,8 @@ export interface InboxCommands {
     readonly child?: true;
   };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  readonly repair: RepairBody;
+  readonly decide: DecisionBody;
   /** Runs that an archive holds, each with the number of its records there. */
   readonly archive: {
     readonly archive: string;
@@ -130,6 +134,8 @@ export type InboxAnswer =
       /** Not given for a start whose claim was given up: it is to be tried again. */
       readonly run?: string;
       readonly isNew?: boolean;
+      /** Of a repair that a second person has to approve. */
+      readonly proposal?: string;
       readonly differs?: boolean;
       /** Of a delivery: whether the run has the event. */
       readonly taken?: boolean;
@@ -329,11 +335,8 @@ export class InboxDoor {
     if (!row.isAsPosted) throw tampered(row);
     if (row.unreadable !== undefined) throw row.unreadable;
     const elsewhere = await this.#elsewhere(row);
-    if (elsewhere !== null) {
-      // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.
-      const { topic, data } = row;
-      return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
-    }
+    // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.
+    if (elsewhere !== null) return await elsewhere.forward({ ...row, id: `${row.id}~` });
     return await this.#here(row);
   }
 
@@ -386,6 +389,9 @@ export class InboxDoor {
         await this.#engine.beside.close({ run: parseRunId(run), seq }, by, reason);
         return { ok: true };
       }
+      case "repair":
+      case "decide":
+        return await repairFrom(this.#engine, row);
       case "complete": {
         const { integration, ref, outcome } = commandOf<"complete">({ ...row, topic: "complete" });
         await commands.complete(integration, ref, outcome);
@@ -408,7 +414,10 @@ export class InboxDoor {
     if (routes === null || OF_NO_RUN.includes(topic)) return null;
     const run = runOf(data);
     const shard = run === null ? null : await routes.shardOf(run);
-    return shard === null || places.owns(shard) ? null : { routes, shard };
+    if (shard === null || places.owns(shard)) return null;
+    const forward = ({ id, by, data: text }: WaitingCommand) =>
+      routes.forward(shard, { topic, data: text, by, id });
+    return { forward };
   }
 
   async #remove({ by, ...row }: WaitingCommand): Promise<InboxAnswer> {

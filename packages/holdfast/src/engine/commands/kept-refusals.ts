@@ -12,7 +12,15 @@ import { runOf } from "./inbox-command.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { withStored } from "../journal/stored-runs.ts";
 
-const OF_PEOPLE: ReadonlySet<string> = new Set(["answer", "settle", "resume", "cancel", "close"]);
+const OF_PEOPLE: ReadonlySet<string> = new Set([
+  "answer",
+  "settle",
+  "resume",
+  "cancel",
+  "close",
+  "repair",
+  "decide",
+]);
 
 /**
  * Buffers the line; nothing where there is no such run.

@@ -54,7 +54,8 @@ export class EffectCalls {
   #calling = false;
   /** Calls that have left and not come back. */
   readonly outside = { count: 0 };
-  #parsed = false;
+  /** The input that was looked at last, as JSON: a correction is looked at anew. */
+  #parsed: string | null = null;
   /** Ordinal of the attempt under way, or of the last one. */
   #number = 1;
 
@@ -193,9 +194,9 @@ export class EffectCalls {
     return false;
   }
 
-  /** Once. False if the input does not fit, which is on record then. */
+  /** Once for each input. False if it does not fit, which is on record then. */
   #parseInput(): boolean | Promise<boolean> {
-    if (this.#parsed) return true;
+    if (this.#parsed === this.#step.inputText) return true;
     const parsed = parse(this.#step.effect.definition.input, parseJson(this.#step.inputText));
     return parsed instanceof Promise
       ? parsed.then((late) => this.#takeInput(late))
@@ -203,7 +204,7 @@ export class EffectCalls {
   }
 
   #takeInput(parsed: Parsed<unknown>): boolean {
-    this.#parsed = true;
+    this.#parsed = this.#step.inputText;
     if (parsed.ok) {
       this.#step.learn(parsed.value);
       this.#step.input = parsed.value;

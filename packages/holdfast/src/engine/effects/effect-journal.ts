@@ -20,7 +20,12 @@ export class EffectJournal {
   readonly #run: LiveRun;
   readonly #path: string;
   readonly #effect: AnyEffect;
+  /** Of the input that the code asks with. */
   readonly digest: string;
+  /** What a person has corrected it to. */
+  #edit: { readonly text: string; readonly digest: string; readonly asked: string } | null = null;
+  /** How the operation was declared last, also before its run was done again. */
+  #doneDigest: string | null = null;
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
   #notBeforeMs: number | null = null;
@@ -35,6 +40,25 @@ export class EffectJournal {
     this.#path = path;
     this.#effect = effect;
     this.digest = inputDigest(input, (text) => run.host.digests.hex(text));
+  }
+
+  /** JSON of the input that a person has corrected; null if nobody has. */
+  get editedText(): string | null {
+    return this.#corrected?.text ?? null;
+  }
+
+  /** Only as long as the code asks with what was corrected. */
+  get #corrected() {
+    return this.#edit?.asked === this.digest ? this.#edit : null;
+  }
+
+  /** True if what was sent last was the input that is asked for now. */
+  get isSameAsSent(): boolean {
+    return this.#doneDigest === null || this.#doneDigest === this.#sentDigest;
+  }
+
+  get #sentDigest(): string {
+    return this.#corrected?.digest ?? this.digest;
   }
 
   get state(): EffectState {
@@ -59,7 +83,7 @@ export class EffectJournal {
       workflow: this.#run.workflow.name,
       run,
       step: this.#path,
-      generation: 1,
+      generation: this.#state.generation,
     };
     return operationKey(identity, (text) => this.#run.host.digests.hex(text));
   }
@@ -102,15 +126,18 @@ export class EffectJournal {
       integration: definition.on.name,
       contract: plan.contract.kind,
       key: this.key,
-      generation: this.#state.intent?.generation ?? 1,
-      digest: this.digest,
+      generation: this.#state.generation,
+      digest: this.#sentDigest,
+      ...(this.#corrected === null ? {} : { asked: this.digest }),
       deadlineAtMs: clock.nowMs() + plan.timeoutMs,
       operation: this.#state.operation ?? this.#run.nextSeq,
       ...(undoes === null ? {} : { undoes }),
       ...(restored === null ? {} : { restoredFromMs: restored.fromMs }),
       ...(restored !== null && this.#mayDiffer(restored) ? { mayDiffer: true as const } : {}),
     };
-    this.write("intent", attempt, head, first ? inputText : null);
+    // A correction is on record already; another input that the code asks with is not.
+    const isOnRecord = !first && (this.isSameAsSent || this.#corrected !== null);
+    this.write("intent", attempt, head, isOnRecord ? null : inputText);
     return restored === null ? null : maybeSentBefore(restored);
   }
 
@@ -152,11 +179,17 @@ export class EffectJournal {
       this.#isOfRestore ||= "restoredFromMs" in head;
       this.#differs ||= "mayDiffer" in head;
     }
+    if (kind === "edited" && head.original !== true) {
+      const { digest, asked } = head;
+      this.#edit = { text: effectRecord.data ?? "null", digest, asked };
+      if (head.generation !== undefined) this.#key = null;
+    }
+    if (kind === "intent") this.#doneDigest = head.digest;
     if (kind === "settled") {
       this.#isOfRestore = false;
       this.#differs = false;
     }
-    if (kind === "resumed") this.#notBeforeMs = null;
+    if (kind === "resumed" || kind === "edited" || kind === "again") this.#notBeforeMs = null;
     if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
   }
 }

@@ -6,8 +6,6 @@
  * on from the last of them.
  */
 import { parseJson } from "../../core/json-text.ts";
-import { HoldfastError } from "../../core/error.ts";
-import type { Failure } from "../../core/failure.ts";
 import type {
   JournalRecord,
   OpenedHead,
@@ -20,10 +18,12 @@ import { EffectFailed } from "../../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
 import { isoText } from "../clock.ts";
 import { Deferred } from "../run/deferred.ts";
+import { doneBefore, doneOtherwise, keepResult, repeatNow } from "./effect-again.ts";
+import { inputAsSeen, outputAsSeen } from "./effect-as-seen.ts";
 import { commandEffect, refusedResume } from "./effect-commands.ts";
 import { EffectCalls } from "./effect-calls.ts";
 import { interrupted, type EffectMode } from "./effect-decisions.ts";
-import { brokenDefinition, failureView } from "./effect-failures.ts";
+import { brokenDefinition, failureView, lateAnswer } from "./effect-failures.ts";
 import { EffectJournal } from "./effect-journal.ts";
 import { entryOf } from "./gate-entry.ts";
 import { closeException, openException, personNeeded } from "./effect-exception.ts";
@@ -57,7 +57,7 @@ export class EffectStep implements StepVerb {
   input: unknown = undefined;
   /** The value as the code sees it, once there is one: compensation needs it. */
   output: unknown = undefined;
-  readonly inputText: string;
+  readonly #askedText: string;
   /** The value in the record of this number, parsed when that was written: it is not parsed again. */
   answer: { readonly seq: number; readonly value: unknown } | null = null;
   /** Where the journal holds the value that this step ended with; null while it has none. */
@@ -66,6 +66,8 @@ export class EffectStep implements StepVerb {
   settledLater: { readonly seq: number; readonly text: string } | null = null;
   /** Who has ended an undoing: it was done by hand, or what it was to undo stays. */
   saidByHand: { readonly happened: boolean; readonly by: string } | null = null;
+  /** It ended with a value that a person gave, and nothing was done outside. */
+  isSupplied = false;
   /** Why the last decision was made, for the exception that it may open. */
   lastBecause: string | null = null;
   openedHead: OpenedHead | null = null;
@@ -86,7 +88,7 @@ export class EffectStep implements StepVerb {
     this.effect = effect;
     this.mode = mode;
     this.undoes = undoes;
-    this.inputText = toJson(input, run.host.limits, `input of ${path}`);
+    this.#askedText = toJson(input, run.host.limits, `input of ${path}`);
     // Found to be plain JSON just now: it has the canonical form that its text would have.
     this.journal = new EffectJournal(run, path, effect, input === undefined ? null : input);
     this.calls = new EffectCalls(this);
@@ -98,6 +100,16 @@ export class EffectStep implements StepVerb {
     }
     run.sensitive.learn(definition, input);
     run.enter(path, this);
+  }
+
+  /** JSON of what is sent: what the code asks with, or what a person has corrected that to. */
+  get inputText(): string {
+    return this.journal.editedText ?? this.#askedText;
+  }
+
+  /** JSON of what the code asks with. */
+  get askedText(): string {
+    return this.#askedText;
   }
 
   get what(): string {
@@ -115,7 +127,7 @@ export class EffectStep implements StepVerb {
       digest: this.journal.digest,
     };
     const { sensitive = [] } = this.effect.definition;
-    return stepDrift(this.path, records, asked, { text: this.inputText, sensitive });
+    return stepDrift(this.path, records, asked, { text: this.#askedText, sensitive });
   }
 
   /** Gives the code its answer from the record that ended the step. */
@@ -123,7 +135,7 @@ export class EffectStep implements StepVerb {
     if (this.slot === null) {
       this.slot = this.run.slots.get(this.path) ?? null;
       const records = this.run.recorded(this.path);
-      this.journal.load(records);
+      this.#loadJournal(records);
       const later = records.findLast((r) => r.kind === "settled" && r.seq > record.seq);
       if (later?.data != null) this.settledLater = { seq: later.seq, text: later.data };
     }
@@ -144,7 +156,10 @@ export class EffectStep implements StepVerb {
       } else this.#deferred.resolve({ ok: false, failure: view });
       return undefined;
     }
-    this.endSeq = record.seq;
+    // Of what a person gave nothing was done by us, unless it was done before.
+    const { proof } = this.journal.state;
+    this.isSupplied = record.kind === "supplied" && proof !== "surely";
+    if (!this.isSupplied) this.endSeq = record.seq;
     if (this.answer?.seq === record.seq) {
       this.#hand({ ok: true, value: this.answer.value });
       return undefined;
@@ -190,8 +205,17 @@ export class EffectStep implements StepVerb {
     // It has stood by, and more may have been written since.
     if (this.slot !== null) return;
     this.slot = slot;
-    this.journal.load(slot.records);
+    this.#loadJournal(slot.records);
     this.calls.recovered();
+  }
+
+  /** What it did before its run was done again comes first: that stays done. */
+  #loadJournal(records: readonly JournalRecord[]): void {
+    const before = this.run.superseded(this.path);
+    this.journal.load(before);
+    const done = doneBefore(before);
+    if (done !== null) this.settledLater = { seq: done.seq, text: done.data ?? "null" };
+    this.journal.load(records);
   }
 
   live(slot: StepSlot): void {
@@ -238,6 +262,10 @@ export class EffectStep implements StepVerb {
       case "pending":
         this.#whenDue(slot, next.dueAtMs, "pending");
         return;
+      case "again":
+        if (this.cancelRequested) this.drop(slot);
+        else this.#repeat(slot);
+        return;
       case "parked":
         this.park(slot, next.dependency ?? this.effect.definition.on.name);
         return;
@@ -250,6 +278,14 @@ export class EffectStep implements StepVerb {
         this.run.deliver(slot, this.#endRecord());
         return;
     }
+  }
+
+  #repeat(slot: StepSlot): void {
+    const { kind, because } = repeatNow(this);
+    if (kind === "redo") this.#attempt(slot);
+    else if (kind === "adopt") this.#probe(slot);
+    else if (kind === "ask") this.calls.fail(doneOtherwise(this, because));
+    else keepResult(this, slot, because);
   }
 
   /** True if what comes next would be sent once more, now or when it is let through. */
@@ -342,6 +378,7 @@ export class EffectStep implements StepVerb {
     if (next.kind === "parked" && notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs)
       this.park(slot, next.dependency ?? this.effect.definition.on.name);
     else if (this.#isLookDue) this.#probe(slot);
+    else if (next.kind === "again") this.go();
     else this.#attempt(slot);
   }
 
@@ -425,11 +462,8 @@ export class EffectStep implements StepVerb {
   }
 
   /** The value that it ended with, also if a person said so after the code had its answer. */
-  async outputAsSeen(): Promise<unknown> {
-    if (this.endSeq !== null || this.settledLater === null) return this.output;
-    const value = parseJson(this.settledLater.text);
-    const parsed = await parse(this.effect.definition.output, value);
-    return parsed.ok ? parsed.value : value;
+  outputAsSeen(): Promise<unknown> {
+    return outputAsSeen(this);
   }
 
   /** True if it would have to be undone, and whether or with what it happened is not known. */
@@ -441,15 +475,8 @@ export class EffectStep implements StepVerb {
   }
 
   /** The input as the call saw it; a step that was recovered has not parsed it yet. */
-  async inputAsSeen(): Promise<unknown> {
-    if (this.input !== undefined) return this.input;
-    const parsed = await parse(this.effect.definition.input, parseJson(this.inputText));
-    if (parsed.ok) return parsed.value;
-    throw new HoldfastError(
-      "HF4102",
-      `The recorded input of "${this.path}" no longer fits its schema, so it cannot be undone: ${problemText(parsed.problems)}.`,
-      "Deploy a version whose schema takes the recorded input, then resume the run.",
-    );
+  inputAsSeen(): Promise<unknown> {
+    return inputAsSeen(this);
   }
 
   threw(): Error | null {
@@ -458,19 +485,6 @@ export class EffectStep implements StepVerb {
 
   /** Asked after `settle`. Only a value that nothing undoes leaves nothing to be done. */
   isOver(): boolean {
-    return this.endSeq !== null && undoingOf(this.effect.definition) === null;
+    return (this.endSeq !== null || this.isSupplied) && undoingOf(this.effect.definition) === null;
   }
-}
-
-function lateAnswer(ref: string | null): Failure {
-  return {
-    effect: "maybe",
-    class: "ambiguous",
-    scope: "key",
-    origin: "remote",
-    reasonCode: "CALL:NO_LATE_ANSWER",
-    message: `it was accepted (${ref ?? "no reference"}) and no answer came in time`,
-    evidence: {},
-    rule: { source: "table", id: "call/NO_LATE_ANSWER", version: 1 },
-  };
 }

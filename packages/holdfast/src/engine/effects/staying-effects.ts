@@ -5,17 +5,21 @@
  */
 import { EFFECT_STAYS } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
+import { isUndoPath, undoPath } from "../../core/step-path.ts";
+import { stateOf } from "../../core/unknown-effects.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import { exceptionHead, type ExceptionCase } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
-import { isStandIn } from "./stand-in-effect.ts";
+import { isStandIn, standInEffect } from "./stand-in-effect.ts";
 
 export interface StayingEffect {
   readonly path: string;
   readonly effect: AnyEffect;
   /** Sequence number of its first intent. */
   readonly operation: number;
+  /** Why nobody undoes it, after the effect's name; not given: it declares no undoing. */
+  readonly why?: string;
 }
 
 /** Effects that are named in the reason of the run's end. */
@@ -36,6 +40,26 @@ export function openStaying(run: LiveRun, staying: readonly StayingEffect[], end
     );
     if (!isOpen) open(run, one, end);
   }
+}
+
+/**
+ * What was done before the run was done again, and that the run has not asked for since: it belongs to
+ * no step any more, and nobody else would hear of it.
+ */
+export function leftBehind(run: LiveRun): readonly StayingEffect[] {
+  return [...run.supersededPaths].flatMap((path) => {
+    if (run.slots.has(path) || isUndoPath(path)) return [];
+    const { intent, proof, operation } = stateOf(run.superseded(path));
+    if (intent === null || operation === null || proof !== "surely") return [];
+    // With a scope that was undone.
+    if (stateOf(run.superseded(undoPath(path))).proof === "surely") return [];
+    const missing = "is not known to this app (see its option `effects`)";
+    const effect =
+      run.host.effects.get(intent.effect) ?? standInEffect(intent, run.row.owner, missing);
+    const needsNothing = effect.definition.compensate === "none";
+    const why = "was done before the run was done again, which no longer asks for it";
+    return needsNothing || intent.contract === "read" ? [] : [{ path, effect, operation, why }];
+  });
 }
 
 /** "; charge-card stays done: it declares no undoing", or nothing. */
@@ -98,10 +122,10 @@ export function stayingException(
   return null;
 }
 
-function open(run: LiveRun, { path, effect, operation }: StayingEffect, end: string): void {
-  const message = messageOf(effect);
+function open(run: LiveRun, { path, effect, operation, why }: StayingEffect, end: string): void {
+  const message = messageOf(effect, why);
   const because = `"${path}" was done and stays, although the run is ${end}: ${message}. Undo it by hand or accept it, then say how.`;
-  write(run, path, { ...caseOf(effect, because), step: path, operation });
+  write(run, path, { ...caseOf(effect, because, why), step: path, operation });
 }
 
 /**
@@ -121,11 +145,13 @@ export function openStayingBeside(
   }
 }
 
-function messageOf(effect: AnyEffect): string {
-  return `effect "${effect.name}" ${isStandIn(effect) ? effect.missing : "declares no undoing"}`;
+/** @param why - why nobody undoes it, where that is not what it declares. */
+function messageOf(effect: AnyEffect, why?: string): string {
+  const reason = why ?? (isStandIn(effect) ? effect.missing : "declares no undoing");
+  return `effect "${effect.name}" ${reason}`;
 }
 
-function caseOf(effect: AnyEffect, because: string): Omit<ExceptionCase, "step"> {
+function caseOf(effect: AnyEffect, because: string, why?: string): Omit<ExceptionCase, "step"> {
   return {
     class: "permanent",
     effect: "surely",
@@ -133,7 +159,7 @@ function caseOf(effect: AnyEffect, because: string): Omit<ExceptionCase, "step">
     origin: "code",
     reasonCode: EFFECT_STAYS,
     rule: "engine/effect-stays@1",
-    message: messageOf(effect),
+    message: messageOf(effect, why),
     because,
     owner: effect.plan.owner,
     effectName: effect.name,

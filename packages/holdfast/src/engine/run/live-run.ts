@@ -8,7 +8,9 @@
  */
 import type { HeldLane, JournalRecord, RecordKind } from "../../core/journal.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import { inputOf } from "../../core/run-life.ts";
 import { isActive, isFinal, type RunState } from "../../core/run-state.ts";
+import { moves, versionOf } from "../../core/run-version.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { Answers } from "./answers.ts";
@@ -57,6 +59,7 @@ export class LiveRun {
   state: RunState;
   mode: RunMode;
   #seq: number;
+  #version: number;
   readonly told: Told;
   readonly #recovery: Recovery;
   /** Set if a backup was restored: its original may have done what this run does next. */
@@ -78,7 +81,8 @@ export class LiveRun {
     this.row = stored.row;
     this.shard = stored.shard;
     this.state = stored.row.state;
-    this.inputText = stored.records[0]?.data ?? "null";
+    this.inputText = inputOf(stored.records);
+    this.#version = versionOf(stored.records);
     this.#seq = stored.records.at(-1)?.seq ?? 0;
     this.told = new Told(stored.records);
     this.#recovery = new Recovery(stored.records);
@@ -151,6 +155,7 @@ export class LiveRun {
     if (this.mode === "gone") throw new RunLeft(this.id);
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
+    if (moves(kind)) this.#version = this.#seq;
     this.told.note(kind, this.#seq);
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     const written = this.host.committer.add(record);
@@ -176,6 +181,21 @@ export class LiveRun {
   /** Sequence number that the next record of this run will get, once it is on record as running. */
   get nextSeq(): number {
     return this.#seq + 1;
+  }
+
+  /** Where the run stands: see run-version.ts. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What was recorded of a step before the run was done again, `again` records among it. */
+  superseded(path: string): readonly JournalRecord[] {
+    return this.#recovery.superseded.get(path) ?? [];
+  }
+
+  /** Steps of which something is superseded. */
+  get supersededPaths(): Iterable<string> {
+    return this.#recovery.superseded.keys();
   }
 
   /** What the journal held for a step when the run was loaded. */

@@ -15,7 +15,7 @@ import type { LiveRun } from "./live-run.ts";
 import { toJson } from "../journal/payload.ts";
 import { openRunException, RunException, type Resumption } from "./run-exception.ts";
 import { headOf } from "./recovery.ts";
-import { openStaying } from "../effects/staying-effects.ts";
+import { leftBehind, openStaying } from "../effects/staying-effects.ts";
 import type { Wait } from "../steps/step-slot.ts";
 import { cancelUnwinding, lateUnwinding, type Unwinding } from "./unwinding.ts";
 import { textOf } from "../exceptions/thrown-text.ts";
@@ -242,6 +242,17 @@ export class RunEnding {
     );
   }
 
+  /** Steps by whose errors its code has failed, while the run waits because of them. */
+  get failedSteps(): readonly string[] {
+    if (this.#exception === null || this.#frozen || this.isTakingBack) return [];
+    return stepsThatThrew(this.#run.slots.values(), this.#cause);
+  }
+
+  /** What such a step ended with is on record otherwise now: the code runs anew from the journal. */
+  repaired({ by, reason }: Pick<Resumption, "by" | "reason">): void {
+    this.#exception?.letGo("repaired", { by, reason, command: null });
+  }
+
   /** The run needs somebody: an effect has failed for good, or the code itself has. */
   #open(error: unknown): void {
     this.#cause = error;
@@ -404,6 +415,7 @@ export class RunEnding {
       );
       return false;
     }
+    openStaying(this.#run, leftBehind(this.#run), "completed");
     this.#finish("completed", "its code has returned", text, "no");
     return true;
   }
@@ -422,7 +434,7 @@ export class RunEnding {
     }
     if (this.#compensation !== null && !this.#compensation.isDone) return false;
     const stays = this.#compensation?.stays ?? [];
-    openStaying(run, stays, unwinding.state);
+    openStaying(run, [...stays, ...leftBehind(run)], unwinding.state);
     const reason = `${unwinding.reason}${this.#compensation?.words ?? ""}`;
     this.#finish(unwinding.state, reason, null, this.#compensation?.compensated ?? "no");
     return true;

@@ -85,12 +85,23 @@ export class RunException {
    * Lets the run go on: the steps by which its code failed are done again, and the code runs anew
    * from the journal. What the code itself has caught stays as it is.
    */
-  resume({ by, reason, command }: Resumption, again: readonly string[]): void {
-    this.close("resumed", by, reason, command);
+  resume(resumption: Resumption, again: readonly string[]): void {
+    const { by, reason } = resumption;
+    this.close("resumed", by, reason, resumption.command);
     for (const step of again) {
       this.#run.append("resumed", step, { by, reason, steps: [] });
     }
-    this.#run.changeState(this.#run.isLent ? "waiting" : "running", `resumed by ${by}`);
+    this.#reload(`resumed by ${by}`);
+  }
+
+  /** The same where what its code has failed by is on record otherwise now. */
+  letGo(resolution: ClosedHead["resolution"], { by, reason, command }: Resumption): void {
+    this.close(resolution, by, reason, command);
+    this.#reload(`repaired by ${by}`);
+  }
+
+  #reload(reason: string): void {
+    this.#run.changeState(this.#run.isLent ? "waiting" : "running", reason);
     this.#run.leave({ kind: "reload" });
   }
 }

@@ -6,7 +6,7 @@
  */
 import { differenceText } from "../../core/json-difference.ts";
 import { parseJson } from "../../core/json-text.ts";
-import type { HeldLane, JournalRecord, StartedHead } from "../../core/journal.ts";
+import type { HeldLane, JournalRecord, StartedAnew, StartedHead } from "../../core/journal.ts";
 import { UNNAMED_STARTER } from "../../core/person.ts";
 import type { DuplicateRule, ReceivedHead } from "../../core/received.ts";
 import { inputDigest, runKeyHash } from "../../core/operation-key.ts";
@@ -42,6 +42,8 @@ export interface StartOptions {
   readonly received?: ReceivedStart;
   /** It lay in the inbox of a backup that was written last then, and that was restored. */
   readonly restoredFromMs?: number;
+  /** It takes the place of a run of the same key that has ended. */
+  readonly anew?: StartedAnew & { readonly generation: number };
 }
 
 /** A message from outside that is about to start a run. */
@@ -277,6 +279,26 @@ export class Starts {
     return { run, isNew: true, inputDigest: start.digest };
   }
 
+  /**
+   * Begins a run in the place of one of its key that has ended, at once. Its start is buffered.
+   *
+   * @param text - the input as JSON, of which the workflow's schema has made `input`.
+   */
+  anew(
+    workflow: AnyWorkflow,
+    input: unknown,
+    text: string,
+    options: StartOptions & Required<Pick<StartOptions, "anew">>,
+  ): number {
+    const { digests, namespace } = this.#needs;
+    const hex = (t: string) => digests.hex(t);
+    const key = keyOf(workflow, input);
+    const keyHash = runKeyHash(namespace, workflow.name, key, hex);
+    const digest = inputDigest(parseJson(text), hex).slice(0, DIGEST_HEX_LENGTH);
+    this.#refuseIfFull();
+    return this.#begin({ workflow, input, text, digest, key, keyHash, options });
+  }
+
   #refuseIfFull(): void {
     const { limits, committer } = this.#needs;
     const live = this.#needs.liveCount();
@@ -305,7 +327,7 @@ export class Starts {
       key,
       keyHash,
       inputDigest: digest,
-      generation: 1,
+      generation: options.anew?.generation ?? 1,
       version,
       owner: definition.owner,
       lane,
@@ -313,6 +335,7 @@ export class Starts {
       startedBy: options.by ?? UNNAMED_STARTER,
       parent: parentOf(options),
       ...restoredOf(options),
+      ...anewOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
       deadlineAtMs,
@@ -444,6 +467,12 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
 
 function restoredOf({ restoredFromMs }: StartOptions): Pick<StartedHead, "restoredFromMs"> {
   return restoredFromMs === undefined ? {} : { restoredFromMs };
+}
+
+function anewOf({ anew }: StartOptions): Pick<StartedHead, "anew"> {
+  if (anew === undefined) return {};
+  const { of, by, approvedBy, reason } = anew;
+  return { anew: { of, by, approvedBy, reason } };
 }
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {
