@@ -226,7 +226,7 @@ export function patience({ wait }: PersonOptions, { outside }: Context): Patienc
   return { waitMs: wait, nowMs: outside.nowMs, pause: outside.pause };
 }
 
-function receiptShown(receipt: Receipt, applied: string): Shown {
+export function receiptShown(receipt: Receipt, applied: string): Shown {
   const said = messageOf(receipt, applied);
   return { document: { ...receipt, message: said }, text: () => said };
 }

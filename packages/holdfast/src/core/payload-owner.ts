@@ -101,6 +101,9 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "restored":
     case "archived":
     case "imported":
+    case "handled":
+    case "grouped":
+    case "routed":
       return null;
     default:
       return assertNever(record.kind);

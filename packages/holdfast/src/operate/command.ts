@@ -11,6 +11,9 @@ import { assertNever } from "../core/assert.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { durationText } from "../core/duration.ts";
 import { HoldfastError, isErrorCode } from "../core/error.ts";
+import type { IssueAct } from "../core/issue-overlay.ts";
+import type { AskedAct } from "../core/parse-acts.ts";
+import type { RoutingRule } from "../core/routing.ts";
 import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -47,6 +50,27 @@ export interface CommandBodies {
   };
   readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  /** Something is done to an exception that leaves it open. */
+  readonly handle: {
+    readonly run: string;
+    readonly seq: number;
+    readonly act: AskedAct;
+    readonly reason: string;
+  };
+  /** About a group of exceptions, or about routing: the run is the store itself. */
+  readonly group: {
+    readonly run: string;
+    readonly fingerprint: string;
+    readonly act: IssueAct;
+    readonly reason: string;
+  };
+  readonly route: {
+    readonly run: string;
+    readonly rules: readonly RoutingRule[];
+    /** That these take the place of; 0 for none. */
+    readonly version: number;
+    readonly reason: string;
+  };
 }
 
 /** What an engine is ordered to let go: runs that an archive has, each with its number of records. */
@@ -219,6 +243,12 @@ function wordsOf({ topic, where }: Given): string {
       return `cancel ${where}`;
     case "close":
       return "close the exception";
+    case "handle":
+      return `deal with an exception of ${where}`;
+    case "group":
+      return "decide about the group";
+    case "route":
+      return "set the routing rules";
     case "archive":
       return "let go of runs that are archived";
     case "park":

@@ -15,6 +15,7 @@ import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT, type Compensated } from "../core/run-state.ts";
 import type { OnLate } from "../core/run-late.ts";
 import { formatRunId } from "../core/run-number.ts";
+import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
@@ -216,6 +217,9 @@ interface Heads {
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
   readonly early: journal.EarlyHead;
+  readonly handled: journal.HandledHead;
+  readonly grouped: journal.GroupedHead;
+  readonly routed: journal.RoutedHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -333,6 +337,15 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   imported: (head) => ({ what: `import of the archive ${head.archive} ${head.event}` }),
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
+  }),
+  handled: (head) => ({ what: `exception ${handledText(head)}`, by: head.by }),
+  grouped: (head) => ({
+    what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,
+    by: head.overlay.by,
+  }),
+  routed: (head) => ({
+    what: `routing rules, version ${String(head.version)}: ${head.reason}`,
+    by: head.by,
   }),
 };
 

@@ -235,6 +235,7 @@ export class FlushBuilder {
 /** Rows that belong to no run and are the keeper's to write. */
 function isOfKeeper({ change: { kind }, record }: Derived): boolean {
   if (kind.startsWith("exception-")) return record.run === 0;
+  if (kind === "issue-overlaid" || kind === "routing-set") return true;
   return kind === "event-kept" || kind === "event-accepted" || kind.startsWith("early-");
 }
 

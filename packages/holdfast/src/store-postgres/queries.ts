@@ -10,8 +10,10 @@ import {
   toEarlyAnswer,
   toException,
   toInbox,
+  toIssueOverlay,
   toKeptEvent,
   toRecord,
+  toRouting,
   toRun,
   toRunAt,
 } from "../store/row-columns.ts";
@@ -45,6 +47,9 @@ export type EngineReads = Pick<
   | "keptCount"
   | "exception"
   | "besideExceptions"
+  | "exceptionsDue"
+  | "issueOverlay"
+  | "routing"
   | "declarations"
   | "pendingByRef"
   | "dependencies"
@@ -105,6 +110,9 @@ export function engineReads(
       ]);
       return { openCount: open.map(first<number>)[0] ?? 0, isKnown: known.length > 0 };
     },
+    issueOverlay: async (fingerprint) =>
+      (await ask("overlay", fingerprint)).map(toIssueOverlay)[0]?.overlay ?? null,
+    routing: async () => (await ask("routing")).map(toRouting)[0] ?? null,
     declarations: async () => (await ask("declarations")).map(toDeclaration),
     dependencies: async () => (await ask("dependencies")).map(toDependency),
     async openGroups() {
@@ -125,9 +133,9 @@ function readsOfShards(
   ask: Ask,
   load: Store["load"],
   tellBackup: TellBackup,
-): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox"> {
+): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox" | "exceptionsDue"> {
   const askOf = (
-    name: "inStates" | "due" | "parked" | "openLanes" | "inbox",
+    name: "inStates" | "due" | "parked" | "openLanes" | "inbox" | "exceptionsDue",
     shards: readonly number[] | undefined,
     ...values: (Cell | Buffer)[]
   ) =>
@@ -151,6 +159,13 @@ function readsOfShards(
       (await askOf("parked", shards, integration, afterRun, limit)).map(first<number>),
     openLanes: async (page, shards) =>
       (await askOf("openLanes", shards, page.afterRun, page.limit)).map(toOpenLane),
+    async exceptionsDue(limit, shards) {
+      const rows = await askOf("exceptionsDue", shards, limit);
+      return rows.map((cells) => {
+        const [run, seq, atMs] = cells as [number, number, number];
+        return { run, seq, atMs };
+      });
+    },
     inbox: async (limit, shards) =>
       (await askOf("inbox", shards, limit)).map((cells) => posted(cells, tellBackup)),
   };

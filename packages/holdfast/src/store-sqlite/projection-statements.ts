@@ -4,7 +4,6 @@ import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
-  EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
   REVIEW_COLUMNS,
 } from "../store/row-columns.ts";
@@ -31,13 +30,10 @@ export const ISSUE_ADDED = `on conflict (fingerprint) do update set
   open_count = open_count + excluded.open_count,
   total_count = total_count + excluded.total_count`;
 
+export const ISSUE_SEEN = `insert into issue (${ISSUE_COLUMNS})
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1) ${ISSUE_ADDED}`;
+
 const SQL = {
-  exceptionInsert: insert("exception", EXCEPTION_COLUMNS),
-  exceptionClose: `update exception set closed_at_ms = ?, resolution = ?, closed_by = ?
-    where run = ? and seq = ?`,
-  issueSeen: `insert into issue (${ISSUE_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)
-    ${ISSUE_ADDED}`,
-  issueEased: "update issue set open_count = open_count - 1 where fingerprint = ?",
   reviewInsert: insert("review", REVIEW_COLUMNS),
   reviewAnswer: `update review set state = 'answered', answered_by = ?, answered_at_ms = ?
     where run = ? and seq = ?`,
@@ -98,7 +94,7 @@ export function prepareProjections(database: Database): ProjectionStatements {
   return Object.fromEntries(entries) as ProjectionStatements;
 }
 
-function insert(table: string, columns: string): string {
+export function insert(table: string, columns: string): string {
   const marks = columns
     .split(",")
     .map(() => "?")

@@ -12,6 +12,7 @@ const COMMON: OptionKinds = {
   sensitive: "any",
   timeout: "duration",
   owner: "text",
+  owners: "object",
   classify: "function",
   single: "truth value",
   describe: "function",

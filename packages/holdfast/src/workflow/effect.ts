@@ -10,6 +10,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { Classified } from "../core/failure.ts";
 import type { Described } from "../core/journal.ts";
 import type { Attempt } from "./attempt.ts";
+import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
 import { checkDefinition } from "./definition-check.ts";
 import { checkEffectOptions } from "./effect-options.ts";
 import { effectPlan, type EffectPlan } from "./effect-plan.ts";
@@ -64,6 +65,8 @@ interface CommonOptions<I extends Schema, O extends Schema> {
   /** True if `run` makes one outside call and marks its phases itself (settled point 15). */
   readonly single?: boolean;
   readonly describe?: (input: Out<I>) => Described;
+  /** Who has its exceptions of a class, where that is not its owner: `{ data: "master-data" }`. */
+  readonly owners?: ClassOwners;
   /** JSON pointers of fields that are masked wherever they are shown. */
   readonly sensitive?: readonly string[];
   readonly run: (input: Out<I>, attempt: Attempt) => Promise<In<O> | Pending>;
@@ -121,6 +124,7 @@ export interface EffectDefinition {
   readonly output: Schema;
   readonly timeout?: Duration;
   readonly owner?: string;
+  readonly owners?: ClassOwners;
   readonly classify?: (error: unknown) => Classified | undefined;
   readonly single?: boolean;
   readonly describe?: (input: unknown) => Described;
@@ -195,6 +199,7 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
     options.sensitive,
   );
   checkEffectOptions(name, options.repeat, { ...options });
+  checkClassOwners(`effect "${name}"`, options.owners);
   // The cast forgets I and O: the engine parses by the schemas instead of trusting the types.
   const definition = options as unknown as EffectDefinition;
   return { kind: "effect", name, definition, plan: effectPlan(name, definition) };

@@ -26,7 +26,9 @@ type Kind =
   | "true or nothing"
   | "any"
   | "runs"
-  | "outcome";
+  | "outcome"
+  | "object"
+  | "list";
 type Topic = InboxRow["topic"];
 
 /** What each topic's data must hold. */
@@ -59,6 +61,9 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   },
   cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
+  handle: { run: "text", seq: "whole number", act: "object", reason: "text" },
+  group: { run: "text", fingerprint: "text", act: "object", reason: "text" },
+  route: { run: "text", rules: "list", version: "whole number", reason: "text" },
   archive: { archive: "text", file: "text", runs: "runs", here: "true or nothing" },
   park: { integration: "text", reason: "text", forMs: "whole number" },
   unpark: { integration: "text", reason: "text" },
@@ -122,6 +127,8 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   any: () => true,
   runs: isRuns,
   outcome: isOutcome,
+  object: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  list: (value) => Array.isArray(value),
 };
 
 /** Pairs of a run and how many records it has. */

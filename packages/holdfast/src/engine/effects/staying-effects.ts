@@ -6,6 +6,7 @@
 import { EFFECT_STAYS } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
+import { announceOpened } from "../exceptions/announce.ts";
 import { exceptionHead, type ExceptionCase } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
@@ -136,6 +137,7 @@ function caseOf(effect: AnyEffect, because: string): Omit<ExceptionCase, "step">
     message: messageOf(effect),
     because,
     owner: effect.plan.owner,
+    ...(effect.definition.owners === undefined ? {} : { owners: effect.definition.owners }),
     effectName: effect.name,
     integration: effect.definition.on.name,
   };
@@ -145,15 +147,6 @@ function write(run: LiveRun, path: string, about: ExceptionCase): void {
   const head = exceptionHead(run, about);
   run.append("opened", path, head);
   const { run: number, workflow, key } = run.row;
-  const { owner, because } = head;
-  run.host.emit({
-    type: "exception.opened",
-    run: number,
-    workflow,
-    key,
-    step: path,
-    owner,
-    because,
-    ...(head.beside === undefined ? {} : { beside: true as const }),
-  });
+  const at = { run: number, workflow, key, step: path };
+  announceOpened(run.host, head.beside === undefined ? at : { ...at, beside: true }, head);
 }

@@ -150,6 +150,7 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
   "restored",
   "applied",
+  "handled",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -165,6 +166,7 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "opened",
   "closed",
   "applied",
+  "handled",
 ]);
 
 /** True if this record is the one that gave the code its answer. */

@@ -19,7 +19,7 @@ export function startsOf(engine: Engine, begin: (stored: StoredRun, input: unkno
     routes: engine.routes,
     liveCount: () => engine.live.size,
     begin,
-    differs: (given) => engine.beside.open(given),
+    differs: (given) => engine.exceptions.beside.open(given),
     surely: (read) => engine.reads.surely("whether a child was started before", read),
   });
 }
