@@ -59,7 +59,7 @@ create table declaration (
   decision text,
   at_ms bigint not null,
   PRIMARY KEY (shard, definition, name, list),
-  CHECK ((definition = ANY (ARRAY['workflow'::text, 'effect'::text, 'review'::text, 'event'::text, 'step'::text, 'payloads'::text])))
+  CHECK ((definition = ANY (ARRAY['workflow'::text, 'effect'::text, 'review'::text, 'event'::text, 'step'::text, 'payloads'::text, 'version'::text])))
 );
 
 create table dependency (
@@ -146,8 +146,15 @@ create table exception (
   closed_by text,
   amount text,
   currency text,
+  record text not null,
+  handling text not null,
+  next_at_ms bigint,
+  cause_group text not null,
+  code_group text not null,
+  data_group text,
   PRIMARY KEY (run, seq, shard),
   CHECK ((((closed_at_ms IS NULL) = (resolution IS NULL)) AND ((closed_at_ms IS NULL) = (closed_by IS NULL)))),
+  CHECK (((closed_at_ms IS NULL) OR (next_at_ms IS NULL))),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
   CHECK ((effect = ANY (ARRAY['never'::text, 'maybe'::text, 'partial'::text, 'surely'::text]))),
   CHECK ((family = ANY (ARRAY['transient'::text, 'permanent'::text, 'data'::text, 'policy'::text, 'ambiguous'::text]))),
@@ -205,7 +212,7 @@ create table inbox (
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
   CHECK (((target >= 0) AND (target <= 255))),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'archive'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'handle'::text, 'group'::text, 'route'::text, 'archive'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
 );
 
 create table incarnation (
@@ -223,6 +230,7 @@ create table incarnation (
 create table issue (
   shard smallint not null,
   fingerprint text not null,
+  level text not null,
   title text not null,
   class text not null,
   family text not null,
@@ -236,7 +244,17 @@ create table issue (
   PRIMARY KEY (shard, fingerprint),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
   CHECK ((family = ANY (ARRAY['transient'::text, 'permanent'::text, 'data'::text, 'policy'::text, 'ambiguous'::text]))),
+  CHECK ((level = ANY (ARRAY['cause'::text, 'place'::text, 'code'::text, 'data'::text]))),
   CHECK ((total_count >= 0))
+);
+
+create table issue_overlay (
+  shard smallint not null,
+  fingerprint text not null,
+  revision integer not null,
+  overlay text not null,
+  PRIMARY KEY (shard, fingerprint),
+  CHECK ((revision >= 1))
 );
 
 create table journal (
@@ -253,7 +271,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 38)))
+  CHECK (((kind >= 0) AND (kind <= 41)))
 );
 
 create table kept_event (
@@ -367,6 +385,17 @@ create table review (
   CHECK ((state = ANY (ARRAY['open'::text, 'answered'::text, 'withdrawn'::text])))
 );
 
+create table routing (
+  shard smallint not null,
+  version integer not null,
+  rules text not null,
+  set_by text not null,
+  reason text not null,
+  at_ms bigint not null,
+  PRIMARY KEY (shard, version),
+  CHECK ((version >= 1))
+);
+
 create table run (
   shard smallint not null,
   run bigint not null,
@@ -461,11 +490,19 @@ CREATE INDEX exception_beside ON exception USING btree (run, "left"(subject, 200
 
 CREATE INDEX exception_beside_open ON exception USING btree (run) WHERE ((subject IS NOT NULL) AND (closed_at_ms IS NULL));
 
+CREATE INDEX exception_cause ON exception USING btree (cause_group, opened_at_ms);
+
 CREATE INDEX exception_closed_class ON exception USING btree (class, ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
 
 CREATE INDEX exception_closed_owner ON exception USING btree ("left"(owner, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
 
 CREATE INDEX exception_closed_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
+
+CREATE INDEX exception_code ON exception USING btree (code_group, opened_at_ms);
+
+CREATE INDEX exception_data ON exception USING btree (data_group, opened_at_ms) WHERE (data_group IS NOT NULL);
+
+CREATE INDEX exception_next ON exception USING btree (next_at_ms, run, seq) WHERE (next_at_ms IS NOT NULL);
 
 CREATE INDEX exception_open ON exception USING btree (run, seq) WHERE (closed_at_ms IS NULL);
 
@@ -475,6 +512,8 @@ CREATE INDEX exception_open_owner ON exception USING btree ("left"(owner, 200), 
 
 CREATE INDEX exception_open_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 
+CREATE INDEX exception_place ON exception USING btree (fingerprint, opened_at_ms);
+
 CREATE INDEX inbox_open ON inbox USING btree (posted_at_us, id) WHERE (taken_by IS NULL);
 
 CREATE INDEX inbox_taken ON inbox USING btree (taken_by, taken_in) WHERE (taken_by IS NOT NULL);
@@ -483,7 +522,7 @@ CREATE INDEX incarnation_open ON incarnation USING btree (incarnation) WHERE (cl
 
 CREATE INDEX issue_fingerprint ON issue USING btree (fingerprint);
 
-CREATE INDEX issue_last_seen ON issue USING btree (last_seen_at_ms, fingerprint);
+CREATE INDEX issue_last_seen ON issue USING btree (level, last_seen_at_ms, fingerprint);
 
 CREATE INDEX journal_called ON journal USING btree ((("substring"(head, '"child":([0-9]{1,18})'::text))::bigint), run) WHERE (kind = 14);
 

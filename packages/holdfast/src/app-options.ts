@@ -16,6 +16,7 @@ const APP: OptionKinds = {
   version: "text",
   limits: "object",
   owner: "text",
+  exceptions: "object",
   retention: "object",
   log: "function",
 };

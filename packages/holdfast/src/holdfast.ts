@@ -5,13 +5,13 @@ import { parseJson } from "./core/json-text.ts";
 import { formatError, HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
 import { checkSensitive, sensitiveTexts } from "./core/sensitive.ts";
-import { formatItemId, formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
+import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { AppRetention } from "./core/retention.ts";
 import type { FinalRunState } from "./core/run-state.ts";
 import { classifyForeign } from "./foreign-errors.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
 import { Engine } from "./engine/engine.ts";
-import type { EngineEvent, EngineListener } from "./engine/events.ts";
+import type { EngineListener } from "./engine/events.ts";
 import type { EngineLimits } from "./engine/limits.ts";
 import type { Ingress, IngressOptions } from "./ingress/index.ts";
 import { ingressOf } from "./ingress-of-app.ts";
@@ -29,6 +29,9 @@ import type { SqliteTransaction } from "./store-sqlite/post-in.ts";
 import type { AnyEffect } from "./workflow/effect.ts";
 import type { PostgresDatabase, SqliteDatabase } from "./workflow/local-database.ts";
 import type { EventType } from "./workflow/run.ts";
+import { exceptionPolicy, type ExceptionOptions } from "./exception-options.ts";
+import { OWNER_DEFAULT } from "./core/exception-policy.ts";
+import { logLine } from "./log-lines.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
 
@@ -58,6 +61,8 @@ export interface HoldfastOptions {
   readonly limits?: Partial<EngineLimits>;
   /** Owns what belongs to no run, such as two events with one id. Default "operators". */
   readonly owner?: string;
+  /** Who deals with exceptions, and until when. */
+  readonly exceptions?: ExceptionOptions;
   /**
    * How long runs are kept at least; a workflow may say otherwise for its own. Nothing leaves the store
    * by itself: `holdfast archive` lets go of what may leave. Default: completed runs may leave when
@@ -328,7 +333,7 @@ export function holdfast(options: HoldfastOptions): App {
     },
     async closeException(exceptionId, actor) {
       const { by, reason } = known("closeException", actor);
-      await (await engine()).beside.close(parseItemId("exc", exceptionId), by, reason);
+      await (await engine()).exceptions.beside.close(parseItemId("exc", exceptionId), by, reason);
     },
     async listen(listenOptions) {
       const { signals = DRAIN_SIGNALS } = known("listen", listenOptions) ?? {};
@@ -442,6 +447,10 @@ async function engineOn(
     limits: options.limits ?? {},
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),
+    exceptions: exceptionPolicy(options.exceptions, {
+      app: options.owner ?? OWNER_DEFAULT,
+      workflows: options.workflows,
+    }),
     foreign: classifyForeign,
   });
   engine.on((event) => {
@@ -449,9 +458,8 @@ async function engineOn(
   });
   const log = logOf(options);
   engine.on((event) => {
-    if (event.type === "exception.opened") log(needsPerson(event));
-    if (event.type === "review.asked" || event.type === "review.overdue") log(needsAnswer(event));
-    if (event.type === "store.retry") log(cannotRead(event));
+    const line = logLine(event);
+    if (line !== null) log(line);
   });
   store.onFatal((error) => {
     engine.emit({ type: "engine.fatal", message: error.message });
@@ -459,41 +467,6 @@ async function engineOn(
   });
   await engine.start();
   return engine;
-}
-
-function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>): string {
-  const { run, workflow, key, step, owner, because } = event;
-  const id = formatRunId(run);
-  if (event.beside === true) {
-    const what = workflow === "" ? "" : ` ${id} (${workflow}, ${JSON.stringify(key)}):`;
-    return `holdfast:${what} ${owner} has to look: ${because} Look: npx holdfast exceptions`;
-  }
-  const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
-  return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
-}
-
-function needsAnswer(
-  event: Extract<EngineEvent, { type: "review.asked" | "review.overdue" }>,
-): string {
-  const { run, workflow, key, seq, review } = event;
-  const id = formatItemId("rev", { run, seq });
-  const due =
-    "dueAtMs" in event && event.dueAtMs !== null
-      ? ` until ${new Date(event.dueAtMs).toISOString()}`
-      : "";
-  const said =
-    event.type === "review.overdue"
-      ? `is overdue: nobody has answered ${JSON.stringify(review)} in time; it goes to ${event.to}.`
-      : `asks ${event.by} to decide ${JSON.stringify(review)}${due}.`;
-  return `holdfast: ${formatRunId(run)} (${workflow}, ${JSON.stringify(key)}) ${said} What it takes: npx holdfast reviews. Answer: npx holdfast answer ${id} DECISION`;
-}
-
-function cannotRead({
-  what,
-  message,
-  delayMs,
-}: Extract<EngineEvent, { type: "store.retry" }>): string {
-  return `holdfast: the store did not answer (${what}): ${message}. It is asked again in ${String(delayMs)} ms; nothing is lost. If this goes on, run: npx holdfast store verify`;
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];

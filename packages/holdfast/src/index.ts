@@ -29,6 +29,10 @@ export type {
   PostgresDatabaseOptions,
   SqliteDatabaseOptions,
 } from "./connectors/sql/local-database.ts";
+export type { CalendarOptions } from "./core/business-calendar.ts";
+export type { Severity } from "./core/exception-record.ts";
+export type { DueOptions, ExceptionOptions } from "./exception-options.ts";
+export type { ClassOwners } from "./workflow/class-owners.ts";
 export { holdfast, RunEnded } from "./holdfast.ts";
 export type {
   Actor,

@@ -8,6 +8,8 @@ import { addClassifyCommand } from "./classify-command.ts";
 import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
+import { addExceptionCommands } from "./exception-commands.ts";
+import { addIssueCommands } from "./issue-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { jsonText, visibleLines } from "./safe-text.ts";
@@ -121,6 +123,8 @@ export function commandTree(
   addWriteCommands(program, act);
   addParkingCommands(program, act);
   addRepairCommands(program, act);
+  addExceptionCommands(program, act);
+  addIssueCommands(program, act);
   addArchiveCommands(program, act);
   addStoreCommands(program, act);
   addKeyCommand(program, outside, show);

@@ -48,9 +48,11 @@ const EXCEPTION_COLUMNS: readonly Column[] = [
   { title: "EXCEPTION", isKept: true },
   { title: "KEY" },
   { title: "STEP" },
+  { title: "FAMILY", isKept: true },
   { title: "CLASS", isKept: true },
   { title: "VALUE" },
   { title: "OWNER" },
+  { title: "AGE", isKept: true },
   { title: "DUE (UTC)", isKept: true },
 ];
 
@@ -74,22 +76,40 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       exception.id,
       exception.key ?? exception.run ?? "(no run)",
       exception.step ?? (exception.isBeside ? "(beside the run)" : "(workflow code)"),
+      exception.family,
       exception.class,
       valueText(exception),
-      exception.owner,
+      exception.assignee === null ? exception.owner : `${exception.owner} (${exception.assignee})`,
+      durationText(Math.max(0, nowMs - Date.parse(exception.openedAt))),
       due,
     ],
     notes: [
       exception.because,
       ...(exception.because.includes(exception.message) ? [] : [exception.message]),
       ...(exception.said === null ? [] : [`they said  ${JSON.stringify(exception.said)}`]),
-      `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
+      `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}, ${exception.classPage}`,
+      ...careNotes(exception),
       ...exception.kept.map(keptSentence),
       ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
     ],
   };
+}
+
+/** Notes of which the newest are shown; all of them are in `--json`. */
+const NOTES_SHOWN_MAX = 5;
+
+function careNotes(exception: ExceptionView): readonly string[] {
+  const { status, waitsFor, waitReason, tags, links, notes, crossed } = exception;
+  const told = crossed.filter(({ kind }) => kind === "escalation").map(({ to }) => to);
+  return [
+    ...(status === "waiting" ? [`waits for ${waitsFor ?? ""}: ${waitReason ?? ""}`] : []),
+    ...(told.length === 0 ? [] : [`escalated to ${told.join(", then ")}`]),
+    ...(tags.length === 0 ? [] : [`tags ${tags.join(", ")}`]),
+    ...links.map(({ kind, to }) => `${kind} ${to}`),
+    ...notes.slice(-NOTES_SHOWN_MAX).map(({ at, by, text }) => `${timeText(at)} ${by}: ${text}`),
+  ];
 }
 
 const EFFECT_COLUMNS: readonly Column[] = [
@@ -246,7 +266,7 @@ export function timeText(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
 }
 
-function dueText(iso: string, nowMs: number): string {
+export function dueText(iso: string, nowMs: number): string {
   const lateMs = nowMs - Date.parse(iso);
   return lateMs > 0 ? `${timeText(iso)}, overdue ${durationText(lateMs)}` : timeText(iso);
 }

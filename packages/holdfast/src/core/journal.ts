@@ -10,9 +10,13 @@
  */
 import type { RepeatKind } from "./contract.ts";
 import type { DecisionField } from "./decision-fields.ts";
+import type { ExceptionRecord } from "./exception-record.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "./failure.ts";
 import type { Incident } from "./incident.ts";
+import type { HandlingAct } from "./exception-handling.ts";
+import type { IssueAct, IssueOverlay } from "./issue-overlay.ts";
 import type { Move, Unknown } from "./move.ts";
+import type { RoutingRule } from "./routing.ts";
 import type { OnLate } from "./run-late.ts";
 import type { Compensated, FinalRunState, RunState } from "./run-state.ts";
 
@@ -64,6 +68,11 @@ export const RECORD_KINDS = [
   "again", // the run is done again from a step, perhaps with another input
   "proposed", // a repair that a second person has to approve
   "decided", // what became of a proposal
+  // of a run, and of the store itself
+  "handled", // an exception: somebody has it, a note, a time that has passed
+  // of the store itself
+  "grouped", // what operators have decided about a group of exceptions
+  "routed", // a new version of the rules by which exceptions go to owners
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -78,6 +87,8 @@ export const STORE_KINDS: readonly RecordKind[] = [
   "archived",
   "imported",
   "received",
+  "grouped",
+  "routed",
 ];
 
 /** Number under which a kind is stored. */
@@ -374,10 +385,9 @@ export interface OpenedHead extends Described {
   readonly because: string;
   readonly owner: string;
   readonly dueAtMs: number;
-  /** Groups items with one cause: class, reason, integration, workflow and step. */
-  readonly fingerprint: string;
-  /** One line that names the group. */
-  readonly title: string;
+  readonly record: ExceptionRecord;
+  /** One line for each group that it is counted in, in the order of `groupsOf`. */
+  readonly titles: readonly string[];
   readonly unknown?: Unknown;
   /** The effect operation that it is about, if any. */
   readonly operation?: number;
@@ -401,11 +411,39 @@ export interface ClosedHead {
   readonly resolution: (typeof RESOLUTIONS)[number];
   readonly by: string;
   readonly reason: string;
-  readonly fingerprint: string;
+  /** Fingerprints of all groups that it was counted in. */
+  readonly groups: readonly string[];
   readonly class: FailureClass;
   /** True if no step waited for it: says nothing about where the run stands. */
   readonly beside?: true;
   /** As in `SettledHead`. */
+  readonly command?: string;
+}
+
+export interface HandledHead {
+  /** Sequence number of the `opened` record. */
+  readonly opened: number;
+  readonly act: HandlingAct;
+  readonly by: string;
+  readonly reason: string;
+  /** As in `SettledHead`. */
+  readonly command?: string;
+}
+
+export interface GroupedHead {
+  readonly fingerprint: string;
+  readonly act: IssueAct;
+  /** What it comes to, with what was decided before. */
+  readonly overlay: IssueOverlay;
+  readonly command?: string;
+}
+
+/** Its time is when it was made. */
+export interface RoutedHead {
+  readonly version: number;
+  readonly rules: readonly RoutingRule[];
+  readonly by: string;
+  readonly reason: string;
   readonly command?: string;
 }
 
@@ -484,7 +522,8 @@ export interface DependencyHead {
 export type KeptHead = AcceptedEvent;
 
 /**
- * What has payloads and can say what is sensitive in them. `step` is named `workflow/step`. Under
+ * What has payloads and can say what is sensitive in them; and versions of the code, which are on
+ * record in the order in which they were deployed first. `step` is named `workflow/step`. Under
  * `payloads` the store itself says what is needed to read them: a key, a directory.
  */
 export const DEFINITION_KINDS = [
@@ -494,6 +533,7 @@ export const DEFINITION_KINDS = [
   "event",
   "step",
   "payloads",
+  "version",
 ] as const;
 export type DefinitionKind = (typeof DEFINITION_KINDS)[number];
 

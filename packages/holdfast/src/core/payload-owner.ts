@@ -112,6 +112,9 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "archived":
     case "imported":
     case "decided":
+    case "handled":
+    case "grouped":
+    case "routed":
       return null;
     default:
       return assertNever(record.kind);

@@ -3,6 +3,7 @@
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
 import { HoldfastError } from "../core/error.ts";
+import { DEFAULT_POLICY, OWNER_DEFAULT, type ExceptionPolicy } from "../core/exception-policy.ts";
 import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
 import { UNNAMED_STARTER } from "../core/person.ts";
 import { formatRunId } from "../core/run-number.ts";
@@ -13,7 +14,7 @@ import type { Integration } from "../workflow/integration.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
-import { BesideExceptions } from "./exceptions/beside.ts";
+import { ExceptionCare } from "./exceptions/exception-care.ts";
 import type { Clock, Random } from "./clock.ts";
 import { Commands } from "./commands/commands.ts";
 import { Committer } from "./journal/committer.ts";
@@ -66,6 +67,8 @@ export interface EngineOptions extends RemovalOptions {
   readonly foreign?: ForeignClassifier;
   /** Owns what belongs to no run. Default "operators". */
   readonly owner?: string;
+  /** Teams, calendars and due times. */
+  readonly exceptions?: ExceptionPolicy;
 }
 
 export class Engine implements RunHost {
@@ -89,7 +92,7 @@ export class Engine implements RunHost {
   readonly commands: Commands;
   /** What people may do to a run by hand. */
   readonly repairs: Repairs;
-  readonly beside: BesideExceptions;
+  readonly exceptions: ExceptionCare;
   readonly early: EarlyAnswers;
   readonly removals: Removals;
   readonly lanes = new Lanes();
@@ -117,7 +120,8 @@ export class Engine implements RunHost {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.version = options.version;
     this.namespace = options.namespace ?? NAMESPACE_DEFAULT;
-    this.owner = options.owner ?? "operators";
+    this.owner = options.owner ?? OWNER_DEFAULT;
+    this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);
     this.foreign = options.foreign ?? (() => null);
     this.digests = digestsWith(options.store.secret);
     this.effects = new KnownEffects(options.effects ?? []);
@@ -157,7 +161,6 @@ export class Engine implements RunHost {
       this.places,
     );
     this.#gates = new Gates(this);
-    this.beside = new BesideExceptions(this);
     this.commands = new Commands(this);
     this.repairs = new Repairs(this);
     this.early = new EarlyAnswers(this);
@@ -191,7 +194,8 @@ export class Engine implements RunHost {
   /** Brings back what was under way, then opens the doors. */
   async start(): Promise<void> {
     await this.#startUp.prepare();
-    await this.declarations.begin(this.store, this.#workflows.all());
+    await this.declarations.begin(this.store, this.#workflows.all(), this.version);
+    this.exceptions.due.start();
     if (this.#membership !== null) {
       await this.#timers.start();
       this.#inbox.open();
@@ -366,6 +370,7 @@ export class Engine implements RunHost {
     this.#inbox.close();
     this.early.close();
     this.commands.receiving.close();
+    this.exceptions.due.close();
     this.#timers.close();
     this.reads.close();
     this.routes?.close();

@@ -9,6 +9,7 @@ import type { Committer } from "./journal/committer.ts";
 import type { Declarations } from "./journal/declarations.ts";
 import type { Digests } from "./journal/digest.ts";
 import type { EngineEvent } from "./events.ts";
+import type { ExceptionCare } from "./exceptions/exception-care.ts";
 import type { Gate } from "./gates/gate.ts";
 import type { KnownEffects } from "./effects/known-effects.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -48,6 +49,8 @@ export interface RunHost {
   readonly committer: Committer;
   readonly rest: RestQueue;
   readonly version: string;
+  /** Whose exceptions are, and until when. */
+  readonly exceptions: Pick<ExceptionCare, "rules" | "due">;
   readonly foreign: ForeignClassifier;
   /** What definitions declare of their payloads. */
   readonly declarations: Declarations;

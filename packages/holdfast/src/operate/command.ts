@@ -12,6 +12,9 @@ import { canonicalJson } from "../core/canonical-json.ts";
 import { durationText } from "../core/duration.ts";
 import { HoldfastError, isErrorCode } from "../core/error.ts";
 import type { DecisionBody, RepairBody } from "../core/repair-order.ts";
+import type { IssueAct } from "../core/issue-overlay.ts";
+import type { AskedAct } from "../core/parse-acts.ts";
+import type { RoutingRule } from "../core/routing.ts";
 import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -50,6 +53,27 @@ export interface CommandBodies {
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   readonly repair: RepairBody;
   readonly decide: DecisionBody;
+  /** Something is done to an exception that leaves it open. */
+  readonly handle: {
+    readonly run: string;
+    readonly seq: number;
+    readonly act: AskedAct;
+    readonly reason: string;
+  };
+  /** About a group of exceptions, or about routing: the run is the store itself. */
+  readonly group: {
+    readonly run: string;
+    readonly fingerprint: string;
+    readonly act: IssueAct;
+    readonly reason: string;
+  };
+  readonly route: {
+    readonly run: string;
+    readonly rules: readonly RoutingRule[];
+    /** That these take the place of; 0 for none. */
+    readonly version: number;
+    readonly reason: string;
+  };
 }
 
 /** What an engine is ordered to let go: runs that an archive has, each with its number of records. */
@@ -233,6 +257,12 @@ function wordsOf({ topic, where }: Given): string {
       return `repair ${where}`;
     case "decide":
       return "take the decision about the proposal";
+    case "handle":
+      return `deal with an exception of ${where}`;
+    case "group":
+      return "decide about the group";
+    case "route":
+      return "set the routing rules";
     case "archive":
       return "let go of runs that are archived";
     case "park":

@@ -23,6 +23,7 @@ import type {
   ProposedHead,
   SuppliedHead,
 } from "../core/repaired.ts";
+import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
 import { REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { isoOrNull, isoText } from "./views.ts";
@@ -231,6 +232,9 @@ interface Heads {
   readonly again: AgainHead;
   readonly proposed: ProposedHead;
   readonly decided: DecidedHead;
+  readonly handled: journal.HandledHead;
+  readonly grouped: journal.GroupedHead;
+  readonly routed: journal.RoutedHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -353,6 +357,15 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   ...REPAIR_SAYINGS,
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
+  }),
+  handled: (head) => ({ what: `exception ${handledText(head)}`, by: head.by }),
+  grouped: (head) => ({
+    what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,
+    by: head.overlay.by,
+  }),
+  routed: (head) => ({
+    what: `routing rules, version ${String(head.version)}: ${head.reason}`,
+    by: head.by,
   }),
 };
 

@@ -7,6 +7,8 @@
 import { parseJson } from "../core/json-text.ts";
 import type { RepeatKind } from "../core/contract.ts";
 import type { ErrorCode } from "../core/error.ts";
+import type { Handling, HandlingStatus, WaitsFor } from "../core/exception-handling.ts";
+import type { Confidence, Crossing, ExceptionRecord, Severity } from "../core/exception-record.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
@@ -21,7 +23,7 @@ import type {
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
 import { keptAbout, type KeptCommand } from "./kept-command.ts";
-import { pageOfException } from "./exception-page.ts";
+import { classPage, pageOfException } from "./exception-page.ts";
 import { closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
@@ -116,6 +118,36 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   /** The other system's own words, at most 500 characters; null if it said no more than `message`. */
   readonly said: string | null;
   readonly owner: string;
+  /** Page that says what its class means and what can be done about it. */
+  readonly classPage: string;
+  readonly severity: Severity;
+  readonly confidence: Confidence;
+  readonly status: HandlingStatus;
+  readonly waitsFor: WaitsFor | null;
+  readonly waitReason: string | null;
+  readonly assignee: string | null;
+  readonly tags: readonly string[];
+  readonly links: Handling["links"];
+  readonly notes: readonly { readonly at: string; readonly by: string; readonly text: string }[];
+  /** Times that have passed while it was open. */
+  readonly crossed: readonly {
+    readonly kind: Crossing["kind"];
+    readonly at: string;
+    readonly to: string;
+  }[];
+  /** By which rule it is whose, and due when. */
+  readonly ownership: ExceptionRecord["ownership"];
+  readonly duePolicy: string;
+  readonly calendar: string | null;
+  /** Of the code that met it. */
+  readonly codeVersion: string;
+  readonly keyWindowEndsAt: string | null;
+  readonly attempts: number | null;
+  readonly meters: ExceptionRecord["meters"];
+  readonly keys: ExceptionRecord["keys"];
+  /** Groups that it is counted in, of each level. */
+  readonly fingerprints: ExceptionRecord["fingerprints"];
+  /** Of its place. */
   readonly fingerprint: string;
   readonly openedAt: string;
   readonly dueAt: string;
@@ -282,6 +314,7 @@ export function exceptionView(
     because: row.because,
     said,
     owner: row.owner,
+    ...careOf(row),
     fingerprint: row.fingerprint,
     openedAt: isoText(row.openedAtMs),
     dueAt: isoText(row.dueAtMs),
@@ -290,6 +323,31 @@ export function exceptionView(
     closedBy: row.closedBy,
     amount: row.amount,
     currency: row.currency,
+  };
+}
+
+function careOf({ class: failureClass, record, handling }: ExceptionRow) {
+  return {
+    classPage: classPage(failureClass),
+    severity: record.severity,
+    confidence: record.confidence,
+    status: handling.status,
+    waitsFor: handling.waitsFor,
+    waitReason: handling.waitReason,
+    assignee: handling.assignee,
+    tags: handling.tags,
+    links: handling.links,
+    notes: handling.notes.map(({ atMs, by, text }) => ({ at: isoText(atMs), by, text })),
+    crossed: handling.crossed.map(({ kind, atMs, to }) => ({ kind, at: isoText(atMs), to })),
+    ownership: record.ownership,
+    duePolicy: record.duePolicy,
+    calendar: record.calendar,
+    codeVersion: record.codeVersion,
+    keyWindowEndsAt: isoOrNull(record.keyWindowEndsAtMs),
+    attempts: record.attempts,
+    meters: record.meters,
+    keys: record.keys,
+    fingerprints: record.fingerprints,
   };
 }
 

@@ -118,6 +118,9 @@ async function ownerOf(
     case "resume":
     case "cancel":
     case "close":
+    case "handle":
+    case "group":
+    case "route":
     case "archive":
     case "park":
     case "unpark":

@@ -41,7 +41,11 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     exceptions: (query) => reader.exceptions(query),
     effects: (query) => reader.effects(query),
     reviews: (query) => reader.reviews(query),
-    issues: (limit) => reader.issues(limit),
+    issues: (level, limit) => reader.issues(level, limit),
+    issue: (fingerprint) => reader.issue(fingerprint),
+    issueOverlays: () => reader.issueOverlays(),
+    occurrences: (of, afterMs, limit) => reader.occurrences(of, afterMs, limit),
+    routings: (limit) => reader.routings(limit),
     dependencies: () => reader.dependencies(),
     declarations: () => reader.declarations(),
     earlyAnswers: async (limit) =>

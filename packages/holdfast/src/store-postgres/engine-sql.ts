@@ -8,7 +8,9 @@ import {
   INBOX_COLUMNS,
   KEPT_COLUMNS,
   RECEIVED_COLUMNS,
+  OVERLAY_COLUMNS,
   RECORD_COLUMNS,
+  ROUTING_COLUMNS,
   RUN_COLUMNS,
 } from "../store/row-columns.ts";
 import { prefixed } from "./runs-at-hand.ts";
@@ -78,6 +80,12 @@ export const ENGINE_SQL = {
   keptCount: "select count(*) from kept_event",
   acceptedCount: "select count(*) from accepted_event where until_ms > $1::int8",
   exception: `select ${EXCEPTION_COLUMNS} from exception where run = $1::int8 and seq = $2::int4`,
+  exceptionsDue: `select run, seq, next_at_ms from exception where next_at_ms is not null
+    order by next_at_ms, run, seq limit $1::int8`,
+  exceptionsDueOf: `select run, seq, next_at_ms from exception where next_at_ms is not null
+    and shard = any($2::int2[]) order by next_at_ms, run, seq limit $1::int8`,
+  overlay: `select ${OVERLAY_COLUMNS} from issue_overlay where fingerprint = $1`,
+  routing: `select ${ROUTING_COLUMNS} from routing order by version desc limit 1`,
   beside: `select seq from exception where run = $1::int8
     and left(subject, 200) = left($2, 200) and subject = $2 and subject is not null limit 1`,
   besideOpen: `select count(*) from exception where run = $1::int8 and subject is not null

@@ -17,6 +17,7 @@ import {
 import { type ArchivedRunAt, ARCHIVED_RUN } from "./archived-run-table.ts";
 import { Counts } from "./counts.ts";
 import { Events } from "./events.ts";
+import { EXCEPTION, ROUTING } from "./exception-tables.ts";
 import { Opinions } from "./opinions.ts";
 import { RowGather } from "./row-gather.ts";
 import { type ReadRows, type RunAtHand, RunsAtHand, type Wanted } from "./runs-at-hand.ts";
@@ -47,7 +48,8 @@ export class Projections {
   readonly #rows = {
     run: new RowGather(tables.RUN),
     effect: new RowGather(tables.EFFECT),
-    exception: new RowGather(tables.EXCEPTION),
+    exception: new RowGather(EXCEPTION),
+    routing: new RowGather(ROUTING),
     review: new RowGather(tables.REVIEW),
     awaiting: new RowGather(tables.AWAITING),
     pending: new RowGather(tables.PENDING),
@@ -149,8 +151,13 @@ export class Projections {
       case "effect-learnt":
         this.#foldEffect(change);
         return;
+      case "issue-overlaid":
+      case "routing-set":
+        this.#foldDecided(change);
+        return;
       case "exception-opened":
       case "exception-closed":
+      case "exception-handled":
         this.#foldException(change);
         return;
       case "review-asked":
@@ -277,6 +284,11 @@ export class Projections {
     this.#rows.exception.update(row);
   }
 
+  #foldDecided(change: Extract<Change, { kind: "issue-overlaid" | "routing-set" }>): void {
+    if (change.kind === "issue-overlaid") this.#opinions.overlay(change.row);
+    else this.#rows.routing.insert({ shard: SYSTEM_SHARD, ...change.row });
+  }
+
   #foldReview(change: ChangeOf<"review">): void {
     if (change.kind === "review-asked") {
       const hand = this.#hand(change.row.run);
@@ -377,7 +389,7 @@ function wantedBy(change: Change): Wanted | null {
   if (change.kind === "effect-sent-again" || change.kind === "effect-learnt") {
     return { table: "effect", run: change.run, seq: change.operation };
   }
-  if (change.kind === "exception-closed") {
+  if (change.kind === "exception-closed" || change.kind === "exception-handled") {
     return { table: "exception", run: change.run, seq: change.seq };
   }
   if (

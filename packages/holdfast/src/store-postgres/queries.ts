@@ -10,9 +10,11 @@ import {
   toEarlyAnswer,
   toException,
   toInbox,
+  toIssueOverlay,
   toKeptEvent,
   toReceived,
   toRecord,
+  toRouting,
   toRun,
   toRunAt,
 } from "../store/row-columns.ts";
@@ -50,6 +52,9 @@ export type EngineReads = Pick<
   | "keptCount"
   | "exception"
   | "besideExceptions"
+  | "exceptionsDue"
+  | "issueOverlay"
+  | "routing"
   | "declarations"
   | "pendingByRef"
   | "dependencies"
@@ -114,6 +119,9 @@ export function engineReads(
       ]);
       return { openCount: open.map(first<number>)[0] ?? 0, isKnown: known.length > 0 };
     },
+    issueOverlay: async (fingerprint) =>
+      (await ask("overlay", fingerprint)).map(toIssueOverlay)[0]?.overlay ?? null,
+    routing: async () => (await ask("routing")).map(toRouting)[0] ?? null,
     declarations: async () => (await ask("declarations")).map(toDeclaration),
     dependencies: async () => (await ask("dependencies")).map(toDependency),
     async openGroups() {
@@ -134,9 +142,9 @@ function readsOfShards(
   ask: Ask,
   load: Store["load"],
   tellBackup: TellBackup,
-): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox"> {
+): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox" | "exceptionsDue"> {
   const askOf = (
-    name: "inStates" | "due" | "parked" | "openLanes" | "inbox",
+    name: "inStates" | "due" | "parked" | "openLanes" | "inbox" | "exceptionsDue",
     shards: readonly number[] | undefined,
     ...values: (Cell | Buffer)[]
   ) =>
@@ -160,6 +168,13 @@ function readsOfShards(
       (await askOf("parked", shards, integration, afterRun, limit)).map(first<number>),
     openLanes: async (page, shards) =>
       (await askOf("openLanes", shards, page.afterRun, page.limit)).map(toOpenLane),
+    async exceptionsDue(limit, shards) {
+      const rows = await askOf("exceptionsDue", shards, limit);
+      return rows.map((cells) => {
+        const [run, seq, atMs] = cells as [number, number, number];
+        return { run, seq, atMs };
+      });
+    },
     inbox: async (limit, shards) =>
       (await askOf("inbox", shards, limit)).map((cells) => posted(cells, tellBackup)),
   };

@@ -11,6 +11,7 @@ import { foldKeys, historyOf, recordOf } from "./archived-history.ts";
 import { ARCHIVED_RUN } from "./archived-run-table.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { CHAINS_SQL, CHAIN_ORDER, wholeJournal } from "./journal-reading.ts";
+import { EXCEPTION, ISSUE_OVERLAY, ROUTING } from "./exception-tables.ts";
 import { type Derived, Projections } from "./projections.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import type { Table } from "./table.ts";
@@ -30,7 +31,9 @@ const PROJECTIONS: readonly Compared[] = [
   compared(tables.RUN),
   compared(tables.RUN_KEY),
   compared(tables.EFFECT),
-  compared(tables.EXCEPTION),
+  compared(EXCEPTION),
+  compared(ISSUE_OVERLAY),
+  compared(ROUTING),
   compared(tables.REVIEW),
   compared(tables.DEPENDENCY),
   compared(tables.DECLARATION),

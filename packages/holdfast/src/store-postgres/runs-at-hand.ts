@@ -15,7 +15,8 @@ import {
   toRunAt,
 } from "../store/row-columns.ts";
 import type { EffectState } from "../store/row-changes.ts";
-import type { AwaitingAt, EffectAt, ExceptionAt, PendingAt, ReviewAt, RunAt } from "./tables.ts";
+import type { AwaitingAt, EffectAt, PendingAt, ReviewAt, RunAt } from "./tables.ts";
+import type { ExceptionAt } from "./exception-tables.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 

@@ -155,6 +155,7 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   acceptedCount: /accepted_event_until on accepted_event/u,
   accepted: /accepted_event_pkey on accepted_event/u,
   exception: /exception_pkey on exception/u,
+  exceptionsDue: /exception_next on exception/u,
   // The exceptions of one run are few, by whichever index they are found.
   beside: /exception_\w+ on exception/u,
   // So are those that are open, as long as its statistics say that none is.
@@ -168,6 +169,7 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
 /** Queries whose index gives the order as well. */
 const UNSORTED: readonly (keyof typeof ENGINE_SQL)[] = [
   "due",
+  "exceptionsDue",
   "parked",
   "lane",
   "openLanes",

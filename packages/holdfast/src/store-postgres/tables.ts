@@ -7,7 +7,6 @@ import type {
   DeclarationRow,
   DependencyRow,
   EarlyAnswerRow,
-  ExceptionRow,
   KeptEventRow,
   ReceivedRow,
   ReviewRow,
@@ -112,45 +111,6 @@ export const EFFECT: Table<EffectAt> = {
     ...columns<EffectAt>("free", "int8", {
       last_sent_at_ms: (row) => row.lastSentAtMs,
       ended_at_ms: (row) => row.endedAtMs,
-    }),
-  ],
-};
-
-export type ExceptionAt = InShard<ExceptionRow>;
-
-export const EXCEPTION: Table<ExceptionAt> = {
-  name: "exception",
-  columns: [
-    ...columns<ExceptionAt>("key", "int8", { run: (row) => row.run }),
-    ...columns<ExceptionAt>("key", "int4", { seq: (row) => row.seq }),
-    ...shard<ExceptionRow>(),
-    ...columns<ExceptionAt>("fixed", "text", {
-      workflow: (row) => row.workflow,
-      step: (row) => row.step,
-      effect_name: (row) => row.effectName,
-      integration: (row) => row.integration,
-      class: (row) => row.class,
-      family: (row) => row.family,
-      effect: (row) => row.effect,
-      reason_code: (row) => row.reasonCode,
-      rule: (row) => row.rule,
-      message: (row) => row.message,
-      because: (row) => row.because,
-      owner: (row) => row.owner,
-      fingerprint: (row) => row.fingerprint,
-      subject: (row) => row.subject,
-      amount: (row) => row.amount,
-      currency: (row) => row.currency,
-    }),
-    ...columns<ExceptionAt>("fixed", "int4", { operation: (row) => row.operation }),
-    ...columns<ExceptionAt>("fixed", "int8", {
-      opened_at_ms: (row) => row.openedAtMs,
-      due_at_ms: (row) => row.dueAtMs,
-    }),
-    ...columns<ExceptionAt>("free", "int8", { closed_at_ms: (row) => row.closedAtMs }),
-    ...columns<ExceptionAt>("free", "text", {
-      resolution: (row) => row.resolution,
-      closed_by: (row) => row.closedBy,
     }),
   ],
 };

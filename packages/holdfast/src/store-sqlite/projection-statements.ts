@@ -4,7 +4,6 @@ import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
-  EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
   REVIEW_COLUMNS,
   RECEIVED_COLUMNS,
@@ -38,14 +37,10 @@ const RECEIVED_AGAIN = `on conflict (name) do update set ${RECEIVED_COLUMNS.spli
   .filter((column) => column !== "name")
   .map((column) => `${column} = excluded.${column}`)
   .join(", ")} where state = 'held' or until_ms <= excluded.at_ms`;
+export const ISSUE_SEEN = `insert into issue (${ISSUE_COLUMNS})
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1) ${ISSUE_ADDED}`;
 
 const SQL = {
-  exceptionInsert: insert("exception", EXCEPTION_COLUMNS),
-  exceptionClose: `update exception set closed_at_ms = ?, resolution = ?, closed_by = ?
-    where run = ? and seq = ?`,
-  issueSeen: `insert into issue (${ISSUE_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)
-    ${ISSUE_ADDED}`,
-  issueEased: "update issue set open_count = open_count - 1 where fingerprint = ?",
   reviewInsert: insert("review", REVIEW_COLUMNS),
   reviewAnswer: `update review set state = 'answered', answered_by = ?, answered_at_ms = ?
     where run = ? and seq = ?`,
@@ -112,7 +107,7 @@ export function prepareProjections(database: Database): ProjectionStatements {
   return Object.fromEntries(entries) as ProjectionStatements;
 }
 
-function insert(table: string, columns: string): string {
+export function insert(table: string, columns: string): string {
   const marks = columns
     .split(",")
     .map(() => "?")

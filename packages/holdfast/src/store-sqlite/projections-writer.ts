@@ -4,10 +4,10 @@
  */
 import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
-import type { ReceivedRow } from "../store/rows.ts";
-import type { ExceptionRow, ReviewRow } from "../store/rows.ts";
+import type { ReceivedRow, ReviewRow } from "../store/rows.ts";
 import { ArchiveWriter } from "./archive-writer.ts";
 import { EffectWriter } from "./effect-writer.ts";
+import { ExceptionWriter } from "./exception-writer.ts";
 import { COUNTERS, prepareProjections } from "./projection-statements.ts";
 import type { ProjectionStatements } from "./projection-statements.ts";
 import { RowBatch } from "./row-batch.ts";
@@ -18,6 +18,7 @@ export class ProjectionsWriter {
   readonly #sql: ProjectionStatements;
   readonly #runs: RunWriter;
   readonly #effects: EffectWriter;
+  readonly #exceptions: ExceptionWriter;
   readonly #archives: ArchiveWriter;
   readonly #counters: RowBatch;
   /** Sums of this flush, so that a counter is written once however often it moved. */
@@ -32,6 +33,7 @@ export class ProjectionsWriter {
     this.#sql = prepareProjections(database);
     this.#runs = new RunWriter(database);
     this.#effects = new EffectWriter(database);
+    this.#exceptions = new ExceptionWriter(database);
     this.#archives = new ArchiveWriter(database);
     this.#counters = new RowBatch(database, COUNTERS.sql, {
       columns: 2,
@@ -75,9 +77,12 @@ export class ProjectionsWriter {
         return;
       case "exception-opened":
       case "exception-closed":
+      case "exception-handled":
       case "issue-seen":
       case "issue-eased":
-        this.#applyException(change);
+      case "issue-overlaid":
+      case "routing-set":
+        this.#exceptions.apply(change);
         return;
       case "review-asked":
       case "review-answered":
@@ -121,36 +126,6 @@ export class ProjectionsWriter {
     if (this.#mayHaveReviews) this.#sql.reviewsWithdraw.run(run);
     if (this.#mayHaveAwaiting) this.#sql.awaitingClear.run(run);
     if (this.#mayHavePending) this.#sql.pendingClear.run(run);
-  }
-
-  #applyException(change: Extract<Change, { kind: `exception-${string}` | `issue-${string}` }>) {
-    const sql = this.#sql;
-    switch (change.kind) {
-      case "exception-opened":
-        sql.exceptionInsert.run(...exceptionValues(change.row));
-        return;
-      case "exception-closed":
-        sql.exceptionClose.run(change.atMs, change.resolution, change.by, change.run, change.seq);
-        return;
-      case "issue-seen":
-        sql.issueSeen.run(
-          change.fingerprint,
-          change.title,
-          change.class,
-          change.family,
-          change.workflow,
-          change.step,
-          change.owner,
-          change.atMs,
-          change.atMs,
-        );
-        return;
-      case "issue-eased":
-        sql.issueEased.run(change.fingerprint);
-        return;
-      default:
-        assertNever(change);
-    }
   }
 
   #applyReview(change: Extract<Change, { kind: `review-${string}` }>): void {
@@ -314,35 +289,6 @@ export class ProjectionsWriter {
 
 function byName([left]: readonly [string, number], [right]: readonly [string, number]): number {
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function exceptionValues(row: ExceptionRow) {
-  return [
-    row.run,
-    row.seq,
-    row.workflow,
-    row.step,
-    row.effectName,
-    row.integration,
-    row.operation,
-    row.class,
-    row.family,
-    row.effect,
-    row.reasonCode,
-    row.rule,
-    row.message,
-    row.because,
-    row.owner,
-    row.fingerprint,
-    row.subject,
-    row.openedAtMs,
-    row.dueAtMs,
-    row.closedAtMs,
-    row.resolution,
-    row.closedBy,
-    row.amount,
-    row.currency,
-  ];
 }
 
 function reviewValues(row: ReviewRow) {

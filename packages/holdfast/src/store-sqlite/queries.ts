@@ -3,7 +3,9 @@
  * recovery of many runs costs what reading their rows costs. All answers are bounded by the caller.
  */
 import { RUN_STATES } from "../core/run-state.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
   AcceptedEventRow,
@@ -19,6 +21,7 @@ import type {
 } from "../store/rows.ts";
 import type {
   ChildRun,
+  DueException,
   EventAddress,
   EventId,
   FoundRun,
@@ -39,7 +42,9 @@ import {
   INBOX_COLUMNS,
   KEPT_COLUMNS,
   RECEIVED_COLUMNS,
+  OVERLAY_COLUMNS,
   RECORD_COLUMNS,
+  ROUTING_COLUMNS,
   RUN_COLUMNS,
   RUN_WIDTH,
   toDeclaration,
@@ -48,8 +53,10 @@ import {
   toException,
   toEarlyAnswer,
   toInbox,
+  toIssueOverlay,
   toKeptEvent,
   toReceived,
+  toRouting,
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
@@ -86,6 +93,10 @@ export const ENGINE_SQL = {
   held: `select ${RECEIVED_COLUMNS} from received where state = 'held' and name > unhex(?)
     order by name limit ?`,
   exception: `select ${EXCEPTION_COLUMNS} from exception where run = ? and seq = ?`,
+  exceptionsDue: `select run, seq, next_at_ms from exception where next_at_ms is not null
+    order by next_at_ms, run, seq limit ?`,
+  overlay: `select ${OVERLAY_COLUMNS} from issue_overlay where fingerprint = ?`,
+  routing: `select ${ROUTING_COLUMNS} from routing order by version desc limit 1`,
   beside: "select seq from exception where run = ? and subject = ? and subject is not null",
   besideOpen: `select count(*) from exception indexed by exception_beside_open where run = ? and subject is not null
     and closed_at_ms is null`,
@@ -204,6 +215,22 @@ export class EngineQueries {
   exception(run: number, seq: number): ExceptionRow | null {
     const cells = rowsOf(this.#sql.exception, run, seq)[0];
     return cells === undefined ? null : toException(cells);
+  }
+
+  exceptionsDue(limit: number): DueException[] {
+    return rowsOf(this.#sql.exceptionsDue, limit).map((cells) => ({
+      run: cells[0] as number,
+      seq: cells[1] as number,
+      atMs: cells[2] as number,
+    }));
+  }
+
+  issueOverlay(fingerprint: string): IssueOverlay | null {
+    return rowsOf(this.#sql.overlay, fingerprint).map(toIssueOverlay)[0]?.overlay ?? null;
+  }
+
+  routing(): RoutingVersion | null {
+    return rowsOf(this.#sql.routing).map(toRouting)[0] ?? null;
   }
 
   besideExceptions(run: number, subject: string): { openCount: number; isKnown: boolean } {

@@ -1,5 +1,7 @@
 /** The lists that people and other processes look at. Filters that are not given are not applied. */
+import type { IssueLevel } from "../core/fingerprint.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type {
   DeclarationRow,
   DependencyRow,
@@ -7,6 +9,7 @@ import type {
   EffectRow,
   ExceptionRow,
   InboxRow,
+  IssueOverlayRow,
   IssueRow,
   ReceivedRow,
   ReviewRow,
@@ -15,6 +18,7 @@ import type {
 import type {
   EffectQuery,
   ExceptionQuery,
+  Group,
   Page,
   ReceivedQuery,
   ReviewQuery,
@@ -27,10 +31,14 @@ import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
+  EXCEPTION_COLUMNS,
+  GROUP_COLUMN,
   INBOX_COLUMNS,
   ISSUE_COLUMNS,
   RECEIVED_SHOWN,
+  OVERLAY_COLUMNS,
   RECORD_COLUMNS,
+  ROUTING_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
@@ -40,8 +48,10 @@ import {
   toInbox,
   toIssue,
   toReceived,
+  toIssueOverlay,
   toRecord,
   toReview,
+  toRouting,
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
@@ -97,9 +107,32 @@ export class ReaderQueries {
     return wholeRuns(query, (part) => this.#listed(reviewList(part), part, toReview));
   }
 
-  issues(limit: number): IssueRow[] {
-    const sql = `select ${ISSUE_COLUMNS} from issue order by last_seen_at_ms desc limit ?`;
-    return this.#rows(sql, [bounded(limit)], toIssue);
+  issues(level: IssueLevel, limit: number): IssueRow[] {
+    const sql = `select ${ISSUE_COLUMNS} from issue where level = ?
+      order by last_seen_at_ms desc limit ?`;
+    return this.#rows(sql, [level, bounded(limit)], toIssue);
+  }
+
+  issue(fingerprint: string): IssueRow | null {
+    const sql = `select ${ISSUE_COLUMNS} from issue where fingerprint = ?`;
+    return this.#rows(sql, [fingerprint], toIssue)[0] ?? null;
+  }
+
+  issueOverlays(): IssueOverlayRow[] {
+    const sql = `select ${OVERLAY_COLUMNS} from issue_overlay order by fingerprint limit ?`;
+    return this.#rows(sql, [ROWS_MAX], toIssueOverlay);
+  }
+
+  occurrences({ level, fingerprint }: Group, afterMs: number, limit: number): ExceptionRow[] {
+    const column = GROUP_COLUMN[level];
+    const sql = `select ${EXCEPTION_COLUMNS} from exception
+      where ${column} = ? and opened_at_ms > ? order by opened_at_ms desc, run, seq limit ?`;
+    return this.#rows(sql, [fingerprint, afterMs, bounded(limit)], toException);
+  }
+
+  routings(limit: number): RoutingVersion[] {
+    const sql = `select ${ROUTING_COLUMNS} from routing order by version desc limit ?`;
+    return this.#rows(sql, [bounded(limit)], toRouting);
   }
 
   dependencies(): DependencyRow[] {

@@ -23,6 +23,8 @@ export const PROJECTIONS = {
   effect: "pos",
   exception: "id",
   issue: "fingerprint",
+  issue_overlay: "fingerprint",
+  routing: "version",
   review: "id",
   counter: "name",
   dependency: "integration",

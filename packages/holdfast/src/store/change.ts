@@ -3,7 +3,10 @@
  * says what to do to a row, not what the row will be, so that it needs no memory of earlier records
  * and two workers of a shared store can fold their own records without reading each other.
  */
+import type { HandlingAct } from "../core/exception-handling.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 import type { ArchivedRun } from "../core/archived.ts";
 import type {
@@ -14,6 +17,7 @@ import type {
   EffectRow,
   ExceptionRow,
   ImportedArchiveRow,
+  IssueOverlayRow,
   KeptEventRow,
   ReceivedRow,
   ReviewRow,
@@ -71,12 +75,24 @@ export type Change =
       readonly seq: number;
       readonly resolution: string;
       readonly by: string;
+      readonly reason: string;
       readonly atMs: number;
     }
-  /** One more open item of this cause; the row is made with the first. */
+  | {
+      readonly kind: "exception-handled";
+      readonly run: number;
+      readonly seq: number;
+      readonly act: HandlingAct;
+      readonly by: string;
+      readonly reason: string;
+      readonly command: string | null;
+      readonly atMs: number;
+    }
+  /** One more open item of this cause, at each level; the row is made with the first. */
   | {
       readonly kind: "issue-seen";
       readonly fingerprint: string;
+      readonly level: IssueLevel;
       readonly title: string;
       readonly class: FailureClass;
       readonly family: FailureFamily;
@@ -86,6 +102,9 @@ export type Change =
       readonly atMs: number;
     }
   | { readonly kind: "issue-eased"; readonly fingerprint: string }
+  /** In the place of an older revision. */
+  | { readonly kind: "issue-overlaid"; readonly row: IssueOverlayRow }
+  | { readonly kind: "routing-set"; readonly row: RoutingVersion }
   | { readonly kind: "review-asked"; readonly row: ReviewRow }
   | {
       readonly kind: "review-answered";

@@ -99,3 +99,12 @@ export function early(record: JournalRecord, head: journal.EarlyHead): readonly 
       return assertNever(head.event);
   }
 }
+
+export function grouped({ fingerprint, overlay }: journal.GroupedHead): readonly Change[] {
+  return [{ kind: "issue-overlaid", row: { fingerprint, overlay } }];
+}
+
+export function routed(record: JournalRecord, head: journal.RoutedHead): readonly Change[] {
+  const { version, rules, by, reason } = head;
+  return [{ kind: "routing-set", row: { version, rules, by, reason, atMs: record.atMs } }];
+}

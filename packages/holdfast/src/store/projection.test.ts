@@ -139,11 +139,14 @@ describe("project", () => {
     expect(kindsOf(changes("opened", openedHead()))).toEqual([
       "exception-opened",
       "issue-seen",
+      "issue-seen",
+      "issue-seen",
+      "issue-seen",
       "counted",
     ]);
     expect(changes("closed", closedHead(4))).toEqual([
       expect.objectContaining({ kind: "exception-closed", run: 7, seq: 4, by: "anna" }),
-      { kind: "issue-eased", fingerprint: openedHead().fingerprint },
+      ...closedHead(4).groups.map((fingerprint) => ({ kind: "issue-eased", fingerprint })),
       { kind: "counted", name: "exceptions/data", delta: -1 },
     ]);
   });

@@ -22,13 +22,16 @@ import {
   dependency,
   early,
   group,
+  grouped,
   imported,
   incarnation,
   kept,
   received,
+  routed,
 } from "./projection-system.ts";
+import { closed, handled, opened } from "./projection-exceptions.ts";
 import { repaired } from "./projection-repairs.ts";
-import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
+import type { EffectRow, ReviewRow, RunRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
 
@@ -98,6 +101,8 @@ export function project(record: JournalRecord): readonly Change[] {
       return opened(record, headOf<journal.OpenedHead>(record));
     case "closed":
       return closed(record, headOf<journal.ClosedHead>(record));
+    case "handled":
+      return handled(record, headOf<journal.HandledHead>(record));
     case "cancel":
     case "late":
       return [{ kind: "run-touched", run: record.run, atMs: record.atMs }];
@@ -121,6 +126,10 @@ export function project(record: JournalRecord): readonly Change[] {
       return imported(record, headOf<ImportedHead>(record));
     case "received":
       return received(record, headOf<ReceivedHead>(record));
+    case "grouped":
+      return grouped(headOf<journal.GroupedHead>(record));
+    case "routed":
+      return routed(record, headOf<journal.RoutedHead>(record));
     case "result":
     case "timer":
     case "fired":
@@ -363,68 +372,4 @@ function event(record: JournalRecord, head: journal.EventHead): readonly Change[
     changes.push({ kind: "event-accepted", row: { ...head.accepted, run, kept: null }, atMs });
   }
   return changes;
-}
-
-function opened(record: JournalRecord, head: journal.OpenedHead): readonly Change[] {
-  const row: ExceptionRow = {
-    run: record.run,
-    seq: record.seq,
-    workflow: head.workflow,
-    step: record.name,
-    effectName: head.effectName ?? null,
-    integration: head.integration ?? null,
-    operation: head.operation ?? null,
-    class: head.class,
-    family: head.family,
-    effect: head.effect,
-    reasonCode: head.reasonCode,
-    rule: head.rule,
-    message: head.message,
-    because: head.because,
-    owner: head.owner,
-    fingerprint: head.fingerprint,
-    subject: head.beside?.subject ?? null,
-    openedAtMs: record.atMs,
-    dueAtMs: head.dueAtMs,
-    closedAtMs: null,
-    resolution: null,
-    closedBy: null,
-    amount: head.amount ?? null,
-    currency: head.currency ?? null,
-  };
-  const { fingerprint, title, class: failureClass, family, workflow, owner } = head;
-  const dealtWith = head.beside?.kept;
-  return [
-    { kind: "exception-opened", row },
-    ...(dealtWith === undefined
-      ? []
-      : [{ kind: "event-taken", seq: dealtWith, run: record.run } as const]),
-    {
-      kind: "issue-seen",
-      fingerprint,
-      title,
-      class: failureClass,
-      family,
-      workflow,
-      step: record.name,
-      owner,
-      atMs: record.atMs,
-    },
-    { kind: "counted", name: `exceptions/${failureClass}`, delta: 1 },
-  ];
-}
-
-function closed(record: JournalRecord, head: journal.ClosedHead): readonly Change[] {
-  return [
-    {
-      kind: "exception-closed",
-      run: record.run,
-      seq: head.opened,
-      resolution: head.resolution,
-      by: head.by,
-      atMs: record.atMs,
-    },
-    { kind: "issue-eased", fingerprint: head.fingerprint },
-    { kind: "counted", name: `exceptions/${head.class}`, delta: -1 },
-  ];
 }

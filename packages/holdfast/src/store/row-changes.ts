@@ -3,6 +3,12 @@
  * the row before in, the row after out. Pure. The embedded store says the same in SQL.
  */
 import type { EffectProof } from "../core/failure.ts";
+import {
+  handlingAfter,
+  handlingClosed,
+  nextCrossingAtMs,
+  type Handling,
+} from "../core/exception-handling.ts";
 import type { Change } from "./change.ts";
 import type { DependencyRow, EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
 
@@ -66,9 +72,23 @@ export function effectAfter<Row extends EffectState>(
 
 export function exceptionAfter<Row extends ExceptionRow>(
   row: Row,
-  { resolution, by, atMs }: ChangeOf<"exception-closed">,
+  change: ChangeOf<"exception-closed" | "exception-handled">,
 ): Row {
-  return { ...row, resolution, closedBy: by, closedAtMs: atMs };
+  const { by, reason, atMs } = change;
+  if (change.kind === "exception-closed") {
+    const { resolution } = change;
+    const closed = { ...row, resolution, closedBy: by, closedAtMs: atMs };
+    return withHandling(closed, handlingClosed(row.handling, reason));
+  }
+  const { act, command } = change;
+  const owner = act.kind === "handed-over" ? act.owner : row.owner;
+  const dueAtMs = act.kind === "goes-on" ? act.dueAtMs : row.dueAtMs;
+  const handling = handlingAfter(row.handling, act, { by, reason, atMs, command });
+  return withHandling({ ...row, owner, dueAtMs }, handling);
+}
+
+function withHandling<Row extends ExceptionRow>(row: Row, handling: Handling): Row {
+  return { ...row, handling, nextAtMs: nextCrossingAtMs(handling) };
 }
 
 export function reviewAfter<Row extends ReviewRow>(

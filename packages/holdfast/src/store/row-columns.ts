@@ -4,9 +4,12 @@
  * mapped here by position.
  */
 import { parseJson } from "../core/json-text.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
 import { RECORD_KINDS } from "../core/journal.ts";
 import { RUN_STATES } from "../core/run-state.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type {
   AcceptedEventRow,
   DeclarationRow,
@@ -15,6 +18,7 @@ import type {
   EffectRow,
   ExceptionRow,
   InboxRow,
+  IssueOverlayRow,
   IssueRow,
   KeptEventRow,
   ReceivedRow,
@@ -46,10 +50,26 @@ export const EFFECT_COLUMNS = `j.run, j.seq, j.name, j.at_ms, j.head, e.proof, e
 
 export const EXCEPTION_COLUMNS = `run, seq, workflow, step, effect_name, integration, operation,
   class, family, effect, reason_code, rule, message, because, owner, fingerprint, subject,
-  opened_at_ms, due_at_ms, closed_at_ms, resolution, closed_by, amount, currency`;
+  opened_at_ms, due_at_ms, closed_at_ms, resolution, closed_by, amount, currency, record, handling,
+  next_at_ms`;
 
-export const ISSUE_COLUMNS = `fingerprint, title, class, family, workflow, step, owner,
+/** The groups of the other levels, which are also in `record`: written beside them to be found by. */
+export const EXCEPTION_GROUPS = "cause_group, code_group, data_group";
+
+/** Where an exception says which group of a level it is in. */
+export const GROUP_COLUMN: Readonly<Record<IssueLevel, string>> = {
+  cause: "cause_group",
+  place: "fingerprint",
+  code: "code_group",
+  data: "data_group",
+};
+
+export const ISSUE_COLUMNS = `fingerprint, level, title, class, family, workflow, step, owner,
   first_seen_at_ms, last_seen_at_ms, open_count, total_count`;
+
+export const OVERLAY_COLUMNS = "fingerprint, overlay";
+
+export const ROUTING_COLUMNS = "version, rules, set_by, reason, at_ms";
 
 export const REVIEW_COLUMNS = `run, seq, step, review, answer_by, not_by, state, asked_at_ms,
   due_at_ms, escalated_to, answered_by, answered_at_ms, digest, amount, currency`;
@@ -178,22 +198,43 @@ export function toException(c: Cells): ExceptionRow {
     closedBy: c[21] as string | null,
     amount: c[22] as string | null,
     currency: c[23] as string | null,
+    // Both were written by the projection from such values.
+    record: parseJson(c[24] as string) as ExceptionRow["record"],
+    handling: parseJson(c[25] as string) as ExceptionRow["handling"],
+    nextAtMs: c[26] as number | null,
+  };
+}
+
+export function toIssueOverlay(c: Cells): IssueOverlayRow {
+  // Written by the projection from such a value.
+  return { fingerprint: c[0] as string, overlay: parseJson(c[1] as string) as IssueOverlay };
+}
+
+export function toRouting(c: Cells): RoutingVersion {
+  return {
+    version: c[0] as number,
+    // Written by the projection from such a list.
+    rules: parseJson(c[1] as string) as RoutingVersion["rules"],
+    by: c[2] as string,
+    reason: c[3] as string,
+    atMs: c[4] as number,
   };
 }
 
 export function toIssue(c: Cells): IssueRow {
   return {
     fingerprint: c[0] as string,
-    title: c[1] as string,
-    class: c[2] as IssueRow["class"],
-    family: c[3] as IssueRow["family"],
-    workflow: c[4] as string,
-    step: c[5] as string,
-    owner: c[6] as string,
-    firstSeenAtMs: c[7] as number,
-    lastSeenAtMs: c[8] as number,
-    openCount: c[9] as number,
-    totalCount: c[10] as number,
+    level: c[1] as IssueRow["level"],
+    title: c[2] as string,
+    class: c[3] as IssueRow["class"],
+    family: c[4] as IssueRow["family"],
+    workflow: c[5] as string,
+    step: c[6] as string,
+    owner: c[7] as string,
+    firstSeenAtMs: c[8] as number,
+    lastSeenAtMs: c[9] as number,
+    openCount: c[10] as number,
+    totalCount: c[11] as number,
   };
 }
 

@@ -5,8 +5,12 @@
 import type { RepeatKind } from "../core/contract.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { HoldfastError } from "../core/error.ts";
+import type { Handling } from "../core/exception-handling.ts";
+import type { ExceptionRecord } from "../core/exception-record.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { Incident } from "../core/incident.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { AcceptedEvent, DefinitionKind, JournalRecord } from "../core/journal.ts";
 import type { ReceiptState } from "../core/received.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
@@ -94,6 +98,7 @@ export interface ExceptionRow {
   readonly message: string;
   readonly because: string;
   readonly owner: string;
+  /** Of its place (F2); those of all levels are in `record`. */
   readonly fingerprint: string;
   /** What an exception beside its run is about; null for one that its run waits for. */
   readonly subject: string | null;
@@ -104,11 +109,16 @@ export interface ExceptionRow {
   readonly closedBy: string | null;
   readonly amount: string | null;
   readonly currency: string | null;
+  readonly record: ExceptionRecord;
+  readonly handling: Handling;
+  /** When the next of its times passes; null if it is closed, or its time stands still. */
+  readonly nextAtMs: number | null;
 }
 
-/** Exceptions with one cause. */
+/** Exceptions with one cause, of one level. */
 export interface IssueRow {
   readonly fingerprint: string;
+  readonly level: IssueLevel;
   readonly title: string;
   readonly class: FailureClass;
   readonly family: FailureFamily;
@@ -119,6 +129,12 @@ export interface IssueRow {
   readonly lastSeenAtMs: number;
   readonly openCount: number;
   readonly totalCount: number;
+}
+
+/** What operators have decided about one group. */
+export interface IssueOverlayRow {
+  readonly fingerprint: string;
+  readonly overlay: IssueOverlay;
 }
 
 export const REVIEW_STATES = ["open", "answered", "withdrawn"] as const;
@@ -269,6 +285,9 @@ export const INBOX_TOPICS = [
   "cancel",
   "complete",
   "close",
+  "handle",
+  "group",
+  "route",
   "archive",
   "park",
   "unpark",

@@ -8,6 +8,9 @@
  * fatal: the engine stops, because the next write may succeed over a hole.
  */
 import type { ReceiptState } from "../core/received.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
   AcceptedEventRow,
@@ -19,6 +22,7 @@ import type {
   ExceptionRow,
   ImportedArchiveRow,
   InboxRow,
+  IssueOverlayRow,
   IssueRow,
   KeptEventRow,
   ReceivedRow,
@@ -124,6 +128,12 @@ export interface Removal {
   archivedRuns(runs: readonly number[]): Promise<readonly ArchivedRunRow[]>;
 }
 
+export interface DueException {
+  readonly run: number;
+  readonly seq: number;
+  readonly atMs: number;
+}
+
 export interface RunCall {
   readonly called: number;
   readonly caller: number;
@@ -210,6 +220,12 @@ export interface Store {
     run: number,
     subject: string,
   ): Promise<{ readonly openCount: number; readonly isKnown: boolean }>;
+  /** Open exceptions whose next time passes soonest; `atMs` is when. */
+  exceptionsDue(limit: number, shards?: readonly number[]): Promise<readonly DueException[]>;
+  /** What operators have decided about a group; null if nothing was. */
+  issueOverlay(fingerprint: string): Promise<IssueOverlay | null>;
+  /** The rules that are in force; null if none were ever set. */
+  routing(): Promise<RoutingVersion | null>;
   /** How many events are kept because nobody has waited for them yet. */
   keptCount(): Promise<number>;
   keptEvents(of: EventAddress, limit: number): Promise<readonly KeptEventRow[]>;
@@ -289,6 +305,11 @@ export interface ReviewQuery extends Page {
   readonly run?: number;
 }
 
+export interface Group {
+  readonly level: IssueLevel;
+  readonly fingerprint: string;
+}
+
 /** What other processes may do: read projections and leave commands. Needs no engine. */
 export interface StoreReader {
   readonly storeId: string;
@@ -300,7 +321,15 @@ export interface StoreReader {
   exceptions(query: ExceptionQuery): Promise<readonly ExceptionRow[]>;
   effects(query: EffectQuery): Promise<readonly EffectRow[]>;
   reviews(query: ReviewQuery): Promise<readonly ReviewRow[]>;
-  issues(limit: number): Promise<readonly IssueRow[]>;
+  /** Groups of a level, those first that were seen last. */
+  issues(level: IssueLevel, limit: number): Promise<readonly IssueRow[]>;
+  issue(fingerprint: string): Promise<IssueRow | null>;
+  /** All that was ever decided about groups, up to the store's own bound. */
+  issueOverlays(): Promise<readonly IssueOverlayRow[]>;
+  /** Exceptions of a group, also closed ones, opened after `afterMs`; the newest first. */
+  occurrences(of: Group, afterMs: number, limit: number): Promise<readonly ExceptionRow[]>;
+  /** Versions of the routing rules, the newest first. */
+  routings(limit: number): Promise<readonly RoutingVersion[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
   declarations(): Promise<readonly DeclarationRow[]>;
   /** Answers that are kept for a request to come, oldest first. */

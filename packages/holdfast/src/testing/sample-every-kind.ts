@@ -1,5 +1,7 @@
 /** A journal that holds every kind of record, for tests of stores. */
 import type { ProposedHead } from "../core/repaired.ts";
+import type { HandlingAct } from "../core/exception-handling.ts";
+import { NO_OVERLAY, overlayAfter } from "../core/issue-overlay.ts";
 import type { Store } from "../store/store.ts";
 import {
   SYSTEM_RUN,
@@ -12,6 +14,7 @@ import {
   finishedHead,
   openedHead,
   closedHead,
+  exceptionRecord,
   acceptedEvent,
   receivedHead,
   heldHead,
@@ -64,6 +67,24 @@ function addSystemRecords(sample: SampleJournal): void {
     by: "shop",
     answer: '{"kept":true}',
   });
+  sample.add(SYSTEM_RUN, "declared", {
+    definition: "version",
+    name: "v2",
+    sensitive: [],
+    decision: null,
+  });
+  const [group = ""] = closedHead(1).groups;
+  const act = { kind: "resolved", inVersion: "v2" } as const;
+  const acted = { by: "anna", reason: "mended", atMs: SAMPLE_START_MS, command: null };
+  const first = overlayAfter(NO_OVERLAY, act, acted);
+  sample.add(SYSTEM_RUN, "grouped", { fingerprint: group, act, overlay: first });
+  const undo = { kind: "reopened" } as const;
+  const overlay = overlayAfter(first, undo, acted);
+  sample.add(SYSTEM_RUN, "grouped", { fingerprint: group, act: undo, overlay });
+  const rules = [{ name: "large", match: { class: "data" }, owner: "head" }] as const;
+  for (const version of [1, 2]) {
+    sample.add(SYSTEM_RUN, "routed", { version, rules, by: "anna", reason: "they asked" });
+  }
   sample.add(SYSTEM_RUN, "declared", {
     definition: "review",
     name: "big",
@@ -123,8 +144,18 @@ function addLongRun(sample: SampleJournal, run: number): void {
   sample.add(run, "finished", finishedHead(), { data: '{"done":true}' });
   // After its end, and beside it: somebody has started it again with another input.
   const opened = sample.add(run, "opened", openedHead({ beside: { subject: "start 1" } }));
+  const by = { by: "anna", reason: "so that it is done" };
+  const handled = (act: HandlingAct) => sample.add(run, "handled", { opened, act, ...by });
+  handled({ kind: "assigned", to: "bert" });
+  handled({ kind: "noted", text: "asked the customer" });
+  handled({ kind: "waits", for: "source", spentMs: 10 });
+  handled({ kind: "goes-on", dueAtMs: SAMPLE_START_MS + 4_000_000, crossings: [] });
+  const crossings = exceptionRecord().crossings;
+  handled({ kind: "handed-over", owner: "sales", crossings });
+  for (const crossing of crossings) handled({ kind: "crossed", crossing });
   const closed = closedHead(opened, { resolution: "dealt-with", beside: true });
   sample.add(run, "closed", closed);
+  handled({ kind: "tagged", tag: "seen-before" });
 }
 
 /** An outcome that is not known, asked for, opened as an exception, settled and resumed; goes on. */

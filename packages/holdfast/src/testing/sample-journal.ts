@@ -3,6 +3,8 @@
  * number them, in flushes as a store wants them.
  */
 import { hash } from "node:crypto";
+import type { ExceptionRecord } from "../core/exception-record.ts";
+import { groupsOf } from "../core/fingerprint.ts";
 import { kindNumber } from "../core/journal.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
@@ -57,6 +59,9 @@ export interface HeadOf {
   readonly again: AgainHead;
   readonly proposed: ProposedHead;
   readonly decided: DecidedHead;
+  readonly handled: journal.HandledHead;
+  readonly grouped: journal.GroupedHead;
+  readonly routed: journal.RoutedHead;
 }
 
 export interface RecordOptions {
@@ -223,6 +228,44 @@ export function finishedHead(over: Partial<journal.FinishedHead> = {}): journal.
   };
 }
 
+/** @param name - of the cause: another name is another group at every level. */
+export function exceptionRecord(name = "a", over: Partial<ExceptionRecord> = {}): ExceptionRecord {
+  const digest = Buffer.from(name).toString("hex").padEnd(24, "0");
+  return {
+    namespace: "main",
+    codeVersion: "1",
+    runVersion: "1",
+    correlationId: null,
+    operationKey: null,
+    fingerprints: {
+      version: 1,
+      cause: `f1.1.${digest}`,
+      place: `f2.1.${digest}`,
+      code: `f3.1.${digest}`,
+      data: `f4.1.${digest}`,
+    },
+    confidence: "declared",
+    scope: "item",
+    origin: "remote",
+    severity: "normal",
+    attempts: 1,
+    meters: { attempts: 1, contentions: 0, crashes: 0 },
+    keyWindowEndsAtMs: null,
+    keys: { order: "o-1" },
+    frames: [],
+    fieldPath: "/taxCode",
+    ownership: { rule: "code", isFallback: false, owner: "finance", declared: "finance" },
+    duePolicy: "default/data",
+    calendar: null,
+    withinMs: 3_600_000,
+    crossings: [
+      { kind: "warning", atMs: SAMPLE_START_MS + 2_700_000, to: "finance" },
+      { kind: "overdue", atMs: SAMPLE_START_MS + 3_600_000, to: "finance" },
+    ],
+    ...over,
+  };
+}
+
 export function openedHead(over: Partial<journal.OpenedHead> = {}): journal.OpenedHead {
   return {
     workflow: "order",
@@ -239,8 +282,10 @@ export function openedHead(over: Partial<journal.OpenedHead> = {}): journal.Open
     because: "the ERP refused the payload",
     owner: "finance",
     dueAtMs: SAMPLE_START_MS + 3_600_000,
-    fingerprint: "data/ERP:TAX_CODE_UNKNOWN/erp/order/create-invoice",
-    title: "The ERP does not know a tax code",
+    record: exceptionRecord(),
+    titles: ["cause", "place", "code", "data"].map(
+      (of) => `The ERP does not know a tax code (${of})`,
+    ),
     ...over,
   };
 }
@@ -254,7 +299,7 @@ export function closedHead(
     resolution: "resumed",
     by: "anna",
     reason: "the tax code was added",
-    fingerprint: openedHead().fingerprint,
+    groups: groupsOf(exceptionRecord().fingerprints).map(({ fingerprint }) => fingerprint),
     class: "data",
     ...over,
   };

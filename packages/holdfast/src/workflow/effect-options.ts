@@ -14,6 +14,7 @@ const COMMON: OptionKinds = {
   fourEyes: "any",
   timeout: "duration",
   owner: "text",
+  owners: "object",
   classify: "function",
   single: "truth value",
   describe: "function",

@@ -10,6 +10,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { Classified } from "../core/failure.ts";
 import type { Described } from "../core/journal.ts";
 import type { Attempt } from "./attempt.ts";
+import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
 import { checkDefinition } from "./definition-check.ts";
 import { checkEditable, type Editable } from "./editable.ts";
 import { checkEffectOptions } from "./effect-options.ts";
@@ -65,6 +66,8 @@ interface CommonOptions<I extends Schema, O extends Schema> extends Editable {
   /** True if `run` makes one outside call and marks its phases itself (settled point 15). */
   readonly single?: boolean;
   readonly describe?: (input: Out<I>) => Described;
+  /** Who has its exceptions of a class, where that is not its owner: `{ data: "master-data" }`. */
+  readonly owners?: ClassOwners;
   /** JSON pointers of fields that are masked wherever they are shown. */
   readonly sensitive?: readonly string[];
   readonly run: (input: Out<I>, attempt: Attempt) => Promise<In<O> | Pending>;
@@ -122,6 +125,7 @@ export interface EffectDefinition extends Editable {
   readonly output: Schema;
   readonly timeout?: Duration;
   readonly owner?: string;
+  readonly owners?: ClassOwners;
   readonly classify?: (error: unknown) => Classified | undefined;
   readonly single?: boolean;
   readonly describe?: (input: unknown) => Described;
@@ -197,6 +201,7 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
   );
   checkEffectOptions(name, options.repeat, { ...options });
   checkEditable(`effect "${name}"`, options);
+  checkClassOwners(`effect "${name}"`, options.owners);
   // The cast forgets I and O: the engine parses by the schemas instead of trusting the types.
   const definition = options as unknown as EffectDefinition;
   return { kind: "effect", name, definition, plan: effectPlan(name, definition) };

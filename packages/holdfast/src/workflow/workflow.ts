@@ -4,6 +4,7 @@ import { HoldfastError } from "../core/error.ts";
 import type { Described } from "../core/journal.ts";
 import { ON_LATE, type OnLate } from "../core/run-late.ts";
 import { checkRetention, type RetentionOptions } from "../core/retention.ts";
+import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
 import { checkDefinition } from "./definition-check.ts";
 import { checkEditable, type Editable } from "./editable.ts";
 import { checkOptions } from "./known-options.ts";
@@ -25,6 +26,8 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> extends Edi
   readonly key: (input: Out<I>) => string;
   /** The team that owns what nobody else owns. */
   readonly owner: string;
+  /** Who has its exceptions of a class, where neither the effect nor a routing rule says so. */
+  readonly owners?: ClassOwners;
   /** Default `ask`: the owner decides. */
   readonly onFailure?: OnFailure;
   /** Runs of one lane are done one at a time, in the order in which they were accepted. */
@@ -57,6 +60,7 @@ interface WorkflowDefinition extends Editable {
   readonly output: Schema;
   readonly key: (input: unknown) => string;
   readonly owner: string;
+  readonly owners?: ClassOwners;
   readonly onFailure?: OnFailure;
   readonly lane?: (input: unknown) => string;
   readonly reviews?: readonly AnyReview[];
@@ -105,6 +109,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     output: "any",
     key: "any",
     owner: "any",
+    owners: "object",
     sensitive: "any",
     editable: "any",
     fourEyes: "any",
@@ -118,6 +123,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   });
   checkRetention(`retention of workflow "${name}"`, options.retention ?? {}, RETENTION);
   checkEditable(`workflow "${name}"`, options);
+  checkClassOwners(`workflow "${name}"`, options.owners);
   checkReviews(name, options.reviews);
   checkDeadline(name, options.deadline);
   return {

@@ -28,7 +28,9 @@ type Kind =
   | "any"
   | "act"
   | "runs"
-  | "outcome";
+  | "outcome"
+  | "object"
+  | "list";
 type Topic = InboxRow["topic"];
 
 /** What each topic's data must hold. */
@@ -73,6 +75,9 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     reason: "text",
   },
   decide: { run: "text", seq: "whole number", approve: "truth value", reason: "text" },
+  handle: { run: "text", seq: "whole number", act: "object", reason: "text" },
+  group: { run: "text", fingerprint: "text", act: "object", reason: "text" },
+  route: { run: "text", rules: "list", version: "whole number", reason: "text" },
   archive: { archive: "text", file: "text", runs: "runs", here: "true or nothing" },
   park: { integration: "text", reason: "text", forMs: "whole number" },
   unpark: { integration: "text", reason: "text" },
@@ -138,6 +143,8 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   act: (value) => REPAIR_ACTS.some((act) => act === value),
   runs: isRuns,
   outcome: isOutcome,
+  object: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  list: (value) => Array.isArray(value),
 };
 
 /** Pairs of a run and how many records it has. */

@@ -11,6 +11,7 @@ import type { WaitingCommand } from "../../store/rows.ts";
 import { repairFrom } from "../repair/repair-commands.ts";
 import { requireText } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
+import type { GroupCommand, HandleCommand, RouteCommand } from "../exceptions/act-commands.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
 import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
@@ -81,6 +82,9 @@ export interface InboxCommands {
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   readonly repair: RepairBody;
   readonly decide: DecisionBody;
+  readonly handle: HandleCommand;
+  readonly group: GroupCommand;
+  readonly route: RouteCommand;
   /** Runs that an archive holds, each with the number of its records there. */
   readonly archive: {
     readonly archive: string;
@@ -366,19 +370,8 @@ export class InboxDoor {
         await commands.settle({ ...rest, run: parseRunId(run), by, command: row.id });
         return { ok: true };
       }
-      case "resume": {
-        const { run, step, seen, exception, reason } = commandOf<"resume">({
-          ...row,
-          topic: "resume",
-        });
-        const decided = {
-          ...(seen === undefined ? { atMs: row.atMs } : { seen }),
-          ...(exception === undefined ? {} : { exception }),
-          command: row.id,
-        };
-        await commands.resume(parseRunId(run), step, by, reason, decided);
-        return { ok: true };
-      }
+      case "resume":
+        return await this.#resume(row);
       case "cancel": {
         const { run, reason, child } = commandOf<"cancel">({ ...row, topic: "cancel" });
         await commands.cancel(parseRunId(run), by, reason, child === true ? { child } : {});
@@ -386,12 +379,16 @@ export class InboxDoor {
       }
       case "close": {
         const { run, seq, reason } = commandOf<"close">({ ...row, topic: "close" });
-        await this.#engine.beside.close({ run: parseRunId(run), seq }, by, reason);
+        await this.#engine.exceptions.beside.close({ run: parseRunId(run), seq }, by, reason);
         return { ok: true };
       }
       case "repair":
       case "decide":
         return await repairFrom(this.#engine, row);
+      case "handle":
+      case "group":
+      case "route":
+        return await this.#engine.exceptions.acts.command({ ...row, topic: row.topic });
       case "complete": {
         const { integration, ref, outcome } = commandOf<"complete">({ ...row, topic: "complete" });
         await commands.complete(integration, ref, outcome);
@@ -433,6 +430,20 @@ export class InboxDoor {
       : removeWhereTheyAre(this.#engine, { routes, shared }, order, row.id));
     const named = stays.map(({ run, because }) => ({ run: formatRunId(run), because }));
     return { ok: true, removed, stays: named };
+  }
+
+  async #resume(row: WaitingCommand): Promise<InboxAnswer> {
+    const { run, step, seen, exception, reason } = commandOf<"resume">({
+      ...row,
+      topic: "resume",
+    });
+    const decided = {
+      ...(seen === undefined ? { atMs: row.atMs } : { seen }),
+      ...(exception === undefined ? {} : { exception }),
+      command: row.id,
+    };
+    await this.#engine.commands.resume(parseRunId(run), step, row.by, reason, decided);
+    return { ok: true };
   }
 
   async #start({ by, restoredFromMs, ...row }: WaitingCommand): Promise<InboxAnswer> {

@@ -94,7 +94,7 @@ export class Promises {
 
   /** False if no more exceptions can be opened there, or the store does not answer just now. */
   async #tell(row: WaitingCommand, refusal: Refusal): Promise<boolean> {
-    const { beside } = this.#engine;
+    const { beside } = this.#engine.exceptions;
     const about = this.#aboutOf(row);
     const message = `${about.what} was committed by ${row.by} in a transaction, and could not be done: ${refusal.message}`;
     try {

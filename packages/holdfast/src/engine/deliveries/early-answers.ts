@@ -201,10 +201,10 @@ export class EarlyAnswers {
 
   /** Its exception is durable before it is gone: a crash between the two opens no second one. */
   async #isTold(answer: EarlyAnswer): Promise<boolean> {
-    const { beside, reads } = this.#engine;
+    const { exceptions, reads } = this.#engine;
     const told = await reads.patiently("what was opened beside the store", async () => {
       try {
-        await beside.open(this.#unasked(answer));
+        await exceptions.beside.open(this.#unasked(answer));
         return true;
       } catch (error) {
         // Too many are open: it is told once some of them are closed.

@@ -157,12 +157,14 @@ function undoEffectOf(
 function callOptionsOf(
   definition: EffectDefinition,
 ): Omit<EffectDefinition, "input" | "output" | "run"> {
-  const { on, repeat, timeout, owner, classify, retry, keyWindow, replays, why } = definition;
+  const { on, repeat, timeout, owner, owners, classify, retry, keyWindow, replays, why } =
+    definition;
   return {
     on,
     repeat,
     ...(timeout === undefined ? {} : { timeout }),
     ...(owner === undefined ? {} : { owner }),
+    ...(owners === undefined ? {} : { owners }),
     ...(classify === undefined ? {} : { classify }),
     ...(retry === undefined ? {} : { retry }),
     ...(keyWindow === undefined ? {} : { keyWindow }),

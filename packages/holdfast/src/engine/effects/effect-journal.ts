@@ -29,6 +29,7 @@ export class EffectJournal {
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
   #notBeforeMs: number | null = null;
+  #stack: string | null = null;
   /** Both from the first attempt after a restore on, until a person says what had become of it. */
   #isOfRestore = false;
   #differs = false;
@@ -68,6 +69,11 @@ export class EffectJournal {
   /** When what was decided last is due; null if that has no time of its own. */
   get notBeforeMs(): number | null {
     return this.#notBeforeMs;
+  }
+
+  /** JSON text of where the code threw the last failure, where that is kept; else null. */
+  get stack(): string | null {
+    return this.#stack;
   }
 
   /** The key under which the other system knows this operation. */
@@ -189,6 +195,7 @@ export class EffectJournal {
       this.#isOfRestore = false;
       this.#differs = false;
     }
+    if (kind === "outcome") this.#stack = "failure" in head ? record.data : null;
     if (kind === "resumed" || kind === "edited" || kind === "again") this.#notBeforeMs = null;
     if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
   }

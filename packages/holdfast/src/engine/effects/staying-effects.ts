@@ -8,6 +8,7 @@ import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { isUndoPath, undoPath } from "../../core/step-path.ts";
 import { stateOf } from "../../core/unknown-effects.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
+import { announceOpened } from "../exceptions/announce.ts";
 import { exceptionHead, type ExceptionCase } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
@@ -162,6 +163,7 @@ function caseOf(effect: AnyEffect, because: string, why?: string): Omit<Exceptio
     message: messageOf(effect, why),
     because,
     owner: effect.plan.owner,
+    ...(effect.definition.owners === undefined ? {} : { owners: effect.definition.owners }),
     effectName: effect.name,
     integration: effect.definition.on.name,
   };
@@ -171,15 +173,6 @@ function write(run: LiveRun, path: string, about: ExceptionCase): void {
   const head = exceptionHead(run, about);
   run.append("opened", path, head);
   const { run: number, workflow, key } = run.row;
-  const { owner, because } = head;
-  run.host.emit({
-    type: "exception.opened",
-    run: number,
-    workflow,
-    key,
-    step: path,
-    owner,
-    because,
-    ...(head.beside === undefined ? {} : { beside: true as const }),
-  });
+  const at = { run: number, workflow, key, step: path };
+  announceOpened(run.host, head.beside === undefined ? at : { ...at, beside: true }, head);
 }

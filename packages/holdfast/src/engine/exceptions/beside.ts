@@ -6,15 +6,13 @@
 import { closesAsStaying } from "../../core/acts.ts";
 import { refuseClosing } from "../../core/closing.ts";
 import { HoldfastError, type ErrorCode } from "../../core/error.ts";
-import type { ClosedHead, OpenedHead, RecordKind } from "../../core/journal.ts";
+import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, RunRow, StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
-import { describedOf, openedHead, type ExceptionCase } from "./exceptions.ts";
-import { withStored } from "../journal/stored-runs.ts";
-
-/** The store's own journal. */
-const STORE = 0;
+import { describedOf, groupNamesOf, openedHead, type ExceptionCase } from "./exceptions.ts";
+import { announceOpened } from "./announce.ts";
+import { STORE, writeAt } from "./write-at.ts";
 
 export interface BesideCase {
   /** Null if it is about no run. */
@@ -131,21 +129,13 @@ export class BesideExceptions {
     if (openCount >= limits.besideOpenMax) {
       throw tooMany({ run: run === STORE ? null : run, owner }, openCount);
     }
-    if (!(await this.#write(run, "opened", "", head, data))) {
+    if (!(await writeAt(this.#engine, run, "opened", "", head, data))) {
       await this.#openAtStore({ subject, head, data });
       return;
     }
     await committer.durable();
-    this.#engine.emit({
-      type: "exception.opened",
-      run,
-      workflow: row?.workflow ?? "",
-      key: row?.key ?? "",
-      step: "",
-      owner,
-      because: head.because,
-      beside: true,
-    });
+    const { workflow = "", key = "" } = row ?? {};
+    announceOpened(this.#engine, { run, workflow, key, step: "", beside: true }, head);
   }
 
   /** Its run has left the store since it was looked at: what somebody has to see stands beside the store. */
@@ -161,9 +151,14 @@ export class BesideExceptions {
   #headOf(given: BesideCase, stored: StoredRun | null, owner: string): OpenedHead {
     const row = stored?.row ?? null;
     const { subject, at, reasonCode, rule, message, because, event } = given;
-    const { clock, digests } = this.#engine;
+    const { clock, digests, exceptions } = this.#engine;
+    const workflow = row === null ? null : this.#engine.workflow(row.workflow);
     const place = {
       workflow: row?.workflow ?? "",
+      owners: workflow?.definition.owners,
+      fallbackOwner: row?.owner ?? this.#engine.owner,
+      run: row,
+      rules: exceptions.rules,
       described: row === null ? {} : describedOf(row),
       nowMs: clock.nowMs(),
       hmac: (text: string) => digests.hex(text),
@@ -195,25 +190,6 @@ export class BesideExceptions {
     return stored ?? null;
   }
 
-  /** Writes to the run as it is: in memory, waiting or ended. False if it has left the store. */
-  async #write(
-    run: number,
-    kind: RecordKind,
-    name: string,
-    head: object,
-    data: string | null = null,
-  ): Promise<boolean> {
-    if (run === STORE) {
-      this.#engine.journal.append(kind, head, data);
-      return true;
-    }
-    const reached = await withStored(this.#engine, run, (_stored, append) => {
-      append(kind, name, head, { data });
-    });
-    if (reached.kind === "live") reached.live.append(kind, name, head, data);
-    return reached.kind !== "unknown";
-  }
-
   /** Null once it is closed; else what was to be undone stays, which is for the step to take. */
   async #close(
     { run, seq }: { readonly run: number; readonly seq: number },
@@ -238,11 +214,11 @@ export class BesideExceptions {
       resolution: "dealt-with",
       by,
       reason,
-      fingerprint: row.fingerprint,
+      groups: groupNamesOf(row),
       class: row.class,
       ...(row.subject === null ? {} : { beside: true }),
     };
-    await this.#write(run, "closed", row.step, head);
+    await writeAt(this.#engine, run, "closed", row.step, head);
     await committer.durable();
     return null;
   }

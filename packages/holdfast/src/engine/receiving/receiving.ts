@@ -183,7 +183,7 @@ export class Receiving {
       return await this.#write(message, { state: "joined", run, duplicateOf: run });
     if (duplicates === "reject")
       return await this.#write(message, { state: "rejected", run: null, duplicateOf: run });
-    await this.#engine.beside.open(aboutDuplicate(message, run, workflow));
+    await this.#engine.exceptions.beside.open(aboutDuplicate(message, run, workflow));
     return await this.#write(message, { state: "review", run: null, duplicateOf: run });
   }
 
@@ -281,7 +281,7 @@ export class Receiving {
       try {
         const workflow = this.#workflowOf(row.workflow);
         const newest = await this.#engine.store.newestInOrder(held.orderName);
-        await this.#engine.beside.open(aboutMissing(row, newest, workflow));
+        await this.#engine.exceptions.beside.open(aboutMissing(row, newest, workflow));
         return true;
       } catch (error) {
         if (error instanceof HoldfastError || error instanceof Elsewhere) return false;

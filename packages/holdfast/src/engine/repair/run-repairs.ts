@@ -4,6 +4,7 @@
  * longer fits what it has done. Its steps then ask for what they need, and what was done outside is
  * repeated as its contract allows (core/repeat.ts).
  */
+import { groupNamesOf } from "../exceptions/exceptions.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { edited, isWithin, touches } from "../../core/json-edit.ts";
 import type {
@@ -114,15 +115,14 @@ export function writeAgain(
   );
   const { by, reason } = hand;
   for (const opened of openOf([...over.flat(), ...records.filter(({ name }) => name === "")])) {
-    const { fingerprint, class: failureClass } = headOf<OpenedHead>(opened);
-    const resolution = "repaired";
+    const was = headOf<OpenedHead>(opened);
     const head: ClosedHead = {
       opened: opened.seq,
-      resolution,
+      resolution: "repaired",
       by,
       reason,
-      fingerprint,
-      class: failureClass,
+      groups: groupNamesOf(was),
+      class: was.class,
     };
     write("closed", opened.name, head);
   }

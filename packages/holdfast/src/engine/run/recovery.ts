@@ -162,6 +162,7 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "applied",
   "proposed",
   "decided",
+  "handled",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -180,6 +181,7 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "again", // says itself that the run goes on
   "proposed",
   "decided",
+  "handled",
 ]);
 
 /** True if this record is the one that gave the code its answer. */

@@ -22,7 +22,7 @@ export function startsOf(engine: Engine, begin: (stored: StoredRun, input: unkno
     received: (head) => {
       engine.journal.appendWithLast("received", head);
     },
-    differs: (given) => engine.beside.open(given),
+    differs: (given) => engine.exceptions.beside.open(given),
     surely: (read) => engine.reads.surely("whether a child was started before", read),
   });
 }

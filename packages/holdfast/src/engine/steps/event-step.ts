@@ -7,6 +7,7 @@ import type { EventType } from "../../workflow/run.ts";
 import { parse, problemText, type Schema } from "../../workflow/schema.ts";
 import { requireText } from "../journal/checked-values.ts";
 import { Deferred } from "../run/deferred.ts";
+import { announceOpened } from "../exceptions/announce.ts";
 import { exceptionHead } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
@@ -207,15 +208,10 @@ export class EventStep implements StepVerb {
       beside: { subject: `misfit ${String(kept)}`, kept, event: name },
     });
     run.append("opened", "", head, data);
-    run.host.emit({
-      type: "exception.opened",
-      run: number,
-      workflow: run.workflow.name,
-      key,
-      step: "",
-      owner,
-      because: head.because,
-      beside: true,
-    });
+    announceOpened(
+      run.host,
+      { run: number, workflow: run.workflow.name, key, step: "", beside: true },
+      head,
+    );
   }
 }

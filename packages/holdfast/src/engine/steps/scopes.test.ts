@@ -179,7 +179,7 @@ describe("a scope", () => {
     expect(open.map(({ reasonCode, subject, owner }) => ({ reasonCode, subject, owner }))).toEqual([
       { reasonCode: "HF3004", subject: "stays unit/note", owner: "team-shop" },
     ]);
-    await world.engine.beside.close({ run, seq: open[0]?.seq ?? 0 }, "bo", "torn up");
+    await world.engine.exceptions.beside.close({ run, seq: open[0]?.seq ?? 0 }, "bo", "torn up");
   });
 
   test("inside another one is undone alone; the outer one undoes the rest", async () => {

@@ -152,6 +152,7 @@ export class Membership {
     this.#engine.emit({ type: "shards.taken", shards: taken.shards });
     await inbox.takeCancels();
     await this.#patiently(() => timers.cameIn(taken.shards));
+    this.#engine.exceptions.due.cameIn();
     inbox.lookSoon();
     // Others may look meanwhile: there is no end to what may have to be brought back.
     this.#engine.background(startUp.cameIn(taken.shards));

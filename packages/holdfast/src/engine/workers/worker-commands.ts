@@ -11,7 +11,8 @@ export async function fromWorker(
   engine: Engine,
   row: WaitingCommand & { readonly topic: WorkerTopic },
 ): Promise<InboxAnswer> {
-  const { commands, beside, early } = engine;
+  const { commands, early } = engine;
+  const { beside } = engine.exceptions;
   switch (row.topic) {
     case "returned": {
       const { run, step, child } = commandOf<"returned">({ ...row, topic: "returned" });

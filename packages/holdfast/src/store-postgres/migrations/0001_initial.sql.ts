@@ -14,6 +14,7 @@
  * of core by a test. Truth values are 0 and 1.
  */
 import { DELIVERIES } from "./0001_deliveries.sql.ts";
+import { EXCEPTIONS } from "./0001_exceptions.sql.ts";
 import { LIST_INDEXES } from "./0001_list-indexes.sql.ts";
 
 export const sql = `
@@ -63,7 +64,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 38),
+  kind smallint not null check (kind between 0 and 41),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -190,70 +191,7 @@ create index effect_open on effect (run, operation) where ended = 0;
 -- Serves endedByRef: operations that were accepted under a reference. Most have none.
 create index effect_ref on effect (left(ref, 200)) where ref is not null;
 
--- The primary key serves lists of all exceptions by run.
-create table exception (
-  shard smallint not null,
-  run bigint not null,
-  seq integer not null,
-  workflow text not null,
-  step text not null,
-  effect_name text,
-  integration text,
-  operation integer,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  effect text not null check (effect in ('never', 'maybe', 'partial', 'surely')),
-  reason_code text not null,
-  rule text not null,
-  message text not null,
-  because text not null,
-  owner text not null check (owner <> ''),
-  fingerprint text not null,
-  subject text,
-  opened_at_ms bigint not null,
-  due_at_ms bigint not null,
-  closed_at_ms bigint,
-  resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
-    'late-answer', 'superseded', 'dealt-with', 'repaired')),
-  closed_by text,
-  amount text,
-  currency text,
-  primary key (run, seq, shard),
-  check ((closed_at_ms is null) = (resolution is null)
-     and (closed_at_ms is null) = (closed_by is null))
-);
--- Serves the queue of open exceptions. The query repeats the condition.
-create index exception_open on exception (run, seq) where closed_at_ms is null;
--- Serves besideExceptions: the exception beside a run about one thing.
-create index exception_beside on exception (run, left(subject, 200)) where subject is not null;
--- Serves the count of besideExceptions. The query repeats the condition.
-create index exception_beside_open on exception (run) where subject is not null and closed_at_ms is null;
-
--- Counted in the shard of the run that it is about, and added up when read: flushes of several
--- writers do not wait for each other.
-create table issue (
-  shard smallint not null,
-  fingerprint text not null,
-  title text not null,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  workflow text not null,
-  step text not null,
-  owner text not null,
-  first_seen_at_ms bigint not null,
-  last_seen_at_ms bigint not null,
-  open_count bigint not null,
-  total_count bigint not null check (total_count >= 0),
-  primary key (shard, fingerprint)
-);
-
--- The primary key serves lists of all reviews by run.
+${EXCEPTIONS}-- The primary key serves lists of all reviews by run.
 create table review (
   shard smallint not null,
   run bigint not null,
@@ -319,7 +257,7 @@ create table dependency (
 create table declaration (
   shard smallint not null,
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version')),
   name text collate "C" not null,
   list bytea not null,
   sensitive text not null,
@@ -346,9 +284,9 @@ create table inbox (
   target smallint not null check (target between 0 and 255),
   topic text not null
     check (topic in (
-      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'archive',
-      'park', 'unpark', 'repair', 'decide', 'returned', 'deliver', 'offer', 'outcome', 'asked',
-      'beside', 'receive')),
+      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
+      'group', 'route', 'archive', 'park', 'unpark', 'repair', 'decide', 'returned', 'deliver',
+      'offer', 'outcome', 'asked', 'beside', 'receive')),
   at_ms bigint not null,
   sent_by text not null,
   data text not null,

@@ -9,6 +9,7 @@
  * of core by a test.
  */
 import { DELIVERIES } from "./0001_deliveries.sql.ts";
+import { EXCEPTIONS } from "./0001_exceptions.sql.ts";
 
 export const sql = `
 -- One row: who this store is. \`digest\` covers the other columns.
@@ -28,7 +29,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 38),
+  kind integer not null check (kind between 0 and 41),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -192,87 +193,7 @@ create index effect_otherwise on effect (proof, run) where ended = 1 and proof <
 -- Serves endedByRef: operations that were accepted under a reference. Most have none.
 create index effect_ref on effect (ref) where ref is not null;
 
-create table exception (
-  id integer primary key,
-  run integer not null,
-  seq integer not null,
-  workflow text not null,
-  step text not null,
-  effect_name text,
-  integration text,
-  operation integer,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  effect text not null check (effect in ('never', 'maybe', 'partial', 'surely')),
-  reason_code text not null,
-  rule text not null,
-  message text not null,
-  because text not null,
-  owner text not null check (owner <> ''),
-  fingerprint text not null,
-  subject text,
-  opened_at_ms integer not null,
-  due_at_ms integer not null,
-  closed_at_ms integer,
-  resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
-    'late-answer', 'superseded', 'dealt-with', 'repaired')),
-  closed_by text,
-  amount text,
-  currency text,
-  check ((closed_at_ms is null) = (resolution is null)
-     and (closed_at_ms is null) = (closed_by is null))
-) strict;
--- Serves closing one, and lists of all exceptions by run.
-create unique index exception_run on exception (run, seq);
--- Serves the queue of open exceptions. The query repeats the condition, as it does for the next six.
-create index exception_open on exception (run, seq) where closed_at_ms is null;
--- Serves the queue by owner.
-create index exception_open_owner on exception (owner, run, seq)
-  where closed_at_ms is null;
--- Serves lists of all exceptions by owner, with the one before.
-create index exception_closed_owner on exception (owner, run, seq)
-  where closed_at_ms is not null;
--- Serves the queue by workflow.
-create index exception_open_workflow on exception (workflow, run, seq)
-  where closed_at_ms is null;
--- Serves lists of all exceptions by workflow, with the one before.
-create index exception_closed_workflow on exception (workflow, run, seq)
-  where closed_at_ms is not null;
--- Serves the queue by class.
-create index exception_open_class on exception (class, run, seq)
-  where closed_at_ms is null;
--- Serves lists of all exceptions by class, with the one before.
-create index exception_closed_class on exception (class, run, seq)
-  where closed_at_ms is not null;
--- Serves besideExceptions. Unique: one exception beside a run for each thing that it is about.
-create unique index exception_beside on exception (run, subject) where subject is not null;
--- Serves the count of besideExceptions. The query repeats the condition.
-create index exception_beside_open on exception (run)
-  where subject is not null and closed_at_ms is null;
-
-create table issue (
-  fingerprint text primary key,
-  title text not null,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  workflow text not null,
-  step text not null,
-  owner text not null,
-  first_seen_at_ms integer not null,
-  last_seen_at_ms integer not null,
-  open_count integer not null check (open_count >= 0),
-  total_count integer not null check (total_count >= open_count)
-) strict, without rowid;
--- Serves the list of issues, latest first.
-create index issue_last_seen on issue (last_seen_at_ms);
-
-create table review (
+${EXCEPTIONS}create table review (
   id integer primary key,
   run integer not null,
   seq integer not null,
@@ -331,7 +252,7 @@ create table dependency (
 -- had, because what was sensitive once stays masked. Both lists are JSON.
 create table declaration (
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version')),
   name text not null,
   sensitive text not null,
   decision text,
@@ -353,9 +274,9 @@ create table inbox (
   id text not null,
   topic text not null
     check (topic in (
-      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'archive',
-      'park', 'unpark', 'repair', 'decide', 'returned', 'deliver', 'offer', 'outcome', 'asked',
-      'beside', 'receive')),
+      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
+      'group', 'route', 'archive', 'park', 'unpark', 'repair', 'decide', 'returned', 'deliver',
+      'offer', 'outcome', 'asked', 'beside', 'receive')),
   at_ms integer not null,
   sent_by text not null,
   data text not null,
