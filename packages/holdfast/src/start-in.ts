@@ -9,7 +9,7 @@ import { parseJson } from "./core/json-text.ts";
 import { UNNAMED_STARTER } from "./core/person.ts";
 import { checkEventNames } from "./engine/deliveries/accepted-events.ts";
 import { commandOf } from "./engine/commands/inbox-command.ts";
-import type { InboxCommands } from "./engine/commands/inbox-door.ts";
+import type { InboxCommands } from "./engine/commands/inbox-bodies.ts";
 import { KnownWorkflows } from "./engine/starts/known-workflows.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./engine/limits.ts";
 import { toJson } from "./engine/journal/payload.ts";

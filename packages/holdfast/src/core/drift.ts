@@ -3,6 +3,7 @@
  * the code has changed under a run in flight; nothing is executed then. Source: api.md 3.6, HF2104.
  */
 
+import type { RecordKind } from "./record-kinds.ts";
 import type * as journal from "./journal.ts";
 import { parseJson } from "./json-text.ts";
 import type { EditedHead } from "./repaired.ts";
@@ -87,7 +88,7 @@ export function recordedText(records: readonly journal.JournalRecord[]): string 
 }
 
 /** Records of the other kinds follow one of these, or are about the run. */
-const SHAPES: Partial<Record<journal.RecordKind, (record: journal.JournalRecord) => StepShape>> = {
+const SHAPES: Partial<Record<RecordKind, (record: journal.JournalRecord) => StepShape>> = {
   intent: (record) => {
     const { effect, digest, asked } = headOf<journal.IntentHead>(record);
     return { verb: "effect", target: effect, digest: asked ?? digest };

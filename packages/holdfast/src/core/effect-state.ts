@@ -16,10 +16,10 @@ import type {
   OutcomeHead,
   PendingHead,
   ProbeHead,
-  RecordKind,
   ResumedHead,
   SettledHead,
 } from "./journal.ts";
+import type { RecordKind } from "./record-kinds.ts";
 import { parseJson } from "./json-text.ts";
 import type { Move, Unknown } from "./move.ts";
 import { NO_METERS, combineProof } from "./proof.ts";

@@ -58,22 +58,14 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
       return { definition: "effect", name: headOf<journal.OutcomeHead>(record).effect };
     case "asked":
       return { definition: "review", name: headOf<journal.AskedHead>(record).review };
-    case "answered": {
-      // Without a question it is what was wrong with the subject.
-      const { asked } = headOf<journal.AnsweredHead>(record);
-      return asked === 0 ? null : { definition: "review", name: stepNameOf(record.name).name };
-    }
+    case "answered":
+      return ownerOfDecision(record);
     case "kept":
       return { definition: "event", name: headOf<journal.KeptHead>(record).event };
-    case "event": {
-      const { event } = headOf<journal.EventHead>(record);
-      return event === undefined ? null : { definition: "event", name: event };
-    }
-    case "returned": {
-      const { child, end } = headOf<journal.ReturnedHead>(record);
-      if (child === 0 || end === "failed") return null;
-      return { definition: "workflow", name: stepNameOf(record.name).name };
-    }
+    case "event":
+      return ownerOfEvent(headOf<journal.EventHead>(record));
+    case "returned":
+      return ownerOfReturned(record);
     case "received":
       return { definition: "workflow", name: headOf<ReceivedHead>(record).workflow };
     case "again":
@@ -119,6 +111,22 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     default:
       return assertNever(record.kind);
   }
+}
+
+/** Without a question it is what was wrong with the subject. */
+function ownerOfDecision(record: OwnedRecord): PayloadOwner | null {
+  const { asked } = headOf<journal.AnsweredHead>(record);
+  return asked === 0 ? null : { definition: "review", name: stepNameOf(record.name).name };
+}
+
+function ownerOfEvent({ event }: journal.EventHead): PayloadOwner | null {
+  return event === undefined ? null : { definition: "event", name: event };
+}
+
+function ownerOfReturned(record: OwnedRecord): PayloadOwner | null {
+  const { child, end } = headOf<journal.ReturnedHead>(record);
+  if (child === 0 || end === "failed") return null;
+  return { definition: "workflow", name: stepNameOf(record.name).name };
 }
 
 /** An event that was not delivered, or an input that was not started. */

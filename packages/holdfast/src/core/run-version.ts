@@ -2,7 +2,8 @@
  * Where a run stands, as a number: two who look at it see the same, or one of them is told that it
  * has moved. Optimistic lock of every repair (failure model 4.5, T9).
  */
-import type { JournalRecord, RecordKind } from "./journal.ts";
+import type { JournalRecord } from "./journal.ts";
+import type { RecordKind } from "./record-kinds.ts";
 
 /** Kinds that change nothing a repair depends on: that the run waits, and what was asked or refused. */
 const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([

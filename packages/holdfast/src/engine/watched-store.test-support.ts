@@ -4,7 +4,7 @@
  */
 import type { StoredRun } from "../store/rows.ts";
 import type { FlushBatch, Removal, Store } from "../store/store.ts";
-import { RECORD_KINDS, type RecordKind } from "../core/journal.ts";
+import { RECORD_KINDS, type RecordKind } from "../core/record-kinds.ts";
 import { Deferred } from "./run/deferred.ts";
 
 /** What becomes of one flush. `unsaid`: it is applied, and an error is reported all the same. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { HoldfastError } from "../core/error.ts";
-import { RECORD_KINDS, type JournalRecord } from "../core/journal.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { NOW_MS, makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
 import { everyKind } from "../testing/sample-every-kind.ts";
 import { hasPayload } from "../core/payload-owner.ts";

@@ -2,6 +2,7 @@
  * A run's journal as a timeline: one entry for each record, with what happened in words, and what
  * was decided and why. Pure. The records are the truth; this adds nothing to them.
  */
+import type { RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
 import { hasPayload } from "../core/payload-owner.ts";
@@ -47,7 +48,7 @@ interface TimelineMove {
 export interface TimelineEntry {
   readonly seq: number;
   readonly at: string;
-  readonly kind: journal.RecordKind;
+  readonly kind: RecordKind;
   /** Step path; null for what is about the run itself. */
   readonly step: string | null;
   /** Null where it is about no attempt. */
@@ -243,7 +244,7 @@ function sayingOf(record: journal.JournalRecord): Said {
   return say(parseHead(record));
 }
 
-const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => Said } = {
+const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = {
   started: (head) => ({
     what: `started ${anew(head)}as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
     by: head.startedBy,

@@ -2,8 +2,8 @@
  * Makes the statements of one flush: the fence, the records, every row that is looked up, the
  * commands it took, and the seal over all of it.
  */
-import { RECORD_KINDS } from "../core/journal.ts";
-import type { RecordKind } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
+import type { RecordKind } from "../core/record-kinds.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import { RecordDigests } from "../store/record-digest.ts";

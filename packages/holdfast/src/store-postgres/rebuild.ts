@@ -3,7 +3,7 @@
  * tables of the store. Temporary tables come first when a name is looked up, so the very statements
  * of a flush write to them, and the store's own are not touched.
  */
-import { RECORD_KINDS, kindNumber } from "../core/journal.ts";
+import { RECORD_KINDS, kindNumber } from "../core/record-kinds.ts";
 import type { Damage } from "../store/damage.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import type { Cells } from "../store/row-columns.ts";

@@ -3,7 +3,7 @@
  * row, with the tables of the store. Temporary tables come first when a name is looked up, so the
  * very statements of a flush write to them, on a connection that cannot write to the store.
  */
-import { RECORD_KINDS } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { RECORD_KINDS, kindNumber } from "../core/journal.ts";
-import type { JournalRecord, RecordKind } from "../core/journal.ts";
+import { RECORD_KINDS, kindNumber } from "../core/record-kinds.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import type { RecordKind } from "../core/record-kinds.ts";
 import {
   SAMPLE_START_MS,
   SampleJournal,

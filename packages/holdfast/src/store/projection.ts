@@ -8,7 +8,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { assertNever } from "../core/assert.ts";
-import { RECORD_KINDS } from "../core/journal.ts";
+import { RECORD_KINDS, type RecordKind } from "../core/record-kinds.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
@@ -36,7 +36,7 @@ import type { EffectRow, ReviewRow, RunRow } from "./rows.ts";
 type JournalRecord = journal.JournalRecord;
 
 /** Kinds whose records change no row that is looked up; most of a journal is of these. */
-const WITHOUT_PROJECTION: readonly journal.RecordKind[] = [
+const WITHOUT_PROJECTION: readonly RecordKind[] = [
   "result",
   "timer",
   "fired",

@@ -5,7 +5,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import type { IssueLevel } from "../core/fingerprint.ts";
-import { RECORD_KINDS } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";

@@ -1,6 +1,6 @@
 /** Conformance: one flush is one transaction, durable, in order. */
 import assert from "node:assert/strict";
-import { RECORD_KINDS } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { StoreTests } from "./describe-store.ts";
 import { everyKind } from "./sample-every-kind.ts";

@@ -5,7 +5,7 @@
 import { hash } from "node:crypto";
 import type { ExceptionRecord } from "../core/exception-record.ts";
 import { groupsOf } from "../core/fingerprint.ts";
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber, type RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
@@ -85,7 +85,7 @@ export class SampleJournal {
   readonly #lastSeq = new Map<number, number>();
 
   /** Adds a record. Returns its sequence number within the run. */
-  add<Kind extends journal.RecordKind>(
+  add<Kind extends RecordKind>(
     run: number,
     kind: Kind,
     head: HeadOf[Kind],

@@ -9,7 +9,7 @@ import { REPAIR_ACTS } from "../../core/repaired.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import { INBOX_TOPICS, type InboxRow } from "../../store/rows.ts";
 import { isStorable } from "../journal/checked-values.ts";
-import type { InboxCommands } from "./inbox-door.ts";
+import type { InboxCommands } from "./inbox-bodies.ts";
 
 /** A command is larger and deeper than what it carries, which has limits of its own. */
 const COMMAND_LIMITS = {

@@ -8,7 +8,7 @@ import type { WaitingCommand } from "../../store/rows.ts";
 import { isoText } from "../clock.ts";
 import type { Engine } from "../engine.ts";
 import { commandOf } from "./inbox-command.ts";
-import type { InboxAnswer } from "./inbox-door.ts";
+import type { InboxAnswer } from "./inbox-bodies.ts";
 
 type Parking = WaitingCommand & { readonly topic: "park" | "unpark" };
 

@@ -7,7 +7,7 @@ import { isErrorCode } from "../../core/error.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
-import type { InboxAnswer } from "./inbox-door.ts";
+import type { InboxAnswer } from "./inbox-bodies.ts";
 
 type Refusal = Extract<InboxAnswer, { ok: false }>;
 

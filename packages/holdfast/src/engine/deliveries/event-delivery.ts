@@ -17,7 +17,7 @@ import { keepsNoMore, refusal } from "../commands/command-refusals.ts";
 import { CountedList } from "../journal/counted-list.ts";
 import type { Engine } from "../engine.ts";
 import { openEventConflict } from "./event-conflict.ts";
-import type { InboxCommands } from "../commands/inbox-door.ts";
+import type { InboxCommands } from "../commands/inbox-bodies.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { toJson } from "../journal/payload.ts";
 

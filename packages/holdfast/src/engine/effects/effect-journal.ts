@@ -8,7 +8,8 @@ import {
 } from "../../core/effect-state.ts";
 import type { Contract } from "../../core/contract.ts";
 import type { Failure } from "../../core/failure.ts";
-import type { Described, IntentHead, JournalRecord, RecordKind } from "../../core/journal.ts";
+import type { Described, IntentHead, JournalRecord } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { maybeSentBefore, type Restored } from "../run/restored-run.ts";

@@ -19,7 +19,7 @@ import { parseRouting } from "../../core/routing.ts";
 import { formatItemId, parseRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, WaitingCommand } from "../../store/rows.ts";
 import { commandOf } from "../commands/inbox-command.ts";
-import type { InboxAnswer } from "../commands/inbox-door.ts";
+import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 import type { Engine } from "../engine.ts";
 import { STORE, writeAt } from "./write-at.ts";
 

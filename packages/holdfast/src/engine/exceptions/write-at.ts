@@ -1,5 +1,5 @@
 /** Writes to a run as it is: in memory, waiting or ended; or to the store itself. */
-import type { RecordKind } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { Engine } from "../engine.ts";
 import { withStored } from "../journal/stored-runs.ts";
 

@@ -4,7 +4,8 @@
  * The order of records in the buffer is the order in the journal. `durable()` answers for all that
  * was buffered before it was called. A failed flush is fatal: nothing is written after it.
  */
-import { kindNumber, type JournalRecord, type RecordKind } from "../../core/journal.ts";
+import type { JournalRecord } from "../../core/journal.ts";
+import { kindNumber, type RecordKind } from "../../core/record-kinds.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { RecordColumns, Store } from "../../store/store.ts";
 import { Backlog } from "./backlog.ts";

@@ -8,7 +8,7 @@
  */
 import { HoldfastError } from "../../core/error.ts";
 import { formatRunId } from "../../core/run-number.ts";
-import type { RecordKind } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { LiveRun } from "../run/live-run.ts";

@@ -1,5 +1,5 @@
 /** The store's own journal (run 0): who opened it, which systems are down, which events came early. */
-import type { RecordKind } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { Committer } from "./committer.ts";
 
 export class SystemJournal {

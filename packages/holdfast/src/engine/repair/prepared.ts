@@ -1,5 +1,5 @@
 /** A repair that was looked at and may be done: now, or once a second person has approved it. */
-import type { RecordKind } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { ByHand } from "../../core/repaired.ts";
 import type { JsonChange } from "../../core/json-edit.ts";
 import { CHANGES_MAX } from "../../core/json-edit.ts";

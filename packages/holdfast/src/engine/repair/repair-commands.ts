@@ -2,7 +2,7 @@
 import { formatItemId, formatRunId, parseRunId } from "../../core/run-number.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
 import { commandOf } from "../commands/inbox-command.ts";
-import type { InboxAnswer } from "../commands/inbox-door.ts";
+import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 import type { Engine } from "../engine.ts";
 import type { Repaired } from "./repairs.ts";
 

@@ -6,7 +6,8 @@
  * same order, so `Promise.all` and `Promise.race` take the same path again. Nothing is executed
  * until recovery has come through without a misfit.
  */
-import type { HeldLane, JournalRecord, RecordKind } from "../../core/journal.ts";
+import type { HeldLane, JournalRecord } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { inputOf } from "../../core/run-life.ts";
 import { isActive, isFinal, type RunState } from "../../core/run-state.ts";

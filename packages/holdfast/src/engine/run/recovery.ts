@@ -9,9 +9,9 @@ import type {
   EventHead,
   JournalRecord,
   OpenedHead,
-  RecordKind,
   ResultHead,
 } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import { lifeOf } from "../../core/run-life.ts";
 import { isUndoPath } from "../../core/step-path.ts";
 import type { StepSlot } from "../steps/step-slot.ts";

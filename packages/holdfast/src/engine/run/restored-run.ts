@@ -5,7 +5,8 @@
  * have left already, and what follows is decided as after a lost answer.
  */
 import type { Failure } from "../../core/failure.ts";
-import type { JournalRecord, RecordKind, RestoredHead, StartedHead } from "../../core/journal.ts";
+import type { JournalRecord, RestoredHead, StartedHead } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import { isoText } from "../clock.ts";
 import { headOf } from "./recovery.ts";
 

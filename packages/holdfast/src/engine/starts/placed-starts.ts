@@ -9,7 +9,7 @@ import { UNNAMED_STARTER } from "../../core/person.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import type { SharedShards } from "../../store/shards.ts";
 import type { Clock } from "../clock.ts";
-import type { InboxCommands } from "../commands/inbox-door.ts";
+import type { InboxCommands } from "../commands/inbox-bodies.ts";
 import { Elsewhere, type Places } from "../workers/places.ts";
 import type { Routes } from "../workers/routes.ts";
 import type { Start, Started } from "./starts.ts";

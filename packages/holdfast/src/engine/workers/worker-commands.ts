@@ -5,7 +5,7 @@ import type { WaitingCommand, WorkerTopic } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { Message } from "../receiving/messages.ts";
 import { commandOf } from "../commands/inbox-command.ts";
-import type { InboxAnswer } from "../commands/inbox-door.ts";
+import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 
 export async function fromWorker(
   engine: Engine,
