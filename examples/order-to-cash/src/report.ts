@@ -17,6 +17,7 @@ export function report(summary: Summary, storePath: string | null): string {
     effectTable(summary.effects),
     LEGEND,
     faultLines(summary),
+    incidentLines(summary),
     brokenContracts.map(
       ({ action, orderId, rowCount, lateMs }) =>
         `BROKEN CONTRACT  erp: ${action} of ${orderId} is there ${String(rowCount)} times. The last came ` +
@@ -134,6 +135,23 @@ function effectTable(lines: readonly EffectLine[]): string[] {
       ...[line.expected, line.open, line.counted, line.duplicated, line.lost, line.orphaned].map(
         String,
       ),
+    ]),
+  ]);
+}
+
+function secondsBetween(fromMs: number, toMs: number | null): string {
+  return toMs === null ? "not yet" : `${((toMs - fromMs) / 1_000).toFixed(1)} s`;
+}
+
+function incidentLines({ incidents }: Summary): string[] {
+  if (incidents.length === 0) return [];
+  return columns([
+    ["incidents", "away for", "orders that waited", "none did after"],
+    ...incidents.map(({ integration, startedAtMs, endedAtMs, parkedCount, drainedAtMs }) => [
+      `  ${integration}`,
+      secondsBetween(startedAtMs, endedAtMs),
+      parkedCount === null ? "" : String(parkedCount),
+      secondsBetween(startedAtMs, drainedAtMs),
     ]),
   ]);
 }

@@ -1,5 +1,5 @@
 /** What is said of a run of the case: the table on screen and summary.json are both made from this. */
-import type { OrderBook } from "./books.ts";
+import type { Incident, OrderBook } from "./books.ts";
 import { brokenContracts, findingsOf, isTakenBack, type BrokenContract } from "./findings.ts";
 import type { Settings } from "./settings.ts";
 import type { Outcome } from "./supervisor.ts";
@@ -78,6 +78,8 @@ export interface Summary {
   /** Faults that each proxy really did, by kind. */
   readonly faults: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly kills: { readonly asked: number; readonly done: number };
+  /** Outages that people were told of. */
+  readonly incidents: readonly Incident[];
   readonly brokenContracts: readonly BrokenContract[];
   /** Promises that were broken, as sentences. Empty is what has to be. */
   readonly broken: readonly string[];
@@ -120,6 +122,7 @@ export function summarize(outcome: Outcome): Summary {
     orphaned,
     faults: firedFaults(outcome),
     kills: { asked: settings.kills, done: outcome.killsDone },
+    incidents: books.incidents,
     brokenContracts: contracts,
     broken: [...brokenPromises(facts), ...emptyProofs(facts)],
   };
@@ -243,7 +246,19 @@ function brokenPromises({ outcome, findings, contracts }: Facts): string[] {
     ...findings.vanished.map((orderId) => `vanished: ${orderId} was accepted and is not known`),
     ...findings.stuck.map(({ orderId, why }) => `stuck: ${orderId} ${why}`),
     ...unanswered(books.orders, outcome),
+    ...notOneIncident(outcome),
   ];
+}
+
+/** An outage is told of once, whatever the number of orders that waited, and ends. */
+function notOneIncident({ settings: { outage, faults }, books }: Outcome): string[] {
+  // Faults may make outages of their own.
+  if (outage === null || faults > 0) return [];
+  const { system } = outage;
+  const told = books.incidents.filter(({ integration }) => integration === system);
+  if (told.length !== 1) return [`the outage of ${system} was told ${String(told.length)} times`];
+  const isOver = told.every(({ drainedAtMs }) => drainedAtMs !== null);
+  return isOver ? [] : [`the outage of ${system} has not ended on record`];
 }
 
 function said(findings: readonly Finding[], what: string): string[] {

@@ -290,8 +290,8 @@ export class Engine implements RunHost {
     return this.#gates;
   }
 
-  gate(integration: Integration): Gate {
-    return this.#gates.of(integration);
+  gate(of: { readonly on: Integration; readonly group?: string }, namespace: string): Gate {
+    return this.#gates.of(of, namespace);
   }
 
   /** Who answers for an integration; null before the first of its effects was at work here. */

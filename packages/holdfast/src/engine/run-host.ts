@@ -57,7 +57,8 @@ export interface RunHost {
   /** The effects of the deployed code, by name. */
   readonly effects: KnownEffects;
   emit(event: EngineEvent): void;
-  gate(integration: Integration): Gate;
+  /** By integration, group and, where each namespace has its own connection, namespace (R9). */
+  gate(of: { readonly on: Integration; readonly group?: string }, namespace: string): Gate;
   departed(run: LiveRun, departure: Departure): void;
   /** What the journal holds of a run cannot be read: it leaves memory and is held. */
   unreadable(run: LiveRun, error: unknown): void;

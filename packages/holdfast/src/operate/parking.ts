@@ -89,7 +89,11 @@ export async function parkIntegration(
   const answer = answered.outcome === "applied" ? parseJson(answered.answer) : null;
   const isKnown = typeof answer === "object" && answer !== null && "isKnown" in answer;
   return {
-    ...{ id: answered.id, topic: "park", integration, by, outcome: answered.outcome },
+    id: answered.id,
+    topic: "park",
+    integration,
+    by,
+    outcome: answered.outcome,
     isKnown: isKnown ? answer.isKnown === true : null,
   };
 }

@@ -5,6 +5,7 @@ import { checkOptions, type OptionKinds } from "./known-options.ts";
 
 const COMMON: OptionKinds = {
   on: "any",
+  group: "text",
   repeat: "any",
   input: "any",
   output: "any",

@@ -56,6 +56,11 @@ type Leaves = string;
 
 interface CommonOptions<I extends Schema, O extends Schema> extends Editable {
   readonly on: Integration;
+  /**
+   * Names a part of the integration that may be down by itself, for example its invoicing. Effects of
+   * one group have a gate of their own, with the integration's limits. Without it: the whole.
+   */
+  readonly group?: string;
   readonly input: I;
   readonly output: O;
   /** How long one attempt may take. Default 30 s. */
@@ -120,6 +125,7 @@ export type EffectOptions<I extends Schema, O extends Schema, R extends keyof Re
 /** What every effect's options look like once the compiler has done its part. */
 export interface EffectDefinition extends Editable {
   readonly on: Integration;
+  readonly group?: string;
   readonly repeat: RepeatKind;
   readonly input: Schema;
   readonly output: Schema;

@@ -137,7 +137,7 @@ export class EffectCalls {
   }
 
   get #gate(): Gate {
-    return this.#step.run.host.gate(this.#step.effect.definition.on);
+    return this.#step.gate;
   }
 
   /** The pass, if there is one and it is still wanted. Null if the step waits at the gate now. */
@@ -151,7 +151,7 @@ export class EffectCalls {
     if (run.isGone || run.host.drains(run.shard)) return null;
     if (isFrozen) this.#step.go();
     else if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
-    else this.#step.park(slot, this.#step.effect.definition.on.name);
+    else this.#step.park(slot);
     return null;
   }
 
@@ -352,8 +352,7 @@ export class EffectCalls {
     }
     this.#calling = true;
     slot.wait = null;
-    const entered = this.#gate.enter(entryOf(this.#step, "look-up"));
-    const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
+    const pass = this.#admitted(await this.#gate.enter(entryOf(this.#step, "look-up")), slot);
     if (pass === null) return;
     let look: Look;
     try {
@@ -370,7 +369,7 @@ export class EffectCalls {
     else pass.failed(failure);
     if (failure?.class === "unavailable") {
       // Nobody was there to be asked: that is no answer, and uses up none of the schedule.
-      this.#step.park(slot, this.#step.effect.definition.on.name);
+      this.#step.park(slot);
       return;
     }
     await this.#seen(seen, askedAtMs);

@@ -25,6 +25,7 @@ import { EffectCalls } from "./effect-calls.ts";
 import { interrupted, type EffectMode } from "./effect-decisions.ts";
 import { brokenDefinition, failureView, lateAnswer } from "./effect-failures.ts";
 import { EffectJournal } from "./effect-journal.ts";
+import type { Gate } from "../gates/gate.ts";
 import { entryOf } from "./gate-entry.ts";
 import { closeException, openException, personNeeded } from "./effect-exception.ts";
 import type { LiveRun } from "../run/live-run.ts";
@@ -267,7 +268,7 @@ export class EffectStep implements StepVerb {
         else this.#repeat(slot);
         return;
       case "parked":
-        this.park(slot, next.dependency ?? this.effect.definition.on.name);
+        this.park(slot);
         return;
       case "person":
       case "held":
@@ -337,8 +338,12 @@ export class EffectStep implements StepVerb {
     });
   }
 
-  park(slot: StepSlot, dependency: string): void {
-    const gate = this.run.host.gate(this.effect.definition.on);
+  get gate(): Gate {
+    return this.run.host.gate(this.effect.definition, this.run.row.namespace);
+  }
+
+  park(slot: StepSlot): void {
+    const { gate } = this;
     const tryAgain = () => {
       if (slot.ended || this.calls.isUnderWay || this.run.isGone) return;
       slot.wait = null;
@@ -347,15 +352,15 @@ export class EffectStep implements StepVerb {
     const { notBeforeMs } = this.journal;
     if (notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs) {
       // The other system has said how long at least: not even an open gate lets it through sooner.
-      const reason = `"${this.path}" waits until ${isoText(notBeforeMs)}: ${dependency} asked for it`;
+      const reason = `"${this.path}" waits until ${isoText(notBeforeMs)}: ${gate.name} asked for it`;
       this.run.setWait(slot, { state: "parked", reason, wakeAtMs: notBeforeMs, onWake: tryAgain });
       return;
     }
     const wait: Wait = {
       state: "parked",
-      reason: `"${this.path}" waits for ${dependency}: ${gate.reason}`,
+      reason: `"${this.path}" waits for ${gate.name}: ${gate.reason}`,
       wakeAtMs: gate.parkedUntilMs,
-      dependency,
+      dependency: gate.name,
       onWake: tryAgain,
     };
     this.run.setWait(slot, wait);
@@ -376,7 +381,7 @@ export class EffectStep implements StepVerb {
     const { next } = this.journal.state;
     const { notBeforeMs } = this.journal;
     if (next.kind === "parked" && notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs)
-      this.park(slot, next.dependency ?? this.effect.definition.on.name);
+      this.park(slot);
     else if (this.#isLookDue) this.#probe(slot);
     else if (next.kind === "again") this.go();
     else this.#attempt(slot);

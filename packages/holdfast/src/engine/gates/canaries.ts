@@ -156,11 +156,11 @@ export class Canaries {
 
   /** Lets somebody come who may be the canary. False if nobody waits. */
   async #call(): Promise<boolean> {
-    const { gate, wakeParked } = this.#needs;
+    const { gate } = this.#needs;
     const which = this.#search === "anybody" ? "all" : "those that may be tried";
     if (gate.callParked(which)) return true;
     const count = this.#search === "some" ? CANDIDATES_MAX : 1;
-    return await wakeParked(this.#name, count);
+    return await this.#needs.wakeParked(this.#name, count);
   }
 
   async #askHealth(state: BreakerState, health: () => Promise<boolean>): Promise<void> {

@@ -27,6 +27,8 @@ export class Gates {
   readonly #engine: Engine;
   readonly #gates = new Map<string, Gate>();
   readonly #known = new Map<string, Integration>();
+  /** By gate: whose it is. */
+  readonly #configured = new Map<string, Integration>();
   /** Of those gates whose limits and breakers workers share. */
   readonly #shares = new Map<string, GateShare>();
   #isLooking = false;
@@ -59,19 +61,20 @@ export class Gates {
   }
 
   /** @throws {HoldfastError} HF1002 if another integration has this name, HF1001 for bad options. */
-  of(integration: Integration): Gate {
-    const gate = this.#named(integration.name);
-    const known = this.#known.get(integration.name);
-    if (known === integration) return gate;
-    if (known !== undefined) {
-      throw new HoldfastError(
-        "HF1002",
-        `Two integrations have the name "${integration.name}".`,
-        "Declare an integration once and import it where it is used.",
-      );
-    }
-    this.#known.set(integration.name, integration);
-    gate.configure(optionsOf(integration.name, integration.options));
+  of(
+    { on, group }: { readonly on: Integration; readonly group?: string },
+    namespace: string,
+  ): Gate {
+    const known = this.#known.get(on.name);
+    if (known !== undefined && known !== on) throw twoOf(on.name);
+    this.#known.set(on.name, on);
+    const name = gateName(on.name, group, on.options.perNamespace === true ? namespace : null);
+    const gate = this.#named(name);
+    const of = this.#configured.get(name);
+    if (of === on) return gate;
+    if (of !== undefined) throw twoOf(name);
+    this.#configured.set(name, on);
+    gate.configure(optionsOf(name, on.options));
     return gate;
   }
 
@@ -239,10 +242,7 @@ export class Gates {
 
   async #onRecord(integration: string): Promise<void> {
     const share = this.#shares.get(integration);
-    for (let looks = 0; share !== undefined && !share.isTold; looks += 1) {
-      if (looks >= LOOKS_MAX) throw notTold(integration);
-      await share.refresh();
-    }
+    if (share !== undefined && !(await isTold(share))) throw notTold(integration);
     await this.#engine.committer.durable();
   }
 
@@ -262,12 +262,36 @@ export class Gates {
   }
 }
 
+/** Whether the others know, after some looks, what this worker has come to. */
+async function isTold(share: GateShare): Promise<boolean> {
+  for (let looks = 0; looks < LOOKS_MAX && !share.isTold; looks += 1) await share.refresh();
+  return share.isTold;
+}
+
 function notTold(integration: string): HoldfastError {
   return new HoldfastError(
     "HF6005",
     `What workers share of "${integration}" could not be written, or others wrote it all the time.`,
     "Look with `holdfast dependencies` whether it is parked, and give the command again if not.",
   );
+}
+
+function twoOf(name: string): HoldfastError {
+  return new HoldfastError(
+    "HF1002",
+    `Two integrations have the name "${name}".`,
+    "Declare an integration once and import it where it is used.",
+  );
+}
+
+/** As it is on record and as people name it: `erp`, `erp/invoices`, `erp@tenant`, `erp/invoices@tenant`. */
+function gateName(
+  integration: string,
+  group: string | undefined,
+  namespace: string | null,
+): string {
+  const part = group === undefined ? "" : `/${group}`;
+  return `${integration}${part}${namespace === null ? "" : `@${namespace}`}`;
 }
 
 function optionsOf(name: string, options: IntegrationOptions): GateOptions {

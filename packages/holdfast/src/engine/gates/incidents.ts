@@ -117,7 +117,7 @@ export class Incidents {
   }
 
   #found(drain: Drain): void {
-    const { share, note } = this.#needs;
+    const { share } = this.#needs;
     if (share !== null) {
       share.drained(drain);
       return;
@@ -126,7 +126,7 @@ export class Incidents {
     if (before === null) return;
     this.#incident = incidentAfter(before, drain);
     const isNews = before.parkedCount === null || drain.drainedAtMs !== null;
-    if (isNews) note(this.#closedHead("it answers again"));
+    if (isNews) this.#needs.note(this.#closedHead("it answers again"));
   }
 
   close(): void {

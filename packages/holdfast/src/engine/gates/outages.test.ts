@@ -104,6 +104,35 @@ describe("a dependency that is down", () => {
     expect(await world.stateOf(run)).toBe("completed");
   });
 
+  test("in one part stops only that part, and is told as that", async () => {
+    const on = testIntegration("erp");
+    const invoices = testEffect("keyed", system, "invoice", { on, group: "invoices" });
+    const stock = testEffect("keyed", system, "stock", { on, group: "stock" });
+    const flow = testWorkflow("flow", (input, run) => run.do(invoices, input));
+    const other = testWorkflow("other", (input, run) => run.do(stock, input));
+    await world.begin([flow, other]);
+    system.always("invoice", { kind: "refused" });
+    const runs = await startMany(flow, 10);
+    expect(await states(runs)).toEqual({ parked: 10 });
+    expect((await world.row(runs[0] ?? 0)).dependency).toBe("erp/invoices");
+    const free = await world.start(other, { id: "x" });
+    await world.advance(1_000);
+    expect(await world.stateOf(free)).toBe("completed");
+    expect((await world.dependencies()).map(({ integration }) => integration)).toEqual([
+      "erp/invoices",
+    ]);
+  });
+
+  test("for one namespace stops no other, where each has its own connection", async () => {
+    const on = testIntegration("erp", { perNamespace: true });
+    const act = testEffect("keyed", system, "act", { on });
+    const flow = testWorkflow("flow", (input, run) => run.do(act, input));
+    await world.begin([flow]);
+    system.isDown = true;
+    const runs = await startMany(flow, 4);
+    expect((await world.row(runs[0] ?? 0)).dependency).toBe("erp@main");
+  });
+
   test("comes back a few at a time", async () => {
     const flow = flowOf({ on: testIntegration("erp", { limit: { concurrency: 8 } }) });
     await world.begin([flow]);
