@@ -1,4 +1,5 @@
 /** Who has sent a request, and what its message is known by. */
+import { hash } from "node:crypto";
 import type { IncomingMessage as Request } from "node:http";
 import { durationMs, type Duration } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
@@ -29,7 +30,9 @@ export type Sender =
       readonly tolerance?: Duration;
     }
   /** CloudEvents, binary or structured: the same source and id are the same event. */
-  | { readonly kind: "cloudevents"; readonly principal: Principal };
+  | { readonly kind: "cloudevents"; readonly principal: Principal }
+  /** Of senders that give no id: the same bytes are the same message, so two equal ones are one. */
+  | { readonly kind: "content"; readonly principal: Principal };
 
 /** What a message says of itself beside its payload. */
 export interface AboutMessage {
@@ -53,7 +56,7 @@ interface Identified {
 
 export type Identify = (request: Request, bytesMax: number) => Promise<Identified>;
 
-const KINDS = ["idempotency-key", "webhook", "cloudevents"] as const;
+const KINDS = ["idempotency-key", "webhook", "cloudevents", "content"] as const;
 const JSON_TYPE = "application/json";
 /** Characters of an id. */
 const ID_CHARS_MAX = 255;
@@ -75,6 +78,8 @@ export function identifierOf(sender: Sender, nowMs: () => number, what: string):
       return byKey(principalOf(sender, where));
     case "cloudevents":
       return byEvent(principalOf(sender, where));
+    case "content":
+      return byContent(principalOf(sender, where));
     case "webhook":
       return bySignature(sender, nowMs, where);
     default:
@@ -128,6 +133,17 @@ function byEvent(principal: Principal): Identify {
     if (about.id.length > ID_CHARS_MAX) throw longId("id of the CloudEvent");
     const { type, subject } = about;
     return { by, about, body: data, payload: { type, subject, data }, busy: "wait" };
+  };
+}
+
+function byContent(principal: Principal): Identify {
+  return async (request, bytesMax) => {
+    requireContent(request, [JSON_TYPE]);
+    const by = await namedBy(principal, request);
+    const bytes = await readBody(request, bytesMax);
+    const body = jsonOf(bytes, bytesMax);
+    const id = hash("sha256", bytes);
+    return { by, about: plain(id, by), body, payload: body, busy: "wait" };
   };
 }
 

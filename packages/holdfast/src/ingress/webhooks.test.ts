@@ -133,6 +133,21 @@ const structured = (over: object = {}): Sent => ({
   },
 });
 
+describe("a message without an id", () => {
+  const sender: Sender = { kind: "content", principal: () => "old-shop" };
+
+  test("is the same by its bytes", async () => {
+    await open(sender);
+    const first = await send(served.port, { body: order });
+    expect(first).toMatchObject({ status: 202, body: { state: "started" } });
+    const again = await send(served.port, { body: order });
+    expect(again).toMatchObject({ status: 202, headers: { "idempotent-replayed": "true" } });
+    const other = await send(served.port, { body: { ...order, id: "O-2" } });
+    expect(other).toMatchObject({ status: 202, body: { state: "started" } });
+    expect(await send(served.port, { body: { id: "O-1" } })).toMatchObject({ status: 400 });
+  });
+});
+
 describe("a CloudEvent", () => {
   const sender: Sender = { kind: "cloudevents", principal: () => "bus" };
   test("is the same by source and id, in either mode", async () => {
