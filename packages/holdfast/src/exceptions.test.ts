@@ -183,6 +183,29 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     await place.isSound();
   });
 
+  test("notes are shown with the next exception of the same step", async () => {
+    const app = appAt(place, "v1");
+    await open(app, "o-1");
+    const [first] = await exceptions();
+    await cli("note", "asked them", first?.id ?? "");
+    const { run } = await cli<{ run: { id: string } }>("show", "o-1");
+    await cli("resume", run.id, "--reason", "again");
+    await vi.waitFor(
+      async () => {
+        expect((await exceptions()).map(({ id }) => id)).not.toEqual([first?.id]);
+        expect(await exceptions()).toHaveLength(1);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+    const [second] = await exceptions();
+    expect(await cli("show", second?.id ?? "")).toMatchObject({
+      occurrences: 2,
+      earlierNotes: [{ by: "ana", text: "asked them" }],
+    });
+    await app.close();
+    await place.isSound();
+  });
+
   test("a group is muted, resolved, seen to regress, split and put together again", async () => {
     const reason = ["--reason", "so"];
     let app = appAt(place, "v1");

@@ -24,10 +24,22 @@ export function shownRunText(shown: ShownRun, look: Look): string {
   ].join("\n\n");
 }
 
-export function shownExceptionText({ exception, payload }: ShownException, look: Look): string {
-  const table = exceptionsTable([exception], look);
-  if (payload === null) return table;
-  return `${table}\n\n${section("what came", sentence(payloadText(payload), 0, look.screen), look)}`;
+export function shownExceptionText(shown: ShownException, look: Look): string {
+  const { exception, payload, occurrences, earlierNotes } = shown;
+  const { screen } = look;
+  const notes = earlierNotes.map(({ at, by, text }) =>
+    sentence(`${timeText(at)} ${by}: ${text}`, 0, screen),
+  );
+  return [
+    exceptionsTable([exception], look),
+    ...(occurrences > 1
+      ? [sentence(`It is one of ${String(occurrences)} at this step of its run.`, 0, screen)]
+      : []),
+    ...(notes.length === 0 ? [] : [section("notes to those before it", notes.join("\n"), look)]),
+    ...(payload === null
+      ? []
+      : [section("what came", sentence(payloadText(payload), 0, screen), look)]),
+  ].join("\n\n");
 }
 
 export function explainedRunText(explained: ExplainedRun, look: Look): string {

@@ -42,6 +42,15 @@ describe("a business calendar", () => {
     expect(iso(office.after(friday, 2 * HOUR_MS))).toBe(iso(at("2026-10-26T09:00+01:00")));
   });
 
+  test.each(["01:00-02:30", "02:30-04:00"])(
+    "opens the first and closes the last time that the clocks show it: %s",
+    (hours) => {
+      const night = new BusinessCalendar("night", { zone: "Europe/Berlin", hours: { sun: hours } });
+      const worked = night.between(at("2026-10-24T12:00Z"), at("2026-10-25T12:00Z"));
+      expect(worked).toBe(2.5 * HOUR_MS);
+    },
+  );
+
   test("counts the hour that comes twice twice, and the one that is left out not at all", () => {
     const always = new BusinessCalendar("night", {
       zone: "Europe/Berlin",

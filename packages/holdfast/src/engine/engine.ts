@@ -150,13 +150,9 @@ export class Engine implements RunHost {
     this.#timers = new DurableTimers(
       this.store,
       this.clock,
-      (runs) => {
-        this.wakes.add(runs);
-      },
+      (runs) => this.wakes.add(runs),
       () => this.committer.durable(),
-      (work) => {
-        this.background(work);
-      },
+      (work) => this.background(work),
       (read) => this.reads.patiently("when runs are due", read),
       this.places,
     );

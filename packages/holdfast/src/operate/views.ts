@@ -326,6 +326,10 @@ export function exceptionView(
   };
 }
 
+export function notesOf({ notes }: Handling): ExceptionView["notes"] {
+  return notes.map(({ atMs, by, text }) => ({ at: isoText(atMs), by, text }));
+}
+
 function careOf({ class: failureClass, record, handling }: ExceptionRow) {
   return {
     classPage: classPage(failureClass),
@@ -337,7 +341,7 @@ function careOf({ class: failureClass, record, handling }: ExceptionRow) {
     assignee: handling.assignee,
     tags: handling.tags,
     links: handling.links,
-    notes: handling.notes.map(({ atMs, by, text }) => ({ at: isoText(atMs), by, text })),
+    notes: notesOf(handling),
     crossed: handling.crossed.map(({ kind, atMs, to }) => ({ kind, at: isoText(atMs), to })),
     ownership: record.ownership,
     duePolicy: record.duePolicy,
