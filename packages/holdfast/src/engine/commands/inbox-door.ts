@@ -332,6 +332,8 @@ export class InboxDoor {
     // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.
     if (elsewhere !== null) return await elsewhere.forward({ ...row, id: `${row.id}~` });
     if (row.topic === "archive") return await this.#remove(row);
+    if (row.topic === "repair" || row.topic === "decide")
+      return await repairFrom(this.#engine, row);
     if (row.topic === "park" || row.topic === "unpark")
       return await parkOrUnpark(this.#engine, { ...row, topic: row.topic });
     switch (row.topic) {
@@ -355,10 +357,8 @@ export class InboxDoor {
         return { ok: true };
       }
       case "resume": {
-        const { run, step, seen, exception, reason } = commandOf<"resume">({
-          ...row,
-          topic: "resume",
-        });
+        const said = commandOf<"resume">({ ...row, topic: "resume" });
+        const { run, step, seen, exception, reason } = said;
         const decided = {
           ...(seen === undefined ? { atMs: row.atMs } : { seen }),
           ...(exception === undefined ? {} : { exception }),
@@ -377,9 +377,6 @@ export class InboxDoor {
         await this.#engine.beside.close({ run: parseRunId(run), seq }, by, reason);
         return { ok: true };
       }
-      case "repair":
-      case "decide":
-        return await repairFrom(this.#engine, row);
       case "complete": {
         const { integration, ref, outcome } = commandOf<"complete">({ ...row, topic: "complete" });
         await commands.complete(integration, ref, outcome);

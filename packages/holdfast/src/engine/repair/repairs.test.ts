@@ -176,8 +176,8 @@ describe("an input that is corrected by hand", () => {
     const ana = await people.order(run, "edit", { step: "book", value: wrong });
     const cy = { ...ana, by: "cy", value: [STREET] };
     const ends = await Promise.allSettled([
-      world.engine.repairs.repair(ana),
-      world.engine.repairs.repair(cy),
+      world.engine.commands.repairs.repair(ana),
+      world.engine.commands.repairs.repair(cy),
     ]);
     expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
     expect(ends[1]).toMatchObject({ reason: { code: "HF6007" } });
