@@ -26,7 +26,6 @@ import { EarlyAnswers } from "./deliveries/early-answers.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates/gates.ts";
 import type { Gate } from "./gates/gate.ts";
-import { Repairs } from "./repair/repairs.ts";
 import { InboxDoor } from "./commands/inbox-door.ts";
 import { KnownEffects } from "./effects/known-effects.ts";
 import { KnownWorkflows } from "./starts/known-workflows.ts";
@@ -90,8 +89,6 @@ export class Engine implements RunHost {
   readonly declarations: Declarations;
   readonly effects: KnownEffects;
   readonly commands: Commands;
-  /** What people may do to a run by hand. */
-  readonly repairs: Repairs;
   readonly exceptions: ExceptionCare;
   readonly early: EarlyAnswers;
   readonly removals: Removals;
@@ -158,7 +155,6 @@ export class Engine implements RunHost {
     );
     this.#gates = new Gates(this);
     this.commands = new Commands(this);
-    this.repairs = new Repairs(this);
     this.early = new EarlyAnswers(this);
     this.removals = new Removals(this, options);
     this.#ends = new RunEnds(this);

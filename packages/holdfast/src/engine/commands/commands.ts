@@ -22,6 +22,7 @@ import { settleEnded } from "../run/ended-runs.ts";
 import type { Engine } from "../engine.ts";
 import { Receiving } from "../receiving/receiving.ts";
 import { EventDelivery } from "../deliveries/event-delivery.ts";
+import { Repairs } from "../repair/repairs.ts";
 import { isOutcome } from "./inbox-command.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { cancelUnfit } from "../run/unfit-runs.ts";
@@ -86,12 +87,15 @@ export interface Decided {
 export class Commands {
   readonly events: EventDelivery;
   readonly receiving: Receiving;
+  /** What people may do to a run by hand. */
+  readonly repairs: Repairs;
   readonly #engine: Engine;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.events = new EventDelivery(engine);
     this.receiving = new Receiving(engine);
+    this.repairs = new Repairs(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */

@@ -213,6 +213,8 @@ export class InboxDoor {
   async #here(row: WaitingCommand): Promise<InboxAnswer> {
     requireTopic(row.topic);
     if (row.topic === "archive") return await this.#remove(row);
+    if (row.topic === "repair" || row.topic === "decide")
+      return await repairFrom(this.#engine, row);
     if (row.topic === "park" || row.topic === "unpark")
       return await parkOrUnpark(this.#engine, { ...row, topic: row.topic });
     if (row.topic === "start") return await this.#start(row);
@@ -248,9 +250,6 @@ export class InboxDoor {
         await this.#engine.exceptions.beside.close({ run: parseRunId(run), seq }, by, reason);
         return { ok: true };
       }
-      case "repair":
-      case "decide":
-        return await repairFrom(this.#engine, row);
       case "handle":
       case "group":
       case "route":

@@ -24,10 +24,10 @@ export function repeatNow({ effect, journal, run, path }: EffectStep): Repeat {
     proof: state.proof,
     isSame: journal.isSameAsSent,
     canProbe: contract.kind !== "read" && contract.canProbe,
-    isUndone: stateOf(run.superseded(undoPath(path))).proof === "surely",
+    isUndone: stateOf(run.superseded.get(undoPath(path)) ?? []).proof === "surely",
     isInWindow: contract.kind === "keyed" ? ageMs < contract.windowMs : null,
   });
-  if (repeat.kind !== "skip" || doneBefore(run.superseded(path)) !== null) return repeat;
+  if (repeat.kind !== "skip" || doneBefore(run.superseded.get(path) ?? []) !== null) return repeat;
   return { kind: "ask", because: "it was done, and what it answered is not on record" };
 }
 
@@ -45,7 +45,7 @@ function isValue(record: JournalRecord): boolean {
 /** The code gets the value that it got before; nothing is sent. */
 export function keepResult(step: EffectStep, slot: StepSlot, because: string): void {
   const { journal, run, path, effect } = step;
-  const done = doneBefore(run.superseded(path));
+  const done = doneBefore(run.superseded.get(path) ?? []);
   if (done === null) throw new Error(`step ${path} has no result to keep`);
   const { state } = journal;
   const head: SuppliedHead = {

@@ -58,7 +58,8 @@ export class EffectStep implements StepVerb {
   input: unknown = undefined;
   /** The value as the code sees it, once there is one: compensation needs it. */
   output: unknown = undefined;
-  readonly #askedText: string;
+  /** JSON of what the code asks with. */
+  readonly askedText: string;
   /** The value in the record of this number, parsed when that was written: it is not parsed again. */
   answer: { readonly seq: number; readonly value: unknown } | null = null;
   /** Where the journal holds the value that this step ended with; null while it has none. */
@@ -89,7 +90,7 @@ export class EffectStep implements StepVerb {
     this.effect = effect;
     this.mode = mode;
     this.undoes = undoes;
-    this.#askedText = toJson(input, run.host.limits, `input of ${path}`);
+    this.askedText = toJson(input, run.host.limits, `input of ${path}`);
     // Found to be plain JSON just now: it has the canonical form that its text would have.
     this.journal = new EffectJournal(run, path, effect, input === undefined ? null : input);
     this.calls = new EffectCalls(this);
@@ -105,12 +106,7 @@ export class EffectStep implements StepVerb {
 
   /** JSON of what is sent: what the code asks with, or what a person has corrected that to. */
   get inputText(): string {
-    return this.journal.editedText ?? this.#askedText;
-  }
-
-  /** JSON of what the code asks with. */
-  get askedText(): string {
-    return this.#askedText;
+    return this.journal.editedText ?? this.askedText;
   }
 
   get what(): string {
@@ -128,7 +124,7 @@ export class EffectStep implements StepVerb {
       digest: this.journal.digest,
     };
     const { sensitive = [] } = this.effect.definition;
-    return stepDrift(this.path, records, asked, { text: this.#askedText, sensitive });
+    return stepDrift(this.path, records, asked, { text: this.askedText, sensitive });
   }
 
   /** Gives the code its answer from the record that ended the step. */
@@ -212,7 +208,7 @@ export class EffectStep implements StepVerb {
 
   /** What it did before its run was done again comes first: that stays done. */
   #loadJournal(records: readonly JournalRecord[]): void {
-    const before = this.run.superseded(this.path);
+    const before = this.run.superseded.get(this.path) ?? [];
     this.journal.load(before);
     const done = doneBefore(before);
     if (done !== null) this.settledLater = { seq: done.seq, text: done.data ?? "null" };

@@ -48,12 +48,12 @@ export function openStaying(run: LiveRun, staying: readonly StayingEffect[], end
  * no step any more, and nobody else would hear of it.
  */
 export function leftBehind(run: LiveRun): readonly StayingEffect[] {
-  return [...run.supersededPaths].flatMap((path) => {
+  return [...run.superseded.keys()].flatMap((path) => {
     if (run.slots.has(path) || isUndoPath(path)) return [];
-    const { intent, proof, operation } = stateOf(run.superseded(path));
+    const { intent, proof, operation } = stateOf(run.superseded.get(path) ?? []);
     if (intent === null || operation === null || proof !== "surely") return [];
     // With a scope that was undone.
-    if (stateOf(run.superseded(undoPath(path))).proof === "surely") return [];
+    if (stateOf(run.superseded.get(undoPath(path)) ?? []).proof === "surely") return [];
     const missing = "is not known to this app (see its option `effects`)";
     const effect =
       run.host.effects.get(intent.effect) ?? standInEffect(intent, run.row.owner, missing);

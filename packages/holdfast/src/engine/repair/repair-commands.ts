@@ -6,7 +6,10 @@ import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 import type { Engine } from "../engine.ts";
 import type { Repaired } from "./repairs.ts";
 
-export async function repairFrom({ repairs }: Engine, row: WaitingCommand): Promise<InboxAnswer> {
+export async function repairFrom(
+  { commands: { repairs } }: Engine,
+  row: WaitingCommand,
+): Promise<InboxAnswer> {
   const said = { by: row.by, command: row.id };
   if (row.topic === "decide") {
     const { run, ...rest } = commandOf<"decide">({ ...row, topic: "decide" });

@@ -20,7 +20,7 @@ export class Repairing {
 
   async repair(run: number, act: RepairAct, over: Partial<RepairOrder> = {}): Promise<Repaired> {
     const order = await this.order(run, act, over);
-    const repaired = await this.#world.engine.repairs.repair(order);
+    const repaired = await this.#world.engine.commands.repairs.repair(order);
     await this.#world.settle();
     return repaired;
   }
@@ -28,7 +28,7 @@ export class Repairing {
   async decide(run: number, seq: number | null, by = "bo", approve = true): Promise<Repaired> {
     const said = { by, reason: "looked at it", command: null };
     const decision = { run, seq: seq ?? 0, approve, ...said };
-    const repaired = await this.#world.engine.repairs.decide(decision);
+    const repaired = await this.#world.engine.commands.repairs.decide(decision);
     await this.#world.settle();
     return repaired;
   }

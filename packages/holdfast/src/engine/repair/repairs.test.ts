@@ -176,8 +176,8 @@ describe("an input that is corrected by hand", () => {
     const ana = await people.order(run, "edit", { step: "book", value: wrong });
     const cy = { ...ana, by: "cy", value: [STREET] };
     const ends = await Promise.allSettled([
-      world.engine.repairs.repair(ana),
-      world.engine.repairs.repair(cy),
+      world.engine.commands.repairs.repair(ana),
+      world.engine.commands.repairs.repair(cy),
     ]);
     expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
     expect(ends[1]).toMatchObject({ reason: { code: "HF6007" } });
@@ -216,6 +216,33 @@ describe("an input that is corrected by hand", () => {
     expect(edits.map(({ data }) => (JSON.parse(data ?? "") as { street: unknown }).street)).toEqual(
       [1, "High Street 1"],
     );
+  });
+
+  test("stays corrected when the run is done again, also after a crash", async () => {
+    const shop = world.counterpart("shop", "keys");
+    const booking = book(shop);
+    const last = testEffect("once", shop, "last");
+    shop.always("last", { kind: "no", class: "data" });
+    const flow = testWorkflow("flow", async ({ id }, run) => {
+      await run.step("begin", () => 1);
+      await run.do(booking, { id, street: "Hihg Street 1", iban: "DE1" });
+      await run.do(last, { id });
+    });
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.untilState(run, "exception");
+    await people.repair(run, "edit", { step: "book", value: [STREET] });
+    await world.untilState(run, "exception");
+    await people.repair(run, "again", { step: "begin" });
+    await world.untilState(run, "exception");
+    await world.crash();
+    await world.begin([flow]);
+    await world.engine.commands.resume(run, null, "ana", "look");
+    await world.untilState(run, "exception", "held");
+    const open = (await world.exceptions(run)).filter(({ closedAtMs }) => closedAtMs === null);
+    expect(open.map(({ step }) => step)).toEqual(["last"]);
+    expect(shop.requestsOf("book")).toHaveLength(2);
+    expect(shop.count("book")).toBe(1);
   });
 
   test("of another intent gets a new key, with a second person", async () => {

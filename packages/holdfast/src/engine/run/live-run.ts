@@ -11,7 +11,6 @@ import type { RecordKind } from "../../core/record-kinds.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { inputOf } from "../../core/run-life.ts";
 import { isActive, isFinal, type RunState } from "../../core/run-state.ts";
-import { moves, versionOf } from "../../core/run-version.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { Answers } from "./answers.ts";
@@ -60,7 +59,6 @@ export class LiveRun {
   state: RunState;
   mode: RunMode;
   #seq: number;
-  #version: number;
   readonly told: Told;
   readonly #recovery: Recovery;
   /** Set if a backup was restored: its original may have done what this run does next. */
@@ -83,7 +81,6 @@ export class LiveRun {
     this.shard = stored.shard;
     this.state = stored.row.state;
     this.inputText = inputOf(stored.records);
-    this.#version = versionOf(stored.records);
     this.#seq = stored.records.at(-1)?.seq ?? 0;
     this.told = new Told(stored.records);
     this.#recovery = new Recovery(stored.records);
@@ -156,7 +153,6 @@ export class LiveRun {
     if (this.mode === "gone") throw new RunLeft(this.id);
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
-    if (moves(kind)) this.#version = this.#seq;
     this.told.note(kind, this.#seq);
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     const written = this.host.committer.add(record);
@@ -186,17 +182,12 @@ export class LiveRun {
 
   /** Where the run stands: see run-version.ts. */
   get version(): number {
-    return this.#version;
+    return this.told.version;
   }
 
-  /** What was recorded of a step before the run was done again, `again` records among it. */
-  superseded(path: string): readonly JournalRecord[] {
-    return this.#recovery.superseded.get(path) ?? [];
-  }
-
-  /** Steps of which something is superseded. */
-  get supersededPaths(): Iterable<string> {
-    return this.#recovery.superseded.keys();
+  /** What was recorded of steps before the run was done again, `again` records among it. */
+  get superseded(): Recovery["superseded"] {
+    return this.#recovery.superseded;
   }
 
   /** What the journal held for a step when the run was loaded. */

@@ -39,7 +39,7 @@ async function enterEach(run: LiveRun, paths: Iterable<string>): Promise<void> {
     const records = run.recorded(path);
     const end = endOf(records);
     // What was done before the run was done again stays done.
-    const all = [...run.superseded(path), ...records];
+    const all = [...(run.superseded.get(path) ?? []), ...records];
     if (all.some(({ kind }) => kind === "intent")) await enterEffect(run, path, all, end);
     else if (end === null) enterCall(run, path, records);
   }
