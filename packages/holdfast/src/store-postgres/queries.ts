@@ -112,7 +112,10 @@ export function engineReads(
         ask("besideOpen", run),
         ask("beside", run, subject),
       ]);
-      return { openCount: open.map(first<number>)[0] ?? 0, isKnown: known.length > 0 };
+      return {
+        openCount: open.map(first<number>)[0] ?? 0,
+        seq: known.map(first<number>)[0] ?? null,
+      };
     },
     declarations: async () => (await ask("declarations")).map(toDeclaration),
     dependencies: async () => (await ask("dependencies")).map(toDependency),

@@ -206,10 +206,11 @@ export class EngineQueries {
     return cells === undefined ? null : toException(cells);
   }
 
-  besideExceptions(run: number, subject: string): { openCount: number; isKnown: boolean } {
+  besideExceptions(run: number, subject: string): { openCount: number; seq: number | null } {
+    const known = rowsOf(this.#sql.beside, run, subject)[0]?.[0] as number | undefined;
     return {
       openCount: rowsOf(this.#sql.besideOpen, run)[0]?.[0] as number,
-      isKnown: rowsOf(this.#sql.beside, run, subject).length > 0,
+      seq: known ?? null,
     };
   }
 
