@@ -52,11 +52,11 @@ export class ParkedExceptions {
   }
 
   async #close(closed: DependencyRow): Promise<void> {
-    const { store, beside } = this.#engine;
+    const { store, exceptions } = this.#engine;
     const { seq } = await store.besideExceptions(STORE, subjectOf(closed));
     const row = seq === null ? null : await store.exception(STORE, seq);
     if (row === null || row.closedAtMs !== null) return;
-    await beside.close({ run: STORE, seq: row.seq }, BY, closed.reason);
+    await exceptions.beside.close({ run: STORE, seq: row.seq }, BY, closed.reason);
   }
 
   #caseOf(row: DependencyRow): BesideCase {
