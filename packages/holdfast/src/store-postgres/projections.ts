@@ -194,11 +194,9 @@ export class Projections {
         this.#foldSystem(change);
         return;
       case "runs-archived":
+      case "archive-imported":
         this.#foldArchived(change, by);
         return;
-      case "archive-imported":
-        // An archive is read into a store in a file.
-        throw new Error("no archive is read into a store on PostgreSQL");
       default:
         assertNever(change);
     }
@@ -342,7 +340,13 @@ export class Projections {
   }
 
   /** Their own rows and records are removed by removal.ts, where it is a flush that lets them go. */
-  #foldArchived(change: Extract<Change, { kind: "runs-archived" }>, incarnation: number): void {
+  #foldArchived(
+    change: Extract<Change, { kind: "runs-archived" | "archive-imported" }>,
+    incarnation: number,
+  ): void {
+    // An archive is read into a store in a file.
+    if (change.kind === "archive-imported")
+      throw new Error("no archive is read into a store on PostgreSQL");
     const { seq } = change;
     for (const archived of change.runs) {
       const { run, records, digest } = archived;

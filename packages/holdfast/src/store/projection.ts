@@ -109,27 +109,20 @@ export function project(record: JournalRecord): readonly Change[] {
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
     case "incarnation":
-      return incarnation(headOf<journal.IncarnationHead>(record));
     case "group":
-      return group(headOf<journal.GroupHead>(record));
     case "dependency":
-      return dependency(record, headOf<journal.DependencyHead>(record));
+    case "declared":
+    case "archived":
+    case "imported":
+    case "grouped":
+    case "routed":
+      return ofStore(record, record.kind);
     case "kept":
       return kept(record, headOf<journal.KeptHead>(record));
-    case "declared":
-      return declared(record, headOf<journal.DeclaredHead>(record));
     case "early":
       return early(record, headOf<journal.EarlyHead>(record));
-    case "archived":
-      return archived(record, headOf<ArchivedHead>(record));
-    case "imported":
-      return imported(record, headOf<ImportedHead>(record));
     case "received":
       return received(record, headOf<ReceivedHead>(record));
-    case "grouped":
-      return grouped(headOf<journal.GroupedHead>(record));
-    case "routed":
-      return routed(record, headOf<journal.RoutedHead>(record));
     case "result":
     case "timer":
     case "fired":
@@ -142,6 +135,41 @@ export function project(record: JournalRecord): readonly Change[] {
       return NOTHING;
     default:
       return assertNever(record.kind);
+  }
+}
+
+/** Of the store's own journal, but for what comes from outside. */
+function ofStore(
+  record: JournalRecord,
+  kind:
+    | "incarnation"
+    | "group"
+    | "dependency"
+    | "declared"
+    | "archived"
+    | "imported"
+    | "grouped"
+    | "routed",
+): readonly Change[] {
+  switch (kind) {
+    case "incarnation":
+      return incarnation(headOf<journal.IncarnationHead>(record));
+    case "group":
+      return group(headOf<journal.GroupHead>(record));
+    case "dependency":
+      return dependency(record, headOf<journal.DependencyHead>(record));
+    case "declared":
+      return declared(record, headOf<journal.DeclaredHead>(record));
+    case "archived":
+      return archived(record, headOf<ArchivedHead>(record));
+    case "imported":
+      return imported(record, headOf<ImportedHead>(record));
+    case "grouped":
+      return grouped(headOf<journal.GroupedHead>(record));
+    case "routed":
+      return routed(record, headOf<journal.RoutedHead>(record));
+    default:
+      return assertNever(kind);
   }
 }
 

@@ -8,10 +8,17 @@ import {
 } from "../../core/effect-state.ts";
 import type { Contract } from "../../core/contract.ts";
 import type { Failure } from "../../core/failure.ts";
-import type { Described, IntentHead, JournalRecord } from "../../core/journal.ts";
+import type {
+  Described,
+  IntentHead,
+  JournalRecord,
+  OutcomeHead,
+  StepEnd,
+} from "../../core/journal.ts";
 import type { RecordKind } from "../../core/record-kinds.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import type { LiveRun } from "../run/live-run.ts";
+import { headOf } from "../run/recovery.ts";
 import { maybeSentBefore, type Restored } from "../run/restored-run.ts";
 
 /** Neither a repeat nor a look-up tells anything. */
@@ -199,5 +206,13 @@ export class EffectJournal {
     if (kind === "outcome") this.#stack = "failure" in head ? record.data : null;
     if (kind === "resumed" || kind === "edited" || kind === "again") this.#notBeforeMs = null;
     if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
+  }
+
+  /** How a record has ended the step. The fold knows it already if it was the last: that spares parsing it. */
+  endIn(record: JournalRecord): StepEnd | undefined {
+    const { next } = this.#state;
+    return next.kind === "ended" && next.record.seq === record.seq
+      ? next.end
+      : headOf<OutcomeHead>(record).end;
   }
 }

@@ -6,13 +6,7 @@
  * on from the last of them.
  */
 import { parseJson } from "../../core/json-text.ts";
-import type {
-  JournalRecord,
-  OpenedHead,
-  OutcomeHead,
-  SettledHead,
-  StepEnd,
-} from "../../core/journal.ts";
+import type { JournalRecord, OpenedHead, OutcomeHead, SettledHead } from "../../core/journal.ts";
 import { staysWhenDone, undoingOf, type AnyEffect } from "../../workflow/effect.ts";
 import { EffectFailed } from "../../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
@@ -144,7 +138,7 @@ export class EffectStep implements StepVerb {
       this.#deferred.resolve(null);
       return undefined;
     }
-    if (this.#endOf(record) === "failed") {
+    if (this.journal.endIn(record) === "failed") {
       const { move } = headOf<OutcomeHead>(record);
       const view = failureView(this.effect.name, this.journal.state, move ?? null);
       if (this.mode === "do" || this.mode === "undo") {
@@ -169,14 +163,6 @@ export class EffectStep implements StepVerb {
   /** An input or answer, before anything is said about it. */
   learn(value: unknown): void {
     this.run.sensitive.learn(this.effect.definition, value);
-  }
-
-  /** The fold knows it already if this record is what ended the step: that spares parsing it. */
-  #endOf(record: JournalRecord): StepEnd | undefined {
-    const { next } = this.journal.state;
-    return next.kind === "ended" && next.record.seq === record.seq
-      ? next.end
-      : headOf<OutcomeHead>(record).end;
   }
 
   #hand(parsed: Parsed<unknown>): void {
