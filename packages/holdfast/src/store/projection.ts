@@ -29,6 +29,7 @@ import {
   received,
   routed,
 } from "./projection-system.ts";
+import { ofCell } from "./projection-cells.ts";
 import { closed, handled, opened } from "./projection-exceptions.ts";
 import { repaired } from "./projection-repairs.ts";
 import type { EffectRow, ReviewRow, RunRow } from "./rows.ts";
@@ -130,6 +131,11 @@ export function project(record: JournalRecord): readonly Change[] {
       return grouped(headOf<journal.GroupedHead>(record));
     case "routed":
       return routed(record, headOf<journal.RoutedHead>(record));
+    case "cells":
+    case "carried":
+    case "forwarded":
+    case "placed":
+      return ofCell(record.kind, record);
     case "result":
     case "timer":
     case "fired":
