@@ -21,6 +21,7 @@ const LAYERS = {
   operate: ["core/", "store/"],
   payload: ["core/", "store/"],
   ingress: ["core/", "workflow/"],
+  cells: ["core/", "workflow/", "store/", "engine/"],
   http: ["core/", "contract/", "operate/"],
   explain: ["core/", "connectors/"],
   cli: ["core/", "contract/", "operate/", "explain/", "(holdfast|command-line)\\.ts$"],

@@ -43,6 +43,34 @@ create table awaiting (
   PRIMARY KEY (run, seq, shard)
 );
 
+create table carried_key (
+  shard smallint not null,
+  store text collate "C" not null,
+  key_hash bytea not null,
+  run bigint not null,
+  generation integer not null,
+  input_digest bytea not null,
+  until_ms bigint,
+  cell text,
+  PRIMARY KEY (shard, store, key_hash),
+  CHECK (((cell IS NULL) = (run <> 0)))
+);
+
+create table cell_list (
+  shard smallint not null,
+  generation integer not null,
+  agreed smallint not null,
+  self text not null,
+  list text not null,
+  secrets text not null,
+  changed_by text not null,
+  at_ms bigint not null,
+  PRIMARY KEY (shard),
+  CHECK ((agreed = ANY (ARRAY[0, 1]))),
+  CHECK ((generation >= 1)),
+  CHECK ((shard = 0))
+);
+
 create table counter (
   shard smallint not null,
   name text collate "C" not null,
@@ -271,7 +299,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 41)))
+  CHECK (((kind >= 0) AND (kind <= 45)))
 );
 
 create table kept_event (
@@ -313,6 +341,13 @@ create table pending (
   ref text not null,
   due_at_ms bigint not null,
   PRIMARY KEY (run, seq, shard)
+);
+
+create table placed_key (
+  shard smallint not null,
+  key_hash bytea not null,
+  cell text not null,
+  PRIMARY KEY (shard, key_hash)
 );
 
 create table received (
@@ -475,6 +510,8 @@ create table worker (
 CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
 
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
+
+CREATE INDEX carried_key_run ON carried_key USING btree (run);
 
 CREATE INDEX counter_name ON counter USING btree (name);
 

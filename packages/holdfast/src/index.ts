@@ -35,14 +35,13 @@ export type { DueOptions, ExceptionOptions } from "./exception-options.ts";
 export type { ClassOwners } from "./workflow/class-owners.ts";
 export { holdfast, RunEnded } from "./holdfast.ts";
 export type {
-  Actor,
-  App,
-  Handle,
+  Cells,
   HoldfastOptions,
   PayloadSettings,
   PostgresSettings,
-  Transaction,
-} from "./holdfast.ts";
+  StoreAddress,
+} from "./app-settings.ts";
+export type { Actor, App, Handle, Transaction } from "./holdfast.ts";
 export type { PrunedLocal } from "./prune-local.ts";
 export type { Posted } from "./start-in.ts";
 export type { RunRow } from "./store/rows.ts";

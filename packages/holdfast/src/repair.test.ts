@@ -134,7 +134,11 @@ describe.each([
       width: null,
       ...over,
     };
-    const code = await runCommandLine(["--store", place.address, ...words], terminal, outside);
+    const code = await runCommandLine(
+      ["--store", String(place.address), ...words],
+      terminal,
+      outside,
+    );
     return { code, out, err };
   }
 

@@ -54,6 +54,13 @@ async function run(
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
     startWorker: () => Promise.reject(new Error("no worker here")),
+    storeOverCells: (stores) => {
+      addresses.push(...stores.map(({ address }) => address));
+      return store;
+    },
+    cellsAt: () => {
+      throw new Error("no cells here");
+    },
     newKeyRing: () => "k1",
     rotateKeyRing: () => "k2",
     newArchive: unexpected,

@@ -27,7 +27,8 @@ const RUN_COLUMNS: readonly Column[] = [
 ];
 
 export function runsText(page: RunPage, look: Look): string {
-  return listText(RUN_COLUMNS, page.runs.map(rowOfRun(look)), page.next, "runs", look);
+  const { columns, rows } = withCells(RUN_COLUMNS, page.runs, page.runs.map(rowOfRun(look)));
+  return listText(columns, rows, page.next, "runs", look);
 }
 
 function rowOfRun({ nowMs }: Look): (run: RunView) => TableRow {
@@ -57,8 +58,9 @@ const EXCEPTION_COLUMNS: readonly Column[] = [
 ];
 
 export function exceptionsText(page: ExceptionPage, look: Look): string {
-  const rows = page.exceptions.map((exception) => exceptionRow(exception, look.nowMs));
-  return listText(EXCEPTION_COLUMNS, rows, page.next, "exceptions", look);
+  const all = page.exceptions.map((exception) => exceptionRow(exception, look.nowMs));
+  const { columns, rows } = withCells(EXCEPTION_COLUMNS, page.exceptions, all);
+  return listText(columns, rows, page.next, "exceptions", look);
 }
 
 /** Of one run or of many: the same columns, so that they can be found again. */
@@ -125,7 +127,9 @@ const EFFECT_COLUMNS: readonly Column[] = [
 ];
 
 export function effectsText(page: EffectPage, look: Look): string {
-  return listText(EFFECT_COLUMNS, page.effects.map(effectRow), page.next, "effects", look);
+  const all = page.effects.map(effectRow);
+  const { columns, rows } = withCells(EFFECT_COLUMNS, page.effects, all);
+  return listText(columns, rows, page.next, "effects", look);
 }
 
 export function effectsTable(list: readonly EffectView[], { screen }: Look): string {
@@ -167,8 +171,9 @@ const REVIEW_COLUMNS: readonly Column[] = [
 ];
 
 export function reviewsText(page: ReviewPage, look: Look): string {
-  const rows = page.reviews.map((review) => reviewRow(review, look.nowMs));
-  return listText(REVIEW_COLUMNS, rows, page.next, "reviews", look);
+  const all = page.reviews.map((review) => reviewRow(review, look.nowMs));
+  const { columns, rows } = withCells(REVIEW_COLUMNS, page.reviews, all);
+  return listText(columns, rows, page.next, "reviews", look);
 }
 
 export function reviewsTable(list: readonly ReviewView[], { screen, nowMs }: Look): string {
@@ -246,6 +251,22 @@ export function receivedText({ messages, next }: ReceivedPage, look: Look): stri
     ],
   }));
   return listText(RECEIVED_COLUMNS, rows, next, "messages", look);
+}
+
+/** With the cell of each row, where several are looked at together. */
+function withCells(
+  columns: readonly Column[],
+  views: readonly { readonly cell?: string }[],
+  rows: readonly TableRow[],
+): { readonly columns: readonly Column[]; readonly rows: readonly TableRow[] } {
+  if (views.every(({ cell }) => cell === undefined)) return { columns, rows };
+  return {
+    columns: [...columns.slice(0, 1), { title: "CELL", isKept: true }, ...columns.slice(1)],
+    rows: rows.map(({ cells, ...row }, index) => {
+      const cell = views[index]?.cell ?? "";
+      return { ...row, cells: [...cells.slice(0, 1), cell, ...cells.slice(1)] };
+    }),
+  };
 }
 
 export function listText(

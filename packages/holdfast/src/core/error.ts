@@ -68,6 +68,8 @@ export const ERROR_CODES = {
   HF5020: "The key ring is missing, is none, or lacks a key that the store needs.",
   HF5021: "A payload cannot be read.",
   HF5022: "A database cannot hold local transactions as it is.",
+  HF5023: "A cell cannot be reached.",
+  HF5024: "The list of cells is another one.",
   HF6001: "There is nothing with that name.",
   HF6002: "This person may not do that.",
   HF6003: "The action does not fit the present state.",

@@ -107,6 +107,10 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "handled":
     case "grouped":
     case "routed":
+    case "cells":
+    case "carried":
+    case "forwarded":
+    case "placed":
       return null;
     default:
       return assertNever(record.kind);

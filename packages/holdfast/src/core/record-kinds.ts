@@ -53,6 +53,10 @@ export const RECORD_KINDS = [
   // of the store itself
   "grouped", // what operators have decided about a group of exceptions
   "routed", // a new version of the rules by which exceptions go to owners
+  "cells", // the list of cells that this store is one of: see cells.ts
+  "carried", // keys of a cell that is to be removed are guarded here from now on
+  "forwarded", // a kept event was given to another cell
+  "placed", // a key belongs to this cell, and its run, for its lane, to another one
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -69,6 +73,10 @@ export const STORE_KINDS: readonly RecordKind[] = [
   "received",
   "grouped",
   "routed",
+  "cells",
+  "carried",
+  "forwarded",
+  "placed",
 ];
 
 /** Number under which a kind is stored. */

@@ -2,11 +2,8 @@
  * The engine: keeps runs in memory while they have work to do, forgets them while they wait, and
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
-import { HoldfastError } from "../core/error.ts";
 import { DEFAULT_POLICY, OWNER_DEFAULT, type ExceptionPolicy } from "../core/exception-policy.ts";
 import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
-import { UNNAMED_STARTER } from "../core/person.ts";
-import { formatRunId } from "../core/run-number.ts";
 import { needsPerson, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { EventAddress, Store } from "../store/store.ts";
@@ -16,6 +13,7 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
 import { ExceptionCare } from "./exceptions/exception-care.ts";
 import type { Clock, Random } from "./clock.ts";
+import { Children } from "./run/children.ts";
 import { Commands } from "./commands/commands.ts";
 import { Committer } from "./journal/committer.ts";
 import { Declarations } from "./journal/declarations.ts";
@@ -32,6 +30,7 @@ import { KnownWorkflows } from "./starts/known-workflows.ts";
 import { Lanes } from "./starts/lanes.ts";
 import { Membership } from "./workers/membership.ts";
 import { Places } from "./workers/places.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { Routes } from "./workers/routes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
@@ -46,7 +45,7 @@ import { startsOf } from "./starts/starts-of.ts";
 import type { Started, StartingParent, StartOptions, Starts } from "./starts/starts.ts";
 import { EngineEnds, StoreReads } from "./journal/store-reads.ts";
 import { SystemJournal } from "./journal/system-journal.ts";
-import { takeBackChild, type TakenBack } from "./run/taking-back.ts";
+import type { TakenBack } from "./run/taking-back.ts";
 import { DurableTimers } from "./run/timers.ts";
 import { holdUnreadable, requireBeginning } from "./run/unreadable-run.ts";
 import type { ChildWaiter, RunEnd } from "./run/waiters.ts";
@@ -68,6 +67,8 @@ export interface EngineOptions extends RemovalOptions {
   readonly owner?: string;
   /** Teams, calendars and due times. */
   readonly exceptions?: ExceptionPolicy;
+  /** The other cells, where the store is one of several. */
+  readonly neighbours?: Neighbours;
 }
 
 export class Engine implements RunHost {
@@ -95,6 +96,8 @@ export class Engine implements RunHost {
   readonly lanes = new Lanes();
   readonly reads: StoreReads;
   readonly places: Places;
+  /** Null where the app has one store. */
+  readonly neighbours: Neighbours | null;
   /** Null where the store is whole: no run is ever elsewhere. */
   readonly routes: Routes | null;
   readonly #membership: Membership | null;
@@ -106,6 +109,7 @@ export class Engine implements RunHost {
   readonly #inbox: InboxDoor;
   readonly #startUp: StartUp;
   readonly #ends: RunEnds;
+  readonly #children: Children;
   #draining = false;
   #closing: Promise<void> | null = null;
   #isClosed = false;
@@ -120,6 +124,7 @@ export class Engine implements RunHost {
     this.owner = options.owner ?? OWNER_DEFAULT;
     this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);
     this.foreign = options.foreign ?? (() => null);
+    this.neighbours = options.neighbours ?? null;
     this.digests = digestsWith(options.store.secret);
     this.effects = new KnownEffects(options.effects ?? []);
     this.#workflows = new KnownWorkflows(options.workflows);
@@ -158,6 +163,7 @@ export class Engine implements RunHost {
     this.early = new EarlyAnswers(this);
     this.removals = new Removals(this, options);
     this.#ends = new RunEnds(this);
+    this.#children = new Children(this, this.#ends);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
     const parts = { startUp: this.#startUp, timers: this.#timers, gates: this.#gates };
@@ -220,6 +226,12 @@ export class Engine implements RunHost {
 
   startRun(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
     this.#workflows.require(workflow);
+    if (this.neighbours === null) return this.startHere(workflow, input, options);
+    return this.neighbours.start(workflow, input, options ?? {});
+  }
+
+  /** Starts or joins a run in this store, which is the cell that it belongs to. */
+  startHere(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
     if (this.#draining) throw new EngineEnds();
     return this.starts.start(workflow, input, options);
   }
@@ -293,6 +305,7 @@ export class Engine implements RunHost {
 
   pendingWritten(integration: string, ref: string): void {
     this.early.asked(integration, ref);
+    this.neighbours?.asked(integration, ref);
   }
 
   progressed(run: number): void {
@@ -312,7 +325,7 @@ export class Engine implements RunHost {
         if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
         // Its parent says then who is needed before the family can be taken back.
         if (row.parentRun !== null && run.ending.undoes && needsPerson(departure.state))
-          this.commands.childStands(row.parentRun, row.parentStep ?? "", row.run);
+          this.#ends.childStands(row.parentRun, row.parentStep ?? "", row.run);
         break;
       case "reload":
         this.wakes.add([row.run]);
@@ -370,36 +383,29 @@ export class Engine implements RunHost {
     this.#gates.close();
   }
 
-  async startChild(
+  startChild(
     workflow: AnyWorkflow,
     input: unknown,
     parent: StartingParent & { readonly correlationId: string },
   ): Promise<number> {
-    // A child was started by whoever started its parent: a review excludes people, not runs.
-    const by = this.live.get(parent.run)?.row.startedBy ?? UNNAMED_STARTER;
-    const { correlationId } = parent;
-    const { run } = await this.startRun(workflow, input, { by, correlationId, parent });
-    if (run !== parent.run) return run;
-    throw new HoldfastError(
-      "HF4102",
-      `Run ${formatRunId(run)} called workflow "${workflow.name}" with its own key: it would wait for itself.`,
-      "Give the child a key of its own.",
-    );
+    return this.#children.start(workflow, input, parent);
   }
 
   findChild(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
+    return this.#children.find(workflow, input);
+  }
+
+  /** The run of this store that a start with this input would join; null if there is none. */
+  findHere(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
     return this.starts.find(workflow, input);
   }
 
-  async takeBackChild(child: number, waiter: ChildWaiter, reason: string): Promise<TakenBack> {
-    // As a whole: all of it may be said again, and a cancel that cannot read has done nothing.
-    return await this.reads.surely("a child that is taken back", () =>
-      takeBackChild(this, child, waiter, reason),
-    );
+  takeBackChild(child: number, waiter: ChildWaiter, reason: string): Promise<TakenBack> {
+    return this.#children.takeBack(child, waiter, reason);
   }
 
-  async childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {
-    return await this.#ends.endOf(child, waiter);
+  childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {
+    return this.#children.endOf(child, waiter);
   }
 
   /** How a run ends: at once if it has ended, else when it does. */
@@ -408,9 +414,11 @@ export class Engine implements RunHost {
   }
 
   async keptEvent(of: EventAddress): Promise<KeptEventRow | null> {
-    return await this.reads.patiently("events that came early", () =>
+    const kept = await this.reads.patiently("events that came early", () =>
       this.commands.events.keptEvent(of),
     );
+    if (kept === null && this.neighbours !== null) this.background(this.neighbours.wanted(of));
+    return kept;
   }
 
   keptEventOffered(kept: number, taken: boolean): void {

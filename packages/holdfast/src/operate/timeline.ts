@@ -4,6 +4,7 @@
  */
 import type { RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
+import type { CarriedHead, CellsHead, ForwardedHead, PlacedHead } from "../core/cells.ts";
 import { parseJson } from "../core/json-text.ts";
 import { hasPayload } from "../core/payload-owner.ts";
 import { durationText } from "../core/duration.ts";
@@ -226,6 +227,10 @@ interface Heads {
   readonly restored: journal.RestoredHead;
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
+  readonly cells: CellsHead;
+  readonly carried: CarriedHead;
+  readonly forwarded: ForwardedHead;
+  readonly placed: PlacedHead;
   readonly early: journal.EarlyHead;
   readonly received: ReceivedHead;
   readonly supplied: SuppliedHead;
@@ -356,6 +361,13 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
   }),
   imported: (head) => ({ what: `import of the archive ${head.archive} ${head.event}` }),
   ...REPAIR_SAYINGS,
+  cells: ({ self, list, by }) => ({
+    what: `is cell ${self} of the list of generation ${String(list.generation)}`,
+    by,
+  }),
+  carried: ({ store, keys }) => ({ what: `${String(keys.length)} keys of ${store} carried over` }),
+  placed: ({ cell }) => ({ what: `a key leads to a run in cell ${cell}` }),
+  forwarded: ({ cell }) => ({ what: `kept event given to cell ${cell}` }),
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),

@@ -27,6 +27,8 @@ import { classPage, pageOfException } from "./exception-page.ts";
 import { closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly id: string;
   readonly key: string;
   readonly namespace: string;
@@ -56,6 +58,8 @@ export interface RunView {
 
 /** Which run something belongs to; both are null if retention has taken the run. */
 interface OfRun {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: string;
   readonly key: string | null;
   readonly workflow: string | null;
@@ -209,8 +213,14 @@ export function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : isoText(ms);
 }
 
+/** Nothing where one store is looked at. */
+function cellOf({ cell }: { readonly cell?: string }): { readonly cell?: string } {
+  return cell === undefined ? {} : { cell };
+}
+
 export function runView(row: RunRow): RunView {
   return {
+    ...cellOf(row),
     id: formatRunId(row.run),
     key: row.key,
     namespace: row.namespace,
@@ -251,6 +261,7 @@ function ofRun(number: number, run: RunRow | null): OfRun {
 
 export function effectView(row: EffectRow, run: RunRow | null): EffectView {
   return {
+    ...cellOf(row),
     id: formatItemId("eff", { run: row.run, seq: row.operation }),
     ...ofRun(row.run, run),
     step: row.step,
@@ -291,6 +302,7 @@ export function exceptionView(
   const effectId =
     row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation });
   return {
+    ...cellOf(row),
     id,
     run: row.run === 0 ? null : formatRunId(row.run),
     key: run?.key ?? null,
@@ -370,6 +382,7 @@ export function reviewView(
 ): ReviewView {
   const id = formatItemId("rev", row);
   return {
+    ...cellOf(row),
     id,
     ...ofRun(row.run, run),
     step: row.step,

@@ -33,6 +33,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
   const ids = new CommandIds(reader, ring);
   return {
     storeId: reader.storeId,
+    cells: reader.cells,
     runs: (query) => reader.runs(query),
     run: (run) => reader.run(run),
     runsByKey: (key, limit) => reader.runsByKey(key, limit),

@@ -85,6 +85,7 @@ function decorated(
     requirements,
     // No payload is in what they answer: of the store's own records only heads are looked at.
     removal: store.removal,
+    cells: store.cells,
     flush: (batch) => flushes.flush(batch),
     find: (keys) => store.find(keys),
     load: async (runs) => opened(await store.load(runs)),

@@ -15,6 +15,7 @@ import {
   runAfter,
 } from "../store/row-changes.ts";
 import { type ArchivedRunAt, ARCHIVED_RUN } from "./archived-run-table.ts";
+import { CellRows } from "./cell-rows.ts";
 import { Counts } from "./counts.ts";
 import { Events } from "./events.ts";
 import { EXCEPTION, ROUTING } from "./exception-tables.ts";
@@ -41,6 +42,7 @@ export class Projections {
   readonly #keys = new RunKeys();
   readonly #counts: Counts;
   readonly #events = new Events();
+  readonly #cells = new CellRows();
   readonly #opinions = new Opinions();
   /** Recovery groups that are in the table. */
   readonly #groups = new Set<number>();
@@ -197,6 +199,11 @@ export class Projections {
       case "archive-imported":
         this.#foldArchived(change, by);
         return;
+      case "cells-listed":
+      case "cells-carried":
+      case "cells-placed":
+        this.#cells.fold(change);
+        return;
       default:
         assertNever(change);
     }
@@ -211,7 +218,7 @@ export class Projections {
   finish(): Written[] {
     const written = Object.values(this.#rows).flatMap((rows) => rows.finish());
     written.push(...this.#opinions.finish(), ...this.#keys.finish());
-    written.push(...this.#events.finish(), ...this.#counts.finish());
+    written.push(...this.#events.finish(), ...this.#cells.finish(), ...this.#counts.finish());
     this.#atHand.trim(this.#touched);
     this.#touched.clear();
     return written;

@@ -24,6 +24,7 @@ import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
 import { removalReads } from "./archived-queries.ts";
+import { cellReads } from "./cell-rows.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import type { TellBackup } from "./backup-inboxes.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
@@ -62,6 +63,7 @@ export type EngineReads = Pick<
   | "inbox"
   | "changed"
   | "removal"
+  | "cells"
 >;
 
 /** Runs in one statement of `load`; more are read in several. */
@@ -137,6 +139,7 @@ export function engineReads(
     },
     changed: () => arrivals.changed(),
     removal: removalReads(read, requireWhole),
+    cells: cellReads(read),
   };
 }
 

@@ -5,6 +5,7 @@ import { KEEPER_SHARD } from "../store/shards.ts";
 import type { StoreReader } from "../store/store.ts";
 import { archivedRuns } from "./archived-queries.ts";
 import { binaryArray } from "./binary-array.ts";
+import { cellReader } from "./cell-rows.ts";
 import type { Connection } from "./client.ts";
 import { DATABASE_NOW_MS } from "./lease.ts";
 import { HINT_SQL, Hints } from "./hints.ts";
@@ -73,6 +74,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
   const hints = new Hints((shards) => read("hint", HINT_SQL, [shards]), systemTicks);
   return {
     storeId,
+    cells: cellReader(read),
     runs: (query) => queries.runs(query),
     run: (run) => queries.run(run),
     runsByKey: (key, limit) => queries.runsByKey(key, limit),

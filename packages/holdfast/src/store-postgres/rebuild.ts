@@ -9,6 +9,7 @@ import { hasProjection, project } from "../store/projection.ts";
 import type { Cells } from "../store/row-columns.ts";
 import { foldKeys, historyOf, recordOf } from "./archived-history.ts";
 import { ARCHIVED_RUN } from "./archived-run-table.ts";
+import { CARRIED_KEY, CELL_LIST, PLACED_KEY } from "./cell-rows.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { CHAINS_SQL, CHAIN_ORDER, wholeJournal } from "./journal-reading.ts";
 import { EXCEPTION, ISSUE_OVERLAY, ROUTING } from "./exception-tables.ts";
@@ -45,6 +46,10 @@ const PROJECTIONS: readonly Compared[] = [
   compared(tables.PENDING),
   compared(tables.RECOVERY_GROUP),
   compared(ARCHIVED_RUN),
+  compared(CELL_LIST),
+  compared(CARRIED_KEY),
+  // Not where it leads: of two workers that place a key at once, the order of records does not tell.
+  keysCompared(PLACED_KEY),
 ];
 
 /** What is counted by shard is compared by its sums; a sum of nothing need not be there. */
@@ -229,6 +234,11 @@ function compared<Row>({ name, columns }: Table<Row>): Compared {
   const others = columns.filter(({ role }) => role !== "key");
   const names = [...keys, ...others].map((column) => column.name);
   return { name, keys: keys.length, columns: names, grouped: "" };
+}
+
+function keysCompared<Row>(table: Table<Row>): Compared {
+  const { keys, columns, ...of } = compared(table);
+  return { ...of, keys, columns: columns.slice(0, keys) };
 }
 
 function isSameKey(left: Cells, right: Cells, keys: number): boolean {

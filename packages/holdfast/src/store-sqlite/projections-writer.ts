@@ -6,6 +6,7 @@ import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
 import type { ReceivedRow, ReviewRow } from "../store/rows.ts";
 import { ArchiveWriter } from "./archive-writer.ts";
+import { CellWriter } from "./cell-rows.ts";
 import { EffectWriter } from "./effect-writer.ts";
 import { ExceptionWriter } from "./exception-writer.ts";
 import { COUNTERS, prepareProjections } from "./projection-statements.ts";
@@ -20,6 +21,7 @@ export class ProjectionsWriter {
   readonly #effects: EffectWriter;
   readonly #exceptions: ExceptionWriter;
   readonly #archives: ArchiveWriter;
+  readonly #cells: CellWriter;
   readonly #counters: RowBatch;
   /** Sums of this flush, so that a counter is written once however often it moved. */
   readonly #counted = new Map<string, number>();
@@ -35,6 +37,7 @@ export class ProjectionsWriter {
     this.#effects = new EffectWriter(database);
     this.#exceptions = new ExceptionWriter(database);
     this.#archives = new ArchiveWriter(database);
+    this.#cells = new CellWriter(database);
     this.#counters = new RowBatch(database, COUNTERS.sql, {
       columns: 2,
       rowsMax: 4,
@@ -116,6 +119,11 @@ export class ProjectionsWriter {
       case "runs-archived":
       case "archive-imported":
         this.#archives.apply(change);
+        return;
+      case "cells-listed":
+      case "cells-carried":
+      case "cells-placed":
+        this.#cells.apply(change);
         return;
       default:
         assertNever(change);

@@ -30,7 +30,10 @@ import type {
   RunCall,
   RunKey,
 } from "../store/store.ts";
+import type { CarriedKey, CellsHead } from "../core/cells.ts";
+import type { CarriedName } from "../store/cells.ts";
 import { ArchivedQueries, archivedRuns } from "./archived-queries.ts";
+import { CellQueries } from "./cell-rows.ts";
 import { packRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import {
@@ -136,6 +139,7 @@ export class EngineQueries {
   readonly #check: RecordCheck;
   readonly #onDamage: (error: unknown) => unknown;
   readonly #archived: ArchivedQueries;
+  readonly #cells: CellQueries;
 
   /**
    * @param key - as `sealKey` gives it.
@@ -144,6 +148,7 @@ export class EngineQueries {
   constructor(database: Database, key: string, onDamage: (error: unknown) => unknown) {
     this.#check = new RecordCheck(key);
     this.#onDamage = onDamage;
+    this.#cells = new CellQueries(database);
     this.#archived = new ArchivedQueries(database, (cells, seq) => this.#require(cells, seq));
     const entries = Object.entries(ENGINE_SQL).map(
       ([name, sql]) => [name, prepareRows(database, sql)] as const,
@@ -180,6 +185,30 @@ export class EngineQueries {
 
   archivedRuns(runs: readonly number[]): ArchivedRunRow[] {
     return archivedRuns(this.#archived.database, runs);
+  }
+
+  cellList(): CellsHead | null {
+    return this.#cells.cellList();
+  }
+
+  carriedKeys(names: readonly CarriedName[]): (CarriedKey | null)[] {
+    return this.#cells.carriedKeys(names);
+  }
+
+  placedKeys(keyHashes: readonly string[]): (string | null)[] {
+    return this.#cells.placedKeys(keyHashes);
+  }
+
+  hasPlaced(): boolean {
+    return this.#cells.hasPlaced();
+  }
+
+  keptFor(afterSeq: number, limit: number): (EventAddress & { seq: number })[] {
+    return this.#cells.keptFor(afterSeq, limit);
+  }
+
+  carriedRun(run: number): string | null {
+    return this.#cells.carriedRun(run);
   }
 
   acceptedEvents(ids: readonly EventId[]): (AcceptedEventRow | null)[] {

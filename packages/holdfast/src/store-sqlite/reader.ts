@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
 import type { StoreReader } from "../store/store.ts";
 import { archivedRuns } from "./archived-queries.ts";
+import { cellReader } from "./cell-rows.ts";
 import { importedArchives, refuseImported } from "./imported.ts";
 import { InboxPoster } from "./inbox-poster.ts";
 import { isLocked } from "./lock.ts";
@@ -56,6 +57,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
   const findAnswer = prepareRows(database, "select answer from inbox where id = ?");
   return {
     storeId,
+    cells: cellReader(database),
     runs: async (query) => queries.runs(query),
     run: async (run) => queries.run(run),
     runsByKey: async (key, limit) => queries.runsByKey(key, limit),

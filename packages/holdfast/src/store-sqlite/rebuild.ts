@@ -38,6 +38,9 @@ export const PROJECTIONS = {
   recovery_group: "number",
   archived_run: "run",
   imported_archive: "archive",
+  cell_list: "one",
+  carried_key: "store, key_hash",
+  placed_key: "key_hash",
 } as const;
 
 const FLUSHES_PER_READ = 500;

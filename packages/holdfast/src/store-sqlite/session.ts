@@ -63,6 +63,12 @@ export const READS = [
   "childrenOf",
   "callsOf",
   "archivedRuns",
+  "cellList",
+  "carriedKeys",
+  "placedKeys",
+  "hasPlaced",
+  "keptFor",
+  "carriedRun",
 ] as const;
 export type Read = (typeof READS)[number];
 

@@ -5,7 +5,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { HoldfastError } from "../core/error.ts";
-import type { Removal, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { AheadDigester } from "./digests-ahead.ts";
 import { FatalListeners } from "./inline-store.ts";
 import type { OnNotice } from "./notice.ts";
@@ -13,11 +13,11 @@ import type { SqliteStore } from "./open.ts";
 import { packRecords } from "./packed-records.ts";
 import { unpackRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
-import type { Opened } from "./session.ts";
+import type { Opened, Read } from "./session.ts";
 import { OPENING, fromSent } from "./thread-messages.ts";
 import type { Reply, Request, SentError, ThreadSettings } from "./thread-messages.ts";
 
-type Verb = keyof Store | keyof Removal | "abandon";
+type Verb = keyof Store | Read | "abandon";
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -41,6 +41,14 @@ export async function openInThread(
       childrenOf: (runs) => thread.ask("childrenOf", runs),
       callsOf: (runs) => thread.ask("callsOf", runs),
       archivedRuns: (runs) => thread.ask("archivedRuns", runs),
+    },
+    cells: {
+      list: () => thread.ask("cellList"),
+      carried: (names) => thread.ask("carriedKeys", names),
+      placed: (keyHashes) => thread.ask("placedKeys", keyHashes),
+      hasPlaced: () => thread.ask("hasPlaced"),
+      keptFor: (afterSeq, limit) => thread.ask("keptFor", afterSeq, limit),
+      carriedRun: (run) => thread.ask("carriedRun", run),
     },
     flush: ({ records, ...batch }) =>
       thread.ask("flush", batch, packRecords(records), digester.of(records)),

@@ -9,6 +9,7 @@ import type { IssueLevel } from "../core/fingerprint.ts";
 import type { RoutingVersion } from "../core/routing.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 import type { ArchivedRun } from "../core/archived.ts";
+import type { CarriedHead, CellsHead, PlacedHead } from "../core/cells.ts";
 import type {
   AcceptedEventRow,
   DeclarationRow,
@@ -132,7 +133,7 @@ export type Change =
     }
   | { readonly kind: "awaiting-removed"; readonly run: number; readonly step: string }
   | { readonly kind: "event-kept"; readonly row: KeptEventRow }
-  /** `run`: who has it now. */
+  /** `run`: who has it now; 0: a run of another cell. */
   | { readonly kind: "event-taken"; readonly seq: number; readonly run: number }
   /**
    * The id is remembered, in the place of an older one with the same name. To keep the list short
@@ -195,5 +196,11 @@ export type Change =
       readonly runs: readonly ArchivedRun[];
     }
   | { readonly kind: "archive-imported"; readonly row: ImportedArchiveRow }
+  /** The store is a cell of this list, in the place of an earlier one. */
+  | { readonly kind: "cells-listed"; readonly row: CellsHead; readonly atMs: number }
+  /** The first of a key holds. */
+  | ({ readonly kind: "cells-placed" } & PlacedHead)
+  /** Keys of another store are guarded here. One that is there stays, unless its run is an earlier one. */
+  | ({ readonly kind: "cells-carried" } & CarriedHead)
   /** Adds to a named counter: `runs/<workflow>/<state>` and so on. */
   | { readonly kind: "counted"; readonly name: string; readonly delta: number };

@@ -29,6 +29,7 @@ import {
   received,
   routed,
 } from "./projection-system.ts";
+import { ofCell } from "./projection-cells.ts";
 import { closed, handled, opened } from "./projection-exceptions.ts";
 import { repaired } from "./projection-repairs.ts";
 import type { EffectRow, ReviewRow, RunRow } from "./rows.ts";
@@ -123,6 +124,11 @@ export function project(record: JournalRecord): readonly Change[] {
       return early(record, headOf<journal.EarlyHead>(record));
     case "received":
       return received(record, headOf<ReceivedHead>(record));
+    case "cells":
+    case "carried":
+    case "forwarded":
+    case "placed":
+      return ofCell(record.kind, record);
     case "result":
     case "timer":
     case "fired":

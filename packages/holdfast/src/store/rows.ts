@@ -16,6 +16,8 @@ import type { ReceiptState } from "../core/received.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 
 export interface RunRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   readonly namespace: string;
   readonly workflow: string;
@@ -57,6 +59,8 @@ export interface StoredRun {
 
 /** One operation of an effect: all its attempts together. */
 export interface EffectRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   /** Sequence number of its first intent. */
   readonly operation: number;
@@ -82,6 +86,8 @@ export interface EffectRow {
 }
 
 export interface ExceptionRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   /** Sequence number of its `opened` record; (run, seq) is its identity. */
   readonly seq: number;
@@ -141,6 +147,8 @@ export const REVIEW_STATES = ["open", "answered", "withdrawn"] as const;
 export type ReviewState = (typeof REVIEW_STATES)[number];
 
 export interface ReviewRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   /** Sequence number of its `asked` record; (run, seq) is its identity. */
   readonly seq: number;

@@ -32,6 +32,7 @@ import type {
   WaitingCommand,
 } from "./rows.ts";
 import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
+import type { CellReader, CellReads } from "./cells.ts";
 import type { Shards } from "./shards.ts";
 
 /** Records as columns of equal length: cheap to hand to another thread or to bind as arrays. */
@@ -164,6 +165,8 @@ export interface Store {
   /** What is needed to read the payloads that it writes; goes on record as declarations of `payloads`. */
   readonly requirements?: readonly string[];
   readonly removal: Removal;
+  /** What it holds as one of several cells. */
+  readonly cells: CellReads;
 
   /** Resolves when durable. Flushes are applied in the order of the calls. */
   flush(batch: FlushBatch): Promise<void>;
@@ -313,6 +316,7 @@ export interface Group {
 /** What other processes may do: read projections and leave commands. Needs no engine. */
 export interface StoreReader {
   readonly storeId: string;
+  readonly cells: CellReader;
   runs(query: RunQuery): Promise<readonly RunRow[]>;
   run(run: number): Promise<RunRow | null>;
   /** By business key, newest first. */

@@ -4,6 +4,7 @@
  * every list exactly what the journal says.
  */
 import type { Store, StoreReader } from "../store/store.ts";
+import { cellTests } from "./describe-store-cells.ts";
 import { eventTests } from "./describe-store-events.ts";
 import { flushTests } from "./describe-store-flush.ts";
 import { openingTests } from "./describe-store-opening.ts";
@@ -55,6 +56,7 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
   "messages from outside": receivedTests,
   shards: shardTests,
   "runs that leave": removalTests,
+  cells: cellTests,
   projections: projectionTests,
 };
 

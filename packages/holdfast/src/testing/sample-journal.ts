@@ -7,6 +7,7 @@ import type { ExceptionRecord } from "../core/exception-record.ts";
 import { groupsOf } from "../core/fingerprint.ts";
 import { kindNumber, type RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
+import type { CarriedHead, CellsHead, ForwardedHead, PlacedHead } from "../core/cells.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import type {
@@ -62,6 +63,10 @@ export interface HeadOf {
   readonly handled: journal.HandledHead;
   readonly grouped: journal.GroupedHead;
   readonly routed: journal.RoutedHead;
+  readonly cells: CellsHead;
+  readonly carried: CarriedHead;
+  readonly forwarded: ForwardedHead;
+  readonly placed: PlacedHead;
 }
 
 export interface RecordOptions {

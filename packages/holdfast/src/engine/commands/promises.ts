@@ -22,6 +22,9 @@ const THROWN_MAX = 5;
 /** All codes that say so. */
 const NO_ROOM = "HF42";
 
+/** The cell that it belongs to is away, and tried again. */
+const AWAY = "HF5023";
+
 /** Another event under a known id has its exception already, where the first one is. */
 const TOLD = "HF4106";
 
@@ -72,7 +75,7 @@ export class Promises {
 
   /** False if it is to be tried again. */
   async #isRefused(row: WaitingCommand, refusal: Refusal): Promise<boolean> {
-    if (refusal.code.startsWith(NO_ROOM)) return false;
+    if (refusal.code.startsWith(NO_ROOM) || refusal.code === AWAY) return false;
     if (refusal.code === THROWN) {
       // Left over from shards that have gone to other workers.
       if (this.#thrown.size >= this.#engine.limits.inboxHeldMax) this.#thrown.clear();

@@ -135,8 +135,10 @@ export class EarlyAnswers {
   }
 
   async #give({ integration, ref, outcome }: EarlyAnswer): Promise<boolean> {
+    const { commands, neighbours } = this.#engine;
     try {
-      return await this.#engine.commands.answerPending(integration, ref, outcome);
+      if (await commands.answerPending(integration, ref, outcome)) return true;
+      return (await neighbours?.answered(integration, ref, outcome)) === true;
     } catch (error) {
       // The run could not take it now; it stays kept, and is offered again before it is given up.
       if (error instanceof HoldfastError) return false;
@@ -192,7 +194,10 @@ export class EarlyAnswers {
     if (this.#isClosed || !this.#isKept(answer)) return true;
     const { store, reads } = this.#engine;
     const what = "whether the request of an early answer has ended";
-    const hasEnded = await reads.patiently(what, () => store.endedByRef(integration, ref));
+    const hasEnded = await reads.patiently(what, async () => {
+      if (await store.endedByRef(integration, ref)) return true;
+      return (await this.#engine.neighbours?.endedByRef(integration, ref)) === true;
+    });
     if (hasEnded === null) return true;
     if (!hasEnded && !(await this.#isTold(answer))) return false;
     this.#gone(answer, hasEnded ? "taken" : "unasked");

@@ -15,6 +15,7 @@ export function startsOf(engine: Engine, begin: (stored: StoredRun, input: unkno
     limits,
     namespace,
     version,
+    neighbours: engine.neighbours,
     places: engine.places,
     routes: engine.routes,
     liveCount: () => engine.live.size,

@@ -24,6 +24,7 @@ import type { Committer } from "../journal/committer.ts";
 import type { Digests } from "../journal/digest.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
 import type { Lanes } from "./lanes.ts";
+import type { Neighbours } from "../neighbours.ts";
 import type { Places } from "../workers/places.ts";
 import { PlacedStarts } from "./placed-starts.ts";
 import type { Routes } from "../workers/routes.ts";
@@ -120,6 +121,7 @@ export interface StartsNeeds {
   surely<T>(read: () => Promise<T>): Promise<T>;
   readonly places: Places;
   readonly routes: Routes | null;
+  readonly neighbours: Neighbours | null;
 }
 
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
@@ -139,7 +141,7 @@ export class Starts {
 
   constructor(needs: StartsNeeds) {
     this.#needs = needs;
-    this.#lastRun = needs.store.lastRun;
+    this.#lastRun = Math.max(needs.store.lastRun, needs.neighbours?.numbersAbove ?? 0);
     const { routes, places, clock, namespace } = needs;
     const { shared } = places;
     const here = (start: Start) => this.#startHere(start);
@@ -264,7 +266,9 @@ export class Starts {
   async #findOrBegin(start: Start): Promise<Joined> {
     const { committer, namespace } = this.#needs;
     const { workflow, key, keyHash, options } = start;
-    const look = () => this.#find({ namespace, workflow: workflow.name, key, keyHash });
+    const look = async () =>
+      (await this.#find({ namespace, workflow: workflow.name, key, keyHash })) ??
+      (await this.#findFormer(start));
     const found = await (options.parent === undefined ? look() : this.#needs.surely(look));
     if (found !== null) {
       // One that has ended holds nobody up: its result is there already.
@@ -317,7 +321,8 @@ export class Starts {
     const lane = this.#laneOf(workflow, input, options);
     const shard = places.shared?.ofStart({ namespace, lane, keyHash });
     places.require(shard);
-    const run = nextRunNumber(this.#lastRun, places.shared?.slot ?? 0, nowMs);
+    const part = this.#needs.neighbours?.part ?? null;
+    const run = nextRunNumber(this.#lastRun, places.shared?.slot ?? 0, nowMs, part);
     this.#lastRun = run;
     const before = lane === null ? null : lanes.enter(namespace, lane, run, options.parent?.lanes);
     const head: StartedHead = {
@@ -370,6 +375,30 @@ export class Starts {
     const call = { workflow: name, namespace, lane, caller: parent.run, held: parent.lanes };
     refuseDeadlock(lanes, call, limits.laneWalkMax);
     return lane;
+  }
+
+  /** A run of a cell that is no more, whose key was carried over. */
+  async #findFormer({ workflow, key, text, digest }: Start): Promise<FoundRun | null> {
+    const { neighbours, store, clock, namespace } = this.#needs;
+    const former = neighbours?.former ?? [];
+    if (former.length === 0) return null;
+    const names = former.map(({ storeId, digests }) => {
+      const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
+      return { store: storeId, keyHash };
+    });
+    const found = await store.cells.carried(names);
+    for (const [index, carried] of found.entries()) {
+      // One that leads to another cell was followed when the start was placed.
+      if (carried === null || carried.cell !== null) continue;
+      if (carried.untilMs !== null && carried.untilMs <= clock.nowMs()) continue;
+      const digests = former[index]?.digests;
+      const own = inputDigest(parseJson(text), (t) => digests?.hex(t) ?? "");
+      const isSame = own.slice(0, DIGEST_HEX_LENGTH) === carried.inputDigest;
+      const { run, generation } = carried;
+      const first = isSame ? digest : carried.inputDigest;
+      return { run, generation, inputDigest: first, row: null };
+    }
+    return null;
   }
 
   #find(key: RunKey): Promise<FoundRun | null> {
