@@ -28,7 +28,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     heldMessages: async () => [],
     keptCount: async () => 0,
     exception: async () => null,
-    besideExceptions: async () => ({ openCount: 0, isKnown: false }),
+    besideExceptions: async () => ({ openCount: 0, seq: null }),
     exceptionsDue: async () => [],
     issueOverlay: async () => null,
     routing: async () => null,

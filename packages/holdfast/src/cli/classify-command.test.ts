@@ -97,6 +97,17 @@ describe("holdfast classify", () => {
     expect(open.moves).toMatchObject([{ move: "askOutcome" }]);
   });
 
+  test("takes an answer that broke off after it had said that it was done for done", async () => {
+    const words = "--protocol node --code UND_ERR_BODY_TIMEOUT --phase answered --status".split(
+      " ",
+    );
+    const { failure } = await explained([...words, "200"]);
+    expect(failure).toMatchObject({ class: "transient", effect: "surely" });
+    const read = await explained([...words, "200", "--method", "GET"]);
+    expect(read.failure).toMatchObject({ effect: "maybe" });
+    expect((await explained([...words, "500"])).failure).toMatchObject({ effect: "maybe" });
+  });
+
   test("says of what no rule knows how it is treated, and what to do about it", async () => {
     const { code, out } = await run([
       '{"code":"E_OF_OUR_OWN","message":"odd"}',

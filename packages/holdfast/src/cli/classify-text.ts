@@ -12,7 +12,7 @@ const PROVES: Readonly<Record<EffectProof, string>> = {
 };
 
 const TEACH =
-  "no rule: teach me one. Say in classify of the effect or its integration what it means; until then it is treated like this:";
+  "no rule: teach me one. Say in classify of the effect or its integration what it means; until then it is treated like this (where your own code threw it, as a defect: its run is held):";
 
 export function explanationText(explanation: Explanation, { screen }: Look): string {
   const { failure, rules, moves, isKnown } = explanation;

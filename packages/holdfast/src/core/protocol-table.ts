@@ -29,8 +29,8 @@ export interface ProtocolRow<PhaseWord extends string = string, Condition extend
   readonly id: string;
   readonly when: When<PhaseWord, Condition>;
   /**
-   * `by-phase`: never if nothing had left, maybe otherwise. Left out by a row that says nothing
-   * about the effect.
+   * `by-phase`: never if nothing had left, surely if an answer has said so (`DONE`), maybe
+   * otherwise. Left out by a row that says nothing about the effect.
    */
   readonly effect?: EffectProof | "by-phase";
   /** Null: this is no failure. */
@@ -145,8 +145,7 @@ export function isUnsentIn(table: ProtocolTable, phase: string | null): boolean 
 
 function saysOf(table: ProtocolTable, row: ProtocolRow, facts: Facts): Classified | null {
   if (row.class === null) return null;
-  const unsent = isUnsentIn(table, facts.phase);
-  const effect = row.effect === "by-phase" ? (unsent ? "never" : "maybe") : row.effect;
+  const effect = row.effect === "by-phase" ? effectByPhase(table, facts) : row.effect;
   return {
     class: row.class,
     ...(effect === undefined ? {} : { effect }),
@@ -154,6 +153,19 @@ function saysOf(table: ProtocolTable, row: ProtocolRow, facts: Facts): Classifie
     origin: row.origin ?? table.origin,
     reasonCode: row.reasonCode ?? reasonCodeOf(table, row, facts),
   };
+}
+
+/** Name of the condition that an answer has said that it was done, and broke off after its head. */
+export const DONE = "done";
+
+/** What is proved by how far it got, and by nothing else. */
+export function effectByPhase(
+  table: ProtocolTable,
+  { phase, holds }: Pick<Facts, "phase" | "holds">,
+): EffectProof {
+  if (isUnsentIn(table, phase)) return "never";
+  const isAnswered = phase !== null && table.phases[phase]?.evidence === "answered";
+  return isAnswered && holds(DONE) ? "surely" : "maybe";
 }
 
 function reasonCodeOf({ reason }: ProtocolTable, row: ProtocolRow, facts: Facts): string {

@@ -17,7 +17,7 @@ import {
   type RowVerdict,
 } from "./protocol-table.ts";
 import type { Protocol } from "./protocols/protocols.ts";
-import { DEFAULT_RETRY } from "./retry-policy.ts";
+import { retryPolicyFor } from "./retry-policy.ts";
 import type { Facts } from "./rule-match.ts";
 
 export interface TableFailure {
@@ -123,7 +123,7 @@ export function plainMove(failure: Failure, contract: Contract, plain: PlainSitu
     samePayload: true,
     resultNeeded: true,
     haveResult: false,
-    policy: contract.kind === "once" ? { ...DEFAULT_RETRY, attemptsMax: 1 } : DEFAULT_RETRY,
+    policy: retryPolicyFor(contract, undefined, "an effect of a plain situation"),
     hintMs,
     deadlineAtMs: null,
     timeoutMs: 0,

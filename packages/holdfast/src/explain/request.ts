@@ -3,13 +3,13 @@
  * as JSON from which both are told. What is given by name wins over what the error tells.
  */
 import type { HeaderFields } from "../connectors/http/retry-after.ts";
-import { conditionsOf, type AnswerFacts } from "../connectors/http/status-error.ts";
+import { conditionsOf, isSuccess, type AnswerFacts } from "../connectors/http/status-error.ts";
 import { retryAfterMs } from "../connectors/http/retry-after.ts";
 import { reasonOf } from "../connectors/http/http-answer.ts";
 import type { RepeatKind } from "../core/contract.ts";
 import { HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
-import type { ProtocolTable } from "../core/protocol-table.ts";
+import { DONE, type ProtocolTable } from "../core/protocol-table.ts";
 import { PROTOCOLS, type Protocol } from "../core/protocols/protocols.ts";
 import { explain, type Explanation } from "./explain.ts";
 import { recognise, type Recognised } from "./recognise.ts";
@@ -54,7 +54,12 @@ export function explainRequest(request: ExplainRequest): Explanation {
   const http = table.id === "http" ? answerFacts(request, told, code, status) : null;
   const headerWaitMs = http === null ? null : retryAfterMs(http.headers, http.nowMs);
   const named = request.conditions.map((each) => checkedCondition(table, protocol, each));
-  const conditions = [...named, ...(isTold ? told.conditions : []), ...fulfilled(http)];
+  const conditions = [
+    ...named,
+    ...(isTold ? told.conditions : []),
+    ...fulfilled(http),
+    ...(table.id === "node" && saysDone(request, status) ? [DONE] : []),
+  ];
   return explain({
     protocol,
     code: http === null ? code : http.reason,
@@ -105,6 +110,11 @@ function answerFacts(
   const inBody =
     body === undefined ? null : reasonOf({ status: status ?? 0, headers, body, bodyText: "" });
   return { status: status ?? 0, method, headers, reason: code ?? inBody, callCount: 1, nowMs };
+}
+
+/** The status of an answer that broke off, to a method that asks for a change. */
+function saysDone({ method }: ExplainRequest, status: number | null): boolean {
+  return status !== null && isSuccess(status) && !["GET", "HEAD", "OPTIONS"].includes(method);
 }
 
 function fulfilled(http: AnswerFacts | null): readonly string[] {

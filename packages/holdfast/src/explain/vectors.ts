@@ -7,6 +7,7 @@ import type { EffectProof, FailureClass, FailureScope } from "../core/failure.ts
 import type { MoveKind } from "../core/move.ts";
 import {
   canonicalCode,
+  DONE,
   rowFor,
   type ProtocolRow,
   type ProtocolTable,
@@ -79,23 +80,32 @@ function proofOf(table: ProtocolTable, word: string): "unsent" | "open" | "answe
 
 /** Every case of a row that no other row takes away from it. */
 function vectorsOf(protocol: Protocol, table: ProtocolTable, row: ProtocolRow): readonly Vector[] {
+  const places = phasesOf(table, row).flatMap((phase) =>
+    conditionsOf(table, row, phase).map((conditions) => ({ phase, conditions })),
+  );
   return codesOf(table, row).flatMap((code) =>
     statusesOf(row).flatMap((status) =>
-      phasesOf(table, row).flatMap((phase) =>
+      places.flatMap(({ phase, conditions }) =>
         attemptsOf(row).flatMap((attempt) => {
-          const conditions = row.when.is ?? [];
-          const facts: Facts = {
-            code,
-            status,
-            phase,
-            attempt,
-            holds: (condition) => conditions.includes(condition),
-          };
+          const holds = (condition: string) => conditions.includes(condition);
+          const facts: Facts = { code, status, phase, attempt, holds };
           return rowFor(table, facts) === row ? [vectorOf(protocol, facts, conditions)] : [];
         }),
       ),
     ),
   );
+}
+
+/** The row's own; and once more with the answer's word that it was done, where that counts. */
+function conditionsOf(
+  table: ProtocolTable,
+  { when, effect }: ProtocolRow,
+  phase: string,
+): readonly (readonly string[])[] {
+  const own = when.is ?? [];
+  const hasWord = table.conditions !== undefined && Object.hasOwn(table.conditions, DONE);
+  const isAnswered = proofOf(table, phase) === "answered";
+  return hasWord && isAnswered && effect === "by-phase" ? [own, [...own, DONE]] : [own];
 }
 
 function vectorOf(protocol: Protocol, facts: Facts, conditions: readonly string[]): Vector {

@@ -117,7 +117,10 @@ export function engineReads(
         ask("besideOpen", run),
         ask("beside", run, subject),
       ]);
-      return { openCount: open.map(first<number>)[0] ?? 0, isKnown: known.length > 0 };
+      return {
+        openCount: open.map(first<number>)[0] ?? 0,
+        seq: known.map(first<number>)[0] ?? null,
+      };
     },
     issueOverlay: async (fingerprint) =>
       (await ask("overlay", fingerprint)).map(toIssueOverlay)[0]?.overlay ?? null,

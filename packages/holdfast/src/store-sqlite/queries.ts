@@ -233,10 +233,11 @@ export class EngineQueries {
     return rowsOf(this.#sql.routing).map(toRouting)[0] ?? null;
   }
 
-  besideExceptions(run: number, subject: string): { openCount: number; isKnown: boolean } {
+  besideExceptions(run: number, subject: string): { openCount: number; seq: number | null } {
+    const known = rowsOf(this.#sql.beside, run, subject)[0]?.[0] as number | undefined;
     return {
       openCount: rowsOf(this.#sql.besideOpen, run)[0]?.[0] as number,
-      isKnown: rowsOf(this.#sql.beside, run, subject).length > 0,
+      seq: known ?? null,
     };
   }
 

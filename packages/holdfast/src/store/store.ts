@@ -215,11 +215,11 @@ export interface Store {
   /** Messages that are held, by name: those behind `afterName` ("" to begin). */
   heldMessages(afterName: string, limit: number): Promise<readonly ReceivedRow[]>;
   exception(run: number, seq: number): Promise<ExceptionRow | null>;
-  /** Exceptions beside a run: how many are open, and whether there ever was one about `subject`. */
+  /** Exceptions beside a run: how many are open, and the one that there ever was about `subject`. */
   besideExceptions(
     run: number,
     subject: string,
-  ): Promise<{ readonly openCount: number; readonly isKnown: boolean }>;
+  ): Promise<{ readonly openCount: number; readonly seq: number | null }>;
   /** Open exceptions whose next time passes soonest; `atMs` is when. */
   exceptionsDue(limit: number, shards?: readonly number[]): Promise<readonly DueException[]>;
   /** What operators have decided about a group; null if nothing was. */

@@ -9,7 +9,7 @@ import type {
   Phase,
   RuleReference,
 } from "../../core/failure.ts";
-import { consult, type ProtocolRow } from "../../core/protocol-table.ts";
+import { consult, DONE, effectByPhase, type ProtocolRow } from "../../core/protocol-table.ts";
 import { FILE_TABLE } from "../../core/protocols/file.ts";
 import { NODE_TABLE } from "../../core/protocols/node.ts";
 
@@ -46,19 +46,6 @@ const MESSAGE_CHARS_MAX = 500;
 /** Errors looked at in a chain of causes; beyond that somebody builds chains in a loop. */
 const CHAIN_MAX = 32;
 
-/** What the phase alone proves. `answered` without a status proves nothing. */
-function effectByPhase(marks: CallMarks): EffectProof {
-  // A second call of the same attempt may have done what this one did not.
-  if (isUnsent(marks)) return marks.callCount > 1 ? "maybe" : "never";
-  const isDone =
-    marks.phase === "answered" && marks.answer !== undefined && didHappen(marks.answer);
-  return isDone ? "surely" : "maybe";
-}
-
-function isUnsent(marks: CallMarks): boolean {
-  return marks.phase === "none" || marks.phase === "created";
-}
-
 /** A 2xx to a method that asks for a change. Of a read it only proves that it was answered. */
 function didHappen(answer: NonNullable<CallMarks["answer"]>): boolean {
   const isDone = answer.status >= 200 && answer.status < 300 && ![202, 207].includes(answer.status);
@@ -80,10 +67,19 @@ export function classifyNodeError(error: unknown, marks: CallMarks): NodeClassif
   };
   if (found === null) return { classified: null, rule: null, evidence };
   return {
-    classified: { ...found.says, effect: isRefused ? "never" : effectByPhase(marks) },
+    classified: { ...found.says, effect: isRefused ? "never" : effectOf(known) },
     rule: found.rule,
     evidence,
   };
+}
+
+/** Also of local files: what they refuse says nothing about the call that came before. */
+function effectOf(known: Known): EffectProof {
+  const { phase, callCount } = known;
+  const holdsHere = (condition: string) => holds(condition, known);
+  const effect = effectByPhase(NODE_TABLE, { phase, holds: holdsHere });
+  // A second call of the same attempt may have done what this one did not.
+  return effect === "never" && callCount > 1 ? "maybe" : effect;
 }
 
 /** Only then does what one call was told hold for the attempt. */
@@ -150,6 +146,8 @@ function holds(condition: string, known: Known): boolean {
       return (known.connectTimeoutsInRow ?? 1) >= CONNECT_TIMEOUTS_UNTIL_UNAVAILABLE;
     case "unprocessed":
       return known.isUnprocessed;
+    case DONE:
+      return known.answer !== undefined && didHappen(known.answer);
     default:
       return false;
   }

@@ -9,7 +9,7 @@ import type { FailureClass, FailureOrigin } from "../failure.ts";
 import { protocolTable, type ProtocolRow } from "../protocol-table.ts";
 
 type NodePhase = "none" | "created" | "sent" | "bodySent" | "answered";
-type NodeCondition = "host-known" | "often" | "unprocessed";
+type NodeCondition = "host-known" | "often" | "unprocessed" | "done";
 type Row = ProtocolRow<NodePhase, NodeCondition>;
 
 const NODE = "Node.js, Errors";
@@ -356,6 +356,7 @@ export const NODE_TABLE = protocolTable({
     "host-known": "a connection to this host was made before",
     often: "the third of its kind in a row, or later",
     unprocessed: "the receiver says that it has not processed the request",
+    done: "the head of the answer has said that it was done",
   },
   examples: {
     "ERR_INVALID_ARG_*": "ERR_INVALID_ARG_TYPE",

@@ -6,6 +6,7 @@
 import { closesAsStaying } from "../../core/acts.ts";
 import { refuseClosing } from "../../core/closing.ts";
 import { HoldfastError, type ErrorCode } from "../../core/error.ts";
+import type { FailureClass } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, RunRow, StoredRun } from "../../store/rows.ts";
@@ -32,6 +33,10 @@ export interface BesideCase {
   readonly data: string;
   /** Name of the event that it is the payload of; absent: it is an input of the workflow. */
   readonly event?: string;
+  /** Default `data`: what came is not as it should be. */
+  readonly class?: FailureClass;
+  /** The other system that it is about. */
+  readonly integration?: string;
 }
 
 /** Where it stands, for whoever brought it. */
@@ -124,8 +129,8 @@ export class BesideExceptions {
     await committer.durable();
     const row = run === STORE ? null : await this.#rowOf(run);
     const { owner } = head;
-    const { openCount, isKnown } = await store.besideExceptions(run, subject);
-    if (isKnown) return;
+    const { openCount, seq } = await store.besideExceptions(run, subject);
+    if (seq !== null) return;
     if (openCount >= limits.besideOpenMax) {
       throw tooMany({ run: run === STORE ? null : run, owner }, openCount);
     }
@@ -150,7 +155,7 @@ export class BesideExceptions {
 
   #headOf(given: BesideCase, stored: StoredRun | null, owner: string): OpenedHead {
     const row = stored?.row ?? null;
-    const { subject, at, reasonCode, rule, message, because, event } = given;
+    const { subject, at, reasonCode, rule, message, because, event, integration } = given;
     const { clock, digests, exceptions } = this.#engine;
     const workflow = row === null ? null : this.#engine.workflow(row.workflow);
     const place = {
@@ -164,11 +169,12 @@ export class BesideExceptions {
       hmac: (text: string) => digests.hex(text),
     };
     const about: ExceptionCase = {
-      class: "data",
+      class: given.class ?? "data",
       // Nothing of it was done: it was not even begun.
       effect: "never",
-      scope: "item",
+      scope: integration === undefined ? "item" : "dependency",
       origin: "remote",
+      ...(integration === undefined ? {} : { integration }),
       reasonCode,
       rule,
       message,

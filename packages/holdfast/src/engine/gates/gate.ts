@@ -381,6 +381,7 @@ export class Gate {
       share.publish(now);
     if (now.kind === "open") {
       if (before.kind === "closed" && share === null) this.#incidents.began(now);
+      if (before.kind === "probing" && share === null) this.#incidents.tried(now);
       if (before.kind !== "open" && now.probeAtMs !== null) this.#canaries.probeAt(now.probeAtMs);
       this.#moveLine();
     } else if (now.kind === "closed" && before.kind === "probing") {

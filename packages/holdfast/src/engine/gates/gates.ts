@@ -8,6 +8,7 @@ import type { Integration, IntegrationOptions } from "../../workflow/integration
 import type { Engine } from "../engine.ts";
 import { Gate, type GateOptions } from "./gate.ts";
 import { GateShare } from "./gate-share.ts";
+import { ParkedExceptions } from "./parked-exceptions.ts";
 import { sharedKnown } from "../../core/shared-breaker.ts";
 import type { SharedShards } from "../../store/shards.ts";
 
@@ -29,11 +30,13 @@ export class Gates {
   readonly #known = new Map<string, Integration>();
   /** Of those gates whose limits and breakers workers share. */
   readonly #shares = new Map<string, GateShare>();
+  readonly #parked: ParkedExceptions;
   #isLooking = false;
   #onQuiet: (() => void) | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#parked = new ParkedExceptions(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -103,6 +106,7 @@ export class Gates {
     this.#engine.journal.append("dependency", head);
     const { integration, to, reason } = head;
     this.#engine.emit({ type: "dependency.changed", integration, to, reason });
+    this.#parked.moved(integration);
   }
 
   /** What this worker holds and knows of a gate that all workers share. */
@@ -209,6 +213,8 @@ export class Gates {
     for (const row of await this.#engine.store.dependencies()) {
       const gate = this.#named(row.integration);
       gate.restore(row);
+      // The process may have died between the record and its exception.
+      if (row.state === "parked") this.#parked.moved(row.integration);
     }
   }
 

@@ -37,6 +37,8 @@ export class Incidents {
   #incident: Incident | null = null;
   #retryTokens: number | null = null;
   #cancel: (() => void) | null = null;
+  /** It is on record that it stays down until somebody acts. */
+  #isParked = false;
   #closed = false;
 
   constructor(name: string, needs: IncidentNeeds) {
@@ -49,9 +51,15 @@ export class Incidents {
     this.changed(open);
   }
 
+  /** One call did not get through: news only if it turns out that it stays so until somebody acts. */
+  tried(open: Open): void {
+    if (open.probeAtMs === null && !this.#isParked) this.changed(open);
+  }
+
   /** It is not called for another reason now. */
   changed({ outage, probeAtMs }: Open): void {
     this.#cancel?.();
+    this.#isParked = probeAtMs === null;
     this.#needs.record({
       ...this.#head,
       to: probeAtMs === null ? "parked" : "open",
@@ -62,6 +70,7 @@ export class Incidents {
   }
 
   ended(): void {
+    this.#isParked = false;
     this.#incident = incidentEnded(this.#incident, this.#needs.clock.nowMs());
     this.#needs.record(this.#closedHead("it answers again"));
     this.drain();
@@ -89,6 +98,7 @@ export class Incidents {
   restore({ state, incident, retryTokens }: DependencyRow): void {
     this.#incident = incident;
     this.#retryTokens = retryTokens;
+    this.#isParked = state === "parked";
     if (state === "closed" && incident !== null && incident.drainedAtMs === null) this.drain();
   }
 
