@@ -20,7 +20,7 @@ import { interrupted, type EffectMode } from "./effect-decisions.ts";
 import { brokenDefinition, failureView, lateAnswer } from "./effect-failures.ts";
 import { EffectJournal } from "./effect-journal.ts";
 import type { Gate } from "../gates/gate.ts";
-import { entryOf } from "./gate-entry.ts";
+import { mayTry } from "./gate-entry.ts";
 import { closeException, openException, personNeeded } from "./effect-exception.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { toJson } from "../journal/payload.ts";
@@ -346,16 +346,10 @@ export class EffectStep implements StepVerb {
       onWake: tryAgain,
     };
     this.run.setWait(slot, wait);
-    const { mayTry } = entryOf(this, this.#isLookDue ? "look-up" : "attempt");
-    gate.whenOpen(this.run.row.run, this.path, mayTry, () => {
+    gate.whenOpen(this.run.row.run, this.path, mayTry(this), () => {
       // It may have looked again by itself, and wait for something else by now.
       if (slot.wait === wait) tryAgain();
     });
-  }
-
-  get #isLookDue(): boolean {
-    const { next } = this.journal.state;
-    return next.kind === "due" && next.action === "probe";
   }
 
   /** What was kept from passing the gate: the next attempt, or a look-up that was due. */
@@ -364,7 +358,7 @@ export class EffectStep implements StepVerb {
     const { notBeforeMs } = this.journal;
     if (next.kind === "parked" && notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs)
       this.park(slot);
-    else if (this.#isLookDue) this.#probe(slot);
+    else if (next.kind === "due" && next.action === "probe") this.#probe(slot);
     else if (next.kind === "again") this.go();
     else this.#attempt(slot);
   }

@@ -27,3 +27,10 @@ export function entryOf({ run, effect, journal }: Calling, call: "attempt" | "lo
     retryCost: isReplayed ? 0 : retryCost(failure),
   };
 }
+
+/** Whether what a parked step waits to do may be the one call that is tried. */
+export function mayTry(step: Calling): boolean {
+  const { next } = step.journal.state;
+  const isLook = next.kind === "due" && next.action === "probe";
+  return entryOf(step, isLook ? "look-up" : "attempt").mayTry;
+}
