@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { JournalRecord, RecordKind } from "./journal.ts";
+import type { JournalRecord } from "./journal.ts";
+import type { RecordKind } from "./record-kinds.ts";
 import { unknownEffects } from "./unknown-effects.ts";
 
 /** A journal of one run in which each of these is one record of the step `pay`. */
