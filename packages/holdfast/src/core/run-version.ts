@@ -5,10 +5,14 @@
 import type { JournalRecord } from "./journal.ts";
 import type { RecordKind } from "./record-kinds.ts";
 
-/** Kinds that change nothing a repair depends on: that the run waits, and what was asked or refused. */
+/**
+ * Kinds that change nothing a repair depends on: that the run waits, who has its
+ * exception, and what was asked or refused.
+ */
 const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
   "applied",
+  "handled",
   "proposed",
   "decided",
 ]);
