@@ -64,6 +64,8 @@ async function callBothWays(app: App, prefix: string): Promise<void> {
 test("a file and a server are cells of one list", async () => {
   const app = open({ north: `sqlite:${join(folder, "north.db")}`, south: server(0) }, false);
   await callBothWays(app, "mixed");
+  const [key = ""] = keysAt("child", NAMES, "south", 2).slice(1);
+  expect(await (await app.start(child, key)).result()).toBe(`child ${key}`);
 });
 
 test("two workers share two servers, and one key has one run", async () => {

@@ -5,6 +5,7 @@
  * Kind, head and step name say it. The path of a step ends in the name of the effect, review, event
  * or workflow that it is about; only a step of a workflow's own needs the name of that workflow.
  */
+import { isCellKind } from "./record-kinds.ts";
 import { assertNever } from "./assert.ts";
 import { parseJson } from "./json-text.ts";
 import type * as journal from "./journal.ts";
@@ -44,6 +45,7 @@ export function isTime(record: OwnedRecord): boolean {
  * @param workflow - of the record's run; null if that is not known.
  */
 export function payloadOwner(record: OwnedRecord, workflow: string | null): PayloadOwner | null {
+  if (isCellKind(record.kind)) return null;
   switch (record.kind) {
     case "started":
       return { definition: "workflow", name: headOf<journal.StartedHead>(record).workflow };
@@ -107,10 +109,6 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "handled":
     case "grouped":
     case "routed":
-    case "cells":
-    case "carried":
-    case "forwarded":
-    case "placed":
       return null;
     default:
       return assertNever(record.kind);

@@ -83,3 +83,11 @@ export const STORE_KINDS: readonly RecordKind[] = [
 export function kindNumber(kind: RecordKind): number {
   return RECORD_KINDS.indexOf(kind);
 }
+
+const CELL_KINDS = ["cells", "carried", "forwarded", "placed"] as const;
+export type CellKind = (typeof CELL_KINDS)[number];
+
+/** Of a store that is one of several cells: see cells.ts. */
+export function isCellKind(kind: RecordKind): kind is CellKind {
+  return (CELL_KINDS as readonly RecordKind[]).includes(kind);
+}

@@ -2,9 +2,9 @@
  * A run's journal as a timeline: one entry for each record, with what happened in words, and what
  * was decided and why. Pure. The records are the truth; this adds nothing to them.
  */
+import { CELL_SAYINGS, type CellHeads } from "./cell-sayings.ts";
 import type { RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
-import type { CarriedHead, CellsHead, ForwardedHead, PlacedHead } from "../core/cells.ts";
 import { parseJson } from "../core/json-text.ts";
 import { hasPayload } from "../core/payload-owner.ts";
 import { durationText } from "../core/duration.ts";
@@ -194,7 +194,7 @@ function parseHead<Head>(record: journal.JournalRecord): Head {
   }
 }
 
-interface Heads {
+interface Heads extends CellHeads {
   readonly started: journal.StartedHead;
   readonly result: journal.ResultHead;
   readonly intent: journal.IntentHead;
@@ -227,10 +227,6 @@ interface Heads {
   readonly restored: journal.RestoredHead;
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
-  readonly cells: CellsHead;
-  readonly carried: CarriedHead;
-  readonly forwarded: ForwardedHead;
-  readonly placed: PlacedHead;
   readonly early: journal.EarlyHead;
   readonly received: ReceivedHead;
   readonly supplied: SuppliedHead;
@@ -361,13 +357,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
   }),
   imported: (head) => ({ what: `import of the archive ${head.archive} ${head.event}` }),
   ...REPAIR_SAYINGS,
-  cells: ({ self, list, by }) => ({
-    what: `is cell ${self} of the list of generation ${String(list.generation)}`,
-    by,
-  }),
-  carried: ({ store, keys }) => ({ what: `${String(keys.length)} keys of ${store} carried over` }),
-  placed: ({ cell }) => ({ what: `a key leads to a run in cell ${cell}` }),
-  forwarded: ({ cell }) => ({ what: `kept event given to cell ${cell}` }),
+  ...CELL_SAYINGS,
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),

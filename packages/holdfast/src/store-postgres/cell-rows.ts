@@ -63,12 +63,18 @@ export const PLACED_KEY: Table<PlacedHead> = {
 
 const CARRIED_KEYS = keysOf(CARRIED_KEY);
 
+type CellChange = Extract<Change, { kind: `cells-${string}` }>;
+
+export function isOfCell(change: Change): change is CellChange {
+  return change.kind.startsWith("cells-");
+}
+
 export class CellRows {
   #list: ListAt | null = null;
   readonly #carried = new Map<string, CarriedAt>();
   readonly #placed = new Map<string, PlacedHead>();
 
-  fold(change: Extract<Change, { kind: `cells-${string}` }>): void {
+  fold(change: CellChange): void {
     if (change.kind === "cells-listed") {
       this.#list = { ...change.row, atMs: change.atMs };
       return;

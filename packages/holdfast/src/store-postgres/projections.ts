@@ -15,7 +15,7 @@ import {
   runAfter,
 } from "../store/row-changes.ts";
 import { type ArchivedRunAt, ARCHIVED_RUN } from "./archived-run-table.ts";
-import { CellRows } from "./cell-rows.ts";
+import { CellRows, isOfCell } from "./cell-rows.ts";
 import { Counts } from "./counts.ts";
 import { Events } from "./events.ts";
 import { EXCEPTION, ROUTING } from "./exception-tables.ts";
@@ -133,6 +133,7 @@ export class Projections {
   }
 
   fold({ change, record, by }: Derived): void {
+    if (isOfCell(change)) return this.#cells.fold(change);
     switch (change.kind) {
       case "counted":
         this.#counts.count(change.name, change.delta);
@@ -198,11 +199,6 @@ export class Projections {
       case "runs-archived":
       case "archive-imported":
         this.#foldArchived(change, by);
-        return;
-      case "cells-listed":
-      case "cells-carried":
-      case "cells-placed":
-        this.#cells.fold(change);
         return;
       default:
         assertNever(change);

@@ -2,10 +2,9 @@
 import { assertNever } from "../core/assert.ts";
 import type { CarriedHead, CellsHead, ForwardedHead, PlacedHead } from "../core/cells.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { CellKind } from "../core/record-kinds.ts";
 import { parseJson } from "../core/json-text.ts";
 import type { Change } from "./change.ts";
-
-type CellKind = "cells" | "carried" | "forwarded" | "placed";
 
 export function ofCell(kind: CellKind, { head, atMs }: JournalRecord): readonly Change[] {
   // Written with the shape of its kind; the seal says it is still the same.

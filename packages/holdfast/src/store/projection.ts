@@ -8,7 +8,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { assertNever } from "../core/assert.ts";
-import { RECORD_KINDS, type RecordKind } from "../core/record-kinds.ts";
+import { RECORD_KINDS, type RecordKind, isCellKind } from "../core/record-kinds.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
@@ -69,6 +69,7 @@ const NO_OPERATION = 0;
  * @throws {SyntaxError} if the head is not JSON: the journal is damaged or not ours.
  */
 export function project(record: JournalRecord): readonly Change[] {
+  if (isCellKind(record.kind)) return ofCell(record.kind, record);
   switch (record.kind) {
     case "started":
       return started(record, headOf<journal.StartedHead>(record));
@@ -124,11 +125,6 @@ export function project(record: JournalRecord): readonly Change[] {
       return early(record, headOf<journal.EarlyHead>(record));
     case "received":
       return received(record, headOf<ReceivedHead>(record));
-    case "cells":
-    case "carried":
-    case "forwarded":
-    case "placed":
-      return ofCell(record.kind, record);
     case "result":
     case "timer":
     case "fired":

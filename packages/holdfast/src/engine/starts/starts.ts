@@ -30,6 +30,7 @@ import { PlacedStarts } from "./placed-starts.ts";
 import type { Routes } from "../workers/routes.ts";
 import type { EngineLimits } from "../limits.ts";
 import { toJson } from "../journal/payload.ts";
+import { findFormer } from "./former-keys.ts";
 import { deadlineOf } from "../run/run-deadline.ts";
 import { checkedStart, keyOf, refuseUnnamed } from "./start-input.ts";
 
@@ -268,7 +269,7 @@ export class Starts {
     const { workflow, key, keyHash, options } = start;
     const look = async () =>
       (await this.#find({ namespace, workflow: workflow.name, key, keyHash })) ??
-      (await this.#findFormer(start));
+      (await findFormer(this.#needs, start));
     const found = await (options.parent === undefined ? look() : this.#needs.surely(look));
     if (found !== null) {
       // One that has ended holds nobody up: its result is there already.
@@ -375,30 +376,6 @@ export class Starts {
     const call = { workflow: name, namespace, lane, caller: parent.run, held: parent.lanes };
     refuseDeadlock(lanes, call, limits.laneWalkMax);
     return lane;
-  }
-
-  /** A run of a cell that is no more, whose key was carried over. */
-  async #findFormer({ workflow, key, text, digest }: Start): Promise<FoundRun | null> {
-    const { neighbours, store, clock, namespace } = this.#needs;
-    const former = neighbours?.former ?? [];
-    if (former.length === 0) return null;
-    const names = former.map(({ storeId, digests }) => {
-      const keyHash = runKeyHash(namespace, workflow.name, key, (t) => digests.hex(t));
-      return { store: storeId, keyHash };
-    });
-    const found = await store.cells.carried(names);
-    for (const [index, carried] of found.entries()) {
-      // One that leads to another cell was followed when the start was placed.
-      if (carried === null || carried.cell !== null) continue;
-      if (carried.untilMs !== null && carried.untilMs <= clock.nowMs()) continue;
-      const digests = former[index]?.digests;
-      const own = inputDigest(parseJson(text), (t) => digests?.hex(t) ?? "");
-      const isSame = own.slice(0, DIGEST_HEX_LENGTH) === carried.inputDigest;
-      const { run, generation } = carried;
-      const first = isSame ? digest : carried.inputDigest;
-      return { run, generation, inputDigest: first, row: null };
-    }
-    return null;
   }
 
   #find(key: RunKey): Promise<FoundRun | null> {
