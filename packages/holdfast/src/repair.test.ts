@@ -13,10 +13,8 @@ import { effect } from "./workflow/effect.ts";
 import { integration } from "./workflow/integration.ts";
 import { workflow } from "./workflow/workflow.ts";
 
-type StoreAddress = Parameters<typeof holdfast>[0]["store"];
-
 interface StorePlace {
-  readonly address: StoreAddress;
+  readonly address: `sqlite:${string}` | `postgres://${string}`;
   readonly remove: () => Promise<void>;
 }
 
@@ -135,7 +133,7 @@ describe.each([
       ...over,
     };
     const code = await runCommandLine(
-      ["--store", String(place.address), ...words],
+      ["--store", place.address, ...words],
       terminal,
       outside,
     );

@@ -141,8 +141,7 @@ export class Projections {
       case "issue-seen":
       case "issue-eased":
         // In the shard of its run: who counts it there owns it, and nobody else adds to that row.
-        this.#counts.issue(change, this.#atHand.get(record.run).shard);
-        return;
+        return this.#counts.issue(change, this.#atHand.get(record.run).shard);
       case "run-started":
       case "run-moved":
       case "run-touched":

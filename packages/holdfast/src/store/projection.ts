@@ -107,7 +107,7 @@ export function project(record: JournalRecord): readonly Change[] {
       return handled(record, headOf<journal.HandledHead>(record));
     case "cancel":
     case "late":
-      return [{ kind: "run-touched", run: record.run, atMs: record.atMs }];
+      return touched(record);
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
     case "incarnation":
@@ -118,9 +118,8 @@ export function project(record: JournalRecord): readonly Change[] {
     case "imported":
     case "grouped":
     case "routed":
-      return ofStore(record, record.kind);
     case "kept":
-      return kept(record, headOf<journal.KeptHead>(record));
+      return ofStore(record, record.kind);
     case "early":
       return early(record, headOf<journal.EarlyHead>(record));
     case "received":
@@ -140,6 +139,10 @@ export function project(record: JournalRecord): readonly Change[] {
   }
 }
 
+function touched({ run, atMs }: JournalRecord): readonly Change[] {
+  return [{ kind: "run-touched", run, atMs }];
+}
+
 /** Of the store's own journal, but for what comes from outside. */
 function ofStore(
   record: JournalRecord,
@@ -151,7 +154,8 @@ function ofStore(
     | "archived"
     | "imported"
     | "grouped"
-    | "routed",
+    | "routed"
+    | "kept",
 ): readonly Change[] {
   switch (kind) {
     case "incarnation":
@@ -170,6 +174,8 @@ function ofStore(
       return grouped(headOf<journal.GroupedHead>(record));
     case "routed":
       return routed(record, headOf<journal.RoutedHead>(record));
+    case "kept":
+      return kept(record, headOf<journal.KeptHead>(record));
     default:
       return assertNever(kind);
   }
