@@ -132,11 +132,7 @@ describe.each([
       width: null,
       ...over,
     };
-    const code = await runCommandLine(
-      ["--store", place.address, ...words],
-      terminal,
-      outside,
-    );
+    const code = await runCommandLine(["--store", place.address, ...words], terminal, outside);
     return { code, out, err };
   }
 
