@@ -117,12 +117,11 @@ export function project(record: JournalRecord): readonly Change[] {
     case "archived":
     case "imported":
     case "grouped":
+    case "early":
     case "routed":
       return ofStore(record, record.kind);
     case "kept":
       return kept(record, headOf<journal.KeptHead>(record));
-    case "early":
-      return early(record, headOf<journal.EarlyHead>(record));
     case "received":
       return received(record, headOf<ReceivedHead>(record));
     case "result":
@@ -140,7 +139,7 @@ export function project(record: JournalRecord): readonly Change[] {
   }
 }
 
-/** Of the store's own journal, but for what comes from outside. */
+/** Of the store's own journal, but for events and messages from outside. */
 function ofStore(
   record: JournalRecord,
   kind:
@@ -150,6 +149,7 @@ function ofStore(
     | "declared"
     | "archived"
     | "imported"
+    | "early"
     | "grouped"
     | "routed",
 ): readonly Change[] {
@@ -166,6 +166,8 @@ function ofStore(
       return archived(record, headOf<ArchivedHead>(record));
     case "imported":
       return imported(record, headOf<ImportedHead>(record));
+    case "early":
+      return early(record, headOf<journal.EarlyHead>(record));
     case "grouped":
       return grouped(headOf<journal.GroupedHead>(record));
     case "routed":
