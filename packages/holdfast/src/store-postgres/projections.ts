@@ -136,8 +136,7 @@ export class Projections {
     if (isOfCell(change)) return this.#cells.fold(change);
     switch (change.kind) {
       case "counted":
-        this.#counts.count(change.name, change.delta);
-        return;
+        return this.#counts.count(change.name, change.delta);
       case "issue-seen":
       case "issue-eased":
         // In the shard of its run: who counts it there owns it, and nobody else adds to that row.

@@ -117,11 +117,10 @@ export function project(record: JournalRecord): readonly Change[] {
     case "archived":
     case "imported":
     case "grouped":
+    case "early":
     case "routed":
     case "kept":
       return ofStore(record, record.kind);
-    case "early":
-      return early(record, headOf<journal.EarlyHead>(record));
     case "received":
       return received(record, headOf<ReceivedHead>(record));
     case "result":
@@ -153,6 +152,7 @@ function ofStore(
     | "declared"
     | "archived"
     | "imported"
+    | "early"
     | "grouped"
     | "routed"
     | "kept",
@@ -170,6 +170,8 @@ function ofStore(
       return archived(record, headOf<ArchivedHead>(record));
     case "imported":
       return imported(record, headOf<ImportedHead>(record));
+    case "early":
+      return early(record, headOf<journal.EarlyHead>(record));
     case "grouped":
       return grouped(headOf<journal.GroupedHead>(record));
     case "routed":
