@@ -44,7 +44,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     awaiting: async () => [],
     pendingByRef: async () => null,
     declarations: async () => [],
-    endedByRef: async () => false,
+    endedByRef: () => Promise.resolve(null),
     earlyAnswers: async () => [],
     dependencies: async () => [],
     openGroups: async () => [],

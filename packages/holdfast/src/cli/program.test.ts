@@ -127,7 +127,7 @@ describe("bad use", () => {
     ],
     [
       ["settle", "eff_1", "maybe", "--reason", "x", ...STORE],
-      /Allowed choices are happened, not\./,
+      /Allowed choices are happened, not, cannot-tell\./,
     ],
     [["cancel", "O-1", ...STORE], /^HF4102 {2}Required option '--reason <text>' not specified\./],
     [

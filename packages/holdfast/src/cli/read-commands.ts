@@ -174,6 +174,7 @@ function addWhy(program: Command, act: Act): void {
 
 interface ExceptionsOptions extends PageOptions {
   readonly all?: true;
+  readonly compensation?: true;
   readonly class?: FailureClass;
   readonly owner?: string;
   readonly workflow?: string;
@@ -183,6 +184,7 @@ interface ExceptionsOptions extends PageOptions {
 function addExceptions(program: Command, act: Act): void {
   paged(program.command("exceptions").description("list what needs somebody, oldest run first"))
     .option("--all", "also closed ones")
+    .option("--compensation", "only what could not be undone: it is never given up by itself")
     .addOption(new Option("--class <class>", "only of this class").choices(FAILURE_CLASSES))
     .option("--owner <team>", "only of this owner")
     .option("--workflow <name>", "only of this workflow")

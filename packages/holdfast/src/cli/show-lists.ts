@@ -5,7 +5,8 @@ import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
 import type { ReceivedPage } from "../operate/list-received.ts";
 import type { RunPage } from "../operate/list-runs.ts";
-import type { EffectPage, ExceptionPage, ReviewPage } from "../operate/list-work.ts";
+import { outcomeLines } from "./outcome-text.ts";
+import type { EffectPage, ExceptionPage, OutcomeView, ReviewPage } from "../operate/list-work.ts";
 import type { EffectView, ExceptionView, ReviewView, RunView } from "../operate/views.ts";
 import { payloadText } from "./payload-text.ts";
 import { textTable, type Column, type Screen, type TableRow } from "./text-table.ts";
@@ -171,9 +172,29 @@ const REVIEW_COLUMNS: readonly Column[] = [
 ];
 
 export function reviewsText(page: ReviewPage, look: Look): string {
-  const all = page.reviews.map((review) => reviewRow(review, look.nowMs));
-  const { columns, rows } = withCells(REVIEW_COLUMNS, page.reviews, all);
+  const all = [
+    ...page.reviews.map((review) => reviewRow(review, look.nowMs)),
+    ...page.outcomes.map((outcome) => outcomeRow(outcome, look.nowMs)),
+  ];
+  const of = [...page.reviews, ...page.outcomes.map(({ exception }) => exception)];
+  const { columns, rows } = withCells(REVIEW_COLUMNS, of, all);
   return listText(columns, rows, page.next, "reviews", look);
+}
+
+/** The engine's own question, among those of workflows. */
+function outcomeRow({ exception, outcome }: OutcomeView, nowMs: number): TableRow {
+  return {
+    cells: [
+      exception.id,
+      exception.key ?? exception.run ?? "",
+      `did-it-happen: ${exception.step ?? ""}`,
+      valueText(exception),
+      exception.owner,
+      timeText(exception.openedAt),
+      dueText(exception.dueAt, nowMs),
+    ],
+    notes: [exception.because, ...outcomeLines(outcome), ...exception.kept.map(keptSentence)],
+  };
 }
 
 export function reviewsTable(list: readonly ReviewView[], { screen, nowMs }: Look): string {

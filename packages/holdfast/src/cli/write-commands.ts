@@ -3,6 +3,7 @@ import { Argument, type Command } from "commander";
 import { awaitedSentence } from "../operate/cancel-request.ts";
 import {
   answerReview,
+  cannotTellEffect,
   cancelRun,
   closeException,
   resumeRun,
@@ -87,7 +88,9 @@ function addSettle(program: Command, act: Act): void {
     .command("settle")
     .description("say whether an effect with an unknown outcome has happened")
     .argument("<effect>", "id of the effect, as listed by: holdfast effects --open")
-    .addArgument(new Argument("<outcome>", "what happened").choices(["happened", "not"]))
+    .addArgument(
+      new Argument("<outcome>", "what happened").choices(["happened", "not", "cannot-tell"]),
+    )
     .option("--value <json>", "what it answered, where the run still needs it")
     .option("--ref <text>", "the other system's reference");
   withException(command).action((effect: string, outcome: string, options: SettleOptions) =>
@@ -95,11 +98,16 @@ function addSettle(program: Command, act: Act): void {
       withReader(context, async (reader) => {
         const happened = outcome === "happened";
         const { value, ref } = options;
+        const decided = seenDecider(options, context);
         if (!happened && (value ?? ref) !== undefined) {
           throw badUse(
-            "What has not happened has no --value and no --ref.",
+            "Only what has happened has a --value or a --ref.",
             "Say happened, or leave them out.",
           );
+        }
+        if (outcome === "cannot-tell") {
+          const told = await cannotTellEffect(reader, effect, decided, patience(options, context));
+          return receiptShown(told, `somebody else is asked about effect ${effect} of ${told.run}`);
         }
         const settlement = {
           happened,
@@ -110,7 +118,7 @@ function addSettle(program: Command, act: Act): void {
           reader,
           effect,
           settlement,
-          seenDecider(options, context),
+          decided,
           patience(options, context),
         );
         const said = happened ? "as happened" : "as not happened";

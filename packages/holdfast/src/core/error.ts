@@ -28,6 +28,8 @@ export const ERROR_CODES = {
   HF3004: "An effect of a run that was taken back stays.",
   HF3005: "It is too late for it.",
   HF3006: "An integration is not called until somebody has acted.",
+  HF3007: "The other system has something else under our reference.",
+  HF3008: "A late answer contradicts what a person has said.",
   HF4102: "An input does not fit its schema.",
   HF4103: "A value cannot be kept as JSON.",
   HF4104: "A payload is larger than a named limit.",

@@ -292,6 +292,8 @@ export interface Beside {
   readonly kept?: number;
   /** Name of the event whose payload the record holds; absent: it holds an input of the workflow. */
   readonly event?: string;
+  /** Name of the effect whose answer the record holds. */
+  readonly effect?: string;
 }
 
 export interface OpenedHead extends Described {

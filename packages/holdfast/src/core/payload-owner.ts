@@ -136,6 +136,7 @@ function ownerOfReturned(record: OwnedRecord): PayloadOwner | null {
 /** An event that was not delivered, or an input that was not started. */
 function ownerOfBeside({ beside, workflow }: journal.OpenedHead): PayloadOwner | null {
   if (beside === undefined) return null;
+  if (beside.effect !== undefined) return { definition: "effect", name: beside.effect };
   return beside.event === undefined
     ? { definition: "workflow", name: workflow }
     : { definition: "event", name: beside.event };

@@ -49,6 +49,7 @@ export interface CommandBodies {
     /** Number of the exception that was seen, where only what waits because of it is meant. */
     readonly exception?: number;
   };
+  readonly handUp: { readonly run: string; readonly exception: number; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   readonly repair: RepairBody;
@@ -249,6 +250,8 @@ function wordsOf({ topic, where }: Given): string {
       return "settle the effect";
     case "resume":
       return `resume ${where}`;
+    case "handUp":
+      return "ask somebody else what happened";
     case "cancel":
       return `cancel ${where}`;
     case "close":

@@ -7,7 +7,16 @@ import { formatRunId } from "../core/run-number.ts";
 import type { InboxRow, RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 
-const TOPICS = ["answer", "settle", "resume", "cancel", "close", "repair", "decide"] as const;
+const TOPICS = [
+  "answer",
+  "settle",
+  "resume",
+  "cancel",
+  "close",
+  "repair",
+  "decide",
+  "handUp",
+] as const;
 type Topic = (typeof TOPICS)[number];
 
 export interface KeptCommand {
@@ -93,6 +102,7 @@ const ITEMS = {
   settle: ["eff", "operation"],
   close: ["exc", "seq"],
   decide: ["prp", "seq"],
+  handUp: ["exc", "exception"],
 } as const;
 
 function aboutOf(topic: Topic, run: string, field: (name: string) => unknown): string | null {
@@ -117,6 +127,7 @@ const LEFT: Readonly<Record<Topic, string>> = {
   close: "a close",
   repair: "a repair",
   decide: "a decision about a proposal",
+  handUp: "that they cannot tell",
 };
 
 /** In words, for whoever leaves another one. */

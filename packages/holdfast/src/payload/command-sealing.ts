@@ -125,6 +125,7 @@ async function ownerOf(
     case "park":
     case "unpark":
     case "decide":
+    case "handUp":
     // A result, or changes of an input: sealed whole.
     case "repair":
     // Between workers: sealed whole, see sealed-shards.ts.

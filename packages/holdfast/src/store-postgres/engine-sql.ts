@@ -73,7 +73,7 @@ export const ENGINE_SQL = {
     order by order_number desc limit 1`,
   held: `select ${RECEIVED_COLUMNS} from received where state = 'held' and name > decode($1, 'hex')
     order by name limit $2::int8`,
-  ended: `select 1 from effect where left(ref, 200) = left($1, 200) and ref = $1
+  ended: `select run, operation from effect where left(ref, 200) = left($1, 200) and ref = $1
     and integration = $2 and ended = 1 limit 1`,
   early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept'
     order by seq limit $1::int8`,

@@ -103,7 +103,12 @@ export function engineReads(
       const [run, operation] = cells as [number, number];
       return { run, operation };
     },
-    endedByRef: async (integration, ref) => (await ask("ended", ref, integration)).length > 0,
+    async endedByRef(integration, ref) {
+      const [cells] = await ask("ended", ref, integration);
+      if (cells === undefined) return null;
+      const [run, operation] = cells as [number, number];
+      return { run, operation };
+    },
     earlyAnswers: async (limit) => (await ask("early", limit)).map(toEarlyAnswer),
     acceptedEvents: (ids) => acceptedEvents(ask, ids),
     parkedCount: async (name) => (await ask("parkedCount", name)).map(first<number>)[0] ?? 0,

@@ -111,7 +111,7 @@ export const ENGINE_SQL = {
   pending: `select run, operation from pending where integration = ? and ref = ?
     order by run, operation limit 1`,
   declarations: `select ${DECLARATION_COLUMNS} from declaration order by definition, name`,
-  ended: `select 1 from effect e join journal j on j.pos = e.pos
+  ended: `select j.run, j.seq from effect e join journal j on j.pos = e.pos
     where e.ref = ? and e.ended = 1 and json_extract(j.head, '$.integration') = ? limit 1`,
   early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept' order by seq limit ?`,
   dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,
@@ -369,8 +369,9 @@ export class EngineQueries {
     return rowsOf(this.#sql.declarations).map(toDeclaration);
   }
 
-  endedByRef(integration: string, ref: string): boolean {
-    return rowsOf(this.#sql.ended, ref, integration).length > 0;
+  endedByRef(integration: string, ref: string): { run: number; operation: number } | null {
+    const cells = rowsOf(this.#sql.ended, ref, integration)[0];
+    return cells === undefined ? null : { run: cells[0] as number, operation: cells[1] as number };
   }
 
   earlyAnswers(limit: number): EarlyAnswerRow[] {

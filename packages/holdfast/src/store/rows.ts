@@ -297,6 +297,7 @@ export const INBOX_TOPICS = [
   "group",
   "route",
   "archive",
+  "handUp",
   "park",
   "unpark",
   "repair",

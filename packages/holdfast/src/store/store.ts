@@ -239,8 +239,11 @@ export interface Store {
     integration: string,
     ref: string,
   ): Promise<{ readonly run: number; readonly operation: number } | null>;
-  /** True if an operation that was accepted under this reference has ended. */
-  endedByRef(integration: string, ref: string): Promise<boolean>;
+  /** An operation that was accepted under this reference and has ended, if any. */
+  endedByRef(
+    integration: string,
+    ref: string,
+  ): Promise<{ readonly run: number; readonly operation: number } | null>;
   /** Early answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
   dependencies(): Promise<readonly DependencyRow[]>;

@@ -21,9 +21,11 @@ import {
 import { settleEnded } from "../run/ended-runs.ts";
 import type { Engine } from "../engine.ts";
 import { Receiving } from "../receiving/receiving.ts";
+import { contradicts } from "../deliveries/late-answers.ts";
 import { EventDelivery } from "../deliveries/event-delivery.ts";
 import { Repairs } from "../repair/repairs.ts";
 import { isOutcome } from "./inbox-command.ts";
+import { handUp, type CannotTell } from "./handing-up.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { cancelUnfit } from "../run/unfit-runs.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
@@ -259,6 +261,16 @@ export class Commands {
     );
   }
 
+  /** Whoever is asked what happened cannot tell: somebody above is asked, see `handUp`. */
+  async cannotTell(said: CannotTell): Promise<void> {
+    const { run, exception, by, reason } = said;
+    if (said.command !== undefined && wasApplied(await this.#recordsOf(run), said.command)) return;
+    const data = { run: formatRunId(run), exception, reason };
+    await this.#at(run, { topic: "handUp", data, by }, async () => {
+      await handUp(this.#engine, said);
+    });
+  }
+
   /** Delivers an event, see `EventDelivery`. */
   send(event: string, key: string, id: string, payload: unknown): Promise<void> {
     return this.events.send(event, key, id, payload);
@@ -273,6 +285,7 @@ export class Commands {
     requireText(ref, `reference of an answer of "${integration}"`);
     if (!isOutcome(outcome)) throw noOutcome(integration, ref);
     const act = async () => {
+      if (await contradicts(this.#engine, integration, ref, outcome)) return;
       if (await this.answerPending(integration, ref, outcome)) return;
       await this.#engine.early.keep(integration, ref, outcome);
     };

@@ -50,6 +50,12 @@ export interface InboxCommands {
     /** Number of the exception that was seen, where only what waits because of it is meant. */
     readonly exception?: number;
   };
+  /** Who is asked what happened cannot tell. */
+  readonly handUp: {
+    readonly run: string;
+    readonly exception: number;
+    readonly reason: string;
+  };
   readonly cancel: {
     readonly run: string;
     readonly reason: string;

@@ -62,6 +62,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     reason: "text",
     exception: "whole number or nothing",
   },
+  handUp: { run: "text", exception: "whole number", reason: "text" },
   cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
   repair: {

@@ -240,6 +240,12 @@ export class InboxDoor {
       }
       case "resume":
         return await this.#resume(row);
+      case "handUp": {
+        const { run, exception, reason } = commandOf<"handUp">({ ...row, topic: "handUp" });
+        const said = { run: parseRunId(run), exception, by, reason, command: row.id };
+        await commands.cannotTell(said);
+        return { ok: true };
+      }
       case "cancel": {
         const { run, reason, child } = commandOf<"cancel">({ ...row, topic: "cancel" });
         await commands.cancel(parseRunId(run), by, reason, child === true ? { child } : {});

@@ -74,13 +74,14 @@ export class EarlyAnswers {
    */
   async keep(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
     const { store, committer, clock, limits, journal } = this.#engine;
-    if (await store.endedByRef(integration, ref)) throw answeredAlready(integration, ref);
+    if ((await store.endedByRef(integration, ref)) !== null)
+      throw answeredAlready(integration, ref);
     const name = nameOf(integration, ref);
     if (this.#kept.has(name)) throw answeredAlready(integration, ref);
     if (this.#kept.size >= limits.earlyAnswersMax) throw tooMany(limits.earlyAnswersMax);
     const data = toJson(outcome, limits, `answer of ${integration} under ${ref}`);
     const dueAtMs = clock.nowMs() + limits.earlyAnswerMs;
-    const owner = this.#ownerOf(integration);
+    const owner = this.ownerOf(integration);
     const head: EarlyHead = { event: "kept", integration, ref, kept: 0, owner, dueAtMs };
     const seq = journal.append("early", head, data);
     const answer: EarlyAnswer = { seq, integration, ref, dueAtMs, outcome };
@@ -154,13 +155,14 @@ export class EarlyAnswers {
   #gone(answer: EarlyAnswer, event: "taken" | "unasked"): void {
     const { seq, integration, ref, dueAtMs } = answer;
     if (!this.#kept.delete(nameOf(integration, ref))) return;
-    const owner = this.#ownerOf(integration);
+    const owner = this.ownerOf(integration);
     const head: EarlyHead = { event, integration, ref, kept: seq, owner, dueAtMs };
     this.#engine.journal.append("early", head);
     if (event === "unasked") this.#engine.emit({ type: "answer.unasked", integration, ref, owner });
   }
 
-  #ownerOf(integration: string): string {
+  /** Who hears of its answers that nobody waits for. */
+  ownerOf(integration: string): string {
     return this.#engine.ownerOf(integration) ?? this.#engine.owner;
   }
 
@@ -195,7 +197,7 @@ export class EarlyAnswers {
     const { store, reads } = this.#engine;
     const what = "whether the request of an early answer has ended";
     const hasEnded = await reads.patiently(what, async () => {
-      if (await store.endedByRef(integration, ref)) return true;
+      if ((await store.endedByRef(integration, ref)) !== null) return true;
       return (await this.#engine.neighbours?.endedByRef(integration, ref)) === true;
     });
     if (hasEnded === null) return true;
@@ -232,7 +234,7 @@ export class EarlyAnswers {
       message: `${integration} has answered a request that is not on record.`,
       because: () =>
         `${integration} has answered under ${JSON.stringify(ref)}, and no request of ours had that reference in time. It may have done something for us that we know nothing of.`,
-      owner: this.#ownerOf(integration),
+      owner: this.ownerOf(integration),
       data: toJson(outcome, this.#engine.limits, what),
     };
   }

@@ -27,7 +27,7 @@ import { badAnswer, maskedFailure } from "./effect-failures.ts";
 import type { EffectStep } from "./effect-step.ts";
 import { entryOf } from "./gate-entry.ts";
 import type { Gate, Pass } from "../gates/gate.ts";
-import { answerOf, foundRef } from "./look-answer.ts";
+import { answerOf, foundInstead, foundRef } from "./look-answer.ts";
 import { toJson } from "../journal/payload.ts";
 import { headOf } from "../run/recovery.ts";
 import { stackJson } from "../exceptions/stack-text.ts";
@@ -405,7 +405,8 @@ export class EffectCalls {
     this.#step.run.host.emit({ type: "probe.answered", ...this.#named, says: seen.seen });
     if (seen.seen !== "done") {
       const mask = (text: string) => this.#step.run.sensitive.mask(text);
-      this.#recordAnswer(answerOf(seen, askedAtMs, mask), null);
+      const instead = foundInstead(seen, this.#step.run.host.limits, this.#step.path);
+      this.#recordAnswer(answerOf(seen, askedAtMs, mask), instead);
       return;
     }
     const parsed = await parse(this.#step.effect.definition.output, seen.value);
@@ -428,14 +429,13 @@ export class EffectCalls {
     const why =
       unmasked.why === undefined ? {} : { why: this.#step.run.sensitive.mask(unmasked.why) };
     const answer = { ...unmasked, ...why };
-    const circumstances = this.#circumstances;
     const { record } = recordProbe(
       this.#step.run,
       this.#step.effect,
       this.#step.journal,
       answer,
       found,
-      circumstances,
+      this.#circumstances,
     );
     this.#afterDecision(record);
   }

@@ -2,7 +2,7 @@
 import { parseJson } from "../../core/json-text.ts";
 import type { EffectState } from "../../core/effect-state.ts";
 import { confidenceOf } from "../../core/exception-record.ts";
-import type { FailureClass } from "../../core/failure.ts";
+import { PROBE_CONFLICT, type FailureClass } from "../../core/failure.ts";
 import type { ClosedHead, Described, OpenedHead } from "../../core/journal.ts";
 import { checkedDescription } from "../journal/checked-values.ts";
 import { announceOpened } from "../exceptions/announce.ts";
@@ -22,7 +22,9 @@ export function openException(step: EffectStep): void {
   const { state } = journal;
   if (state.opened !== null) return;
   const failure = state.failure ?? interrupted("it has no recorded failure");
-  const failureClass: FailureClass = personNeeded(state) ? "ambiguous" : failure.class;
+  const isConflict = failure.reasonCode === PROBE_CONFLICT;
+  const failureClass: FailureClass =
+    personNeeded(state) && !isConflict ? "ambiguous" : failure.class;
   const move = lastMove(step);
   const described = describedBy(step);
   const head = exceptionHead(run, {

@@ -6,7 +6,7 @@
 import { closesAsStaying } from "../../core/acts.ts";
 import { refuseClosing } from "../../core/closing.ts";
 import { HoldfastError, type ErrorCode } from "../../core/error.ts";
-import type { FailureClass } from "../../core/failure.ts";
+import type { EffectProof, FailureClass } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, RunRow, StoredRun } from "../../store/rows.ts";
@@ -27,7 +27,7 @@ export interface BesideCase {
   readonly message: string;
   /** `stored`: the run as it is now; null for the store itself. */
   readonly because: (stored: StoredRun | null) => string;
-  /** Who has to look if there is no run. */
+  /** Who has to look if there is no run, or at an answer of an effect. */
   readonly owner: string;
   /** What came, as JSON: kept in the journal, shown in no list. */
   readonly data: string;
@@ -37,6 +37,10 @@ export interface BesideCase {
   readonly class?: FailureClass;
   /** The other system that it is about. */
   readonly integration?: string;
+  /** Name of the effect that it is an answer of. */
+  readonly effect?: string;
+  /** What is known to have happened outside; not given: nothing, it was not even begun. */
+  readonly proof?: EffectProof;
 }
 
 /** Where it stands, for whoever brought it. */
@@ -74,7 +78,8 @@ export class BesideExceptions {
     const stored = given.run === null ? null : await this.#storedOf(given.run);
     const row = stored?.row ?? null;
     const run = row?.run ?? STORE;
-    const owner = row?.owner ?? given.owner;
+    // An answer of an effect is for whoever knows that system.
+    const owner = given.effect === undefined ? (row?.owner ?? given.owner) : given.owner;
     const head = this.#headOf(given, stored, owner);
     const opening = { subject: given.subject, head, data: given.data };
     const data = { run: formatRunId(run), ...opening };
@@ -155,7 +160,7 @@ export class BesideExceptions {
 
   #headOf(given: BesideCase, stored: StoredRun | null, owner: string): OpenedHead {
     const row = stored?.row ?? null;
-    const { subject, at, reasonCode, rule, message, because, event, integration } = given;
+    const { subject, at, reasonCode, rule, message, because, event, integration, effect } = given;
     const { clock, digests, exceptions } = this.#engine;
     const workflow = row === null ? null : this.#engine.workflow(row.workflow);
     const place = {
@@ -170,8 +175,7 @@ export class BesideExceptions {
     };
     const about: ExceptionCase = {
       class: given.class ?? "data",
-      // Nothing of it was done: it was not even begun.
-      effect: "never",
+      effect: given.proof ?? "never",
       scope: integration === undefined ? "item" : "dependency",
       origin: "remote",
       ...(integration === undefined ? {} : { integration }),
@@ -182,7 +186,11 @@ export class BesideExceptions {
       owner,
       step: "",
       at,
-      beside: event === undefined ? { subject } : { subject, event },
+      beside: {
+        subject,
+        ...(event === undefined ? {} : { event }),
+        ...(effect === undefined ? {} : { effect }),
+      },
     };
     return openedHead(place, about);
   }

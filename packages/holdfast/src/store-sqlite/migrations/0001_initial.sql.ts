@@ -275,7 +275,7 @@ create table inbox (
   topic text not null
     check (topic in (
       'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
-      'group', 'route', 'archive', 'park', 'unpark', 'repair', 'decide', 'returned', 'deliver',
+      'group', 'route', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide', 'returned', 'deliver',
       'offer', 'outcome', 'asked', 'beside', 'receive')),
   at_ms integer not null,
   sent_by text not null,
