@@ -5,6 +5,7 @@ import type { ShownException } from "../operate/show-exception.ts";
 import type { ShownRun } from "../operate/show-run.ts";
 import { cancelSentence, type CancelView } from "../operate/cancel-request.ts";
 import { keptSentence } from "../operate/kept-command.ts";
+import type { BlockerView } from "../operate/blockers.ts";
 import type { TimelineEntry } from "../operate/timeline.ts";
 import type { RunView } from "../operate/views.ts";
 import type { ExplainedRun } from "../operate/why-run.ts";
@@ -16,7 +17,12 @@ export function shownRunText(shown: ShownRun, look: Look): string {
   const { run, cancel, timeline, next, effects, exceptions, reviews } = shown;
   const more = next === null ? "" : `\nmore with: --after ${String(next)}`;
   return [
-    [runHead(run, look), ...cancelLines(cancel, look), ...keptLines(shown, look)].join("\n"),
+    [
+      runHead(run, look),
+      ...blockerLines(shown, look),
+      ...cancelLines(cancel, look),
+      ...keptLines(shown, look),
+    ].join("\n"),
     section("timeline", timelineText(timeline, look) + more, look),
     ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
     ...openSections(shown, look),
@@ -47,6 +53,7 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
   const head = [
     sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
     ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
+    ...blockerLines(explained, look),
     ...cancelLines(cancel, look),
     ...keptLines(explained, look),
   ];
@@ -72,6 +79,21 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
     ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
     ...openSections(explained, look),
   ].join("\n\n");
+}
+
+/** Runs that are waited for: the last is what holds them all up. */
+function blockerLines(
+  { blockers }: { readonly blockers: readonly BlockerView[] },
+  { screen }: Look,
+): readonly string[] {
+  return blockers.map(({ run, key, workflow, state, owner, reason }) => {
+    const why = reason === "" ? "" : `: ${reason}`;
+    return sentence(
+      `behind ${run} (${workflow} ${key}, ${owner}), which is ${state}${why}`,
+      0,
+      screen,
+    );
+  });
 }
 
 function cancelLines(cancel: CancelView | null, { screen }: Look): readonly string[] {

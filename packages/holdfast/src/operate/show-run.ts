@@ -5,6 +5,7 @@ import { isFinal } from "../core/run-state.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { findRun, type RunReference } from "./find-run.ts";
+import { blockersOf, type BlockerView } from "./blockers.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { keptOf, type KeptCommand } from "./kept-command.ts";
@@ -50,6 +51,8 @@ export interface ShownRun {
   /** Sequence number after which the timeline goes on; null if that was all of it. */
   readonly next: number | null;
   readonly effects: readonly EffectView[];
+  /** Runs that it waits for, the nearest first, each with what it waits for itself. */
+  readonly blockers: readonly BlockerView[];
   /** Open ones. */
   readonly exceptions: readonly ExceptionView[];
   /** Open ones. */
@@ -78,6 +81,7 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
     kept,
     timeline: timelineOf(masking, row, records, request),
     next: last === undefined || records.length < request.limit ? null : last.seq,
+    blockers: await blockersOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: seen,
     reviews: await reviewDetails(reader, masking, reviews, { runOf: () => row, kept }),
