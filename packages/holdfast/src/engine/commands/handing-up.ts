@@ -5,7 +5,7 @@
 import { isOutcomeOpen } from "../../core/acts.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { ClosedHead, JournalRecord, OpenedHead } from "../../core/journal.ts";
-import { exceptionHead, groupNamesOf, type OperationFacts } from "../exceptions/exceptions.ts";
+import { groupNamesOf } from "../exceptions/exceptions.ts";
 import { nextOwner } from "../../core/hand-up.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { Engine } from "../engine.ts";
