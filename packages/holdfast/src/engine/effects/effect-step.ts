@@ -7,7 +7,7 @@
  */
 import { parseJson } from "../../core/json-text.ts";
 import type { JournalRecord, OpenedHead, OutcomeHead, SettledHead } from "../../core/journal.ts";
-import { staysWhenDone, undoingOf, type AnyEffect } from "../../workflow/effect.ts";
+import { undoingOf, type AnyEffect } from "../../workflow/effect.ts";
 import { EffectFailed } from "../../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
 import { isoText } from "../clock.ts";
@@ -26,7 +26,7 @@ import type { LiveRun } from "../run/live-run.ts";
 import { toJson } from "../journal/payload.ts";
 import { endsStep, headOf } from "../run/recovery.ts";
 import { isStandIn } from "./stand-in-effect.ts";
-import type { StayingEffect } from "./staying-effects.ts";
+import { stayingOf, type StayingEffect } from "./staying-effects.ts";
 import { stepDrift } from "../steps/step-drift.ts";
 import type {
   CommandAnswer,
@@ -435,11 +435,7 @@ export class EffectStep implements StepVerb {
   }
 
   get staying(): StayingEffect | null {
-    const { effect, path, undoes } = this;
-    const { operation } = this.journal.state;
-    const mayStay = undoes === null && staysWhenDone(effect.definition);
-    if (!mayStay || this.doneSeq === null || operation === null) return null;
-    return { path, effect, operation };
+    return stayingOf(this);
   }
 
   /** The value that it ended with, also if a person said so after the code had its answer. */

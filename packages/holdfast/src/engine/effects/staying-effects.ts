@@ -7,7 +7,8 @@ import { EFFECT_STAYS } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { isUndoPath, undoPath } from "../../core/step-path.ts";
 import { stateOf } from "../../core/unknown-effects.ts";
-import type { AnyEffect } from "../../workflow/effect.ts";
+import { staysWhenDone, type AnyEffect } from "../../workflow/effect.ts";
+import type { EffectStep } from "./effect-step.ts";
 import { announceOpened } from "../exceptions/announce.ts";
 import { exceptionHead, type ExceptionCase } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "../run/live-run.ts";
@@ -25,6 +26,20 @@ export interface StayingEffect {
 
 /** Effects that are named in the reason of the run's end. */
 const NAMED_MAX = 10;
+
+/** What stays of a step if its run is taken back; null if that is nothing. */
+export function stayingOf({
+  effect,
+  path,
+  undoes,
+  journal,
+  doneSeq,
+}: EffectStep): StayingEffect | null {
+  const { operation } = journal.state;
+  const mayStay = undoes === null && staysWhenDone(effect.definition);
+  if (!mayStay || doneSeq === null || operation === null) return null;
+  return { path, effect, operation };
+}
 
 /** Effects that were done and that nobody has said how to undo. */
 export function stayingEffects(run: LiveRun): readonly StayingEffect[] {
