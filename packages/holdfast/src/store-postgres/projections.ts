@@ -37,6 +37,9 @@ export interface Derived {
 
 type ChangeOf<Prefix extends string> = Extract<Change, { kind: `${Prefix}-${string}` }>;
 
+type OtherChange = Exclude<Change, { kind: `cells-${string}` }>;
+type From = Omit<Derived, "change">;
+
 export class Projections {
   readonly #atHand = new RunsAtHand();
   readonly #keys = new RunKeys();
@@ -132,8 +135,12 @@ export class Projections {
     this.#rows.chain.insert({ shard: chainShard(incarnation), incarnation, ...end });
   }
 
-  fold({ change, record, by }: Derived): void {
-    if (isOfCell(change)) return this.#cells.fold(change);
+  fold({ change, ...from }: Derived): void {
+    if (isOfCell(change)) this.#cells.fold(change);
+    else this.#foldOther(change, from);
+  }
+
+  #foldOther(change: OtherChange, { record, by }: From): void {
     switch (change.kind) {
       case "counted":
         return this.#counts.count(change.name, change.delta);

@@ -8,7 +8,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { assertNever } from "../core/assert.ts";
-import { RECORD_KINDS, type RecordKind, isCellKind } from "../core/record-kinds.ts";
+import { RECORD_KINDS, type RecordKind, isCellKind, type CellKind } from "../core/record-kinds.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
@@ -69,8 +69,14 @@ const NO_OPERATION = 0;
  * @throws {SyntaxError} if the head is not JSON: the journal is damaged or not ours.
  */
 export function project(record: JournalRecord): readonly Change[] {
-  if (isCellKind(record.kind)) return ofCell(record.kind, record);
-  switch (record.kind) {
+  const { kind } = record;
+  return isCellKind(kind) ? ofCell(kind, record) : ofOther(kind, record);
+}
+
+type OtherKind = Exclude<RecordKind, CellKind>;
+
+function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
+  switch (kind) {
     case "started":
       return started(record, headOf<journal.StartedHead>(record));
     case "intent":
@@ -84,7 +90,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "again":
     case "proposed":
     case "decided":
-      return repaired(record, record.kind, headOf);
+      return repaired(record, kind, headOf);
     case "pending":
       return pending(record, headOf<journal.PendingHead>(record));
     case "asked":
@@ -120,7 +126,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "early":
     case "routed":
     case "kept":
-      return ofStore(record, record.kind);
+      return ofStore(record, kind);
     case "received":
       return received(record, headOf<ReceivedHead>(record));
     case "result":
@@ -134,7 +140,7 @@ export function project(record: JournalRecord): readonly Change[] {
     case "edited":
       return NOTHING;
     default:
-      return assertNever(record.kind);
+      return assertNever(kind);
   }
 }
 
