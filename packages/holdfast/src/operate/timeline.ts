@@ -15,7 +15,8 @@ import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import { REFUSED_LATER } from "../core/journal.ts";
 import type { Move, MoveKind } from "../core/move.ts";
-import { COMPENSATED_TEXT, type Compensated } from "../core/run-state.ts";
+import { COMPENSATED_TEXT } from "../core/run-state.ts";
+import { scopeText } from "./scope-text.ts";
 import type { OnLate } from "../core/run-late.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type {
@@ -252,9 +253,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
   }),
   result: (head) =>
     head.scope !== undefined
-      ? {
-          what: `scope failed (${head.threw?.message ?? ""})${SCOPE_TEXT[head.scope.compensated]}${head.scope.words}`,
-        }
+      ? { what: scopeText(head) }
       : head.threw === undefined
         ? { what: head.now === true ? "time taken" : "local work done" }
         : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
@@ -370,12 +369,6 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     what: `routing rules, version ${String(head.version)}: ${head.reason}`,
     by: head.by,
   }),
-};
-
-const SCOPE_TEXT: Readonly<Record<Compensated, string>> = {
-  no: "; nothing of it was undone",
-  partially: " and was undone in part",
-  fully: " and was undone",
 };
 
 const EARLY_TEXT: Readonly<Record<journal.EarlyHead["event"], string>> = {
