@@ -341,15 +341,15 @@ describe("holdfast import", () => {
   });
 
   test.each([
-    ["a changed byte", (text: string) => text.replace("hello 1", "hullo 1"), "line 8: the digest"],
+    ["a changed byte", (text: string) => text.replace("hello 1", "hullo 1"), "line 9: the digest"],
     [
       "a line that is gone",
       (text: string) => text.replace(/\{"record":\[2.*\n/, ""),
-      "line 6: record 2",
+      "line 7: record 2",
     ],
     ["a cut", (text: string) => text.slice(0, text.lastIndexOf('{"end"')), "cut off"],
-    ["half a line", (text: string) => text.slice(0, -20), "line 8: it is no JSON"],
-    ["more behind the end", (text: string) => `${text}{"run":"x"}\n`, "line 9: something follows"],
+    ["half a line", (text: string) => text.slice(0, -20), "line 9: it is no JSON"],
+    ["more behind the end", (text: string) => `${text}{"run":"x"}\n`, "line 10: something follows"],
     ["another file", () => '{"hello":1}\n', "line 1: this is no archive"],
     ["an empty file", () => "", "the file is empty"],
     [

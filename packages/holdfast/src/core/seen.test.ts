@@ -30,9 +30,11 @@ describe("what was decided", () => {
   });
 
   test("counts the attempts of its own operation", () => {
-    const intents = [1, 2, 3].map((seq) =>
-      record(seq, { kind: "intent", name: seq === 2 ? "other" : "pay" }),
-    );
+    const intents = [1, 2, 3].map((seq) => {
+      const name = seq === 2 ? "other" : "pay";
+      const head = JSON.stringify({ operation: seq === 2 ? 2 : 1 });
+      return record(seq, { kind: "intent", name, head });
+    });
     expect(sentCountOf([...intents, record(4, { name: "pay" })], 1)).toBe(2);
     expect(sentCountOf(intents, 9)).toBe(0);
     expect(sentCountOf([record(1)], 1)).toBe(0);

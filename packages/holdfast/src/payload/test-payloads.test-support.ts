@@ -71,7 +71,18 @@ export function filesWith(folder: string, texts: readonly string[]): readonly st
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => {
-      const bytes = readFileSync(file);
+      const bytes = readIfThere(file);
       return texts.some((text) => bytes.includes(text));
     });
+}
+
+/** A server removes files of its own while it is looked at. */
+function readIfThere(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT")
+      return Buffer.alloc(0);
+    throw error;
+  }
 }

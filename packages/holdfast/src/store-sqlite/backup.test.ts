@@ -70,7 +70,7 @@ describe("backupStore", () => {
       by: "anna",
       nowMs: () => NOW_MS,
     });
-    expect(accepted.openRuns).toEqual([12]);
+    expect(accepted.openRuns).toEqual([10, 12]);
     const restored = await openInline(to);
     expect(restored.storeId).toBe(store.storeId);
     expect((await restored.load([11]))[0]?.records).toEqual(sample.of(11));
@@ -126,7 +126,7 @@ describe("backupStore", () => {
     await everyKind(store).flushTo(store);
     await backupStore({ path, to });
     const reader = await openSqliteReader({ path: to });
-    expect((await reader.runs({ afterRun: 0, limit: 10 })).length).toBe(3);
+    expect((await reader.runs({ afterRun: 0, limit: 10 })).length).toBe(4);
     expect(await reader.engineRuns()).toBe(false);
     await reader.close();
     await store.close();

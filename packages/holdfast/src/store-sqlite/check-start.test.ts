@@ -250,7 +250,7 @@ describe("acceptStore", () => {
     expect(accepted.operations.map(({ run, effect, proof }) => [run, effect, proof])).toEqual([
       [13, "charge-card", "maybe"],
     ]);
-    expect(accepted.openRuns).toEqual([12]);
+    expect(accepted.openRuns).toEqual([10, 12]);
     const store = await openInline(path);
     expect(store.predecessors.length).toBe(1);
     await store.close();

@@ -106,9 +106,10 @@ export const projectionTests: StoreTests = {
       "runs/order/cancelled": 1,
       "runs/order/completed": 1,
       "runs/order/parked": 1,
+      "runs/order/running": 1,
     });
     assert.deepEqual(await counters(reader, "effect-attempts/"), {
-      "effect-attempts/charge-card": 3,
+      "effect-attempts/charge-card": 4,
       "effect-attempts/create-invoice": 1,
     });
     assert.deepEqual(await counters(reader, "effect-ends/"), {

@@ -21,7 +21,7 @@ import {
   askedHead,
 } from "./sample-journal.ts";
 
-/** A journal that holds every kind of record once or more, in three runs and the store's own. */
+/** A journal that holds every kind of record once or more, in four runs and the store's own. */
 export function everyKind(store: Store): SampleJournal {
   const sample = new SampleJournal();
   sample.continueIn(store);

@@ -15,9 +15,13 @@ afterEach(() => world.remove());
 
 const declared = async () => {
   const records = await world.records(0);
-  return records
-    .filter(({ kind }) => kind === "declared")
-    .map(({ head }) => JSON.parse(head ?? ""));
+  return (
+    records
+      .filter(({ kind }) => kind === "declared")
+      .map(({ head }) => JSON.parse(head ?? "") as { readonly definition: string })
+      // The version of the code is put down in the same way.
+      .filter(({ definition }) => definition !== "version")
+  );
 };
 
 describe("what definitions declare", () => {
