@@ -20,10 +20,20 @@ const LAYERS = {
   engine: ["core/", "workflow/", "store/"],
   operate: ["core/", "store/"],
   payload: ["core/", "store/"],
+  ingress: ["core/", "workflow/"],
+  cells: ["core/", "workflow/", "store/", "engine/"],
   http: ["core/", "contract/", "operate/"],
-  cli: ["core/", "contract/", "operate/", "(holdfast|command-line)\\.ts$"],
+  explain: ["core/", "connectors/"],
+  cli: ["core/", "contract/", "operate/", "explain/", "(holdfast|command-line)\\.ts$"],
   // The words of a failure and our error: both are exported by the public door, as a user gets them.
-  connectors: ["workflow/", "core/failure\\.ts$", "core/error\\.ts$", "core/json-text\\.ts$"],
+  connectors: [
+    "workflow/",
+    "core/failure\\.ts$",
+    "core/error\\.ts$",
+    "core/json-text\\.ts$",
+    "core/(protocol-table|rule-match)\\.ts$",
+    "core/protocols/",
+  ],
   telemetry: ["core/", "engine/"],
   testing: ["core/", "workflow/", "store/", "engine/", "operate/", "holdfast\\.ts$"],
 };

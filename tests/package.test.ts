@@ -21,7 +21,7 @@ function read(path: string): string {
 }
 
 test("has what error messages and the command line name", () => {
-  for (const page of ["errors", "cli", "api", "terms", "classification"]) {
+  for (const page of ["errors", "cli", "api", "terms", "classification", "vectors"]) {
     expect(existsSync(join(folder, "docs/reference", `${page}.md`))).toBe(true);
   }
 });

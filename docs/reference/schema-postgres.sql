@@ -43,6 +43,34 @@ create table awaiting (
   PRIMARY KEY (run, seq, shard)
 );
 
+create table carried_key (
+  shard smallint not null,
+  store text collate "C" not null,
+  key_hash bytea not null,
+  run bigint not null,
+  generation integer not null,
+  input_digest bytea not null,
+  until_ms bigint,
+  cell text,
+  PRIMARY KEY (shard, store, key_hash),
+  CHECK (((cell IS NULL) = (run <> 0)))
+);
+
+create table cell_list (
+  shard smallint not null,
+  generation integer not null,
+  agreed smallint not null,
+  self text not null,
+  list text not null,
+  secrets text not null,
+  changed_by text not null,
+  at_ms bigint not null,
+  PRIMARY KEY (shard),
+  CHECK ((agreed = ANY (ARRAY[0, 1]))),
+  CHECK ((generation >= 1)),
+  CHECK ((shard = 0))
+);
+
 create table counter (
   shard smallint not null,
   name text collate "C" not null,
@@ -59,7 +87,7 @@ create table declaration (
   decision text,
   at_ms bigint not null,
   PRIMARY KEY (shard, definition, name, list),
-  CHECK ((definition = ANY (ARRAY['workflow'::text, 'effect'::text, 'review'::text, 'event'::text, 'step'::text, 'payloads'::text])))
+  CHECK ((definition = ANY (ARRAY['workflow'::text, 'effect'::text, 'review'::text, 'event'::text, 'step'::text, 'payloads'::text, 'version'::text])))
 );
 
 create table dependency (
@@ -70,10 +98,18 @@ create table dependency (
   class text,
   since_ms bigint not null,
   probe_at_ms bigint,
+  incident_at_ms bigint,
+  incident_ended_at_ms bigint,
+  incident_parked bigint,
+  incident_drained_at_ms bigint,
+  retry_tokens bigint,
   said_at_ms bigint not null,
   said_by bigint not null,
   PRIMARY KEY (shard, integration),
+  CHECK (((incident_at_ms IS NOT NULL) OR (COALESCE(incident_ended_at_ms, incident_parked, incident_drained_at_ms) IS NULL))),
+  CHECK (((incident_drained_at_ms IS NULL) OR (incident_ended_at_ms IS NOT NULL))),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
+  CHECK (((retry_tokens >= 0) AND (retry_tokens <= 100))),
   CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'parked'::text, 'probing'::text])))
 );
 
@@ -138,13 +174,20 @@ create table exception (
   closed_by text,
   amount text,
   currency text,
+  record text not null,
+  handling text not null,
+  next_at_ms bigint,
+  cause_group text not null,
+  code_group text not null,
+  data_group text,
   PRIMARY KEY (run, seq, shard),
   CHECK ((((closed_at_ms IS NULL) = (resolution IS NULL)) AND ((closed_at_ms IS NULL) = (closed_by IS NULL)))),
+  CHECK (((closed_at_ms IS NULL) OR (next_at_ms IS NULL))),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
   CHECK ((effect = ANY (ARRAY['never'::text, 'maybe'::text, 'partial'::text, 'surely'::text]))),
   CHECK ((family = ANY (ARRAY['transient'::text, 'permanent'::text, 'data'::text, 'policy'::text, 'ambiguous'::text]))),
   CHECK ((owner <> ''::text)),
-  CHECK ((resolution = ANY (ARRAY['settled'::text, 'resumed'::text, 'rejected'::text, 'cancelled'::text, 'late-answer'::text, 'superseded'::text, 'dealt-with'::text])))
+  CHECK ((resolution = ANY (ARRAY['settled'::text, 'resumed'::text, 'rejected'::text, 'cancelled'::text, 'late-answer'::text, 'superseded'::text, 'dealt-with'::text, 'repaired'::text])))
 );
 
 create table flush (
@@ -197,7 +240,7 @@ create table inbox (
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
   CHECK (((target >= 0) AND (target <= 255))),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'archive'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text])))
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'handle'::text, 'group'::text, 'route'::text, 'archive'::text, 'handUp'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
 );
 
 create table incarnation (
@@ -215,6 +258,7 @@ create table incarnation (
 create table issue (
   shard smallint not null,
   fingerprint text not null,
+  level text not null,
   title text not null,
   class text not null,
   family text not null,
@@ -228,7 +272,17 @@ create table issue (
   PRIMARY KEY (shard, fingerprint),
   CHECK ((class = ANY (ARRAY['transient'::text, 'throttled'::text, 'contention'::text, 'unavailable'::text, 'permanent'::text, 'misconfigured'::text, 'defect'::text, 'exhausted'::text, 'data'::text, 'policy'::text, 'expired'::text, 'ambiguous'::text, 'poison'::text, 'cancelled'::text, 'interrupted'::text]))),
   CHECK ((family = ANY (ARRAY['transient'::text, 'permanent'::text, 'data'::text, 'policy'::text, 'ambiguous'::text]))),
+  CHECK ((level = ANY (ARRAY['cause'::text, 'place'::text, 'code'::text, 'data'::text]))),
   CHECK ((total_count >= 0))
+);
+
+create table issue_overlay (
+  shard smallint not null,
+  fingerprint text not null,
+  revision integer not null,
+  overlay text not null,
+  PRIMARY KEY (shard, fingerprint),
+  CHECK ((revision >= 1))
 );
 
 create table journal (
@@ -245,7 +299,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 32)))
+  CHECK (((kind >= 0) AND (kind <= 45)))
 );
 
 create table kept_event (
@@ -289,6 +343,41 @@ create table pending (
   PRIMARY KEY (run, seq, shard)
 );
 
+create table placed_key (
+  shard smallint not null,
+  key_hash bytea not null,
+  cell text not null,
+  PRIMARY KEY (shard, key_hash)
+);
+
+create table received (
+  shard smallint not null,
+  name bytea not null,
+  namespace text not null,
+  workflow text not null,
+  ingress text not null,
+  source text not null,
+  id text not null,
+  digest text not null,
+  state text not null,
+  run bigint,
+  duplicate_of bigint,
+  order_key text,
+  order_name bytea,
+  order_number bigint,
+  seq integer not null,
+  at_ms bigint not null,
+  until_ms bigint,
+  held text,
+  data text,
+  PRIMARY KEY (shard, name),
+  CHECK (((state = ANY (ARRAY['started'::text, 'joined'::text])) = (run IS NOT NULL))),
+  CHECK (((state = 'held'::text) = (held IS NOT NULL))),
+  CHECK ((((order_key IS NULL) = (order_name IS NULL)) AND ((order_key IS NULL) = (order_number IS NULL)))),
+  CHECK ((length(name) = 32)),
+  CHECK ((state = ANY (ARRAY['held'::text, 'started'::text, 'joined'::text, 'rejected'::text, 'review'::text, 'superseded'::text])))
+);
+
 create table recovery_group (
   shard smallint not null,
   number integer not null,
@@ -329,6 +418,17 @@ create table review (
   PRIMARY KEY (run, seq, shard),
   CHECK ((((state = 'answered'::text) = (answered_by IS NOT NULL)) AND ((answered_by IS NULL) = (answered_at_ms IS NULL)))),
   CHECK ((state = ANY (ARRAY['open'::text, 'answered'::text, 'withdrawn'::text])))
+);
+
+create table routing (
+  shard smallint not null,
+  version integer not null,
+  rules text not null,
+  set_by text not null,
+  reason text not null,
+  at_ms bigint not null,
+  PRIMARY KEY (shard, version),
+  CHECK ((version >= 1))
 );
 
 create table run (
@@ -411,6 +511,8 @@ CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
 
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
 
+CREATE INDEX carried_key_run ON carried_key USING btree (run);
+
 CREATE INDEX counter_name ON counter USING btree (name);
 
 CREATE INDEX early_answer_kept ON early_answer USING btree (seq) WHERE (state = 'kept'::text);
@@ -425,11 +527,19 @@ CREATE INDEX exception_beside ON exception USING btree (run, "left"(subject, 200
 
 CREATE INDEX exception_beside_open ON exception USING btree (run) WHERE ((subject IS NOT NULL) AND (closed_at_ms IS NULL));
 
+CREATE INDEX exception_cause ON exception USING btree (cause_group, opened_at_ms);
+
 CREATE INDEX exception_closed_class ON exception USING btree (class, ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
 
 CREATE INDEX exception_closed_owner ON exception USING btree ("left"(owner, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
 
 CREATE INDEX exception_closed_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NOT NULL);
+
+CREATE INDEX exception_code ON exception USING btree (code_group, opened_at_ms);
+
+CREATE INDEX exception_data ON exception USING btree (data_group, opened_at_ms) WHERE (data_group IS NOT NULL);
+
+CREATE INDEX exception_next ON exception USING btree (next_at_ms, run, seq) WHERE (next_at_ms IS NOT NULL);
 
 CREATE INDEX exception_open ON exception USING btree (run, seq) WHERE (closed_at_ms IS NULL);
 
@@ -439,6 +549,8 @@ CREATE INDEX exception_open_owner ON exception USING btree ("left"(owner, 200), 
 
 CREATE INDEX exception_open_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 
+CREATE INDEX exception_place ON exception USING btree (fingerprint, opened_at_ms);
+
 CREATE INDEX inbox_open ON inbox USING btree (posted_at_us, id) WHERE (taken_by IS NULL);
 
 CREATE INDEX inbox_taken ON inbox USING btree (taken_by, taken_in) WHERE (taken_by IS NOT NULL);
@@ -447,13 +559,21 @@ CREATE INDEX incarnation_open ON incarnation USING btree (incarnation) WHERE (cl
 
 CREATE INDEX issue_fingerprint ON issue USING btree (fingerprint);
 
-CREATE INDEX issue_last_seen ON issue USING btree (last_seen_at_ms, fingerprint);
+CREATE INDEX issue_last_seen ON issue USING btree (level, last_seen_at_ms, fingerprint);
 
 CREATE INDEX journal_called ON journal USING btree ((("substring"(head, '"child":([0-9]{1,18})'::text))::bigint), run) WHERE (kind = 14);
 
 CREATE INDEX kept_event_key ON kept_event USING btree (event, "left"(key, 200), seq);
 
 CREATE INDEX pending_ref ON pending USING btree (integration, "left"(ref, 200), run, operation);
+
+CREATE INDEX received_at ON received USING btree (at_ms, name);
+
+CREATE INDEX received_held ON received USING btree (name) WHERE (state = 'held'::text);
+
+CREATE INDEX received_order ON received USING btree (order_name, order_number) WHERE (order_name IS NOT NULL);
+
+CREATE INDEX received_until ON received USING btree (until_ms);
 
 CREATE INDEX review_open ON review USING btree (run, seq) WHERE (state = 'open'::text);
 

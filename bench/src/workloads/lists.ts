@@ -91,7 +91,7 @@ const LISTS: readonly Asked[] = [
   reviews("none", {}),
   reviews("by", { by: "team-7" }),
   reviews("all by", { all: true, by: "team-7" }),
-  { list: "issues", filter: "none", ask: (reader) => reader.issues(PAGE_ROWS) },
+  { list: "issues", filter: "none", ask: (reader) => reader.issues("place", PAGE_ROWS) },
   { list: "counters", filter: "runs/flow-7/", ask: (reader) => reader.counters("runs/flow-7/") },
   { list: "counters", filter: "all", ask: (reader) => reader.counters("") },
 ];
@@ -248,8 +248,10 @@ interface Trouble {
 
 function addTrouble(batch: Batch, fate: number, { chance, workflow, owner }: Trouble): void {
   const [failureClass, family] = CLASSES[chance % CLASSES.length] ?? CLASSES[0];
-  const fingerprint = `${failureClass}/${workflow}`;
-  const head = { workflow, owner, class: failureClass, family, fingerprint, title: fingerprint };
+  const groups = [1, 2, 3].map((level) => `f${level}.1.${failureClass}/${workflow}`);
+  const [cause, place, code] = groups;
+  const record = { ...RECORD, fingerprints: { version: 1, cause, place, code, data: null } };
+  const head = { workflow, owner, class: failureClass, family, record, titles: groups };
   if (fate === 99 && chance % 10 === 0) {
     const asked = { review: "large", by: owner, notBy: null, dueAtMs: null, digest: "d" };
     batch.add("asked", asked, "ask");
@@ -259,7 +261,7 @@ function addTrouble(batch: Batch, fate: number, { chance, workflow, owner }: Tro
   const opened = batch.add("opened", { ...OPENED, ...head }, "step");
   batch.add("state", moved(workflow, "exception", null));
   if (fate === 99) return;
-  const closes = { opened, resolution: "rejected", by: "anna", reason: "no", fingerprint };
+  const closes = { opened, resolution: "rejected", by: "anna", reason: "no", groups };
   batch.add("closed", { ...closes, class: failureClass });
   batch.add("finished", finished(workflow, "exception", "stopped"));
 }
@@ -302,6 +304,8 @@ function moved(workflow: string, to: string, wakeAtMs: number | null): object {
 function finished(workflow: string, from: string, state: string): object {
   return { workflow, from, state, reason: "it is over", lane: null };
 }
+
+const RECORD = { ownership: { rule: "code", isFallback: false }, crossings: [] } as const;
 
 const OPENED = {
   effect: "never",

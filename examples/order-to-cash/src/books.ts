@@ -20,10 +20,25 @@ export interface OrderBook {
   readonly reviews: readonly ReviewRow[];
 }
 
-export interface Books {
+/** What is judged. */
+export interface JudgedBooks {
   readonly orders: readonly OrderBook[];
   /** One row for each effect that another system, or our own audit log, really has. */
   readonly ledger: readonly LedgerRow[];
+}
+
+export interface Books extends JudgedBooks {
+  /** Outages as Holdfast tells people of them, oldest first. */
+  readonly incidents: readonly Incident[];
+}
+
+export interface Incident {
+  readonly integration: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+  /** Orders that waited when it answered again. */
+  readonly parkedCount: number | null;
+  readonly drainedAtMs: number | null;
 }
 
 export async function readBooks(
@@ -47,7 +62,28 @@ export async function readBooks(
     };
   });
   const ledger = Object.values(places).flatMap((place) => readLedger(place.ledgerFile));
-  return { orders, ledger: [...ledger, ...auditRows(dir)] };
+  const incidents = await incidentsOf(reader);
+  return { orders, ledger: [...ledger, ...auditRows(dir)], incidents };
+}
+
+/** Records of the store itself, of which nobody's run is. */
+const STORE_RUN = 0;
+const STORE_RECORDS_MAX = 100_000;
+
+/** By the newest that is on record of each. */
+async function incidentsOf(reader: StoreReader): Promise<Incident[]> {
+  const incidents = new Map<string, Incident>();
+  for (const { kind, head } of await reader.records(STORE_RUN, 0, STORE_RECORDS_MAX)) {
+    if (kind !== "dependency" || head === null) continue;
+    // As Holdfast writes it.
+    const { integration, incident } = JSON.parse(head) as {
+      readonly integration: string;
+      readonly incident?: Omit<Incident, "integration">;
+    };
+    if (incident === undefined) continue;
+    incidents.set(`${integration} ${String(incident.startedAtMs)}`, { integration, ...incident });
+  }
+  return [...incidents.values()];
 }
 
 function auditRows(dir: string): LedgerRow[] {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Books, OrderBook } from "./books.ts";
+import type { JudgedBooks, OrderBook } from "./books.ts";
 import { brokenContracts, findingsOf } from "./findings.ts";
 import type { LedgerRow } from "./systems/ledger.ts";
 
@@ -97,7 +97,7 @@ function reviews(of: { readonly by: string }): Reviews {
 
 const done = (orderId: string): LedgerRow[] => ALL.map((action) => row(orderId, action));
 
-function find(books: Books, accepted = books.orders.map((one) => one.orderId)) {
+function find(books: JudgedBooks, accepted = books.orders.map((one) => one.orderId)) {
   return findingsOf(books, new Map(accepted.map((orderId) => [orderId, "run_x"])));
 }
 
@@ -171,7 +171,7 @@ test("an accepted order that the store does not know has vanished", () => {
   expect(find(books, ["A", "B"]).vanished).toEqual(["B"]);
 });
 
-function contractsOf(books: Books) {
+function contractsOf(books: JudgedBooks) {
   return brokenContracts(books, find(books));
 }
 

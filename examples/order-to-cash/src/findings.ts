@@ -1,5 +1,5 @@
 /** Holds the books against the promises (reliability, section 2). Pure. */
-import type { Books, OrderBook } from "./books.ts";
+import type { JudgedBooks, OrderBook } from "./books.ts";
 import { SETTLE_MS } from "./integrations.ts";
 import { judge, type Finding, type Verdicts } from "./systems/judge.ts";
 
@@ -21,7 +21,7 @@ export interface Findings extends Verdicts {
   readonly vanished: readonly string[];
 }
 
-export function findingsOf(books: Books, accepted: ReadonlyMap<string, string>): Findings {
+export function findingsOf(books: JudgedBooks, accepted: ReadonlyMap<string, string>): Findings {
   const verdicts = judge({
     rows: books.ledger,
     orders: books.orders.map((order) => ({
@@ -51,7 +51,7 @@ export function isTakenBack({ run }: OrderBook): boolean {
 }
 
 /** A mail may be missing only where its order has an open exception that says so. */
-function lostMails({ orders, ledger }: Books): Finding[] {
+function lostMails({ orders, ledger }: JudgedBooks): Finding[] {
   const action = "send-confirmation";
   const mailed = new Set(
     ledger.filter((row) => row.action === action).map((row) => row.businessKey),
@@ -104,7 +104,7 @@ export interface BrokenContract extends Finding {
 }
 
 /** Duplicates whose last row came later than the settle time after the first attempt was sent. */
-export function brokenContracts(books: Books, findings: Findings): BrokenContract[] {
+export function brokenContracts(books: JudgedBooks, findings: Findings): BrokenContract[] {
   return findings.duplicated.flatMap((finding) => {
     const order = books.orders.find((one) => one.orderId === finding.orderId);
     const operation = order?.operations.find((one) => one.effect === finding.action);

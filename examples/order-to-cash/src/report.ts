@@ -13,9 +13,11 @@ export function report(summary: Summary, storePath: string | null): string {
     orderLines(summary),
     waitingTable("waiting for a person", summary.waiting),
     waitingTable("completed, with a question open", summary.openQuestions),
+    exceptionTable(summary),
     effectTable(summary.effects),
     LEGEND,
     faultLines(summary),
+    incidentLines(summary),
     brokenContracts.map(
       ({ action, orderId, rowCount, lateMs }) =>
         `BROKEN CONTRACT  erp: ${action} of ${orderId} is there ${String(rowCount)} times. The last came ` +
@@ -87,15 +89,41 @@ function tooLate(count: number): string {
 function waitingTable(title: string, lines: readonly Waiting[]): string[] {
   if (lines.length === 0) return [];
   return columns([
-    [title, "class", "owner", "reason", "for example"],
+    [title, "family", "class", "owner", "due (UTC)", "reason", "for example"],
     ...lines.map((line) => [
       `  ${String(line.count)}`,
+      line.family,
       line.class,
       line.owner,
+      line.dueAt === null ? "" : timeOf(line.dueAt),
       line.reason,
       line.example,
     ]),
   ]);
+}
+
+/** What was found out about each of them, and whose move it is. */
+function exceptionTable({ openExceptions, openExceptionCount }: Summary): string[] {
+  if (openExceptions.length === 0) return [];
+  const more = openExceptionCount - openExceptions.length;
+  return [
+    ...columns([
+      ["open exceptions", "family", "class", "owner", "due (UTC)", "verdict"],
+      ...openExceptions.map((open) => [
+        `  ${open.orderId}`,
+        open.family,
+        open.class,
+        open.owner,
+        timeOf(open.dueAt),
+        open.verdict,
+      ]),
+    ]),
+    ...(more > 0 ? [`  and ${String(more)} more`] : []),
+  ];
+}
+
+function timeOf(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
 }
 
 function effectTable(lines: readonly EffectLine[]): string[] {
@@ -107,6 +135,23 @@ function effectTable(lines: readonly EffectLine[]): string[] {
       ...[line.expected, line.open, line.counted, line.duplicated, line.lost, line.orphaned].map(
         String,
       ),
+    ]),
+  ]);
+}
+
+function secondsBetween(fromMs: number, toMs: number | null): string {
+  return toMs === null ? "not yet" : `${((toMs - fromMs) / 1_000).toFixed(1)} s`;
+}
+
+function incidentLines({ incidents }: Summary): string[] {
+  if (incidents.length === 0) return [];
+  return columns([
+    ["incidents", "away for", "orders that waited", "none did after"],
+    ...incidents.map(({ integration, startedAtMs, endedAtMs, parkedCount, drainedAtMs }) => [
+      `  ${integration}`,
+      secondsBetween(startedAtMs, endedAtMs),
+      parkedCount === null ? "" : String(parkedCount),
+      secondsBetween(startedAtMs, drainedAtMs),
     ]),
   ]);
 }

@@ -1,5 +1,5 @@
 /** What is said of a run of the case: the table on screen and summary.json are both made from this. */
-import type { OrderBook } from "./books.ts";
+import type { Incident, OrderBook } from "./books.ts";
 import { brokenContracts, findingsOf, isTakenBack, type BrokenContract } from "./findings.ts";
 import type { Settings } from "./settings.ts";
 import type { Outcome } from "./supervisor.ts";
@@ -8,12 +8,29 @@ import { SYSTEM_OF_ACTION } from "./systems/ledger.ts";
 
 /** People who have something to do, and why. */
 export interface Waiting {
+  /** Empty for a review. */
+  readonly family: string;
   readonly class: string;
   readonly owner: string;
   readonly reason: string;
   readonly count: number;
   readonly example: string;
+  /** When the first of them is due, ISO 8601; null if none is. */
+  readonly dueAt: string | null;
 }
+
+/** One open exception: whose move it is, until when, and why. */
+interface OpenException {
+  readonly orderId: string;
+  readonly family: string;
+  readonly class: string;
+  readonly owner: string;
+  readonly dueAt: string;
+  readonly verdict: string;
+}
+
+/** Open exceptions that are told one by one, those first that are due first. */
+const OPEN_TOLD_MAX = 20;
 
 export interface EffectLine {
   readonly system: string;
@@ -51,6 +68,9 @@ export interface Summary {
   readonly waiting: readonly Waiting[];
   /** Completed orders of which a person has to find something out. */
   readonly openQuestions: readonly Waiting[];
+  /** Open exceptions of all orders, the first that are due. */
+  readonly openExceptions: readonly OpenException[];
+  readonly openExceptionCount: number;
   readonly effects: readonly EffectLine[];
   readonly duplicated: readonly Finding[];
   readonly lost: readonly Finding[];
@@ -58,6 +78,8 @@ export interface Summary {
   /** Faults that each proxy really did, by kind. */
   readonly faults: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly kills: { readonly asked: number; readonly done: number };
+  /** Outages that people were told of. */
+  readonly incidents: readonly Incident[];
   readonly brokenContracts: readonly BrokenContract[];
   /** Promises that were broken, as sentences. Empty is what has to be. */
   readonly broken: readonly string[];
@@ -72,6 +94,7 @@ export function summarize(outcome: Outcome): Summary {
   const { duplicated, lost, orphaned } = findings;
   const distinct = arrivals.filter((arrival) => arrival.kind === "order").length;
   const facts = { outcome, findings, contracts };
+  const open = openExceptions(books.orders);
   return {
     settings,
     seconds: Math.round(outcome.elapsedMs / 100) / 10,
@@ -90,6 +113,8 @@ export function summarize(outcome: Outcome): Summary {
       waiting: waiting.length,
     },
     waiting: waitingLines(waiting),
+    openExceptions: open.slice(0, OPEN_TOLD_MAX),
+    openExceptionCount: open.length,
     openQuestions: waitingLines(completed),
     effects: effectLines(outcome, findings),
     duplicated,
@@ -97,6 +122,7 @@ export function summarize(outcome: Outcome): Summary {
     orphaned,
     faults: firedFaults(outcome),
     kills: { asked: settings.kills, done: outcome.killsDone },
+    incidents: books.incidents,
     brokenContracts: contracts,
     broken: [...brokenPromises(facts), ...emptyProofs(facts)],
   };
@@ -115,22 +141,51 @@ function waitingLines(orders: readonly OrderBook[]): Waiting[] {
     for (const line of waitingsOf(order)) {
       const id = JSON.stringify([line.class, line.owner, line.reason]);
       const known = lines.get(id);
-      lines.set(id, known === undefined ? line : { ...known, count: known.count + 1 });
+      lines.set(id, known === undefined ? line : together(known, line));
     }
   }
   return [...lines.values()].toSorted((a, b) => b.count - a.count);
+}
+
+function together(known: Waiting, line: Waiting): Waiting {
+  const due = [known.dueAt, line.dueAt].filter((at) => at !== null).toSorted();
+  return { ...known, count: known.count + 1, dueAt: due[0] ?? null };
+}
+
+function openExceptions(orders: readonly OrderBook[]): OpenException[] {
+  return orders
+    .flatMap(({ orderId, exceptions }) =>
+      exceptions.map((open) => ({
+        orderId,
+        family: open.family,
+        class: open.class,
+        owner: open.owner,
+        dueAt: new Date(open.dueAtMs).toISOString(),
+        verdict: open.because,
+      })),
+    )
+    .toSorted((a, b) => (a.dueAt < b.dueAt ? -1 : 1));
 }
 
 function waitingsOf({ orderId, exceptions, reviews }: OrderBook): Waiting[] {
   const rest = { count: 1, example: orderId };
   return [
     ...exceptions.map((open) => ({
+      family: open.family,
       class: open.class,
       owner: open.owner,
+      dueAt: new Date(open.dueAtMs).toISOString(),
       reason: [open.effectName, open.reasonCode].filter((word) => word !== null).join(": "),
       ...rest,
     })),
-    ...reviews.map((open) => ({ class: "review", owner: open.by, reason: open.review, ...rest })),
+    ...reviews.map((open) => ({
+      family: "",
+      class: "review",
+      owner: open.by,
+      dueAt: open.dueAtMs === null ? null : new Date(open.dueAtMs).toISOString(),
+      reason: open.review,
+      ...rest,
+    })),
   ];
 }
 
@@ -191,7 +246,19 @@ function brokenPromises({ outcome, findings, contracts }: Facts): string[] {
     ...findings.vanished.map((orderId) => `vanished: ${orderId} was accepted and is not known`),
     ...findings.stuck.map(({ orderId, why }) => `stuck: ${orderId} ${why}`),
     ...unanswered(books.orders, outcome),
+    ...notOneIncident(outcome),
   ];
+}
+
+/** An outage is told of once, whatever the number of orders that waited, and ends. */
+function notOneIncident({ settings: { outage, faults }, books }: Outcome): string[] {
+  // Faults may make outages of their own.
+  if (outage === null || faults > 0) return [];
+  const { system } = outage;
+  const told = books.incidents.filter(({ integration }) => integration === system);
+  if (told.length !== 1) return [`the outage of ${system} was told ${String(told.length)} times`];
+  const isOver = told.every(({ drainedAtMs }) => drainedAtMs !== null);
+  return isOver ? [] : [`the outage of ${system} has not ended on record`];
 }
 
 function said(findings: readonly Finding[], what: string): string[] {

@@ -24,6 +24,8 @@ const LOOK_EVERY_MS = 150;
 /** Looks in a row that must find everything at rest: projections are a flush behind. */
 const CALM_LOOKS = 3;
 const ORDERS_PER_SECOND = 10;
+/** Of the whole: the outage begins when so much is done. */
+const OUTAGE_FROM_SHARE = 0.2;
 /** So slow that the one late request is decided upon before the next order comes. */
 const SCENARIO_ORDERS_PER_SECOND = 2;
 
@@ -72,8 +74,10 @@ export async function runOrders(options: SupervisorOptions): Promise<Outcome | n
 }
 
 /** How long the orders may take until the case gives up: a bound, not a target. */
-function timeLimitMs({ orders, faults, kills }: Settings): number {
-  return Math.round(60_000 + orders * 300 * (1 + 6 * faults) + kills * 2_000);
+function timeLimitMs({ orders, faults, kills, outage }: Settings): number {
+  // A system that is back is tried after as long again at most.
+  const outageMs = outage === null ? 0 : 60_000 + 4 * outage.durationMs;
+  return Math.round(60_000 + orders * 300 * (1 + 6 * faults) + kills * 2_000 + outageMs);
 }
 
 class Case {
@@ -185,7 +189,7 @@ class Case {
       async (share) => this.#reached(share),
       stop,
     );
-    const both = Promise.all([feeding, killing]).finally(() => {
+    const both = Promise.all([feeding, killing, this.#outage()]).finally(() => {
       isBusy = false;
     });
     // Its end is awaited below; until then a failure must not end this process.
@@ -194,6 +198,13 @@ class Case {
     const [feed] = await both;
     await people.close();
     return { feed, people: people.report };
+  }
+
+  async #outage(): Promise<void> {
+    const { outage } = this.#options.settings;
+    if (outage === null) return;
+    await this.#reached(OUTAGE_FROM_SHARE);
+    await this.#systems.outage(outage.system, outage.durationMs);
   }
 
   /** Looks again and again, until everything is at rest or the case is stopped. */

@@ -96,6 +96,20 @@ describe("order-to-cash", () => {
     expect(fired.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10);
   });
 
+  test("tells of an outage once, and no order is lost by it", async () => {
+    const dir = freshDir();
+    const flags = ["--orders", "20", "--outage", "erp:4s", "--seed", "7", "--dir", dir];
+    const said = expect.stringContaining("Every promise was kept");
+    expect(await start(...flags).ended).toMatchObject({ code: 0, said });
+    const { incidents, broken, orders } = summaryIn(dir);
+    expect(broken).toEqual([]);
+    expect(orders.accepted).toBe(20);
+    expect(incidents.map(({ integration }) => integration)).toEqual(["erp"]);
+    const [incident] = incidents;
+    expect((incident?.endedAtMs ?? 0) - (incident?.startedAtMs ?? 0)).toBeGreaterThan(2_000);
+    expect(incident?.parkedCount).toBeGreaterThan(0);
+  });
+
   test("keeps every promise on PostgreSQL, through faults and a kill", async () => {
     const dir = freshDir();
     const flags = ["--store", "postgres", "--orders", "12", "--kills", "1", "--seed", "5"];

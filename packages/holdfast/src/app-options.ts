@@ -2,13 +2,15 @@
  * Options of an app, for callers whom no compiler tells: a name that is not known is refused at the
  * call that gives it, because what it was meant to say would silently not hold.
  */
+import { requireCellNames } from "./core/cell-list.ts";
 import { HoldfastError } from "./core/error.ts";
 import { checkRetention } from "./core/retention.ts";
 import { DEFAULT_LIMITS } from "./engine/limits.ts";
+import { placeOf, shownAddress } from "./store-address.ts";
 import { checkOptions, type OptionKinds } from "./workflow/known-options.ts";
 
 const APP: OptionKinds = {
-  store: "text",
+  store: "any",
   postgres: "object",
   payloads: "object",
   workflows: "any",
@@ -16,6 +18,7 @@ const APP: OptionKinds = {
   version: "text",
   limits: "object",
   owner: "text",
+  exceptions: "object",
   retention: "object",
   log: "function",
 };
@@ -47,6 +50,7 @@ export function checkAppOptions(options: unknown): void {
   if (store === undefined) {
     throw missing("store", "where runs are kept", 'store: "sqlite:./holdfast.db"');
   }
+  checkStore(store);
   if (!Array.isArray(workflows)) {
     throw missing("workflows", "a list of workflows", "workflows: [order]");
   }
@@ -56,6 +60,31 @@ export function checkAppOptions(options: unknown): void {
     checkRetention("retention of holdfast()", retention as object, RETENTION);
   }
   if (limits !== undefined) checkOptions("limits of holdfast()", limits, LIMITS);
+}
+
+/** One address, or several by the names of their cells. */
+function checkStore(store: unknown): void {
+  if (typeof store === "string") return;
+  if (typeof store !== "object" || store === null || Array.isArray(store)) {
+    throw new HoldfastError(
+      "HF1001",
+      'The option "store" of holdfast() is not valid: expected an address, or an object of addresses by the names of cells.',
+      'Give store: "sqlite:./holdfast.db", or store: { north: "sqlite:./north.db", south: "sqlite:./south.db" }.',
+    );
+  }
+  requireCellNames(Object.keys(store));
+  const addresses: [string, unknown][] = Object.entries(store);
+  for (const [name, address] of addresses) requireLasting(name, address);
+}
+
+function requireLasting(name: string, address: unknown): void {
+  if (typeof address === "string" && placeOf(address) !== null) return;
+  const shown = typeof address === "string" ? shownAddress(address) : typeof address;
+  throw new HoldfastError(
+    "HF1001",
+    `The address of cell "${name}" is not valid: expected sqlite:PATH or postgres://USER@HOST/DATABASE, got ${shown}.`,
+    "Give each cell a store that lasts: its list of cells has to be found again.",
+  );
 }
 
 function missing(name: string, expected: string, example: string): HoldfastError {

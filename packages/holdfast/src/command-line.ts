@@ -2,6 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { linesOf, newArchive } from "./archive-files.ts";
+import { careOverCells, cellsCare } from "./cells-care.ts";
+import { accessOfCell } from "./cli/context.ts";
 import type { Outside } from "./cli/outside.ts";
 import { HoldfastError } from "./core/error.ts";
 import { systemClock } from "./engine/clock.ts";
@@ -18,6 +20,7 @@ import { storeKey } from "./store-postgres/key.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
 import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
+import { readInput } from "./read-input.ts";
 import { startWorker } from "./worker.ts";
 
 /** Bytes of a store's key. */
@@ -31,6 +34,7 @@ export const outside: Outside = {
     return (JSON.parse(text) as { readonly version: string }).version;
   },
   nowMs: () => systemClock.nowMs(),
+  readInput: (bytesMax) => readInput(process.stdin, bytesMax),
   pause: (ms) =>
     new Promise((resolve) => {
       systemClock.after(ms, resolve);
@@ -40,17 +44,29 @@ export const outside: Outside = {
   rotateKeyRing: (file) => rotateKeyRing(file, randomBytes(KEY_BYTES)),
   newArchive,
   linesOf,
-  storeAt: (address, access) => {
-    const place = placeOf(address);
-    if (place?.kind === "sqlite") return sqliteCare(place.path, access);
-    if (place?.kind === "postgres") return postgresCare(place.url, access);
-    throw new HoldfastError(
-      "HF5002",
-      `The store ${shownAddress(address)} cannot be opened: expected sqlite:PATH or postgres://USER@HOST/DATABASE.`,
-      "Name it as your app does, for example: --store sqlite:./holdfast.db",
-    );
-  },
+  storeAt,
+  storeOverCells: (stores, access) =>
+    careOverCells(stores, {
+      nowMs,
+      storeAt: (address, name) => storeAt(address, accessOfCell(access, name)),
+    }),
+  cellsAt: (stores) =>
+    cellsCare(stores, { nowMs, storeAt: (address) => storeAt(address, NO_ACCESS) }),
 };
+
+/** Keys and counts need no payload. */
+const NO_ACCESS: PayloadAccess = { keyRing: null, payloadFiles: null };
+
+function storeAt(address: string, access: PayloadAccess): StoreCare {
+  const place = placeOf(address);
+  if (place?.kind === "sqlite") return sqliteCare(place.path, access);
+  if (place?.kind === "postgres") return postgresCare(place.url, access);
+  throw new HoldfastError(
+    "HF5002",
+    `The store ${shownAddress(address)} cannot be opened: expected sqlite:PATH or postgres://USER@HOST/DATABASE.`,
+    "Name it as your app does, for example: --store sqlite:./holdfast.db",
+  );
+}
 
 const nowMs = () => systemClock.nowMs();
 

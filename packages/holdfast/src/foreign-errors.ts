@@ -17,8 +17,10 @@ export function classifyForeign(
     attempt: 1,
   });
   if (classified === null || rule === null) return null;
+  const { id, version } = rule;
   return {
-    input: { source: "table", says: classified, id: rule.id, version: rule.version },
+    // Only what the receiver itself has said counts as an answer, and only of a call that was watched.
+    input: { source: "table", says: classified, id, version, neverNeeds: "answered" },
     evidence,
   };
 }

@@ -2,111 +2,28 @@
 import { checkAppOptions, known } from "./app-options.ts";
 import type { Duration } from "./core/duration.ts";
 import { parseJson } from "./core/json-text.ts";
-import { formatError, HoldfastError } from "./core/error.ts";
+import { HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
 import { checkSensitive, sensitiveTexts } from "./core/sensitive.ts";
-import { formatItemId, formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
-import type { AppRetention } from "./core/retention.ts";
+import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
-import { classifyForeign } from "./foreign-errors.ts";
-import { systemClock, systemRandom } from "./engine/clock.ts";
-import { Engine } from "./engine/engine.ts";
-import type { EngineEvent, EngineListener } from "./engine/events.ts";
-import type { EngineLimits } from "./engine/limits.ts";
+import type { HoldfastOptions } from "./app-settings.ts";
+import { systemClock } from "./engine/clock.ts";
+import type { EngineListener } from "./engine/events.ts";
+import { logOf } from "./engine-opening.ts";
+import { type Engines, Opening, openEngines } from "./engines.ts";
+import type { Ingress, IngressOptions } from "./ingress/index.ts";
+import { ingressOf } from "./ingress-of-app.ts";
 import type { LateOutcome } from "./engine/steps/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
-import type { Store } from "./store/store.ts";
-import { readKeyRing, withPayloads } from "./payload/index.ts";
 import { pruneLocal, type PrunedLocal } from "./prune-local.ts";
 import { Posting, type Posted } from "./start-in.ts";
-import { placeOf, shownAddress } from "./store-address.ts";
-import { openPostgresStore } from "./store-postgres/index.ts";
 import type { PostgresTransaction } from "./store-postgres/post-in.ts";
-import { openSqliteStore } from "./store-sqlite/index.ts";
 import type { SqliteTransaction } from "./store-sqlite/post-in.ts";
-import type { AnyEffect } from "./workflow/effect.ts";
 import type { PostgresDatabase, SqliteDatabase } from "./workflow/local-database.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
-import type { AnyWorkflow, Workflow } from "./workflow/workflow.ts";
-
-export interface HoldfastOptions {
-  /**
-   * `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, which needs the package `pg` and the store's
-   * key (see `postgres`); `:memory:` keeps nothing and is for tests.
-   */
-  readonly store:
-    | `sqlite:${string}`
-    | `postgres://${string}`
-    | `postgresql://${string}`
-    | ":memory:";
-  /** For a store on PostgreSQL. The key is taken from HOLDFAST_STORE_KEY if it is not given here. */
-  readonly postgres?: PostgresSettings;
-  /** Payloads that do not lie in the store in plain form. */
-  readonly payloads?: PayloadSettings;
-  readonly workflows: readonly AnyWorkflow[];
-  /**
-   * Your effects. A run whose code no longer fits it (HF2104) is cancelled without its code: what it
-   * did is undone by the effects of these names, and of those that code has asked for since the app
-   * has started. What is in neither is given to its owner (HF3004). Default: none.
-   */
-  readonly effects?: readonly AnyEffect[];
-  /** Version of your code. Runs remember the version they began with. Default "1". */
-  readonly version?: string;
-  readonly limits?: Partial<EngineLimits>;
-  /** Owns what belongs to no run, such as two events with one id. Default "operators". */
-  readonly owner?: string;
-  /**
-   * How long runs are kept at least; a workflow may say otherwise for its own. Nothing leaves the store
-   * by itself: `holdfast archive` lets go of what may leave. Default: completed runs may leave when
-   * somebody archives them, others never, and keys are kept for ever.
-   */
-  readonly retention?: AppRetention;
-  /**
-   * Gets one line whenever a run needs a person (also for a review, and when that is overdue):
-   * which, why, and where to look; and whenever the store does not answer. Default: standard error, so that a run that waits for somebody does not
-   * look like one that hangs.
-   */
-  readonly log?: (line: string) => void;
-}
-
-export interface PostgresSettings {
-  /** The store's key, as `holdfast store key` prints it, or its 32 bytes. */
-  readonly key?: string | Uint8Array;
-  /** A file that holds it. */
-  readonly keyFile?: string;
-  /** Where the newest seals are kept outside the database; default: nowhere. */
-  readonly anchorFile?: string;
-  /**
-   * True: this app is one worker of several on the store, which share its runs. All of them say so.
-   * Default: this app alone, and another is refused.
-   */
-  readonly shared?: boolean;
-  /**
-   * An engine that has not shown for so long that it lives is replaced, milliseconds. Default
-   * 15,000, where workers share a store 3,000. An app that starts waits so long for the lease of
-   * another before it is refused.
-   */
-  readonly leaseMs?: number;
-}
-
-export interface PayloadSettings {
-  /**
-   * File of a key ring (`holdfast store key --new-ring FILE`): what is declared sensitive, and what
-   * nobody has declared, is sealed with its current key. Read at the first use of the app. Once a
-   * store has sealed payloads it needs its ring. Default: nothing is sealed.
-   */
-  readonly keyRing?: string;
-  /**
-   * Directory for payloads longer than `inlineBytesMax`, each in a file of its own; made if it is
-   * not there. Or a bucket that is there, `s3://BUCKET/PREFIX`, with the package
-   * `@aws-sdk/client-s3`; its credentials and region come from the environment. It belongs to the
-   * store, and to its backups. Default: all stay in the store.
-   */
-  readonly directory?: string;
-  /** Longest payload that stays in the store, bytes of its stored text. Default 65,536. */
-  readonly inlineBytesMax?: number;
-}
+import type { Workflow } from "./workflow/workflow.ts";
 
 /** Thrown by `result()` of a run that ended without a result. */
 export class RunEnded extends Error {
@@ -181,6 +98,17 @@ export interface App {
     input: In<I>,
     options?: { readonly by?: string; readonly correlationId?: string },
   ): Promise<Posted>;
+  /**
+   * A handler for requests of node:http that start runs: each message is taken once, and each repeat
+   * of it gets the same answer. Accepted (202) means kept, as with `start`. It listens on no port.
+   *
+   * @throws {HoldfastError} HF1001 for an option that is none, HF1109 for a window shorter than the
+   *   sender's horizon. What is wrong with a request, its sender is told.
+   */
+  ingress<N extends string, I extends Schema, O extends Schema>(
+    workflow: Workflow<N, I, O>,
+    options: IngressOptions<I>,
+  ): Ingress;
   /** Where a run stands; null if there is no such run, or it has left for an archive. */
   get(runId: string): Promise<RunRow | null>;
   /** Takes a run back: settles what is unknown, then undoes what was done. */
@@ -268,60 +196,36 @@ export interface App {
 export function holdfast(options: HoldfastOptions): App {
   checkAppOptions(options);
   const listeners = new Set<EngineListener>();
-  const opening = new Opening(() => openEngine(options, listeners));
-  const engine = () => opening.engine();
+  const opening = new Opening(() => openEngines(options, listeners));
+  const engines = () => opening.engines();
   const posting = postingOf(options);
   return {
     async start(workflow, input, startOptions) {
       const given = known("start", startOptions);
-      const running = await engine();
-      const { run, ...how } = await running.startRun(workflow, input, given);
+      const running = await engines();
+      const { run, ...how } = await running.any().startRun(workflow, input, given);
       return { id: formatRunId(run), ...how, result: () => resultOf(running, workflow, run) };
     },
     ...inTransactions(posting),
-    ...localCare(engine),
-    async get(runId) {
-      const running = await engine();
-      await running.committer.durable();
-      const [stored] = await running.store.load([parseRunId(runId)]);
-      return stored?.row ?? null;
-    },
-    async cancel(runId, actor) {
-      const { by, reason } = known("cancel", actor);
-      await (await engine()).commands.cancel(parseRunId(runId), by, reason ?? "");
-    },
+    ...localCare(engines),
+    ...onRuns(engines),
+    ingress: ingressOf({ ...options, log: logOf(options), nowMs: systemNowMs }, () =>
+      onlyEngine(options, engines),
+    ),
     async send(event, message) {
       const { key, id, payload } = known("send", message);
       await requireEvent(event, payload);
-      await (await engine()).commands.send(event.name, key, id, payload);
+      await (await engines()).any().commands.send(event.name, key, id, payload);
     },
     async complete(integration, ref, outcome) {
-      await (await engine()).commands.complete(integration, ref, outcome);
-    },
-    async answer(reviewId, decision, actor) {
-      const { by, reason } = known("answer", actor);
-      const { run, seq } = parseItemId("rev", reviewId);
-      await (await engine()).commands.answer(run, seq, decision, by, reason ?? "");
-    },
-    async settle(effectId, said, actor) {
-      const { happened, value = null, ref = null } = known("settle", said);
-      const { by, reason = "" } = known("answer", actor);
-      const { run, seq: operation } = parseItemId("eff", effectId);
-      const running = await engine();
-      await running.commands.settle({ run, operation, happened, value, ref, by, reason });
-    },
-    async resume(runId, actor) {
-      const { by, reason, step } = known("resume", actor);
-      await (await engine()).commands.resume(parseRunId(runId), step ?? null, by, reason ?? "");
-    },
-    async closeException(exceptionId, actor) {
-      const { by, reason } = known("closeException", actor);
-      await (await engine()).beside.close(parseItemId("exc", exceptionId), by, reason);
+      const any = (await engines()).any();
+      const away = await any.neighbours?.engineOfAnswer(integration, ref);
+      await (away ?? any).commands.complete(integration, ref, outcome);
     },
     async listen(listenOptions) {
       const { signals = DRAIN_SIGNALS } = known("listen", listenOptions) ?? {};
       for (const signal of signals) endOnSignal(signal, () => this.close());
-      await engine();
+      await engines();
     },
     on(listener) {
       listeners.add(listener);
@@ -350,18 +254,87 @@ function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
   };
 }
 
-function localCare(engine: () => Promise<Engine>): Pick<App, "pruneLocal"> {
+type OnRuns = "get" | "cancel" | "answer" | "settle" | "resume" | "closeException";
+
+/** What is done to a run, by the engine that has it. */
+function onRuns(engines: () => Promise<Engines>): Pick<App, OnRuns> {
+  return {
+    async get(runId) {
+      const { run, engine } = await runOf(engines, runId);
+      await engine.committer.durable();
+      const [stored] = await engine.store.load([run]);
+      return stored?.row ?? null;
+    },
+    async cancel(runId, actor) {
+      const { by, reason } = known("cancel", actor);
+      const { run, engine } = await runOf(engines, runId);
+      await engine.commands.cancel(run, by, reason ?? "");
+    },
+    async answer(reviewId, decision, actor) {
+      const { by, reason } = known("answer", actor);
+      const { run, seq } = parseItemId("rev", reviewId);
+      const engine = await (await engines()).of(run);
+      await engine.commands.answer(run, seq, decision, by, reason ?? "");
+    },
+    async settle(effectId, said, actor) {
+      const { happened, value = null, ref = null } = known("settle", said);
+      const { by, reason = "" } = known("answer", actor);
+      const { run, seq: operation } = parseItemId("eff", effectId);
+      const engine = await (await engines()).of(run);
+      await engine.commands.settle({ run, operation, happened, value, ref, by, reason });
+    },
+    async resume(runId, actor) {
+      const { by, reason, step } = known("resume", actor);
+      const { run, engine } = await runOf(engines, runId);
+      await engine.commands.resume(run, step ?? null, by, reason ?? "");
+    },
+    async closeException(exceptionId, actor) {
+      const { by, reason } = known("closeException", actor);
+      const { run, seq } = parseItemId("exc", exceptionId);
+      const engine = await (await engines()).ofException(run, seq);
+      await engine.exceptions.beside.close({ run, seq }, by, reason);
+    },
+  };
+}
+
+/**
+ * Messages from outside are on record in one flush with the runs that they start, which belong to
+ * several stores where an app has cells.
+ *
+ * @throws {HoldfastError} HF1001 for an app with cells.
+ */
+async function onlyEngine({ store }: HoldfastOptions, engines: () => Promise<Engines>) {
+  if (typeof store === "string") return (await engines()).any();
+  throw new HoldfastError(
+    "HF1001",
+    "app.ingress is for an app with one store, and this one has cells. The message was not taken.",
+    "Take messages with a handler of your own and app.start, whose key makes a repeat harmless.",
+  );
+}
+
+/** A run by its public id, and the engine that has it. */
+async function runOf(engines: () => Promise<Engines>, runId: string) {
+  const run = parseRunId(runId);
+  return { run, engine: await (await engines()).of(run) };
+}
+
+function localCare(engines: () => Promise<Engines>): Pick<App, "pruneLocal"> {
   return {
     async pruneLocal(database, options) {
       const { olderThan } = known("pruneLocal", options);
-      return await pruneLocal((await engine()).store, database, olderThan);
+      let sum: PrunedLocal = { removed: 0, kept: 0 };
+      for (const { store } of (await engines()).all()) {
+        const { removed, kept } = await pruneLocal(store, database, olderThan);
+        sum = { removed: sum.removed + removed, kept: sum.kept + kept };
+      }
+      return sum;
     },
   };
 }
 
 function postingOf({ store, workflows, limits, payloads }: HoldfastOptions): Posting {
-  const nowMs = systemNowMs;
-  const given = { store, workflows, keyRing: payloads?.keyRing, nowMs };
+  const stores = typeof store === "string" ? [store] : Object.values(store);
+  const given = { stores, workflows, keyRing: payloads?.keyRing, nowMs: systemNowMs };
   return new Posting({ ...given, ...(limits === undefined ? {} : { limits }) });
 }
 
@@ -370,114 +343,6 @@ async function requireEvent(event: EventType<Schema>, payload: unknown): Promise
   checkSensitive(`event "${event.name}"`, event.sensitive);
   const parsed = await parse(event.schema, payload);
   if (!parsed.ok) throw invalidEvent(event.name, maskedProblems(event, payload, parsed.problems));
-}
-
-/** Opens the engine at first use, once. */
-class Opening {
-  readonly #open: () => Promise<Engine>;
-  #engine: Promise<Engine> | null = null;
-
-  constructor(open: () => Promise<Engine>) {
-    this.#open = open;
-  }
-
-  engine(): Promise<Engine> {
-    this.#engine ??= this.#open().catch((error: unknown) => {
-      // Nothing is kept of an opening that failed: the next use tries again.
-      this.#engine = null;
-      throw error;
-    });
-    return this.#engine;
-  }
-
-  async close(): Promise<void> {
-    if (this.#engine !== null) await (await this.#engine).close();
-  }
-}
-
-async function openEngine(
-  options: HoldfastOptions,
-  listeners: Set<EngineListener>,
-): Promise<Engine> {
-  const { keyRing, ...kept } = options.payloads ?? {};
-  const given = { ...kept, ...(keyRing === undefined ? {} : { ring: readKeyRing(keyRing) }) };
-  const store = await openStore(options);
-  try {
-    return await engineOn(await withPayloads(store, given), options, listeners);
-  } catch (error) {
-    // The lock and the writer go too, or the next try would be refused by ourselves.
-    await store.close();
-    throw error;
-  }
-}
-
-async function engineOn(
-  store: Store,
-  options: HoldfastOptions,
-  listeners: Set<EngineListener>,
-): Promise<Engine> {
-  const engine = new Engine({
-    store,
-    clock: systemClock,
-    random: systemRandom,
-    workflows: options.workflows,
-    effects: options.effects ?? [],
-    version: options.version ?? "1",
-    limits: options.limits ?? {},
-    ...(options.owner === undefined ? {} : { owner: options.owner }),
-    ...(options.retention === undefined ? {} : { retention: options.retention }),
-    foreign: classifyForeign,
-  });
-  engine.on((event) => {
-    for (const listener of listeners) listener(event);
-  });
-  const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
-  engine.on((event) => {
-    if (event.type === "exception.opened") log(needsPerson(event));
-    if (event.type === "review.asked" || event.type === "review.overdue") log(needsAnswer(event));
-    if (event.type === "store.retry") log(cannotRead(event));
-  });
-  store.onFatal((error) => {
-    engine.emit({ type: "engine.fatal", message: error.message });
-    endProcess(error);
-  });
-  await engine.start();
-  return engine;
-}
-
-function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>): string {
-  const { run, workflow, key, step, owner, because } = event;
-  const id = formatRunId(run);
-  if (event.beside === true) {
-    const what = workflow === "" ? "" : ` ${id} (${workflow}, ${JSON.stringify(key)}):`;
-    return `holdfast:${what} ${owner} has to look: ${because} Look: npx holdfast exceptions`;
-  }
-  const place = step === "" ? "its code" : `step ${JSON.stringify(step)}`;
-  return `holdfast: ${id} (${workflow}, ${JSON.stringify(key)}) needs ${owner} at ${place}: ${because} Look: npx holdfast why ${id}`;
-}
-
-function needsAnswer(
-  event: Extract<EngineEvent, { type: "review.asked" | "review.overdue" }>,
-): string {
-  const { run, workflow, key, seq, review } = event;
-  const id = formatItemId("rev", { run, seq });
-  const due =
-    "dueAtMs" in event && event.dueAtMs !== null
-      ? ` until ${new Date(event.dueAtMs).toISOString()}`
-      : "";
-  const said =
-    event.type === "review.overdue"
-      ? `is overdue: nobody has answered ${JSON.stringify(review)} in time; it goes to ${event.to}.`
-      : `asks ${event.by} to decide ${JSON.stringify(review)}${due}.`;
-  return `holdfast: ${formatRunId(run)} (${workflow}, ${JSON.stringify(key)}) ${said} What it takes: npx holdfast reviews. Answer: npx holdfast answer ${id} DECISION`;
-}
-
-function cannotRead({
-  what,
-  message,
-  delayMs,
-}: Extract<EngineEvent, { type: "store.retry" }>): string {
-  return `holdfast: the store did not answer (${what}): ${message}. It is asked again in ${String(delayMs)} ms; nothing is lost. If this goes on, run: npx holdfast store verify`;
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];
@@ -495,46 +360,12 @@ function endOnSignal(signal: NodeJS.Signals, close: () => Promise<void>): void {
   process.prependListener(signal, drain);
 }
 
-/** Nothing may be written over a hole: the process ends, and recovery goes on from what is durable. */
-function endProcess(error: Error): void {
-  const text = error instanceof HoldfastError ? formatError(error) : error.message;
-  process.stderr.write(`The store has failed, the process ends.\n${text}\n`);
-  process.exit(70);
-}
-
-function systemNowMs(): number {
-  return systemClock.nowMs();
-}
-
-/** Of a store on PostgreSQL, milliseconds: an engine that died without a word is gone after it. */
-const LEASE_MS = 15_000;
-const SHARED_LEASE_MS = 3_000;
-/** A lease that has just run out is seen a little later. */
-const LEASE_SLACK_MS = 1000;
-
-function openStore({ store, postgres = {} }: HoldfastOptions): Promise<Store> {
-  const nowMs = systemNowMs;
-  if (store === ":memory:") return openSqliteStore({ path: store, thread: "inline", nowMs });
-  const place = placeOf(store);
-  if (place?.kind === "sqlite") return openSqliteStore({ path: place.path, nowMs });
-  if (place?.kind === "postgres") {
-    const leaseMs = postgres.leaseMs ?? (postgres.shared === true ? SHARED_LEASE_MS : LEASE_MS);
-    const waitMsMax = leaseMs + LEASE_SLACK_MS;
-    return openPostgresStore({ ...postgres, url: place.url, nowMs, leaseMs, waitMsMax });
-  }
-  throw new HoldfastError(
-    "HF5002",
-    `The store ${shownAddress(store)} cannot be opened: expected sqlite:PATH or postgres://USER@HOST/DATABASE.`,
-    'Give store: "sqlite:./holdfast.db".',
-  );
-}
-
 async function resultOf<N extends string, I extends Schema, O extends Schema>(
-  engine: Engine,
+  engines: Engines,
   workflow: Workflow<N, I, O>,
   run: number,
 ): Promise<Out<O>> {
-  const end = await engine.end(run);
+  const end = await (await engines.of(run)).end(run);
   if (end.state !== "completed") throw new RunEnded(formatRunId(run), end.state, end.reason);
   const parsed = await parse(workflow.definition.output, parseJson(end.data ?? "null"));
   if (!parsed.ok) {
@@ -562,4 +393,8 @@ function invalidEvent(name: string, problems: string): HoldfastError {
     `Event "${name}" is not valid: ${problems}. Nothing was sent.`,
     "Mend the payload and send it again.",
   );
+}
+
+function systemNowMs(): number {
+  return systemClock.nowMs();
 }

@@ -22,22 +22,26 @@ export type { Move } from "./core/move.ts";
 export type { FinalRunState, RunState } from "./core/run-state.ts";
 export type { EngineEvent, EngineListener } from "./engine/events.ts";
 export type { EngineLimits } from "./engine/limits.ts";
+export type { AboutMessage, Ingress, IngressOptions, Principal, Sender } from "./ingress/index.ts";
 export type { LateOutcome } from "./engine/steps/step-slot.ts";
 export { localDatabase } from "./connectors/sql/local-database.ts";
 export type {
   PostgresDatabaseOptions,
   SqliteDatabaseOptions,
 } from "./connectors/sql/local-database.ts";
+export type { CalendarOptions } from "./core/business-calendar.ts";
+export type { Severity } from "./core/exception-record.ts";
+export type { DueOptions, ExceptionOptions } from "./exception-options.ts";
+export type { ClassOwners } from "./workflow/class-owners.ts";
 export { holdfast, RunEnded } from "./holdfast.ts";
 export type {
-  Actor,
-  App,
-  Handle,
+  Cells,
   HoldfastOptions,
   PayloadSettings,
   PostgresSettings,
-  Transaction,
-} from "./holdfast.ts";
+  StoreAddress,
+} from "./app-settings.ts";
+export type { Actor, App, Handle, Transaction } from "./holdfast.ts";
 export type { PrunedLocal } from "./prune-local.ts";
 export type { Posted } from "./start-in.ts";
 export type { RunRow } from "./store/rows.ts";
@@ -57,6 +61,7 @@ export type {
   SqliteValue,
   TransactOptions,
 } from "./workflow/local-database.ts";
+export type { SaidOrder } from "./workflow/message.ts";
 export { review } from "./workflow/review.ts";
 export type { Review, ReviewOptions } from "./workflow/review.ts";
 export { EffectFailed, StepFailed } from "./workflow/run.ts";

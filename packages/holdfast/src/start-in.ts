@@ -9,7 +9,7 @@ import { parseJson } from "./core/json-text.ts";
 import { UNNAMED_STARTER } from "./core/person.ts";
 import { checkEventNames } from "./engine/deliveries/accepted-events.ts";
 import { commandOf } from "./engine/commands/inbox-command.ts";
-import type { InboxCommands } from "./engine/commands/inbox-door.ts";
+import type { InboxCommands } from "./engine/commands/inbox-bodies.ts";
 import { KnownWorkflows } from "./engine/starts/known-workflows.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./engine/limits.ts";
 import { toJson } from "./engine/journal/payload.ts";
@@ -33,7 +33,8 @@ export interface Posted {
 }
 
 export interface PostingNeeds {
-  readonly store: string;
+  /** Its address; of several cells, those of all of them. */
+  readonly stores: readonly string[];
   readonly workflows: readonly AnyWorkflow[];
   readonly limits?: Partial<EngineLimits>;
   /** File of a key ring. */
@@ -53,7 +54,8 @@ interface CheckedEvent {
 export class Posting {
   readonly #needs: PostingNeeds;
   readonly #limits: EngineLimits;
-  #reader: Promise<StoreReader> | null = null;
+  readonly #readers = new Map<StorePlace, Promise<StoreReader>>();
+  #places: readonly StorePlace[] | null = null;
 
   constructor(needs: PostingNeeds) {
     this.#needs = needs;
@@ -87,10 +89,12 @@ export class Posting {
   }
 
   async close(): Promise<void> {
-    const reader = this.#reader;
-    this.#reader = null;
-    // One that was not opened was told of to who needed it.
-    await (await reader?.catch(() => null))?.close();
+    const readers = [...this.#readers.values()];
+    this.#readers.clear();
+    for (const reader of readers) {
+      // One that was not opened was told of to who needed it.
+      await (await reader.catch(() => null))?.close();
+    }
   }
 
   async #post<T extends "start" | "send">(
@@ -100,7 +104,7 @@ export class Posting {
     body: InboxCommands[T],
     sensitive: readonly string[],
   ): Promise<string> {
-    const place = this.#place();
+    const places = this.#placesOf();
     const plain: PromisedCommand & { readonly topic: T } = {
       id: promisedId(randomUUID()),
       topic,
@@ -110,6 +114,26 @@ export class Posting {
     };
     // As the engine will look at it: then it is too late to refuse it.
     commandOf<T>({ ...plain, answer: null });
+    let refusal: unknown = null;
+    for (const place of places) {
+      try {
+        await this.#postAt(tx, place, plain, sensitive);
+        return plain.id;
+      } catch (error) {
+        // It may be on the database of another cell: the engine there leads the command on.
+        if (places.length === 1 || !isElsewhere(error)) throw error;
+        if (refusal === null || error.code === "HF5015") refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  async #postAt(
+    tx: unknown,
+    place: StorePlace,
+    plain: PromisedCommand,
+    sensitive: readonly string[],
+  ): Promise<void> {
     const reader = await this.#open(place);
     const { keyRing } = this.#needs;
     const ring = keyRing === undefined ? null : readKeyRing(keyRing);
@@ -117,11 +141,14 @@ export class Posting {
     const { inboxWaitingMax: waitingMax } = this.#limits;
     if (place.kind === "sqlite") postInSqlite(tx, command, { path: place.path, waitingMax });
     else await postInPostgres(tx, command, { storeId: reader.storeId, waitingMax });
-    return plain.id;
   }
 
-  #place(): StorePlace {
-    const { store } = this.#needs;
+  #placesOf(): readonly StorePlace[] {
+    this.#places ??= this.#needs.stores.map((store) => this.#place(store));
+    return this.#places;
+  }
+
+  #place(store: string): StorePlace {
     const place = placeOf(store);
     if (place !== null) return place;
     throw new HoldfastError(
@@ -133,13 +160,23 @@ export class Posting {
 
   /** Opened at first use, and kept until the app is closed. */
   #open(place: StorePlace): Promise<StoreReader> {
-    this.#reader ??= openReader(place).catch((error: unknown) => {
+    const known = this.#readers.get(place);
+    if (known !== undefined) return known;
+    const opened = openReader(place).catch((error: unknown) => {
       // Nothing is kept of an opening that failed: the next use tries again.
-      this.#reader = null;
+      this.#readers.delete(place);
       throw error;
     });
-    return this.#reader;
+    this.#readers.set(place, opened);
+    return opened;
   }
+}
+
+/** No transaction of that kind, one of another database, or no store there now. */
+const ELSEWHERE = ["HF5014", "HF5015", "HF5002"];
+
+function isElsewhere(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && ELSEWHERE.includes(error.code);
 }
 
 function openReader(place: StorePlace): Promise<StoreReader> {

@@ -2,7 +2,8 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { HoldfastError } from "./core/error.ts";
-import { type HoldfastOptions, holdfast } from "./holdfast.ts";
+import type { HoldfastOptions } from "./app-settings.ts";
+import { holdfast } from "./holdfast.ts";
 
 /** What the module exports as its default: an app without its store, which the worker names. */
 export type WorkerDefinition = Omit<HoldfastOptions, "store">;
@@ -13,7 +14,10 @@ export type WorkerDefinition = Omit<HoldfastOptions, "store">;
  *
  * @throws {HoldfastError} HF4102 if the module cannot be used, else as `holdfast` does.
  */
-export async function startWorker(path: string, address: string) {
+export async function startWorker(
+  path: string,
+  address: string | Readonly<Record<string, string>>,
+) {
   const definition = await definitionIn(path);
   const postgres = { shared: true, ...definition.postgres };
   // Whatever it is, the app says what it expects.

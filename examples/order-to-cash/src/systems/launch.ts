@@ -57,6 +57,8 @@ export interface Systems {
   readonly places: Readonly<Record<SystemName, SystemPlace>>;
   /** What the proxies did so far. */
   counts(): Readonly<Record<SystemName, FaultCounts>>;
+  /** Nobody reaches the system for so long; resolves when it can be reached again. */
+  outage(name: SystemName, durationMs: number): Promise<void>;
   /** @throws {RangeError} outside 0..1. */
   setFaults(faultRate: number): void;
   /**
@@ -101,6 +103,9 @@ export async function startSystems(options: LaunchOptions): Promise<Systems> {
   return {
     places: byName(members, (member) => member.place),
     counts,
+    outage: async (name, durationMs) => {
+      await members.find((member) => member.name === name)?.proxy.outage(durationMs);
+    },
     setFaults: (faultRate) => {
       for (const { proxy } of members) proxy.setRate(faultRate);
     },

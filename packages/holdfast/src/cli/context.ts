@@ -70,6 +70,15 @@ export function payloadAccess(
   };
 }
 
+/** Each cell has a folder of its own for its payload files, as in the app. */
+export function accessOfCell<Access extends { readonly payloadFiles: string | null }>(
+  access: Access,
+  name: string,
+): Access {
+  const { payloadFiles } = access;
+  return payloadFiles === null ? access : { ...access, payloadFiles: `${payloadFiles}/${name}` };
+}
+
 /** The command line itself is not as it should be. */
 export function badUse(message: string, remedy: string): HoldfastError {
   return new HoldfastError("HF4102", message, remedy);

@@ -1,5 +1,6 @@
 /** A decision as it is typed: one JSON value, or `key=value` pairs. */
 import { HoldfastError } from "../core/error.ts";
+import type { JsonChange } from "../core/json-edit.ts";
 import { parseJsonText } from "../core/parse-json.ts";
 import { quoted } from "../operate/find-run.ts";
 
@@ -29,6 +30,26 @@ function pairOf(word: string): readonly [string, unknown] {
   const name = word.slice(0, at);
   const parsed = parsedJson(text, `value of ${quoted(name)}`);
   return [name, parsed === undefined ? text : parsed.value];
+}
+
+/**
+ * A change of one field, `/pointer=value`: a value that is JSON is taken as such, any other as text.
+ *
+ * @throws {HoldfastError} HF4102 if it is none; HF4103 or HF4105 for what cannot be kept.
+ */
+export function changeOf(word: string): JsonChange {
+  const end = word.indexOf("=");
+  if (end < 1 || !word.startsWith("/")) {
+    throw new HoldfastError(
+      "HF4102",
+      `--set takes /pointer=value, got ${quoted(word)}.`,
+      "For example: --set '/street=High Street 1' --set '/lines/0/cents=1200'",
+    );
+  }
+  const text = word.slice(end + 1);
+  const at = word.slice(0, end);
+  const parsed = parsedJson(text, `value of ${quoted(at)}`);
+  return { at, value: parsed === undefined ? text : parsed.value };
 }
 
 /**

@@ -20,6 +20,7 @@ const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   HF6002: EXIT.needsPerson,
   HF6003: EXIT.refused,
   HF6004: EXIT.refused,
+  HF6007: EXIT.refused,
 };
 
 export function exitCodeOf(code: ErrorCode): ExitCode {

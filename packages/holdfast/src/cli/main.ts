@@ -1,6 +1,7 @@
 /** The program behind `npx holdfast`: hands the process to the command line. */
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
+import { createInterface } from "node:readline/promises";
 import { outside } from "../command-line.ts";
 import { runCommandLine } from "./program.ts";
 import type { Terminal } from "./terminal.ts";
@@ -16,6 +17,7 @@ const terminal: Terminal = {
     process.stderr.write(text);
   },
   width: process.stdout.isTTY ? process.stdout.columns : null,
+  ...(process.stdin.isTTY && process.stdout.isTTY ? { ask } : {}),
 };
 
 // A reader that has seen enough (`holdfast runs | head`) closes the pipe; that is no failure.
@@ -27,6 +29,15 @@ for (const stream of [process.stdout, process.stderr]) {
 
 // Not process.exit: what was written to a pipe is still on its way.
 process.exitCode = await runCommandLine(process.argv.slice(2), terminal, outside);
+
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
+}
 
 function userName(): string | null {
   try {

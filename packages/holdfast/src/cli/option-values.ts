@@ -55,7 +55,10 @@ const NAME_CHARS_MAX = 200;
 const REASON_CHARS_MAX = 2_000;
 
 /** Who acts: what was given, else the system's name of the user. */
-export function personOf(option: string | undefined, { terminal }: Context): string {
+export function personOf(
+  option: string | undefined,
+  { terminal }: Pick<Context, "terminal">,
+): string {
   const by = option ?? terminal.userName();
   if (by === null) {
     throw badUse(

@@ -1,5 +1,6 @@
 /** Everything that the command line needs from outside its own folder and the process. */
 import type { ArchiveSink } from "../operate/archive-runs.ts";
+import type { CellsCare } from "../operate/cells-care.ts";
 import type { StoreCare } from "../operate/store-care.ts";
 
 export interface WorkerStarted {
@@ -12,6 +13,12 @@ export interface Outside {
   /** Version of this package. */
   readonly version: () => string;
   readonly nowMs: () => number;
+  /**
+   * All that comes in on the standard input.
+   *
+   * @throws {HoldfastError} HF4104 above `bytesMax`.
+   */
+  readonly readInput: (bytesMax: number) => Promise<string>;
   readonly pause: (ms: number) => Promise<void>;
   /** 32 random bytes as a text, for a store whose key is not beside it. */
   readonly newStoreKey: () => string;
@@ -41,5 +48,16 @@ export interface Outside {
    *
    * @throws {HoldfastError} HF4102 if the module exports none, HF5002 to HF5013 for the store.
    */
-  readonly startWorker: (path: string, address: string) => Promise<WorkerStarted>;
+  readonly startWorker: (
+    path: string,
+    store: string | Readonly<Record<string, string>>,
+  ) => Promise<WorkerStarted>;
+  /** Several cells as one store, for looking and for commands to runs. */
+  readonly storeOverCells: (
+    stores: readonly { readonly name: string; readonly address: string }[],
+    access: { readonly keyRing: string | null; readonly payloadFiles: string | null },
+  ) => StoreCare;
+  readonly cellsAt: (
+    stores: readonly { readonly name: string; readonly address: string }[],
+  ) => CellsCare;
 }

@@ -34,20 +34,33 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
 }
 
 interface Setting {
+  /** What comes in on the standard input. */
+  readonly input?: string;
   readonly terminal?: Partial<Terminal>;
   readonly store?: StoreCare;
 }
 
-async function run(words: readonly string[], { terminal, store = care() }: Setting = {}) {
+async function run(
+  words: readonly string[],
+  { terminal, input = "", store = care() }: Setting = {},
+) {
   const addresses: string[] = [];
   let out = "";
   let err = "";
   const outside: Outside = {
     version: () => "1.2.3",
     nowMs: () => 0,
+    readInput: () => Promise.resolve(input),
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
     startWorker: () => Promise.reject(new Error("no worker here")),
+    storeOverCells: (stores) => {
+      addresses.push(...stores.map(({ address }) => address));
+      return store;
+    },
+    cellsAt: () => {
+      throw new Error("no cells here");
+    },
     newKeyRing: () => "k1",
     rotateKeyRing: () => "k2",
     newArchive: unexpected,
@@ -114,7 +127,7 @@ describe("bad use", () => {
     ],
     [
       ["settle", "eff_1", "maybe", "--reason", "x", ...STORE],
-      /Allowed choices are happened, not\./,
+      /Allowed choices are happened, not, cannot-tell\./,
     ],
     [["cancel", "O-1", ...STORE], /^HF4102 {2}Required option '--reason <text>' not specified\./],
     [

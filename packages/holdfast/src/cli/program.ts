@@ -4,18 +4,27 @@ import { formatError, HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { quoted } from "../operate/find-run.ts";
 import { addArchiveCommands } from "./archive-commands.ts";
-import { badUse, payloadAccess, storeAddress, type Shown, type Work } from "./context.ts";
+import { addCellsCommands, type CellsWork } from "./cells-commands.ts";
+import { addClassifyCommand } from "./classify-command.ts";
+import { accessOfCell, badUse, payloadAccess, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
+import { addParkingCommands } from "./parking-commands.ts";
+import { addExceptionCommands } from "./exception-commands.ts";
+import { addIssueCommands } from "./issue-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
+import { addRepairCommands } from "./repair-commands.ts";
 import { jsonText, visibleLines } from "./safe-text.ts";
+import { collected, type StoreNames, storeNames } from "./store-names.ts";
 import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
+import type { StoreCare } from "../operate/store-care.ts";
 import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
 import { addWorkerCommand, workerShown } from "./worker-command.ts";
 import { addWriteCommands } from "./write-commands.ts";
 
 interface GlobalOptions {
-  readonly store?: string;
+  readonly store?: readonly string[];
+  readonly cell?: string;
   readonly keyRing?: string;
   readonly payloadFiles?: string;
   readonly json?: true;
@@ -38,16 +47,20 @@ export async function runCommandLine(
   };
   const act = async (work: Work) => {
     const options: GlobalOptions = program.opts();
-    const address = storeAddress(options.store, terminal);
-    const store = outside.storeAt(address, payloadAccess(options, terminal));
+    const store = careOf(storeNames(options, terminal), options, { terminal, outside });
     show(await work({ outside, terminal, store }));
   };
-  const work = async (path: string) => {
-    const options: GlobalOptions = program.opts();
-    const address = storeAddress(options.store, terminal);
-    show(workerShown(path, await outside.startWorker(path, address)));
+  const actOnCells = async (work: CellsWork) => {
+    const names = storeNames(program.opts<GlobalOptions>(), terminal);
+    if (names.kind === "one") throw unnamedCells();
+    show(await work(outside.cellsAt(names.stores), { terminal, outside }));
   };
-  const program: Command = commandTree(terminal, outside, { act, show, work });
+  const work = async (path: string) => {
+    const names = storeNames(program.opts<GlobalOptions>(), terminal);
+    const store = names.kind === "one" ? names.address : addressesOf(names);
+    show(workerShown(path, await outside.startWorker(path, store)));
+  };
+  const program: Command = commandTree(terminal, outside, { act, actOnCells, show, work });
   try {
     if (words[0] === "help" && words.length > 1) {
       commandAt(program, words.slice(1)).outputHelp();
@@ -58,6 +71,30 @@ export async function runCommandLine(
   } catch (error) {
     return failed(error, program, words, terminal);
   }
+}
+
+/** One store, one of several cells, or all of them together. */
+function careOf(
+  names: StoreNames,
+  options: GlobalOptions,
+  { terminal, outside }: { readonly terminal: Terminal; readonly outside: Outside },
+): StoreCare {
+  const access = payloadAccess(options, terminal);
+  if (names.kind === "one") return outside.storeAt(names.address, access);
+  const only = names.stores.find(({ name }) => name === names.only);
+  if (only === undefined) return outside.storeOverCells(names.stores, access);
+  return outside.storeAt(only.address, accessOfCell(access, only.name));
+}
+
+function addressesOf({ stores }: Extract<StoreNames, { kind: "cells" }>) {
+  return Object.fromEntries(stores.map(({ name, address }) => [name, address]));
+}
+
+function unnamedCells(): HoldfastError {
+  return badUse(
+    "No cells are named.",
+    "Name all stores of the list: --store NAME=ADDRESS for each, or HOLDFAST_STORE with all of them.",
+  );
 }
 
 /** Commander's own help knows no command within a group. */
@@ -81,6 +118,7 @@ function commandAt(program: Command, path: readonly string[]): Command {
 /** What commands do when they are given: most need a store, some only say something. */
 interface Doers {
   readonly act: (work: Work) => Promise<void>;
+  readonly actOnCells: (work: CellsWork) => Promise<void>;
   readonly show: (shown: Shown) => void;
   /** Starts a worker with the code of this module. */
   readonly work: (path: string) => Promise<void>;
@@ -90,15 +128,17 @@ interface Doers {
 export function commandTree(
   terminal: Terminal,
   outside: Outside,
-  { act, show, work }: Doers,
+  { act, actOnCells, show, work }: Doers,
 ): Command {
   const program = new Command("holdfast")
     .description("Look at runs, decide what people must decide, care for the store.")
     .version(outside.version(), "-V, --version")
     .option(
       "--store <address>",
-      "sqlite:PATH or postgres://...; else HOLDFAST_STORE, else ./holdfast.db",
+      "sqlite:PATH or postgres://...; NAME=ADDRESS for each cell; else HOLDFAST_STORE, else ./holdfast.db",
+      collected,
     )
+    .option("--cell <name>", "look at this cell alone")
     .option("--key-ring <file>", "opens sealed payloads; else HOLDFAST_KEY_RING")
     .option("--payload-files <directory>", "where long payloads lie; else HOLDFAST_PAYLOAD_FILES")
     .option("--json", "print one JSON document")
@@ -114,7 +154,13 @@ export function commandTree(
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
   addReadCommands(program, act);
+  addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
+  addParkingCommands(program, act);
+  addRepairCommands(program, act);
+  addExceptionCommands(program, act);
+  addIssueCommands(program, act);
+  addCellsCommands(program, actOnCells);
   addArchiveCommands(program, act);
   addStoreCommands(program, act);
   addKeyCommand(program, outside, show);

@@ -4,7 +4,9 @@ import { EFFECT_PROOFS, FAILURE_CLASSES } from "../core/failure.ts";
 import type { EffectProof, FailureClass } from "../core/failure.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { RunReference } from "../operate/find-run.ts";
+import { RECEIPT_STATES } from "../core/received.ts";
 import { listAnswers } from "../operate/list-answers.ts";
+import { listReceived, type ReceivedFilter } from "../operate/list-received.ts";
 import { listRuns } from "../operate/list-runs.ts";
 import { listEffects, listExceptions, listReviews } from "../operate/list-work.ts";
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
@@ -19,7 +21,14 @@ import type { StoreReader } from "../operate/store-care.ts";
 import { whyRun } from "../operate/why-run.ts";
 import { withReader, type Shown, type Work } from "./context.ts";
 import { runStates, wholeNumber } from "./option-values.ts";
-import { answersText, effectsText, exceptionsText, reviewsText, runsText } from "./show-lists.ts";
+import {
+  answersText,
+  effectsText,
+  exceptionsText,
+  receivedText,
+  reviewsText,
+  runsText,
+} from "./show-lists.ts";
 import { explainedRunText, shownExceptionText, shownRunText } from "./show-run-text.ts";
 
 type Act = (work: Work) => Promise<void>;
@@ -52,6 +61,7 @@ export function addReadCommands(program: Command, act: Act): void {
   addEffects(program, act);
   addReviews(program, act);
   addAnswers(program, act);
+  addReceived(program, act);
 }
 
 interface PageOptions {
@@ -164,6 +174,7 @@ function addWhy(program: Command, act: Act): void {
 
 interface ExceptionsOptions extends PageOptions {
   readonly all?: true;
+  readonly compensation?: true;
   readonly class?: FailureClass;
   readonly owner?: string;
   readonly workflow?: string;
@@ -173,6 +184,7 @@ interface ExceptionsOptions extends PageOptions {
 function addExceptions(program: Command, act: Act): void {
   paged(program.command("exceptions").description("list what needs somebody, oldest run first"))
     .option("--all", "also closed ones")
+    .option("--compensation", "only what could not be undone: it is never given up by itself")
     .addOption(new Option("--class <class>", "only of this class").choices(FAILURE_CLASSES))
     .option("--owner <team>", "only of this owner")
     .option("--workflow <name>", "only of this workflow")
@@ -235,6 +247,20 @@ function addReviews(program: Command, act: Act): void {
 function of(key: string | undefined, workflow?: string): { readonly of?: RunReference } {
   if (key === undefined) return {};
   return { of: workflow === undefined ? { run: key } : { run: key, workflow } };
+}
+
+function addReceived(program: Command, act: Act): void {
+  paged(program.command("received").description("list messages from outside, newest first"))
+    .addOption(new Option("--state <state>", "only what became this of").choices(RECEIPT_STATES))
+    .option("--workflow <name>", "only for this workflow")
+    .action((options: ReceivedFilter) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const page = await listReceived(reader, options);
+          return { document: page, text: (look) => receivedText(page, look) };
+        }),
+      ),
+    );
 }
 
 function addAnswers(program: Command, act: Act): void {

@@ -21,6 +21,7 @@ const silent = { env: {}, hasFile: () => false, userName: () => null, width: nul
 const nowhere = { out: () => undefined, err: () => undefined };
 const program = commandTree({ ...silent, ...nowhere }, outside, {
   act: async () => undefined,
+  actOnCells: async () => undefined,
   show: () => undefined,
   work: async () => undefined,
 });

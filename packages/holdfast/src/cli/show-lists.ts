@@ -3,8 +3,10 @@ import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
 import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
+import type { ReceivedPage } from "../operate/list-received.ts";
 import type { RunPage } from "../operate/list-runs.ts";
-import type { EffectPage, ExceptionPage, ReviewPage } from "../operate/list-work.ts";
+import { outcomeLines } from "./outcome-text.ts";
+import type { EffectPage, ExceptionPage, OutcomeView, ReviewPage } from "../operate/list-work.ts";
 import type { EffectView, ExceptionView, ReviewView, RunView } from "../operate/views.ts";
 import { payloadText } from "./payload-text.ts";
 import { textTable, type Column, type Screen, type TableRow } from "./text-table.ts";
@@ -26,7 +28,8 @@ const RUN_COLUMNS: readonly Column[] = [
 ];
 
 export function runsText(page: RunPage, look: Look): string {
-  return listText(RUN_COLUMNS, page.runs.map(rowOfRun(look)), page.next, "runs", look);
+  const { columns, rows } = withCells(RUN_COLUMNS, page.runs, page.runs.map(rowOfRun(look)));
+  return listText(columns, rows, page.next, "runs", look);
 }
 
 function rowOfRun({ nowMs }: Look): (run: RunView) => TableRow {
@@ -47,15 +50,18 @@ const EXCEPTION_COLUMNS: readonly Column[] = [
   { title: "EXCEPTION", isKept: true },
   { title: "KEY" },
   { title: "STEP" },
+  { title: "FAMILY", isKept: true },
   { title: "CLASS", isKept: true },
   { title: "VALUE" },
   { title: "OWNER" },
+  { title: "AGE", isKept: true },
   { title: "DUE (UTC)", isKept: true },
 ];
 
 export function exceptionsText(page: ExceptionPage, look: Look): string {
-  const rows = page.exceptions.map((exception) => exceptionRow(exception, look.nowMs));
-  return listText(EXCEPTION_COLUMNS, rows, page.next, "exceptions", look);
+  const all = page.exceptions.map((exception) => exceptionRow(exception, look.nowMs));
+  const { columns, rows } = withCells(EXCEPTION_COLUMNS, page.exceptions, all);
+  return listText(columns, rows, page.next, "exceptions", look);
 }
 
 /** Of one run or of many: the same columns, so that they can be found again. */
@@ -73,22 +79,40 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       exception.id,
       exception.key ?? exception.run ?? "(no run)",
       exception.step ?? (exception.isBeside ? "(beside the run)" : "(workflow code)"),
+      exception.family,
       exception.class,
       valueText(exception),
-      exception.owner,
+      exception.assignee === null ? exception.owner : `${exception.owner} (${exception.assignee})`,
+      durationText(Math.max(0, nowMs - Date.parse(exception.openedAt))),
       due,
     ],
     notes: [
       exception.because,
       ...(exception.because.includes(exception.message) ? [] : [exception.message]),
       ...(exception.said === null ? [] : [`they said  ${JSON.stringify(exception.said)}`]),
-      `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}`,
+      `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}, ${exception.classPage}`,
+      ...careNotes(exception),
       ...exception.kept.map(keptSentence),
       ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
     ],
   };
+}
+
+/** Notes of which the newest are shown; all of them are in `--json`. */
+const NOTES_SHOWN_MAX = 5;
+
+function careNotes(exception: ExceptionView): readonly string[] {
+  const { status, waitsFor, waitReason, tags, links, notes, crossed } = exception;
+  const told = crossed.filter(({ kind }) => kind === "escalation").map(({ to }) => to);
+  return [
+    ...(status === "waiting" ? [`waits for ${waitsFor ?? ""}: ${waitReason ?? ""}`] : []),
+    ...(told.length === 0 ? [] : [`escalated to ${told.join(", then ")}`]),
+    ...(tags.length === 0 ? [] : [`tags ${tags.join(", ")}`]),
+    ...links.map(({ kind, to }) => `${kind} ${to}`),
+    ...notes.slice(-NOTES_SHOWN_MAX).map(({ at, by, text }) => `${timeText(at)} ${by}: ${text}`),
+  ];
 }
 
 const EFFECT_COLUMNS: readonly Column[] = [
@@ -104,7 +128,9 @@ const EFFECT_COLUMNS: readonly Column[] = [
 ];
 
 export function effectsText(page: EffectPage, look: Look): string {
-  return listText(EFFECT_COLUMNS, page.effects.map(effectRow), page.next, "effects", look);
+  const all = page.effects.map(effectRow);
+  const { columns, rows } = withCells(EFFECT_COLUMNS, page.effects, all);
+  return listText(columns, rows, page.next, "effects", look);
 }
 
 export function effectsTable(list: readonly EffectView[], { screen }: Look): string {
@@ -146,8 +172,29 @@ const REVIEW_COLUMNS: readonly Column[] = [
 ];
 
 export function reviewsText(page: ReviewPage, look: Look): string {
-  const rows = page.reviews.map((review) => reviewRow(review, look.nowMs));
-  return listText(REVIEW_COLUMNS, rows, page.next, "reviews", look);
+  const all = [
+    ...page.reviews.map((review) => reviewRow(review, look.nowMs)),
+    ...page.outcomes.map((outcome) => outcomeRow(outcome, look.nowMs)),
+  ];
+  const views = [...page.reviews, ...page.outcomes.map(({ exception }) => exception)];
+  const { columns, rows } = withCells(REVIEW_COLUMNS, views, all);
+  return listText(columns, rows, page.next, "reviews", look);
+}
+
+/** The engine's own question, among those of workflows. */
+function outcomeRow({ exception, outcome }: OutcomeView, nowMs: number): TableRow {
+  return {
+    cells: [
+      exception.id,
+      exception.key ?? exception.run ?? "",
+      `did-it-happen: ${exception.step ?? ""}`,
+      valueText(exception),
+      exception.owner,
+      timeText(exception.openedAt),
+      dueText(exception.dueAt, nowMs),
+    ],
+    notes: [exception.because, ...outcomeLines(outcome), ...exception.kept.map(keptSentence)],
+  };
 }
 
 export function reviewsTable(list: readonly ReviewView[], { screen, nowMs }: Look): string {
@@ -200,7 +247,50 @@ export function answersText({ answers }: EarlyAnswerPage, look: Look): string {
   return listText(ANSWER_COLUMNS, rows, null, "answers", look);
 }
 
-function listText(
+const RECEIVED_COLUMNS: readonly Column[] = [
+  { title: "MESSAGE", isKept: true },
+  { title: "SOURCE" },
+  { title: "INGRESS" },
+  { title: "STATE", isKept: true },
+  { title: "RUN", isKept: true },
+  { title: "DUPLICATE OF" },
+  { title: "ORDER" },
+  { title: "CAME (UTC)" },
+];
+
+export function receivedText({ messages, next }: ReceivedPage, look: Look): string {
+  const rows = messages.map(({ id, source, ingress, state, run, duplicateOf, order, at }) => ({
+    cells: [
+      id,
+      source,
+      ingress,
+      state,
+      run ?? "",
+      duplicateOf ?? "",
+      order === null ? "" : `${order.key} ${String(order.number)}`,
+      timeText(at),
+    ],
+  }));
+  return listText(RECEIVED_COLUMNS, rows, next, "messages", look);
+}
+
+/** With the cell of each row, where several are looked at together. */
+function withCells(
+  columns: readonly Column[],
+  views: readonly { readonly cell?: string }[],
+  rows: readonly TableRow[],
+): { readonly columns: readonly Column[]; readonly rows: readonly TableRow[] } {
+  if (views.every(({ cell }) => cell === undefined)) return { columns, rows };
+  return {
+    columns: [...columns.slice(0, 1), { title: "CELL", isKept: true }, ...columns.slice(1)],
+    rows: rows.map(({ cells, ...row }, index) => {
+      const cell = views[index]?.cell ?? "";
+      return { ...row, cells: [...cells.slice(0, 1), cell, ...cells.slice(1)] };
+    }),
+  };
+}
+
+export function listText(
   columns: readonly Column[],
   rows: readonly TableRow[],
   next: string | null,
@@ -218,12 +308,12 @@ export function timeText(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
 }
 
-function dueText(iso: string, nowMs: number): string {
+export function dueText(iso: string, nowMs: number): string {
   const lateMs = nowMs - Date.parse(iso);
   return lateMs > 0 ? `${timeText(iso)}, overdue ${durationText(lateMs)}` : timeText(iso);
 }
 
-function ageText(iso: string, nowMs: number): string {
+export function ageText(iso: string, nowMs: number): string {
   return durationText(nowMs - Date.parse(iso));
 }
 

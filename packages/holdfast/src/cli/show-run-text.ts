@@ -5,6 +5,7 @@ import type { ShownException } from "../operate/show-exception.ts";
 import type { ShownRun } from "../operate/show-run.ts";
 import { cancelSentence, type CancelView } from "../operate/cancel-request.ts";
 import { keptSentence } from "../operate/kept-command.ts";
+import type { BlockerView } from "../operate/blockers.ts";
 import type { TimelineEntry } from "../operate/timeline.ts";
 import type { RunView } from "../operate/views.ts";
 import type { ExplainedRun } from "../operate/why-run.ts";
@@ -16,7 +17,12 @@ export function shownRunText(shown: ShownRun, look: Look): string {
   const { run, cancel, timeline, next, effects, exceptions, reviews } = shown;
   const more = next === null ? "" : `\nmore with: --after ${String(next)}`;
   return [
-    [runHead(run, look), ...cancelLines(cancel, look), ...keptLines(shown, look)].join("\n"),
+    [
+      runHead(run, look),
+      ...blockerLines(shown, look),
+      ...cancelLines(cancel, look),
+      ...keptLines(shown, look),
+    ].join("\n"),
     section("timeline", timelineText(timeline, look) + more, look),
     ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
     ...openSections(shown, look),
@@ -24,10 +30,22 @@ export function shownRunText(shown: ShownRun, look: Look): string {
   ].join("\n\n");
 }
 
-export function shownExceptionText({ exception, payload }: ShownException, look: Look): string {
-  const table = exceptionsTable([exception], look);
-  if (payload === null) return table;
-  return `${table}\n\n${section("what came", sentence(payloadText(payload), 0, look.screen), look)}`;
+export function shownExceptionText(shown: ShownException, look: Look): string {
+  const { exception, payload, occurrences, earlierNotes } = shown;
+  const { screen } = look;
+  const notes = earlierNotes.map(({ at, by, text }) =>
+    sentence(`${timeText(at)} ${by}: ${text}`, 0, screen),
+  );
+  return [
+    exceptionsTable([exception], look),
+    ...(occurrences > 1
+      ? [sentence(`It is one of ${String(occurrences)} at this step of its run.`, 0, screen)]
+      : []),
+    ...(notes.length === 0 ? [] : [section("notes to those before it", notes.join("\n"), look)]),
+    ...(payload === null
+      ? []
+      : [section("what came", sentence(payloadText(payload), 0, screen), look)]),
+  ].join("\n\n");
 }
 
 export function explainedRunText(explained: ExplainedRun, look: Look): string {
@@ -35,6 +53,7 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
   const head = [
     sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
     ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
+    ...blockerLines(explained, look),
     ...cancelLines(cancel, look),
     ...keptLines(explained, look),
   ];
@@ -60,6 +79,21 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
     ...(effects.length === 0 ? [] : [section("effects", effectsTable(effects, look), look)]),
     ...openSections(explained, look),
   ].join("\n\n");
+}
+
+/** Runs that are waited for: the last is what holds them all up. */
+function blockerLines(
+  { blockers }: { readonly blockers: readonly BlockerView[] },
+  { screen }: Look,
+): readonly string[] {
+  return blockers.map(({ run, key, workflow, state, owner, reason }) => {
+    const why = reason === "" ? "" : `: ${reason}`;
+    return sentence(
+      `behind ${run} (${workflow} ${key}, ${owner}), which is ${state}${why}`,
+      0,
+      screen,
+    );
+  });
 }
 
 function cancelLines(cancel: CancelView | null, { screen }: Look): readonly string[] {

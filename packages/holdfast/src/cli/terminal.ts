@@ -9,4 +9,6 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** Columns of the terminal that `out` goes to; null if it goes to a file or a pipe. */
   readonly width: number | null;
+  /** Asks the person at the keyboard; not given where nobody sits there. */
+  readonly ask?: (question: string) => Promise<string>;
 }

@@ -1,18 +1,27 @@
 /** Commands that decide: answer, settle, resume, cancel, close. */
-import { Argument, Option, type Command } from "commander";
+import { Argument, type Command } from "commander";
 import { awaitedSentence } from "../operate/cancel-request.ts";
-import { comesFirstSentence } from "../operate/kept-command.ts";
-import type { Patience, Receipt } from "../operate/command.ts";
 import {
   answerReview,
+  cannotTellEffect,
   cancelRun,
   closeException,
   resumeRun,
   settleEffect,
 } from "../operate/decisions.ts";
-import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { badUse, withReader, type Context, type Work } from "./context.ts";
 import { decisionOf, jsonValueOf } from "./decision-text.ts";
-import { personOf, reasonOf, waitMs } from "./option-values.ts";
+import {
+  byPerson,
+  decider,
+  patience,
+  receiptShown,
+  reference,
+  withReason,
+  type DeciderOptions,
+  type PersonOptions,
+} from "./deciding.ts";
+import { personOf, reasonOf } from "./option-values.ts";
 
 type Act = (work: Work) => Promise<void>;
 
@@ -22,29 +31,6 @@ export function addWriteCommands(program: Command, act: Act): void {
   addResume(program, act);
   addCancel(program, act);
   addClose(program, act);
-}
-
-interface PersonOptions {
-  readonly by?: string;
-  readonly wait: number;
-}
-
-interface DeciderOptions extends PersonOptions {
-  readonly reason: string;
-}
-
-function byPerson(command: Command): Command {
-  return command
-    .option("--by <name>", "who decides; default: your name on this system")
-    .addOption(
-      new Option("--wait <duration>", "how long to wait for the engine's answer")
-        .default(10_000, "10s")
-        .argParser(waitMs),
-    );
-}
-
-function withReason(command: Command): Command {
-  return byPerson(command).requiredOption("--reason <text>", "why; goes on record");
 }
 
 interface AnswerOptions extends PersonOptions {
@@ -102,7 +88,9 @@ function addSettle(program: Command, act: Act): void {
     .command("settle")
     .description("say whether an effect with an unknown outcome has happened")
     .argument("<effect>", "id of the effect, as listed by: holdfast effects --open")
-    .addArgument(new Argument("<outcome>", "what happened").choices(["happened", "not"]))
+    .addArgument(
+      new Argument("<outcome>", "what happened").choices(["happened", "not", "cannot-tell"]),
+    )
     .option("--value <json>", "what it answered, where the run still needs it")
     .option("--ref <text>", "the other system's reference");
   withException(command).action((effect: string, outcome: string, options: SettleOptions) =>
@@ -110,11 +98,16 @@ function addSettle(program: Command, act: Act): void {
       withReader(context, async (reader) => {
         const happened = outcome === "happened";
         const { value, ref } = options;
+        const decided = seenDecider(options, context);
         if (!happened && (value ?? ref) !== undefined) {
           throw badUse(
-            "What has not happened has no --value and no --ref.",
+            "Only what has happened has a --value or a --ref.",
             "Say happened, or leave them out.",
           );
+        }
+        if (outcome === "cannot-tell") {
+          const told = await cannotTellEffect(reader, effect, decided, patience(options, context));
+          return receiptShown(told, `somebody else is asked about effect ${effect} of ${told.run}`);
         }
         const settlement = {
           happened,
@@ -125,7 +118,7 @@ function addSettle(program: Command, act: Act): void {
           reader,
           effect,
           settlement,
-          seenDecider(options, context),
+          decided,
           patience(options, context),
         );
         const said = happened ? "as happened" : "as not happened";
@@ -210,38 +203,6 @@ function addClose(program: Command, act: Act): void {
   );
 }
 
-function reference(run: string, { workflow }: { readonly workflow?: string }) {
-  return workflow === undefined ? { run } : { run, workflow };
-}
-
-function decider({ by, reason }: DeciderOptions, context: Context) {
-  return { by: personOf(by, context), reason: reasonOf(reason) };
-}
-
 function seenDecider({ exception, ...options }: SeenOptions, context: Context) {
   return { ...decider(options, context), ...(exception === undefined ? {} : { exception }) };
-}
-
-function patience({ wait }: PersonOptions, { outside }: Context): Patience {
-  return { waitMs: wait, nowMs: outside.nowMs, pause: outside.pause };
-}
-
-function receiptShown(receipt: Receipt, applied: string): Shown {
-  const said = messageOf(receipt, applied);
-  return { document: { ...receipt, message: said }, text: () => said };
-}
-
-function messageOf(receipt: Receipt, applied: string): string {
-  const command = `The command (${receipt.id}, by ${receipt.by})`;
-  switch (receipt.outcome) {
-    case "applied":
-      return `Done by ${receipt.by}: ${applied}.`;
-    case "sent":
-      return `${command} was left for the engine, which runs; its answer was not waited for.`;
-    case "kept":
-      return [
-        `No engine runs on this store. ${command} is kept and will be tried when an engine starts.`,
-        ...(receipt.before === null ? [] : [comesFirstSentence(receipt.before)]),
-      ].join(" ");
-  }
 }

@@ -2,7 +2,13 @@
  * Which acts of a person would be accepted for a run: the one place that says so. `why` and the lists
  * offer what this allows; a command is refused where it does not, before it is left for the engine.
  */
-import { ANSWER_SCHEMA, EFFECT_STAYS, type EffectProof, type FailureClass } from "./failure.ts";
+import {
+  ANSWER_SCHEMA,
+  EFFECT_STAYS,
+  PROBE_CONFLICT,
+  type EffectProof,
+  type FailureClass,
+} from "./failure.ts";
 import { isUndoPath } from "./step-path.ts";
 import { isFinal, type RunState } from "./run-state.ts";
 
@@ -25,9 +31,19 @@ interface ActEffect {
   readonly ended: boolean;
 }
 
+/**
+ * True if what happened outside is not known: nobody could tell, or something else was found there.
+ */
+export function isOutcomeOpen({
+  class: failureClass,
+  reasonCode,
+}: Pick<ActException, "class" | "reasonCode">): boolean {
+  return failureClass === "ambiguous" || reasonCode === PROBE_CONFLICT;
+}
+
 /** True if something may have happened outside that has to be settled before the run goes on. */
 function isUnknown(exception: ActException): boolean {
-  return exception.class === "ambiguous" && exception.operation !== null;
+  return isOutcomeOpen(exception) && exception.operation !== null;
 }
 
 function isOfRun({ step, subject }: ActException): boolean {
@@ -52,7 +68,7 @@ export function settleFirst<E extends ActException>(
 /** True for an undoing that has failed: that it was not done is known, and its run waits for it. */
 function isFailedUndoing(exception: ActException): boolean {
   const { step, subject } = exception;
-  return subject === null && isUndoPath(step) && exception.class !== "ambiguous";
+  return subject === null && isUndoPath(step) && !isOutcomeOpen(exception);
 }
 
 /** True if closing it says that what was to be undone stays: its run goes on without undoing it. */

@@ -8,7 +8,7 @@
 import { assertNever } from "./assert.ts";
 import type { Contract } from "./contract.ts";
 import { durationText } from "./duration.ts";
-import type { EffectProof, Failure } from "./failure.ts";
+import { PROBE_CONFLICT, type EffectProof, type Failure } from "./failure.ts";
 import type { ProbeSaying } from "./journal.ts";
 import type { Move, Unknown } from "./move.ts";
 import { nextMove } from "./next-move.ts";
@@ -44,6 +44,8 @@ export type AfterProbe =
       /** Of the whole operation. */
       readonly proof: EffectProof;
       readonly move: Move;
+      /** What has failed instead of the call: a record over there that is not the one that was sent. */
+      readonly failure?: Failure;
     };
 
 /** When to look for the first time: from then on an unfenced "not found" may count. */
@@ -65,15 +67,7 @@ export function afterProbe(answer: ProbeAnswer, probe: ProbeCase, s: Situation):
     case "conflict":
       // Something is there, but not what we sent: whether ours happened stays open until a person
       // has looked.
-      return {
-        kind: "decided",
-        proof: probe.unknown === "result-unknown" ? "surely" : "maybe",
-        move: {
-          kind: "repair",
-          because:
-            "The other system has a record of this operation that differs from what was sent.",
-        },
-      };
+      return conflicting(probe);
     case "notDone":
       return afterAbsent(answer, probe, s);
     case "cannotTell":
@@ -86,6 +80,26 @@ export function afterProbe(answer: ProbeAnswer, probe: ProbeCase, s: Situation):
     default:
       return assertNever(answer.says);
   }
+}
+
+function conflicting({ unknown, failure }: ProbeCase): AfterProbe {
+  const proof = unknown === "result-unknown" ? "surely" : "maybe";
+  const differs = "has a record of this operation that differs from what was sent";
+  return {
+    kind: "decided",
+    proof,
+    move: { kind: "repair", because: `The other system ${differs}.` },
+    failure: {
+      ...failure,
+      effect: proof,
+      class: "data",
+      scope: "item",
+      origin: "remote",
+      reasonCode: PROBE_CONFLICT,
+      message: `the other system ${differs}`,
+      rule: { source: "signal", id: "probe/conflict", version: 1 },
+    },
+  };
 }
 
 function afterAbsent(answer: ProbeAnswer, probe: ProbeCase, s: Situation): AfterProbe {

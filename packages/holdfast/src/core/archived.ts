@@ -3,6 +3,7 @@
  * store that they leave, `imported` in one that an archive was read into for looking.
  */
 import type { FailureClass, FailureFamily } from "./failure.ts";
+import type { IssueLevel } from "./fingerprint.ts";
 
 /** A run that has left: what proves that nothing else has gone, and what still guards its key. */
 export interface ArchivedRun {
@@ -22,6 +23,7 @@ export interface ArchivedRun {
 /** What runs that have left had added to the exceptions of one cause; all of them are closed. */
 export interface ArchivedIssue {
   readonly fingerprint: string;
+  readonly level: IssueLevel;
   readonly title: string;
   readonly class: FailureClass;
   readonly family: FailureFamily;

@@ -81,6 +81,34 @@ function probeAtOf(state: BreakerState): number | null {
 
 const repeat = (step: Step, count: number) => Array.from({ length: count }, () => step);
 
+describe("parking", () => {
+  const at = { nowMs: 1_000, random01: 0 };
+
+  test("comes of a retry budget that is empty, and is tried like after an outage", () => {
+    const open = breakerNext(CLOSED_BREAKER, { kind: "retriesUsedUp" }, DEFAULT_BREAKER, at);
+    expect(open).toMatchObject({ kind: "open", probeAtMs: 6_000 });
+    expect(breakerNext(open, { kind: "retriesUsedUp" }, DEFAULT_BREAKER, at)).toBe(open);
+  });
+
+  test("by hand ends by itself, and a person may end it sooner", () => {
+    const byHand = { kind: "parkedByHand", reason: "maintenance", untilMs: 60_000 } as const;
+    const open = breakerNext(CLOSED_BREAKER, byHand, DEFAULT_BREAKER, at);
+    expect(open).toMatchObject({ kind: "open", probeAtMs: 60_000, outage: { sinceMs: 1_000 } });
+    expect(admit(open, 0, DEFAULT_BREAKER, 59_999).kind).toBe("wait");
+    expect(tried(open, "ok", 60_000)).toMatchObject({ kind: "closed", ramp: { limit: 1 } });
+    const now = breakerNext(open, { kind: "tryNow", reason: null }, DEFAULT_BREAKER, at);
+    expect(tried(now, "ok", 1_000).kind).toBe("closed");
+  });
+
+  test("by hand takes the place of an outage, which began when it began", () => {
+    const down = play([REFUSED, REFUSED, REFUSED]);
+    const byHand = { kind: "parkedByHand", reason: "maintenance", untilMs: 60_000 } as const;
+    const open = breakerNext(down, byHand, DEFAULT_BREAKER, { nowMs: 9_000, random01: 0 });
+    const sinceMs = down.kind === "open" ? down.outage.sinceMs : null;
+    expect(open).toMatchObject({ probeAtMs: 60_000, outage: { reason: "maintenance", sinceMs } });
+  });
+});
+
 describe("opening", () => {
   test("needs three refused connections in a row", () => {
     expect(play([REFUSED, REFUSED]).kind).toBe("closed");
@@ -130,7 +158,7 @@ describe("opening", () => {
       outage: { class: "misconfigured" },
     });
     expect(admit(state, 0, DEFAULT_BREAKER, 1e12)).toEqual({ kind: "wait", atMs: null });
-    const asked = breakerNext(state, { kind: "tryNow" }, DEFAULT_BREAKER, {
+    const asked = breakerNext(state, { kind: "tryNow", reason: null }, DEFAULT_BREAKER, {
       nowMs: 7,
       random01: 0,
     });
@@ -359,7 +387,10 @@ describe("for any course of events", () => {
       for (let calls = 0; calls < 200; calls += 1) {
         nowMs += PROBE_MS_MAX * 2;
         if (state.kind === "open" && state.probeAtMs === null) {
-          state = breakerNext(state, { kind: "tryNow" }, DEFAULT_BREAKER, { nowMs, random01: 0 });
+          state = breakerNext(state, { kind: "tryNow", reason: null }, DEFAULT_BREAKER, {
+            nowMs,
+            random01: 0,
+          });
         }
         state = tried(state, "ok", nowMs);
       }

@@ -84,7 +84,11 @@ export type BreakerEvent =
   | { readonly kind: "succeeded"; readonly canary: boolean }
   | { readonly kind: "failed"; readonly canary: boolean; readonly failure: Failure }
   /** A setting or a secret was changed, or a person asks for a trial. */
-  | { readonly kind: "tryNow" };
+  | { readonly kind: "tryNow"; readonly reason: string | null }
+  /** There is none left in the retry budget for the next retry. */
+  | { readonly kind: "retriesUsedUp" }
+  /** A person does not want it called until then; after that it is tried like after an outage. */
+  | { readonly kind: "parkedByHand"; readonly reason: string; readonly untilMs: number };
 
 export interface At {
   readonly nowMs: number;
@@ -99,9 +103,10 @@ export function breakerNext(
   config: BreakerConfig,
   at: At,
 ): BreakerState {
-  if (event.kind === "tryNow") {
-    return state.kind === "open" ? { ...state, probeAtMs: at.nowMs } : state;
-  }
+  if (event.kind === "tryNow") return triedNow(state, event.reason, at);
+  if (event.kind === "retriesUsedUp")
+    return state.kind === "closed" ? retriesUsedUp(state, config, at) : state;
+  if (event.kind === "parkedByHand") return parkedByHand(state, event, config, at);
   const feed: Feed = event.kind === "succeeded" ? "alive" : feedOf(event.failure);
   const failure = event.kind === "failed" ? event.failure : null;
   switch (state.kind) {
@@ -229,11 +234,45 @@ function opened(
   config: BreakerConfig,
   at: At,
 ): BreakerState {
-  // Coming back failed: go on waiting longer, as if the canary had failed.
-  const spacingMs =
-    state.spacingMs === null ? config.probeFirstMs : longer(state.spacingMs, config);
+  const spacingMs = spacingAfter(state, config);
   const outage: Outage = { class: failure.class, reason, sinceMs: at.nowMs, spacingMs };
   return { kind: "open", outage, probeAtMs: nextProbeAtMs(failure, spacingMs, at) };
+}
+
+/** Coming back failed: go on waiting longer, as if the canary had failed. */
+function spacingAfter({ spacingMs }: Closed, config: BreakerConfig): number {
+  return spacingMs === null ? config.probeFirstMs : longer(spacingMs, config);
+}
+
+function triedNow(state: BreakerState, reason: string | null, at: At): BreakerState {
+  if (state.kind !== "open") return state;
+  const outage = reason === null ? state.outage : { ...state.outage, reason };
+  return { kind: "open", outage, probeAtMs: at.nowMs };
+}
+
+/** Source: R5. */
+function retriesUsedUp(state: Closed, config: BreakerConfig, at: At): BreakerState {
+  const spacingMs = spacingAfter(state, config);
+  const reason = "more of its calls are retries than its budget allows (a tenth, and one a second)";
+  const outage: Outage = { class: "unavailable", reason, sinceMs: at.nowMs, spacingMs };
+  return { kind: "open", outage, probeAtMs: at.nowMs + jittered(spacingMs, at) };
+}
+
+function parkedByHand(
+  state: BreakerState,
+  { reason, untilMs }: Extract<BreakerEvent, { kind: "parkedByHand" }>,
+  config: BreakerConfig,
+  at: At,
+): BreakerState {
+  const since =
+    state.kind === "closed"
+      ? { sinceMs: at.nowMs, spacingMs: config.probeFirstMs }
+      : { sinceMs: state.outage.sinceMs, spacingMs: state.outage.spacingMs };
+  return {
+    kind: "open",
+    outage: { class: "unavailable", reason, ...since },
+    probeAtMs: untilMs,
+  };
 }
 
 function afterAlive(state: Closed, config: BreakerConfig, at: At): BreakerState {

@@ -49,3 +49,15 @@ export function countsOf(
   }
   return { callCount, badCount };
 }
+
+/** Calls a second of late: over what is known of the newest ten seconds, at least one. */
+export function perSecondOf(window: CallWindow, nowMs: number): number {
+  const number = Math.floor(nowMs / SLICE_MS);
+  const newest = window.filter((slice) => slice.number >= number - 1);
+  const oldest = newest.at(-1);
+  if (oldest === undefined) return 0;
+  const forMs = Math.max(1_000, nowMs - oldest.number * SLICE_MS);
+  let callCount = 0;
+  for (const slice of newest) callCount += slice.callCount;
+  return (callCount * 1_000) / forMs;
+}

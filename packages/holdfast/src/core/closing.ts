@@ -1,5 +1,5 @@
 /** Which exceptions a person may close, and what has to be done with the others. */
-import { closesAsStaying } from "./acts.ts";
+import { closesAsStaying, isOutcomeOpen } from "./acts.ts";
 import { HoldfastError } from "./error.ts";
 import type { EffectProof, FailureClass } from "./failure.ts";
 import { formatItemId, formatRunId } from "./run-number.ts";
@@ -38,7 +38,7 @@ export function refuseClosing(facts: ClosingFacts, state: RunState | null): void
     );
   }
   if (facts.subject !== null) return;
-  if (facts.class === "ambiguous") {
+  if (isOutcomeOpen(facts)) {
     const effect = formatItemId("eff", { run: facts.run, seq: facts.operation ?? 0 });
     throw new HoldfastError(
       "HF6004",

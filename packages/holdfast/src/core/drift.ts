@@ -3,8 +3,10 @@
  * the code has changed under a run in flight; nothing is executed then. Source: api.md 3.6, HF2104.
  */
 
+import type { RecordKind } from "./record-kinds.ts";
 import type * as journal from "./journal.ts";
 import { parseJson } from "./json-text.ts";
+import type { EditedHead } from "./repaired.ts";
 
 /** What a step is, as the journal knows it. */
 export const STEP_VERBS = [
@@ -16,6 +18,7 @@ export const STEP_VERBS = [
   "wait",
   "call",
   "compensation",
+  "scope",
 ] as const;
 type StepVerb = (typeof STEP_VERBS)[number];
 
@@ -36,6 +39,7 @@ const VERB_TEXT: Readonly<Record<StepVerb, string>> = {
   wait: "the event",
   call: "the workflow",
   compensation: "the undoing",
+  scope: "a scope that was undone",
 };
 
 /**
@@ -67,11 +71,14 @@ export function driftOf(
 
 /** What the journal holds at a step; null if its records say nothing about that. */
 export function recordedShape(records: readonly journal.JournalRecord[]): StepShape | null {
+  let first: StepShape | null = null;
   for (const record of records) {
     const shape = SHAPES[record.kind]?.(record) ?? null;
-    if (shape !== null) return shape;
+    first ??= shape;
+    // How an attempt ended before anything was declared does not say with what input.
+    if (shape !== null && (shape.verb !== "effect" || shape.digest !== null)) return shape;
   }
-  return null;
+  return first;
 }
 
 /** "the effect "charge-card"", for sentences about what the journal holds. */
@@ -81,17 +88,23 @@ export function recordedText(records: readonly journal.JournalRecord[]): string 
 }
 
 /** Records of the other kinds follow one of these, or are about the run. */
-const SHAPES: Partial<Record<journal.RecordKind, (record: journal.JournalRecord) => StepShape>> = {
+const SHAPES: Partial<Record<RecordKind, (record: journal.JournalRecord) => StepShape>> = {
   intent: (record) => {
-    const { effect, digest } = headOf<journal.IntentHead>(record);
-    return { verb: "effect", target: effect, digest };
+    const { effect, digest, asked } = headOf<journal.IntentHead>(record);
+    return { verb: "effect", target: effect, digest: asked ?? digest };
+  },
+  edited: (record) => {
+    const { effect, asked } = headOf<EditedHead>(record);
+    return { verb: "effect", target: effect, digest: asked };
   },
   outcome: ofEffect,
   probe: ofEffect,
   settled: ofEffect,
+  supplied: ofEffect,
   result: (record) => {
-    const isNow = headOf<journal.ResultHead | null>(record)?.now === true;
-    return { verb: isNow ? "now" : "step", target: null, digest: null };
+    const head = headOf<journal.ResultHead | null>(record);
+    const verb = head?.scope !== undefined ? "scope" : head?.now === true ? "now" : "step";
+    return { verb, target: null, digest: null };
   },
   timer: () => ({ verb: "timer", target: null, digest: null }),
   asked: (record) => {

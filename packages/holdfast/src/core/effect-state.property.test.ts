@@ -10,7 +10,8 @@ import {
   type EffectState,
 } from "./effect-state.ts";
 import { EFFECT_PROOFS } from "./failure.ts";
-import { PROBE_SAYINGS, type JournalRecord, type RecordKind } from "./journal.ts";
+import { PROBE_SAYINGS, type JournalRecord } from "./journal.ts";
+import type { RecordKind } from "./record-kinds.ts";
 import type { Move } from "./move.ts";
 
 const MOVES: readonly Move[] = [

@@ -97,7 +97,7 @@ function journal(contract: RepeatKind = "probeable") {
           resolution: "resumed",
           by: "ana",
           reason: "x",
-          fingerprint: "f",
+          groups: ["f2.1.0"],
           class: "ambiguous",
         },
       });

@@ -16,13 +16,14 @@ import type {
   OutcomeHead,
   PendingHead,
   ProbeHead,
-  RecordKind,
   ResumedHead,
   SettledHead,
 } from "./journal.ts";
+import type { RecordKind } from "./record-kinds.ts";
 import { parseJson } from "./json-text.ts";
 import type { Move, Unknown } from "./move.ts";
 import { NO_METERS, combineProof } from "./proof.ts";
+import type { AgainHead, EditedHead, SuppliedHead } from "./repaired.ts";
 
 interface Placed {
   readonly seq: number;
@@ -43,6 +44,9 @@ export type EffectRecord = Placed &
     | { readonly kind: "opened"; readonly head: OpenedHead }
     | { readonly kind: "closed"; readonly head: ClosedHead }
     | { readonly kind: "resumed"; readonly head: ResumedHead }
+    | { readonly kind: "supplied"; readonly head: SuppliedHead }
+    | { readonly kind: "edited"; readonly head: EditedHead }
+    | { readonly kind: "again"; readonly head: AgainHead }
   );
 
 const EFFECT_RECORD_KINDS = [
@@ -54,6 +58,9 @@ const EFFECT_RECORD_KINDS = [
   "opened",
   "closed",
   "resumed",
+  "supplied",
+  "edited",
+  "again",
 ] as const satisfies readonly RecordKind[];
 
 /** What the engine has to do with the step next. */
@@ -75,6 +82,8 @@ type EffectNext =
   /** `opened` is the exception's sequence number, null until its record follows. */
   | { readonly kind: "person"; readonly move: Move["kind"]; readonly opened: number | null }
   | { readonly kind: "held" }
+  /** Its run is done again, and something was done outside before: its contract decides. */
+  | { readonly kind: "again" }
   | {
       readonly kind: "parked";
       readonly scope: FailureScope;
@@ -89,6 +98,8 @@ export interface EffectState {
   readonly intent: IntentHead | null;
   /** Sequence number of the operation's first intent. */
   readonly operation: number | null;
+  /** 1, and one more for each deliberate repeat with a new key. */
+  readonly generation: number;
   /** Last attempt, 0 if there was none. */
   readonly attempt: number;
   /** Intents so far, as the ledger counts them: some attempts end before they have one. */
@@ -107,6 +118,8 @@ export interface EffectState {
   /** Look-ups since the last intent, oldest first. */
   readonly probes: readonly ProbeAnswer[];
   readonly immediateUsed: number;
+  /** A person has let it go on: what is sent since is a replay. */
+  readonly isReplayed: boolean;
   readonly failure: Failure | null;
   /** Sequence number of the open exception about this step. */
   readonly opened: number | null;
@@ -117,6 +130,7 @@ export const FRESH_EFFECT: EffectState = {
   next: { kind: "fresh" },
   intent: null,
   operation: null,
+  generation: 1,
   attempt: 0,
   sentCount: 0,
   meters: NO_METERS,
@@ -128,6 +142,7 @@ export const FRESH_EFFECT: EffectState = {
   unknown: null,
   probes: [],
   immediateUsed: 0,
+  isReplayed: false,
   failure: null,
   opened: null,
   ref: null,
@@ -181,6 +196,12 @@ function folding(state: EffectState, record: EffectRecord): EffectState {
       return state.opened === record.head.opened ? withOpened(state, null) : state;
     case "resumed":
       return afterResumed(state, record);
+    case "supplied":
+      return afterSupplied(state, record, record.head);
+    case "edited":
+      return afterEdited(state, record, record.head);
+    case "again":
+      return afterAgain(state, record);
     default:
       return assertNever(record);
   }
@@ -200,6 +221,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     ...from,
     intent: head,
     operation: head.operation,
+    generation: head.generation,
     attempt: record.attempt,
     sentCount: from.sentCount + 1,
     firstSentAtMs: from.firstSentAtMs ?? head.restoredFromMs ?? record.atMs,
@@ -372,6 +394,7 @@ function afterResumed(state: EffectState, record: Placed): EffectState {
     case "due":
     case "person":
     case "held":
+    case "again":
     case "parked":
     case "givingUp":
       break;
@@ -382,7 +405,40 @@ function afterResumed(state: EffectState, record: Placed): EffectState {
     ...state,
     meters: NO_METERS,
     immediateUsed: 0,
+    isReplayed: true,
     budgetFromMs: record.atMs,
     next: due(state, record.atMs, "attempt"),
+  };
+}
+
+/** The code gets what a person gave; also in the place of an error that it was given. */
+function afterSupplied(state: EffectState, record: EffectRecord, head: SuppliedHead): EffectState {
+  if (state.next.kind === "ended" && state.next.end === "value") return state;
+  const ref = head.ref ?? state.ref;
+  return { ...state, ref, unknown: null, next: { kind: "ended", end: "value", record } };
+}
+
+/** It is tried again with other input: under its key, or as another operation with a new one. */
+function afterEdited(state: EffectState, record: Placed, head: EditedHead): EffectState {
+  if (head.original === true) return state;
+  const resumed = afterResumed(state, record);
+  if (head.generation === undefined) return resumed;
+  const { attempt, opened, next } = resumed;
+  return { ...FRESH_EFFECT, attempt, opened, next, generation: head.generation };
+}
+
+/** Its end no longer holds; what was done outside does, and is known by its operation. */
+function afterAgain(state: EffectState, record: Placed): EffectState {
+  const isDone = state.proof !== null && state.proof !== "never";
+  return {
+    ...state,
+    meters: NO_METERS,
+    immediateUsed: 0,
+    budgetFromMs: record.atMs,
+    unknown: null,
+    probes: [],
+    failure: null,
+    opened: null,
+    next: { kind: isDone ? "again" : "fresh" },
   };
 }

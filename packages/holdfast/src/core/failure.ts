@@ -135,5 +135,11 @@ export function familyOf(failureClass: FailureClass): FailureFamily {
 /** Reason code of an effect whose answer broke its output schema. Source: engine. */
 export const ANSWER_SCHEMA = "EFFECT:ANSWER_SCHEMA";
 
+/** Reason of an effect that was done with another input before its run was done again. */
+export const CHANGED_INPUT = "REPAIR:CHANGED_INPUT";
+
+/** Reason code of an effect in whose place a look-up has found something else. */
+export const PROBE_CONFLICT = "HF3007" satisfies ErrorCode;
+
 /** Reason code of the exception of an effect that stays after its run was taken back. */
 export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;

@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { fingerprintsOf, issueTitle, messageTemplate, type Symptoms } from "./fingerprint.ts";
+import {
+  fieldPathOf,
+  fingerprintsOf,
+  framesOf,
+  groupsOf,
+  issueTitle,
+  levelOf,
+  messageTemplate,
+  type Symptoms,
+} from "./fingerprint.ts";
 
 const hash = (text: string) => createHash("sha256").update(text).digest("hex");
 const symptoms: Symptoms = {
@@ -10,6 +19,10 @@ const symptoms: Symptoms = {
   message: 'supplier "ACME-7" has no tax id (order 4711)',
   workflow: "place-order",
   step: "order/create-invoice#line-2",
+  frames: [],
+  codeVersion: "v44",
+  fieldPath: null,
+  rule: "erp@3",
 };
 
 describe("messageTemplate", () => {
@@ -77,6 +90,61 @@ describe("fingerprintsOf", () => {
       expect(of(over).place).not.toBe(of().place);
     },
   );
+});
+
+describe("code and data", () => {
+  const frames = ["mapLines src/map-lines.ts", "run src/order.ts"];
+
+  test("code is another one in another version or from other frames, at the same place", () => {
+    const one = of({ frames });
+    for (const other of [of({ frames, codeVersion: "v45" }), of({ frames: frames.slice(1) })]) {
+      expect(other.place).toBe(one.place);
+      expect(other.code).not.toBe(one.code);
+    }
+    expect(one.code).toMatch(/^f3\.1\./u);
+    expect(of({ frames: [...frames, "a a.ts", "b b.ts"] }).code).toBe(
+      of({ frames: [...frames, "a a.ts", "c c.ts"] }).code,
+    );
+  });
+
+  test("data is by field and rule, whatever element of a list it was", () => {
+    expect(of().data).toBeNull();
+    const one = of({ fieldPath: "/lines/0/taxCode" });
+    expect(one.data).toMatch(/^f4\.1\./u);
+    expect(of({ fieldPath: "/lines/7/taxCode" }).data).toBe(one.data);
+    expect(of({ fieldPath: "/lines/0/price" }).data).not.toBe(one.data);
+    expect(of({ fieldPath: "/lines/0/taxCode", rule: "erp@4" }).data).not.toBe(one.data);
+    expect(groupsOf(one).map(({ level }) => level)).toEqual(["cause", "place", "code", "data"]);
+    expect(groupsOf(of()).map(({ level }) => level)).toEqual(["cause", "place", "code"]);
+    expect(groupsOf(one).map(({ fingerprint }) => levelOf(fingerprint))).toEqual(
+      groupsOf(one).map(({ level }) => level),
+    );
+    expect(levelOf("f5.1.ab")).toBeNull();
+  });
+
+  test("the field is the first pointer that a message of ours names", () => {
+    expect(
+      fieldPathOf('The answer of "x" is not valid: expected string at /lines/0/tax; more.'),
+    ).toBe("/lines/0/tax");
+    expect(fieldPathOf("expected text at /by.")).toBe("/by");
+    expect(fieldPathOf("refused at the gate /x")).toBeNull();
+  });
+
+  test("frames are functions with their files, without lines, packages and this machine", () => {
+    const stack = [
+      "TypeError: x is not a function",
+      "    at mapLines (/srv/app/src/map-lines.ts:31:7)",
+      "    at async run (file:///srv/app/src/order.ts:4:2)",
+      "    at z (/srv/app/node_modules/zod/index.js:1:1)",
+      "    at /srv/app/src/main.ts:9:1",
+      "    at fourth (/srv/app/src/four.ts:9:1)",
+    ].join("\n");
+    expect(framesOf(stack)).toEqual([
+      "mapLines src/map-lines.ts",
+      "run src/order.ts",
+      "(anonymous) src/main.ts",
+    ]);
+  });
 });
 
 test("the title names step, integration, reason and template in one line", () => {

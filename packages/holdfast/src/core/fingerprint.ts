@@ -1,12 +1,17 @@
 /**
  * Which exceptions have one cause, so that ten thousand of them are one line for the operators.
- * Levels F1 (cause) and F2 (place) of failure model 4.2. The version is part of the text that is
- * hashed: a better algorithm applies to new records only and never regroups old ones.
+ * The four levels of failure model 4.2; `place` (F2) is the one that issues are listed by. The version
+ * is part of the text that is hashed: a better algorithm applies to new records only and never
+ * regroups old ones.
  */
 import type { FailureClass } from "./failure.ts";
 import { canonicalText, type Hmac } from "./operation-key.ts";
 
 const FINGERPRINT_VERSION = 1;
+
+/** From coarse to fine. `place` holds `cause`; `code` and `data` both hold `place`. */
+export const ISSUE_LEVELS = ["cause", "place", "code", "data"] as const;
+export type IssueLevel = (typeof ISSUE_LEVELS)[number];
 
 export interface Symptoms {
   readonly class: FailureClass;
@@ -17,16 +22,31 @@ export interface Symptoms {
   readonly workflow: string;
   /** Step path; which of many alike it was (`as`) does not make another cause. */
   readonly step: string;
+  /** Of the code that threw, outermost last, as `function file`; empty where nobody has kept them. */
+  readonly frames: readonly string[];
+  readonly codeVersion: string;
+  /** JSON pointer of the field that did not fit; null if it is about no field. */
+  readonly fieldPath: string | null;
+  readonly rule: string;
 }
 
 export interface Fingerprints {
+  /** Of the algorithm. */
+  readonly version: number;
   /** F1: class, reason, integration and message template. */
   readonly cause: string;
   /** F2: the same at one step of one workflow. The default list of issues is by this one. */
   readonly place: string;
+  /** F3: the same in one version of the code, from the same frames of it. */
+  readonly code: string;
+  /** F4: the same about one field, by one rule; null if it is about no field. */
+  readonly data: string | null;
 }
 
-/** Both as `f1.` or `f2.`, the algorithm's version, and 24 hex digits. */
+/** Frames that tell two faults at one step apart. */
+const FRAMES_MAX = 3;
+
+/** Each as `f1.` to `f4.`, the algorithm's version, and 24 hex digits. */
 export function fingerprintsOf(symptoms: Symptoms, hmac: Hmac): Fingerprints {
   const version = String(FINGERPRINT_VERSION);
   const cause = [
@@ -36,10 +56,66 @@ export function fingerprintsOf(symptoms: Symptoms, hmac: Hmac): Fingerprints {
     symptoms.integration ?? "",
     messageTemplate(symptoms.message),
   ];
-  const place = [...cause, symptoms.workflow, symptoms.step.replaceAll(/#[^/]*/g, "")];
+  const place = [...cause, symptoms.workflow, stepName(symptoms.step)];
+  const code = [...place, symptoms.codeVersion, ...symptoms.frames.slice(0, FRAMES_MAX)];
+  const { fieldPath, rule } = symptoms;
   const of = (level: string, parts: readonly string[]) =>
     `${level}.${version}.${hmac(canonicalText(level, parts)).slice(0, 24)}`;
-  return { cause: of("f1", cause), place: of("f2", place) };
+  return {
+    version: FINGERPRINT_VERSION,
+    cause: of("f1", cause),
+    place: of("f2", place),
+    code: of("f3", code),
+    data: fieldPath === null ? null : of("f4", [...place, fieldPattern(fieldPath), rule]),
+  };
+}
+
+/** Every group that one exception is counted in, coarse first. */
+export function groupsOf(
+  prints: Fingerprints,
+): readonly { readonly level: IssueLevel; readonly fingerprint: string }[] {
+  return ISSUE_LEVELS.flatMap((level) => {
+    const fingerprint = prints[level];
+    return fingerprint === null ? [] : [{ level, fingerprint }];
+  });
+}
+
+/** By what it begins with; null for what is no fingerprint. */
+export function levelOf(fingerprint: string): IssueLevel | null {
+  const number = /^f([1-4])\.\d+\.[0-9a-f]+$/.exec(fingerprint)?.[1];
+  return number === undefined ? null : (ISSUE_LEVELS[Number(number) - 1] ?? null);
+}
+
+function stepName(step: string): string {
+  return step.replaceAll(/#[^/]*/g, "");
+}
+
+/** Which element of a list it was makes no other fault. */
+function fieldPattern(pointer: string): string {
+  return pointer.replaceAll(/\/\d+(?=\/|$)/g, "/*");
+}
+
+/**
+ * The field that a message of ours is about: the first JSON pointer after "at". Schemas say it in this
+ * form (`problemText`), and so do the messages of HF4102 and HF4103.
+ */
+export function fieldPathOf(message: string): string | null {
+  return /\bat (\/[^\s;,:]+?)[.:;,]?(?=\s|$|[;,])/.exec(message)?.[1] ?? null;
+}
+
+/** Frames of a stack as `stack-text` keeps it: function and file, without line, packages left out. */
+export function framesOf(stack: string): readonly string[] {
+  const frames: string[] = [];
+  for (const line of stack.split("\n")) {
+    if (frames.length === FRAMES_MAX) break;
+    const at = /^\s+at (?:async )?(?:(.+?) \()?(?:file:\/\/)?(.+?)(?::\d+){1,2}\)?$/.exec(line);
+    const file = at?.[2];
+    if (file === undefined || /[\\/]node_modules[\\/]/.test(file)) continue;
+    // The last two parts of the path: where it lies on this machine is no part of the code.
+    const short = file.split(/[\\/]/).slice(-2).join("/");
+    frames.push(`${at?.[1] ?? "(anonymous)"} ${short}`);
+  }
+  return frames;
 }
 
 /** Longer messages are cut before they are looked at: the template is for grouping only. */
@@ -69,10 +145,23 @@ export function messageTemplate(message: string): string {
   return template.replaceAll(/\s+/g, " ").trim();
 }
 
-/** One line that names the group. */
-export function issueTitle(symptoms: Symptoms): string {
-  const at = symptoms.integration === null ? "" : ` (${symptoms.integration})`;
+/** One line that names the group of a level. */
+export function issueTitle(symptoms: Symptoms, level: IssueLevel = "place"): string {
+  const { integration, reasonCode, step, frames, codeVersion, fieldPath, rule } = symptoms;
+  const at = integration === null ? "" : ` (${integration})`;
   const template = messageTemplate(symptoms.message);
   const short = template.length > 80 ? `${template.slice(0, 77)}...` : template;
-  return `${symptoms.step.replaceAll(/#[^/]*/g, "")}${at}: ${symptoms.reasonCode} ${short}`.trim();
+  const said = `${reasonCode} ${short}`.trim();
+  switch (level) {
+    case "cause":
+      return integration === null ? said : `${integration}: ${said}`;
+    case "place":
+      return `${stepName(step)}${at}: ${said}`;
+    case "code": {
+      const [frame] = frames;
+      return `${stepName(step)}${at}: ${said} in ${codeVersion}${frame === undefined ? "" : ` at ${frame}`}`;
+    }
+    case "data":
+      return `${stepName(step)}${at}: ${said} by ${rule} at ${fieldPattern(fieldPath ?? "")}`;
+  }
 }

@@ -26,6 +26,8 @@ export interface Slice {
   readonly parts: number;
   /** Calls that it would like to have open. */
   readonly wants: number;
+  /** Of the retry budget: what it may spend without asking. */
+  readonly retries: number;
   /** Since when it has a place, or waits for one, ms of the store's clock. */
   readonly placesSinceMs: number;
   /** The same of the parts. */
@@ -63,7 +65,7 @@ export function lowestLimits(slices: readonly Slice[]): GateLimits | null {
   return lowest;
 }
 
-function slowerRate(one: Rate | null, other: Rate | null): Rate | null {
+export function slowerRate(one: Rate | null, other: Rate | null): Rate | null {
   if (one === null || other === null) return one ?? other;
   return other.count / other.periodMs < one.count / one.periodMs ? other : one;
 }

@@ -10,71 +10,16 @@
  */
 import type { RepeatKind } from "./contract.ts";
 import type { DecisionField } from "./decision-fields.ts";
+import type { ExceptionRecord } from "./exception-record.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "./failure.ts";
+import type { Incident } from "./incident.ts";
+import type { HandlingAct } from "./exception-handling.ts";
+import type { IssueAct, IssueOverlay } from "./issue-overlay.ts";
 import type { Move, Unknown } from "./move.ts";
+import type { RecordKind } from "./record-kinds.ts";
+import type { RoutingRule } from "./routing.ts";
 import type { OnLate } from "./run-late.ts";
 import type { Compensated, FinalRunState, RunState } from "./run-state.ts";
-
-/** Order is the stored number: append only, never reorder. */
-export const RECORD_KINDS = [
-  // of a run
-  "started",
-  "result", // of local work, now: resolves its step
-  "intent", // an attempt of an effect is about to be sent; durable before it leaves
-  "outcome", // an attempt ended
-  "probe", // the other system was asked what happened
-  "settled", // a person or a late answer said what happened
-  "pending", // accepted now, done later (202)
-  "timer",
-  "fired",
-  "asked",
-  "answered",
-  "escalated",
-  "awaited", // an event is waited for
-  "event",
-  "called", // a child run was started
-  "returned",
-  "state", // the run waits, is parked, held ... or runs again
-  "opened", // an exception
-  "closed", // an exception
-  "cancel", // cancellation was asked for
-  "resumed", // an operator let the run go on
-  "finished",
-  // of the store itself (run 0)
-  "incarnation",
-  "group", // a recovery group was started or came through
-  "dependency", // an integration was parked or came back
-  "kept", // an event arrived before anybody waited for it
-  "applied", // a command from another process that changed no run
-  "declared", // what of a definition's payloads is sensitive, and what answers a review
-  // of a run again
-  "late", // its deadline has passed
-  // of the store itself again
-  "early", // an answer came before the request that it answers was on record
-  // of a run once more
-  "restored", // the store was restored from a backup in which the run was open
-  // of the store itself
-  "archived", // runs have left for an archive: see archived.ts
-  "imported", // an archive was read into this store, for looking
-] as const;
-export type RecordKind = (typeof RECORD_KINDS)[number];
-
-/** Kinds that only the store's own journal has; what they say is about other runs, or about none. */
-export const STORE_KINDS: readonly RecordKind[] = [
-  "incarnation",
-  "group",
-  "dependency",
-  "kept",
-  "declared",
-  "early",
-  "archived",
-  "imported",
-];
-
-/** Number under which a kind is stored. */
-export function kindNumber(kind: RecordKind): number {
-  return RECORD_KINDS.indexOf(kind);
-}
 
 /** One record as the store keeps it. `seq` counts from 1 within a run, without gaps. */
 export interface JournalRecord {
@@ -135,11 +80,28 @@ export interface StartedHead extends Described {
   readonly reason: string;
   /** When it has to be done; null if never. */
   readonly deadlineAtMs: number | null;
+  /** Set if a person started it in the place of an earlier run with its key. */
+  readonly anew?: StartedAnew;
+}
+
+/** Who started a run in the place of another that has ended, and why. */
+export interface StartedAnew {
+  /** Number of the run before. */
+  readonly of: number;
+  readonly by: string;
+  readonly approvedBy: string;
+  readonly reason: string;
 }
 
 export interface ResultHead {
   /** Set if the step threw: what the code sees again on recovery. */
   readonly threw?: { readonly name: string; readonly message: string };
+  /** Set if this is the end of a scope that has failed and was undone; `threw` is what it failed with. */
+  readonly scope?: {
+    readonly compensated: Compensated;
+    /** What stays and what was decided by hand; "" if there is nothing to say. */
+    readonly words: string;
+  };
   /** Set for `run.now`, which answers at once and has no place in the order of answers. */
   readonly now?: true;
 }
@@ -153,6 +115,8 @@ export interface IntentHead extends Described {
   readonly generation: number;
   /** Hex HMAC of the canonical input. */
   readonly digest: string;
+  /** The same of what the code asks with, where a person has corrected that. */
+  readonly asked?: string;
   /** No answer is awaited beyond this. */
   readonly deadlineAtMs: number;
   /** Sequence number of this operation's first intent: its identity in the effect ledger. */
@@ -328,6 +292,8 @@ export interface Beside {
   readonly kept?: number;
   /** Name of the event whose payload the record holds; absent: it holds an input of the workflow. */
   readonly event?: string;
+  /** Name of the effect whose answer the record holds. */
+  readonly effect?: string;
 }
 
 export interface OpenedHead extends Described {
@@ -346,10 +312,9 @@ export interface OpenedHead extends Described {
   readonly because: string;
   readonly owner: string;
   readonly dueAtMs: number;
-  /** Groups items with one cause: class, reason, integration, workflow and step. */
-  readonly fingerprint: string;
-  /** One line that names the group. */
-  readonly title: string;
+  readonly record: ExceptionRecord;
+  /** One line for each group that it is counted in, in the order of `groupsOf`. */
+  readonly titles: readonly string[];
   readonly unknown?: Unknown;
   /** The effect operation that it is about, if any. */
   readonly operation?: number;
@@ -364,6 +329,7 @@ export const RESOLUTIONS = [
   "late-answer",
   "superseded",
   "dealt-with", // a person has done outside what there was to do
+  "repaired", // a person has supplied a result, corrected an input, or lets the run be done again
 ] as const;
 
 export interface ClosedHead {
@@ -372,11 +338,39 @@ export interface ClosedHead {
   readonly resolution: (typeof RESOLUTIONS)[number];
   readonly by: string;
   readonly reason: string;
-  readonly fingerprint: string;
+  /** Fingerprints of all groups that it was counted in. */
+  readonly groups: readonly string[];
   readonly class: FailureClass;
   /** True if no step waited for it: says nothing about where the run stands. */
   readonly beside?: true;
   /** As in `SettledHead`. */
+  readonly command?: string;
+}
+
+export interface HandledHead {
+  /** Sequence number of the `opened` record. */
+  readonly opened: number;
+  readonly act: HandlingAct;
+  readonly by: string;
+  readonly reason: string;
+  /** As in `SettledHead`. */
+  readonly command?: string;
+}
+
+export interface GroupedHead {
+  readonly fingerprint: string;
+  readonly act: IssueAct;
+  /** What it comes to, with what was decided before. */
+  readonly overlay: IssueOverlay;
+  readonly command?: string;
+}
+
+/** Its time is when it was made. */
+export interface RoutedHead {
+  readonly version: number;
+  readonly rules: readonly RoutingRule[];
+  readonly by: string;
+  readonly reason: string;
   readonly command?: string;
 }
 
@@ -443,13 +437,20 @@ export interface DependencyHead {
    * counts. Absent where one engine has the store for itself: since the time of the record.
    */
   readonly atMs?: number;
+  /** Since when it is so, where that is not `atMs`. */
+  readonly sinceMs?: number;
+  /** The outage that it is about, or the last one; absent: none is known. */
+  readonly incident?: Incident;
+  /** What is left of its retry budget, if that is not full and not shared by workers. */
+  readonly retryTokens?: number;
 }
 
 /** This record is what accepts the event. */
 export type KeptHead = AcceptedEvent;
 
 /**
- * What has payloads and can say what is sensitive in them. `step` is named `workflow/step`. Under
+ * What has payloads and can say what is sensitive in them; and versions of the code, which are on
+ * record in the order in which they were deployed first. `step` is named `workflow/step`. Under
  * `payloads` the store itself says what is needed to read them: a key, a directory.
  */
 export const DEFINITION_KINDS = [
@@ -459,6 +460,7 @@ export const DEFINITION_KINDS = [
   "event",
   "step",
   "payloads",
+  "version",
 ] as const;
 export type DefinitionKind = (typeof DEFINITION_KINDS)[number];
 

@@ -32,6 +32,7 @@ const HAND_OVER_REASONS = [
   "attempts-used-up",
   "contention-used-up",
   "horizon-passed",
+  "setting-stays-wrong",
   "stored-answer",
   "unclassified",
 ] as const;

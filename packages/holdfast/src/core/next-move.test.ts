@@ -80,6 +80,16 @@ describe("nextMove on proven failures", () => {
     }
   });
 
+  test("gives a wrong setting to its owner where its gate stays open for others", () => {
+    const failure = failed("misconfigured", { effect: "never" });
+    expect(nextMove(failure, ONCE, situation({ attempt: 4 + 1 }))).toMatchObject({ kind: "park" });
+    const free = situation({ attempt: 5 + situation().meters.attempts });
+    expect(nextMove(failure, ONCE, free)).toMatchObject({
+      kind: "handOver",
+      reason: "setting-stays-wrong",
+    });
+  });
+
   test("splits what happened in part", () => {
     expect(nextMove(failed("data", { effect: "partial" }), ONCE, situation()).kind).toBe("split");
   });

@@ -31,6 +31,8 @@ import {
 const CRASHES_MAX = 3;
 /** Attempts at a failure that no rule knows. Source: failure model 2.3, fallback. */
 const UNCLASSIFIED_ATTEMPTS_MAX = 2;
+/** Calls of one operation against a wrong setting that does not close its gate. */
+const SETTING_TRIES_MAX = 5;
 /**
  * Attempts of a `once` effect, all of them proven never to have happened: its policy allows one
  * attempt that may leave, and nothing has left yet. Source: R1, with the count of R3's defaults.
@@ -97,14 +99,11 @@ function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poi
       return waitOrPark(c);
     case "contention":
       return redoOrGiveUp(c);
-    case "unavailable":
     case "misconfigured":
+      return settingStays(c) ?? park(c, failureClass);
+    case "unavailable":
     case "exhausted":
-      return {
-        kind: "park",
-        scope: failure.scope,
-        because: `${PARKED[failureClass]} (${failure.reasonCode}); it waits without using up attempts (${String(s.meters.attempts)} of ${String(attemptsMaxOf(c))} used).`,
-      };
+      return park(c, failureClass);
     case "permanent":
       return c.unsure
         ? findOut(c, "before it is given up")
@@ -171,6 +170,28 @@ const PARKED = {
   misconfigured: "A setting is wrong, so every call would fail alike",
   exhausted: "A quota or a budget is used up",
 } as const;
+
+function park({ failure, s, ...c }: Case, failureClass: keyof typeof PARKED): Move {
+  const used = `${String(s.meters.attempts)} of ${String(attemptsMaxOf({ failure, s, ...c }))}`;
+  return {
+    kind: "park",
+    scope: failure.scope,
+    because: `${PARKED[failureClass]} (${failure.reasonCode}); it waits without using up attempts (${used} used).`,
+  };
+}
+
+/**
+ * Three alike in a row close the gate, and a person hears of it. Where other calls get through
+ * between them it stays open, and this one would come back for ever, heard by nobody, and lock the
+ * account at last: so after some more it is its owner's.
+ */
+function settingStays(c: Case): Move | null {
+  // Attempts that do not count: parked and sent again each time.
+  const free = c.s.attempt - c.s.meters.attempts - c.s.meters.contentions;
+  if (free < SETTING_TRIES_MAX) return null;
+  const sentence = `A setting is wrong (${c.failure.reasonCode}), and ${String(free)} calls of it have ended so`;
+  return usedUp(c, "setting-stays-wrong", sentence);
+}
 
 /** It happened; what may still be missing is its answer. */
 function afterSurely(c: Case): Move {

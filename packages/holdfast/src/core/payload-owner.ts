@@ -5,9 +5,12 @@
  * Kind, head and step name say it. The path of a step ends in the name of the effect, review, event
  * or workflow that it is about; only a step of a workflow's own needs the name of that workflow.
  */
+import { isCellKind } from "./record-kinds.ts";
 import { assertNever } from "./assert.ts";
 import { parseJson } from "./json-text.ts";
 import type * as journal from "./journal.ts";
+import type { ReceivedHead } from "./received.ts";
+import type { ProposedHead } from "./repaired.ts";
 import { stepDefinitionName, stepNameOf } from "./step-path.ts";
 
 type JournalRecord = journal.JournalRecord;
@@ -42,6 +45,7 @@ export function isTime(record: OwnedRecord): boolean {
  * @param workflow - of the record's run; null if that is not known.
  */
 export function payloadOwner(record: OwnedRecord, workflow: string | null): PayloadOwner | null {
+  if (isCellKind(record.kind)) return null;
   switch (record.kind) {
     case "started":
       return { definition: "workflow", name: headOf<journal.StartedHead>(record).workflow };
@@ -51,25 +55,25 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "outcome":
     case "probe":
     case "settled":
+    case "supplied":
+    case "edited":
       return { definition: "effect", name: headOf<journal.OutcomeHead>(record).effect };
     case "asked":
       return { definition: "review", name: headOf<journal.AskedHead>(record).review };
-    case "answered": {
-      // Without a question it is what was wrong with the subject.
-      const { asked } = headOf<journal.AnsweredHead>(record);
-      return asked === 0 ? null : { definition: "review", name: stepNameOf(record.name).name };
-    }
+    case "answered":
+      return ownerOfDecision(record);
     case "kept":
       return { definition: "event", name: headOf<journal.KeptHead>(record).event };
-    case "event": {
-      const { event } = headOf<journal.EventHead>(record);
-      return event === undefined ? null : { definition: "event", name: event };
-    }
-    case "returned": {
-      const { child, end } = headOf<journal.ReturnedHead>(record);
-      if (child === 0 || end === "failed") return null;
-      return { definition: "workflow", name: stepNameOf(record.name).name };
-    }
+    case "event":
+      return ownerOfEvent(headOf<journal.EventHead>(record));
+    case "returned":
+      return ownerOfReturned(record);
+    case "received":
+      return { definition: "workflow", name: headOf<ReceivedHead>(record).workflow };
+    case "again":
+      return workflow === null ? null : { definition: "workflow", name: workflow };
+    case "proposed":
+      return ownerOfProposed(headOf<ProposedHead>(record));
     case "opened":
       return ownerOfBeside(headOf<journal.OpenedHead>(record));
     case "result":
@@ -101,18 +105,46 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "restored":
     case "archived":
     case "imported":
+    case "decided":
+    case "handled":
+    case "grouped":
+    case "routed":
       return null;
     default:
       return assertNever(record.kind);
   }
 }
 
+/** Without a question it is what was wrong with the subject. */
+function ownerOfDecision(record: OwnedRecord): PayloadOwner | null {
+  const { asked } = headOf<journal.AnsweredHead>(record);
+  return asked === 0 ? null : { definition: "review", name: stepNameOf(record.name).name };
+}
+
+function ownerOfEvent({ event }: journal.EventHead): PayloadOwner | null {
+  return event === undefined ? null : { definition: "event", name: event };
+}
+
+function ownerOfReturned(record: OwnedRecord): PayloadOwner | null {
+  const { child, end } = headOf<journal.ReturnedHead>(record);
+  if (child === 0 || end === "failed") return null;
+  return { definition: "workflow", name: stepNameOf(record.name).name };
+}
+
 /** An event that was not delivered, or an input that was not started. */
 function ownerOfBeside({ beside, workflow }: journal.OpenedHead): PayloadOwner | null {
   if (beside === undefined) return null;
+  if (beside.effect !== undefined) return { definition: "effect", name: beside.effect };
   return beside.event === undefined
     ? { definition: "workflow", name: workflow }
     : { definition: "event", name: beside.event };
+}
+
+/** A result or an input of an effect, or an input of the workflow. */
+function ownerOfProposed({ effect, workflow }: ProposedHead): PayloadOwner {
+  return effect === undefined
+    ? { definition: "workflow", name: workflow }
+    : { definition: "effect", name: effect };
 }
 
 /** The engine wrote it with the shape of its kind. */

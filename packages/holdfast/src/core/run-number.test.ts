@@ -4,10 +4,12 @@ import { HoldfastError } from "./error.ts";
 import {
   ITEM_PREFIXES,
   RUN_EPOCH_MS,
+  CELL_PARTS,
   SLOT_COUNT,
   formatItemId,
   formatRunId,
   nextRunNumber,
+  partOfRun,
   parseItemId,
   parseRunId,
   runNumberAtMs,
@@ -21,6 +23,37 @@ const nowMs = fc.integer({ min: 0, max: Date.UTC(2050, 0, 1) });
 const slotOf = (number: number) => Math.floor(number / 2 ** 15) % 256;
 
 describe("nextRunNumber", () => {
+  test("gives each cell numbers that no other cell has, and that tell the cell", () => {
+    const part = fc.integer({ min: 0, max: CELL_PARTS - 1 });
+    const jumps = fc.array(fc.tuple(slot, fc.integer({ min: 0, max: 5_000 })), { maxLength: 300 });
+    fc.assert(
+      fc.property(part, part, jumps, (one, other, calls) => {
+        fc.pre(one !== other);
+        const last = new Map<string, number>();
+        const given = new Set<number>();
+        for (const [ownSlot, afterMs] of calls) {
+          for (const own of [one, other]) {
+            const name = `${String(own)} ${String(ownSlot)}`;
+            const next = nextRunNumber(last.get(name) ?? 0, ownSlot, NOW_MS + afterMs, own);
+            expect(given.has(next)).toBe(false);
+            expect(next).toBeGreaterThan(last.get(name) ?? 0);
+            expect(partOfRun(next)).toBe(own);
+            given.add(next);
+            last.set(name, next);
+          }
+        }
+      }),
+    );
+  });
+
+  test("uses the next second once the numbers of a cell in this one are used up", () => {
+    let last = 0;
+    for (let count = 0; count < 2_049; count += 1) last = nextRunNumber(last, 3, NOW_MS, 5);
+    expect(runNumberAtMs(last)).toBe(NOW_MS + 1_000);
+    expect(partOfRun(last)).toBe(5);
+    expect(() => nextRunNumber(0, 3, NOW_MS, 16)).toThrow("part must be 0 to 15, got 16");
+  });
+
   test("puts the second, the slot and the counter where settled point 4 says", () => {
     const number = nextRunNumber(0, 7, NOW_MS);
     expect(BigInt(number)).toBe((BigInt((NOW_MS - RUN_EPOCH_MS) / 1_000) << 23n) | (7n << 15n));

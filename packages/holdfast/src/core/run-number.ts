@@ -14,27 +14,48 @@ const COUNTER_SIZE = 2 ** 15;
 const SECOND_SIZE = SLOT_COUNT * COUNTER_SIZE;
 const SECONDS_MAX = 2 ** 30 - 1;
 
+/** Cells that number runs side by side: each has a part of every slot's counters. */
+export const CELL_PARTS = 16;
+const PART_SIZE = COUNTER_SIZE / CELL_PARTS;
+
 /**
  * The next number of a slot: max(last + 1, clock), so it runs ahead of the clock when more than
- * 32,768 runs start in a second, and never goes back when the clock does.
+ * 32,768 runs start in a second (2,048 in a cell), and never goes back when the clock does.
  *
  * @param last - the last number given out, by this slot or (in an embedded store) at all; 0 if none.
- * @throws {RangeError} if the slot is not one of 256, or after the year 2058.
+ * @param part - of the counters, 0 to 15, where the store is one of several cells; null: all of them.
+ * @throws {RangeError} if the slot is not one of 256, the part not one of 16, or after the year 2058.
  */
-export function nextRunNumber(last: number, slot: number, nowMs: number): number {
-  if (!Number.isInteger(slot) || slot < 0 || slot >= SLOT_COUNT) {
-    throw new RangeError(`slot must be 0 to ${String(SLOT_COUNT - 1)}, got ${String(slot)}`);
-  }
+export function nextRunNumber(
+  last: number,
+  slot: number,
+  nowMs: number,
+  part: number | null = null,
+): number {
+  requireBelow("slot", slot, SLOT_COUNT);
+  requireBelow("part", part ?? 0, CELL_PARTS);
+  const size = part === null ? COUNTER_SIZE : PART_SIZE;
+  const offset = slot * COUNTER_SIZE + (part ?? 0) * PART_SIZE;
   const second = Math.max(0, Math.floor((nowMs - RUN_EPOCH_MS) / 1_000));
-  const byClock = second * SECOND_SIZE + slot * COUNTER_SIZE;
+  const byClock = second * SECOND_SIZE + offset;
   if (byClock > last) return checked(byClock);
   const lastSecond = Math.floor(last / SECOND_SIZE);
-  const bySlot = lastSecond * SECOND_SIZE + slot * COUNTER_SIZE;
+  const bySlot = lastSecond * SECOND_SIZE + offset;
   // Within this slot's part of the last second, the counter moves on; past it, the next second is
   // used ahead of time, because the number after it belongs to the next slot.
   if (last < bySlot) return checked(bySlot);
   const next = last + 1;
-  return checked(next < bySlot + COUNTER_SIZE ? next : bySlot + SECOND_SIZE);
+  return checked(next < bySlot + size ? next : bySlot + SECOND_SIZE);
+}
+
+/** Which part a number is of, if a cell has given it out. */
+export function partOfRun(run: number): number {
+  return Math.floor(run / PART_SIZE) % CELL_PARTS;
+}
+
+function requireBelow(what: string, value: number, count: number): void {
+  if (Number.isInteger(value) && value >= 0 && value < count) return;
+  throw new RangeError(`${what} must be 0 to ${String(count - 1)}, got ${String(value)}`);
 }
 
 function checked(number: number): number {
@@ -66,7 +87,7 @@ export function parseRunId(text: string): number {
 }
 
 /** What has an identity within a run: exceptions, effects (operations) and reviews. */
-export const ITEM_PREFIXES = ["exc", "eff", "rev"] as const;
+export const ITEM_PREFIXES = ["exc", "eff", "rev", "prp"] as const;
 export type ItemPrefix = (typeof ITEM_PREFIXES)[number];
 
 export interface ItemId {
@@ -95,6 +116,7 @@ const ITEM_NAME: Readonly<Record<ItemPrefix, string>> = {
   exc: "an exception",
   eff: "an effect",
   rev: "a review",
+  prp: "a proposal",
 };
 
 /** Command that lists what has such an id. */
@@ -102,6 +124,7 @@ const LISTED_BY: Readonly<Record<ItemPrefix, string>> = {
   exc: "exceptions",
   eff: "effects",
   rev: "reviews",
+  prp: "proposals",
 };
 
 function unknownId(text: string, what: string, form: string, list: string): HoldfastError {

@@ -4,7 +4,8 @@
  * former says nothing about the latter.
  */
 import type { EffectState } from "./effect-state.ts";
-import type { JournalRecord } from "./journal.ts";
+import type { IntentHead, JournalRecord } from "./journal.ts";
+import { parseJson } from "./json-text.ts";
 
 /**
  * Sentence if the effect was sent again since it was seen, else null.
@@ -49,7 +50,13 @@ export function lastSeqAt(records: readonly JournalRecord[], atMs: number): numb
 export function sentCountOf(records: readonly JournalRecord[], operation: number): number {
   const first = records.find((record) => record.seq === operation);
   if (first?.kind !== "intent") return 0;
-  return records.filter(({ kind, name }) => kind === "intent" && name === first.name).length;
+  return records.filter(
+    ({ kind, name, head }) =>
+      kind === "intent" &&
+      name === first.name &&
+      // The engine wrote it with the shape of its kind.
+      (parseJson(head ?? "null") as IntentHead).operation === operation,
+  ).length;
 }
 
 /** True if the journal holds what this command from the inbox has written. */

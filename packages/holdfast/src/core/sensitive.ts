@@ -28,15 +28,20 @@ type Cover = (value: unknown, pointer: string) => unknown;
  * @throws {HoldfastError} HF1001 if it is not a list of JSON pointers.
  */
 export function checkSensitive(what: string, sensitive: unknown): void {
-  if (sensitive === undefined) return;
-  if (!Array.isArray(sensitive) || sensitive.length > POINTERS_MAX) {
+  checkPointers(what, "sensitive", sensitive);
+}
+
+/** The same for another option that lists places. */
+export function checkPointers(what: string, option: string, pointers: unknown): void {
+  if (pointers === undefined) return;
+  if (!Array.isArray(pointers) || pointers.length > POINTERS_MAX) {
     const expected = `a list of at most ${String(POINTERS_MAX)} JSON pointers`;
-    const got = Array.isArray(sensitive) ? `${String(sensitive.length)} of them` : typeof sensitive;
-    throw malformed(what, expected, got);
+    const got = Array.isArray(pointers) ? `${String(pointers.length)} of them` : typeof pointers;
+    throw malformed(what, option, expected, got);
   }
-  for (const pointer of sensitive) {
+  for (const pointer of pointers) {
     const problem = problemOf(pointer);
-    if (problem !== null) throw malformed(what, problem, shown(pointer));
+    if (problem !== null) throw malformed(what, option, problem, shown(pointer));
   }
 }
 
@@ -53,11 +58,11 @@ function shown(pointer: unknown): string {
   return typeof pointer === "string" ? JSON.stringify(pointer.slice(0, 80)) : typeof pointer;
 }
 
-function malformed(what: string, expected: string, got: string): HoldfastError {
+function malformed(what: string, option: string, expected: string, got: string): HoldfastError {
   return new HoldfastError(
     "HF1001",
-    `${what}: "sensitive" is not valid: expected ${expected}, got ${got}.`,
-    'Write, for example: sensitive: ["/iban", "/lines/*/price"]. "" is the whole value, "/" in a name is "~1".',
+    `${what}: "${option}" is not valid: expected ${expected}, got ${got}.`,
+    `Write, for example: ${option}: ["/iban", "/lines/*/price"]. "" is the whole value, "/" in a name is "~1".`,
   );
 }
 

@@ -5,6 +5,7 @@
 import { assertNever } from "./assert.ts";
 import { comingBack, type BreakerState, type Outage, type Ramp } from "./breaker.ts";
 import type { FailureClass } from "./failure.ts";
+import type { Incident } from "./incident.ts";
 import type { DependencyHead } from "./journal.ts";
 
 export type SharedBreaker =
@@ -128,24 +129,29 @@ export function withoutDeadCanary(
     : breaker;
 }
 
-/** Whether people have to hear of this change: it went down, or it is back. */
+/** Whether people have to hear of this change: it went down, is back, or is down for another reason. */
 export function isIncident(before: SharedBreaker, now: SharedBreaker): boolean {
-  return (before.kind === "closed") !== (now.kind === "closed");
+  if (before.kind === "closed" || now.kind === "closed") return before.kind !== now.kind;
+  return before.outage.reason !== now.outage.reason;
 }
 
 /** The record of where it stands. `atMs`: by the store's clock, so that the newest is the newest. */
 export function incidentOf(
   integration: string,
   breaker: SharedBreaker,
+  incident: Incident | null,
   atMs: number,
 ): DependencyHead {
+  const about = incident === null ? {} : { incident };
   if (breaker.kind === "closed") {
-    return { integration, to: "closed", reason: "it answers again", probeAtMs: null, atMs };
+    const sinceMs = incident?.endedAtMs ?? atMs;
+    const closed = { to: "closed" as const, reason: "it answers again", probeAtMs: null };
+    return { integration, ...closed, ...about, sinceMs, atMs };
   }
   const probeAtMs = breaker.kind === "open" ? breaker.probeAtMs : breaker.startedAtMs;
   const { reason, class: failureClass } = breaker.outage;
   const to = probeAtMs === null ? "parked" : "open";
-  return { integration, to, reason, class: failureClass, probeAtMs, atMs };
+  return { integration, to, reason, class: failureClass, probeAtMs, ...about, atMs };
 }
 
 function movedOutage(outage: Outage, byMs: number): Outage {

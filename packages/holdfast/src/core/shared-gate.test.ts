@@ -32,6 +32,8 @@ function reportOf(worker: number, over: Partial<GateReport> = {}): GateReport {
     doneCount: 0,
     rampDoneAt: 10,
     hasTold: false,
+    drain: null,
+    retries: { held: 0, earned: 0, needs: 0, isIdle: true },
     claim: null,
     ...over,
   };

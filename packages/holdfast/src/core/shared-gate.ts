@@ -16,6 +16,15 @@ import {
   type Slice,
 } from "./gate-slices.ts";
 import {
+  incidentAfter,
+  incidentBegan,
+  incidentEnded,
+  type Drain,
+  type Incident,
+} from "./incident.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+import { sharedRetries, type OwnRetries, type SharedRetries } from "./shared-retries.ts";
+import {
   CALM_BREAKER,
   isIncident,
   mayProbe,
@@ -27,8 +36,14 @@ export interface SharedGate {
   /** Grows with every change of the breaker: what a worker found before it does not count. */
   readonly round: number;
   readonly breaker: SharedBreaker;
-  /** The worker that has yet to put the newest incident on record; null: it is. */
+  /** The worker that has yet to put the newest of the incident on record; null: it is. */
   readonly teller: number | null;
+  /** The outage that is, or the last one; null: none is known. */
+  readonly incident: Incident | null;
+  /** The worker that counts who still waits after it; null: nobody does any more. */
+  readonly drainer: number | null;
+  /** What nobody holds of the retry budget; null before the first call. */
+  readonly retries: RetryBudget | null;
   /** Null until a rate is known. */
   readonly pool: RatePool | null;
   readonly slices: readonly Slice[];
@@ -38,6 +53,9 @@ export const NEW_GATE: SharedGate = {
   round: 0,
   breaker: CALM_BREAKER,
   teller: null,
+  incident: null,
+  drainer: null,
+  retries: null,
   pool: null,
   slices: [],
 };
@@ -59,8 +77,11 @@ export interface GateReport {
   readonly doneCount: number;
   /** Concurrency at which coming back is over. */
   readonly rampDoneAt: number;
-  /** It has put the newest incident on record. */
+  /** It has put the newest of the incident on record. */
   readonly hasTold: boolean;
+  /** What it has counted after the outage, if it is who counts; by the store's clock. */
+  readonly drain: Drain | null;
+  readonly retries: OwnRetries;
   /** It asks for leave to try: null if not, else until when a canary has, ms, and if it takes a place. */
   readonly claim: { readonly lastsMs: number; readonly takesPlace: boolean } | null;
 }
@@ -79,6 +100,7 @@ export interface Exchange {
   /** What is in its bucket afterwards. */
   readonly tokens: number;
   readonly claimed: boolean;
+  readonly retries: SharedRetries;
   /** Calls that its slice is reckoned by. */
   readonly wants: number;
   /** Whether places or parts have yet to go from one worker to another. */
@@ -98,11 +120,16 @@ export function exchanged(state: SharedGate, report: GateReport, view: GateView)
   const granted = claimedPlaces(found, report, table, view);
   const shares = granted ?? shared(found, report, table, view);
   const breaker = granted === null ? found : { ...found, ...granted.breaker };
-  const slice = sliceAfter(self, shares, report.inUse, view.nowMs);
+  const held = others.map((other) => other.retries);
+  const retries = sharedRetries(before.retries, report.retries, held, view.nowMs);
+  const slice = { ...sliceAfter(self, shares, report.inUse, view.nowMs), retries: retries.held };
   const next: SharedGate = {
     round: breaker.round,
     breaker: breaker.breaker,
     teller: breaker.teller,
+    incident: breaker.incident,
+    drainer: breaker.drainer,
+    retries: retries.pool,
     // It fills by itself, and is written when its parts change.
     pool: shares.parts === self.parts && before.pool !== null ? before.pool : shares.pool,
     slices: inAge([...others, slice]),
@@ -113,6 +140,7 @@ export function exchanged(state: SharedGate, report: GateReport, view: GateView)
     parts: shares.parts,
     tokens: shares.tokens,
     claimed: granted !== null,
+    retries,
     wants: slice.wants,
     isUnsettled: shares.isUnsettled,
   };
@@ -130,6 +158,7 @@ export function left(
   const others = state.slices.filter((slice) => slice !== self);
   const pool = poolOf(state, lowestLimits(state.slices), others, self, view.nowMs);
   const back = pool === null ? null : { ...pool, tokens: pool.tokens + tokens };
+  // What it held of the retry budget is taken to be spent.
   return { ...state, slices: others, pool: back };
 }
 
@@ -149,7 +178,7 @@ interface Shares {
   readonly isUnsettled: boolean;
 }
 
-type Standing = Pick<SharedGate, "round" | "breaker" | "teller">;
+type Standing = Pick<SharedGate, "round" | "breaker" | "teller" | "incident" | "drainer">;
 
 /** What the dead held is free: the tokens of their parts are taken to be used. */
 function withoutDead(state: SharedGate, { living, nowMs }: GateView): SharedGate {
@@ -170,7 +199,7 @@ function ownSlice(state: SharedGate, report: GateReport, nowMs: number): Slice {
   const wants = Math.min(roomFor(report.wants), limits?.concurrency ?? 0);
   if (known === undefined) {
     const since = { placesSinceMs: nowMs, partsSinceMs: nowMs };
-    return { worker, places: 0, parts: 0, wants, ...since, limits };
+    return { worker, places: 0, parts: 0, wants, retries: 0, ...since, limits };
   }
   const begins = known.wants === 0 && wants > 0;
   return {
@@ -187,6 +216,13 @@ function roomFor(wants: number): number {
   return wants <= 0 ? 0 : 2 ** Math.ceil(Math.log2(wants));
 }
 
+/** What there is to put on record; the teller has, if it has told the same. */
+export function newsOf({ breaker, incident }: Pick<SharedGate, "breaker" | "incident">): string {
+  const why = breaker.kind === "closed" ? "" : breaker.outage.reason;
+  const { parkedCount = null, drainedAtMs = null } = incident ?? {};
+  return JSON.stringify([breaker.kind === "closed", why, parkedCount, drainedAtMs]);
+}
+
 /** The breaker by what this worker has found, if it knew of the newest change. */
 function withFound(
   state: SharedGate,
@@ -198,8 +234,8 @@ function withFound(
   const isNews = round === state.round;
   let { breaker, teller } = before;
   if (isNews && found !== null) {
-    if (isIncident(breaker, found)) teller = worker;
-    return { round: state.round + 1, breaker: found, teller };
+    const after = incidentByFound(before, found, worker, nowMs);
+    return { round: state.round + 1, breaker: found, ...(after ?? standingOf(before)) };
   }
   // Who was to put it on record is dead, and may not have.
   if (teller !== null && !living.has(teller)) teller = worker;
@@ -209,7 +245,43 @@ function withFound(
     breaker = ramp === null ? CALM_BREAKER : { ...breaker, ramp };
   }
   const alive = withoutDeadCanary(breaker, living, nowMs);
-  return { round: alive === breaker ? state.round : state.round + 1, breaker: alive, teller };
+  const next = alive === breaker ? state.round : state.round + 1;
+  return { round: next, breaker: alive, ...drained({ ...before, teller }, report, living) };
+}
+
+function standingOf({ teller, incident, drainer }: SharedGate) {
+  return { teller, incident, drainer };
+}
+
+/** Null if people need not hear of it. */
+function incidentByFound(
+  { breaker, incident }: SharedGate,
+  found: SharedBreaker,
+  worker: number,
+  nowMs: number,
+): Pick<SharedGate, "teller" | "incident" | "drainer"> | null {
+  if (!isIncident(breaker, found)) return null;
+  if (found.kind === "closed")
+    return { teller: worker, incident: incidentEnded(incident, nowMs), drainer: worker };
+  const began = breaker.kind === "closed" ? incidentBegan(nowMs) : incident;
+  return { teller: worker, incident: began, drainer: null };
+}
+
+/** By what the worker has counted that counts; another one does where that is dead. */
+function drained(
+  state: SharedGate,
+  { worker, drain }: GateReport,
+  living: ReadonlySet<number>,
+): Pick<SharedGate, "teller" | "incident" | "drainer"> {
+  const { drainer, incident } = state;
+  if (drainer === null || incident === null) return standingOf(state);
+  if (!living.has(drainer)) return { ...standingOf(state), drainer: worker };
+  if (drainer !== worker || drain === null) return standingOf(state);
+  const after = incidentAfter(incident, drain);
+  const isSame =
+    after.parkedCount === incident.parkedCount && after.drainedAtMs === incident.drainedAtMs;
+  if (isSame) return standingOf(state);
+  return { teller: worker, incident: after, drainer: after.drainedAtMs === null ? worker : null };
 }
 
 /** The pool as it stands now, if what is free of the rate changes by anything but this worker. */

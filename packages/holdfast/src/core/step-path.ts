@@ -35,8 +35,24 @@ export function stepDefinitionName(workflow: string, step: string): string {
   return `${workflow}/${step}`;
 }
 
-/** No name of a step begins like this: a slash inside a name is escaped, and no scope is open. */
+/** No name of a step begins like this: a slash inside a name is escaped, and no scope is called so. */
 const UNDO = "undo/";
+
+/**
+ * The path of a scope: the paths of its steps begin with it.
+ *
+ * @throws {HoldfastError} HF1001 as for steps, and for a name under which undoings are on record.
+ */
+export function scopePath(scopes: readonly StepName[], name: string, as?: string): string {
+  if (scopes.length === 0 && `${name}/` === UNDO)
+    throw refused("a scope", name, `another name: what is undone is on record under "${name}"`);
+  return stepPath(scopes, name, as);
+}
+
+/** True for a step, or a scope, inside this scope. */
+export function isWithin(path: string, scope: string): boolean {
+  return path.startsWith(`${scope}/`);
+}
 
 /** Path of the effect that undoes a step. */
 export function undoPath(step: string): string {

@@ -2,10 +2,8 @@
  * The engine: keeps runs in memory while they have work to do, forgets them while they wait, and
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
-import { HoldfastError } from "../core/error.ts";
+import { DEFAULT_POLICY, OWNER_DEFAULT, type ExceptionPolicy } from "../core/exception-policy.ts";
 import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
-import { UNNAMED_STARTER } from "../core/person.ts";
-import { formatRunId } from "../core/run-number.ts";
 import { needsPerson, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { EventAddress, Store } from "../store/store.ts";
@@ -13,8 +11,9 @@ import type { Integration } from "../workflow/integration.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
-import { BesideExceptions } from "./exceptions/beside.ts";
+import { ExceptionCare } from "./exceptions/exception-care.ts";
 import type { Clock, Random } from "./clock.ts";
+import { Children } from "./run/children.ts";
 import { Commands } from "./commands/commands.ts";
 import { Committer } from "./journal/committer.ts";
 import { Declarations } from "./journal/declarations.ts";
@@ -31,8 +30,10 @@ import { KnownWorkflows } from "./starts/known-workflows.ts";
 import { Lanes } from "./starts/lanes.ts";
 import { Membership } from "./workers/membership.ts";
 import { Places } from "./workers/places.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { Routes } from "./workers/routes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
+import { Listeners } from "./listeners.ts";
 import { LiveRun } from "./run/live-run.ts";
 import { RestQueue } from "./run/rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
@@ -44,8 +45,7 @@ import { startsOf } from "./starts/starts-of.ts";
 import type { Started, StartingParent, StartOptions, Starts } from "./starts/starts.ts";
 import { EngineEnds, StoreReads } from "./journal/store-reads.ts";
 import { SystemJournal } from "./journal/system-journal.ts";
-import { takeBackChild, type TakenBack } from "./run/taking-back.ts";
-import { thrownText } from "./exceptions/thrown-text.ts";
+import type { TakenBack } from "./run/taking-back.ts";
 import { DurableTimers } from "./run/timers.ts";
 import { holdUnreadable, requireBeginning } from "./run/unreadable-run.ts";
 import type { ChildWaiter, RunEnd } from "./run/waiters.ts";
@@ -65,6 +65,10 @@ export interface EngineOptions extends RemovalOptions {
   readonly foreign?: ForeignClassifier;
   /** Owns what belongs to no run. Default "operators". */
   readonly owner?: string;
+  /** Teams, calendars and due times. */
+  readonly exceptions?: ExceptionPolicy;
+  /** The other cells, where the store is one of several. */
+  readonly neighbours?: Neighbours;
 }
 
 export class Engine implements RunHost {
@@ -86,23 +90,26 @@ export class Engine implements RunHost {
   readonly declarations: Declarations;
   readonly effects: KnownEffects;
   readonly commands: Commands;
-  readonly beside: BesideExceptions;
+  readonly exceptions: ExceptionCare;
   readonly early: EarlyAnswers;
   readonly removals: Removals;
   readonly lanes = new Lanes();
   readonly reads: StoreReads;
   readonly places: Places;
+  /** Null where the app has one store. */
+  readonly neighbours: Neighbours | null;
   /** Null where the store is whole: no run is ever elsewhere. */
   readonly routes: Routes | null;
   readonly #membership: Membership | null;
   readonly #workflows: KnownWorkflows;
-  readonly #listeners = new Set<EngineListener>();
-  readonly #starts: Starts;
+  readonly #listeners = new Listeners();
+  readonly starts: Starts;
   readonly #timers: DurableTimers;
   readonly #gates: Gates;
   readonly #inbox: InboxDoor;
   readonly #startUp: StartUp;
   readonly #ends: RunEnds;
+  readonly #children: Children;
   #draining = false;
   #closing: Promise<void> | null = null;
   #isClosed = false;
@@ -114,8 +121,10 @@ export class Engine implements RunHost {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.version = options.version;
     this.namespace = options.namespace ?? NAMESPACE_DEFAULT;
-    this.owner = options.owner ?? "operators";
+    this.owner = options.owner ?? OWNER_DEFAULT;
+    this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);
     this.foreign = options.foreign ?? (() => null);
+    this.neighbours = options.neighbours ?? null;
     this.digests = digestsWith(options.store.secret);
     this.effects = new KnownEffects(options.effects ?? []);
     this.#workflows = new KnownWorkflows(options.workflows);
@@ -135,7 +144,7 @@ export class Engine implements RunHost {
     this.routes = shared === null ? null : new Routes(this, shared);
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
     this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
-    this.#starts = startsOf(this, (stored, input) => {
+    this.starts = startsOf(this, (stored, input) => {
       this.#begin(stored, input);
     });
     this.reads = new StoreReads(this);
@@ -143,26 +152,22 @@ export class Engine implements RunHost {
     this.#timers = new DurableTimers(
       this.store,
       this.clock,
-      (runs) => {
-        this.wakes.add(runs);
-      },
+      (runs) => this.wakes.add(runs),
       () => this.committer.durable(),
-      (work) => {
-        this.background(work);
-      },
+      (work) => this.background(work),
       (read) => this.reads.patiently("when runs are due", read),
       this.places,
     );
     this.#gates = new Gates(this);
-    this.beside = new BesideExceptions(this);
     this.commands = new Commands(this);
     this.early = new EarlyAnswers(this);
     this.removals = new Removals(this, options);
     this.#ends = new RunEnds(this);
+    this.#children = new Children(this, this.#ends);
     this.#inbox = new InboxDoor(this);
     this.#startUp = new StartUp(this);
     const parts = { startUp: this.#startUp, timers: this.#timers, gates: this.#gates };
-    const doors = { starts: this.#starts, ends: this.#ends, inbox: this.#inbox };
+    const doors = { starts: this.starts, ends: this.#ends, inbox: this.#inbox };
     this.#membership =
       shared === null ? null : new Membership(this, shared, { ...parts, ...doors });
   }
@@ -176,31 +181,19 @@ export class Engine implements RunHost {
   }
 
   emit(event: EngineEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        // Whoever only listens must not stop what is told of.
-        process.emitWarning(
-          `a listener threw at ${event.type}: ${thrownText(error).message}`,
-          "HoldfastWarning",
-        );
-      }
-    }
+    this.#listeners.tell(event);
   }
 
   /** The answer takes the listener away again. */
   on(listener: EngineListener): () => void {
-    this.#listeners.add(listener);
-    return () => {
-      this.#listeners.delete(listener);
-    };
+    return this.#listeners.add(listener);
   }
 
   /** Brings back what was under way, then opens the doors. */
   async start(): Promise<void> {
     await this.#startUp.prepare();
-    await this.declarations.begin(this.store, this.#workflows.all());
+    await this.declarations.begin(this.store, this.#workflows.all(), this.version);
+    this.exceptions.due.start();
     if (this.#membership !== null) {
       await this.#timers.start();
       this.#inbox.open();
@@ -210,9 +203,11 @@ export class Engine implements RunHost {
     await this.#inbox.takeCancels();
     await this.#gates.restore();
     await this.early.load();
+    await this.commands.receiving.load();
     await this.#timers.start();
     await this.#startUp.recover();
     this.early.start();
+    this.commands.receiving.start();
     this.#inbox.open();
   }
 
@@ -231,8 +226,14 @@ export class Engine implements RunHost {
 
   startRun(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
     this.#workflows.require(workflow);
+    if (this.neighbours === null) return this.startHere(workflow, input, options);
+    return this.neighbours.start(workflow, input, options ?? {});
+  }
+
+  /** Starts or joins a run in this store, which is the cell that it belongs to. */
+  startHere(workflow: AnyWorkflow, input: unknown, options?: StartOptions): Promise<Started> {
     if (this.#draining) throw new EngineEnds();
-    return this.#starts.start(workflow, input, options);
+    return this.starts.start(workflow, input, options);
   }
 
   #begin(stored: StoredRun, input: unknown): void {
@@ -288,8 +289,13 @@ export class Engine implements RunHost {
     holdUnreadable(this, workflow, row, nextSeq - 1, error);
   }
 
-  gate(integration: Integration): Gate {
-    return this.#gates.of(integration);
+  /** Integrations as a whole, for people who know more of them than their answers tell. */
+  get parking(): Pick<Gates, "parkByHand" | "tryByHand" | "isKnown"> {
+    return this.#gates;
+  }
+
+  gate(of: { readonly on: Integration; readonly group?: string }, namespace: string): Gate {
+    return this.#gates.of(of, namespace);
   }
 
   /** Who answers for an integration; null before the first of its effects was at work here. */
@@ -299,6 +305,7 @@ export class Engine implements RunHost {
 
   pendingWritten(integration: string, ref: string): void {
     this.early.asked(integration, ref);
+    this.neighbours?.asked(integration, ref);
   }
 
   progressed(run: number): void {
@@ -318,7 +325,7 @@ export class Engine implements RunHost {
         if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
         // Its parent says then who is needed before the family can be taken back.
         if (row.parentRun !== null && run.ending.undoes && needsPerson(departure.state))
-          this.commands.childStands(row.parentRun, row.parentStep ?? "", row.run);
+          this.#ends.childStands(row.parentRun, row.parentStep ?? "", row.run);
         break;
       case "reload":
         this.wakes.add([row.run]);
@@ -367,6 +374,8 @@ export class Engine implements RunHost {
     this.#draining = true;
     this.#inbox.close();
     this.early.close();
+    this.commands.receiving.close();
+    this.exceptions.due.close();
     this.#timers.close();
     this.reads.close();
     this.routes?.close();
@@ -374,36 +383,29 @@ export class Engine implements RunHost {
     this.#gates.close();
   }
 
-  async startChild(
+  startChild(
     workflow: AnyWorkflow,
     input: unknown,
     parent: StartingParent & { readonly correlationId: string },
   ): Promise<number> {
-    // A child was started by whoever started its parent: a review excludes people, not runs.
-    const by = this.live.get(parent.run)?.row.startedBy ?? UNNAMED_STARTER;
-    const { correlationId } = parent;
-    const { run } = await this.startRun(workflow, input, { by, correlationId, parent });
-    if (run !== parent.run) return run;
-    throw new HoldfastError(
-      "HF4102",
-      `Run ${formatRunId(run)} called workflow "${workflow.name}" with its own key: it would wait for itself.`,
-      "Give the child a key of its own.",
-    );
+    return this.#children.start(workflow, input, parent);
   }
 
   findChild(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
-    return this.#starts.find(workflow, input);
+    return this.#children.find(workflow, input);
   }
 
-  async takeBackChild(child: number, waiter: ChildWaiter, reason: string): Promise<TakenBack> {
-    // As a whole: all of it may be said again, and a cancel that cannot read has done nothing.
-    return await this.reads.surely("a child that is taken back", () =>
-      takeBackChild(this, child, waiter, reason),
-    );
+  /** The run of this store that a start with this input would join; null if there is none. */
+  findHere(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
+    return this.starts.find(workflow, input);
   }
 
-  async childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {
-    return await this.#ends.endOf(child, waiter);
+  takeBackChild(child: number, waiter: ChildWaiter, reason: string): Promise<TakenBack> {
+    return this.#children.takeBack(child, waiter, reason);
+  }
+
+  childEnd(child: number, waiter: ChildWaiter | null = null): Promise<RunEnd | null> {
+    return this.#children.endOf(child, waiter);
   }
 
   /** How a run ends: at once if it has ended, else when it does. */
@@ -412,9 +414,11 @@ export class Engine implements RunHost {
   }
 
   async keptEvent(of: EventAddress): Promise<KeptEventRow | null> {
-    return await this.reads.patiently("events that came early", () =>
+    const kept = await this.reads.patiently("events that came early", () =>
       this.commands.events.keptEvent(of),
     );
+    if (kept === null && this.neighbours !== null) this.background(this.neighbours.wanted(of));
+    return kept;
   }
 
   keptEventOffered(kept: number, taken: boolean): void {
@@ -436,7 +440,7 @@ export class Engine implements RunHost {
       reads: this.reads.keptCount,
       routes: (this.routes?.keptCount ?? 0) + (this.#membership?.keptCount ?? 0),
       startUp: this.#startUp.keptCount,
-      starts: this.#starts.keptCount,
+      starts: this.starts.keptCount,
       timers: this.#timers.keptCount,
       wakes: this.wakes.keptCount,
     };

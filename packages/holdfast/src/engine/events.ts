@@ -1,4 +1,5 @@
 /** What the engine tells whoever listens (telemetry, tests, a progress bar). A closed union. */
+import type { Crossing, Severity } from "../core/exception-record.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Move } from "../core/move.ts";
 import type { FinalRunState, RunState } from "../core/run-state.ts";
@@ -36,9 +37,31 @@ export type EngineEvent =
       readonly step: string;
       readonly owner: string;
       readonly because: string;
+      readonly severity: Severity;
+      readonly dueAtMs: number;
       /** Set if no step waits for it. A run 0 is the store itself. */
       readonly beside?: true;
     } & OfRun)
+  /** Whom code or a rule names is no team: its workflow's owner has it, and should mend that. */
+  | ({
+      readonly type: "exception.unowned";
+      readonly step: string;
+      readonly owner: string;
+      readonly because: string;
+      readonly beside?: true;
+    } & OfRun)
+  /** A time of an exception that is still open has passed. Told once, also after a crash. */
+  | {
+      readonly type: "exception.due";
+      readonly exception: string;
+      readonly crossing: Crossing["kind"];
+      /** Who is told. */
+      readonly to: string;
+      readonly owner: string;
+      readonly workflow: string;
+      readonly step: string;
+      readonly dueAtMs: number;
+    }
   /** A person is asked. `seq` is the review's number in its run. */
   | ({
       readonly type: "review.asked";

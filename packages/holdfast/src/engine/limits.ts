@@ -53,6 +53,12 @@ export interface EngineLimits {
   readonly eventIdsMax: number;
   /** Events that are kept because nobody waits for them; beyond it such events are refused, HF4204. */
   readonly keptEventsMax: number;
+  /** Messages from outside that are remembered; beyond it they are refused with HF4202. */
+  readonly receivedMax: number;
+  /** Messages that wait for what they follow; beyond it such messages are refused with HF4206. */
+  readonly heldMessagesMax: number;
+  /** Requests at one ingress at a time; beyond it they are refused with HF4207. */
+  readonly ingressOpenMax: number;
   /** Exceptions open beside one run, or beside none; what would open more is refused with HF4203. */
   readonly besideOpenMax: number;
   /** Answers that are kept although no request has asked for them yet. */
@@ -103,6 +109,11 @@ export const DEFAULT_LIMITS: EngineLimits = {
   eventIdsMax: 5_000_000,
   // They are on disk only. Ten a second that nobody ever asks for fill it in a day, and are noticed.
   keptEventsMax: 1_000_000,
+  // About 400 bytes each with record and index: eight gigabytes. Half a year of one a second.
+  receivedMax: 20_000_000,
+  heldMessagesMax: 10_000,
+  // Each may hold a body of a megabyte while it comes in.
+  ingressOpenMax: 1_000,
   besideOpenMax: 100,
   earlyAnswersMax: 1_000,
   // Longer than a request that has left takes to be on record; a repeat may come later, and its

@@ -9,6 +9,7 @@ import type { Committer } from "./journal/committer.ts";
 import type { Declarations } from "./journal/declarations.ts";
 import type { Digests } from "./journal/digest.ts";
 import type { EngineEvent } from "./events.ts";
+import type { ExceptionCare } from "./exceptions/exception-care.ts";
 import type { Gate } from "./gates/gate.ts";
 import type { KnownEffects } from "./effects/known-effects.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -48,13 +49,16 @@ export interface RunHost {
   readonly committer: Committer;
   readonly rest: RestQueue;
   readonly version: string;
+  /** Whose exceptions are, and until when. */
+  readonly exceptions: Pick<ExceptionCare, "rules" | "due">;
   readonly foreign: ForeignClassifier;
   /** What definitions declare of their payloads. */
   readonly declarations: Declarations;
   /** The effects of the deployed code, by name. */
   readonly effects: KnownEffects;
   emit(event: EngineEvent): void;
-  gate(integration: Integration): Gate;
+  /** By integration, group and, where each namespace has its own connection, namespace (R9). */
+  gate(of: { readonly on: Integration; readonly group?: string }, namespace: string): Gate;
   departed(run: LiveRun, departure: Departure): void;
   /** What the journal holds of a run cannot be read: it leaves memory and is held. */
   unreadable(run: LiveRun, error: unknown): void;

@@ -31,8 +31,10 @@ export interface TestEffectOptions {
   readonly keyWindow?: Duration;
   readonly replays?: KeyReplays;
   readonly undo?: "call" | "none" | UndoEffect<typeof REFERENCE, typeof ANSWER>;
+  readonly leaves?: string;
   readonly canProbe?: boolean;
   readonly owner?: string;
+  readonly group?: string;
   readonly classify?: (error: unknown) => Classified | undefined;
 }
 

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatRunId } from "../core/run-number.ts";
+import type { ExceptionPolicy } from "../core/exception-policy.ts";
 import type { AppRetention } from "../core/retention.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
 import type { JournalRecord } from "../core/journal.ts";
@@ -34,6 +35,7 @@ export interface LifeOptions {
   readonly version?: string;
   readonly effects?: readonly AnyEffect[];
   readonly retention?: AppRetention;
+  readonly exceptions?: ExceptionPolicy;
   readonly fateOf?: (flush: FlushSeen) => FlushFate;
   /** The store as the engine shall see it. */
   readonly onStore?: (store: Store) => Store;
@@ -115,6 +117,7 @@ export class TestWorld {
       ...(options.effects === undefined ? {} : { effects: options.effects }),
       ...(options.retention === undefined ? {} : { retention: options.retention }),
       version: options.version ?? "1",
+      ...(options.exceptions === undefined ? {} : { exceptions: options.exceptions }),
       // Polls of an inbox that nobody uses would fill every long wait with timers.
       limits: { inboxIdleMs: 30 * DAY_MS, inboxBusyMs: 30 * DAY_MS, ...options.limits },
     });
@@ -308,6 +311,11 @@ export class TestWorld {
   async counters(prefix: string) {
     await this.settle();
     return (await this.#reading()).counters(prefix);
+  }
+
+  async dependencies() {
+    await this.settle();
+    return (await this.#reading()).dependencies();
   }
 
   async allRuns(): Promise<readonly RunRow[]> {

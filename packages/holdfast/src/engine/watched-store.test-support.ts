@@ -4,7 +4,7 @@
  */
 import type { StoredRun } from "../store/rows.ts";
 import type { FlushBatch, Removal, Store } from "../store/store.ts";
-import { RECORD_KINDS, type RecordKind } from "../core/journal.ts";
+import { RECORD_KINDS, type RecordKind } from "../core/record-kinds.ts";
 import { Deferred } from "./run/deferred.ts";
 
 /** What becomes of one flush. `unsaid`: it is applied, and an error is reported all the same. */
@@ -52,12 +52,19 @@ export class WatchedStore {
         this.#read("due", afterMs, () => inner.due(afterMs, untilMs, limit)),
       parked: (integration, page) =>
         this.#read("parked", integration, () => inner.parked(integration, page)),
+      parkedCount: (integration) =>
+        this.#read("parkedCount", integration, () => inner.parkedCount(integration)),
       lane: (namespace, lane, limit) =>
         this.#read("lane", namespace, () => inner.lane(namespace, lane, limit)),
       openLanes: (page) => this.#read("openLanes", page, () => inner.openLanes(page)),
       acceptedEvents: (ids) => this.#read("acceptedEvents", ids, () => inner.acceptedEvents(ids)),
       acceptedCount: (nowMs) =>
         this.#read("acceptedCount", nowMs, () => inner.acceptedCount(nowMs)),
+      received: (names) => this.#read("received", names, () => inner.received(names)),
+      receivedCount: () => this.#read("receivedCount", null, () => inner.receivedCount()),
+      newestInOrder: (name) => this.#read("newestInOrder", name, () => inner.newestInOrder(name)),
+      heldMessages: (after, limit) =>
+        this.#read("heldMessages", after, () => inner.heldMessages(after, limit)),
       exception: (run, seq) => this.#read("exception", run, () => inner.exception(run, seq)),
       besideExceptions: (run, subject) =>
         this.#read("besideExceptions", run, () => inner.besideExceptions(run, subject)),

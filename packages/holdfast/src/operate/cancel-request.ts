@@ -1,4 +1,5 @@
 /** A cancel that was asked for and has not come through yet: in the inbox, or on record in the run. */
+import { isOutcomeOpen } from "../core/acts.ts";
 import type { CancelHead, JournalRecord } from "../core/journal.ts";
 import { parseJson } from "../core/json-text.ts";
 import { isFinal } from "../core/run-state.ts";
@@ -26,9 +27,10 @@ export interface AwaitedPerson {
 
 /** @param exceptions - open ones of the run. */
 export function awaitedPerson(exceptions: readonly ExceptionView[]): AwaitedPerson | null {
-  for (const { id, class: failureClass, owner, step, settleWith } of exceptions) {
+  for (const exception of exceptions) {
+    const { id, owner, step, settleWith } = exception;
     // One that stays is dealt with when the run has ended; it holds nothing up.
-    if (settleWith === null || failureClass !== "ambiguous") continue;
+    if (settleWith === null || !isOutcomeOpen(exception)) continue;
     return { owner, step: step ?? "", exception: id, settleWith };
   }
   return null;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "vitest";
-import type { InboxAnswer, InboxCommands } from "../engine/commands/inbox-door.ts";
+import type { InboxAnswer, InboxCommands } from "../engine/commands/inbox-bodies.ts";
 import type { StoreReader } from "../store/store.ts";
 import { openSqliteReader } from "../store-sqlite/index.ts";
 import type { SqliteStore } from "../store-sqlite/index.ts";

@@ -11,6 +11,10 @@ import { assertNever } from "../core/assert.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { durationText } from "../core/duration.ts";
 import { HoldfastError, isErrorCode } from "../core/error.ts";
+import type { DecisionBody, RepairBody } from "../core/repair-order.ts";
+import type { IssueAct } from "../core/issue-overlay.ts";
+import type { AskedAct } from "../core/parse-acts.ts";
+import type { RoutingRule } from "../core/routing.ts";
 import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -45,8 +49,32 @@ export interface CommandBodies {
     /** Number of the exception that was seen, where only what waits because of it is meant. */
     readonly exception?: number;
   };
+  readonly handUp: { readonly run: string; readonly exception: number; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  readonly repair: RepairBody;
+  readonly decide: DecisionBody;
+  /** Something is done to an exception that leaves it open. */
+  readonly handle: {
+    readonly run: string;
+    readonly seq: number;
+    readonly act: AskedAct;
+    readonly reason: string;
+  };
+  /** About a group of exceptions, or about routing: the run is the store itself. */
+  readonly group: {
+    readonly run: string;
+    readonly fingerprint: string;
+    readonly act: IssueAct;
+    readonly reason: string;
+  };
+  readonly route: {
+    readonly run: string;
+    readonly rules: readonly RoutingRule[];
+    /** That these take the place of; 0 for none. */
+    readonly version: number;
+    readonly reason: string;
+  };
 }
 
 /** What an engine is ordered to let go: runs that an archive has, each with its number of records. */
@@ -54,6 +82,13 @@ interface RemovalBody {
   readonly archive: string;
   readonly file: string;
   readonly runs: readonly (readonly [run: string, records: number])[];
+}
+
+/** An integration that shall not be called for a while, from when the command is posted on. */
+interface ParkBody {
+  readonly integration: string;
+  readonly reason: string;
+  readonly forMs: number;
 }
 
 type CommandTopic = keyof CommandBodies;
@@ -87,6 +122,10 @@ export interface Receipt {
   readonly outcome: "applied" | "kept" | "sent";
   /** Of one that is kept: another that decides the same and comes first; null if there is none. */
   readonly before: KeptCommand | null;
+  /** Id of the proposal (`prp_...`) that another person has to approve; null if none has to. */
+  readonly proposal: string | null;
+  /** The run that was started; null for other commands. */
+  readonly started: string | null;
 }
 
 /** Between two looks at the answer: short at first, because an idle engine looks every 200 ms. */
@@ -108,19 +147,24 @@ export async function giveCommand(
 ): Promise<Receipt> {
   const { topic, by, body } = command;
   const given = { topic, by, body, run: parseRunId(body.run), where: body.run };
-  const { id, outcome } = await postAndWait(reader, given, patience);
+  const answered = await postAndWait(reader, given, patience);
+  const { id, outcome } = answered;
+  const said = outcome === "applied" ? (parseJson(answered.answer) as CommandAnswer) : null;
+  const { proposal = null, run: started = null } = said?.ok === true ? said : {};
   const before = outcome === "kept" ? keptBefore(await keptCommands(reader), id) : null;
-  return { id, topic, run: body.run, by, outcome, before };
+  return { id, topic, run: body.run, by, outcome, before, proposal, started };
 }
 
 /** A command, and what it is about. */
 type Given = (
   | Pick<Command, "topic" | "body">
+  | { readonly topic: "park"; readonly body: ParkBody }
+  | { readonly topic: "unpark"; readonly body: Omit<ParkBody, "forMs"> }
   | { readonly topic: "archive"; readonly body: RemovalBody }
 ) & {
   readonly by: string;
   readonly run?: number;
-  /** Named in errors: a run, an archive. */
+  /** Named in errors: a run, an archive, an integration. */
   readonly where: string;
 };
 
@@ -171,7 +215,7 @@ async function awaitAnswer(
 
 /** What the engine answers; its `InboxAnswer`, which a test compares with this. */
 export type CommandAnswer =
-  | { readonly ok: true }
+  | { readonly ok: true; readonly proposal?: string; readonly run?: string }
   | {
       readonly ok: false;
       readonly code: string;
@@ -206,12 +250,28 @@ function wordsOf({ topic, where }: Given): string {
       return "settle the effect";
     case "resume":
       return `resume ${where}`;
+    case "handUp":
+      return "ask somebody else what happened";
     case "cancel":
       return `cancel ${where}`;
     case "close":
       return "close the exception";
+    case "repair":
+      return `repair ${where}`;
+    case "decide":
+      return "take the decision about the proposal";
+    case "handle":
+      return `deal with an exception of ${where}`;
+    case "group":
+      return "decide about the group";
+    case "route":
+      return "set the routing rules";
     case "archive":
       return "let go of runs that are archived";
+    case "park":
+      return `park ${where}`;
+    case "unpark":
+      return `have ${where} tried`;
     default:
       return assertNever(topic);
   }

@@ -3,7 +3,7 @@
  * to be unsafe or without sense, so that nobody waits for an engine to hear that; the engine checks
  * again, because it alone knows the present state.
  */
-import { settleFirst, settleOf } from "../core/acts.ts";
+import { isOutcomeOpen, settleFirst, settleOf } from "../core/acts.ts";
 import { refuseClosing } from "../core/closing.ts";
 import { decisionWords, unknownFields, type DecisionField } from "../core/decision-fields.ts";
 import { decisionMisfit } from "../core/decision-fit.ts";
@@ -22,6 +22,7 @@ import { listExceptions } from "./list-work.ts";
 import { Masking } from "./masking.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
 import { decisionText } from "./review-details.ts";
+import { isProposal } from "./repair/list-proposals.ts";
 import { isoText } from "./views.ts";
 
 /** Who decides and why; both are on record. */
@@ -56,6 +57,7 @@ export async function answerReview(
   const reviews = await reader.reviews({ afterRun: 0, limit: PAGE_LIMIT_MAX, run, all: true });
   const row = reviews.find((review) => review.seq === seq);
   if (row === undefined) throw unknownItem("review", reviewId, "holdfast reviews --all");
+  if (isProposal(row)) throw unknownItem("review", reviewId, "holdfast proposals");
   const masking = await Masking.of(reader);
   if (row.state === "answered") throw wasAnswered(row, await decisionText(reader, masking, row));
   refuseAnswer(row, by, (await reader.run(run))?.startedBy ?? null);
@@ -175,6 +177,37 @@ export async function settleEffect(
     ...(seen === null ? {} : { exception: seen.seq }),
   };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
+}
+
+/**
+ * Says of an effect (`eff_...`) that whoever is asked cannot tell whether it happened: the next owner
+ * above is asked, and nothing else changes.
+ *
+ * @throws {HoldfastError} HF6001 (no such effect or exception), HF6003 (nobody is asked about it, or
+ *   nobody is above), HF6005.
+ */
+export async function cannotTellEffect(
+  reader: StoreReader,
+  effectId: string,
+  { by, reason, exception }: Decider & SeenException,
+  patience: Patience,
+): Promise<Receipt> {
+  const { run, seq: operation } = parseItemId("eff", effectId);
+  const of = { afterRun: 0, limit: PAGE_LIMIT_MAX, run };
+  const asks = (one: ExceptionRow) => one.operation === operation && isOutcomeOpen(one);
+  const about = (await reader.exceptions(of)).filter(asks);
+  const seen =
+    exception === undefined ? about[0] : await seenException(reader, run, exception, about);
+  if (seen === undefined) {
+    throw new HoldfastError(
+      "HF6003",
+      `Nobody is asked whether ${quoted(effectId)} happened.`,
+      "List what is asked with: holdfast reviews",
+      { where: effectId },
+    );
+  }
+  const body = { run: formatRunId(run), exception: seen.seq, reason };
+  return giveCommand(reader, { topic: "handUp", by, body }, patience);
 }
 
 /**

@@ -15,3 +15,8 @@ export function pageOfException({
   // The engine's own errors are the reason codes of the runs that they stop.
   return isErrorCode(reasonCode) ? reasonCode : "HF3002";
 }
+
+/** Which page of the operators' guide says what a class means and what can be done about it. */
+export function classPage(failureClass: ExceptionRow["class"]): string {
+  return `docs/operate/classes/${failureClass}.md`;
+}

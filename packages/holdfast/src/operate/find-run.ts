@@ -24,7 +24,7 @@ export interface RunReference {
  * @throws {HoldfastError} HF6001 if there is none, HF6006 if it has left for an archive, HF4102 if the key has more than one.
  */
 export async function findRun(reader: StoreReader, reference: RunReference): Promise<RunRow> {
-  const [first, ...others] = await findRuns(reader, reference);
+  const [first, ...others] = newest(await findRuns(reader, reference));
   if (first === undefined) {
     const { run } = reference;
     const gone = RUN_ID.test(run) ? await reader.archivedRun(parseRunId(run)) : null;
@@ -32,6 +32,20 @@ export async function findRun(reader: StoreReader, reference: RunReference): Pro
   }
   if (others.length > 0) throw severalRuns(reference, [first, ...others]);
   return first;
+}
+
+/** One that was started anew has taken the place of those before it. */
+function newest(rows: readonly RunRow[]): readonly RunRow[] {
+  return rows.filter(
+    ({ namespace, workflow, key, generation }) =>
+      !rows.some(
+        (other) =>
+          other.generation > generation &&
+          other.namespace === namespace &&
+          other.workflow === workflow &&
+          other.key === key,
+      ),
+  );
 }
 
 /** All runs that are meant, newest first, at most `RUNS_PER_KEY_MAX`. */

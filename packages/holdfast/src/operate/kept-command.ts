@@ -7,7 +7,16 @@ import { formatRunId } from "../core/run-number.ts";
 import type { InboxRow, RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 
-const TOPICS = ["answer", "settle", "resume", "cancel", "close"] as const;
+const TOPICS = [
+  "answer",
+  "settle",
+  "resume",
+  "cancel",
+  "close",
+  "repair",
+  "decide",
+  "handUp",
+] as const;
 type Topic = (typeof TOPICS)[number];
 
 export interface KeptCommand {
@@ -92,10 +101,12 @@ const ITEMS = {
   answer: ["rev", "seq"],
   settle: ["eff", "operation"],
   close: ["exc", "seq"],
+  decide: ["prp", "seq"],
+  handUp: ["exc", "exception"],
 } as const;
 
 function aboutOf(topic: Topic, run: string, field: (name: string) => unknown): string | null {
-  if (topic === "resume" || topic === "cancel") return run;
+  if (topic === "resume" || topic === "cancel" || topic === "repair") return run;
   const [kind, name] = ITEMS[topic];
   const seq = field(name);
   return Number.isSafeInteger(seq) ? `${kind}_${run.slice("run_".length)}_${String(seq)}` : null;
@@ -114,6 +125,9 @@ const LEFT: Readonly<Record<Topic, string>> = {
   resume: "a resume",
   cancel: "a cancel",
   close: "a close",
+  repair: "a repair",
+  decide: "a decision about a proposal",
+  handUp: "that they cannot tell",
 };
 
 /** In words, for whoever leaves another one. */

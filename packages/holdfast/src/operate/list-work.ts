@@ -1,12 +1,17 @@
 /** `holdfast exceptions`, `effects` and `reviews`: what waits for people, and what was done. */
-import type { EffectProof, FailureClass } from "../core/failure.ts";
+import { EFFECT_STAYS, type EffectProof, type FailureClass } from "../core/failure.ts";
+import { isUndoPath } from "../core/step-path.ts";
 import type { ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
 import type { Page, StoreReader } from "../store/store.ts";
 import { findRuns, type RunReference } from "./find-run.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
 import { Masking } from "./masking.ts";
 import { exceptionDetails } from "./exception-details.ts";
-import { keptCommands } from "./kept-command.ts";
+import { isOutcomeOpen } from "../core/acts.ts";
+import { parseRunId } from "../core/run-number.ts";
+import { keptCommands, type KeptCommand } from "./kept-command.ts";
+import { outcomeQuestion, type OutcomeQuestion } from "./outcome-question.ts";
+import { isProposal, proposalDetails, type ProposalView } from "./repair/list-proposals.ts";
 import { reviewDetails } from "./review-details.ts";
 import {
   effectView,
@@ -27,6 +32,8 @@ export interface ExceptionFilter extends WorkFilter {
   readonly owner?: string;
   readonly class?: FailureClass;
   readonly workflow?: string;
+  /** Only what is left of undoings: those that have failed, and effects that stay. */
+  readonly compensation?: boolean;
 }
 
 export interface EffectFilter extends WorkFilter {
@@ -53,8 +60,21 @@ export interface EffectPage {
   readonly next: string | null;
 }
 
+/** An exception that asks what happened, with what is known of it. */
+export interface OutcomeView {
+  readonly exception: ExceptionView;
+  readonly outcome: OutcomeQuestion;
+}
+
 export interface ReviewPage {
   readonly reviews: readonly ReviewView[];
+  /** "Did it happen?": the questions that the engine itself asks. */
+  readonly outcomes: readonly OutcomeView[];
+  readonly next: string | null;
+}
+
+export interface ProposalPage {
+  readonly proposals: readonly ProposalView[];
   readonly next: string | null;
 }
 
@@ -63,7 +83,8 @@ export async function listExceptions(
   reader: StoreReader,
   filter: ExceptionFilter,
 ): Promise<ExceptionPage> {
-  const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...filter, ...at });
+  const { compensation, ...query } = filter;
+  const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...query, ...at });
   // Those of the store itself (run 0) come first.
   const page = await pageOf(reader, filter, ask, -1);
   const of = new Map<number, RunBelongings>();
@@ -71,8 +92,14 @@ export async function listExceptions(
     of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null));
   const kept = await keptCommands(reader);
   const belongings = (row: ExceptionRow) => of.get(row.run) ?? NOTHING;
-  const exceptions = await exceptionDetails(reader, page.rows, belongings, kept);
+  const rows = compensation === true ? page.rows.filter(isOfUndoing) : page.rows;
+  const exceptions = await exceptionDetails(reader, rows, belongings, kept);
   return { exceptions, next: page.next };
+}
+
+/** An undoing has failed, or there is none of what has to be dealt with. */
+function isOfUndoing({ step, reasonCode }: ExceptionRow): boolean {
+  return isUndoPath(step) || reasonCode === EFFECT_STAYS;
 }
 
 const NOTHING: RunBelongings = { run: null, effects: [], exceptions: [] };
@@ -99,11 +126,57 @@ export async function listEffects(reader: StoreReader, filter: EffectFilter): Pr
 
 /** Reviews that fit the filter, oldest run first. */
 export async function listReviews(reader: StoreReader, filter: ReviewFilter): Promise<ReviewPage> {
+  const asked = await pageOf(reader, filter, (at) => reader.reviews({ ...filter, ...at }));
+  const { by: owner, limit } = filter;
+  const of = owner === undefined ? {} : { owner };
+  const open = await pageOf(reader, filter, (at) => reader.exceptions({ ...at, ...of, limit }));
+  // Both lists are by run: what one of them has not come to yet belongs to the next page.
+  const next = earlier(asked.next, open.next);
+  const lastRun = next === null ? Number.POSITIVE_INFINITY : parseRunId(next);
+  const masking = await Masking.of(reader);
+  const kept = await keptCommands(reader);
+  const runOf = (row: ReviewRow) => asked.runs.get(row.run) ?? null;
+  // Proposals have a list of their own: nobody answers them.
+  const rows = asked.rows.filter((row) => row.run <= lastRun && !isProposal(row));
+  const reviews = await reviewDetails(reader, masking, rows, { runOf, kept });
+  const questions = open.rows.filter((row) => row.run <= lastRun && isOutcomeOpen(row));
+  const outcomes = await outcomesOf(reader, masking, questions, kept);
+  return { reviews, outcomes, next };
+}
+
+async function outcomesOf(
+  reader: StoreReader,
+  masking: Masking,
+  rows: readonly ExceptionRow[],
+  kept: readonly KeptCommand[],
+): Promise<readonly OutcomeView[]> {
+  const outcomes: OutcomeView[] = [];
+  for (const row of rows) {
+    const outcome = await outcomeQuestion(reader, masking, row);
+    if (outcome === null) continue;
+    const of = await belongingsOf(reader, row.run, await reader.run(row.run));
+    const [exception] = await exceptionDetails(reader, [row], () => of, kept);
+    if (exception !== undefined) outcomes.push({ exception, outcome });
+  }
+  return outcomes;
+}
+
+/** Of two cursors the one that is reached first; null is the end. */
+function earlier(one: string | null, other: string | null): string | null {
+  if (one === null || other === null) return one ?? other;
+  return parseRunId(one) <= parseRunId(other) ? one : other;
+}
+
+/** Proposals that fit the filter, oldest run first: each a repair that a second person decides. */
+export async function listProposals(
+  reader: StoreReader,
+  filter: ReviewFilter,
+): Promise<ProposalPage> {
   const page = await pageOf(reader, filter, (at) => reader.reviews({ ...filter, ...at }));
-  const runOf = (row: ReviewRow) => page.runs.get(row.run) ?? null;
-  const of = { runOf, kept: await keptCommands(reader) };
-  const reviews = await reviewDetails(reader, await Masking.of(reader), page.rows, of);
-  return { reviews, next: page.next };
+  const rows = page.rows.filter(isProposal);
+  const masking = await Masking.of(reader);
+  const proposals = await proposalDetails(reader, masking, rows, (run) => page.runs.get(run));
+  return { proposals, next: page.next };
 }
 
 interface OfRunNumber {

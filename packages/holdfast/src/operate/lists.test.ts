@@ -175,11 +175,16 @@ describe("the run that is meant", () => {
     expect(await findRun(reader, { run: "O-3", workflow: "refund" })).toMatchObject({ run: 3 });
   });
 
+  test("of several that were started anew is the newest", async () => {
+    const found = await findRun(reader, { run: "shared", workflow: "refund" });
+    expect(found).toMatchObject({ run: 12, generation: 4 });
+  });
+
   test("is asked for more exactly where a key has several", async () => {
     await expect(findRun(reader, { run: "shared" })).rejects.toMatchObject({
       code: "HF4102",
       message: expect.stringMatching(
-        /^4 runs have the business key "shared": run_0000000000c \(refund, running\), /,
+        /^2 runs have the business key "shared": run_0000000000c \(refund, running\), /,
       ) as string,
     });
   });

@@ -2,7 +2,7 @@
  * The commands that are printed with an exception, word by word. Each names the exception that it is
  * about, so that what is approved is what was seen; what would be refused is not printed.
  */
-import { closesAsStaying, resumeOf, settleOf } from "../core/acts.ts";
+import { closesAsStaying, isOutcomeOpen, resumeOf, settleOf } from "../core/acts.ts";
 import { EFFECT_STAYS } from "../core/failure.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
@@ -14,7 +14,7 @@ export function settleCommand(row: ExceptionRow, of: RunBelongings): string | nu
   if (takes === null) return null;
   const effect = formatItemId("eff", { run: row.run, seq: row.operation ?? 0 });
   const about = `--exception ${formatItemId("exc", row)}`;
-  if (takes === "happened" && row.class === "ambiguous")
+  if (takes === "happened" && isOutcomeOpen(row))
     return `holdfast settle ${effect} happened${valueWords(row, of)} ${about} --reason "..."`;
   if (takes === "happened" && row.reasonCode !== EFFECT_STAYS)
     return `holdfast settle ${effect} happened ${about} --reason "how it was undone by hand"`;

@@ -9,12 +9,16 @@ import { keptCommands } from "./kept-command.ts";
 import { Masking, type Payload } from "./masking.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
 import { belongings } from "./show-run.ts";
-import type { ExceptionView, RunBelongings } from "./views.ts";
+import { notesOf, type ExceptionView, type RunBelongings } from "./views.ts";
 
 export interface ShownException {
   readonly exception: ExceptionView;
   /** What came and was not taken; null if there is nothing, or it was not asked for. */
   readonly payload: Payload | null;
+  /** How many exceptions there have been at this step of its run, with this one. */
+  readonly occurrences: number;
+  /** Notes to those before it at the same step, oldest first: they outlive a replay. */
+  readonly earlierNotes: ExceptionView["notes"];
 }
 
 /** True for what is the id of an exception, and so no run is meant. */
@@ -33,7 +37,8 @@ export async function showException(
 ): Promise<ShownException> {
   const { run, seq } = parseItemId("exc", id);
   const of = { afterRun: run - 1, limit: PAGE_LIMIT_MAX, run, all: true };
-  const row = (await reader.exceptions(of)).find((exception) => exception.seq === seq);
+  const ofRun = await reader.exceptions(of);
+  const row = ofRun.find((exception) => exception.seq === seq);
   if (row === undefined) {
     throw new HoldfastError(
       "HF6001",
@@ -54,7 +59,10 @@ export async function showException(
   );
   if (exception === undefined) throw new Error(`no view of ${id}`);
   const payload = payloadCharsMax === null ? null : await payloadOf(reader, row, payloadCharsMax);
-  return { exception, payload };
+  const alike = ofRun.filter((one) => one.step === row.step && one.subject === row.subject);
+  const earlier = alike.filter((one) => one.seq < seq);
+  const earlierNotes = earlier.flatMap(({ handling }) => notesOf(handling));
+  return { exception, payload, occurrences: alike.length, earlierNotes };
 }
 
 async function payloadOf(

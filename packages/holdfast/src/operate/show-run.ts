@@ -5,10 +5,12 @@ import { isFinal } from "../core/run-state.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { findRun, type RunReference } from "./find-run.ts";
+import { blockersOf, type BlockerView } from "./blockers.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { keptOf, type KeptCommand } from "./kept-command.ts";
 import { Masking } from "./masking.ts";
+import { isProposal } from "./repair/list-proposals.ts";
 import { reviewDetails } from "./review-details.ts";
 import { scanRun } from "./scan-run.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
@@ -49,6 +51,8 @@ export interface ShownRun {
   /** Sequence number after which the timeline goes on; null if that was all of it. */
   readonly next: number | null;
   readonly effects: readonly EffectView[];
+  /** Runs that it waits for, the nearest first, each with what it waits for itself. */
+  readonly blockers: readonly BlockerView[];
   /** Open ones. */
   readonly exceptions: readonly ExceptionView[];
   /** Open ones. */
@@ -77,6 +81,7 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
     kept,
     timeline: timelineOf(masking, row, records, request),
     next: last === undefined || records.length < request.limit ? null : last.seq,
+    blockers: await blockersOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: seen,
     reviews: await reviewDetails(reader, masking, reviews, { runOf: () => row, kept }),
@@ -107,6 +112,7 @@ export async function belongings(reader: StoreReader, { run }: RunRow) {
   return {
     effects: await reader.effects(page),
     exceptions: await reader.exceptions(page),
-    reviews: await reader.reviews(page),
+    // Proposals have a list of their own: nobody answers them.
+    reviews: (await reader.reviews(page)).filter((row) => !isProposal(row)),
   };
 }

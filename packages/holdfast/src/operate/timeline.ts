@@ -2,6 +2,8 @@
  * A run's journal as a timeline: one entry for each record, with what happened in words, and what
  * was decided and why. Pure. The records are the truth; this adds nothing to them.
  */
+import { CELL_SAYINGS, type CellHeads } from "./cell-sayings.ts";
+import type { RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
 import { hasPayload } from "../core/payload-owner.ts";
@@ -10,12 +12,22 @@ import { HoldfastError } from "../core/error.ts";
 import { familyOf } from "../core/failure.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/failure.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
 import { REFUSED_LATER } from "../core/journal.ts";
 import type { Move, MoveKind } from "../core/move.ts";
-import { COMPENSATED_TEXT } from "../core/run-state.ts";
+import { COMPENSATED_TEXT, type Compensated } from "../core/run-state.ts";
 import type { OnLate } from "../core/run-late.ts";
 import { formatRunId } from "../core/run-number.ts";
+import type {
+  AgainHead,
+  DecidedHead,
+  EditedHead,
+  ProposedHead,
+  SuppliedHead,
+} from "../core/repaired.ts";
+import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
+import { REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
 interface TimelineFailure {
@@ -37,7 +49,7 @@ interface TimelineMove {
 export interface TimelineEntry {
   readonly seq: number;
   readonly at: string;
-  readonly kind: journal.RecordKind;
+  readonly kind: RecordKind;
   /** Step path; null for what is about the run itself. */
   readonly step: string | null;
   /** Null where it is about no attempt. */
@@ -182,7 +194,7 @@ function parseHead<Head>(record: journal.JournalRecord): Head {
   }
 }
 
-interface Heads {
+interface Heads extends CellHeads {
   readonly started: journal.StartedHead;
   readonly result: journal.ResultHead;
   readonly intent: journal.IntentHead;
@@ -216,6 +228,15 @@ interface Heads {
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
   readonly early: journal.EarlyHead;
+  readonly received: ReceivedHead;
+  readonly supplied: SuppliedHead;
+  readonly edited: EditedHead;
+  readonly again: AgainHead;
+  readonly proposed: ProposedHead;
+  readonly decided: DecidedHead;
+  readonly handled: journal.HandledHead;
+  readonly grouped: journal.GroupedHead;
+  readonly routed: journal.RoutedHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -224,15 +245,19 @@ function sayingOf(record: journal.JournalRecord): Said {
   return say(parseHead(record));
 }
 
-const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => Said } = {
+const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = {
   started: (head) => ({
-    what: `started as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
+    what: `started ${anew(head)}as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
     by: head.startedBy,
   }),
   result: (head) =>
-    head.threw === undefined
-      ? { what: head.now === true ? "time taken" : "local work done" }
-      : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
+    head.scope !== undefined
+      ? {
+          what: `scope failed (${head.threw?.message ?? ""})${SCOPE_TEXT[head.scope.compensated]}${head.scope.words}`,
+        }
+      : head.threw === undefined
+        ? { what: head.now === true ? "time taken" : "local work done" }
+        : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
   intent: (head) => ({
     what:
       head.restoredFromMs === undefined
@@ -278,6 +303,10 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
   }),
   event: (head) => ({
     what: head.timedOut === true ? "the event did not come in time" : "the event came",
+  }),
+  received: (head) => ({
+    what: `message ${head.id} by ${head.ingress}: ${head.state}`,
+    by: head.source,
   }),
   called: (head) => ({ what: `started ${head.workflow} as ${formatRunId(head.child)}` }),
   returned: (head) => ({
@@ -327,9 +356,26 @@ const SAYINGS: { readonly [Kind in journal.RecordKind]: (head: Heads[Kind]) => S
     by: head.by,
   }),
   imported: (head) => ({ what: `import of the archive ${head.archive} ${head.event}` }),
+  ...REPAIR_SAYINGS,
+  ...CELL_SAYINGS,
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),
+  handled: (head) => ({ what: `exception ${handledText(head)}`, by: head.by }),
+  grouped: (head) => ({
+    what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,
+    by: head.overlay.by,
+  }),
+  routed: (head) => ({
+    what: `routing rules, version ${String(head.version)}: ${head.reason}`,
+    by: head.by,
+  }),
+};
+
+const SCOPE_TEXT: Readonly<Record<Compensated, string>> = {
+  no: "; nothing of it was undone",
+  partially: " and was undone in part",
+  fully: " and was undone",
 };
 
 const EARLY_TEXT: Readonly<Record<journal.EarlyHead["event"], string>> = {
@@ -373,6 +419,12 @@ function decided(head: journal.OutcomeHead): Omit<Said, "what"> {
     ...(head.move === undefined ? {} : { move: head.move }),
     ...(head.nextAtMs === undefined ? {} : { nextAtMs: head.nextAtMs }),
   };
+}
+
+function anew({ anew: before, generation }: journal.StartedHead): string {
+  if (before === undefined) return "";
+  const { of, approvedBy, reason } = before;
+  return `anew (generation ${String(generation)}) in the place of ${formatRunId(of)}, approved by ${approvedBy} (${reason}), `;
 }
 
 function reference(ref: string | undefined): string {

@@ -7,6 +7,8 @@
 import { parseJson } from "../core/json-text.ts";
 import type { RepeatKind } from "../core/contract.ts";
 import type { ErrorCode } from "../core/error.ts";
+import type { Handling, HandlingStatus, WaitsFor } from "../core/exception-handling.ts";
+import type { Confidence, Crossing, ExceptionRecord, Severity } from "../core/exception-record.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
@@ -21,10 +23,12 @@ import type {
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
 import { keptAbout, type KeptCommand } from "./kept-command.ts";
-import { pageOfException } from "./exception-page.ts";
+import { classPage, pageOfException } from "./exception-page.ts";
 import { closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly id: string;
   readonly key: string;
   readonly namespace: string;
@@ -54,6 +58,8 @@ export interface RunView {
 
 /** Which run something belongs to; both are null if retention has taken the run. */
 interface OfRun {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: string;
   readonly key: string | null;
   readonly workflow: string | null;
@@ -116,6 +122,36 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   /** The other system's own words, at most 500 characters; null if it said no more than `message`. */
   readonly said: string | null;
   readonly owner: string;
+  /** Page that says what its class means and what can be done about it. */
+  readonly classPage: string;
+  readonly severity: Severity;
+  readonly confidence: Confidence;
+  readonly status: HandlingStatus;
+  readonly waitsFor: WaitsFor | null;
+  readonly waitReason: string | null;
+  readonly assignee: string | null;
+  readonly tags: readonly string[];
+  readonly links: Handling["links"];
+  readonly notes: readonly { readonly at: string; readonly by: string; readonly text: string }[];
+  /** Times that have passed while it was open. */
+  readonly crossed: readonly {
+    readonly kind: Crossing["kind"];
+    readonly at: string;
+    readonly to: string;
+  }[];
+  /** By which rule it is whose, and due when. */
+  readonly ownership: ExceptionRecord["ownership"];
+  readonly duePolicy: string;
+  readonly calendar: string | null;
+  /** Of the code that met it. */
+  readonly codeVersion: string;
+  readonly keyWindowEndsAt: string | null;
+  readonly attempts: number | null;
+  readonly meters: ExceptionRecord["meters"];
+  readonly keys: ExceptionRecord["keys"];
+  /** Groups that it is counted in, of each level. */
+  readonly fingerprints: ExceptionRecord["fingerprints"];
+  /** Of its place. */
   readonly fingerprint: string;
   readonly openedAt: string;
   readonly dueAt: string;
@@ -177,8 +213,14 @@ export function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : isoText(ms);
 }
 
+/** Nothing where one store is looked at. */
+function cellOf({ cell }: { readonly cell?: string }): { readonly cell?: string } {
+  return cell === undefined ? {} : { cell };
+}
+
 export function runView(row: RunRow): RunView {
   return {
+    ...cellOf(row),
     id: formatRunId(row.run),
     key: row.key,
     namespace: row.namespace,
@@ -219,6 +261,7 @@ function ofRun(number: number, run: RunRow | null): OfRun {
 
 export function effectView(row: EffectRow, run: RunRow | null): EffectView {
   return {
+    ...cellOf(row),
     id: formatItemId("eff", { run: row.run, seq: row.operation }),
     ...ofRun(row.run, run),
     step: row.step,
@@ -259,6 +302,7 @@ export function exceptionView(
   const effectId =
     row.operation === null ? null : formatItemId("eff", { run: row.run, seq: row.operation });
   return {
+    ...cellOf(row),
     id,
     run: row.run === 0 ? null : formatRunId(row.run),
     key: run?.key ?? null,
@@ -282,6 +326,7 @@ export function exceptionView(
     because: row.because,
     said,
     owner: row.owner,
+    ...careOf(row),
     fingerprint: row.fingerprint,
     openedAt: isoText(row.openedAtMs),
     dueAt: isoText(row.dueAtMs),
@@ -290,6 +335,35 @@ export function exceptionView(
     closedBy: row.closedBy,
     amount: row.amount,
     currency: row.currency,
+  };
+}
+
+export function notesOf({ notes }: Handling): ExceptionView["notes"] {
+  return notes.map(({ atMs, by, text }) => ({ at: isoText(atMs), by, text }));
+}
+
+function careOf({ class: failureClass, record, handling }: ExceptionRow) {
+  return {
+    classPage: classPage(failureClass),
+    severity: record.severity,
+    confidence: record.confidence,
+    status: handling.status,
+    waitsFor: handling.waitsFor,
+    waitReason: handling.waitReason,
+    assignee: handling.assignee,
+    tags: handling.tags,
+    links: handling.links,
+    notes: notesOf(handling),
+    crossed: handling.crossed.map(({ kind, atMs, to }) => ({ kind, at: isoText(atMs), to })),
+    ownership: record.ownership,
+    duePolicy: record.duePolicy,
+    calendar: record.calendar,
+    codeVersion: record.codeVersion,
+    keyWindowEndsAt: isoOrNull(record.keyWindowEndsAtMs),
+    attempts: record.attempts,
+    meters: record.meters,
+    keys: record.keys,
+    fingerprints: record.fingerprints,
   };
 }
 
@@ -308,6 +382,7 @@ export function reviewView(
 ): ReviewView {
   const id = formatItemId("rev", row);
   return {
+    ...cellOf(row),
     id,
     ...ofRun(row.run, run),
     step: row.step,

@@ -3,6 +3,7 @@ import { verdictOf, type Verdict } from "../core/verdict.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import { blockersOf, type BlockerView } from "./blockers.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { keptOf, type KeptCommand } from "./kept-command.ts";
@@ -35,6 +36,8 @@ export interface ExplainedRun {
   /** The integration that a parked run waits for, as the engine last saw it. */
   readonly dependency: DependencyView | null;
   readonly effects: readonly EffectView[];
+  /** Runs that it waits for, the nearest first, each with what it waits for itself. */
+  readonly blockers: readonly BlockerView[];
   /** Open ones. */
   readonly exceptions: readonly ExceptionView[];
   /** Open ones. */
@@ -62,6 +65,7 @@ export async function whyRun(
     kept,
     decision,
     dependency: await dependencyOf(reader, row),
+    blockers: await blockersOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: seen,
     reviews: await reviewDetails(reader, masking, reviews, { runOf: () => row, kept }),

@@ -22,6 +22,7 @@ const PAYLOAD_MEMBER: Partial<Record<InboxRow["topic"], string>> = {
   answer: "decision",
   settle: "value",
   complete: "outcome",
+  repair: "value",
 };
 
 /** Rows of one run that are looked through. */
@@ -117,7 +118,16 @@ async function ownerOf(
     case "resume":
     case "cancel":
     case "close":
+    case "handle":
+    case "group":
+    case "route":
     case "archive":
+    case "park":
+    case "unpark":
+    case "decide":
+    case "handUp":
+    // A result, or changes of an input: sealed whole.
+    case "repair":
     // Between workers: sealed whole, see sealed-shards.ts.
     case "returned":
     case "deliver":
@@ -125,6 +135,7 @@ async function ownerOf(
     case "outcome":
     case "asked":
     case "beside":
+    case "receive":
       return null;
     default:
       return assertNever(topic);

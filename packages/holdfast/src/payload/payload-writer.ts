@@ -3,7 +3,8 @@
  * file. It follows the declarations as they are flushed, since each is on record before the first
  * payload that it is about.
  */
-import { type DeclaredHead, RECORD_KINDS, type StartedHead } from "../core/journal.ts";
+import type { DeclaredHead, StartedHead } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { parseJson } from "../core/json-text.ts";
 import { hasPayload, isTime, payloadOwner, type OwnedRecord } from "../core/payload-owner.ts";
 import type { DeclaredFields } from "../store/declared-fields.ts";

@@ -34,6 +34,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
   const ids = new CommandIds(reader, ring);
   return {
     storeId: reader.storeId,
+    cells: reader.cells,
     runs: (query) => reader.runs(query),
     run: (run) => reader.run(run),
     runsByKey: (key, limit) => reader.runsByKey(key, limit),
@@ -42,11 +43,16 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     exceptions: (query) => reader.exceptions(query),
     effects: (query) => reader.effects(query),
     reviews: (query) => reader.reviews(query),
-    issues: (limit) => reader.issues(limit),
+    issues: (level, limit) => reader.issues(level, limit),
+    issue: (fingerprint) => reader.issue(fingerprint),
+    issueOverlays: () => reader.issueOverlays(),
+    occurrences: (of, afterMs, limit) => reader.occurrences(of, afterMs, limit),
+    routings: (limit) => reader.routings(limit),
     dependencies: () => reader.dependencies(),
     declarations: () => reader.declarations(),
     earlyAnswers: async (limit) =>
       opening.all(await reader.earlyAnswers(limit), ({ seq }) => ({ run: STORE, seq })),
+    received: (query) => reader.received(query),
     archivedRun: (run) => reader.archivedRun(run),
     importedArchives: () => reader.importedArchives(),
     counters: (prefix) => reader.counters(prefix),

@@ -7,7 +7,7 @@
  */
 import { HoldfastError } from "../core/error.ts";
 import { DeclaredFields } from "../store/declared-fields.ts";
-import type { StoredRun, WaitingCommand } from "../store/rows.ts";
+import type { ReceivedRow, StoredRun, WaitingCommand } from "../store/rows.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { filePlace } from "./open-place.ts";
@@ -87,18 +87,28 @@ function decorated(
     requirements,
     // No payload is in what they answer: of the store's own records only heads are looked at.
     removal: store.removal,
+    cells: store.cells,
     flush: (batch) => flushes.flush(batch),
     find: (keys) => store.find(keys),
     load: async (runs) => opened(await store.load(runs)),
     page: async (states, page, shards) => opened(await store.page(states, page, shards)),
     due: (afterMs, untilMs, limit, shards) => store.due(afterMs, untilMs, limit, shards),
     parked: (integration, page, shards) => store.parked(integration, page, shards),
+    parkedCount: (integration) => store.parkedCount(integration),
     lane: (namespace, lane, limit) => store.lane(namespace, lane, limit),
     openLanes: (page, shards) => store.openLanes(page, shards),
     acceptedEvents: (ids) => store.acceptedEvents(ids),
     acceptedCount: (nowMs) => store.acceptedCount(nowMs),
+    received: async (names) => openedReceipts(payloads, await store.received(names)),
+    receivedCount: () => store.receivedCount(),
+    newestInOrder: (name) => store.newestInOrder(name),
+    // The engine asks for each by its name before it does anything with its payload.
+    heldMessages: (after, limit) => store.heldMessages(after, limit),
     exception: (run, seq) => store.exception(run, seq),
     besideExceptions: (run, subject) => store.besideExceptions(run, subject),
+    exceptionsDue: (limit, shards) => store.exceptionsDue(limit, shards),
+    issueOverlay: (fingerprint) => store.issueOverlay(fingerprint),
+    routing: () => store.routing(),
     keptCount: () => store.keptCount(),
     onPosted: (listener) => store.onPosted(listener),
     keptEvents: async (of, limit) => openedRows(payloads, await store.keptEvents(of, limit)),
@@ -192,6 +202,17 @@ async function openedRows<Row extends { readonly seq: number; readonly data: str
     const { data, seq } = row;
     const place = { run: STORE, seq };
     opened.push(isKeptApart(data) ? { ...row, data: await payloads.get(data, place) } : row);
+  }
+  return opened;
+}
+
+async function openedReceipts(
+  payloads: StoredPayloads,
+  rows: readonly (ReceivedRow | null)[],
+): Promise<readonly (ReceivedRow | null)[]> {
+  const opened: (ReceivedRow | null)[] = [];
+  for (const row of rows) {
+    opened.push(row === null ? null : ((await openedRows(payloads, [row]))[0] ?? null));
   }
   return opened;
 }

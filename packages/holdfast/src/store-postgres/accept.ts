@@ -4,7 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import { type Accepted, type AtBackup, acceptance, openOperations } from "../store/acceptance.ts";
 import type { Connection } from "./client.ts";
 import type { KeySource } from "./key.ts";

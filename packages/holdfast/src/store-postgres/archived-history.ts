@@ -4,7 +4,8 @@
  */
 import type { ArchivedHead, ArchivedIssue } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
-import { kindNumber, type JournalRecord } from "../core/journal.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import type { Change } from "../store/change.ts";
 import { type Cells, toRecord } from "../store/row-columns.ts";
 import type { Connection } from "./client.ts";

@@ -1,6 +1,6 @@
 /** Reads for runs that leave, and of what is left of those that have. */
 import type { ArchivedHead } from "../core/archived.ts";
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import { parseJson } from "../core/json-text.ts";
 import { type Cells, RECORD_COLUMNS, toRecord } from "../store/row-columns.ts";
 import type { ArchivedRunRow } from "../store/rows.ts";

@@ -1,5 +1,5 @@
 /** Which commands lay in the inbox of a backup when its store was accepted. */
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import { type OfBackup, ofBackups } from "../store/acceptance.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 

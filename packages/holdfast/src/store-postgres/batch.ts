@@ -4,10 +4,10 @@
  * them is refused. So a transaction costs one answer, and not one for each statement. Source:
  * PostgreSQL 15 documentation, 55.2.4 "Pipelining".
  *
- * It is a query of the client library's own, whose queue it shares; what it sends are the messages
- * that the library has for whoever writes such a query.
+ * It is a query of the client library's own, whose queue it shares and who reads the answers.
  */
 import type { Connection as Wire, Query } from "pg";
+import { batchMessage } from "./batch-message.ts";
 import { sortedError } from "./postgres-errors.ts";
 import type { Written } from "./table.ts";
 import { storedText } from "./text.ts";
@@ -18,8 +18,11 @@ export class PreparedNames {
   /** The batch that made these was refused: before or after, is not known. */
   readonly #doubtful = new Set<string>();
 
+  has({ name }: Written): boolean {
+    return this.#known.has(name);
+  }
+
   prepare(wire: Wire, { name, text }: Written): void {
-    if (this.#known.has(name)) return;
     // It is no mistake to close one that is not there.
     if (this.#doubtful.delete(name)) wire.close({ type: "S", name: onServer(name) }, true);
     wire.parse({ name: onServer(name), text, types: [] }, true);
@@ -76,16 +79,20 @@ export function sendBatch(
       },
     };
     // Before anything is written: a value that cannot be sent leaves no half of a message behind.
-    const values = statements.map((statement) => statement.values.map(sent));
+    const { bytes, starts } = batchMessage(
+      statements.map(({ name, values }) => ({ name: onServer(name), values: values.map(sent) })),
+    );
     const submit = (wire: Wire) => {
       wire.stream.cork();
+      let written = 0;
       for (const [index, statement] of statements.entries()) {
+        if (prepared.has(statement)) continue;
+        const start = starts[index] ?? 0;
+        if (start > written) wire.stream.write(bytes.subarray(written, start));
+        written = start;
         prepared.prepare(wire, statement);
-        const { name } = statement;
-        wire.bind({ portal: "", statement: onServer(name), values: values[index] }, true);
-        wire.execute({ portal: "", rows: "" }, true);
       }
-      wire.sync();
+      wire.stream.write(written === 0 ? bytes : bytes.subarray(written));
       process.nextTick(() => wire.stream.uncork());
     };
     send(Object.assign(new QueryOfPg(""), told, { submit }));

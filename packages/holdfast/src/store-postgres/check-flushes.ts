@@ -3,7 +3,7 @@
  * at the first that does not hold.
  */
 import { parseJson } from "../core/json-text.ts";
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import type { IncarnationHead } from "../core/journal.ts";
 import type { CheckedStore, Damage } from "../store/damage.ts";
 import { type Cells, INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";

@@ -20,6 +20,7 @@ export const COUNTER: Table<CountAt> = {
 export interface IssueAt {
   readonly shard: number;
   readonly fingerprint: string;
+  readonly level: string;
   readonly title: string;
   readonly class: string;
   readonly family: string;
@@ -38,6 +39,7 @@ export const ISSUE: Table<IssueAt> = {
     ...columns<IssueAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<IssueAt>("key", "text", { fingerprint: (row) => row.fingerprint }),
     ...columns<IssueAt>("fixed", "text", {
+      level: (row) => row.level,
       title: (row) => row.title,
       class: (row) => row.class,
       family: (row) => row.family,

@@ -32,7 +32,7 @@ export class Counts {
   }
 
   /** @param shard - that of the run. */
-  issue(change: Extract<Change, { kind: `issue-${string}` }>, shard: number): void {
+  issue(change: Extract<Change, { kind: "issue-seen" | "issue-eased" }>, shard: number): void {
     const { fingerprint } = change;
     const key = `${String(shard)}|${fingerprint}`;
     const before = this.#seen.get(key);

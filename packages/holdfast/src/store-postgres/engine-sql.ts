@@ -7,7 +7,10 @@ import {
   EXCEPTION_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
+  RECEIVED_COLUMNS,
+  OVERLAY_COLUMNS,
   RECORD_COLUMNS,
+  ROUTING_COLUMNS,
   RUN_COLUMNS,
 } from "../store/row-columns.ts";
 import { prefixed } from "./runs-at-hand.ts";
@@ -46,6 +49,7 @@ export const ENGINE_SQL = {
     and target = any($2::int2[]) order by posted_at_us, id limit $1::int8`,
   due: `select run, wake_at_ms from run where wake_at_ms > $1::int8 and wake_at_ms <= $2::int8
     order by wake_at_ms, run limit $3::int8`,
+  parkedCount: "select count(*) from run where dependency = $1",
   parked: `select run from run where dependency = $1 and run > $2::int8
     order by run limit $3::int8`,
   lane: `select ${RUN_COLUMNS} from run where namespace = $1 and left(lane, 200) = left($2, 200)
@@ -60,13 +64,28 @@ export const ENGINE_SQL = {
   accepted: `select a.name, ${prefixed("a", ACCEPTED_COLUMNS)}
     from unnest($1::int2[], $2::bytea[]) as t (shard, name)
     join accepted_event a on a.shard = t.shard and a.name = t.name`,
-  ended: `select 1 from effect where left(ref, 200) = left($1, 200) and ref = $1
+  received: `select ${prefixed("m", RECEIVED_COLUMNS)}
+    from unnest($1::int2[], $2::bytea[]) as t (shard, name)
+    join received m on m.shard = t.shard and m.name = t.name`,
+  receivedCount: "select count(*) from received",
+  newestInOrder: `select order_number from received where order_name = decode($1, 'hex')
+    and order_name is not null and state not in ('held', 'superseded')
+    order by order_number desc limit 1`,
+  held: `select ${RECEIVED_COLUMNS} from received where state = 'held' and name > decode($1, 'hex')
+    order by name limit $2::int8`,
+  ended: `select run, operation from effect where left(ref, 200) = left($1, 200) and ref = $1
     and integration = $2 and ended = 1 limit 1`,
   early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept'
     order by seq limit $1::int8`,
   keptCount: "select count(*) from kept_event",
   acceptedCount: "select count(*) from accepted_event where until_ms > $1::int8",
   exception: `select ${EXCEPTION_COLUMNS} from exception where run = $1::int8 and seq = $2::int4`,
+  exceptionsDue: `select run, seq, next_at_ms from exception where next_at_ms is not null
+    order by next_at_ms, run, seq limit $1::int8`,
+  exceptionsDueOf: `select run, seq, next_at_ms from exception where next_at_ms is not null
+    and shard = any($2::int2[]) order by next_at_ms, run, seq limit $1::int8`,
+  overlay: `select ${OVERLAY_COLUMNS} from issue_overlay where fingerprint = $1`,
+  routing: `select ${ROUTING_COLUMNS} from routing order by version desc limit 1`,
   beside: `select seq from exception where run = $1::int8
     and left(subject, 200) = left($2, 200) and subject = $2 and subject is not null limit 1`,
   besideOpen: `select count(*) from exception where run = $1::int8 and subject is not null

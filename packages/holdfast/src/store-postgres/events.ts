@@ -1,12 +1,12 @@
 /**
- * Kept events, the ids of events, and answers that came early. What one change does depends on what others have left, so these
+ * Kept events, the ids of events, receipts of messages, and answers that came early. What one change does depends on what others have left, so these
  * few are written one by one, in their order, and not gathered.
  */
 import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import { type Written, inserted } from "./table.ts";
-import { ACCEPTED_EVENT, EARLY_ANSWER, KEPT_EVENT } from "./tables.ts";
+import { ACCEPTED_EVENT, EARLY_ANSWER, KEPT_EVENT, RECEIVED } from "./tables.ts";
 
 const SQL = {
   replace: `on conflict (shard, name) do update set key = excluded.key, digest = excluded.digest,
@@ -22,12 +22,22 @@ const SQL = {
       and accepted_event.id = k.id`,
   remove: "delete from kept_event where shard = $1::int2 and seq = $2::int4",
   removeEarly: "delete from early_answer where shard = $1::int2 and seq = $2::int4",
+  // The oldest first, as `Change` says.
+  forgetReceived: `delete from received where (shard, name) in (select shard, name
+    from received where until_ms <= $1::int8 order by until_ms, name limit 2)`,
+  // What is over, or was held until now, has made room; else the first counts.
+  replaceReceived: `on conflict (shard, name) do update set ${RECEIVED.columns
+    .filter(({ role }) => role === "free")
+    .map(({ name }) => `${name} = excluded.${name}`)
+    .join(", ")} where received.state = 'held' or received.until_ms <= excluded.at_ms`,
 } as const;
 
 export class Events {
   #written: Written[] = [];
 
-  fold(change: Extract<Change, { kind: `event-${string}` | `early-${string}` }>): void {
+  fold(
+    change: Extract<Change, { kind: `event-${string}` | `early-${string}` | "message-received" }>,
+  ): void {
     switch (change.kind) {
       case "event-kept":
         this.#written.push(inserted(KEPT_EVENT, [{ shard: SYSTEM_SHARD, ...change.row }]));
@@ -45,6 +55,14 @@ export class Events {
         this.#written.push(
           { name: "take-accepted_event", text: SQL.take, values: [run, seq, SYSTEM_SHARD] },
           { name: "remove-kept_event", text: SQL.remove, values: [SYSTEM_SHARD, seq] },
+        );
+        return;
+      }
+      case "message-received": {
+        const { text, values } = inserted(RECEIVED, [change.row]);
+        this.#written.push(
+          { name: "forget-received", text: SQL.forgetReceived, values: [change.row.atMs] },
+          { name: "put-received", text: `${text} ${SQL.replaceReceived}`, values },
         );
         return;
       }

@@ -2,14 +2,14 @@
  * Makes the statements of one flush: the fence, the records, every row that is looked up, the
  * commands it took, and the seal over all of it.
  */
-import { RECORD_KINDS } from "../core/journal.ts";
-import type { RecordKind } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
+import type { RecordKind } from "../core/record-kinds.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import { RecordDigests } from "../store/record-digest.ts";
 import { DIGEST_BYTES, flushSeal, genesis, sealKey, takenDigest } from "../store/seal.ts";
 import type { FlushBatch, RecordColumns } from "../store/store.ts";
-import { type ColumnType, binaryArray } from "./binary-array.ts";
+import { type ColumnType, binaryArray, binaryChunks } from "./binary-array.ts";
 import type { FlushRow } from "./chain.ts";
 import { FENCE_NAMES, FENCE_SQL } from "./lease.ts";
 import type { OwnedShards } from "./owned-shards.ts";
@@ -35,6 +35,7 @@ export interface BuiltFlush {
   readonly statements: readonly Written[];
 }
 
+/** What differs from record to record; "incarnation" does not, and "pos" counts. */
 const JOURNAL_COLUMNS: Readonly<Record<string, ColumnType>> = {
   shard: "int2",
   run: "int8",
@@ -45,14 +46,14 @@ const JOURNAL_COLUMNS: Readonly<Record<string, ColumnType>> = {
   at_ms: "int8",
   head: "text",
   data: "text",
-  incarnation: "int8",
-  pos: "int8",
   digest: "bytea",
 };
+const JOURNAL_WIDTH = Object.keys(JOURNAL_COLUMNS).length;
 
 const SQL = {
-  journal: `insert into journal (${Object.keys(JOURNAL_COLUMNS).join(", ")})
-    select ${unnestedAs(Object.values(JOURNAL_COLUMNS))}`,
+  journal: `insert into journal (${Object.keys(JOURNAL_COLUMNS).join(", ")}, incarnation, pos)
+    select ${unnestedAs(Object.values(JOURNAL_COLUMNS))}, $${JOURNAL_WIDTH + 1}::int8,
+      generate_series($${JOURNAL_WIDTH + 2}::int8, $${JOURNAL_WIDTH + 3}::int8)`,
   // Only behind the flush before it: refused with "division by zero" if that one is missing.
   flush: counted(
     `insert into flush (incarnation, number, first_pos, last_pos, records, taken, at_ms, closed,
@@ -155,7 +156,7 @@ export class FlushBuilder {
     derived: readonly Derived[],
     earlier: Promise<void>,
   ): Promise<void> {
-    const runs = this.#projections.missing(new Set(records.run), derived);
+    const runs = this.#projections.missing(records.run, derived);
     if (runs.length > 0) {
       await earlier;
       await this.#projections.load(runs, this.#read);
@@ -174,29 +175,21 @@ export class FlushBuilder {
     const shards = records.run.map((run) =>
       run === 0 ? chainShard(incarnation) : this.#projections.shardOf(run),
     );
-    const bytes: Uint8Array[] = [];
     for (const [index, run] of runs.entries()) {
       const record = sealedRecord(records, index, run, firstPos + index);
       this.#digests.write(record, digests, index * DIGEST_BYTES);
-      bytes.push(digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES));
     }
-    const columns = [
-      shards,
-      runs,
-      records.seq,
-      records.kind,
-      records.attempt,
-      records.name,
-      records.atMs,
-      records.head,
-      records.data,
-      runs.map(() => incarnation),
-      runs.map((_, index) => firstPos + index),
-      bytes,
-    ];
+    const { seq, kind, attempt, name, atMs, head, data } = records;
+    const columns = [shards, runs, seq, kind, attempt, name, atMs, head, data];
     const types = Object.values(JOURNAL_COLUMNS);
-    // As many columns as types, by the list above.
-    const values = columns.map((cells, index) => binaryArray(types[index] as ColumnType, cells));
+    const values = [
+      // As many columns as types, by the list above; the last is made of what is side by side.
+      ...columns.map((cells, index) => binaryArray(types[index] as ColumnType, cells)),
+      binaryChunks(digests, DIGEST_BYTES),
+      incarnation,
+      firstPos,
+      firstPos + count - 1,
+    ];
     const statements = count === 0 ? [] : [{ name: "journal", text: SQL.journal, values }];
     const owned = shards.filter((_, index) => records.run[index] !== 0);
     return { statements, digests, shards: owned };
@@ -240,8 +233,12 @@ export class FlushBuilder {
 }
 
 /** Rows that belong to no run and are the keeper's to write. */
-function isOfKeeper({ change: { kind }, record }: Derived): boolean {
+function isOfKeeper({ change, record }: Derived): boolean {
+  const { kind } = change;
+  // What has started a run is written by who owns that run.
+  if (change.kind === "message-received") return change.row.state !== "started";
   if (kind.startsWith("exception-")) return record.run === 0;
+  if (kind === "issue-overlaid" || kind === "routing-set") return true;
   return kind === "event-kept" || kind === "event-accepted" || kind.startsWith("early-");
 }
 

@@ -64,7 +64,7 @@ test("what is learnt of rows that are over, and not at hand any more, is written
     { resolution: "resumed" },
   ]);
   expect(await reader.reviews({ ...page, all: true })).toMatchObject([{ escalatedTo: "head" }]);
-  expect(await reader.issues(10)).toMatchObject([{ openCount: 0, totalCount: 1 }]);
+  expect(await reader.issues("place", 10)).toMatchObject([{ openCount: 0, totalCount: 1 }]);
   await reader.close();
   await expectSound();
 });

@@ -43,7 +43,7 @@ const FILLED = (from: number, to: number) => `
       null, null, null, case when ${RARE} then 'poison' else 'data' end, 'data', 'never', 'c', 'r',
       'm', 'b', case when ${RARE} then 'rare' else 'team-1' end, 'f-' || n % 300, null, n, n,
       case when ${RARE} then null else n end, case when ${RARE} then null else 'resumed' end,
-      case when ${RARE} then null else 'anna' end, null, null
+      case when ${RARE} then null else 'anna' end, null, null, '{}', '{}', null, 'f1', 'f3', null
     from generate_series(${from}, ${to}) as t (n);
   insert into review select n % 256, n, 4, 's', 'r', case when ${RARE} then 'rare' else 'team-1' end,
       null, case when ${RARE} then 'open' else 'withdrawn' end, n, null, null, null, null, 'd', null,
@@ -53,10 +53,14 @@ const FILLED = (from: number, to: number) => `
 beforeAll(async () => {
   database = await makeDatabase();
   await (await openStore(database.url)).close();
+  // Nor may the server look again by itself, as it does once a minute where a test takes so long.
+  const filled = ["run", "journal", "effect", "exception", "review", "issue", "counter"];
+  const left = filled.map((table) => `alter table ${table} set (autovacuum_enabled = off)`);
+  await runSql(database.url, left.join("; "));
   await runSql(
     database.url,
     `${FILLED(1, RUNS)}
-    insert into issue select s, 'f-' || n, 't', 'data', 'data', 'w', 's', 'o', n, n * 256 + s, 1, 1
+    insert into issue select s, 'f-' || n, 'place', 't', 'data', 'data', 'w', 's', 'o', n, n * 256 + s, 1, 1
       from generate_series(0, 63) as t (s), generate_series(1, 300) as u (n);
     insert into counter select s, 'runs/flow-' || n || '/running', 1
       from generate_series(0, 63) as t (s), generate_series(1, 300) as u (n);
@@ -170,7 +174,7 @@ describe("a list reads about what it shows, whatever the statistics say", () => 
   });
 
   test("issues and counters are added up over the shards of those that are shown", async () => {
-    const ofIssues = await executed((queries) => queries.issues(5));
+    const ofIssues = await executed((queries) => queries.issues("place", 5));
     expect(ofIssues.map((node) => node["Index Name"])).toContain("issue_last_seen");
     expect(ofIssues.filter((node) => node["Node Type"] === "Seq Scan")).toEqual([]);
     const ofCounters = await executed((queries) => queries.counters("runs/flow-7/"));
@@ -179,7 +183,7 @@ describe("a list reads about what it shows, whatever the statistics say", () => 
 });
 
 test("issues are the latest ones, whatever the shards", async () => {
-  const issues = await new ReaderQueries(connection.rows).issues(3);
+  const issues = await new ReaderQueries(connection.rows).issues("place", 3);
   expect(issues.map(({ fingerprint, openCount }) => [fingerprint, openCount])).toEqual([
     ["f-300", 64],
     ["f-299", 64],

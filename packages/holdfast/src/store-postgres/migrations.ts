@@ -5,12 +5,13 @@
 import { HoldfastError } from "../core/error.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { sql as archive } from "./migrations/0001_archive.sql.ts";
+import { sql as cell } from "./migrations/0001_cell.sql.ts";
 import { sql as gate } from "./migrations/0001_gate.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
 import { SQL_STATES, isRefused } from "./postgres-errors.ts";
 
 /** In order; a migration is never edited or removed once released. */
-const MIGRATIONS: readonly string[] = [initial + gate + archive];
+const MIGRATIONS: readonly string[] = [initial + gate + archive + cell];
 
 const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -96,8 +96,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-/** The connection of the writer. */
-async function connectToWrite(url: string): Promise<Connection> {
+/** A connection of the engine's own, to write or to read. */
+async function connectByKeys(url: string): Promise<Connection> {
   const connection = await connectTo(url);
   await preferKeys(connection);
   return connection;
@@ -137,7 +137,7 @@ async function openWith(
   const slot = isShared ? await joinLease(writing, lease) : 0;
   try {
     const owned = isShared ? new OwnedShards() : await takeLease(writing, lease);
-    await preferKeys(writing);
+    for (const connection of [writing, connections.reading]) await preferKeys(connection);
     const writes = { storeId, secret, incarnation, owned, isShared };
     return await serve(connections, writes, options, slot);
   } catch (error) {
@@ -236,8 +236,8 @@ function linksOf(
   const longestMs = shared === true ? SHARED_RECONNECT_MS : (leaseOf(options) * 2) / 3;
   const bounds = { ticks, reconnectMsMax: reconnectMsMax ?? longestMs };
   return {
-    writing: new Link(writing, { ...bounds, open: () => connectToWrite(url) }),
-    reading: new Link(reading, { ...bounds, open: () => connectTo(url) }),
+    writing: new Link(writing, { ...bounds, open: () => connectByKeys(url) }),
+    reading: new Link(reading, { ...bounds, open: () => connectByKeys(url) }),
   };
 }
 

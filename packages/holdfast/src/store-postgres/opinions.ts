@@ -3,11 +3,15 @@
  * The newest record counts, whoever wrote it and in whatever order the writes arrive, so the rows are
  * the same when they are folded again.
  */
+import type { Change } from "../store/change.ts";
 import { dependencyAfter } from "../store/row-changes.ts";
-import type { DeclarationRow, DependencyRow } from "../store/rows.ts";
+import type { DeclarationRow, DependencyRow, IssueOverlayRow } from "../store/rows.ts";
+import { ISSUE_OVERLAY, type OverlayAt } from "./exception-tables.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import { type Table, type Written, inKeyOrder, inserted, keyText, keysOf } from "./table.ts";
 import { DECLARATION, DEPENDENCY, type DeclarationAt, type DependencyAt } from "./tables.ts";
+
+type DependencyMoved = Extract<Change, { readonly kind: "dependency-moved" }>;
 
 const DECLARATION_KEYS = keysOf(DECLARATION);
 
@@ -16,13 +20,14 @@ export class Opinions {
   readonly #before = new Map<string, DependencyRow>();
   readonly #dependencies = new Map<string, DependencyAt>();
   readonly #declarations = new Map<string, DeclarationAt>();
+  readonly #overlays = new Map<string, OverlayAt>();
 
-  /** @param atMs - time of the record; null if the row itself says since when, by a shared clock. */
-  depend(moved: DependencyRow, atMs: number | null, by: number): void {
+  /** @param atMs - time of the record: it counts where the workers' shared clock does not say. */
+  depend({ row: moved, saidAtMs }: DependencyMoved, atMs: number, by: number): void {
     const name = `${String(by)}|${moved.integration}`;
-    const row = atMs === null ? moved : dependencyAfter(this.#before.get(name), moved);
+    const row = saidAtMs === null ? dependencyAfter(this.#before.get(name), moved) : moved;
     this.#before.set(name, row);
-    const said = { shard: SYSTEM_SHARD, ...row, said: { atMs: atMs ?? row.sinceMs, by } };
+    const said = { shard: SYSTEM_SHARD, ...row, said: { atMs: saidAtMs ?? atMs, by } };
     const known = this.#dependencies.get(row.integration);
     if (known === undefined || isNewer(said, known)) this.#dependencies.set(row.integration, said);
   }
@@ -34,11 +39,20 @@ export class Opinions {
     if (known === undefined || row.atMs >= known.atMs) this.#declarations.set(key, declared);
   }
 
+  /** By revision: whoever keeps the store decides, and goes on from what was decided before. */
+  overlay(row: IssueOverlayRow): void {
+    const known = this.#overlays.get(row.fingerprint);
+    if (known !== undefined && known.overlay.revision > row.overlay.revision) return;
+    this.#overlays.set(row.fingerprint, { shard: SYSTEM_SHARD, ...row });
+  }
+
   finish(): Written[] {
     const written = [
+      ...newest(ISSUE_OVERLAY, this.#overlays, ["revision"]),
       ...newest(DEPENDENCY, this.#dependencies, ["said_at_ms", "said_by"]),
       ...newest(DECLARATION, this.#declarations, ["at_ms", "coalesce(decision, '')"]),
     ];
+    this.#overlays.clear();
     this.#dependencies.clear();
     this.#declarations.clear();
     return written;
@@ -62,7 +76,9 @@ function newest<Row>(
   const free = table.columns.filter(({ role }) => role === "free");
   const sets = free.map(({ name }) => `${name} = excluded.${name}`).join(", ");
   const order = (of: string) =>
-    by.map((column) => column.replace(/\b(?=said_at_ms|said_by|at_ms|decision)/u, `${of}.`));
+    by.map((column) =>
+      column.replace(/\b(?=said_at_ms|said_by|at_ms|decision|revision)/u, `${of}.`),
+    );
   return [
     {
       name: `newest-${table.name}`,

@@ -15,8 +15,10 @@ import {
   runAfter,
 } from "../store/row-changes.ts";
 import { type ArchivedRunAt, ARCHIVED_RUN } from "./archived-run-table.ts";
+import { CellRows, isOfCell } from "./cell-rows.ts";
 import { Counts } from "./counts.ts";
 import { Events } from "./events.ts";
+import { EXCEPTION, ROUTING } from "./exception-tables.ts";
 import { Opinions } from "./opinions.ts";
 import { RowGather } from "./row-gather.ts";
 import { type ReadRows, type RunAtHand, RunsAtHand, type Wanted } from "./runs-at-hand.ts";
@@ -35,11 +37,15 @@ export interface Derived {
 
 type ChangeOf<Prefix extends string> = Extract<Change, { kind: `${Prefix}-${string}` }>;
 
+type OtherChange = Exclude<Change, { kind: `cells-${string}` }>;
+type From = Omit<Derived, "change">;
+
 export class Projections {
   readonly #atHand = new RunsAtHand();
   readonly #keys = new RunKeys();
   readonly #counts: Counts;
   readonly #events = new Events();
+  readonly #cells = new CellRows();
   readonly #opinions = new Opinions();
   /** Recovery groups that are in the table. */
   readonly #groups = new Set<number>();
@@ -47,7 +53,8 @@ export class Projections {
   readonly #rows = {
     run: new RowGather(tables.RUN),
     effect: new RowGather(tables.EFFECT),
-    exception: new RowGather(tables.EXCEPTION),
+    exception: new RowGather(EXCEPTION),
+    routing: new RowGather(ROUTING),
     review: new RowGather(tables.REVIEW),
     awaiting: new RowGather(tables.AWAITING),
     pending: new RowGather(tables.PENDING),
@@ -72,13 +79,15 @@ export class Projections {
     this.#atHand.forgetShards(shards);
   }
 
-  /** The runs among these whose rows have to be read before `fold`. */
+  /** The runs among these, named as often as they come, whose rows have to be read before `fold`. */
   missing(runs: Iterable<number>, derived: readonly Derived[]): number[] {
-    const started = new Set<number>();
+    const missing = new Set<number>();
+    for (const run of runs) if (run !== 0 && !this.#atHand.has(run)) missing.add(run);
+    if (missing.size === 0) return [];
     for (const { change } of derived) {
-      if (change.kind === "run-started") started.add(change.row.run);
+      if (change.kind === "run-started") missing.delete(change.row.run);
     }
-    return [...runs].filter((run) => run !== 0 && !started.has(run) && !this.#atHand.has(run));
+    return [...missing];
   }
 
   async load(runs: readonly number[], read: ReadRows): Promise<void> {
@@ -87,6 +96,15 @@ export class Projections {
 
   /** Rows that are over and that a change is about all the same. */
   missingOver(derived: readonly Derived[]): Wanted[] {
+    // Mostly all are at hand: what this flush makes itself is only then looked at.
+    const isAny = derived.some(({ change }) => {
+      const want = wantedBy(change);
+      return want !== null && !this.#atHand.isAtHand(want);
+    });
+    return isAny ? this.#notMadeHere(derived) : [];
+  }
+
+  #notMadeHere(derived: readonly Derived[]): Wanted[] {
     const made = new Set<string>();
     const wanted: Wanted[] = [];
     for (const { change, record } of derived) {
@@ -117,16 +135,19 @@ export class Projections {
     this.#rows.chain.insert({ shard: chainShard(incarnation), incarnation, ...end });
   }
 
-  fold({ change, record, by }: Derived): void {
+  fold({ change, ...from }: Derived): void {
+    if (isOfCell(change)) this.#cells.fold(change);
+    else this.#foldOther(change, from);
+  }
+
+  #foldOther(change: OtherChange, { record, by }: From): void {
     switch (change.kind) {
       case "counted":
-        this.#counts.count(change.name, change.delta);
-        return;
+        return this.#counts.count(change.name, change.delta);
       case "issue-seen":
       case "issue-eased":
         // In the shard of its run: who counts it there owns it, and nobody else adds to that row.
-        this.#counts.issue(change, this.#atHand.get(record.run).shard);
-        return;
+        return this.#counts.issue(change, this.#atHand.get(record.run).shard);
       case "run-started":
       case "run-moved":
       case "run-touched":
@@ -138,13 +159,19 @@ export class Projections {
       case "effect-learnt":
         this.#foldEffect(change);
         return;
+      case "issue-overlaid":
+      case "routing-set":
+        this.#foldDecided(change);
+        return;
       case "exception-opened":
       case "exception-closed":
+      case "exception-handled":
         this.#foldException(change);
         return;
       case "review-asked":
       case "review-answered":
       case "review-escalated":
+      case "review-withdrawn":
         this.#foldReview(change);
         return;
       case "awaiting-added":
@@ -160,13 +187,14 @@ export class Projections {
       case "event-accepted":
       case "early-kept":
       case "early-over":
+      case "message-received":
         this.#events.fold(change);
         return;
       case "definition-declared":
         this.#opinions.declare(change.row);
         return;
       case "dependency-moved":
-        this.#opinions.depend(change.row, change.isDated ? null : record.atMs, by);
+        this.#opinions.depend(change, record.atMs, by);
         return;
       case "group-started":
       case "group-passed":
@@ -174,11 +202,9 @@ export class Projections {
         this.#foldSystem(change);
         return;
       case "runs-archived":
+      case "archive-imported":
         this.#foldArchived(change, by);
         return;
-      case "archive-imported":
-        // An archive is read into a store in a file.
-        throw new Error("no archive is read into a store on PostgreSQL");
       default:
         assertNever(change);
     }
@@ -193,7 +219,7 @@ export class Projections {
   finish(): Written[] {
     const written = Object.values(this.#rows).flatMap((rows) => rows.finish());
     written.push(...this.#opinions.finish(), ...this.#keys.finish());
-    written.push(...this.#events.finish(), ...this.#counts.finish());
+    written.push(...this.#events.finish(), ...this.#cells.finish(), ...this.#counts.finish());
     this.#atHand.trim(this.#touched);
     this.#touched.clear();
     return written;
@@ -264,6 +290,11 @@ export class Projections {
     this.#rows.exception.update(row);
   }
 
+  #foldDecided(change: Extract<Change, { kind: "issue-overlaid" | "routing-set" }>): void {
+    if (change.kind === "issue-overlaid") this.#opinions.overlay(change.row);
+    else this.#rows.routing.insert({ shard: SYSTEM_SHARD, ...change.row });
+  }
+
   #foldReview(change: ChangeOf<"review">): void {
     if (change.kind === "review-asked") {
       const hand = this.#hand(change.row.run);
@@ -317,7 +348,13 @@ export class Projections {
   }
 
   /** Their own rows and records are removed by removal.ts, where it is a flush that lets them go. */
-  #foldArchived(change: Extract<Change, { kind: "runs-archived" }>, incarnation: number): void {
+  #foldArchived(
+    change: Extract<Change, { kind: "runs-archived" | "archive-imported" }>,
+    incarnation: number,
+  ): void {
+    // An archive is read into a store in a file.
+    if (change.kind === "archive-imported")
+      throw new Error("no archive is read into a store on PostgreSQL");
     const { seq } = change;
     for (const archived of change.runs) {
       const { run, records, digest } = archived;
@@ -364,10 +401,14 @@ function wantedBy(change: Change): Wanted | null {
   if (change.kind === "effect-sent-again" || change.kind === "effect-learnt") {
     return { table: "effect", run: change.run, seq: change.operation };
   }
-  if (change.kind === "exception-closed") {
+  if (change.kind === "exception-closed" || change.kind === "exception-handled") {
     return { table: "exception", run: change.run, seq: change.seq };
   }
-  if (change.kind === "review-answered" || change.kind === "review-escalated") {
+  if (
+    change.kind === "review-answered" ||
+    change.kind === "review-escalated" ||
+    change.kind === "review-withdrawn"
+  ) {
     return { table: "review", run: change.run, seq: change.seq };
   }
   return null;

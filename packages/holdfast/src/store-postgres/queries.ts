@@ -10,17 +10,21 @@ import {
   toEarlyAnswer,
   toException,
   toInbox,
+  toIssueOverlay,
   toKeptEvent,
+  toReceived,
   toRecord,
+  toRouting,
   toRun,
   toRunAt,
 } from "../store/row-columns.ts";
-import type { AcceptedEventRow, StoredRun, WaitingCommand } from "../store/rows.ts";
+import type { AcceptedEventRow, ReceivedRow, StoredRun, WaitingCommand } from "../store/rows.ts";
 import { RecordCheck } from "../store/record-check.ts";
 import { postedDigest } from "../store/seal.ts";
 import type { EventId, FoundRun, RunKey, Store } from "../store/store.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
 import { removalReads } from "./archived-queries.ts";
+import { cellReads } from "./cell-rows.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import type { TellBackup } from "./backup-inboxes.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
@@ -33,6 +37,7 @@ export type EngineReads = Pick<
   | "page"
   | "due"
   | "parked"
+  | "parkedCount"
   | "lane"
   | "openLanes"
   | "keptEvents"
@@ -41,9 +46,16 @@ export type EngineReads = Pick<
   | "earlyAnswers"
   | "acceptedEvents"
   | "acceptedCount"
+  | "received"
+  | "receivedCount"
+  | "newestInOrder"
+  | "heldMessages"
   | "keptCount"
   | "exception"
   | "besideExceptions"
+  | "exceptionsDue"
+  | "issueOverlay"
+  | "routing"
   | "declarations"
   | "pendingByRef"
   | "dependencies"
@@ -51,6 +63,7 @@ export type EngineReads = Pick<
   | "inbox"
   | "changed"
   | "removal"
+  | "cells"
 >;
 
 /** Runs in one statement of `load`; more are read in several. */
@@ -90,9 +103,19 @@ export function engineReads(
       const [run, operation] = cells as [number, number];
       return { run, operation };
     },
-    endedByRef: async (integration, ref) => (await ask("ended", ref, integration)).length > 0,
+    async endedByRef(integration, ref) {
+      const [cells] = await ask("ended", ref, integration);
+      if (cells === undefined) return null;
+      const [run, operation] = cells as [number, number];
+      return { run, operation };
+    },
     earlyAnswers: async (limit) => (await ask("early", limit)).map(toEarlyAnswer),
     acceptedEvents: (ids) => acceptedEvents(ask, ids),
+    parkedCount: async (name) => (await ask("parkedCount", name)).map(first<number>)[0] ?? 0,
+    received: (names) => received(ask, names),
+    receivedCount: async () => (await ask("receivedCount")).map(first<number>)[0] ?? 0,
+    newestInOrder: async (name) => (await ask("newestInOrder", name)).map(first<number>)[0] ?? null,
+    heldMessages: async (after, limit) => (await ask("held", after, limit)).map(toReceived),
     keptCount: async () => (await ask("keptCount")).map(first<number>)[0] ?? 0,
     acceptedCount: async (nowMs) => (await ask("acceptedCount", nowMs)).map(first<number>)[0] ?? 0,
     exception: async (run, seq) => (await ask("exception", run, seq)).map(toException)[0] ?? null,
@@ -101,8 +124,14 @@ export function engineReads(
         ask("besideOpen", run),
         ask("beside", run, subject),
       ]);
-      return { openCount: open.map(first<number>)[0] ?? 0, isKnown: known.length > 0 };
+      return {
+        openCount: open.map(first<number>)[0] ?? 0,
+        seq: known.map(first<number>)[0] ?? null,
+      };
     },
+    issueOverlay: async (fingerprint) =>
+      (await ask("overlay", fingerprint)).map(toIssueOverlay)[0]?.overlay ?? null,
+    routing: async () => (await ask("routing")).map(toRouting)[0] ?? null,
     declarations: async () => (await ask("declarations")).map(toDeclaration),
     dependencies: async () => (await ask("dependencies")).map(toDependency),
     async openGroups() {
@@ -115,6 +144,7 @@ export function engineReads(
     },
     changed: () => arrivals.changed(),
     removal: removalReads(read, requireWhole),
+    cells: cellReads(read),
   };
 }
 
@@ -123,9 +153,9 @@ function readsOfShards(
   ask: Ask,
   load: Store["load"],
   tellBackup: TellBackup,
-): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox"> {
+): Pick<Store, "page" | "due" | "parked" | "openLanes" | "inbox" | "exceptionsDue"> {
   const askOf = (
-    name: "inStates" | "due" | "parked" | "openLanes" | "inbox",
+    name: "inStates" | "due" | "parked" | "openLanes" | "inbox" | "exceptionsDue",
     shards: readonly number[] | undefined,
     ...values: (Cell | Buffer)[]
   ) =>
@@ -149,6 +179,13 @@ function readsOfShards(
       (await askOf("parked", shards, integration, afterRun, limit)).map(first<number>),
     openLanes: async (page, shards) =>
       (await askOf("openLanes", shards, page.afterRun, page.limit)).map(toOpenLane),
+    async exceptionsDue(limit, shards) {
+      const rows = await askOf("exceptionsDue", shards, limit);
+      return rows.map((cells) => {
+        const [run, seq, atMs] = cells as [number, number, number];
+        return { run, seq, atMs };
+      });
+    },
     inbox: async (limit, shards) =>
       (await askOf("inbox", shards, limit)).map((cells) => posted(cells, tellBackup)),
   };
@@ -221,6 +258,20 @@ async function acceptedEvents(
   for (const [name, ...cells] of rows) {
     found.set((name as Buffer).toString("hex"), toAcceptedEvent(cells));
   }
+  return names.map((name) => found.get(name) ?? null);
+}
+
+async function received(ask: Ask, names: readonly string[]): Promise<(ReceivedRow | null)[]> {
+  if (names.length === 0) return [];
+  const rows = await ask(
+    "received",
+    binaryArray("int2", names.map(keyShard)),
+    binaryArray(
+      "bytea",
+      names.map((name) => Buffer.from(name, "hex")),
+    ),
+  );
+  const found = new Map(rows.map(toReceived).map((row) => [row.name, row]));
   return names.map((name) => found.get(name) ?? null);
 }
 

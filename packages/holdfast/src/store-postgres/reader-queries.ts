@@ -1,12 +1,19 @@
 /** The lists that people and other processes look at. Filters that are not given are not applied. */
+import type { IssueLevel } from "../core/fingerprint.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import {
   type Cells,
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
+  EXCEPTION_COLUMNS,
+  GROUP_COLUMN,
   INBOX_COLUMNS,
+  RECEIVED_SHOWN,
+  OVERLAY_COLUMNS,
   RECORD_COLUMNS,
+  ROUTING_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
@@ -15,8 +22,11 @@ import {
   toException,
   toInbox,
   toIssue,
+  toReceived,
+  toIssueOverlay,
   toRecord,
   toReview,
+  toRouting,
   toRun,
 } from "../store/row-columns.ts";
 import type {
@@ -26,11 +36,21 @@ import type {
   EffectRow,
   ExceptionRow,
   InboxRow,
+  IssueOverlayRow,
   IssueRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "../store/rows.ts";
-import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
+import type {
+  EffectQuery,
+  ExceptionQuery,
+  Group,
+  Page,
+  ReceivedQuery,
+  ReviewQuery,
+  RunQuery,
+} from "../store/store.ts";
 import { binaryArray } from "./binary-array.ts";
 import { effectList, exceptionList, reviewList, runList } from "./lists.ts";
 import { listSql, type Condition, type List, type Value } from "./list-sql.ts";
@@ -92,27 +112,34 @@ export class ReaderQueries {
   }
 
   /** Each shard has its own counts of a cause; what is said of it is said by the first. */
-  async issues(limit: number): Promise<IssueRow[]> {
-    const latest = await this.#latestIssues(bounded(limit));
-    const texts = ["title", "class", "family", "workflow", "step", "owner"].map(firstSeen);
+  async issues(level: IssueLevel, limit: number): Promise<IssueRow[]> {
+    return await this.#issues(await this.#latestIssues(level, bounded(limit)));
+  }
+
+  async issue(fingerprint: string): Promise<IssueRow | null> {
+    return (await this.#issues([fingerprint]))[0] ?? null;
+  }
+
+  #issues(fingerprints: readonly string[]): Promise<IssueRow[]> {
+    const texts = ["level", "title", "class", "family", "workflow", "step", "owner"].map(firstSeen);
     return this.#rows(
       `select fingerprint, ${texts.join(", ")}, min(first_seen_at_ms), max(last_seen_at_ms) as latest,
         sum(open_count), sum(total_count) from issue`,
-      [["fingerprint = any(?::text[])", binaryArray("text", latest)]],
+      [["fingerprint = any(?::text[])", binaryArray("text", fingerprints)]],
       "group by fingerprint order by latest desc limit ?::int8",
-      [bounded(limit)],
+      [fingerprints.length],
       toIssue,
     );
   }
 
   /** The causes that any shard has seen last: a cause is known by its latest row. */
-  async #latestIssues(limit: number): Promise<string[]> {
-    const order = "order by last_seen_at_ms desc, fingerprint desc limit ?::int8";
+  async #latestIssues(level: IssueLevel, limit: number): Promise<string[]> {
+    const order = "order by level desc, last_seen_at_ms desc, fingerprint desc limit ?::int8";
     // Where a cause has rows in many shards, more rows have to be read for as many causes.
     for (let rows = limit; ; rows *= ROWS_GROWTH) {
       const read = await this.#rows(
         "select fingerprint from issue",
-        [],
+        [["level = ?::text", level]],
         order,
         [rows],
         (cells) => cells[0] as string,
@@ -120,6 +147,36 @@ export class ReaderQueries {
       const causes = [...new Set(read)];
       if (causes.length >= limit || read.length < rows) return causes.slice(0, limit);
     }
+  }
+
+  issueOverlays(): Promise<IssueOverlayRow[]> {
+    const select = `select ${OVERLAY_COLUMNS} from issue_overlay`;
+    return this.#rows(select, [], "order by fingerprint limit ?::int8", [ROWS_MAX], toIssueOverlay);
+  }
+
+  occurrences(
+    { level, fingerprint }: Group,
+    afterMs: number,
+    limit: number,
+  ): Promise<ExceptionRow[]> {
+    const where: Condition[] = [
+      [`${GROUP_COLUMN[level]} = ?`, fingerprint],
+      ["opened_at_ms > ?::int8", afterMs],
+    ];
+    const order = "order by opened_at_ms desc, run, seq limit ?::int8";
+    const select = `select ${EXCEPTION_COLUMNS} from exception`;
+    return this.#rows(select, where, order, [bounded(limit)], toException);
+  }
+
+  routings(limit: number): Promise<RoutingVersion[]> {
+    const select = `select ${ROUTING_COLUMNS} from routing`;
+    return this.#rows(
+      select,
+      [],
+      "order by version desc limit ?::int8",
+      [bounded(limit)],
+      toRouting,
+    );
   }
 
   declarations(): Promise<DeclarationRow[]> {
@@ -133,6 +190,18 @@ export class ReaderQueries {
     // As its index has it; there is no other state.
     const where = [["state = 'kept'"] as const];
     return this.#rows(select, where, "order by seq limit ?::int8", [bounded(limit)], toEarlyAnswer);
+  }
+
+  received({ after, limit, state, workflow }: ReceivedQuery): Promise<ReceivedRow[]> {
+    const where: Condition[] =
+      after === null
+        ? []
+        : [["(at_ms, name) < (?::int8, decode(?, 'hex'))", after.atMs, after.name]];
+    if (state !== undefined) where.push(["state = ?", state]);
+    if (workflow !== undefined) where.push(["workflow = ?", workflow]);
+    const order = "order by at_ms desc, name desc limit ?::int8";
+    const select = `select ${RECEIVED_SHOWN} from received`;
+    return this.#rows(select, where, order, [bounded(limit)], toReceived);
   }
 
   inbox(limit: number): Promise<InboxRow[]> {

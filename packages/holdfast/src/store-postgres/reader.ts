@@ -5,6 +5,7 @@ import { KEEPER_SHARD } from "../store/shards.ts";
 import type { StoreReader } from "../store/store.ts";
 import { archivedRuns } from "./archived-queries.ts";
 import { binaryArray } from "./binary-array.ts";
+import { cellReader } from "./cell-rows.ts";
 import type { Connection } from "./client.ts";
 import { DATABASE_NOW_MS } from "./lease.ts";
 import { HINT_SQL, Hints } from "./hints.ts";
@@ -73,6 +74,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
   const hints = new Hints((shards) => read("hint", HINT_SQL, [shards]), systemTicks);
   return {
     storeId,
+    cells: cellReader(read),
     runs: (query) => queries.runs(query),
     run: (run) => queries.run(run),
     runsByKey: (key, limit) => queries.runsByKey(key, limit),
@@ -80,11 +82,16 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     exceptions: (query) => queries.exceptions(query),
     effects: (query) => queries.effects(query),
     reviews: (query) => queries.reviews(query),
-    issues: (limit) => queries.issues(limit),
+    issues: (level, limit) => queries.issues(level, limit),
+    issue: (fingerprint) => queries.issue(fingerprint),
+    issueOverlays: () => queries.issueOverlays(),
+    occurrences: (of, afterMs, limit) => queries.occurrences(of, afterMs, limit),
+    routings: (limit) => queries.routings(limit),
     dependencies: () => queries.dependencies(),
     declarations: () => queries.declarations(),
     inbox: (limit) => queries.inbox(limit),
     earlyAnswers: (limit) => queries.earlyAnswers(limit),
+    received: (query) => queries.received(query),
     archivedRun: async (run) => (await archivedRuns(read, [run]))[0] ?? null,
     // They are read into a store in a file.
     importedArchives: () => Promise.resolve([]),

@@ -3,14 +3,16 @@
  * tables of the store. Temporary tables come first when a name is looked up, so the very statements
  * of a flush write to them, and the store's own are not touched.
  */
-import { RECORD_KINDS, kindNumber } from "../core/journal.ts";
+import { RECORD_KINDS, kindNumber } from "../core/record-kinds.ts";
 import type { Damage } from "../store/damage.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import type { Cells } from "../store/row-columns.ts";
 import { foldKeys, historyOf, recordOf } from "./archived-history.ts";
 import { ARCHIVED_RUN } from "./archived-run-table.ts";
+import { CARRIED_KEY, CELL_LIST, PLACED_KEY } from "./cell-rows.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { CHAINS_SQL, CHAIN_ORDER, wholeJournal } from "./journal-reading.ts";
+import { EXCEPTION, ISSUE_OVERLAY, ROUTING } from "./exception-tables.ts";
 import { type Derived, Projections } from "./projections.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import type { Table } from "./table.ts";
@@ -30,17 +32,24 @@ const PROJECTIONS: readonly Compared[] = [
   compared(tables.RUN),
   compared(tables.RUN_KEY),
   compared(tables.EFFECT),
-  compared(tables.EXCEPTION),
+  compared(EXCEPTION),
+  compared(ISSUE_OVERLAY),
+  compared(ROUTING),
   compared(tables.REVIEW),
   compared(tables.DEPENDENCY),
   compared(tables.DECLARATION),
   compared(tables.ACCEPTED_EVENT),
   compared(tables.EARLY_ANSWER),
+  compared(tables.RECEIVED),
   compared(tables.KEPT_EVENT),
   compared(tables.AWAITING),
   compared(tables.PENDING),
   compared(tables.RECOVERY_GROUP),
   compared(ARCHIVED_RUN),
+  compared(CELL_LIST),
+  compared(CARRIED_KEY),
+  // Not where it leads: of two workers that place a key at once, the order of records does not tell.
+  keysCompared(PLACED_KEY),
 ];
 
 /** What is counted by shard is compared by its sums; a sum of nothing need not be there. */
@@ -87,15 +96,20 @@ export async function rebuildProjections(connection: Connection): Promise<readon
 interface Forgotten {
   keysMs: number;
   idsMs: number;
+  /** The same of messages from outside, which any worker forgets: also where no run has left. */
+  messagesMs: number;
 }
 
 /**
  * Where runs have left, rows whose time is over may be there or not, and nothing looks at them any
  * more: a fold does not know all records that have forgotten some, nor when each worker did.
  */
-function withoutForgotten(table: Compared, { keysMs, idsMs }: Forgotten): Compared {
+function withoutForgotten(table: Compared, { keysMs, idsMs, messagesMs }: Forgotten): Compared {
   if (table.name === tables.RUN_KEY.name) {
     return { ...table, grouped: `where until_ms is null or until_ms > ${String(keysMs)}` };
+  }
+  if (table.name === tables.RECEIVED.name) {
+    return { ...table, grouped: `where until_ms is null or until_ms > ${String(messagesMs)}` };
   }
   if (table.name === tables.ACCEPTED_EVENT.name) {
     return { ...table, grouped: `where until_ms > ${String(idsMs)}` };
@@ -105,7 +119,7 @@ function withoutForgotten(table: Compared, { keysMs, idsMs }: Forgotten): Compar
 
 async function fold(connection: Connection): Promise<Forgotten> {
   const projections = new Projections(SYSTEM_SHARD);
-  const seen = { archivedMs: 0, acceptedMs: 0 };
+  const seen = { archivedMs: 0, acceptedMs: 0, receivedMs: 0 };
   for (const [incarnation] of await connection.rows("chains", CHAINS_SQL)) {
     projections.beginChain(incarnation as number);
   }
@@ -126,12 +140,16 @@ async function fold(connection: Connection): Promise<Forgotten> {
     has: ({ change }) => !isOfStore(change),
   });
   await foldKeys(connection, seen.archivedMs);
-  const { archivedMs, acceptedMs } = seen;
-  if (archivedMs === 0) return { keysMs: 0, idsMs: 0 };
-  return { keysMs: archivedMs, idsMs: Math.max(archivedMs, acceptedMs) };
+  const { archivedMs, acceptedMs, receivedMs: messagesMs } = seen;
+  if (archivedMs === 0) return { keysMs: 0, idsMs: 0, messagesMs };
+  return { keysMs: archivedMs, idsMs: Math.max(archivedMs, acceptedMs), messagesMs };
 }
 
-function note(seen: { archivedMs: number; acceptedMs: number }, { change }: Derived): void {
+type Seen = Record<"archivedMs" | "acceptedMs" | "receivedMs", number>;
+
+function note(seen: Seen, { change }: Derived): void {
+  if (change.kind === "message-received")
+    seen.receivedMs = Math.max(seen.receivedMs, change.row.atMs);
   if (change.kind === "runs-archived") seen.archivedMs = Math.max(seen.archivedMs, change.atMs);
   if (change.kind === "event-accepted") seen.acceptedMs = Math.max(seen.acceptedMs, change.atMs);
 }
@@ -216,6 +234,11 @@ function compared<Row>({ name, columns }: Table<Row>): Compared {
   const others = columns.filter(({ role }) => role !== "key");
   const names = [...keys, ...others].map((column) => column.name);
   return { name, keys: keys.length, columns: names, grouped: "" };
+}
+
+function keysCompared<Row>(table: Table<Row>): Compared {
+  const { keys, columns, ...of } = compared(table);
+  return { ...of, keys, columns: columns.slice(0, keys) };
 }
 
 function isSameKey(left: Cells, right: Cells, keys: number): boolean {

@@ -44,6 +44,7 @@ export class RowGather<Row> {
 
   /** The statements, in the order in which they have to be done; forgets what it had. */
   finish(): Written[] {
+    if (this.#removals.size + this.#updates.size + this.#inserts.size === 0) return [];
     const written = [
       ...this.#statement(this.#removals, removed),
       ...this.#statement(this.#updates, updated),

@@ -15,7 +15,8 @@ import {
   toRunAt,
 } from "../store/row-columns.ts";
 import type { EffectState } from "../store/row-changes.ts";
-import type { AwaitingAt, EffectAt, ExceptionAt, PendingAt, ReviewAt, RunAt } from "./tables.ts";
+import type { AwaitingAt, EffectAt, PendingAt, ReviewAt, RunAt } from "./tables.ts";
+import type { ExceptionAt } from "./exception-tables.ts";
 import { type Cell, binaryArray } from "./binary-array.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 
@@ -157,8 +158,8 @@ export class RunsAtHand {
   isAtHand({ table, run, seq }: Wanted): boolean {
     const hand = run === 0 ? this.#store : this.#runs.get(run);
     if (hand === undefined) return false;
-    const rows = { effect: hand.effects, exception: hand.exceptions, review: hand.reviews };
-    return rows[table].has(seq);
+    if (table === "effect") return hand.effects.has(seq);
+    return (table === "exception" ? hand.exceptions : hand.reviews).has(seq);
   }
 
   /** Lets go of what is over, and of the oldest runs while there are too many. */
@@ -173,6 +174,7 @@ export class RunsAtHand {
       // Back at the end: the map's order is that of the last touch.
       this.#runs.set(run, hand);
     }
+    if (this.#runs.size <= RUNS_AT_HAND_MAX) return;
     for (const run of this.#runs.keys()) {
       if (this.#runs.size <= RUNS_AT_HAND_MAX) return;
       this.#runs.delete(run);

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
-import { DEFINITION_KINDS, RECORD_KINDS, RESOLUTIONS } from "../core/journal.ts";
+import { DEFINITION_KINDS, RESOLUTIONS } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
+import { RECEIPT_STATES } from "../core/received.ts";
 import { COMPENSATED, FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
 import { INBOX_TOPICS, REVIEW_STATES } from "../store/rows.ts";
 import { CHAIN_SQL } from "./chain.ts";
@@ -35,6 +37,7 @@ const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly
   { column: "dependency.class", words: FAILURE_CLASSES },
   { column: "review.state", words: REVIEW_STATES },
   { column: "inbox.topic", words: INBOX_TOPICS },
+  { column: "received.state", words: RECEIPT_STATES },
 ];
 
 let database: TestDatabase;
@@ -153,6 +156,7 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
   acceptedCount: /accepted_event_until on accepted_event/u,
   accepted: /accepted_event_pkey on accepted_event/u,
   exception: /exception_pkey on exception/u,
+  exceptionsDue: /exception_next on exception/u,
   // The exceptions of one run are few, by whichever index they are found.
   beside: /exception_\w+ on exception/u,
   // So are those that are open, as long as its statistics say that none is.
@@ -166,6 +170,7 @@ const BY_INDEX: Partial<Record<keyof typeof ENGINE_SQL, RegExp>> = {
 /** Queries whose index gives the order as well. */
 const UNSORTED: readonly (keyof typeof ENGINE_SQL)[] = [
   "due",
+  "exceptionsDue",
   "parked",
   "lane",
   "openLanes",

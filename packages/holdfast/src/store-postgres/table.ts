@@ -32,43 +32,62 @@ export function columns<Row>(
   return Object.entries(cells).map(([name, of]) => ({ name, type, of, role }));
 }
 
-/** Inserts rows; one that is there already makes the flush fail. */
-export function inserted<Row>(table: Table<Row>, rows: readonly Row[]): Written {
-  const { name, columns: all } = table;
-  return {
-    name: `insert-${name}`,
-    text: `insert into ${name} (${names(all)}) select ${unnested(all)}`,
-    values: arrays(all, rows),
-  };
+/** What is made of a table once, and not for each flush. */
+interface Texts<Row> {
+  readonly keys: readonly Column<Row>[];
+  /** The columns of an update: the key, and what it writes. */
+  readonly sent: readonly Column<Row>[];
+  readonly insert: string;
+  readonly update: string;
+  readonly remove: string;
 }
 
-/** Writes what may change of rows that are there; fails the flush if one is not. */
-export function updated<Row>(table: Table<Row>, rows: readonly Row[]): Written {
-  const { name } = table;
-  const sent = table.columns.filter(({ role }) => role !== "fixed");
+const TEXTS = new WeakMap<object, unknown>();
+
+function textsOf<Row>(table: Table<Row>): Texts<Row> {
+  const known = TEXTS.get(table);
+  // Whatever is kept for a table was made of it below.
+  if (known !== undefined) return known as Texts<Row>;
+  const made = textsFor(table);
+  TEXTS.set(table, made);
+  return made;
+}
+
+function textsFor<Row>({ name, columns: all }: Table<Row>): Texts<Row> {
+  const keys = all.filter(({ role }) => role === "key");
+  const sent = all.filter(({ role }) => role !== "fixed");
   const free = sent.filter(({ role }) => role === "free");
   const sets = free.map((column) => `${column.name} = t.${column.name}`).join(", ");
   return {
-    name: `update-${name}`,
-    text: counted(
+    keys,
+    sent,
+    insert: `insert into ${name} (${names(all)}) select ${unnested(all)}`,
+    update: counted(
       `update ${name} set ${sets} from (select ${unnested(sent)}) as t (${names(sent)})
         where ${matched(name, sent)}`,
       sent.length + 1,
     ),
-    values: [...arrays(sent, rows), rows.length],
+    remove: `delete from ${name} using (select ${unnested(keys)}) as t (${names(keys)})
+      where ${matched(name, keys)}`,
   };
+}
+
+/** Inserts rows; one that is there already makes the flush fail. */
+export function inserted<Row>(table: Table<Row>, rows: readonly Row[]): Written {
+  const { insert: text } = textsOf(table);
+  return { name: `insert-${table.name}`, text, values: arrays(table.columns, rows) };
+}
+
+/** Writes what may change of rows that are there; fails the flush if one is not. */
+export function updated<Row>(table: Table<Row>, rows: readonly Row[]): Written {
+  const { sent, update: text } = textsOf(table);
+  return { name: `update-${table.name}`, text, values: [...arrays(sent, rows), rows.length] };
 }
 
 /** Removes rows by key; one that is not there is no mistake. */
 export function removed<Row>(table: Table<Row>, rows: readonly Row[]): Written {
-  const { name } = table;
-  const keys = keysOf(table);
-  return {
-    name: `delete-${name}`,
-    text: `delete from ${name} using (select ${unnested(keys)}) as t (${names(keys)})
-      where ${matched(name, keys)}`,
-    values: arrays(keys, rows),
-  };
+  const { keys, remove: text } = textsOf(table);
+  return { name: `delete-${table.name}`, text, values: arrays(keys, rows) };
 }
 
 /**
@@ -81,7 +100,7 @@ export function counted(statement: string, argument: number): string {
 }
 
 export function keysOf<Row>(table: Table<Row>): readonly Column<Row>[] {
-  return table.columns.filter(({ role }) => role === "key");
+  return textsOf(table).keys;
 }
 
 /** In order of key, so that writers which share rows could not lock them crosswise. */

@@ -7,8 +7,8 @@ import type {
   DeclarationRow,
   DependencyRow,
   EarlyAnswerRow,
-  ExceptionRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "../store/rows.ts";
@@ -115,45 +115,6 @@ export const EFFECT: Table<EffectAt> = {
   ],
 };
 
-export type ExceptionAt = InShard<ExceptionRow>;
-
-export const EXCEPTION: Table<ExceptionAt> = {
-  name: "exception",
-  columns: [
-    ...columns<ExceptionAt>("key", "int8", { run: (row) => row.run }),
-    ...columns<ExceptionAt>("key", "int4", { seq: (row) => row.seq }),
-    ...shard<ExceptionRow>(),
-    ...columns<ExceptionAt>("fixed", "text", {
-      workflow: (row) => row.workflow,
-      step: (row) => row.step,
-      effect_name: (row) => row.effectName,
-      integration: (row) => row.integration,
-      class: (row) => row.class,
-      family: (row) => row.family,
-      effect: (row) => row.effect,
-      reason_code: (row) => row.reasonCode,
-      rule: (row) => row.rule,
-      message: (row) => row.message,
-      because: (row) => row.because,
-      owner: (row) => row.owner,
-      fingerprint: (row) => row.fingerprint,
-      subject: (row) => row.subject,
-      amount: (row) => row.amount,
-      currency: (row) => row.currency,
-    }),
-    ...columns<ExceptionAt>("fixed", "int4", { operation: (row) => row.operation }),
-    ...columns<ExceptionAt>("fixed", "int8", {
-      opened_at_ms: (row) => row.openedAtMs,
-      due_at_ms: (row) => row.dueAtMs,
-    }),
-    ...columns<ExceptionAt>("free", "int8", { closed_at_ms: (row) => row.closedAtMs }),
-    ...columns<ExceptionAt>("free", "text", {
-      resolution: (row) => row.resolution,
-      closed_by: (row) => row.closedBy,
-    }),
-  ],
-};
-
 export type ReviewAt = InShard<ReviewRow>;
 
 export const REVIEW: Table<ReviewAt> = {
@@ -255,6 +216,11 @@ export const DEPENDENCY: Table<DependencyAt> = {
     ...columns<DependencyAt>("free", "int8", {
       since_ms: (row) => row.sinceMs,
       probe_at_ms: (row) => row.probeAtMs,
+      incident_at_ms: ({ incident }) => incident?.startedAtMs ?? null,
+      incident_ended_at_ms: ({ incident }) => incident?.endedAtMs ?? null,
+      incident_parked: ({ incident }) => incident?.parkedCount ?? null,
+      incident_drained_at_ms: ({ incident }) => incident?.drainedAtMs ?? null,
+      retry_tokens: (row) => row.retryTokens,
       said_at_ms: ({ said }) => said.atMs,
       said_by: ({ said }) => said.by,
     }),
@@ -305,6 +271,37 @@ export const ACCEPTED_EVENT: Table<AcceptedEventRow> = {
       run: (row) => row.run,
     }),
     ...columns<AcceptedEventRow>("free", "int4", { kept: (row) => row.kept }),
+  ],
+};
+
+export const RECEIVED: Table<ReceivedRow> = {
+  name: "received",
+  columns: [
+    ...columns<ReceivedRow>("key", "int2", { shard: (row) => keyShard(row.name) }),
+    ...columns<ReceivedRow>("key", "bytea", { name: (row) => Buffer.from(row.name, "hex") }),
+    ...columns<ReceivedRow>("free", "text", {
+      namespace: (row) => row.namespace,
+      workflow: (row) => row.workflow,
+      ingress: (row) => row.ingress,
+      source: (row) => row.source,
+      id: (row) => row.id,
+      digest: (row) => row.digest,
+      state: (row) => row.state,
+      order_key: (row) => row.orderKey,
+      held: (row) => row.held,
+      data: (row) => row.data,
+    }),
+    ...columns<ReceivedRow>("free", "bytea", {
+      order_name: ({ orderName }) => (orderName === null ? null : Buffer.from(orderName, "hex")),
+    }),
+    ...columns<ReceivedRow>("free", "int8", {
+      run: (row) => row.run,
+      duplicate_of: (row) => row.duplicateOf,
+      order_number: (row) => row.orderNumber,
+      at_ms: (row) => row.atMs,
+      until_ms: (row) => row.untilMs,
+    }),
+    ...columns<ReceivedRow>("free", "int4", { seq: (row) => row.seq }),
   ],
 };
 

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import { type Accepted, type AtBackup, acceptance, openOperations } from "../store/acceptance.ts";
 import { lastCommand } from "./backup-inboxes.ts";
 import { refuseForeignLog } from "./foreign-log.ts";

@@ -10,7 +10,7 @@ import { ISSUE_ADDED } from "./projection-statements.ts";
 import type { ProjectionsWriter } from "./projections-writer.ts";
 import type { Database, Statement } from "./runtime.ts";
 
-const ISSUE_SQL = `insert into issue (${ISSUE_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+const ISSUE_SQL = `insert into issue (${ISSUE_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
   ${ISSUE_ADDED}`;
 
 export class ArchivedHistory {
@@ -30,8 +30,8 @@ export class ArchivedHistory {
   }
 
   #add(issue: ArchivedIssue): void {
-    const { fingerprint, title, class: failureClass, family, workflow, step, owner } = issue;
-    const cause = [fingerprint, title, failureClass, family, workflow, step, owner];
+    const { fingerprint, level, title, class: failureClass, family, workflow, step, owner } = issue;
+    const cause = [fingerprint, level, title, failureClass, family, workflow, step, owner];
     this.#issue.run(...cause, issue.firstSeenAtMs, issue.lastSeenAtMs, issue.totalCount);
   }
 }

@@ -1,7 +1,8 @@
 /** Reads for runs that leave, and of what is left of those that have. */
 import type { ArchivedHead } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
-import { kindNumber, type JournalRecord } from "../core/journal.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import { RECORD_COLUMNS, toRecord } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
 import type { ArchivedRunRow } from "../store/rows.ts";

@@ -2,7 +2,8 @@
  * Which commands lay in the inbox of a backup when its store was accepted. The original of the store
  * has had them too, so they are not taken as if they had come today.
  */
-import { kindNumber, type BackupInbox } from "../core/journal.ts";
+import type { BackupInbox } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import { type OfBackup, ofBackups } from "../store/acceptance.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import type { Database } from "./runtime.ts";

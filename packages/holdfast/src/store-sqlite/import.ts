@@ -11,7 +11,7 @@ import { resolve } from "node:path";
 import type { ImportedHead } from "../core/archived.ts";
 import { HoldfastError } from "../core/error.ts";
 import { parseJson } from "../core/json-text.ts";
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import type { IncarnationHead, JournalRecord, StartedHead } from "../core/journal.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { ArchiveParser, type ArchiveHeader } from "../store/archive-file.ts";

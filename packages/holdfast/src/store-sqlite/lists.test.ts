@@ -79,7 +79,7 @@ describe("counts", () => {
   const COUNTS = {
     counters:
       "select name, value from counter where name >= ?1 and name < ?1 || char(0x10ffff) order by name limit ?2",
-    issues: "select * from issue order by last_seen_at_ms desc limit 1",
+    issues: "select * from issue where level = 'place' order by last_seen_at_ms desc limit 1",
     "open exceptions of an owner":
       "select count(*) from exception where closed_at_ms is null and owner = 'x'",
     "open exceptions of a class":

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
-import { DEFINITION_KINDS, RECORD_KINDS, RESOLUTIONS } from "../core/journal.ts";
+import { DEFINITION_KINDS, RESOLUTIONS } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { COMPENSATED, FINAL_RUN_STATES, RUN_STATES } from "../core/run-state.ts";
 import { INBOX_TOPICS, REVIEW_STATES } from "../store/rows.ts";
 import { SCHEMA_VERSION, migrate, schemaVersion } from "./migrations.ts";

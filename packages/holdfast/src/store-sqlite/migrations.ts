@@ -3,12 +3,13 @@
  * `application_id` says that it is ours at all.
  */
 import { HoldfastError } from "../core/error.ts";
+import { sql as cell } from "./migrations/0001_cell.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
 import { readPragma } from "./pragmas.ts";
 import type { Database } from "./runtime.ts";
 
 /** In order; a migration is never edited or removed once released. */
-const MIGRATIONS: readonly string[] = [initial];
+const MIGRATIONS: readonly string[] = [initial + cell];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

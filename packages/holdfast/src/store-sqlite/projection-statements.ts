@@ -2,10 +2,11 @@
 import {
   ACCEPTED_COLUMNS,
   DECLARATION_COLUMNS,
+  DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
-  EXCEPTION_COLUMNS,
   ISSUE_COLUMNS,
   REVIEW_COLUMNS,
+  RECEIVED_COLUMNS,
 } from "../store/row-columns.ts";
 import type { Database, Statement } from "./runtime.ts";
 
@@ -30,22 +31,30 @@ export const ISSUE_ADDED = `on conflict (fingerprint) do update set
   open_count = open_count + excluded.open_count,
   total_count = total_count + excluded.total_count`;
 
+/** What is over, or was held until now, has made room; else the first counts. */
+const RECEIVED_AGAIN = `on conflict (name) do update set ${RECEIVED_COLUMNS.split(",")
+  .map((column) => column.trim())
+  .filter((column) => column !== "name")
+  .map((column) => `${column} = excluded.${column}`)
+  .join(", ")} where state = 'held' or until_ms <= excluded.at_ms`;
+export const ISSUE_SEEN = `insert into issue (${ISSUE_COLUMNS})
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1) ${ISSUE_ADDED}`;
+
 const SQL = {
-  exceptionInsert: insert("exception", EXCEPTION_COLUMNS),
-  exceptionClose: `update exception set closed_at_ms = ?, resolution = ?, closed_by = ?
-    where run = ? and seq = ?`,
-  issueSeen: `insert into issue (${ISSUE_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)
-    ${ISSUE_ADDED}`,
-  issueEased: "update issue set open_count = open_count - 1 where fingerprint = ?",
   reviewInsert: insert("review", REVIEW_COLUMNS),
   reviewAnswer: `update review set state = 'answered', answered_by = ?, answered_at_ms = ?
     where run = ? and seq = ?`,
   reviewEscalate: "update review set escalated_to = ? where run = ? and seq = ?",
+  reviewWithdraw: `update review set state = 'withdrawn'
+    where run = ? and seq = ? and state = 'open'`,
   reviewsWithdraw: "update review set state = 'withdrawn' where run = ? and state = 'open'",
-  dependency: `insert into dependency (integration, state, reason, class, since_ms, probe_at_ms)
-    values (?, ?, ?, ?, ?, ?)
+  dependency: `insert into dependency (${DEPENDENCY_COLUMNS})
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (integration) do update set state = excluded.state, reason = excluded.reason,
     class = excluded.class, probe_at_ms = excluded.probe_at_ms,
+    incident_at_ms = excluded.incident_at_ms, incident_parked = excluded.incident_parked,
+    incident_ended_at_ms = excluded.incident_ended_at_ms,
+    incident_drained_at_ms = excluded.incident_drained_at_ms, retry_tokens = excluded.retry_tokens,
     since_ms = case when state = excluded.state then since_ms else excluded.since_ms end`,
   declare: `insert into declaration (${DECLARATION_COLUMNS}) values (?, ?, ?, ?, ?)
     on conflict (definition, name, sensitive) do update set decision = excluded.decision,
@@ -64,6 +73,10 @@ const SQL = {
   keptTake: "delete from kept_event where seq = ?",
   earlyInsert: insert("early_answer", EARLY_COLUMNS),
   earlyRemove: "delete from early_answer where seq = ?",
+  receivedForget: `delete from received where name in (
+    select name from received where until_ms <= ? order by until_ms, name limit 2)`,
+  receivedInsert: `insert into received (${RECEIVED_COLUMNS}) values
+    (unhex(?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unhex(?), ?, ?, ?, ?, ?, ?) ${RECEIVED_AGAIN}`,
   awaitingInsert:
     "insert into awaiting (event, key, run, seq, step, due_at_ms) values (?, ?, ?, ?, ?, ?)",
   awaitingRemove: "delete from awaiting where run = ? and step = ?",
@@ -94,7 +107,7 @@ export function prepareProjections(database: Database): ProjectionStatements {
   return Object.fromEntries(entries) as ProjectionStatements;
 }
 
-function insert(table: string, columns: string): string {
+export function insert(table: string, columns: string): string {
   const marks = columns
     .split(",")
     .map(() => "?")

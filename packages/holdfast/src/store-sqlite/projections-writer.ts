@@ -4,9 +4,11 @@
  */
 import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
-import type { ExceptionRow, ReviewRow } from "../store/rows.ts";
+import type { ReceivedRow, ReviewRow } from "../store/rows.ts";
 import { ArchiveWriter } from "./archive-writer.ts";
+import { CellWriter } from "./cell-rows.ts";
 import { EffectWriter } from "./effect-writer.ts";
+import { ExceptionWriter } from "./exception-writer.ts";
 import { COUNTERS, prepareProjections } from "./projection-statements.ts";
 import type { ProjectionStatements } from "./projection-statements.ts";
 import { RowBatch } from "./row-batch.ts";
@@ -17,7 +19,9 @@ export class ProjectionsWriter {
   readonly #sql: ProjectionStatements;
   readonly #runs: RunWriter;
   readonly #effects: EffectWriter;
+  readonly #exceptions: ExceptionWriter;
   readonly #archives: ArchiveWriter;
+  readonly #cells: CellWriter;
   readonly #counters: RowBatch;
   /** Sums of this flush, so that a counter is written once however often it moved. */
   readonly #counted = new Map<string, number>();
@@ -31,7 +35,9 @@ export class ProjectionsWriter {
     this.#sql = prepareProjections(database);
     this.#runs = new RunWriter(database);
     this.#effects = new EffectWriter(database);
+    this.#exceptions = new ExceptionWriter(database);
     this.#archives = new ArchiveWriter(database);
+    this.#cells = new CellWriter(database);
     this.#counters = new RowBatch(database, COUNTERS.sql, {
       columns: 2,
       rowsMax: 4,
@@ -74,13 +80,17 @@ export class ProjectionsWriter {
         return;
       case "exception-opened":
       case "exception-closed":
+      case "exception-handled":
       case "issue-seen":
       case "issue-eased":
-        this.#applyException(change);
+      case "issue-overlaid":
+      case "routing-set":
+        this.#exceptions.apply(change);
         return;
       case "review-asked":
       case "review-answered":
       case "review-escalated":
+      case "review-withdrawn":
         this.#applyReview(change);
         return;
       case "awaiting-added":
@@ -96,6 +106,9 @@ export class ProjectionsWriter {
       case "early-over":
         this.#applyEarly(change);
         return;
+      case "message-received":
+        this.#applyReceived(change.row);
+        return;
       case "dependency-moved":
       case "group-started":
       case "group-passed":
@@ -107,6 +120,11 @@ export class ProjectionsWriter {
       case "archive-imported":
         this.#archives.apply(change);
         return;
+      case "cells-listed":
+      case "cells-carried":
+      case "cells-placed":
+        this.#cells.apply(change);
+        return;
       default:
         assertNever(change);
     }
@@ -116,36 +134,6 @@ export class ProjectionsWriter {
     if (this.#mayHaveReviews) this.#sql.reviewsWithdraw.run(run);
     if (this.#mayHaveAwaiting) this.#sql.awaitingClear.run(run);
     if (this.#mayHavePending) this.#sql.pendingClear.run(run);
-  }
-
-  #applyException(change: Extract<Change, { kind: `exception-${string}` | `issue-${string}` }>) {
-    const sql = this.#sql;
-    switch (change.kind) {
-      case "exception-opened":
-        sql.exceptionInsert.run(...exceptionValues(change.row));
-        return;
-      case "exception-closed":
-        sql.exceptionClose.run(change.atMs, change.resolution, change.by, change.run, change.seq);
-        return;
-      case "issue-seen":
-        sql.issueSeen.run(
-          change.fingerprint,
-          change.title,
-          change.class,
-          change.family,
-          change.workflow,
-          change.step,
-          change.owner,
-          change.atMs,
-          change.atMs,
-        );
-        return;
-      case "issue-eased":
-        sql.issueEased.run(change.fingerprint);
-        return;
-      default:
-        assertNever(change);
-    }
   }
 
   #applyReview(change: Extract<Change, { kind: `review-${string}` }>): void {
@@ -160,6 +148,9 @@ export class ProjectionsWriter {
         return;
       case "review-escalated":
         sql.reviewEscalate.run(change.to, change.run, change.seq);
+        return;
+      case "review-withdrawn":
+        sql.reviewWithdraw.run(change.run, change.seq);
         return;
       default:
         assertNever(change);
@@ -228,6 +219,30 @@ export class ProjectionsWriter {
     }
   }
 
+  #applyReceived(row: ReceivedRow): void {
+    this.#sql.receivedForget.run(row.atMs);
+    this.#sql.receivedInsert.run(
+      row.name,
+      row.namespace,
+      row.workflow,
+      row.ingress,
+      row.source,
+      row.id,
+      row.digest,
+      row.state,
+      row.run,
+      row.duplicateOf,
+      row.orderKey,
+      row.orderName,
+      row.orderNumber,
+      row.seq,
+      row.atMs,
+      row.untilMs,
+      row.held,
+      row.data,
+    );
+  }
+
   #applySystem(
     change: Extract<
       Change,
@@ -245,6 +260,11 @@ export class ProjectionsWriter {
           row.class,
           row.sinceMs,
           row.probeAtMs,
+          row.incident?.startedAtMs ?? null,
+          row.incident?.endedAtMs ?? null,
+          row.incident?.parkedCount ?? null,
+          row.incident?.drainedAtMs ?? null,
+          row.retryTokens,
         );
         return;
       }
@@ -277,35 +297,6 @@ export class ProjectionsWriter {
 
 function byName([left]: readonly [string, number], [right]: readonly [string, number]): number {
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function exceptionValues(row: ExceptionRow) {
-  return [
-    row.run,
-    row.seq,
-    row.workflow,
-    row.step,
-    row.effectName,
-    row.integration,
-    row.operation,
-    row.class,
-    row.family,
-    row.effect,
-    row.reasonCode,
-    row.rule,
-    row.message,
-    row.because,
-    row.owner,
-    row.fingerprint,
-    row.subject,
-    row.openedAtMs,
-    row.dueAtMs,
-    row.closedAtMs,
-    row.resolution,
-    row.closedBy,
-    row.amount,
-    row.currency,
-  ];
 }
 
 function reviewValues(row: ReviewRow) {

@@ -3,7 +3,9 @@
  * recovery of many runs costs what reading their rows costs. All answers are bounded by the caller.
  */
 import { RUN_STATES } from "../core/run-state.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
   AcceptedEventRow,
@@ -14,10 +16,12 @@ import type {
   EarlyAnswerRow,
   InboxRow,
   KeptEventRow,
+  ReceivedRow,
   RunRow,
 } from "../store/rows.ts";
 import type {
   ChildRun,
+  DueException,
   EventAddress,
   EventId,
   FoundRun,
@@ -26,7 +30,10 @@ import type {
   RunCall,
   RunKey,
 } from "../store/store.ts";
+import type { CarriedKey, CellsHead } from "../core/cells.ts";
+import type { CarriedName } from "../store/cells.ts";
 import { ArchivedQueries, archivedRuns } from "./archived-queries.ts";
+import { CellQueries } from "./cell-rows.ts";
 import { packRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
 import {
@@ -37,7 +44,10 @@ import {
   EARLY_COLUMNS,
   INBOX_COLUMNS,
   KEPT_COLUMNS,
+  RECEIVED_COLUMNS,
+  OVERLAY_COLUMNS,
   RECORD_COLUMNS,
+  ROUTING_COLUMNS,
   RUN_COLUMNS,
   RUN_WIDTH,
   toDeclaration,
@@ -46,7 +56,10 @@ import {
   toException,
   toEarlyAnswer,
   toInbox,
+  toIssueOverlay,
   toKeptEvent,
+  toReceived,
+  toRouting,
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
@@ -66,6 +79,7 @@ export const ENGINE_SQL = {
   inState: `select run from run where state = ? and run > ? order by run limit ?`,
   due: `select run, wake_at_ms from run where wake_at_ms > ? and wake_at_ms <= ?
     order by wake_at_ms, run limit ?`,
+  parkedCount: "select count(*) from run where dependency = ?",
   parked: "select run from run where dependency = ? and run > ? order by run limit ?",
   lane: `select ${RUN_COLUMNS} from run where namespace = ? and lane = ? and lane is not null
     and ended_at_ms is null order by run limit ?`,
@@ -74,7 +88,18 @@ export const ENGINE_SQL = {
   accepted: `select ${ACCEPTED_COLUMNS} from accepted_event
     where namespace = ? and event = ? and id = ?`,
   acceptedCount: "select count(*) from accepted_event where until_ms > ?",
+  received: `select ${RECEIVED_COLUMNS} from received where name = unhex(?)`,
+  receivedCount: "select count(*) from received",
+  newestInOrder: `select order_number from received where order_name = unhex(?)
+    and order_name is not null and state not in ('held', 'superseded')
+    order by order_number desc limit 1`,
+  held: `select ${RECEIVED_COLUMNS} from received where state = 'held' and name > unhex(?)
+    order by name limit ?`,
   exception: `select ${EXCEPTION_COLUMNS} from exception where run = ? and seq = ?`,
+  exceptionsDue: `select run, seq, next_at_ms from exception where next_at_ms is not null
+    order by next_at_ms, run, seq limit ?`,
+  overlay: `select ${OVERLAY_COLUMNS} from issue_overlay where fingerprint = ?`,
+  routing: `select ${ROUTING_COLUMNS} from routing order by version desc limit 1`,
   beside: "select seq from exception where run = ? and subject = ? and subject is not null",
   besideOpen: `select count(*) from exception indexed by exception_beside_open where run = ? and subject is not null
     and closed_at_ms is null`,
@@ -86,7 +111,7 @@ export const ENGINE_SQL = {
   pending: `select run, operation from pending where integration = ? and ref = ?
     order by run, operation limit 1`,
   declarations: `select ${DECLARATION_COLUMNS} from declaration order by definition, name`,
-  ended: `select 1 from effect e join journal j on j.pos = e.pos
+  ended: `select j.run, j.seq from effect e join journal j on j.pos = e.pos
     where e.ref = ? and e.ended = 1 and json_extract(j.head, '$.integration') = ? limit 1`,
   early: `select ${EARLY_COLUMNS} from early_answer where state = 'kept' order by seq limit ?`,
   dependencies: `select ${DEPENDENCY_COLUMNS} from dependency order by integration`,
@@ -114,6 +139,7 @@ export class EngineQueries {
   readonly #check: RecordCheck;
   readonly #onDamage: (error: unknown) => unknown;
   readonly #archived: ArchivedQueries;
+  readonly #cells: CellQueries;
 
   /**
    * @param key - as `sealKey` gives it.
@@ -122,6 +148,7 @@ export class EngineQueries {
   constructor(database: Database, key: string, onDamage: (error: unknown) => unknown) {
     this.#check = new RecordCheck(key);
     this.#onDamage = onDamage;
+    this.#cells = new CellQueries(database);
     this.#archived = new ArchivedQueries(database, (cells, seq) => this.#require(cells, seq));
     const entries = Object.entries(ENGINE_SQL).map(
       ([name, sql]) => [name, prepareRows(database, sql)] as const,
@@ -160,6 +187,30 @@ export class EngineQueries {
     return archivedRuns(this.#archived.database, runs);
   }
 
+  cellList(): CellsHead | null {
+    return this.#cells.cellList();
+  }
+
+  carriedKeys(names: readonly CarriedName[]): (CarriedKey | null)[] {
+    return this.#cells.carriedKeys(names);
+  }
+
+  placedKeys(keyHashes: readonly string[]): (string | null)[] {
+    return this.#cells.placedKeys(keyHashes);
+  }
+
+  hasPlaced(): boolean {
+    return this.#cells.hasPlaced();
+  }
+
+  keptFor(afterSeq: number, limit: number): (EventAddress & { seq: number })[] {
+    return this.#cells.keptFor(afterSeq, limit);
+  }
+
+  carriedRun(run: number): string | null {
+    return this.#cells.carriedRun(run);
+  }
+
   acceptedEvents(ids: readonly EventId[]): (AcceptedEventRow | null)[] {
     return ids.map(({ namespace, event, id }) => {
       const cells = rowsOf(this.#sql.accepted, namespace, event, id)[0];
@@ -171,15 +222,51 @@ export class EngineQueries {
     return rowsOf(this.#sql.acceptedCount, nowMs)[0]?.[0] as number;
   }
 
+  received(names: readonly string[]): (ReceivedRow | null)[] {
+    return names.map((name) => {
+      const cells = rowsOf(this.#sql.received, name)[0];
+      return cells === undefined ? null : toReceived(cells);
+    });
+  }
+
+  receivedCount(): number {
+    return rowsOf(this.#sql.receivedCount)[0]?.[0] as number;
+  }
+
+  newestInOrder(orderName: string): number | null {
+    return (rowsOf(this.#sql.newestInOrder, orderName)[0]?.[0] ?? null) as number | null;
+  }
+
+  heldMessages(afterName: string, limit: number): ReceivedRow[] {
+    return rowsOf(this.#sql.held, afterName, limit).map(toReceived);
+  }
+
   exception(run: number, seq: number): ExceptionRow | null {
     const cells = rowsOf(this.#sql.exception, run, seq)[0];
     return cells === undefined ? null : toException(cells);
   }
 
-  besideExceptions(run: number, subject: string): { openCount: number; isKnown: boolean } {
+  exceptionsDue(limit: number): DueException[] {
+    return rowsOf(this.#sql.exceptionsDue, limit).map((cells) => ({
+      run: cells[0] as number,
+      seq: cells[1] as number,
+      atMs: cells[2] as number,
+    }));
+  }
+
+  issueOverlay(fingerprint: string): IssueOverlay | null {
+    return rowsOf(this.#sql.overlay, fingerprint).map(toIssueOverlay)[0]?.overlay ?? null;
+  }
+
+  routing(): RoutingVersion | null {
+    return rowsOf(this.#sql.routing).map(toRouting)[0] ?? null;
+  }
+
+  besideExceptions(run: number, subject: string): { openCount: number; seq: number | null } {
+    const known = rowsOf(this.#sql.beside, run, subject)[0]?.[0] as number | undefined;
     return {
       openCount: rowsOf(this.#sql.besideOpen, run)[0]?.[0] as number,
-      isKnown: rowsOf(this.#sql.beside, run, subject).length > 0,
+      seq: known ?? null,
     };
   }
 
@@ -240,6 +327,10 @@ export class EngineQueries {
     );
   }
 
+  parkedCount(integration: string): number {
+    return rowsOf(this.#sql.parkedCount, integration).map((cells) => cells[0] as number)[0] ?? 0;
+  }
+
   lane(namespace: string, lane: string, limit: number): RunRow[] {
     return rowsOf(this.#sql.lane, namespace, lane, limit).map(toRun);
   }
@@ -278,8 +369,9 @@ export class EngineQueries {
     return rowsOf(this.#sql.declarations).map(toDeclaration);
   }
 
-  endedByRef(integration: string, ref: string): boolean {
-    return rowsOf(this.#sql.ended, ref, integration).length > 0;
+  endedByRef(integration: string, ref: string): { run: number; operation: number } | null {
+    const cells = rowsOf(this.#sql.ended, ref, integration)[0];
+    return cells === undefined ? null : { run: cells[0] as number, operation: cells[1] as number };
   }
 
   earlyAnswers(limit: number): EarlyAnswerRow[] {

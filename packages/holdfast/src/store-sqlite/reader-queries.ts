@@ -1,5 +1,7 @@
 /** The lists that people and other processes look at. Filters that are not given are not applied. */
+import type { IssueLevel } from "../core/fingerprint.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type {
   DeclarationRow,
   DependencyRow,
@@ -7,11 +9,21 @@ import type {
   EffectRow,
   ExceptionRow,
   InboxRow,
+  IssueOverlayRow,
   IssueRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "../store/rows.ts";
-import type { EffectQuery, ExceptionQuery, Page, ReviewQuery, RunQuery } from "../store/store.ts";
+import type {
+  EffectQuery,
+  ExceptionQuery,
+  Group,
+  Page,
+  ReceivedQuery,
+  ReviewQuery,
+  RunQuery,
+} from "../store/store.ts";
 import { effectList, exceptionList, reviewList, runList } from "./lists.ts";
 import { listSql, type List, type Value } from "./list-sql.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
@@ -19,9 +31,14 @@ import {
   DECLARATION_COLUMNS,
   DEPENDENCY_COLUMNS,
   EARLY_COLUMNS,
+  EXCEPTION_COLUMNS,
+  GROUP_COLUMN,
   INBOX_COLUMNS,
   ISSUE_COLUMNS,
+  RECEIVED_SHOWN,
+  OVERLAY_COLUMNS,
   RECORD_COLUMNS,
+  ROUTING_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
@@ -30,8 +47,11 @@ import {
   toException,
   toInbox,
   toIssue,
+  toReceived,
+  toIssueOverlay,
   toRecord,
   toReview,
+  toRouting,
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
@@ -39,6 +59,9 @@ import type { Database } from "./runtime.ts";
 
 /** No answer is longer than this, so that no cursor is open for long (settled 25). */
 const ROWS_MAX = 10_000;
+
+/** Behind every message. */
+const NEWEST = { atMs: Number.MAX_SAFE_INTEGER, name: "" };
 
 export class ReaderQueries {
   readonly #database: Database;
@@ -84,9 +107,32 @@ export class ReaderQueries {
     return wholeRuns(query, (part) => this.#listed(reviewList(part), part, toReview));
   }
 
-  issues(limit: number): IssueRow[] {
-    const sql = `select ${ISSUE_COLUMNS} from issue order by last_seen_at_ms desc limit ?`;
-    return this.#rows(sql, [bounded(limit)], toIssue);
+  issues(level: IssueLevel, limit: number): IssueRow[] {
+    const sql = `select ${ISSUE_COLUMNS} from issue where level = ?
+      order by last_seen_at_ms desc limit ?`;
+    return this.#rows(sql, [level, bounded(limit)], toIssue);
+  }
+
+  issue(fingerprint: string): IssueRow | null {
+    const sql = `select ${ISSUE_COLUMNS} from issue where fingerprint = ?`;
+    return this.#rows(sql, [fingerprint], toIssue)[0] ?? null;
+  }
+
+  issueOverlays(): IssueOverlayRow[] {
+    const sql = `select ${OVERLAY_COLUMNS} from issue_overlay order by fingerprint limit ?`;
+    return this.#rows(sql, [ROWS_MAX], toIssueOverlay);
+  }
+
+  occurrences({ level, fingerprint }: Group, afterMs: number, limit: number): ExceptionRow[] {
+    const column = GROUP_COLUMN[level];
+    const sql = `select ${EXCEPTION_COLUMNS} from exception
+      where ${column} = ? and opened_at_ms > ? order by opened_at_ms desc, run, seq limit ?`;
+    return this.#rows(sql, [fingerprint, afterMs, bounded(limit)], toException);
+  }
+
+  routings(limit: number): RoutingVersion[] {
+    const sql = `select ${ROUTING_COLUMNS} from routing order by version desc limit ?`;
+    return this.#rows(sql, [bounded(limit)], toRouting);
   }
 
   dependencies(): DependencyRow[] {
@@ -108,6 +154,15 @@ export class ReaderQueries {
   earlyAnswers(limit: number): EarlyAnswerRow[] {
     const sql = `select ${EARLY_COLUMNS} from early_answer order by seq limit ?`;
     return this.#rows(sql, [bounded(limit)], toEarlyAnswer);
+  }
+
+  received({ after, limit, state, workflow }: ReceivedQuery): ReceivedRow[] {
+    const sql = `select ${RECEIVED_SHOWN} from received where (at_ms, name) < (?1, unhex(?2))
+      and (?3 is null or state = ?3) and (?4 is null or workflow = ?4)
+      order by at_ms desc, name desc limit ?5`;
+    const { atMs, name } = after ?? NEWEST;
+    const values = [atMs, name, state ?? null, workflow ?? null, bounded(limit)];
+    return this.#rows(sql, values, toReceived);
   }
 
   counters(prefix: string): { name: string; value: number }[] {

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
 import type { StoreReader } from "../store/store.ts";
 import { archivedRuns } from "./archived-queries.ts";
+import { cellReader } from "./cell-rows.ts";
 import { importedArchives, refuseImported } from "./imported.ts";
 import { InboxPoster } from "./inbox-poster.ts";
 import { isLocked } from "./lock.ts";
@@ -56,6 +57,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
   const findAnswer = prepareRows(database, "select answer from inbox where id = ?");
   return {
     storeId,
+    cells: cellReader(database),
     runs: async (query) => queries.runs(query),
     run: async (run) => queries.run(run),
     runsByKey: async (key, limit) => queries.runsByKey(key, limit),
@@ -63,11 +65,16 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     exceptions: async (query) => queries.exceptions(query),
     effects: async (query) => queries.effects(query),
     reviews: async (query) => queries.reviews(query),
-    issues: async (limit) => queries.issues(limit),
+    issues: async (level, limit) => queries.issues(level, limit),
+    issue: async (fingerprint) => queries.issue(fingerprint),
+    issueOverlays: async () => queries.issueOverlays(),
+    occurrences: async (of, afterMs, limit) => queries.occurrences(of, afterMs, limit),
+    routings: async (limit) => queries.routings(limit),
     dependencies: async () => queries.dependencies(),
     declarations: async () => queries.declarations(),
     inbox: async (limit) => queries.inbox(limit),
     earlyAnswers: async (limit) => queries.earlyAnswers(limit),
+    received: async (query) => queries.received(query),
     archivedRun: async (run) => archivedRuns(database, [run])[0] ?? null,
     importedArchives: async () => importedArchives(database),
     counters: async (prefix) => queries.counters(prefix),

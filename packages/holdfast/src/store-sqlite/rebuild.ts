@@ -3,7 +3,7 @@
  * row, with the tables of the store. Temporary tables come first when a name is looked up, so the
  * very statements of a flush write to them, on a connection that cannot write to the store.
  */
-import { RECORD_KINDS } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
@@ -23,6 +23,8 @@ export const PROJECTIONS = {
   effect: "pos",
   exception: "id",
   issue: "fingerprint",
+  issue_overlay: "fingerprint",
+  routing: "version",
   review: "id",
   counter: "name",
   dependency: "integration",
@@ -30,11 +32,15 @@ export const PROJECTIONS = {
   accepted_event: "namespace, event, id",
   kept_event: "seq",
   early_answer: "seq",
+  received: "name",
   awaiting: "id",
   pending: "integration, ref, run, operation",
   recovery_group: "number",
   archived_run: "run",
   imported_archive: "archive",
+  cell_list: "one",
+  carried_key: "store, key_hash",
+  placed_key: "key_hash",
 } as const;
 
 const FLUSHES_PER_READ = 500;

@@ -4,7 +4,7 @@
  */
 import type { ArchivedHead } from "../core/archived.ts";
 import { parseJson } from "../core/json-text.ts";
-import { kindNumber } from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
 import type { SealedRecord } from "../store/record-digest.ts";
 import type { Damage } from "../store/damage.ts";
 import { DIGEST_BYTES, digestOf } from "../store/seal.ts";

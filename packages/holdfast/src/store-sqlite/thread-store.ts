@@ -5,7 +5,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { HoldfastError } from "../core/error.ts";
-import type { Removal, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { AheadDigester } from "./digests-ahead.ts";
 import { FatalListeners } from "./inline-store.ts";
 import type { OnNotice } from "./notice.ts";
@@ -13,11 +13,11 @@ import type { SqliteStore } from "./open.ts";
 import { packRecords } from "./packed-records.ts";
 import { unpackRuns } from "./packed-runs.ts";
 import type { PackedRuns } from "./packed-runs.ts";
-import type { Opened } from "./session.ts";
+import type { Opened, Read } from "./session.ts";
 import { OPENING, fromSent } from "./thread-messages.ts";
 import type { Reply, Request, SentError, ThreadSettings } from "./thread-messages.ts";
 
-type Verb = keyof Store | keyof Removal | "abandon";
+type Verb = keyof Store | Read | "abandon";
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -42,19 +42,35 @@ export async function openInThread(
       callsOf: (runs) => thread.ask("callsOf", runs),
       archivedRuns: (runs) => thread.ask("archivedRuns", runs),
     },
+    cells: {
+      list: () => thread.ask("cellList"),
+      carried: (names) => thread.ask("carriedKeys", names),
+      placed: (keyHashes) => thread.ask("placedKeys", keyHashes),
+      hasPlaced: () => thread.ask("hasPlaced"),
+      keptFor: (afterSeq, limit) => thread.ask("keptFor", afterSeq, limit),
+      carriedRun: (run) => thread.ask("carriedRun", run),
+    },
     flush: ({ records, ...batch }) =>
       thread.ask("flush", batch, packRecords(records), digester.of(records)),
     find: (keys) => thread.ask("find", keys),
     load: async (runs) => unpackRuns(await thread.ask<PackedRuns>("load", runs)),
     page: async (states, page) => unpackRuns(await thread.ask<PackedRuns>("page", states, page)),
     due: (afterMs, untilMs, limit) => thread.ask("due", afterMs, untilMs, limit),
+    parkedCount: (integration) => thread.ask("parkedCount", integration),
     parked: (integration, page) => thread.ask("parked", integration, page),
     lane: (namespace, lane, limit) => thread.ask("lane", namespace, lane, limit),
     openLanes: (page) => thread.ask("openLanes", page),
     acceptedEvents: (ids) => thread.ask("acceptedEvents", ids),
+    received: (names) => thread.ask("received", names),
+    receivedCount: () => thread.ask("receivedCount"),
+    newestInOrder: (name) => thread.ask("newestInOrder", name),
+    heldMessages: (after, limit) => thread.ask("heldMessages", after, limit),
     acceptedCount: (atMs) => thread.ask("acceptedCount", atMs),
     exception: (run, seq) => thread.ask("exception", run, seq),
     besideExceptions: (run, subject) => thread.ask("besideExceptions", run, subject),
+    exceptionsDue: (limit) => thread.ask("exceptionsDue", limit),
+    issueOverlay: (fingerprint) => thread.ask("issueOverlay", fingerprint),
+    routing: () => thread.ask("routing"),
     keptCount: () => thread.ask("keptCount"),
     keptEvents: (of, limit) => thread.ask("keptEvents", of, limit),
     awaiting: (of, limit) => thread.ask("awaiting", of, limit),

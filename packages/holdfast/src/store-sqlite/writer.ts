@@ -8,8 +8,8 @@
  * is for the next start to find out.
  */
 import { HoldfastError } from "../core/error.ts";
-import { RECORD_KINDS } from "../core/journal.ts";
-import type { RecordKind } from "../core/journal.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
+import type { RecordKind } from "../core/record-kinds.ts";
 import { hasProjection, project } from "../store/projection.ts";
 import type { WaitingCommand } from "../store/rows.ts";
 import type { FlushBatch, Predecessor, RecordColumns } from "../store/store.ts";

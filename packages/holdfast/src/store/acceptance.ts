@@ -3,14 +3,9 @@
  * so that it looks before it sends what its original may have sent; then why, by whom, and which
  * commands lay in its inbox.
  */
-import { kindNumber } from "../core/journal.ts";
-import type {
-  AppliedHead,
-  BackupInbox,
-  IncarnationHead,
-  RecordKind,
-  RestoredHead,
-} from "../core/journal.ts";
+import { kindNumber } from "../core/record-kinds.ts";
+import type { AppliedHead, BackupInbox, IncarnationHead, RestoredHead } from "../core/journal.ts";
+import type { RecordKind } from "../core/record-kinds.ts";
 import type { EffectRow } from "./rows.ts";
 import type { Predecessor, RecordColumns, StoreReader } from "./store.ts";
 

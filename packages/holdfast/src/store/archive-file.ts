@@ -7,12 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import { HoldfastError } from "../core/error.ts";
-import {
-  DEFINITION_KINDS,
-  RECORD_KINDS,
-  STORE_KINDS,
-  type JournalRecord,
-} from "../core/journal.ts";
+import { DEFINITION_KINDS, type JournalRecord } from "../core/journal.ts";
+import { RECORD_KINDS, STORE_KINDS } from "../core/record-kinds.ts";
 import { parseJson } from "../core/json-text.ts";
 import { formatRunId, parseRunId } from "../core/run-number.ts";
 import type { DeclarationRow } from "./rows.ts";

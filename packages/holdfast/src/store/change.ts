@@ -3,9 +3,13 @@
  * says what to do to a row, not what the row will be, so that it needs no memory of earlier records
  * and two workers of a shared store can fold their own records without reading each other.
  */
+import type { HandlingAct } from "../core/exception-handling.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 import type { ArchivedRun } from "../core/archived.ts";
+import type { CarriedHead, CellsHead, PlacedHead } from "../core/cells.ts";
 import type {
   AcceptedEventRow,
   DeclarationRow,
@@ -14,7 +18,9 @@ import type {
   EffectRow,
   ExceptionRow,
   ImportedArchiveRow,
+  IssueOverlayRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "./rows.ts";
@@ -70,12 +76,24 @@ export type Change =
       readonly seq: number;
       readonly resolution: string;
       readonly by: string;
+      readonly reason: string;
       readonly atMs: number;
     }
-  /** One more open item of this cause; the row is made with the first. */
+  | {
+      readonly kind: "exception-handled";
+      readonly run: number;
+      readonly seq: number;
+      readonly act: HandlingAct;
+      readonly by: string;
+      readonly reason: string;
+      readonly command: string | null;
+      readonly atMs: number;
+    }
+  /** One more open item of this cause, at each level; the row is made with the first. */
   | {
       readonly kind: "issue-seen";
       readonly fingerprint: string;
+      readonly level: IssueLevel;
       readonly title: string;
       readonly class: FailureClass;
       readonly family: FailureFamily;
@@ -85,6 +103,9 @@ export type Change =
       readonly atMs: number;
     }
   | { readonly kind: "issue-eased"; readonly fingerprint: string }
+  /** In the place of an older revision. */
+  | { readonly kind: "issue-overlaid"; readonly row: IssueOverlayRow }
+  | { readonly kind: "routing-set"; readonly row: RoutingVersion }
   | { readonly kind: "review-asked"; readonly row: ReviewRow }
   | {
       readonly kind: "review-answered";
@@ -99,6 +120,8 @@ export type Change =
       readonly seq: number;
       readonly to: string;
     }
+  /** It is no longer asked; one that was answered stays so. */
+  | { readonly kind: "review-withdrawn"; readonly run: number; readonly seq: number }
   | {
       readonly kind: "awaiting-added";
       readonly event: string;
@@ -110,7 +133,7 @@ export type Change =
     }
   | { readonly kind: "awaiting-removed"; readonly run: number; readonly step: string }
   | { readonly kind: "event-kept"; readonly row: KeptEventRow }
-  /** `run`: who has it now. */
+  /** `run`: who has it now; 0: a run of another cell. */
   | { readonly kind: "event-taken"; readonly seq: number; readonly run: number }
   /**
    * The id is remembered, in the place of an older one with the same name. To keep the list short
@@ -129,11 +152,19 @@ export type Change =
   | { readonly kind: "early-kept"; readonly row: EarlyAnswerRow }
   /** Its request has it, or an exception tells its owner of it. */
   | { readonly kind: "early-over"; readonly seq: number }
+  /**
+   * In the place of a row of the same name only if that one is held, or over at `row.atMs`. Each
+   * forgets up to two (the oldest first) whose time was over then.
+   */
+  | { readonly kind: "message-received"; readonly row: ReceivedRow }
   | {
       readonly kind: "dependency-moved";
       readonly row: DependencyRow;
-      /** Its record says since when: not to be derived from what its writer said before. */
-      readonly isDated: boolean;
+      /**
+       * When it was said, by the clock that workers share; then its record says since when, too. Null:
+       * at the time of the record, and since when follows from what its writer said before.
+       */
+      readonly saidAtMs: number | null;
     }
   | {
       readonly kind: "group-started";
@@ -165,5 +196,11 @@ export type Change =
       readonly runs: readonly ArchivedRun[];
     }
   | { readonly kind: "archive-imported"; readonly row: ImportedArchiveRow }
+  /** The store is a cell of this list, in the place of an earlier one. */
+  | { readonly kind: "cells-listed"; readonly row: CellsHead; readonly atMs: number }
+  /** The first of a key holds. */
+  | ({ readonly kind: "cells-placed" } & PlacedHead)
+  /** Keys of another store are guarded here. One that is there stays, unless its run is an earlier one. */
+  | ({ readonly kind: "cells-carried" } & CarriedHead)
   /** Adds to a named counter: `runs/<workflow>/<state>` and so on. */
   | { readonly kind: "counted"; readonly name: string; readonly delta: number };

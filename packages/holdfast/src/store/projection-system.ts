@@ -5,8 +5,9 @@
 import { assertNever } from "../core/assert.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
 import type { Change } from "./change.ts";
-import type { DependencyRow, KeptEventRow } from "./rows.ts";
+import type { DependencyRow, KeptEventRow, ReceivedRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
 
@@ -33,10 +34,12 @@ export function dependency(record: JournalRecord, head: journal.DependencyHead):
     state: head.to,
     reason: head.reason,
     class: head.class ?? null,
-    sinceMs: head.atMs ?? record.atMs,
+    sinceMs: head.sinceMs ?? head.atMs ?? record.atMs,
     probeAtMs: head.probeAtMs,
+    incident: head.incident ?? null,
+    retryTokens: head.retryTokens ?? null,
   };
-  return [{ kind: "dependency-moved", row, isDated: head.atMs !== undefined }];
+  return [{ kind: "dependency-moved", row, saidAtMs: head.atMs ?? null }];
 }
 
 export function declared(record: JournalRecord, head: journal.DeclaredHead): readonly Change[] {
@@ -51,6 +54,21 @@ export function kept(record: JournalRecord, head: journal.KeptHead): readonly Ch
     { kind: "event-kept", row },
     { kind: "event-accepted", row: { ...head, run: null, kept: seq }, atMs },
   ];
+}
+
+export function received(record: JournalRecord, head: ReceivedHead): readonly Change[] {
+  const { order, held, ...named } = head;
+  const row: ReceivedRow = {
+    ...named,
+    orderKey: order?.key ?? null,
+    orderName: order?.name ?? null,
+    orderNumber: order?.number ?? null,
+    seq: record.seq,
+    atMs: record.atMs,
+    held: held === null ? null : JSON.stringify(held),
+    data: record.data,
+  };
+  return [{ kind: "message-received", row }];
 }
 
 export function archived(record: JournalRecord, head: ArchivedHead): readonly Change[] {
@@ -80,4 +98,13 @@ export function early(record: JournalRecord, head: journal.EarlyHead): readonly 
     default:
       return assertNever(head.event);
   }
+}
+
+export function grouped({ fingerprint, overlay }: journal.GroupedHead): readonly Change[] {
+  return [{ kind: "issue-overlaid", row: { fingerprint, overlay } }];
+}
+
+export function routed(record: JournalRecord, head: journal.RoutedHead): readonly Change[] {
+  const { version, rules, by, reason } = head;
+  return [{ kind: "routing-set", row: { version, rules, by, reason, atMs: record.atMs } }];
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { RECORD_KINDS, kindNumber } from "../core/journal.ts";
-import type { JournalRecord, RecordKind } from "../core/journal.ts";
+import { RECORD_KINDS, kindNumber } from "../core/record-kinds.ts";
+import type { JournalRecord } from "../core/journal.ts";
+import type { RecordKind } from "../core/record-kinds.ts";
 import {
   SAMPLE_START_MS,
   SampleJournal,
@@ -50,6 +51,7 @@ describe("project", () => {
       "resumed",
       "applied",
       "restored",
+      "edited",
     ]);
     for (const kind of unread) {
       const record = { run: 1, seq: 1, kind, attempt: 0, name: "", atMs: 1, head: "{", data: null };
@@ -138,11 +140,14 @@ describe("project", () => {
     expect(kindsOf(changes("opened", openedHead()))).toEqual([
       "exception-opened",
       "issue-seen",
+      "issue-seen",
+      "issue-seen",
+      "issue-seen",
       "counted",
     ]);
     expect(changes("closed", closedHead(4))).toEqual([
       expect.objectContaining({ kind: "exception-closed", run: 7, seq: 4, by: "anna" }),
-      { kind: "issue-eased", fingerprint: openedHead().fingerprint },
+      ...closedHead(4).groups.map((fingerprint) => ({ kind: "issue-eased", fingerprint })),
       { kind: "counted", name: "exceptions/data", delta: -1 },
     ]);
   });

@@ -8,10 +8,12 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import { assertNever } from "../core/assert.ts";
-import { RECORD_KINDS } from "../core/journal.ts";
+import { RECORD_KINDS, type RecordKind, isCellKind, type CellKind } from "../core/record-kinds.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
+import type { SuppliedHead } from "../core/repaired.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
 import {
@@ -20,16 +22,22 @@ import {
   dependency,
   early,
   group,
+  grouped,
   imported,
   incarnation,
   kept,
+  received,
+  routed,
 } from "./projection-system.ts";
-import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
+import { ofCell } from "./projection-cells.ts";
+import { closed, handled, opened } from "./projection-exceptions.ts";
+import { repaired } from "./projection-repairs.ts";
+import type { EffectRow, ReviewRow, RunRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
 
 /** Kinds whose records change no row that is looked up; most of a journal is of these. */
-const WITHOUT_PROJECTION: readonly journal.RecordKind[] = [
+const WITHOUT_PROJECTION: readonly RecordKind[] = [
   "result",
   "timer",
   "fired",
@@ -38,6 +46,7 @@ const WITHOUT_PROJECTION: readonly journal.RecordKind[] = [
   "resumed",
   "applied",
   "restored",
+  "edited",
 ];
 
 const PROJECTED: readonly boolean[] = RECORD_KINDS.map(
@@ -60,7 +69,14 @@ const NO_OPERATION = 0;
  * @throws {SyntaxError} if the head is not JSON: the journal is damaged or not ours.
  */
 export function project(record: JournalRecord): readonly Change[] {
-  switch (record.kind) {
+  const { kind } = record;
+  return isCellKind(kind) ? ofCell(kind, record) : ofOther(kind, record);
+}
+
+type OtherKind = Exclude<RecordKind, CellKind>;
+
+function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
+  switch (kind) {
     case "started":
       return started(record, headOf<journal.StartedHead>(record));
     case "intent":
@@ -69,7 +85,12 @@ export function project(record: JournalRecord): readonly Change[] {
     case "probe":
       return outcome(record, headOf<journal.OutcomeHead>(record));
     case "settled":
-      return settled(record, headOf<journal.SettledHead>(record));
+    case "supplied":
+      return settled(record, headOf<journal.SettledHead | SuppliedHead>(record));
+    case "again":
+    case "proposed":
+    case "decided":
+      return repaired(record, kind, headOf);
     case "pending":
       return pending(record, headOf<journal.PendingHead>(record));
     case "asked":
@@ -88,27 +109,26 @@ export function project(record: JournalRecord): readonly Change[] {
       return opened(record, headOf<journal.OpenedHead>(record));
     case "closed":
       return closed(record, headOf<journal.ClosedHead>(record));
+    case "handled":
+      return handled(record, headOf<journal.HandledHead>(record));
     case "cancel":
     case "late":
-      return [{ kind: "run-touched", run: record.run, atMs: record.atMs }];
+      return touched(record);
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
     case "incarnation":
-      return incarnation(headOf<journal.IncarnationHead>(record));
     case "group":
-      return group(headOf<journal.GroupHead>(record));
     case "dependency":
-      return dependency(record, headOf<journal.DependencyHead>(record));
-    case "kept":
-      return kept(record, headOf<journal.KeptHead>(record));
     case "declared":
-      return declared(record, headOf<journal.DeclaredHead>(record));
-    case "early":
-      return early(record, headOf<journal.EarlyHead>(record));
     case "archived":
-      return archived(record, headOf<ArchivedHead>(record));
     case "imported":
-      return imported(record, headOf<ImportedHead>(record));
+    case "grouped":
+    case "early":
+    case "routed":
+    case "kept":
+      return ofStore(record, kind);
+    case "received":
+      return received(record, headOf<ReceivedHead>(record));
     case "result":
     case "timer":
     case "fired":
@@ -117,9 +137,55 @@ export function project(record: JournalRecord): readonly Change[] {
     case "resumed":
     case "applied":
     case "restored":
+    case "edited":
       return NOTHING;
     default:
-      return assertNever(record.kind);
+      return assertNever(kind);
+  }
+}
+
+function touched({ run, atMs }: JournalRecord): readonly Change[] {
+  return [{ kind: "run-touched", run, atMs }];
+}
+
+/** Of the store's own journal, but for what comes from outside. */
+function ofStore(
+  record: JournalRecord,
+  kind:
+    | "incarnation"
+    | "group"
+    | "dependency"
+    | "declared"
+    | "archived"
+    | "imported"
+    | "early"
+    | "grouped"
+    | "routed"
+    | "kept",
+): readonly Change[] {
+  switch (kind) {
+    case "incarnation":
+      return incarnation(headOf<journal.IncarnationHead>(record));
+    case "group":
+      return group(headOf<journal.GroupHead>(record));
+    case "dependency":
+      return dependency(record, headOf<journal.DependencyHead>(record));
+    case "declared":
+      return declared(record, headOf<journal.DeclaredHead>(record));
+    case "archived":
+      return archived(record, headOf<ArchivedHead>(record));
+    case "imported":
+      return imported(record, headOf<ImportedHead>(record));
+    case "early":
+      return early(record, headOf<journal.EarlyHead>(record));
+    case "grouped":
+      return grouped(headOf<journal.GroupedHead>(record));
+    case "routed":
+      return routed(record, headOf<journal.RoutedHead>(record));
+    case "kept":
+      return kept(record, headOf<journal.KeptHead>(record));
+    default:
+      return assertNever(kind);
   }
 }
 
@@ -265,7 +331,10 @@ function ofOperation(learnt: Extract<Change, { kind: "effect-learnt" }>): readon
   return learnt.operation === NO_OPERATION ? NOTHING : [learnt];
 }
 
-function settled(record: JournalRecord, head: journal.SettledHead): readonly Change[] {
+function settled(
+  record: JournalRecord,
+  head: journal.SettledHead | SuppliedHead,
+): readonly Change[] {
   const learnt = {
     kind: "effect-learnt" as const,
     run: record.run,
@@ -347,68 +416,4 @@ function event(record: JournalRecord, head: journal.EventHead): readonly Change[
     changes.push({ kind: "event-accepted", row: { ...head.accepted, run, kept: null }, atMs });
   }
   return changes;
-}
-
-function opened(record: JournalRecord, head: journal.OpenedHead): readonly Change[] {
-  const row: ExceptionRow = {
-    run: record.run,
-    seq: record.seq,
-    workflow: head.workflow,
-    step: record.name,
-    effectName: head.effectName ?? null,
-    integration: head.integration ?? null,
-    operation: head.operation ?? null,
-    class: head.class,
-    family: head.family,
-    effect: head.effect,
-    reasonCode: head.reasonCode,
-    rule: head.rule,
-    message: head.message,
-    because: head.because,
-    owner: head.owner,
-    fingerprint: head.fingerprint,
-    subject: head.beside?.subject ?? null,
-    openedAtMs: record.atMs,
-    dueAtMs: head.dueAtMs,
-    closedAtMs: null,
-    resolution: null,
-    closedBy: null,
-    amount: head.amount ?? null,
-    currency: head.currency ?? null,
-  };
-  const { fingerprint, title, class: failureClass, family, workflow, owner } = head;
-  const dealtWith = head.beside?.kept;
-  return [
-    { kind: "exception-opened", row },
-    ...(dealtWith === undefined
-      ? []
-      : [{ kind: "event-taken", seq: dealtWith, run: record.run } as const]),
-    {
-      kind: "issue-seen",
-      fingerprint,
-      title,
-      class: failureClass,
-      family,
-      workflow,
-      step: record.name,
-      owner,
-      atMs: record.atMs,
-    },
-    { kind: "counted", name: `exceptions/${failureClass}`, delta: 1 },
-  ];
-}
-
-function closed(record: JournalRecord, head: journal.ClosedHead): readonly Change[] {
-  return [
-    {
-      kind: "exception-closed",
-      run: record.run,
-      seq: head.opened,
-      resolution: head.resolution,
-      by: head.by,
-      atMs: record.atMs,
-    },
-    { kind: "issue-eased", fingerprint: head.fingerprint },
-    { kind: "counted", name: `exceptions/${head.class}`, delta: -1 },
-  ];
 }

@@ -3,6 +3,12 @@
  * the row before in, the row after out. Pure. The embedded store says the same in SQL.
  */
 import type { EffectProof } from "../core/failure.ts";
+import {
+  handlingAfter,
+  handlingClosed,
+  nextCrossingAtMs,
+  type Handling,
+} from "../core/exception-handling.ts";
 import type { Change } from "./change.ts";
 import type { DependencyRow, EffectRow, ExceptionRow, ReviewRow, RunRow } from "./rows.ts";
 
@@ -66,20 +72,35 @@ export function effectAfter<Row extends EffectState>(
 
 export function exceptionAfter<Row extends ExceptionRow>(
   row: Row,
-  { resolution, by, atMs }: ChangeOf<"exception-closed">,
+  change: ChangeOf<"exception-closed" | "exception-handled">,
 ): Row {
-  return { ...row, resolution, closedBy: by, closedAtMs: atMs };
+  const { by, reason, atMs } = change;
+  if (change.kind === "exception-closed") {
+    const { resolution } = change;
+    const closed = { ...row, resolution, closedBy: by, closedAtMs: atMs };
+    return withHandling(closed, handlingClosed(row.handling, reason));
+  }
+  const { act, command } = change;
+  const owner = act.kind === "handed-over" ? act.owner : row.owner;
+  const dueAtMs = act.kind === "goes-on" ? act.dueAtMs : row.dueAtMs;
+  const handling = handlingAfter(row.handling, act, { by, reason, atMs, command });
+  return withHandling({ ...row, owner, dueAtMs }, handling);
+}
+
+function withHandling<Row extends ExceptionRow>(row: Row, handling: Handling): Row {
+  return { ...row, handling, nextAtMs: nextCrossingAtMs(handling) };
 }
 
 export function reviewAfter<Row extends ReviewRow>(
   row: Row,
-  change: ChangeOf<"review-answered" | "review-escalated" | "run-finished">,
+  change: ChangeOf<"review-answered" | "review-escalated" | "review-withdrawn" | "run-finished">,
 ): Row {
   switch (change.kind) {
     case "review-answered":
       return { ...row, state: "answered", answeredBy: change.by, answeredAtMs: change.atMs };
     case "review-escalated":
       return { ...row, escalatedTo: change.to };
+    case "review-withdrawn":
     case "run-finished":
       return row.state === "open" ? { ...row, state: "withdrawn" } : row;
   }

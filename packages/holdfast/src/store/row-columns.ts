@@ -4,9 +4,12 @@
  * mapped here by position.
  */
 import { parseJson } from "../core/json-text.ts";
-import { RECORD_KINDS } from "../core/journal.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
+import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { RUN_STATES } from "../core/run-state.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type {
   AcceptedEventRow,
   DeclarationRow,
@@ -15,8 +18,10 @@ import type {
   EffectRow,
   ExceptionRow,
   InboxRow,
+  IssueOverlayRow,
   IssueRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
 } from "./rows.ts";
@@ -45,15 +50,32 @@ export const EFFECT_COLUMNS = `j.run, j.seq, j.name, j.at_ms, j.head, e.proof, e
 
 export const EXCEPTION_COLUMNS = `run, seq, workflow, step, effect_name, integration, operation,
   class, family, effect, reason_code, rule, message, because, owner, fingerprint, subject,
-  opened_at_ms, due_at_ms, closed_at_ms, resolution, closed_by, amount, currency`;
+  opened_at_ms, due_at_ms, closed_at_ms, resolution, closed_by, amount, currency, record, handling,
+  next_at_ms`;
 
-export const ISSUE_COLUMNS = `fingerprint, title, class, family, workflow, step, owner,
+/** The groups of the other levels, which are also in `record`: written beside them to be found by. */
+export const EXCEPTION_GROUPS = "cause_group, code_group, data_group";
+
+/** Where an exception says which group of a level it is in. */
+export const GROUP_COLUMN: Readonly<Record<IssueLevel, string>> = {
+  cause: "cause_group",
+  place: "fingerprint",
+  code: "code_group",
+  data: "data_group",
+};
+
+export const ISSUE_COLUMNS = `fingerprint, level, title, class, family, workflow, step, owner,
   first_seen_at_ms, last_seen_at_ms, open_count, total_count`;
+
+export const OVERLAY_COLUMNS = "fingerprint, overlay";
+
+export const ROUTING_COLUMNS = "version, rules, set_by, reason, at_ms";
 
 export const REVIEW_COLUMNS = `run, seq, step, review, answer_by, not_by, state, asked_at_ms,
   due_at_ms, escalated_to, answered_by, answered_at_ms, digest, amount, currency`;
 
-export const DEPENDENCY_COLUMNS = "integration, state, reason, class, since_ms, probe_at_ms";
+export const DEPENDENCY_COLUMNS = `integration, state, reason, class, since_ms, probe_at_ms,
+  incident_at_ms, incident_ended_at_ms, incident_parked, incident_drained_at_ms, retry_tokens`;
 
 export const DECLARATION_COLUMNS = "definition, name, sensitive, decision, at_ms";
 
@@ -62,6 +84,12 @@ export const ACCEPTED_COLUMNS = "namespace, event, id, key, digest, until_ms, ru
 export const KEPT_COLUMNS = "seq, namespace, event, key, id, at_ms, data";
 
 export const EARLY_COLUMNS = "seq, integration, ref, state, owner, at_ms, due_at_ms, data";
+
+export const RECEIVED_COLUMNS = `name, namespace, workflow, ingress, source, id, digest, state, run,
+  duplicate_of, order_key, order_name, order_number, seq, at_ms, until_ms, held, data`;
+
+/** As a list shows them: without payloads. */
+export const RECEIVED_SHOWN = RECEIVED_COLUMNS.replace(/\bdata$/u, "null");
 
 export const INBOX_COLUMNS = "id, topic, at_ms, sent_by, data, answer";
 
@@ -170,22 +198,43 @@ export function toException(c: Cells): ExceptionRow {
     closedBy: c[21] as string | null,
     amount: c[22] as string | null,
     currency: c[23] as string | null,
+    // Both were written by the projection from such values.
+    record: parseJson(c[24] as string) as ExceptionRow["record"],
+    handling: parseJson(c[25] as string) as ExceptionRow["handling"],
+    nextAtMs: c[26] as number | null,
+  };
+}
+
+export function toIssueOverlay(c: Cells): IssueOverlayRow {
+  // Written by the projection from such a value.
+  return { fingerprint: c[0] as string, overlay: parseJson(c[1] as string) as IssueOverlay };
+}
+
+export function toRouting(c: Cells): RoutingVersion {
+  return {
+    version: c[0] as number,
+    // Written by the projection from such a list.
+    rules: parseJson(c[1] as string) as RoutingVersion["rules"],
+    by: c[2] as string,
+    reason: c[3] as string,
+    atMs: c[4] as number,
   };
 }
 
 export function toIssue(c: Cells): IssueRow {
   return {
     fingerprint: c[0] as string,
-    title: c[1] as string,
-    class: c[2] as IssueRow["class"],
-    family: c[3] as IssueRow["family"],
-    workflow: c[4] as string,
-    step: c[5] as string,
-    owner: c[6] as string,
-    firstSeenAtMs: c[7] as number,
-    lastSeenAtMs: c[8] as number,
-    openCount: c[9] as number,
-    totalCount: c[10] as number,
+    level: c[1] as IssueRow["level"],
+    title: c[2] as string,
+    class: c[3] as IssueRow["class"],
+    family: c[4] as IssueRow["family"],
+    workflow: c[5] as string,
+    step: c[6] as string,
+    owner: c[7] as string,
+    firstSeenAtMs: c[8] as number,
+    lastSeenAtMs: c[9] as number,
+    openCount: c[10] as number,
+    totalCount: c[11] as number,
   };
 }
 
@@ -217,6 +266,18 @@ export function toDependency(c: Cells): DependencyRow {
     class: c[3] as DependencyRow["class"],
     sinceMs: c[4] as number,
     probeAtMs: c[5] as number | null,
+    incident: incidentOf(c),
+    retryTokens: c[10] as number | null,
+  };
+}
+
+function incidentOf(c: Cells): DependencyRow["incident"] {
+  if (c[6] === null) return null;
+  return {
+    startedAtMs: c[6] as number,
+    endedAtMs: c[7] as number | null,
+    parkedCount: c[8] as number | null,
+    drainedAtMs: c[9] as number | null,
   };
 }
 
@@ -267,6 +328,34 @@ export function toEarlyAnswer(c: Cells): EarlyAnswerRow {
     dueAtMs: c[6] as number,
     data: c[7] as string | null,
   };
+}
+
+export function toReceived(c: Cells): ReceivedRow {
+  return {
+    name: hexOf(c[0]) ?? "",
+    namespace: c[1] as string,
+    workflow: c[2] as string,
+    ingress: c[3] as string,
+    source: c[4] as string,
+    id: c[5] as string,
+    digest: c[6] as string,
+    state: c[7] as ReceivedRow["state"],
+    run: c[8] as number | null,
+    duplicateOf: c[9] as number | null,
+    orderKey: c[10] as string | null,
+    orderName: hexOf(c[11]),
+    orderNumber: c[12] as number | null,
+    seq: c[13] as number,
+    atMs: c[14] as number,
+    untilMs: c[15] as number | null,
+    held: c[16] as string | null,
+    data: c[17] as string | null,
+  };
+}
+
+/** Of a column of bytes. */
+function hexOf(cell: unknown): string | null {
+  return cell === null ? null : Buffer.from(cell as Uint8Array).toString("hex");
 }
 
 export function toInbox(c: Cells): InboxRow {

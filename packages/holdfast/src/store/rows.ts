@@ -5,11 +5,19 @@
 import type { RepeatKind } from "../core/contract.ts";
 import type { DecisionField } from "../core/decision-fields.ts";
 import type { HoldfastError } from "../core/error.ts";
+import type { Handling } from "../core/exception-handling.ts";
+import type { ExceptionRecord } from "../core/exception-record.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { Incident } from "../core/incident.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { AcceptedEvent, DefinitionKind, JournalRecord } from "../core/journal.ts";
+import type { ReceiptState } from "../core/received.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 
 export interface RunRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   readonly namespace: string;
   readonly workflow: string;
@@ -51,6 +59,8 @@ export interface StoredRun {
 
 /** One operation of an effect: all its attempts together. */
 export interface EffectRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   /** Sequence number of its first intent. */
   readonly operation: number;
@@ -76,6 +86,8 @@ export interface EffectRow {
 }
 
 export interface ExceptionRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   /** Sequence number of its `opened` record; (run, seq) is its identity. */
   readonly seq: number;
@@ -92,6 +104,7 @@ export interface ExceptionRow {
   readonly message: string;
   readonly because: string;
   readonly owner: string;
+  /** Of its place (F2); those of all levels are in `record`. */
   readonly fingerprint: string;
   /** What an exception beside its run is about; null for one that its run waits for. */
   readonly subject: string | null;
@@ -102,11 +115,16 @@ export interface ExceptionRow {
   readonly closedBy: string | null;
   readonly amount: string | null;
   readonly currency: string | null;
+  readonly record: ExceptionRecord;
+  readonly handling: Handling;
+  /** When the next of its times passes; null if it is closed, or its time stands still. */
+  readonly nextAtMs: number | null;
 }
 
-/** Exceptions with one cause. */
+/** Exceptions with one cause, of one level. */
 export interface IssueRow {
   readonly fingerprint: string;
+  readonly level: IssueLevel;
   readonly title: string;
   readonly class: FailureClass;
   readonly family: FailureFamily;
@@ -119,10 +137,18 @@ export interface IssueRow {
   readonly totalCount: number;
 }
 
+/** What operators have decided about one group. */
+export interface IssueOverlayRow {
+  readonly fingerprint: string;
+  readonly overlay: IssueOverlay;
+}
+
 export const REVIEW_STATES = ["open", "answered", "withdrawn"] as const;
 export type ReviewState = (typeof REVIEW_STATES)[number];
 
 export interface ReviewRow {
+  /** Whose it is, where several cells are looked at together. */
+  readonly cell?: string;
   readonly run: number;
   /** Sequence number of its `asked` record; (run, seq) is its identity. */
   readonly seq: number;
@@ -148,6 +174,10 @@ export interface DependencyRow {
   readonly class: FailureClass | null;
   readonly sinceMs: number;
   readonly probeAtMs: number | null;
+  /** The outage that is, or the last one; null: none is known. */
+  readonly incident: Incident | null;
+  /** What is left of the retry budget of a store with one engine; null: all of it. */
+  readonly retryTokens: number | null;
 }
 
 /**
@@ -179,6 +209,32 @@ export interface KeptEventRow {
   readonly id: string;
   readonly atMs: number;
   /** JSON payload. */
+  readonly data: string | null;
+}
+
+/** A message from outside, and what became of it. */
+export interface ReceivedRow {
+  /** Hex HMAC: see `ReceivedHead`. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly workflow: string;
+  readonly ingress: string;
+  readonly source: string;
+  readonly id: string;
+  readonly digest: string;
+  readonly state: ReceiptState;
+  readonly run: number | null;
+  readonly duplicateOf: number | null;
+  readonly orderKey: string | null;
+  readonly orderName: string | null;
+  readonly orderNumber: number | null;
+  /** Of the record that says so, in its writer's own journal. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly untilMs: number | null;
+  /** JSON of its terms while it is held. */
+  readonly held: string | null;
+  /** JSON of its payload while it is held. */
   readonly data: string | null;
 }
 
@@ -217,7 +273,15 @@ export interface EarlyAnswerRow {
 }
 
 /** From worker to worker of a shared store. */
-const WORKER_TOPICS = ["returned", "deliver", "offer", "outcome", "asked", "beside"] as const;
+const WORKER_TOPICS = [
+  "returned",
+  "deliver",
+  "offer",
+  "outcome",
+  "asked",
+  "beside",
+  "receive",
+] as const;
 export type WorkerTopic = (typeof WORKER_TOPICS)[number];
 
 export const INBOX_TOPICS = [
@@ -229,7 +293,15 @@ export const INBOX_TOPICS = [
   "cancel",
   "complete",
   "close",
+  "handle",
+  "group",
+  "route",
   "archive",
+  "handUp",
+  "park",
+  "unpark",
+  "repair",
+  "decide",
   ...WORKER_TOPICS,
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];

@@ -7,6 +7,10 @@
  * Everything that a flush resolved is durable (a power cut does not lose it). A flush that fails is
  * fatal: the engine stops, because the next write may succeed over a hole.
  */
+import type { ReceiptState } from "../core/received.ts";
+import type { IssueLevel } from "../core/fingerprint.ts";
+import type { IssueOverlay } from "../core/issue-overlay.ts";
+import type { RoutingVersion } from "../core/routing.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
   AcceptedEventRow,
@@ -18,14 +22,17 @@ import type {
   ExceptionRow,
   ImportedArchiveRow,
   InboxRow,
+  IssueOverlayRow,
   IssueRow,
   KeptEventRow,
+  ReceivedRow,
   ReviewRow,
   RunRow,
   StoredRun,
   WaitingCommand,
 } from "./rows.ts";
 import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
+import type { CellReader, CellReads } from "./cells.ts";
 import type { Shards } from "./shards.ts";
 
 /** Records as columns of equal length: cheap to hand to another thread or to bind as arrays. */
@@ -122,6 +129,12 @@ export interface Removal {
   archivedRuns(runs: readonly number[]): Promise<readonly ArchivedRunRow[]>;
 }
 
+export interface DueException {
+  readonly run: number;
+  readonly seq: number;
+  readonly atMs: number;
+}
+
 export interface RunCall {
   readonly called: number;
   readonly caller: number;
@@ -152,6 +165,8 @@ export interface Store {
   /** What is needed to read the payloads that it writes; goes on record as declarations of `payloads`. */
   readonly requirements?: readonly string[];
   readonly removal: Removal;
+  /** What it holds as one of several cells. */
+  readonly cells: CellReads;
 
   /** Resolves when durable. Flushes are applied in the order of the calls. */
   flush(batch: FlushBatch): Promise<void>;
@@ -174,6 +189,8 @@ export interface Store {
   ): Promise<readonly { readonly run: number; readonly wakeAtMs: number }[]>;
   /** Runs parked for an integration, oldest first. */
   parked(integration: string, page: Page, shards?: readonly number[]): Promise<readonly number[]>;
+  /** How many runs are parked for an integration, of all shards. */
+  parkedCount(integration: string): Promise<number>;
   /** Runs of a lane that have not ended, by run number. */
   lane(namespace: string, lane: string, limit: number): Promise<readonly RunRow[]>;
   /** All lanes with open runs: lane -> open runs in order. Read once at start. */
@@ -193,12 +210,25 @@ export interface Store {
   acceptedEvents(ids: readonly EventId[]): Promise<readonly (AcceptedEventRow | null)[]>;
   /** How many ids are remembered for longer than until `nowMs`. */
   acceptedCount(nowMs: number): Promise<number>;
+  /** Receipts by their names, in the order asked; null for a message that is not known. */
+  received(names: readonly string[]): Promise<readonly (ReceivedRow | null)[]>;
+  receivedCount(): Promise<number>;
+  /** Highest number that has started or joined a run under this name of an order; null if none has. */
+  newestInOrder(orderName: string): Promise<number | null>;
+  /** Messages that are held, by name: those behind `afterName` ("" to begin). */
+  heldMessages(afterName: string, limit: number): Promise<readonly ReceivedRow[]>;
   exception(run: number, seq: number): Promise<ExceptionRow | null>;
-  /** Exceptions beside a run: how many are open, and whether there ever was one about `subject`. */
+  /** Exceptions beside a run: how many are open, and the one that there ever was about `subject`. */
   besideExceptions(
     run: number,
     subject: string,
-  ): Promise<{ readonly openCount: number; readonly isKnown: boolean }>;
+  ): Promise<{ readonly openCount: number; readonly seq: number | null }>;
+  /** Open exceptions whose next time passes soonest; `atMs` is when. */
+  exceptionsDue(limit: number, shards?: readonly number[]): Promise<readonly DueException[]>;
+  /** What operators have decided about a group; null if nothing was. */
+  issueOverlay(fingerprint: string): Promise<IssueOverlay | null>;
+  /** The rules that are in force; null if none were ever set. */
+  routing(): Promise<RoutingVersion | null>;
   /** How many events are kept because nobody has waited for them yet. */
   keptCount(): Promise<number>;
   keptEvents(of: EventAddress, limit: number): Promise<readonly KeptEventRow[]>;
@@ -209,8 +239,11 @@ export interface Store {
     integration: string,
     ref: string,
   ): Promise<{ readonly run: number; readonly operation: number } | null>;
-  /** True if an operation that was accepted under this reference has ended. */
-  endedByRef(integration: string, ref: string): Promise<boolean>;
+  /** An operation that was accepted under this reference and has ended, if any. */
+  endedByRef(
+    integration: string,
+    ref: string,
+  ): Promise<{ readonly run: number; readonly operation: number } | null>;
   /** Early answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
@@ -264,15 +297,29 @@ export interface EffectQuery extends Page {
   readonly open?: boolean;
 }
 
+export interface ReceivedQuery {
+  /** The last of the page before; null for the first page. */
+  readonly after: { readonly atMs: number; readonly name: string } | null;
+  readonly limit: number;
+  readonly state?: ReceiptState;
+  readonly workflow?: string;
+}
+
 export interface ReviewQuery extends Page {
   readonly all?: boolean;
   readonly by?: string;
   readonly run?: number;
 }
 
+export interface Group {
+  readonly level: IssueLevel;
+  readonly fingerprint: string;
+}
+
 /** What other processes may do: read projections and leave commands. Needs no engine. */
 export interface StoreReader {
   readonly storeId: string;
+  readonly cells: CellReader;
   runs(query: RunQuery): Promise<readonly RunRow[]>;
   run(run: number): Promise<RunRow | null>;
   /** By business key, newest first. */
@@ -281,11 +328,21 @@ export interface StoreReader {
   exceptions(query: ExceptionQuery): Promise<readonly ExceptionRow[]>;
   effects(query: EffectQuery): Promise<readonly EffectRow[]>;
   reviews(query: ReviewQuery): Promise<readonly ReviewRow[]>;
-  issues(limit: number): Promise<readonly IssueRow[]>;
+  /** Groups of a level, those first that were seen last. */
+  issues(level: IssueLevel, limit: number): Promise<readonly IssueRow[]>;
+  issue(fingerprint: string): Promise<IssueRow | null>;
+  /** All that was ever decided about groups, up to the store's own bound. */
+  issueOverlays(): Promise<readonly IssueOverlayRow[]>;
+  /** Exceptions of a group, also closed ones, opened after `afterMs`; the newest first. */
+  occurrences(of: Group, afterMs: number, limit: number): Promise<readonly ExceptionRow[]>;
+  /** Versions of the routing rules, the newest first. */
+  routings(limit: number): Promise<readonly RoutingVersion[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
   declarations(): Promise<readonly DeclarationRow[]>;
   /** Answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
+  /** Messages from outside, the newest first; of one that is held the payload is not told. */
+  received(query: ReceivedQuery): Promise<readonly ReceivedRow[]>;
   /** Where a run is that has left; null if it has not, or never was here. */
   archivedRun(run: number): Promise<ArchivedRunRow | null>;
   /** Archives that were read into this store, by id; a store that has any is for looking. */

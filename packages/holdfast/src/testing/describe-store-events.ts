@@ -104,14 +104,14 @@ export const eventTests: StoreTests = {
     sample.add(1, "opened", openedHead(), { name: "invoice" });
     sample.add(SYSTEM_RUN, "opened", openedHead({ beside: { subject: "one" }, workflow: "" }));
     await sample.flushTo(store);
-    const one = { openCount: 2, isKnown: true };
+    const one = { openCount: 2, seq: opened[0] ?? 0 };
     assert.deepEqual(await store.besideExceptions(1, "one"), one);
-    assert.deepEqual(await store.besideExceptions(1, "three"), { ...one, isKnown: false });
-    assert.deepEqual(await store.besideExceptions(2, "one"), { openCount: 0, isKnown: false });
+    assert.deepEqual(await store.besideExceptions(1, "three"), { ...one, seq: null });
+    assert.deepEqual(await store.besideExceptions(2, "one"), { openCount: 0, seq: null });
     const closed = closedHead(opened[0] ?? 0, { resolution: "dealt-with", beside: true });
     sample.add(1, "closed", closed);
     await sample.flushTo(store);
-    assert.deepEqual(await store.besideExceptions(1, "one"), { openCount: 1, isKnown: true });
+    assert.deepEqual(await store.besideExceptions(1, "one"), { ...one, openCount: 1 });
     const row = await store.exception(1, opened[0] ?? 0);
     assert.deepEqual([row?.subject, row?.resolution], ["one", "dealt-with"]);
     assert.equal((await store.exception(SYSTEM_RUN, 1))?.run, SYSTEM_RUN);

@@ -10,6 +10,7 @@ import {
   closedHead,
   finishedHead,
   intentHead,
+  exceptionRecord,
   openedHead,
   outcomeHead,
   startRuns,
@@ -149,10 +150,14 @@ export const projectionTests: StoreTests = {
     const opened = [1, 2].map((run) =>
       sample.add(run, "opened", openedHead(), { name: "invoice" }),
     );
-    sample.add(3, "opened", openedHead({ fingerprint: "other", title: "Another" }));
+    sample.add(
+      3,
+      "opened",
+      openedHead({ record: exceptionRecord("other"), titles: ["A", "B", "C", "D"] }),
+    );
     sample.add(1, "closed", closedHead(opened[0] ?? 0), { name: "invoice" });
     await sample.flushTo(store);
-    const issues = await (await openReader()).issues(10);
+    const issues = await (await openReader()).issues("place", 10);
     assert.deepEqual(
       issues.map(({ title, openCount, totalCount, firstSeenAtMs, lastSeenAtMs }) => [
         title,
@@ -162,8 +167,8 @@ export const projectionTests: StoreTests = {
         lastSeenAtMs - SAMPLE_START_MS,
       ]),
       [
-        ["Another", 1, 1, 5, 5],
-        ["The ERP does not know a tax code", 1, 2, 3, 4],
+        ["B", 1, 1, 5, 5],
+        ["The ERP does not know a tax code (place)", 1, 2, 3, 4],
       ],
     );
   },

@@ -78,6 +78,8 @@ export const waitingTests: StoreTests = {
     assert.deepEqual(await store.parked("erp", { afterRun: 1, limit: 10 }), [4]);
     assert.deepEqual(await store.parked("erp", { afterRun: 0, limit: 1 }), [1]);
     assert.deepEqual(await store.parked("nobody", { afterRun: 0, limit: 10 }), []);
+    assert.equal(await store.parkedCount("erp"), 2);
+    assert.equal(await store.parkedCount("nobody"), 0);
   },
 
   "lists the open runs of a lane in order": async ({ store }) => {
@@ -215,14 +217,14 @@ export const waitingTests: StoreTests = {
     await sample.flushTo(store);
     const [row] = await (await openReader()).effects({ afterRun: 0, limit: 10 });
     assert.deepEqual([row?.ref, row?.proof, row?.ended], ["pay-1", "maybe", false]);
-    assert.equal(await store.endedByRef("payments", "pay-1"), false);
+    assert.equal(await store.endedByRef("payments", "pay-1"), null);
     const never = outcomeHead(2, { end: "failed", proof: "never" });
     sample.add(1, "outcome", never, { name: "charge", attempt: 1 });
     await sample.flushTo(store);
     const again = await crash();
-    assert.equal(await again.endedByRef("payments", "pay-1"), true);
-    assert.equal(await again.endedByRef("erp", "pay-1"), false);
-    assert.equal(await again.endedByRef("payments", "pay-2"), false);
+    assert.deepEqual(await again.endedByRef("payments", "pay-1"), { run: 1, operation });
+    assert.equal(await again.endedByRef("erp", "pay-1"), null);
+    assert.equal(await again.endedByRef("payments", "pay-2"), null);
   },
 
   "keeps early answers until they are taken or given up": async ({ store, openReader, crash }) => {

@@ -4,12 +4,14 @@
  * every list exactly what the journal says.
  */
 import type { Store, StoreReader } from "../store/store.ts";
+import { cellTests } from "./describe-store-cells.ts";
 import { eventTests } from "./describe-store-events.ts";
 import { flushTests } from "./describe-store-flush.ts";
 import { openingTests } from "./describe-store-opening.ts";
 import { projectionTests } from "./describe-store-projections.ts";
 import { readingTests } from "./describe-store-reading.ts";
 import { removalTests } from "./describe-store-removal.ts";
+import { receivedTests } from "./describe-store-received.ts";
 import { shardTests } from "./describe-store-shards.ts";
 import { waitingTests } from "./describe-store-waiting.ts";
 
@@ -51,8 +53,10 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
   reading: readingTests,
   "waiting runs": waitingTests,
   events: eventTests,
+  "messages from outside": receivedTests,
   shards: shardTests,
   "runs that leave": removalTests,
+  cells: cellTests,
   projections: projectionTests,
 };
 

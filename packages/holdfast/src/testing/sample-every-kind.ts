@@ -1,4 +1,7 @@
 /** A journal that holds every kind of record, for tests of stores. */
+import type { ProposedHead } from "../core/repaired.ts";
+import type { HandlingAct } from "../core/exception-handling.ts";
+import { NO_OVERLAY, overlayAfter } from "../core/issue-overlay.ts";
 import type { Store } from "../store/store.ts";
 import {
   SYSTEM_RUN,
@@ -11,7 +14,10 @@ import {
   finishedHead,
   openedHead,
   closedHead,
+  exceptionRecord,
   acceptedEvent,
+  receivedHead,
+  heldHead,
   askedHead,
 } from "./sample-journal.ts";
 
@@ -22,6 +28,7 @@ export function everyKind(store: Store): SampleJournal {
   addSystemRecords(sample);
   addLongRun(sample, 11);
   addTroubledRun(sample, 12);
+  addRepairedRun(sample, 10);
   addCancelledRun(sample, 13);
   return sample;
 }
@@ -50,12 +57,34 @@ function addSystemRecords(sample: SampleJournal): void {
     const seq = sample.add(SYSTEM_RUN, "early", first, { data: '{"ok":true,"value":1}' });
     if (event !== null) sample.add(SYSTEM_RUN, "early", { ...early, event, ref, kept: seq });
   }
+  sample.add(SYSTEM_RUN, "received", receivedHead("msg-1", { run: 11 }));
+  const twice = { state: "joined", run: 11, duplicateOf: 11 } as const;
+  sample.add(SYSTEM_RUN, "received", receivedHead("msg-2", twice));
+  sample.add(SYSTEM_RUN, "received", heldHead("msg-3"), { data: '{"order":12}' });
   sample.add(SYSTEM_RUN, "applied", {
     command: "send paid",
     topic: "send",
     by: "shop",
     answer: '{"kept":true}',
   });
+  sample.add(SYSTEM_RUN, "declared", {
+    definition: "version",
+    name: "v2",
+    sensitive: [],
+    decision: null,
+  });
+  const [group = ""] = closedHead(1).groups;
+  const act = { kind: "resolved", inVersion: "v2" } as const;
+  const acted = { by: "anna", reason: "mended", atMs: SAMPLE_START_MS, command: null };
+  const first = overlayAfter(NO_OVERLAY, act, acted);
+  sample.add(SYSTEM_RUN, "grouped", { fingerprint: group, act, overlay: first });
+  const undo = { kind: "reopened" } as const;
+  const overlay = overlayAfter(first, undo, acted);
+  sample.add(SYSTEM_RUN, "grouped", { fingerprint: group, act: undo, overlay });
+  const rules = [{ name: "large", match: { class: "data" }, owner: "head" }] as const;
+  for (const version of [1, 2]) {
+    sample.add(SYSTEM_RUN, "routed", { version, rules, by: "anna", reason: "they asked" });
+  }
   sample.add(SYSTEM_RUN, "declared", {
     definition: "review",
     name: "big",
@@ -115,8 +144,18 @@ function addLongRun(sample: SampleJournal, run: number): void {
   sample.add(run, "finished", finishedHead(), { data: '{"done":true}' });
   // After its end, and beside it: somebody has started it again with another input.
   const opened = sample.add(run, "opened", openedHead({ beside: { subject: "start 1" } }));
+  const by = { by: "anna", reason: "so that it is done" };
+  const handled = (act: HandlingAct) => sample.add(run, "handled", { opened, act, ...by });
+  handled({ kind: "assigned", to: "bert" });
+  handled({ kind: "noted", text: "asked the customer" });
+  handled({ kind: "waits", for: "source", spentMs: 10 });
+  handled({ kind: "goes-on", dueAtMs: SAMPLE_START_MS + 4_000_000, crossings: [] });
+  const crossings = exceptionRecord().crossings;
+  handled({ kind: "handed-over", owner: "sales", crossings });
+  for (const crossing of crossings) handled({ kind: "crossed", crossing });
   const closed = closedHead(opened, { resolution: "dealt-with", beside: true });
   sample.add(run, "closed", closed);
+  handled({ kind: "tagged", tag: "seen-before" });
 }
 
 /** An outcome that is not known, asked for, opened as an exception, settled and resumed; goes on. */
@@ -200,4 +239,54 @@ function addCancelledRun(sample: SampleJournal, run: number): void {
     "finished",
     finishedHead({ from: "cancelling", state: "cancelled", reason: "cancelled by anna" }),
   );
+}
+
+/** Repaired by hand in every way, and done again while a review, an event and a proposal are open. */
+function addRepairedRun(sample: SampleJournal, run: number): void {
+  const byHand = { by: "anna", approvedBy: "bert", reason: "as agreed" };
+  sample.add(run, "started", startedHead(run), { data: '{"order":15}' });
+  const operation = sample.nextSeq(run);
+  const failed = outcomeHead(operation, { proof: "never" });
+  sample.add(run, "intent", intentHead(operation), { name: "charge", attempt: 1 });
+  sample.add(run, "outcome", failed, { name: "charge", attempt: 1 });
+  const edit = { effect: "charge", asked: "a1", digest: "a2", changed: ["/card"] };
+  sample.add(run, "edited", { ...edit, ...byHand }, { name: "charge", data: '{"card":"2"}' });
+  const proposed = sample.add(run, "proposed", proposedHead(), { data: '{"paid":true}' });
+  sample.add(run, "decided", { ...byHand, proposed, verdict: "approved" });
+  sample.add(
+    run,
+    "supplied",
+    { ...byHand, operation, effect: "charge", proof: "never", end: "value", ref: "pay-15" },
+    { name: "charge", data: '{"paid":true}' },
+  );
+  const asked = sample.add(run, "asked", askedHead(), { name: "approve" });
+  const awaited = { event: "paid", key: "order-15", dueAtMs: null };
+  sample.add(run, "awaited", awaited, { name: "paid" });
+  const expired = sample.add(run, "proposed", proposedHead({ act: "again", step: null }));
+  const { by, reason } = byHand;
+  sample.add(run, "decided", { by, reason, proposed: expired, verdict: "expired" });
+  sample.add(run, "proposed", proposedHead({ act: "correct" }), { data: '{"order":16}' });
+  sample.add(
+    run,
+    "again",
+    { ...byHand, fromSeq: asked, step: "approve", reviews: [asked], awaits: ["paid"] },
+    { data: '{"order":16}' },
+  );
+}
+
+function proposedHead(over: Partial<ProposedHead> = {}): ProposedHead {
+  return {
+    by: "anna",
+    reason: "as agreed",
+    act: "supply",
+    step: "charge",
+    workflow: "order-to-cash",
+    effect: "charge",
+    owner: "finance",
+    needs: "a result is given by hand",
+    version: 1,
+    digest: "b1",
+    expiresAtMs: SAMPLE_START_MS + 86_400_000,
+    ...over,
+  };
 }

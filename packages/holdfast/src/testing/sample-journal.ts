@@ -2,9 +2,21 @@
  * Writes journals for tests of stores: records with the right heads, numbered as an engine would
  * number them, in flushes as a store wants them.
  */
-import { kindNumber } from "../core/journal.ts";
+import { hash } from "node:crypto";
+import type { ExceptionRecord } from "../core/exception-record.ts";
+import { groupsOf } from "../core/fingerprint.ts";
+import { kindNumber, type RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
+import type { CarriedHead, CellsHead, ForwardedHead, PlacedHead } from "../core/cells.ts";
 import type * as journal from "../core/journal.ts";
+import type { ReceivedHead } from "../core/received.ts";
+import type {
+  AgainHead,
+  DecidedHead,
+  EditedHead,
+  ProposedHead,
+  SuppliedHead,
+} from "../core/repaired.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 
 /** The head of each kind; null for the kinds that have none. */
@@ -42,6 +54,19 @@ export interface HeadOf {
   readonly early: journal.EarlyHead;
   readonly archived: ArchivedHead;
   readonly imported: ImportedHead;
+  readonly received: ReceivedHead;
+  readonly supplied: SuppliedHead;
+  readonly edited: EditedHead;
+  readonly again: AgainHead;
+  readonly proposed: ProposedHead;
+  readonly decided: DecidedHead;
+  readonly handled: journal.HandledHead;
+  readonly grouped: journal.GroupedHead;
+  readonly routed: journal.RoutedHead;
+  readonly cells: CellsHead;
+  readonly carried: CarriedHead;
+  readonly forwarded: ForwardedHead;
+  readonly placed: PlacedHead;
 }
 
 export interface RecordOptions {
@@ -65,7 +90,7 @@ export class SampleJournal {
   readonly #lastSeq = new Map<number, number>();
 
   /** Adds a record. Returns its sequence number within the run. */
-  add<Kind extends journal.RecordKind>(
+  add<Kind extends RecordKind>(
     run: number,
     kind: Kind,
     head: HeadOf[Kind],
@@ -208,6 +233,44 @@ export function finishedHead(over: Partial<journal.FinishedHead> = {}): journal.
   };
 }
 
+/** @param name - of the cause: another name is another group at every level. */
+export function exceptionRecord(name = "a", over: Partial<ExceptionRecord> = {}): ExceptionRecord {
+  const digest = Buffer.from(name).toString("hex").padEnd(24, "0");
+  return {
+    namespace: "main",
+    codeVersion: "1",
+    runVersion: "1",
+    correlationId: null,
+    operationKey: null,
+    fingerprints: {
+      version: 1,
+      cause: `f1.1.${digest}`,
+      place: `f2.1.${digest}`,
+      code: `f3.1.${digest}`,
+      data: `f4.1.${digest}`,
+    },
+    confidence: "declared",
+    scope: "item",
+    origin: "remote",
+    severity: "normal",
+    attempts: 1,
+    meters: { attempts: 1, contentions: 0, crashes: 0 },
+    keyWindowEndsAtMs: null,
+    keys: { order: "o-1" },
+    frames: [],
+    fieldPath: "/taxCode",
+    ownership: { rule: "code", isFallback: false, owner: "finance", declared: "finance" },
+    duePolicy: "default/data",
+    calendar: null,
+    withinMs: 3_600_000,
+    crossings: [
+      { kind: "warning", atMs: SAMPLE_START_MS + 2_700_000, to: "finance" },
+      { kind: "overdue", atMs: SAMPLE_START_MS + 3_600_000, to: "finance" },
+    ],
+    ...over,
+  };
+}
+
 export function openedHead(over: Partial<journal.OpenedHead> = {}): journal.OpenedHead {
   return {
     workflow: "order",
@@ -224,8 +287,10 @@ export function openedHead(over: Partial<journal.OpenedHead> = {}): journal.Open
     because: "the ERP refused the payload",
     owner: "finance",
     dueAtMs: SAMPLE_START_MS + 3_600_000,
-    fingerprint: "data/ERP:TAX_CODE_UNKNOWN/erp/order/create-invoice",
-    title: "The ERP does not know a tax code",
+    record: exceptionRecord(),
+    titles: ["cause", "place", "code", "data"].map(
+      (of) => `The ERP does not know a tax code (${of})`,
+    ),
     ...over,
   };
 }
@@ -239,7 +304,7 @@ export function closedHead(
     resolution: "resumed",
     by: "anna",
     reason: "the tax code was added",
-    fingerprint: openedHead().fingerprint,
+    groups: groupsOf(exceptionRecord().fingerprints).map(({ fingerprint }) => fingerprint),
     class: "data",
     ...over,
   };
@@ -259,6 +324,37 @@ export function acceptedEvent(
     untilMs: SAMPLE_START_MS + 3_600_000,
     ...over,
   };
+}
+
+/** A message with this id that has started run 1, remembered for ever. */
+export function receivedHead(id: string, over: Partial<ReceivedHead> = {}): ReceivedHead {
+  return {
+    name: hash("sha256", id),
+    namespace: "main",
+    workflow: "order",
+    ingress: "orders",
+    source: "shop",
+    id,
+    digest: "d".repeat(32),
+    state: "started",
+    run: 1,
+    duplicateOf: null,
+    order: null,
+    held: null,
+    untilMs: null,
+    ...over,
+  };
+}
+
+/** The same, held for what it follows. */
+export function heldHead(id: string, over: Partial<ReceivedHead> = {}): ReceivedHead {
+  const held = {
+    by: "shop",
+    duplicates: "merge",
+    dueAtMs: SAMPLE_START_MS + 9,
+    untilMs: null,
+  } as const;
+  return receivedHead(id, { state: "held", run: null, held, ...over });
 }
 
 export function askedHead(over: Partial<journal.AskedHead> = {}): journal.AskedHead {

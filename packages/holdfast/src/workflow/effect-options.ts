@@ -5,20 +5,24 @@ import { checkOptions, type OptionKinds } from "./known-options.ts";
 
 const COMMON: OptionKinds = {
   on: "any",
+  group: "text",
   repeat: "any",
   input: "any",
   output: "any",
   run: "any",
   sensitive: "any",
+  editable: "any",
+  fourEyes: "any",
   timeout: "duration",
   owner: "text",
+  owners: "object",
   classify: "function",
   single: "truth value",
   describe: "function",
 };
 
 const PROBING: OptionKinds = { probe: "function", settle: "duration" };
-const REPEATED: OptionKinds = { retry: "object", compensate: "any" };
+const REPEATED: OptionKinds = { retry: "object", compensate: "any", leaves: "text" };
 
 const OF_CONTRACT: Readonly<Record<RepeatKind, OptionKinds>> = {
   read: { retry: "object" },
@@ -49,6 +53,20 @@ export function checkEffectOptions(
   const { retry, compensate } = options;
   if (repeat !== "once" && retry !== undefined) checkOptions(`retry of ${what}`, retry, RETRY);
   checkUndoing(what, repeat, compensate);
+  checkLeaves(what, options);
+}
+
+/** What an undoing leaves says nothing where nothing is undone. */
+function checkLeaves(
+  what: string,
+  { leaves, compensate }: Readonly<Record<string, unknown>>,
+): void {
+  if (leaves === undefined || (compensate !== undefined && compensate !== "none")) return;
+  throw new HoldfastError(
+    "HF1001",
+    `${what} says what its undoing leaves, and declares no undoing.`,
+    "Say with compensate how it is undone, or leave `leaves` out.",
+  );
 }
 
 /** A word of another contract is no slip of the keyboard: the message says whose it is. */

@@ -10,7 +10,9 @@ import { HoldfastError } from "../core/error.ts";
 import type { Classified } from "../core/failure.ts";
 import type { Described } from "../core/journal.ts";
 import type { Attempt } from "./attempt.ts";
+import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
 import { checkDefinition } from "./definition-check.ts";
+import { checkEditable, type Editable } from "./editable.ts";
 import { checkEffectOptions } from "./effect-options.ts";
 import { effectPlan, type EffectPlan } from "./effect-plan.ts";
 import type { Integration } from "./integration.ts";
@@ -49,8 +51,16 @@ export interface UndoEffect<I extends Schema, O extends Schema> {
  */
 type NoUndoing = "none";
 
-interface CommonOptions<I extends Schema, O extends Schema> {
+/** What stays outside even after it was undone, in words: "the card fee". Shown where the run ends. */
+type Leaves = string;
+
+interface CommonOptions<I extends Schema, O extends Schema> extends Editable {
   readonly on: Integration;
+  /**
+   * Names a part of the integration that may be down by itself, for example its invoicing. Effects of
+   * one group have a gate of their own, with the integration's limits. Without it: the whole.
+   */
+  readonly group?: string;
   readonly input: I;
   readonly output: O;
   /** How long one attempt may take. Default 30 s. */
@@ -61,6 +71,8 @@ interface CommonOptions<I extends Schema, O extends Schema> {
   /** True if `run` makes one outside call and marks its phases itself (settled point 15). */
   readonly single?: boolean;
   readonly describe?: (input: Out<I>) => Described;
+  /** Who has its exceptions of a class, where that is not its owner: `{ data: "master-data" }`. */
+  readonly owners?: ClassOwners;
   /** JSON pointers of fields that are masked wherever they are shown. */
   readonly sensitive?: readonly string[];
   readonly run: (input: Out<I>, attempt: Attempt) => Promise<In<O> | Pending>;
@@ -81,6 +93,7 @@ interface RepeatRules<I extends Schema, O extends Schema> {
     readonly why: IdempotentReason;
     readonly retry?: RetryOptions;
     readonly compensate?: UndoCall<I, O> | UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
   keyed: Probing<I, O> & {
     /** They drop repeats of our key for this long. */
@@ -88,16 +101,19 @@ interface RepeatRules<I extends Schema, O extends Schema> {
     readonly replays?: KeyReplays;
     readonly retry?: RetryOptions;
     readonly compensate?: UndoCall<I, O> | UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
   probeable: {
     readonly probe: Probe<I, O>;
     readonly settle?: Duration;
     readonly retry?: RetryOptions;
     readonly compensate?: UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
   once: Probing<I, O> & {
     readonly retry?: "an effect with repeat: 'once' is never retried; make it 'keyed' or 'probeable' first";
     readonly compensate?: UndoEffect<I, O> | NoUndoing;
+    readonly leaves?: Leaves;
   };
 }
 
@@ -107,13 +123,15 @@ export type EffectOptions<I extends Schema, O extends Schema, R extends keyof Re
   RepeatRules<I, O>[R];
 
 /** What every effect's options look like once the compiler has done its part. */
-export interface EffectDefinition {
+export interface EffectDefinition extends Editable {
   readonly on: Integration;
+  readonly group?: string;
   readonly repeat: RepeatKind;
   readonly input: Schema;
   readonly output: Schema;
   readonly timeout?: Duration;
   readonly owner?: string;
+  readonly owners?: ClassOwners;
   readonly classify?: (error: unknown) => Classified | undefined;
   readonly single?: boolean;
   readonly describe?: (input: unknown) => Described;
@@ -129,6 +147,7 @@ export interface EffectDefinition {
     | ((input: unknown, output: unknown, attempt: Attempt) => Promise<void>)
     | { readonly effect: AnyEffect; readonly input: (i: unknown, o: unknown) => unknown }
     | NoUndoing;
+  readonly leaves?: Leaves;
 }
 
 /** The undoing that is declared; null if there is none. */
@@ -187,6 +206,8 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
     options.sensitive,
   );
   checkEffectOptions(name, options.repeat, { ...options });
+  checkEditable(`effect "${name}"`, options);
+  checkClassOwners(`effect "${name}"`, options.owners);
   // The cast forgets I and O: the engine parses by the schemas instead of trusting the types.
   const definition = options as unknown as EffectDefinition;
   return { kind: "effect", name, definition, plan: effectPlan(name, definition) };

@@ -21,6 +21,11 @@ export interface IntegrationOptions {
     readonly probeEvery: Duration;
   };
   /**
+   * True where each namespace has a connection of its own (other credentials, another tenant): then
+   * each has a gate of its own, with these limits, and one that is locked out stops no other.
+   */
+  readonly perNamespace?: boolean;
+  /**
    * What this system's own errors mean. What it says counts as the approved assertion that a
    * failure left no effect (settled point 6), so say `effect: "never"` only where that is true.
    */
@@ -47,6 +52,7 @@ export function integration(name: string, options: IntegrationOptions): Integrat
     owner: "any",
     limit: "object",
     breaker: "object",
+    perNamespace: "truth value",
     classify: "function",
     health: "function",
   });

@@ -1,6 +1,7 @@
 /** A request for a person's decision, with what it is about and who may decide. */
 import type { Duration } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
+import { PROPOSAL_PREFIX } from "../core/repaired.ts";
 import type { Described } from "../core/journal.ts";
 import { checkDefinition } from "./definition-check.ts";
 import { checkOptions } from "./known-options.ts";
@@ -74,6 +75,13 @@ export function review<S extends Schema, D extends Schema>(
     describe: "function",
   });
   checkTimeout(name, options.within, options.onTimeout);
+  if (name.startsWith(PROPOSAL_PREFIX)) {
+    throw new HoldfastError(
+      "HF1001",
+      `The name of review "${name.slice(0, 80)}" is not valid: "${PROPOSAL_PREFIX}" begins the names of proposals.`,
+      "Choose another name.",
+    );
+  }
   return { kind: "review", name, definition: options };
 }
 

@@ -152,6 +152,20 @@ export interface Run {
   ): Promise<Out<O>>;
   /** Costs nothing while it lasts, however long. */
   sleep(until: Duration | Date, options?: Named): Promise<void>;
+  /**
+   * Steps that belong together: their names lie under `name`, so that another scope may use the same.
+   * With `onFailure: "compensate"` they are undone by themselves if `work` fails: what is open is
+   * settled, what is unknown is found out, then what was done is undone, newest first, and only then
+   * the promise rejects with what `work` threw. The run goes on from there. An error of the language
+   * itself (a TypeError) undoes nothing: the code is mended first.
+   *
+   * @throws whatever `work` throws.
+   */
+  scope<T>(
+    name: string,
+    work: (unit: Run) => Promise<T>,
+    options?: Named & { readonly onFailure?: "compensate" },
+  ): Promise<T>;
   /** The time when this was first asked; recorded. */
   now(name: string): Date;
   /** In [0, 1); the same on recovery. */

@@ -4,7 +4,9 @@ import { HoldfastError } from "../core/error.ts";
 import type { Described } from "../core/journal.ts";
 import { ON_LATE, type OnLate } from "../core/run-late.ts";
 import { checkRetention, type RetentionOptions } from "../core/retention.ts";
+import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
 import { checkDefinition } from "./definition-check.ts";
+import { checkEditable, type Editable } from "./editable.ts";
 import { checkOptions } from "./known-options.ts";
 import type { AnyReview } from "./review.ts";
 import type { Run } from "./run.ts";
@@ -17,13 +19,15 @@ export type OnFailure = (typeof ON_FAILURE)[number];
 /** What `retention` takes. */
 const RETENTION = ["completed", "failed"] as const;
 
-export interface WorkflowOptions<I extends Schema, O extends Schema> {
+export interface WorkflowOptions<I extends Schema, O extends Schema> extends Editable {
   readonly input: I;
   readonly output: O;
   /** Business identity of the run: a second start with the same key joins the first. */
   readonly key: (input: Out<I>) => string;
   /** The team that owns what nobody else owns. */
   readonly owner: string;
+  /** Who has its exceptions of a class, where neither the effect nor a routing rule says so. */
+  readonly owners?: ClassOwners;
   /** Default `ask`: the owner decides. */
   readonly onFailure?: OnFailure;
   /** Runs of one lane are done one at a time, in the order in which they were accepted. */
@@ -51,11 +55,12 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> {
   readonly retention?: RetentionOptions;
 }
 
-interface WorkflowDefinition {
+interface WorkflowDefinition extends Editable {
   readonly input: Schema;
   readonly output: Schema;
   readonly key: (input: unknown) => string;
   readonly owner: string;
+  readonly owners?: ClassOwners;
   readonly onFailure?: OnFailure;
   readonly lane?: (input: unknown) => string;
   readonly reviews?: readonly AnyReview[];
@@ -104,7 +109,10 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     output: "any",
     key: "any",
     owner: "any",
+    owners: "object",
     sensitive: "any",
+    editable: "any",
+    fourEyes: "any",
     deadline: "any",
     onFailure: ON_FAILURE,
     lane: "function",
@@ -114,6 +122,8 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     retention: "object",
   });
   checkRetention(`retention of workflow "${name}"`, options.retention ?? {}, RETENTION);
+  checkEditable(`workflow "${name}"`, options);
+  checkClassOwners(`workflow "${name}"`, options.owners);
   checkReviews(name, options.reviews);
   checkDeadline(name, options.deadline);
   return {

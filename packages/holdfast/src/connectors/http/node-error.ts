@@ -9,7 +9,9 @@ import type {
   Phase,
   RuleReference,
 } from "../../core/failure.ts";
-import { NODE_CODES_VERSION, rowOfCode, type NodeCodeRow } from "./node-codes.ts";
+import { consult, DONE, effectByPhase, type ProtocolRow } from "../../core/protocol-table.ts";
+import { FILE_TABLE } from "../../core/protocols/file.ts";
+import { NODE_TABLE } from "../../core/protocols/node.ts";
 
 /** What is known of a call besides its error. */
 export interface CallMarks {
@@ -38,22 +40,11 @@ export interface NodeClassification {
 
 /** Connecting failed so often that it is no longer one call's bad luck. Source: failure model 2.4. */
 const CONNECT_TIMEOUTS_UNTIL_UNAVAILABLE = 3;
+/** Number of the HTTP/2 error code. */
+const REFUSED_STREAM = 7;
 const MESSAGE_CHARS_MAX = 500;
 /** Errors looked at in a chain of causes; beyond that somebody builds chains in a loop. */
 const CHAIN_MAX = 32;
-
-/** What the phase alone proves. `answered` without a status proves nothing. */
-function effectByPhase(marks: CallMarks): EffectProof {
-  // A second call of the same attempt may have done what this one did not.
-  if (isUnsent(marks)) return marks.callCount > 1 ? "maybe" : "never";
-  const isDone =
-    marks.phase === "answered" && marks.answer !== undefined && didHappen(marks.answer);
-  return isDone ? "surely" : "maybe";
-}
-
-function isUnsent(marks: CallMarks): boolean {
-  return marks.phase === "none" || marks.phase === "created";
-}
 
 /** A 2xx to a method that asks for a change. Of a read it only proves that it was answered. */
 function didHappen(answer: NonNullable<CallMarks["answer"]>): boolean {
@@ -63,51 +54,37 @@ function didHappen(answer: NonNullable<CallMarks["answer"]>): boolean {
 
 export function classifyNodeError(error: unknown, marks: CallMarks): NodeClassification {
   const chain = chainOf(error);
-  const found = rowOfAbort(marks) ?? rowOfChain(chain);
+  const known = { ...marks, isUnprocessed: chain.some(isUnprocessed) };
+  const found = rowOfAbort(known) ?? rowOfChain(chain, known);
+  const isRefused = found?.row.when.is?.includes("unprocessed") === true && isWatchedAlone(marks);
   const evidence: Evidence = {
-    ...(marks.phase === null ? {} : { phase: marks.phase }),
+    // The receiver itself has said that it did nothing.
+    ...(isRefused ? { phase: "answered" } : marks.phase === null ? {} : { phase: marks.phase }),
     ...(marks.answer === undefined ? {} : { status: marks.answer.status }),
     ...(found === null ? firstCode(chain) : { code: found.code }),
     message: messageOf(chain),
     callCount: marks.callCount,
   };
   if (found === null) return { classified: null, rule: null, evidence };
-  const { row } = found;
   return {
-    classified: {
-      ...meaningOf(row, marks),
-      effect: isUnprocessed(row, chain) && marks.callCount <= 1 ? "never" : effectByPhase(marks),
-      origin: row.origin,
-      reasonCode: reasonCodeOf(row),
-    },
-    rule: { source: "table", id: `node/${row.id}`, version: NODE_CODES_VERSION },
+    classified: { ...found.says, effect: isRefused ? "never" : effectOf(known) },
+    rule: found.rule,
     evidence,
   };
 }
 
-function meaningOf(row: NodeCodeRow, marks: CallMarks): Pick<Classified, "class" | "scope"> {
-  const { class: usual, scope, later } = isUnsent(marks) ? row.unsent : row.sent;
-  if (isUnsent(marks) && row.id === "host-unknown" && marks.isHostKnown === true) {
-    return { class: "unavailable", scope };
-  }
-  if (isUnsent(marks) && row.id === "connect-timeout") {
-    const isOften = (marks.connectTimeoutsInRow ?? 1) >= CONNECT_TIMEOUTS_UNTIL_UNAVAILABLE;
-    return { class: isOften ? "unavailable" : usual, scope };
-  }
-  if (later !== undefined && marks.attempt >= later.fromAttempt)
-    return { class: later.class, scope };
-  return { class: usual, scope };
+/** Also of local files: what they refuse says nothing about the call that came before. */
+function effectOf(known: Known): EffectProof {
+  const { phase, callCount } = known;
+  const holdsHere = (condition: string) => holds(condition, known);
+  const effect = effectByPhase(NODE_TABLE, { phase, holds: holdsHere });
+  // A second call of the same attempt may have done what this one did not.
+  return effect === "never" && callCount > 1 ? "maybe" : effect;
 }
 
-const PREFIX_OF: Readonly<Record<string, string>> = {
-  file: "FILE",
-  process: "PROCESS",
-  code: "CODE",
-};
-
-/** Operators group by it, so it names the row: one broken connection has many codes. */
-function reasonCodeOf(row: NodeCodeRow): string {
-  return `${PREFIX_OF[row.where] ?? "NET"}:${row.id.replaceAll("-", "_").toUpperCase()}`;
+/** Only then does what one call was told hold for the attempt. */
+function isWatchedAlone(marks: CallMarks): boolean {
+  return marks.phase !== null && marks.callCount <= 1;
 }
 
 interface Link {
@@ -118,17 +95,29 @@ interface Link {
 }
 
 interface Found {
-  readonly row: NodeCodeRow;
+  readonly row: ProtocolRow;
+  readonly says: Classified;
+  readonly rule: RuleReference;
   readonly code: string;
 }
 
-function rowOfAbort({ abortedBy }: CallMarks): Found | null {
+type Known = CallMarks & { readonly isUnprocessed: boolean };
+
+function rowOfAbort(known: Known): Found | null {
+  const { abortedBy } = known;
   if (abortedBy === undefined) return null;
-  return lookUp(abortedBy === "deadline" ? "DeadlinePassed" : "ABORT_ERR");
+  return lookUp(abortedBy === "deadline" ? "DeadlinePassed" : "ABORT_ERR", known);
 }
 
 /** Codes first, then what is only said in words, then names: `TypeError: fetch failed` says least. */
-function rowOfChain(chain: readonly Link[]): Found | null {
+function rowOfChain(chain: readonly Link[], known: Known): Found | null {
+  const firstFound = (codes: readonly string[]): Found | null => {
+    for (const code of codes) {
+      const match = lookUp(code, known);
+      if (match !== null) return match;
+    }
+    return null;
+  };
   return (
     firstFound(chain.flatMap((link) => link.codes)) ??
     firstFound(chain.flatMap(codesInWords)) ??
@@ -136,17 +125,32 @@ function rowOfChain(chain: readonly Link[]): Found | null {
   );
 }
 
-function firstFound(codes: readonly string[]): Found | null {
-  for (const code of codes) {
-    const match = lookUp(code);
-    if (match !== null) return match;
-  }
-  return null;
+function lookUp(code: string, known: Known): Found | null {
+  const facts = {
+    code,
+    status: null,
+    phase: known.phase,
+    attempt: known.attempt,
+    holds: (condition: string) => holds(condition, known),
+  };
+  const verdict = consult(NODE_TABLE, facts) ?? consult(FILE_TABLE, facts);
+  if (verdict === null || verdict.says === null) return null;
+  return { row: verdict.row, says: verdict.says, rule: verdict.rule, code };
 }
 
-function lookUp(code: string): Found | null {
-  const row = rowOfCode(code);
-  return row === null ? null : { row, code };
+function holds(condition: string, known: Known): boolean {
+  switch (condition) {
+    case "host-known":
+      return known.isHostKnown === true;
+    case "often":
+      return (known.connectTimeoutsInRow ?? 1) >= CONNECT_TIMEOUTS_UNTIL_UNAVAILABLE;
+    case "unprocessed":
+      return known.isUnprocessed;
+    case DONE:
+      return known.answer !== undefined && didHappen(known.answer);
+    default:
+      return false;
+  }
 }
 
 function firstCode(chain: readonly Link[]): Pick<Evidence, "code"> {
@@ -172,10 +176,9 @@ function codesInWords({ name, message }: Link): string[] {
   ];
 }
 
-function isUnprocessed(row: NodeCodeRow, chain: readonly Link[]): boolean {
-  return chain.some(
-    (link) => link.resetCode !== null && row.unprocessed?.includes(link.resetCode) === true,
-  );
+/** HTTP/2 REFUSED_STREAM. Source: RFC 9113 8.7. */
+function isUnprocessed({ resetCode }: Link): boolean {
+  return resetCode === REFUSED_STREAM;
 }
 
 /** The error, its causes and the errors that it gathers, outermost first; cycles end the walk. */
@@ -212,7 +215,7 @@ function chainOf(error: unknown): Link[] {
 function resetCodeOf(error: object): number | null {
   const declared = fieldOf(error, "rstCode");
   if (typeof declared === "number") return declared;
-  return textOf(error, "message").includes("NGHTTP2_REFUSED_STREAM") ? 7 : null;
+  return textOf(error, "message").includes("NGHTTP2_REFUSED_STREAM") ? REFUSED_STREAM : null;
 }
 
 function fieldOf(value: object, name: string): unknown {

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { HTTP_STATUSES, STATUS_CONDITIONS } from "./http-status.ts";
 import { classifyStatus, isSuccess, type AnswerFacts } from "./status-error.ts";
 
 function facts(status: number, over: Partial<AnswerFacts> = {}): AnswerFacts {
@@ -197,18 +196,4 @@ describe("classifyStatus", () => {
       ),
     );
   });
-});
-
-test("the table uses every condition, and no row that an earlier one always hides", () => {
-  const used = new Set(HTTP_STATUSES.flatMap((row) => row.when ?? []));
-  expect([...used].toSorted()).toEqual(Object.keys(STATUS_CONDITIONS).toSorted());
-  const hidden = HTTP_STATUSES.filter((row, index) => {
-    const earlier = HTTP_STATUSES.slice(0, index).filter(
-      (each) => each.source === row.source && each.when === undefined,
-    );
-    return row.statuses.every((status) =>
-      earlier.some((each) => JSON.stringify(each.statuses).includes(JSON.stringify(status))),
-    );
-  });
-  expect(hidden).toEqual([]);
 });

@@ -1,11 +1,13 @@
 /** Classifies an answer by its status and by what it says of itself. */
 import type { Classified, Evidence, RuleReference } from "../../core/failure.ts";
+import { consult, isHeard, rowFor, type RowVerdict } from "../../core/protocol-table.ts";
 import {
-  HTTP_STATUSES,
-  HTTP_STATUS_VERSION,
-  type StatusCondition,
-  type StatusRow,
-} from "./http-status.ts";
+  HTTP_CONDITIONS,
+  HTTP_SIGNALS,
+  HTTP_TABLE,
+  type HttpCondition,
+} from "../../core/protocols/http.ts";
+import type { Facts } from "../../core/rule-match.ts";
 import { isLimitUsedUp, retryAfterMs, statedWaitMs, type HeaderFields } from "./retry-after.ts";
 
 export interface AnswerFacts {
@@ -34,27 +36,18 @@ export interface StatusClassification {
   readonly evidence: Evidence;
 }
 
-/** Classes that a server's "should retry" may overrule: the others need somebody to act first. */
-const OVERRULED = new Set([
-  "transient",
-  "throttled",
-  "contention",
-  "unavailable",
-  "data",
-  "permanent",
-]);
-
 export function classifyStatus(facts: AnswerFacts): StatusClassification {
   const waitMs = waitOf(facts);
-  const table = firstMatch("table", facts, waitMs);
-  const signal = table?.class === null ? null : firstMatch("signal", facts, waitMs);
-  const isSignalHeard =
-    !(signal?.when === "should-retry" || signal?.when === "should-not-retry") ||
-    OVERRULED.has(table?.class ?? "");
+  const known = factsFor(facts, waitMs);
+  const table = consult(HTTP_TABLE, known);
+  const signal = table === null || table.says === null ? null : consult(HTTP_SIGNALS, known);
   return {
-    table: table === null ? null : verdict(table, facts),
-    signal: signal === null || !isSignalHeard ? null : verdict(signal, facts),
-    echo: table?.echo ?? false,
+    table: table === null ? null : verdict("table", table, facts),
+    signal:
+      signal === null || !isHeard(signal, table?.row.class)
+        ? null
+        : verdict("signal", signal, facts),
+    echo: table?.row.echo ?? false,
     evidence: {
       phase: "answered",
       status: facts.status,
@@ -66,6 +59,23 @@ export function classifyStatus(facts: AnswerFacts): StatusClassification {
   };
 }
 
+function factsFor(facts: AnswerFacts, waitMs: number | null): Facts {
+  return {
+    code: snake(facts.reason ?? "") || null,
+    status: facts.status,
+    phase: "answered",
+    attempt: 1,
+    // The rows of both tables use conditions of this list only, which their types see to.
+    holds: (condition) => holds(condition as HttpCondition, facts, waitMs),
+  };
+}
+
+/** Every condition of the tables that this answer fulfils. */
+export function conditionsOf(facts: AnswerFacts): readonly HttpCondition[] {
+  const waitMs = waitOf(facts);
+  return HTTP_CONDITIONS.filter((condition) => holds(condition, facts, waitMs));
+}
+
 /** Many answers carry the fields of a rate limit; they ask for a wait only where it has refused us. */
 function waitOf({ status, headers, nowMs }: AnswerFacts): number | null {
   const isLimit = status === 429 || status === 529 || isLimitUsedUp(headers);
@@ -74,55 +84,22 @@ function waitOf({ status, headers, nowMs }: AnswerFacts): number | null {
 
 /** True if the status alone means that it was done: every 2xx but 202 and 207. */
 export function isSuccess(status: number): boolean {
-  return rowFor(status)?.class === null;
+  const known: Facts = { code: null, status, phase: "answered", attempt: 1, holds: () => false };
+  return rowFor(HTTP_TABLE, known)?.class === null;
 }
 
-function rowFor(status: number): StatusRow | null {
-  return HTTP_STATUSES.find((row) => row.source === "table" && covers(row, status)) ?? null;
-}
-
-function firstMatch(
-  source: StatusRow["source"],
+function verdict(
+  source: "signal" | "table",
+  { says, rule }: RowVerdict,
   facts: AnswerFacts,
-  waitMs: number | null,
-): StatusRow | null {
-  const match = HTTP_STATUSES.find(
-    (row) =>
-      row.source === source &&
-      covers(row, facts.status) &&
-      (row.when === undefined || holds(row.when, facts, waitMs)),
-  );
-  return match ?? null;
-}
-
-function covers(row: StatusRow, status: number): boolean {
-  return row.statuses.some((each) =>
-    typeof each === "number" ? each === status : status >= each[0] && status <= each[1],
-  );
-}
-
-function verdict(row: StatusRow, facts: AnswerFacts): Verdict | null {
-  if (row.class === null) return null;
-  const isProofVoid = row.effect === "never" && facts.callCount > 1;
+): Verdict | null {
+  if (says === null) return null;
+  // A second call of the same attempt may have done what this one did not.
+  const isProofVoid = says.effect === "never" && facts.callCount > 1;
   return {
-    says: {
-      class: row.class,
-      ...(row.effect === undefined ? {} : { effect: isProofVoid ? "maybe" : row.effect }),
-      ...(row.scope === undefined ? {} : { scope: row.scope }),
-      origin: "remote",
-      reasonCode: `HTTP:${snake(facts.reason ?? "") || `STATUS_${String(facts.status)}`}`,
-    },
-    rule: {
-      source: row.source,
-      id: ruleIdOf(row, facts.status),
-      version: HTTP_STATUS_VERSION,
-    },
+    says: isProofVoid ? { ...says, effect: "maybe" } : says,
+    rule: { ...rule, source },
   };
-}
-
-function ruleIdOf({ source, when }: StatusRow, status: number): string {
-  if (source === "signal") return `http-signal/${when ?? ""}`;
-  return `http-status/${String(status)}${when === undefined ? "" : `-${when}`}`;
 }
 
 /**
@@ -139,7 +116,7 @@ const WORDS = {
   quota: /QUOTA|SPEND_LIMIT|BILLING|CREDIT|BUDGET|FUNDS/u,
 } as const;
 
-function holds(condition: StatusCondition, facts: AnswerFacts, waitMs: number | null): boolean {
+function holds(condition: HttpCondition, facts: AnswerFacts, waitMs: number | null): boolean {
   const reason = snake(facts.reason ?? "");
   const shouldRetry = facts.headers["x-should-retry"] ?? facts.headers["stripe-should-retry"];
   switch (condition) {

@@ -1,14 +1,10 @@
 /** What the mail connector throws when a message could not be delivered to everybody. */
-import type {
-  Classified,
-  Evidence,
-  FailureClass,
-  FailureScope,
-  Phase,
-} from "../../core/failure.ts";
+import type { Classified, Evidence, Phase } from "../../core/failure.ts";
 import { CallFailed, type Attempt, type CallFailedOptions } from "../../workflow/attempt.ts";
 import { classifyNodeError } from "../http/node-error.ts";
-import { classifyReply, SMTP_REPLIES_VERSION, type SmtpStage } from "./smtp-replies.ts";
+import { consult } from "../../core/protocol-table.ts";
+import { SMTP_TABLE, type SmtpStage } from "../../core/protocols/smtp.ts";
+import { classifyReply } from "./smtp-replies.ts";
 
 /** A failed delivery, with the recipients on either side of it. */
 export class MailCallFailed extends CallFailed {
@@ -100,7 +96,7 @@ export function partialFailure(
         rule: refusal?.rule ?? {
           source: "table",
           id: "smtp/partial",
-          version: SMTP_REPLIES_VERSION,
+          version: SMTP_TABLE.version,
         },
       },
     },
@@ -141,57 +137,25 @@ function verdictWithoutReply(
   ) {
     return { says: known.classified, rule: known.rule };
   }
-  const end = ENDS.find((each) => each.holds(fields, isSent)) ?? NO_SERVICE;
-  const says: Classified = {
-    class: end.class,
-    scope: end.scope,
-    effect: isSent ? "maybe" : "never",
-    origin: "network",
-    reasonCode: `SMTP:${end.id.replaceAll("-", "_").toUpperCase()}`,
-  };
-  return {
-    says: guarded(says, delivery.attempt),
-    rule: { source: "table", id: `smtp/${end.id}`, version: SMTP_REPLIES_VERSION },
-  };
+  const end = consult(SMTP_TABLE, {
+    code: fields.code,
+    status: null,
+    phase: isSent ? "message" : "connect",
+    attempt: delivery.attempt.number,
+    holds: (condition) => condition === "no-reply" || isNotOffered(fields),
+  });
+  if (end === null || end.says === null) throw new Error("the table has a row for every such end");
+  return { says: guarded(end.says, delivery.attempt), rule: end.rule };
+}
+
+/** Nodemailer has refused the message itself: nothing of it was asked of the server. */
+function isNotOffered({ code, command }: SmtpErrorFields): boolean {
+  return code === "EMESSAGE" || (code === "EENVELOPE" && command === "API");
 }
 
 function isUnsent({ phase }: FailedDelivery): boolean {
   return phase === "none" || phase === "created";
 }
-
-/** How a delivery ends without a reply, where the code is nodemailer's own or says nothing. */
-interface End {
-  readonly id: string;
-  readonly class: FailureClass;
-  readonly scope: FailureScope;
-  readonly holds: (fields: SmtpErrorFields, isSent: boolean) => boolean;
-}
-
-const NO_SERVICE: End = {
-  id: "no-service",
-  class: "unavailable",
-  scope: "dependency",
-  holds: () => true,
-};
-
-const ENDS: readonly End[] = [
-  // The server may have the whole message; RFC 1047 describes the duplicates that come of repeating.
-  { id: "reply-lost", class: "ambiguous", scope: "item", holds: (_fields, isSent) => isSent },
-  {
-    id: "auth-refused",
-    class: "misconfigured",
-    scope: "dependency",
-    holds: ({ code }) => code === "EAUTH",
-  },
-  {
-    id: "invalid-message",
-    class: "data",
-    scope: "item",
-    holds: ({ code, command }) =>
-      code === "EMESSAGE" || (code === "EENVELOPE" && command === "API"),
-  },
-  NO_SERVICE,
-];
 
 const MESSAGE_CHARS_MAX = 500;
 

@@ -91,7 +91,7 @@ class PostgresTransactions implements LocalTransactions<PostgresTx> {
     await session.own(this.#beginning(work));
     const claim = await session.own(SQL.claim, valuesOf(work));
     if (claim.rows.length === 0) return await this.#adopt(session, work);
-    session.claimed();
+    session.claimed(work.attempt);
     // Two texts, as the statement says.
     const { tx, durable } = claim.rows[0] as { readonly tx: string; readonly durable: string };
     if (durable === "off")

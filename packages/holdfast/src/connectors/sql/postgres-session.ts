@@ -43,6 +43,7 @@ export class PostgresSession {
   readonly #say: SessionWords;
   #phase: Phase = "created";
   #atCommit = false;
+  #attempt = 1;
   #isReleased = false;
   /** What the client has thrown to the work. */
   readonly #thrown = new WeakSet<object>();
@@ -69,8 +70,9 @@ export class PostgresSession {
   }
 
   /** The row of this operation is ours: no other attempt has done it, and none can until we end. */
-  claimed(): void {
+  claimed(attempt: number): void {
     this.#phase = "answered";
+    this.#attempt = attempt;
   }
 
   /** The user's door. */
@@ -140,7 +142,7 @@ export class PostgresSession {
   }
 
   failure(error: unknown): CallFailed {
-    return sqlFailure(error, this.#phase, this.#atCommit);
+    return sqlFailure(error, this.#phase, this.#atCommit, this.#attempt);
   }
 }
 
@@ -154,10 +156,15 @@ export interface SessionWords {
 }
 
 /** @param phase - `created`: before the row was claimed; `answered`: since; `sent`: the commit. */
-export function sqlFailure(error: unknown, phase: Phase, atCommit: boolean): CallFailed {
+export function sqlFailure(
+  error: unknown,
+  phase: Phase,
+  atCommit: boolean,
+  attempt = 1,
+): CallFailed {
   const message = error instanceof Error ? error.message : String(error);
   const state = stateOf(error);
-  const known = state === null ? null : classifySqlState(state, atCommit);
+  const known = state === null ? null : classifySqlState(state, atCommit, attempt);
   if (known !== null) {
     // A refused commit is answered: what it says stands. Where that leaves it open, it does not.
     const answered = atCommit && known.says.effect === "never" ? "answered" : phase;

@@ -13,7 +13,11 @@ const paid = { name: "paid", schema: z.object({ cents: z.number() }) };
 const waits = testWorkflow("waits", (input, run) => run.wait(paid, { key: input.id }));
 
 const close = (at: { readonly run: number; readonly seq: number } | undefined) =>
-  world.engine.beside.close({ run: at?.run ?? 0, seq: at?.seq ?? 0 }, "ana", "told the shop");
+  world.engine.exceptions.beside.close(
+    { run: at?.run ?? 0, seq: at?.seq ?? 0 },
+    "ana",
+    "told the shop",
+  );
 
 /** Two events under one id, and the exception of it at this run, or at none. */
 async function conflict(key: string, run = 0) {
@@ -66,10 +70,10 @@ describe("closing an exception that no step waits for", () => {
     await world.begin([waits]);
     const open = await conflict("1");
     const id = { run: open?.run ?? 0, seq: open?.seq ?? 0 };
-    expect(() => world.engine.beside.close(id, " ", "why")).toThrow(
+    expect(() => world.engine.exceptions.beside.close(id, " ", "why")).toThrow(
       expect.objectContaining({ code: "HF4102" }),
     );
-    expect(() => world.engine.beside.close(id, "ana", "")).toThrow(
+    expect(() => world.engine.exceptions.beside.close(id, "ana", "")).toThrow(
       expect.objectContaining({ code: "HF4102" }),
     );
     expect(await world.exceptions()).toMatchObject([{ closedAtMs: null }]);

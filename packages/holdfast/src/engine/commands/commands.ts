@@ -20,8 +20,12 @@ import {
 } from "./command-refusals.ts";
 import { settleEnded } from "../run/ended-runs.ts";
 import type { Engine } from "../engine.ts";
+import { Receiving } from "../receiving/receiving.ts";
+import { contradicts } from "../deliveries/late-answers.ts";
 import { EventDelivery } from "../deliveries/event-delivery.ts";
+import { Repairs } from "../repair/repairs.ts";
 import { isOutcome } from "./inbox-command.ts";
+import { handUp, type CannotTell } from "./handing-up.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { cancelUnfit } from "../run/unfit-runs.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
@@ -84,16 +88,21 @@ export interface Decided {
 
 export class Commands {
   readonly events: EventDelivery;
+  readonly receiving: Receiving;
+  /** What people may do to a run by hand. */
+  readonly repairs: Repairs;
   readonly #engine: Engine;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.events = new EventDelivery(engine);
+    this.receiving = new Receiving(engine);
+    this.repairs = new Repairs(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.events.keptCount;
+    return this.events.keptCount + this.receiving.keptCount;
   }
 
   /** Answers a review. `seq` is that of its `asked` record. */
@@ -106,7 +115,7 @@ export class Commands {
   ): Promise<void> {
     const data = { run: formatRunId(run), seq, decision, reason };
     await this.#at(run, { topic: "answer", data, by }, () =>
-      this.#withRun(run, async (live) => {
+      this.withRun(run, async (live) => {
         const path = this.#pathOf(live, (record) => record.kind === "asked" && record.seq === seq);
         await this.#step(live, path, { kind: "answer", seq, decision, by, reason });
       }),
@@ -154,7 +163,7 @@ export class Commands {
     } as const;
     await this.#at(run, { topic: "settle", data, by }, async () => {
       if (await this.#settleEnded({ ...said, attempts })) return;
-      await this.#withRun(run, async (live) => {
+      await this.withRun(run, async (live) => {
         await this.#step(live, this.#pathOf(live, isIntent(operation)), settle);
       });
     });
@@ -194,7 +203,7 @@ export class Commands {
 
   async #resume(run: number, how: ResumeHow): Promise<void> {
     const { step, by, reason, seen, meant, command } = how;
-    await this.#withRun(run, async (live) => {
+    await this.withRun(run, async (live) => {
       const { exception } = live.ending;
       if (step === null && exception !== null) {
         const since =
@@ -235,7 +244,7 @@ export class Commands {
       live.ending.cancel(by, reason);
       await this.#engine.committer.durable();
     };
-    await this.#withRun(run, act, async () => {
+    await this.withRun(run, act, async () => {
       const isTaken = await cancelUnfit(this.#engine, run, { by, reason, ...how });
       if (!isTaken) await this.#cancel(run, by, reason, how);
     });
@@ -247,9 +256,19 @@ export class Commands {
     by: string,
     reason: string,
   ): Promise<void> {
-    await this.#withRun(run, (live) =>
+    await this.withRun(run, (live) =>
       this.#step(live, step, { kind: "stays", exception: seq, by, reason }),
     );
+  }
+
+  /** Whoever is asked what happened cannot tell: somebody above is asked, see `handUp`. */
+  async cannotTell(said: CannotTell): Promise<void> {
+    const { run, exception, by, reason } = said;
+    if (said.command !== undefined && wasApplied(await this.#recordsOf(run), said.command)) return;
+    const data = { run: formatRunId(run), exception, reason };
+    await this.#at(run, { topic: "handUp", data, by }, async () => {
+      await handUp(this.#engine, said);
+    });
   }
 
   /** Delivers an event, see `EventDelivery`. */
@@ -266,6 +285,7 @@ export class Commands {
     requireText(ref, `reference of an answer of "${integration}"`);
     if (!isOutcome(outcome)) throw noOutcome(integration, ref);
     const act = async () => {
+      if (await contradicts(this.#engine, integration, ref, outcome)) return;
       if (await this.answerPending(integration, ref, outcome)) return;
       await this.#engine.early.keep(integration, ref, outcome);
     };
@@ -292,7 +312,7 @@ export class Commands {
 
   /** The late answer to an operation of a run that is here. */
   async completeAt(run: number, operation: number, ref: string, outcome: LateOutcome) {
-    await this.#withRun(run, async (live) => {
+    await this.withRun(run, async (live) => {
       const path = this.#pathOf(live, isIntent(operation));
       await this.#step(live, path, { kind: "complete", ref, outcome });
     });
@@ -359,7 +379,7 @@ export class Commands {
    *
    * @param actUnfit - instead, where its code does not fit its journal; not given: that is refused.
    */
-  async #withRun(
+  async withRun(
     run: number,
     act: (live: LiveRun) => Promise<void>,
     actUnfit?: () => Promise<void>,

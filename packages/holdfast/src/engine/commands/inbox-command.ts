@@ -5,10 +5,11 @@
 import { HoldfastError } from "../../core/error.ts";
 import { JSON_LIMITS } from "../../core/json-value.ts";
 import { parseJsonText } from "../../core/parse-json.ts";
+import { REPAIR_ACTS } from "../../core/repaired.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import { INBOX_TOPICS, type InboxRow } from "../../store/rows.ts";
 import { isStorable } from "../journal/checked-values.ts";
-import type { InboxCommands } from "./inbox-door.ts";
+import type { InboxCommands } from "./inbox-bodies.ts";
 
 /** A command is larger and deeper than what it carries, which has limits of its own. */
 const COMMAND_LIMITS = {
@@ -25,8 +26,11 @@ type Kind =
   | "truth value"
   | "true or nothing"
   | "any"
+  | "act"
   | "runs"
-  | "outcome";
+  | "outcome"
+  | "object"
+  | "list";
 type Topic = InboxRow["topic"];
 
 /** What each topic's data must hold. */
@@ -37,6 +41,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     correlationId: "text or nothing",
     parent: "any",
     claimed: "whole number or nothing",
+    received: "any",
   },
   send: { event: "text", key: "text", id: "text or nothing", payload: "any" },
   answer: { run: "text", seq: "whole number", decision: "any", reason: "text or nothing" },
@@ -57,15 +62,33 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     reason: "text",
     exception: "whole number or nothing",
   },
+  handUp: { run: "text", exception: "whole number", reason: "text" },
   cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
+  repair: {
+    run: "text",
+    act: "act",
+    step: "text or null",
+    version: "whole number",
+    value: "any",
+    ref: "text or nothing",
+    newKey: "true or nothing",
+    reason: "text",
+  },
+  decide: { run: "text", seq: "whole number", approve: "truth value", reason: "text" },
+  handle: { run: "text", seq: "whole number", act: "object", reason: "text" },
+  group: { run: "text", fingerprint: "text", act: "object", reason: "text" },
+  route: { run: "text", rules: "list", version: "whole number", reason: "text" },
   archive: { archive: "text", file: "text", runs: "runs", here: "true or nothing" },
+  park: { integration: "text", reason: "text", forMs: "whole number" },
+  unpark: { integration: "text", reason: "text" },
   complete: { integration: "text", ref: "text", outcome: "outcome" },
   returned: { run: "text", step: "text", child: "text" },
   deliver: { run: "text", kept: "whole number", sent: "any", data: "text" },
   offer: { namespace: "text", event: "text", key: "text" },
   outcome: { run: "text", operation: "whole number", ref: "text", outcome: "outcome" },
   asked: { integration: "text", ref: "text" },
+  receive: { message: "any" },
   beside: { run: "text", subject: "text", head: "any", data: "text" },
 };
 
@@ -118,8 +141,11 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   "truth value": (value) => typeof value === "boolean",
   "true or nothing": (value) => value === undefined || value === true,
   any: () => true,
+  act: (value) => REPAIR_ACTS.some((act) => act === value),
   runs: isRuns,
   outcome: isOutcome,
+  object: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  list: (value) => Array.isArray(value),
 };
 
 /** Pairs of a run and how many records it has. */

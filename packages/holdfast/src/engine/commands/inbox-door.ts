@@ -3,137 +3,26 @@
  * answer in the flush that holds what they changed (or a later one: a command may be applied twice
  * after a crash, and each of them says so instead of doing it again).
  */
+import type { InboxAnswer } from "./inbox-bodies.ts";
 import { HoldfastError } from "../../core/error.ts";
 import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isPromised } from "../../store/promised.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
+import { repairFrom } from "../repair/repair-commands.ts";
 import { requireText } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
 import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
+import { parkOrUnpark } from "./parking.ts";
 import { noteRefusal } from "./kept-refusals.ts";
 import { AGAIN } from "../starts/placed-starts.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { Promises } from "./promises.ts";
-import type { LateOutcome } from "../steps/step-slot.ts";
-import type { StartingParent, StartOptions } from "../starts/starts.ts";
+import type { ReceivedStart, StartingParent, StartOptions } from "../starts/starts.ts";
 import { thrownText } from "../exceptions/thrown-text.ts";
 import { fromWorker } from "../workers/worker-commands.ts";
-
-/** What each topic's data holds, as JSON. Ids are in their public form. */
-export interface InboxCommands {
-  readonly start: {
-    readonly workflow: string;
-    readonly input: unknown;
-    readonly correlationId?: string;
-    /** Of a child, from the worker that has its parent. */
-    readonly parent?: unknown;
-    readonly claimed?: number;
-  };
-  readonly send: {
-    readonly event: string;
-    readonly key: string;
-    /** The sender's; the command's own id if it is not given. */
-    readonly id?: string;
-    readonly payload: unknown;
-  };
-  readonly answer: {
-    readonly run: string;
-    readonly seq: number;
-    readonly decision: unknown;
-    readonly reason?: string;
-  };
-  readonly settle: {
-    readonly run: string;
-    readonly operation: number;
-    /** Attempts that the ledger showed to who says this. */
-    readonly attempts: number;
-    readonly happened: boolean;
-    readonly value: unknown;
-    readonly ref: string | null;
-    readonly reason: string;
-    /** Number of the exception that was seen: of another nothing is said. */
-    readonly exception?: number;
-  };
-  readonly resume: {
-    readonly run: string;
-    readonly step: string | null;
-    /** Number of the newest exception that was seen; not given: what was open when it was posted. */
-    readonly seen?: number;
-    readonly reason: string;
-    /** Number of the exception that was seen, where only what waits because of it is meant. */
-    readonly exception?: number;
-  };
-  readonly cancel: {
-    readonly run: string;
-    readonly reason: string;
-    /** With its parent, from the worker that has it. */
-    readonly child?: true;
-  };
-  readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
-  /** Runs that an archive holds, each with the number of its records there. */
-  readonly archive: {
-    readonly archive: string;
-    readonly file: string;
-    readonly runs: readonly (readonly [run: string, records: number])[];
-    /** From the worker that has the order: all of these are in shards of whom it is for. */
-    readonly here?: true;
-  };
-  readonly complete: {
-    readonly integration: string;
-    readonly ref: string;
-    readonly outcome: LateOutcome;
-  };
-  /** A child of the run's step has ended, or needs a person. */
-  readonly returned: { readonly run: string; readonly step: string; readonly child: string };
-  /** A kept event for a run that waits for it. */
-  readonly deliver: {
-    readonly run: string;
-    readonly kept: number;
-    readonly sent: unknown;
-    readonly data: string;
-  };
-  /** A run waits for an event that is kept. */
-  readonly offer: { readonly namespace: string; readonly event: string; readonly key: string };
-  /** The late answer to an operation of the run. */
-  readonly outcome: {
-    readonly run: string;
-    readonly operation: number;
-    readonly ref: string;
-    readonly outcome: LateOutcome;
-  };
-  /** A request was accepted under a reference whose answer is kept. */
-  readonly asked: { readonly integration: string; readonly ref: string };
-  /** An exception to be opened beside the run. */
-  readonly beside: {
-    readonly run: string;
-    readonly subject: string;
-    readonly head: unknown;
-    readonly data: string;
-  };
-}
-
-export type InboxAnswer =
-  | {
-      readonly ok: true;
-      /** Not given for a start whose claim was given up: it is to be tried again. */
-      readonly run?: string;
-      readonly isNew?: boolean;
-      readonly differs?: boolean;
-      /** Of a delivery: whether the run has the event. */
-      readonly taken?: boolean;
-      /** Of an order to remove: how many runs are gone, and which stay. */
-      readonly removed?: number;
-      readonly stays?: readonly { readonly run: string; readonly because: string }[];
-    }
-  | {
-      readonly ok: false;
-      readonly code: string;
-      readonly message: string;
-      readonly remedy: string;
-    };
 
 export class InboxDoor {
   readonly #engine: Engine;
@@ -310,22 +199,28 @@ export class InboxDoor {
   }
 
   async #command(row: WaitingCommand): Promise<InboxAnswer> {
-    const { commands } = this.#engine;
     const { by } = row;
     requireTopic(row.topic);
     requireText(by, "name of who sends a command");
     if (!row.isAsPosted) throw tampered(row);
     if (row.unreadable !== undefined) throw row.unreadable;
     const elsewhere = await this.#elsewhere(row);
-    if (elsewhere !== null) {
-      // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.
-      const { topic, data } = row;
-      return await elsewhere.routes.forward(elsewhere.shard, { topic, data, by, id: `${row.id}~` });
-    }
+    // One id for each owner that it is given to: what an earlier life has sent on is not sent twice.
+    if (elsewhere !== null) return await elsewhere.forward({ ...row, id: `${row.id}~` });
+    return await this.#here(row);
+  }
+
+  async #here(row: WaitingCommand): Promise<InboxAnswer> {
+    requireTopic(row.topic);
     if (row.topic === "archive") return await this.#remove(row);
+    if (row.topic === "repair" || row.topic === "decide")
+      return await repairFrom(this.#engine, row);
+    if (row.topic === "park" || row.topic === "unpark")
+      return await parkOrUnpark(this.#engine, { ...row, topic: row.topic });
+    if (row.topic === "start") return await this.#start(row);
+    const { commands } = this.#engine;
+    const { by } = row;
     switch (row.topic) {
-      case "start":
-        return await this.#start(row);
       case "send": {
         const { event, key, id, payload } = commandOf<"send">({ ...row, topic: "send" });
         await commands.send(event, key, id ?? row.id, payload);
@@ -343,17 +238,12 @@ export class InboxDoor {
         await commands.settle({ ...rest, run: parseRunId(run), by, command: row.id });
         return { ok: true };
       }
-      case "resume": {
-        const { run, step, seen, exception, reason } = commandOf<"resume">({
-          ...row,
-          topic: "resume",
-        });
-        const decided = {
-          ...(seen === undefined ? { atMs: row.atMs } : { seen }),
-          ...(exception === undefined ? {} : { exception }),
-          command: row.id,
-        };
-        await commands.resume(parseRunId(run), step, by, reason, decided);
+      case "resume":
+        return await this.#resume(row);
+      case "handUp": {
+        const { run, exception, reason } = commandOf<"handUp">({ ...row, topic: "handUp" });
+        const said = { run: parseRunId(run), exception, by, reason, command: row.id };
+        await commands.cannotTell(said);
         return { ok: true };
       }
       case "cancel": {
@@ -363,9 +253,13 @@ export class InboxDoor {
       }
       case "close": {
         const { run, seq, reason } = commandOf<"close">({ ...row, topic: "close" });
-        await this.#engine.beside.close({ run: parseRunId(run), seq }, by, reason);
+        await this.#engine.exceptions.beside.close({ run: parseRunId(run), seq }, by, reason);
         return { ok: true };
       }
+      case "handle":
+      case "group":
+      case "route":
+        return await this.#engine.exceptions.acts.command({ ...row, topic: row.topic });
       case "complete": {
         const { integration, ref, outcome } = commandOf<"complete">({ ...row, topic: "complete" });
         await commands.complete(integration, ref, outcome);
@@ -377,6 +271,7 @@ export class InboxDoor {
       case "outcome":
       case "asked":
       case "beside":
+      case "receive":
         return await fromWorker(this.#engine, { ...row, topic: row.topic });
     }
   }
@@ -384,11 +279,13 @@ export class InboxDoor {
   /** Where the run is that a command is about, if that is another worker's. */
   async #elsewhere({ topic, data }: WaitingCommand) {
     const { routes, places } = this.#engine;
-    if (routes === null || topic === "start" || topic === "send" || topic === "complete")
-      return null;
+    if (routes === null || OF_NO_RUN.includes(topic)) return null;
     const run = runOf(data);
     const shard = run === null ? null : await routes.shardOf(run);
-    return shard === null || places.owns(shard) ? null : { routes, shard };
+    if (shard === null || places.owns(shard)) return null;
+    const forward = ({ id, by, data: text }: WaitingCommand) =>
+      routes.forward(shard, { topic, data: text, by, id });
+    return { forward };
   }
 
   async #remove({ by, ...row }: WaitingCommand): Promise<InboxAnswer> {
@@ -406,6 +303,20 @@ export class InboxDoor {
     return { ok: true, removed, stays: named };
   }
 
+  async #resume(row: WaitingCommand): Promise<InboxAnswer> {
+    const { run, step, seen, exception, reason } = commandOf<"resume">({
+      ...row,
+      topic: "resume",
+    });
+    const decided = {
+      ...(seen === undefined ? { atMs: row.atMs } : { seen }),
+      ...(exception === undefined ? {} : { exception }),
+      command: row.id,
+    };
+    await this.#engine.commands.resume(parseRunId(run), step, row.by, reason, decided);
+    return { ok: true };
+  }
+
   async #start({ by, restoredFromMs, ...row }: WaitingCommand): Promise<InboxAnswer> {
     const start = commandOf<"start">({ ...row, by, topic: "start" });
     const workflow = this.#engine.workflow(start.workflow);
@@ -416,19 +327,23 @@ export class InboxDoor {
         "Check the name, or deploy the app that has it.",
       );
     }
-    const { correlationId, parent, claimed } = start;
+    const { correlationId, parent, claimed, received } = start;
     const options: StartOptions = {
       by,
       ...(correlationId === undefined ? {} : { correlationId }),
       // Written by a worker, in this form.
       ...(parent === undefined ? {} : { parent: parent as StartingParent }),
       ...(claimed === undefined ? {} : { claimed }),
+      ...(received === undefined ? {} : { received: received as ReceivedStart }),
       ...(restoredFromMs === undefined ? {} : { restoredFromMs }),
     };
     const { run, ...how } = await this.#engine.startRun(workflow, start.input, options);
     return run === AGAIN.run ? { ok: true } : { ok: true, run: formatRunId(run), ...how };
   }
 }
+
+/** Whoever takes them knows what to do. */
+const OF_NO_RUN: readonly string[] = ["start", "send", "complete", "park", "unpark"];
 
 /** Polls at the busy pace after the last command. */
 const BUSY_POLLS = 40;

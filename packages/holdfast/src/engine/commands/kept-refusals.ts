@@ -7,12 +7,21 @@ import { HoldfastError } from "../../core/error.ts";
 import { REFUSED_LATER, type AppliedHead } from "../../core/journal.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
-import type { InboxAnswer } from "./inbox-door.ts";
+import type { InboxAnswer } from "./inbox-bodies.ts";
 import { runOf } from "./inbox-command.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { withStored } from "../journal/stored-runs.ts";
 
-const OF_PEOPLE: ReadonlySet<string> = new Set(["answer", "settle", "resume", "cancel", "close"]);
+const OF_PEOPLE: ReadonlySet<string> = new Set([
+  "answer",
+  "settle",
+  "resume",
+  "cancel",
+  "close",
+  "repair",
+  "decide",
+  "handUp",
+]);
 
 /**
  * Buffers the line; nothing where there is no such run.

@@ -140,7 +140,7 @@ describe("a command that was committed in a transaction", () => {
     await world.advance(5_000);
     expect(engine.kept["inbox"]).toBe(1);
     const [first] = await world.exceptions();
-    await engine.beside.close({ run: 0, seq: first?.seq ?? 0 }, "ana", "sent anew");
+    await engine.exceptions.beside.close({ run: 0, seq: first?.seq ?? 0 }, "ana", "sent anew");
     expect(await answerTo("tx_2")).toMatchObject({ ok: false });
     expect(await world.exceptions()).toHaveLength(2);
   });

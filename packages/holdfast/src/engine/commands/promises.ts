@@ -7,7 +7,7 @@ import { isErrorCode } from "../../core/error.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
-import type { InboxAnswer } from "./inbox-door.ts";
+import type { InboxAnswer } from "./inbox-bodies.ts";
 
 type Refusal = Extract<InboxAnswer, { ok: false }>;
 
@@ -21,6 +21,9 @@ const THROWN_MAX = 5;
 
 /** All codes that say so. */
 const NO_ROOM = "HF42";
+
+/** The cell that it belongs to is away, and tried again. */
+const AWAY = "HF5023";
 
 /** Another event under a known id has its exception already, where the first one is. */
 const TOLD = "HF4106";
@@ -72,7 +75,7 @@ export class Promises {
 
   /** False if it is to be tried again. */
   async #isRefused(row: WaitingCommand, refusal: Refusal): Promise<boolean> {
-    if (refusal.code.startsWith(NO_ROOM)) return false;
+    if (refusal.code.startsWith(NO_ROOM) || refusal.code === AWAY) return false;
     if (refusal.code === THROWN) {
       // Left over from shards that have gone to other workers.
       if (this.#thrown.size >= this.#engine.limits.inboxHeldMax) this.#thrown.clear();
@@ -94,7 +97,7 @@ export class Promises {
 
   /** False if no more exceptions can be opened there, or the store does not answer just now. */
   async #tell(row: WaitingCommand, refusal: Refusal): Promise<boolean> {
-    const { beside } = this.#engine;
+    const { beside } = this.#engine.exceptions;
     const about = this.#aboutOf(row);
     const message = `${about.what} was committed by ${row.by} in a transaction, and could not be done: ${refusal.message}`;
     try {

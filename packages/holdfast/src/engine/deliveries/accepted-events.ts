@@ -13,6 +13,7 @@ import type { EventId, Store } from "../../store/store.ts";
 import type { Clock } from "../clock.ts";
 import { CountedList } from "../journal/counted-list.ts";
 import type { EngineLimits } from "../limits.ts";
+import { Turns } from "../receiving/turns.ts";
 
 /** Characters of an event's name, key and id. */
 const NAME_CHARS_MAX = 512;
@@ -27,14 +28,13 @@ export class AcceptedEvents {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #limits: EngineLimits;
-  /** The last of those that came under one id and are not through. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
   #lookups: Lookup[] = [];
   readonly #list: CountedList;
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#turns.size + this.#lookups.length;
+    return this.#turns.count + this.#lookups.length;
   }
 
   constructor(needs: {
@@ -60,18 +60,10 @@ export class AcceptedEvents {
     act: (repeat: Repeat, known: AcceptedEventRow | null) => Promise<T>,
   ): Promise<T> {
     const name = canonicalText("event", [sent.namespace, sent.event, sent.id]);
-    const go = async () => {
+    return await this.#turns.in(name, async () => {
       const known = await this.#find(sent);
       return await act(repeatOf(known, sent, this.#clock.nowMs()), known);
-    };
-    const before = this.#turns.get(name);
-    const turn = before === undefined ? go() : before.then(go, go);
-    this.#turns.set(name, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(name) === turn) this.#turns.delete(name);
-    }
+    });
   }
 
   /** @throws {HoldfastError} HF4202 if no more ids can be remembered: nothing may be accepted. */

@@ -184,7 +184,11 @@ describe("an answer that nobody asks for", () => {
     expect(others).toEqual([]);
     expect(exception).toMatchObject({ class: "data", owner: "team-bank", reasonCode: "HF4108" });
     expect(exception?.because).toContain("tx-unknown");
-    await world.engine.beside.close({ run: 0, seq: exception?.seq ?? 0 }, "ana", "it was a test");
+    await world.engine.exceptions.beside.close(
+      { run: 0, seq: exception?.seq ?? 0 },
+      "ana",
+      "it was a test",
+    );
     expect((await toldOf()).filter((one) => one.closedAtMs === null)).toEqual([]);
   });
 
@@ -214,7 +218,7 @@ describe("an answer that nobody asks for", () => {
       const all = await toldOf();
       expect(all).toHaveLength(count);
       const seq = all.find((one) => one.closedAtMs === null)?.seq ?? 0;
-      await world.engine.beside.close({ run: 0, seq }, "ana", "looked at");
+      await world.engine.exceptions.beside.close({ run: 0, seq }, "ana", "looked at");
     }
   });
 
@@ -226,7 +230,7 @@ describe("an answer that nobody asks for", () => {
     expect(await toldOf()).toHaveLength(1);
     expect(await world.earlyAnswers()).toMatchObject([{ ref: "b", state: "kept" }]);
     const seq = (await toldOf())[0]?.seq ?? 0;
-    await world.engine.beside.close({ run: 0, seq }, "ana", "looked at");
+    await world.engine.exceptions.beside.close({ run: 0, seq }, "ana", "looked at");
     await world.advance(60_000);
     expect(await toldOf()).toHaveLength(2);
     expect(await world.earlyAnswers()).toEqual([]);

@@ -74,13 +74,14 @@ export class EarlyAnswers {
    */
   async keep(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
     const { store, committer, clock, limits, journal } = this.#engine;
-    if (await store.endedByRef(integration, ref)) throw answeredAlready(integration, ref);
+    if ((await store.endedByRef(integration, ref)) !== null)
+      throw answeredAlready(integration, ref);
     const name = nameOf(integration, ref);
     if (this.#kept.has(name)) throw answeredAlready(integration, ref);
     if (this.#kept.size >= limits.earlyAnswersMax) throw tooMany(limits.earlyAnswersMax);
     const data = toJson(outcome, limits, `answer of ${integration} under ${ref}`);
     const dueAtMs = clock.nowMs() + limits.earlyAnswerMs;
-    const owner = this.#ownerOf(integration);
+    const owner = this.ownerOf(integration);
     const head: EarlyHead = { event: "kept", integration, ref, kept: 0, owner, dueAtMs };
     const seq = journal.append("early", head, data);
     const answer: EarlyAnswer = { seq, integration, ref, dueAtMs, outcome };
@@ -135,8 +136,10 @@ export class EarlyAnswers {
   }
 
   async #give({ integration, ref, outcome }: EarlyAnswer): Promise<boolean> {
+    const { commands, neighbours } = this.#engine;
     try {
-      return await this.#engine.commands.answerPending(integration, ref, outcome);
+      if (await commands.answerPending(integration, ref, outcome)) return true;
+      return (await neighbours?.answered(integration, ref, outcome)) === true;
     } catch (error) {
       // The run could not take it now; it stays kept, and is offered again before it is given up.
       if (error instanceof HoldfastError) return false;
@@ -152,13 +155,14 @@ export class EarlyAnswers {
   #gone(answer: EarlyAnswer, event: "taken" | "unasked"): void {
     const { seq, integration, ref, dueAtMs } = answer;
     if (!this.#kept.delete(nameOf(integration, ref))) return;
-    const owner = this.#ownerOf(integration);
+    const owner = this.ownerOf(integration);
     const head: EarlyHead = { event, integration, ref, kept: seq, owner, dueAtMs };
     this.#engine.journal.append("early", head);
     if (event === "unasked") this.#engine.emit({ type: "answer.unasked", integration, ref, owner });
   }
 
-  #ownerOf(integration: string): string {
+  /** Who hears of its answers that nobody waits for. */
+  ownerOf(integration: string): string {
     return this.#engine.ownerOf(integration) ?? this.#engine.owner;
   }
 
@@ -192,7 +196,10 @@ export class EarlyAnswers {
     if (this.#isClosed || !this.#isKept(answer)) return true;
     const { store, reads } = this.#engine;
     const what = "whether the request of an early answer has ended";
-    const hasEnded = await reads.patiently(what, () => store.endedByRef(integration, ref));
+    const hasEnded = await reads.patiently(what, async () => {
+      if ((await store.endedByRef(integration, ref)) !== null) return true;
+      return (await this.#engine.neighbours?.endedByRef(integration, ref)) === true;
+    });
     if (hasEnded === null) return true;
     if (!hasEnded && !(await this.#isTold(answer))) return false;
     this.#gone(answer, hasEnded ? "taken" : "unasked");
@@ -201,10 +208,10 @@ export class EarlyAnswers {
 
   /** Its exception is durable before it is gone: a crash between the two opens no second one. */
   async #isTold(answer: EarlyAnswer): Promise<boolean> {
-    const { beside, reads } = this.#engine;
+    const { exceptions, reads } = this.#engine;
     const told = await reads.patiently("what was opened beside the store", async () => {
       try {
-        await beside.open(this.#unasked(answer));
+        await exceptions.beside.open(this.#unasked(answer));
         return true;
       } catch (error) {
         // Too many are open: it is told once some of them are closed.
@@ -227,7 +234,7 @@ export class EarlyAnswers {
       message: `${integration} has answered a request that is not on record.`,
       because: () =>
         `${integration} has answered under ${JSON.stringify(ref)}, and no request of ours had that reference in time. It may have done something for us that we know nothing of.`,
-      owner: this.#ownerOf(integration),
+      owner: this.ownerOf(integration),
       data: toJson(outcome, this.#engine.limits, what),
     };
   }

@@ -45,7 +45,7 @@ export async function openEventConflict(
   };
   look(kept);
   const subject = canonicalText("event", [namespace, event, id, key, digest]);
-  const place = await engine.beside.open({
+  const place = await engine.exceptions.beside.open({
     run: known?.run ?? null,
     subject: `event ${engine.digests.hex(subject)}`,
     at: `event ${event}`,

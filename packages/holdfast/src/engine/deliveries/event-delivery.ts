@@ -4,6 +4,7 @@
  * offered to that run's owner, which removes it in the flush that holds the run's record; nobody else
  * is offered it before that owner has answered.
  */
+import type { ForwardedHead } from "../../core/cells.ts";
 import type { AcceptedEvent } from "../../core/journal.ts";
 import { parseJson } from "../../core/json-text.ts";
 import { inputDigest } from "../../core/operation-key.ts";
@@ -17,7 +18,7 @@ import { keepsNoMore, refusal } from "../commands/command-refusals.ts";
 import { CountedList } from "../journal/counted-list.ts";
 import type { Engine } from "../engine.ts";
 import { openEventConflict } from "./event-conflict.ts";
-import type { InboxCommands } from "../commands/inbox-door.ts";
+import type { InboxCommands } from "../commands/inbox-bodies.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { toJson } from "../journal/payload.ts";
 
@@ -65,9 +66,22 @@ export class EventDelivery {
    *   HF4204 if nobody waits for it and no more can be kept.
    */
   async send(event: string, key: string, id: string, payload: unknown): Promise<void> {
-    const { limits, routes } = this.#engine;
+    const { limits } = this.#engine;
     checkEventNames({ name: event, key, id });
     const data = toJson(payload, limits, `event ${event}`);
+    const { neighbours, namespace } = this.#engine;
+    const away = await neighbours?.engineOfEvent({ namespace, event, key }, id);
+    const there = away?.commands.events ?? this;
+    await there.#sendHere(event, key, id, data);
+  }
+
+  /** Takes an event from another cell, in which it was kept. */
+  async takeForwarded({ event, key, id, data }: KeptEventRow): Promise<void> {
+    await this.#sendHere(event, key, id, data ?? "null");
+  }
+
+  async #sendHere(event: string, key: string, id: string, data: string): Promise<void> {
+    const { routes } = this.#engine;
     const act = () => this.#accept(event, key, id, data);
     if (routes === null) await act();
     else {
@@ -106,8 +120,44 @@ export class EventDelivery {
     }
     const kept = journal.append("kept", sent, data);
     // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
-    await this.#deliver(sent, data, kept);
+    const isTaken = await this.#deliver(sent, data, kept);
     await committer.durable();
+    if (!isTaken) await this.forward(sent);
+  }
+
+  /** Gives what is kept for this address to a run of another cell that waits for it, if one does. */
+  async forward(of: EventAddress): Promise<void> {
+    const { neighbours, places, store } = this.#engine;
+    if (neighbours === null || !places.isKeeper) return;
+    for (const row of await store.keptEvents(of, KEPT_EVENTS_MAX)) {
+      const taker = await neighbours.waitingFor(of);
+      if (taker === null) return;
+      await this.forwardTo(taker, row);
+    }
+  }
+
+  /** After a crash in between it is given again, and recognised there by its id. */
+  async forwardTo(
+    { name, engine }: { readonly name: string; readonly engine: Engine },
+    row: KeptEventRow,
+  ): Promise<void> {
+    const { journal, committer } = this.#engine;
+    if (!this.#claim(row.seq)) return;
+    try {
+      await engine.commands.events.takeForwarded(row);
+      const head: ForwardedHead = { kept: row.seq, cell: name };
+      journal.append("forwarded", head);
+      await committer.durable();
+    } finally {
+      this.#claimed.delete(row.seq);
+    }
+  }
+
+  /** A run of another cell waits for an event: what is kept here for it is given to it. */
+  async wantedElsewhere(of: EventAddress): Promise<void> {
+    await this.#engine.committer.durable();
+    if (this.#engine.places.isKeeper) await this.forward(of);
+    else await this.#askKeeper(of);
   }
 
   /** Offers an event to those who wait for it, oldest first. True if one has taken it. */
@@ -247,8 +297,9 @@ export class EventDelivery {
       const { seq: kept, namespace, event, key, id, data } = row;
       // Only its names count by now: its id is remembered since it was kept.
       const sent: AcceptedEvent = { namespace, event, id, key, digest: "", untilMs: 0 };
-      if (!(await this.#deliver(sent, data ?? "null", kept))) return;
+      if (!(await this.#deliver(sent, data ?? "null", kept))) break;
     }
+    await this.forward(of);
   }
 
   /** The keeper has the kept events: it looks whether there is one for who waits here. */

@@ -262,7 +262,11 @@ describe("another event under a known id", () => {
     await world.begin([twice]);
     await again();
     const [open] = await world.exceptions();
-    await world.engine.beside.close({ run, seq: open?.seq ?? 0 }, "ana", "told the shop");
+    await world.engine.exceptions.beside.close(
+      { run, seq: open?.seq ?? 0 },
+      "ana",
+      "told the shop",
+    );
     await again();
     expect(await world.exceptions()).toHaveLength(1);
     await expect(send("1", "e1", 102)).rejects.toMatchObject({ code: "HF4106" });

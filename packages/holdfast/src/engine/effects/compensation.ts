@@ -1,17 +1,17 @@
 /**
- * Undoes what a run has done, newest first. Each undoing is an effect of its own, with its own
+ * Undoes what a run, or one scope of it, has done, newest first. Each undoing is an effect of its own, with its own
  * contract and journal; one that fails waits for a person and is never given up.
  */
-import { undoPath } from "../../core/step-path.ts";
+import { isWithin, undoPath } from "../../core/step-path.ts";
 import type { Compensated } from "../../core/run-state.ts";
 import { undoingOf, type AnyEffect, type EffectDefinition } from "../../workflow/effect.ts";
 import { effectPlan } from "../../workflow/effect-plan.ts";
 import { EffectStep } from "./effect-step.ts";
 import type { LiveRun } from "../run/live-run.ts";
-import { pathOf } from "../run/rest-of-steps.ts";
 import { ANYTHING } from "./stand-in-effect.ts";
 import {
   byHandWords,
+  leavesWords,
   stayingEffects,
   stayingWords,
   type SaidByHand,
@@ -27,15 +27,21 @@ export class Compensation {
   readonly #byHand: SaidByHand[] = [];
   #isDone = false;
   #started = false;
+  #isUndoing = false;
 
-  constructor(run: LiveRun) {
+  /** @param scope - path of the scope that is undone; not given: the whole run. */
+  constructor(run: LiveRun, scope?: string) {
     this.#run = run;
     this.#done = [...run.slots.values()]
       .map((slot) => slot.verb)
       .filter((verb): verb is EffectStep => verb instanceof EffectStep)
-      .filter((step) => step.doneSeq !== null && undoingOf(step.effect.definition) !== null)
+      .filter((step) => step.doneSeq !== null && step.undoes === null)
+      .filter(
+        (step) => undoingOf(step.effect.definition) !== null && isMeant(run, step.path, scope),
+      )
+      // The order in which the journal has their ends: of two at the same time, too.
       .toSorted((a, b) => (b.doneSeq ?? 0) - (a.doneSeq ?? 0));
-    this.stays = stayingEffects(run);
+    this.stays = stayingEffects(run).filter(({ path }) => isMeant(run, path, scope));
   }
 
   get isNeeded(): boolean {
@@ -45,16 +51,29 @@ export class Compensation {
   get compensated(): Compensated {
     const leftCount = this.#byHand.filter(({ happened }) => !happened).length;
     if (leftCount === this.#done.length) return "no";
-    return this.stays.length + leftCount === 0 ? "fully" : "partially";
+    return this.stays.length + leftCount + this.#inPart.length === 0 ? "fully" : "partially";
   }
 
   /** What stays and who says so, and what they say was undone: the end of the run's reason. */
   get words(): string {
-    return `${stayingWords(this.stays)}${byHandWords(this.#byHand)}`;
+    return `${leavesWords(this.#inPart)}${stayingWords(this.stays)}${byHandWords(this.#byHand)}`;
+  }
+
+  /** Those whose undoing leaves something; what a person has decided about, that person says. */
+  get #inPart(): readonly EffectStep[] {
+    const decided = new Set(this.#byHand.map(({ path }) => path));
+    return this.#done.filter(
+      ({ path, effect }) => effect.definition.leaves !== undefined && !decided.has(path),
+    );
   }
 
   get isDone(): boolean {
     return this.#isDone;
+  }
+
+  /** True while all that is under way is an undoing, which says itself what it waits for. */
+  get isWaiting(): boolean {
+    return this.#isUndoing;
   }
 
   start(): void {
@@ -74,7 +93,9 @@ export class Compensation {
         const { effect } = undo;
         const path = undoPath(step.path);
         const undoing = new EffectStep(this.#run, path, effect, undo.input, "undo", step.path);
+        this.#isUndoing = true;
         await undoing.promise;
+        this.#isUndoing = false;
         const said = undoing.saidByHand;
         if (said !== null) this.#byHand.push({ path: step.path, ...said });
       }
@@ -87,9 +108,20 @@ export class Compensation {
   }
 }
 
-/** Path of an effect that would have to be undone if it happened, which nobody knows; or null. */
-export function stepThatBlocksUndoing(run: LiveRun): string | null {
-  return pathOf(run.slots.values(), (verb) => verb.blocksUndoing === true);
+/** True for what was done there and has not been undone with a scope before. */
+function isMeant(run: LiveRun, path: string, scope: string | undefined): boolean {
+  return !run.scopes.haveUndone(path) && (scope === undefined || isWithin(path, scope));
+}
+
+/**
+ * Path of an effect that would have to be undone if it happened, which nobody knows; or null.
+ *
+ * @param scope - path of the scope that is undone; not given: the whole run.
+ */
+export function stepThatBlocksUndoing(run: LiveRun, scope?: string): string | null {
+  for (const { path, verb } of run.slots.values())
+    if (verb.blocksUndoing === true && isMeant(run, path, scope)) return path;
+  return null;
 }
 
 /** The declared undoing: an effect of its own, or a call under the contract of what it undoes. */
@@ -125,12 +157,14 @@ function undoEffectOf(
 function callOptionsOf(
   definition: EffectDefinition,
 ): Omit<EffectDefinition, "input" | "output" | "run"> {
-  const { on, repeat, timeout, owner, classify, retry, keyWindow, replays, why } = definition;
+  const { on, repeat, timeout, owner, owners, classify, retry, keyWindow, replays, why } =
+    definition;
   return {
     on,
     repeat,
     ...(timeout === undefined ? {} : { timeout }),
     ...(owner === undefined ? {} : { owner }),
+    ...(owners === undefined ? {} : { owners }),
     ...(classify === undefined ? {} : { classify }),
     ...(retry === undefined ? {} : { retry }),
     ...(keyWindow === undefined ? {} : { keyWindow }),

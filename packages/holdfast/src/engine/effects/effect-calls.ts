@@ -25,8 +25,9 @@ import {
 import { openException, personNeeded } from "./effect-exception.ts";
 import { badAnswer, maskedFailure } from "./effect-failures.ts";
 import type { EffectStep } from "./effect-step.ts";
+import { entryOf } from "./gate-entry.ts";
 import type { Gate, Pass } from "../gates/gate.ts";
-import { answerOf, foundRef } from "./look-answer.ts";
+import { answerOf, foundInstead, foundRef } from "./look-answer.ts";
 import { toJson } from "../journal/payload.ts";
 import { headOf } from "../run/recovery.ts";
 import { stackJson } from "../exceptions/stack-text.ts";
@@ -53,7 +54,8 @@ export class EffectCalls {
   #calling = false;
   /** Calls that have left and not come back. */
   readonly outside = { count: 0 };
-  #parsed = false;
+  /** The input that was looked at last, as JSON: a correction is looked at anew. */
+  #parsed: string | null = null;
   /** Ordinal of the attempt under way, or of the last one. */
   #number = 1;
 
@@ -68,9 +70,15 @@ export class EffectCalls {
 
   get #circumstances(): Circumstances {
     const { mode, cancelRequested, run } = this.#step;
-    // Null where the run is taken back: that has to be done, however late it is.
-    const deadlineAtMs = run.deadline.atMs;
+    // Null where the run, or a scope of it, is undone: that has to be done, however late it is.
+    const deadlineAtMs = mode === "undo" ? null : run.deadline.atMs;
     return { mode, cancelRequested, deadlineAtMs };
+  }
+
+  /** What its events are about. */
+  get #named() {
+    const { row, workflow } = this.#step.run;
+    return { run: row.run, workflow: workflow.name, key: row.key, step: this.#step.path };
   }
 
   /** The step was recovered: attempts count on from those in the journal. */
@@ -83,7 +91,7 @@ export class EffectCalls {
     slot.wait = null;
     // Awaited only where there is something to wait for: a promise of its own for each of these took
     // a fifth of an effect's time.
-    const entered = this.#gate.enter();
+    const entered = this.#gate.enter(entryOf(this.#step, "attempt"));
     const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
     if (pass === null) return;
     let end: CallEnd | null = null;
@@ -129,7 +137,7 @@ export class EffectCalls {
   }
 
   get #gate(): Gate {
-    return this.#step.run.host.gate(this.#step.effect.definition.on);
+    return this.#step.gate;
   }
 
   /** The pass, if there is one and it is still wanted. Null if the step waits at the gate now. */
@@ -143,7 +151,7 @@ export class EffectCalls {
     if (run.isGone || run.host.drains(run.shard)) return null;
     if (isFrozen) this.#step.go();
     else if (this.#step.cancelRequested && !this.#step.isOpen()) this.#step.drop(slot);
-    else this.#step.park(slot, this.#step.effect.definition.on.name);
+    else this.#step.park(slot);
     return null;
   }
 
@@ -186,9 +194,9 @@ export class EffectCalls {
     return false;
   }
 
-  /** Once. False if the input does not fit, which is on record then. */
+  /** Once for each input. False if it does not fit, which is on record then. */
   #parseInput(): boolean | Promise<boolean> {
-    if (this.#parsed) return true;
+    if (this.#parsed === this.#step.inputText) return true;
     const parsed = parse(this.#step.effect.definition.input, parseJson(this.#step.inputText));
     return parsed instanceof Promise
       ? parsed.then((late) => this.#takeInput(late))
@@ -196,7 +204,7 @@ export class EffectCalls {
   }
 
   #takeInput(parsed: Parsed<unknown>): boolean {
-    this.#parsed = true;
+    this.#parsed = this.#step.inputText;
     if (parsed.ok) {
       this.#step.learn(parsed.value);
       this.#step.input = parsed.value;
@@ -208,15 +216,8 @@ export class EffectCalls {
 
   #call(call: OutsideCall): Promise<CallEnd> {
     const { state, key } = this.#step.journal;
-    const { host, row, workflow } = this.#step.run;
-    host.emit({
-      type: "attempt.started",
-      run: row.run,
-      workflow: workflow.name,
-      key: row.key,
-      step: this.#step.path,
-      attempt: this.#number,
-    });
+    const { host, row } = this.#step.run;
+    host.emit({ type: "attempt.started", ...this.#named, attempt: this.#number });
     return makeCall(
       {
         host,
@@ -272,15 +273,8 @@ export class EffectCalls {
       ...(ref === null ? {} : { ref }),
     };
     const record = this.#step.journal.write("outcome", this.#number, head, text);
-    const { run, key } = this.#step.run.row;
-    this.#step.run.host.emit({
-      type: "attempt.succeeded",
-      run,
-      workflow: this.#step.run.workflow.name,
-      key,
-      step: this.#step.path,
-      attempt: this.#number,
-    });
+    const { host } = this.#step.run;
+    host.emit({ type: "attempt.succeeded", ...this.#named, attempt: this.#number });
     this.#step.answer = { seq: record.seq, value: parsed.value };
     this.#step.run.deliver(slot, record);
     return true;
@@ -329,17 +323,8 @@ export class EffectCalls {
       circumstances,
       stack,
     );
-    const { run, key } = this.#step.run.row;
-    this.#step.run.host.emit({
-      type: "attempt.failed",
-      run,
-      workflow: this.#step.run.workflow.name,
-      key,
-      step: this.#step.path,
-      attempt: this.#number,
-      failure,
-      move,
-    });
+    const { host } = this.#step.run;
+    host.emit({ type: "attempt.failed", ...this.#named, attempt: this.#number, failure, move });
     this.#afterDecision(record);
   }
 
@@ -367,8 +352,7 @@ export class EffectCalls {
     }
     this.#calling = true;
     slot.wait = null;
-    const entered = this.#gate.enter();
-    const pass = this.#admitted(entered instanceof Promise ? await entered : entered, slot);
+    const pass = this.#admitted(await this.#gate.enter(entryOf(this.#step, "look-up")), slot);
     if (pass === null) return;
     let look: Look;
     try {
@@ -385,7 +369,7 @@ export class EffectCalls {
     else pass.failed(failure);
     if (failure?.class === "unavailable") {
       // Nobody was there to be asked: that is no answer, and uses up none of the schedule.
-      this.#step.park(slot, this.#step.effect.definition.on.name);
+      this.#step.park(slot);
       return;
     }
     await this.#seen(seen, askedAtMs);
@@ -418,18 +402,11 @@ export class EffectCalls {
 
   async #seen(seen: Seen<unknown>, askedAtMs: number): Promise<void> {
     if (seen.seen === "done" || seen.seen === "conflict") this.#step.learn(seen.value);
-    const { run, key } = this.#step.run.row;
-    this.#step.run.host.emit({
-      type: "probe.answered",
-      run,
-      workflow: this.#step.run.workflow.name,
-      key,
-      step: this.#step.path,
-      says: seen.seen,
-    });
+    this.#step.run.host.emit({ type: "probe.answered", ...this.#named, says: seen.seen });
     if (seen.seen !== "done") {
       const mask = (text: string) => this.#step.run.sensitive.mask(text);
-      this.#recordAnswer(answerOf(seen, askedAtMs, mask), null);
+      const instead = foundInstead(seen, this.#step.run.host.limits, this.#step.path);
+      this.#recordAnswer(answerOf(seen, askedAtMs, mask), instead);
       return;
     }
     const parsed = await parse(this.#step.effect.definition.output, seen.value);
@@ -452,14 +429,13 @@ export class EffectCalls {
     const why =
       unmasked.why === undefined ? {} : { why: this.#step.run.sensitive.mask(unmasked.why) };
     const answer = { ...unmasked, ...why };
-    const circumstances = this.#circumstances;
     const { record } = recordProbe(
       this.#step.run,
       this.#step.effect,
       this.#step.journal,
       answer,
       found,
-      circumstances,
+      this.#circumstances,
     );
     this.#afterDecision(record);
   }

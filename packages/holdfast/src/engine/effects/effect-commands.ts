@@ -171,7 +171,7 @@ function resume(step: EffectStep, command: ResumeCommand): CommandAnswer {
   const refusal = refusedResume(step, command);
   if (refusal !== null) return refusal;
   const { by, reason } = command;
-  if (step.slot?.wait?.state === "parked") step.run.host.gate(step.effect.definition.on).tryNow();
+  if (step.slot?.wait?.state === "parked") step.gate.tryNow();
   closeException(step, "resumed", by, reason);
   step.journal.write("resumed", 0, { by, reason, steps: [], ...commandIn(command) });
   poke(step);

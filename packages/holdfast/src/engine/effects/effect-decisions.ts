@@ -176,7 +176,7 @@ export function recordProbe(
     says: answer.says,
     number: state.probes.length + 1,
     askedAtMs: answer.askedAtMs,
-    failure,
+    failure: (again ? undefined : after.failure) ?? failure,
     move,
     meters: state.meters,
     ...(answer.why === undefined ? {} : { why: answer.why }),
@@ -185,7 +185,8 @@ export function recordProbe(
     ...(adopted ? { end: "value" as const } : endOf(move, circumstances.mode)),
     ...(adopted && found.ref !== null ? { ref: found.ref } : {}),
   };
-  const data = adopted ? found.value : null;
+  // Of what was found and is not ours too: whoever decides about it has to see both.
+  const data = adopted || answer.says === "conflict" ? (found?.value ?? null) : null;
   return { record: journal.write("probe", state.attempt, head, data), move };
 }
 

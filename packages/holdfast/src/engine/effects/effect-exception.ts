@@ -1,12 +1,14 @@
 /** The exception of an effect: opened when a person is needed, closed with what the person said. */
 import { parseJson } from "../../core/json-text.ts";
 import type { EffectState } from "../../core/effect-state.ts";
-import type { FailureClass } from "../../core/failure.ts";
+import { confidenceOf } from "../../core/exception-record.ts";
+import { PROBE_CONFLICT, type FailureClass } from "../../core/failure.ts";
 import type { ClosedHead, Described, OpenedHead } from "../../core/journal.ts";
 import { checkedDescription } from "../journal/checked-values.ts";
+import { announceOpened } from "../exceptions/announce.ts";
 import { clipped, thrownText } from "../exceptions/thrown-text.ts";
 import type { EffectStep } from "./effect-step.ts";
-import { exceptionHead } from "../exceptions/exceptions.ts";
+import { exceptionHead, groupNamesOf, type OperationFacts } from "../exceptions/exceptions.ts";
 import { headOf } from "../run/recovery.ts";
 import { interrupted } from "./effect-decisions.ts";
 
@@ -20,7 +22,9 @@ export function openException(step: EffectStep): void {
   const { state } = journal;
   if (state.opened !== null) return;
   const failure = state.failure ?? interrupted("it has no recorded failure");
-  const failureClass: FailureClass = personNeeded(state) ? "ambiguous" : failure.class;
+  const isConflict = failure.reasonCode === PROBE_CONFLICT;
+  const failureClass: FailureClass =
+    personNeeded(state) && !isConflict ? "ambiguous" : failure.class;
   const move = lastMove(step);
   const described = describedBy(step);
   const head = exceptionHead(run, {
@@ -33,6 +37,10 @@ export function openException(step: EffectStep): void {
     message: failure.message,
     because: move,
     owner: effect.plan.owner,
+    ...(effect.definition.owners === undefined ? {} : { owners: effect.definition.owners }),
+    confidence: confidenceOf(failure.rule.source, failure.unclassified === true),
+    facts: factsOf(step),
+    stack: journal.stack,
     step: path,
     effectName: effect.name,
     integration: effect.definition.on.name,
@@ -41,16 +49,21 @@ export function openException(step: EffectStep): void {
     ...(described === undefined ? {} : { described }),
   });
   journal.write("opened", 0, head);
-  run.host.emit({
-    type: "exception.opened",
-    run: run.row.run,
-    workflow: run.workflow.name,
-    key: run.row.key,
-    step: path,
-    owner: head.owner,
-    because: head.because,
-  });
+  const { run: number, key } = run.row;
+  announceOpened(run.host, { run: number, workflow: run.workflow.name, key, step: path }, head);
   step.openedHead = head;
+}
+
+function factsOf({ journal, effect }: EffectStep): OperationFacts {
+  const { attempt, meters, operation, firstSentAtMs } = journal.state;
+  const { contract } = effect.plan;
+  const hasWindow = contract.kind === "keyed" && firstSentAtMs !== null;
+  return {
+    attempts: attempt,
+    meters,
+    operationKey: operation === null ? null : journal.key,
+    keyWindowEndsAtMs: hasWindow ? firstSentAtMs + contract.windowMs : null,
+  };
 }
 
 /** An exception is opened whatever `describe` does: what it throws is not worth losing it for. */
@@ -85,7 +98,7 @@ export function closeException(
     resolution,
     by,
     reason,
-    fingerprint: head.fingerprint,
+    groups: groupNamesOf(head),
     class: head.class,
   });
 }

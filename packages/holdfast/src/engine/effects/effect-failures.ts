@@ -91,3 +91,17 @@ export function failureView(
     because: move?.because ?? failure.message,
   };
 }
+
+/** It was accepted, and what it came to was never told. */
+export function lateAnswer(ref: string | null): Failure {
+  return {
+    effect: "maybe",
+    class: "ambiguous",
+    scope: "key",
+    origin: "remote",
+    reasonCode: "CALL:NO_LATE_ANSWER",
+    message: `it was accepted (${ref ?? "no reference"}) and no answer came in time`,
+    evidence: {},
+    rule: { source: "table", id: "call/NO_LATE_ANSWER", version: 1 },
+  };
+}

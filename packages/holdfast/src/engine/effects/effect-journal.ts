@@ -8,9 +8,17 @@ import {
 } from "../../core/effect-state.ts";
 import type { Contract } from "../../core/contract.ts";
 import type { Failure } from "../../core/failure.ts";
-import type { Described, IntentHead, JournalRecord, RecordKind } from "../../core/journal.ts";
+import type {
+  Described,
+  IntentHead,
+  JournalRecord,
+  OutcomeHead,
+  StepEnd,
+} from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import type { LiveRun } from "../run/live-run.ts";
+import { headOf } from "../run/recovery.ts";
 import { maybeSentBefore, type Restored } from "../run/restored-run.ts";
 
 /** Neither a repeat nor a look-up tells anything. */
@@ -20,10 +28,16 @@ export class EffectJournal {
   readonly #run: LiveRun;
   readonly #path: string;
   readonly #effect: AnyEffect;
+  /** Of the input that the code asks with. */
   readonly digest: string;
+  /** What a person has corrected it to. */
+  #edit: { readonly text: string; readonly digest: string; readonly asked: string } | null = null;
+  /** How the operation was declared last, also before its run was done again. */
+  #doneDigest: string | null = null;
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
   #notBeforeMs: number | null = null;
+  #stack: string | null = null;
   /** Both from the first attempt after a restore on, until a person says what had become of it. */
   #isOfRestore = false;
   #differs = false;
@@ -37,6 +51,25 @@ export class EffectJournal {
     this.digest = inputDigest(input, (text) => run.host.digests.hex(text));
   }
 
+  /** JSON of the input that a person has corrected; null if nobody has. */
+  get editedText(): string | null {
+    return this.#corrected?.text ?? null;
+  }
+
+  /** Only as long as the code asks with what was corrected. */
+  get #corrected() {
+    return this.#edit?.asked === this.digest ? this.#edit : null;
+  }
+
+  /** True if what was sent last was the input that is asked for now. */
+  get isSameAsSent(): boolean {
+    return this.#doneDigest === null || this.#doneDigest === this.#sentDigest;
+  }
+
+  get #sentDigest(): string {
+    return this.#corrected?.digest ?? this.digest;
+  }
+
   get state(): EffectState {
     return this.#state;
   }
@@ -44,6 +77,11 @@ export class EffectJournal {
   /** When what was decided last is due; null if that has no time of its own. */
   get notBeforeMs(): number | null {
     return this.#notBeforeMs;
+  }
+
+  /** JSON text of where the code threw the last failure, where that is kept; else null. */
+  get stack(): string | null {
+    return this.#stack;
   }
 
   /** The key under which the other system knows this operation. */
@@ -59,7 +97,7 @@ export class EffectJournal {
       workflow: this.#run.workflow.name,
       run,
       step: this.#path,
-      generation: 1,
+      generation: this.#state.generation,
     };
     return operationKey(identity, (text) => this.#run.host.digests.hex(text));
   }
@@ -102,15 +140,18 @@ export class EffectJournal {
       integration: definition.on.name,
       contract: plan.contract.kind,
       key: this.key,
-      generation: this.#state.intent?.generation ?? 1,
-      digest: this.digest,
+      generation: this.#state.generation,
+      digest: this.#sentDigest,
+      ...(this.#corrected === null ? {} : { asked: this.digest }),
       deadlineAtMs: clock.nowMs() + plan.timeoutMs,
       operation: this.#state.operation ?? this.#run.nextSeq,
       ...(undoes === null ? {} : { undoes }),
       ...(restored === null ? {} : { restoredFromMs: restored.fromMs }),
       ...(restored !== null && this.#mayDiffer(restored) ? { mayDiffer: true as const } : {}),
     };
-    this.write("intent", attempt, head, first ? inputText : null);
+    // A correction is on record already; another input that the code asks with is not.
+    const isOnRecord = !first && (this.isSameAsSent || this.#corrected !== null);
+    this.write("intent", attempt, head, isOnRecord ? null : inputText);
     return restored === null ? null : maybeSentBefore(restored);
   }
 
@@ -152,11 +193,26 @@ export class EffectJournal {
       this.#isOfRestore ||= "restoredFromMs" in head;
       this.#differs ||= "mayDiffer" in head;
     }
+    if (kind === "edited" && head.original !== true) {
+      const { digest, asked } = head;
+      this.#edit = { text: effectRecord.data ?? "null", digest, asked };
+      if (head.generation !== undefined) this.#key = null;
+    }
+    if (kind === "intent") this.#doneDigest = head.digest;
     if (kind === "settled") {
       this.#isOfRestore = false;
       this.#differs = false;
     }
-    if (kind === "resumed") this.#notBeforeMs = null;
+    if (kind === "outcome") this.#stack = "failure" in head ? record.data : null;
+    if (kind === "resumed" || kind === "edited" || kind === "again") this.#notBeforeMs = null;
     if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
+  }
+
+  /** How a record has ended the step. The fold knows it already if it was the last: that spares parsing it. */
+  endIn(record: JournalRecord): StepEnd | undefined {
+    const { next } = this.#state;
+    return next.kind === "ended" && next.record.seq === record.seq
+      ? next.end
+      : headOf<OutcomeHead>(record).end;
   }
 }

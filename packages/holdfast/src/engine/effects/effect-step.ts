@@ -6,31 +6,27 @@
  * on from the last of them.
  */
 import { parseJson } from "../../core/json-text.ts";
-import { HoldfastError } from "../../core/error.ts";
-import type { Failure } from "../../core/failure.ts";
-import type {
-  JournalRecord,
-  OpenedHead,
-  OutcomeHead,
-  SettledHead,
-  StepEnd,
-} from "../../core/journal.ts";
-import { staysWhenDone, undoingOf, type AnyEffect } from "../../workflow/effect.ts";
+import type { JournalRecord, OpenedHead, OutcomeHead, SettledHead } from "../../core/journal.ts";
+import { undoingOf, type AnyEffect } from "../../workflow/effect.ts";
 import { EffectFailed } from "../../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
 import { isoText } from "../clock.ts";
 import { Deferred } from "../run/deferred.ts";
+import { doneBefore, doneOtherwise, keepResult, repeatNow } from "./effect-again.ts";
+import { inputAsSeen, outputAsSeen } from "./effect-as-seen.ts";
 import { commandEffect, refusedResume } from "./effect-commands.ts";
 import { EffectCalls } from "./effect-calls.ts";
 import { interrupted, type EffectMode } from "./effect-decisions.ts";
-import { brokenDefinition, failureView } from "./effect-failures.ts";
+import { brokenDefinition, failureView, lateAnswer } from "./effect-failures.ts";
 import { EffectJournal } from "./effect-journal.ts";
+import type { Gate } from "../gates/gate.ts";
+import { mayTry } from "./gate-entry.ts";
 import { closeException, openException, personNeeded } from "./effect-exception.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { toJson } from "../journal/payload.ts";
 import { endsStep, headOf } from "../run/recovery.ts";
 import { isStandIn } from "./stand-in-effect.ts";
-import type { StayingEffect } from "./staying-effects.ts";
+import { stayingOf, type StayingEffect } from "./staying-effects.ts";
 import { stepDrift } from "../steps/step-drift.ts";
 import type {
   CommandAnswer,
@@ -56,7 +52,8 @@ export class EffectStep implements StepVerb {
   input: unknown = undefined;
   /** The value as the code sees it, once there is one: compensation needs it. */
   output: unknown = undefined;
-  readonly inputText: string;
+  /** JSON of what the code asks with. */
+  readonly askedText: string;
   /** The value in the record of this number, parsed when that was written: it is not parsed again. */
   answer: { readonly seq: number; readonly value: unknown } | null = null;
   /** Where the journal holds the value that this step ended with; null while it has none. */
@@ -65,6 +62,8 @@ export class EffectStep implements StepVerb {
   settledLater: { readonly seq: number; readonly text: string } | null = null;
   /** Who has ended an undoing: it was done by hand, or what it was to undo stays. */
   saidByHand: { readonly happened: boolean; readonly by: string } | null = null;
+  /** It ended with a value that a person gave, and nothing was done outside. */
+  isSupplied = false;
   /** Why the last decision was made, for the exception that it may open. */
   lastBecause: string | null = null;
   openedHead: OpenedHead | null = null;
@@ -85,7 +84,7 @@ export class EffectStep implements StepVerb {
     this.effect = effect;
     this.mode = mode;
     this.undoes = undoes;
-    this.inputText = toJson(input, run.host.limits, `input of ${path}`);
+    this.askedText = toJson(input, run.host.limits, `input of ${path}`);
     // Found to be plain JSON just now: it has the canonical form that its text would have.
     this.journal = new EffectJournal(run, path, effect, input === undefined ? null : input);
     this.calls = new EffectCalls(this);
@@ -97,6 +96,11 @@ export class EffectStep implements StepVerb {
     }
     run.sensitive.learn(definition, input);
     run.enter(path, this);
+  }
+
+  /** JSON of what is sent: what the code asks with, or what a person has corrected that to. */
+  get inputText(): string {
+    return this.journal.editedText ?? this.askedText;
   }
 
   get what(): string {
@@ -114,7 +118,7 @@ export class EffectStep implements StepVerb {
       digest: this.journal.digest,
     };
     const { sensitive = [] } = this.effect.definition;
-    return stepDrift(this.path, records, asked, { text: this.inputText, sensitive });
+    return stepDrift(this.path, records, asked, { text: this.askedText, sensitive });
   }
 
   /** Gives the code its answer from the record that ended the step. */
@@ -122,7 +126,7 @@ export class EffectStep implements StepVerb {
     if (this.slot === null) {
       this.slot = this.run.slots.get(this.path) ?? null;
       const records = this.run.recorded(this.path);
-      this.journal.load(records);
+      this.#loadJournal(records);
       const later = records.findLast((r) => r.kind === "settled" && r.seq > record.seq);
       if (later?.data != null) this.settledLater = { seq: later.seq, text: later.data };
     }
@@ -134,7 +138,7 @@ export class EffectStep implements StepVerb {
       this.#deferred.resolve(null);
       return undefined;
     }
-    if (this.#endOf(record) === "failed") {
+    if (this.journal.endIn(record) === "failed") {
       const { move } = headOf<OutcomeHead>(record);
       const view = failureView(this.effect.name, this.journal.state, move ?? null);
       if (this.mode === "do" || this.mode === "undo") {
@@ -143,7 +147,10 @@ export class EffectStep implements StepVerb {
       } else this.#deferred.resolve({ ok: false, failure: view });
       return undefined;
     }
-    this.endSeq = record.seq;
+    // Of what a person gave nothing was done by us, unless it was done before.
+    const { proof } = this.journal.state;
+    this.isSupplied = record.kind === "supplied" && proof !== "surely";
+    if (!this.isSupplied) this.endSeq = record.seq;
     if (this.answer?.seq === record.seq) {
       this.#hand({ ok: true, value: this.answer.value });
       return undefined;
@@ -156,14 +163,6 @@ export class EffectStep implements StepVerb {
   /** An input or answer, before anything is said about it. */
   learn(value: unknown): void {
     this.run.sensitive.learn(this.effect.definition, value);
-  }
-
-  /** The fold knows it already if this record is what ended the step: that spares parsing it. */
-  #endOf(record: JournalRecord): StepEnd | undefined {
-    const { next } = this.journal.state;
-    return next.kind === "ended" && next.record.seq === record.seq
-      ? next.end
-      : headOf<OutcomeHead>(record).end;
   }
 
   #hand(parsed: Parsed<unknown>): void {
@@ -189,8 +188,17 @@ export class EffectStep implements StepVerb {
     // It has stood by, and more may have been written since.
     if (this.slot !== null) return;
     this.slot = slot;
-    this.journal.load(slot.records);
+    this.#loadJournal(slot.records);
     this.calls.recovered();
+  }
+
+  /** What it did before its run was done again comes first: that stays done. */
+  #loadJournal(records: readonly JournalRecord[]): void {
+    const before = this.run.superseded.get(this.path) ?? [];
+    this.journal.load(before);
+    const done = doneBefore(before);
+    if (done !== null) this.settledLater = { seq: done.seq, text: done.data ?? "null" };
+    this.journal.load(records);
   }
 
   live(slot: StepSlot): void {
@@ -213,7 +221,8 @@ export class EffectStep implements StepVerb {
     }
     const { next } = this.journal.state;
     if (this.cancelRequested && this.#mayBeGivenUp()) {
-      closeException(this, "cancelled", this.run.ending.takenBackBy, "the run was cancelled");
+      const why = this.run.ending.isTakingBack ? "the run was cancelled" : "its scope is undone";
+      closeException(this, "cancelled", this.run.ending.takenBackBy, why);
       this.calls.giveUp();
       return;
     }
@@ -236,8 +245,12 @@ export class EffectStep implements StepVerb {
       case "pending":
         this.#whenDue(slot, next.dueAtMs, "pending");
         return;
+      case "again":
+        if (this.cancelRequested) this.drop(slot);
+        else this.#repeat(slot);
+        return;
       case "parked":
-        this.park(slot, next.dependency ?? this.effect.definition.on.name);
+        this.park(slot);
         return;
       case "person":
       case "held":
@@ -248,6 +261,14 @@ export class EffectStep implements StepVerb {
         this.run.deliver(slot, this.#endRecord());
         return;
     }
+  }
+
+  #repeat(slot: StepSlot): void {
+    const { kind, because } = repeatNow(this);
+    if (kind === "redo") this.#attempt(slot);
+    else if (kind === "adopt") this.#probe(slot);
+    else if (kind === "ask") this.calls.fail(doneOtherwise(this, because));
+    else keepResult(this, slot, because);
   }
 
   /** True if what comes next would be sent once more, now or when it is let through. */
@@ -299,8 +320,12 @@ export class EffectStep implements StepVerb {
     });
   }
 
-  park(slot: StepSlot, dependency: string): void {
-    const gate = this.run.host.gate(this.effect.definition.on);
+  get gate(): Gate {
+    return this.run.host.gate(this.effect.definition, this.run.row.namespace);
+  }
+
+  park(slot: StepSlot): void {
+    const { gate } = this;
     const tryAgain = () => {
       if (slot.ended || this.calls.isUnderWay || this.run.isGone) return;
       slot.wait = null;
@@ -309,19 +334,19 @@ export class EffectStep implements StepVerb {
     const { notBeforeMs } = this.journal;
     if (notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs) {
       // The other system has said how long at least: not even an open gate lets it through sooner.
-      const reason = `"${this.path}" waits until ${isoText(notBeforeMs)}: ${dependency} asked for it`;
+      const reason = `"${this.path}" waits until ${isoText(notBeforeMs)}: ${gate.name} asked for it`;
       this.run.setWait(slot, { state: "parked", reason, wakeAtMs: notBeforeMs, onWake: tryAgain });
       return;
     }
     const wait: Wait = {
       state: "parked",
-      reason: `"${this.path}" waits for ${dependency}: ${gate.reason}`,
+      reason: `"${this.path}" waits for ${gate.name}: ${gate.reason}`,
       wakeAtMs: gate.parkedUntilMs,
-      dependency,
+      dependency: gate.name,
       onWake: tryAgain,
     };
     this.run.setWait(slot, wait);
-    gate.whenOpen(this.run.row.run, this.path, () => {
+    gate.whenOpen(this.run.row.run, this.path, mayTry(this), () => {
       // It may have looked again by itself, and wait for something else by now.
       if (slot.wait === wait) tryAgain();
     });
@@ -332,8 +357,9 @@ export class EffectStep implements StepVerb {
     const { next } = this.journal.state;
     const { notBeforeMs } = this.journal;
     if (next.kind === "parked" && notBeforeMs !== null && this.run.host.clock.nowMs() < notBeforeMs)
-      this.park(slot, next.dependency ?? this.effect.definition.on.name);
+      this.park(slot);
     else if (next.kind === "due" && next.action === "probe") this.#probe(slot);
+    else if (next.kind === "again") this.go();
     else this.#attempt(slot);
   }
 
@@ -377,6 +403,8 @@ export class EffectStep implements StepVerb {
   }
 
   unwind(): void {
+    // An undoing of a scope goes on: the run needs it undone all the more.
+    if (this.mode === "undo") return;
     this.cancelRequested = true;
     if (this.slot === null || this.slot.wait === null) {
       if (this.slot === null) this.run.recheck();
@@ -407,39 +435,25 @@ export class EffectStep implements StepVerb {
   }
 
   get staying(): StayingEffect | null {
-    const { effect, path, undoes } = this;
-    const { operation } = this.journal.state;
-    const mayStay = undoes === null && staysWhenDone(effect.definition);
-    if (!mayStay || this.doneSeq === null || operation === null) return null;
-    return { path, effect, operation };
+    return stayingOf(this);
   }
 
   /** The value that it ended with, also if a person said so after the code had its answer. */
-  async outputAsSeen(): Promise<unknown> {
-    if (this.endSeq !== null || this.settledLater === null) return this.output;
-    const value = parseJson(this.settledLater.text);
-    const parsed = await parse(this.effect.definition.output, value);
-    return parsed.ok ? parsed.value : value;
+  outputAsSeen(): Promise<unknown> {
+    return outputAsSeen(this);
   }
 
   /** True if it would have to be undone, and whether or with what it happened is not known. */
   get blocksUndoing(): boolean {
-    if (undoingOf(this.effect.definition) === null) return false;
+    if (this.undoes !== null || undoingOf(this.effect.definition) === null) return false;
     if (this.slot?.ended !== true || this.doneSeq !== null) return false;
     const { proof } = this.journal.state;
     return proof !== null && proof !== "never";
   }
 
   /** The input as the call saw it; a step that was recovered has not parsed it yet. */
-  async inputAsSeen(): Promise<unknown> {
-    if (this.input !== undefined) return this.input;
-    const parsed = await parse(this.effect.definition.input, parseJson(this.inputText));
-    if (parsed.ok) return parsed.value;
-    throw new HoldfastError(
-      "HF4102",
-      `The recorded input of "${this.path}" no longer fits its schema, so it cannot be undone: ${problemText(parsed.problems)}.`,
-      "Deploy a version whose schema takes the recorded input, then resume the run.",
-    );
+  inputAsSeen(): Promise<unknown> {
+    return inputAsSeen(this);
   }
 
   threw(): Error | null {
@@ -448,19 +462,6 @@ export class EffectStep implements StepVerb {
 
   /** Asked after `settle`. Only a value that nothing undoes leaves nothing to be done. */
   isOver(): boolean {
-    return this.endSeq !== null && undoingOf(this.effect.definition) === null;
+    return (this.endSeq !== null || this.isSupplied) && undoingOf(this.effect.definition) === null;
   }
-}
-
-function lateAnswer(ref: string | null): Failure {
-  return {
-    effect: "maybe",
-    class: "ambiguous",
-    scope: "key",
-    origin: "remote",
-    reasonCode: "CALL:NO_LATE_ANSWER",
-    message: `it was accepted (${ref ?? "no reference"}) and no answer came in time`,
-    evidence: {},
-    rule: { source: "table", id: "call/NO_LATE_ANSWER", version: 1 },
-  };
 }

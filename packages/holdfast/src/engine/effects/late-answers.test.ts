@@ -24,7 +24,9 @@ function transferring(kind: "probeable" | "once") {
     settle: "20s",
     run: async (input: { id: string }, attempt: Parameters<Counterpart["call"]>[2]) => {
       await bank.call("transfer", input.id, attempt);
-      return pending({ ref: `tx-${input.id}`, within: "4h" });
+      // Each request is known there by a reference of its own.
+      const again = attempt.number === 1 ? "" : `-${String(attempt.number)}`;
+      return pending({ ref: `tx-${input.id}${again}`, within: "4h" });
     },
   } as const;
   const transfer =
@@ -130,5 +132,76 @@ describe("accepted now, done later", () => {
     await world.untilState(run, "exception");
     expect(bank.requests).toHaveLength(1);
     expect((await world.exceptions(run))[0]).toMatchObject({ effect: "surely" });
+  });
+});
+
+async function said(happened: boolean, value: unknown): Promise<number> {
+  const run = await accepted(transferring("once"));
+  await world.advance(5 * HOUR_MS);
+  await world.untilState(run, "exception");
+  const [operation] = await world.effects(run);
+  await world.engine.commands.settle({
+    run,
+    operation: operation?.operation ?? 0,
+    happened,
+    value,
+    ref: null,
+    by: "bo",
+    reason: "read in the statement",
+  });
+  await world.settle();
+  return run;
+}
+
+async function breaks(run: number) {
+  return (await world.exceptions(run)).filter(({ reasonCode }) => reasonCode === "HF3008");
+}
+
+describe("a late answer about what a person has spoken of", () => {
+  const DONE = { ok: true, value: { ref: "done-1" } } as const;
+  const OTHER = { ok: true, value: { ref: "other" } } as const;
+  const NO = { ok: false, message: "account closed" } as const;
+
+  test.each([
+    ["that it happened, and it was refused", true, DONE.value, NO, /it was refused/u],
+    ["that it happened, with another answer", true, DONE.value, OTHER, /differs at \/ref/u],
+    ["that it did not, and it has", false, null, DONE, /it has happened/u],
+  ])("is an exception of its own: said %s", async (_what, happened, value, outcome, how) => {
+    const run = await said(happened, value);
+    const before = await world.effects(run);
+    const sent = bank.requests.length;
+    await complete("tx-1", outcome);
+    const [open] = await breaks(run);
+    expect(open).toMatchObject({ class: "data", owner: "team-bank", effect: "maybe" });
+    expect(open?.because).toMatch(how);
+    expect(open?.because).toMatch(/^bo has said of "transfer"/u);
+    // Nothing was overwritten, and nothing more was sent.
+    expect(await world.effects(run)).toEqual(before);
+    expect(bank.requests).toHaveLength(sent);
+    // It comes again: one exception is enough.
+    await complete("tx-1", outcome);
+    expect(await breaks(run)).toHaveLength(1);
+  });
+
+  test.each([
+    ["happened", true, DONE.value, DONE],
+    ["did not happen", false, null, NO],
+  ])("changes nothing where both say the same: it %s", async (_what, happened, value, outcome) => {
+    const run = await said(happened, value);
+    await expect(complete("tx-1", outcome)).rejects.toMatchObject({
+      code: "HF6003",
+      message: expect.stringMatching(/says the same/u),
+    });
+    expect(await breaks(run)).toEqual([]);
+  });
+
+  test("is heard after the run has ended, and after a crash", async () => {
+    const run = await said(true, DONE.value);
+    expect(await world.stateOf(run)).toBe("completed");
+    await world.crash();
+    await world.begin([transferring("once")]);
+    await complete("tx-1", NO);
+    expect(await breaks(run)).toHaveLength(1);
+    expect(await world.stateOf(run)).toBe("completed");
   });
 });

@@ -2,7 +2,8 @@
 import type { ProbeAnswer } from "../../core/after-probe.ts";
 import type { Seen } from "../../workflow/seen.ts";
 import { requireText } from "../journal/checked-values.ts";
-import { textOf } from "../exceptions/thrown-text.ts";
+import { toJson } from "../journal/payload.ts";
+import { textOf, thrownText } from "../exceptions/thrown-text.ts";
 
 /** Characters of the reason why a look-up could not tell. */
 const WHY_CHARS_MAX = 500;
@@ -36,4 +37,22 @@ export function answerOf(
 /** The reference under which it was found, if the look-up says one. */
 export function foundRef(ref: unknown, what: string): string | null {
   return ref === undefined ? null : requireText(ref, `reference that the look-up of ${what} found`);
+}
+
+/**
+ * What is there in the place of ours; null where the look-up says no such thing. It need not fit any
+ * schema: it is only looked at.
+ */
+export function foundInstead(
+  seen: Seen<unknown>,
+  limits: Parameters<typeof toJson>[1],
+  path: string,
+): { readonly value: string; readonly ref: null } | null {
+  if (seen.seen !== "conflict") return null;
+  try {
+    return { value: toJson(seen.value, limits, `what is there for ${path}`), ref: null };
+  } catch (error) {
+    // Decided here: that something else is there is worth more than what it is.
+    return { value: JSON.stringify(thrownText(error).message), ref: null };
+  }
 }

@@ -90,7 +90,40 @@ describe("an outcome that is not known", () => {
     expect(system.requestsOf("act")).toHaveLength(1);
     const [exception] = await world.exceptions(run);
     expect(exception?.because).toMatch(/differs/);
+    expect(exception).toMatchObject({ class: "data", reasonCode: "HF3007", effect: "maybe" });
+    // What was found is on record, beside what was sent.
+    const looked = (await world.records(run)).find(({ kind }) => kind === "probe");
+    expect(looked?.data).toBe('{"ref":"something else"}');
     await world.advance(86_400_000);
+    expect(system.requestsOf("act")).toHaveLength(1);
+  });
+
+  test("where something else was found is settled before its run goes on", async () => {
+    system.plan("act", { kind: "lostAnswer", happened: true });
+    system.lookupSays("act", differs());
+    await started();
+    await world.untilState(run, "exception");
+    const {
+      commands,
+      exceptions: { beside },
+    } = world.engine;
+    const [exception] = await world.exceptions(run);
+    const at = { run, seq: exception?.seq ?? 0 };
+    await expect(commands.resume(run, null, "bo", "go on")).rejects.toMatchObject({
+      code: "HF6004",
+    });
+    await expect(beside.close(at, "bo", "fine")).rejects.toMatchObject({ code: "HF6004" });
+    const [operation] = await world.effects(run);
+    await commands.settle({
+      run,
+      operation: operation?.operation ?? 0,
+      happened: true,
+      value: { ref: "theirs" },
+      ref: null,
+      by: "bo",
+      reason: "theirs is right",
+    });
+    expect(await world.resultOf(run)).toEqual({ ref: "theirs" });
     expect(system.requestsOf("act")).toHaveLength(1);
   });
 

@@ -50,7 +50,8 @@ async function refusedUndoing() {
       by: "bo",
       reason: "paid back in the portal",
     });
-  const close = () => world.engine.beside.close({ run, seq }, "bo", "the customer keeps it");
+  const close = () =>
+    world.engine.exceptions.beside.close({ run, seq }, "bo", "the customer keeps it");
   return { run, settle, close };
 }
 
@@ -155,7 +156,7 @@ describe("an undoing that the other system refuses", () => {
     await world.engine.commands.cancel(run, "ana", "customer asked");
     await world.untilState(run, "exception");
     const [open] = await openOnes(run);
-    const closing = world.engine.beside.close({ run, seq: open?.seq ?? 0 }, "bo", "no");
+    const closing = world.engine.exceptions.beside.close({ run, seq: open?.seq ?? 0 }, "bo", "no");
     await expect(closing).rejects.toMatchObject({ code: "HF6004" });
   });
 });

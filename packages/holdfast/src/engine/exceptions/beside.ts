@@ -6,15 +6,14 @@
 import { closesAsStaying } from "../../core/acts.ts";
 import { refuseClosing } from "../../core/closing.ts";
 import { HoldfastError, type ErrorCode } from "../../core/error.ts";
-import type { ClosedHead, OpenedHead, RecordKind } from "../../core/journal.ts";
+import type { EffectProof, FailureClass } from "../../core/failure.ts";
+import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, RunRow, StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
-import { describedOf, openedHead, type ExceptionCase } from "./exceptions.ts";
-import { withStored } from "../journal/stored-runs.ts";
-
-/** The store's own journal. */
-const STORE = 0;
+import { describedOf, groupNamesOf, openedHead, type ExceptionCase } from "./exceptions.ts";
+import { announceOpened } from "./announce.ts";
+import { STORE, writeAt } from "./write-at.ts";
 
 export interface BesideCase {
   /** Null if it is about no run. */
@@ -28,12 +27,20 @@ export interface BesideCase {
   readonly message: string;
   /** `stored`: the run as it is now; null for the store itself. */
   readonly because: (stored: StoredRun | null) => string;
-  /** Who has to look if there is no run. */
+  /** Who has to look if there is no run, or at an answer of an effect. */
   readonly owner: string;
   /** What came, as JSON: kept in the journal, shown in no list. */
   readonly data: string;
   /** Name of the event that it is the payload of; absent: it is an input of the workflow. */
   readonly event?: string;
+  /** Default `data`: what came is not as it should be. */
+  readonly class?: FailureClass;
+  /** The other system that it is about. */
+  readonly integration?: string;
+  /** Name of the effect that it is an answer of. */
+  readonly effect?: string;
+  /** What is known to have happened outside; not given: nothing, it was not even begun. */
+  readonly proof?: EffectProof;
 }
 
 /** Where it stands, for whoever brought it. */
@@ -71,7 +78,8 @@ export class BesideExceptions {
     const stored = given.run === null ? null : await this.#storedOf(given.run);
     const row = stored?.row ?? null;
     const run = row?.run ?? STORE;
-    const owner = row?.owner ?? given.owner;
+    // An answer of an effect is for whoever knows that system.
+    const owner = given.effect === undefined ? (row?.owner ?? given.owner) : given.owner;
     const head = this.#headOf(given, stored, owner);
     const opening = { subject: given.subject, head, data: given.data };
     const data = { run: formatRunId(run), ...opening };
@@ -126,26 +134,18 @@ export class BesideExceptions {
     await committer.durable();
     const row = run === STORE ? null : await this.#rowOf(run);
     const { owner } = head;
-    const { openCount, isKnown } = await store.besideExceptions(run, subject);
-    if (isKnown) return;
+    const { openCount, seq } = await store.besideExceptions(run, subject);
+    if (seq !== null) return;
     if (openCount >= limits.besideOpenMax) {
       throw tooMany({ run: run === STORE ? null : run, owner }, openCount);
     }
-    if (!(await this.#write(run, "opened", "", head, data))) {
+    if (!(await writeAt(this.#engine, run, "opened", "", head, data))) {
       await this.#openAtStore({ subject, head, data });
       return;
     }
     await committer.durable();
-    this.#engine.emit({
-      type: "exception.opened",
-      run,
-      workflow: row?.workflow ?? "",
-      key: row?.key ?? "",
-      step: "",
-      owner,
-      because: head.because,
-      beside: true,
-    });
+    const { workflow = "", key = "" } = row ?? {};
+    announceOpened(this.#engine, { run, workflow, key, step: "", beside: true }, head);
   }
 
   /** Its run has left the store since it was looked at: what somebody has to see stands beside the store. */
@@ -160,20 +160,25 @@ export class BesideExceptions {
 
   #headOf(given: BesideCase, stored: StoredRun | null, owner: string): OpenedHead {
     const row = stored?.row ?? null;
-    const { subject, at, reasonCode, rule, message, because, event } = given;
-    const { clock, digests } = this.#engine;
+    const { subject, at, reasonCode, rule, message, because, event, integration, effect } = given;
+    const { clock, digests, exceptions } = this.#engine;
+    const workflow = row === null ? null : this.#engine.workflow(row.workflow);
     const place = {
       workflow: row?.workflow ?? "",
+      owners: workflow?.definition.owners,
+      fallbackOwner: row?.owner ?? this.#engine.owner,
+      run: row,
+      rules: exceptions.rules,
       described: row === null ? {} : describedOf(row),
       nowMs: clock.nowMs(),
       hmac: (text: string) => digests.hex(text),
     };
     const about: ExceptionCase = {
-      class: "data",
-      // Nothing of it was done: it was not even begun.
-      effect: "never",
-      scope: "item",
+      class: given.class ?? "data",
+      effect: given.proof ?? "never",
+      scope: integration === undefined ? "item" : "dependency",
       origin: "remote",
+      ...(integration === undefined ? {} : { integration }),
       reasonCode,
       rule,
       message,
@@ -181,7 +186,11 @@ export class BesideExceptions {
       owner,
       step: "",
       at,
-      beside: event === undefined ? { subject } : { subject, event },
+      beside: {
+        subject,
+        ...(event === undefined ? {} : { event }),
+        ...(effect === undefined ? {} : { effect }),
+      },
     };
     return openedHead(place, about);
   }
@@ -193,25 +202,6 @@ export class BesideExceptions {
   async #storedOf(run: number): Promise<StoredRun | null> {
     const [stored] = await this.#engine.store.load([run]);
     return stored ?? null;
-  }
-
-  /** Writes to the run as it is: in memory, waiting or ended. False if it has left the store. */
-  async #write(
-    run: number,
-    kind: RecordKind,
-    name: string,
-    head: object,
-    data: string | null = null,
-  ): Promise<boolean> {
-    if (run === STORE) {
-      this.#engine.journal.append(kind, head, data);
-      return true;
-    }
-    const reached = await withStored(this.#engine, run, (_stored, append) => {
-      append(kind, name, head, { data });
-    });
-    if (reached.kind === "live") reached.live.append(kind, name, head, data);
-    return reached.kind !== "unknown";
   }
 
   /** Null once it is closed; else what was to be undone stays, which is for the step to take. */
@@ -238,11 +228,11 @@ export class BesideExceptions {
       resolution: "dealt-with",
       by,
       reason,
-      fingerprint: row.fingerprint,
+      groups: groupNamesOf(row),
       class: row.class,
       ...(row.subject === null ? {} : { beside: true }),
     };
-    await this.#write(run, "closed", row.step, head);
+    await writeAt(this.#engine, run, "closed", row.step, head);
     await committer.durable();
     return null;
   }

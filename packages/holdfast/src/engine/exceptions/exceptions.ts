@@ -1,36 +1,33 @@
-/** Builds the record of an exception: who owns it, until when, and which group it belongs to. */
-import { fingerprintsOf, issueTitle } from "../../core/fingerprint.ts";
+/** Builds the record of an exception: who owns it, until when, and which groups it belongs to. */
+import type { Confidence, ExceptionRecord } from "../../core/exception-record.ts";
+import { dueOf, ownerOf, severityBy } from "../../core/exception-policy.ts";
+import {
+  fieldPathOf,
+  fingerprintsOf,
+  framesOf,
+  groupsOf,
+  issueTitle,
+  type Symptoms,
+} from "../../core/fingerprint.ts";
 import { familyOf, type FailureClass } from "../../core/failure.ts";
-import type { Beside, Described, OpenedHead } from "../../core/journal.ts";
+import { parseJson } from "../../core/json-text.ts";
+import type { Beside, Described, Meters, OpenedHead } from "../../core/journal.ts";
 import type { Unknown } from "../../core/move.ts";
 import type { Hmac } from "../../core/operation-key.ts";
+import { isUndoPath } from "../../core/step-path.ts";
 import type { RunRow } from "../../store/rows.ts";
+import type { ClassOwners } from "../../workflow/class-owners.ts";
 import type { LiveRun } from "../run/live-run.ts";
+import type { ExceptionRules } from "./exception-rules.ts";
 import { clipped } from "./thrown-text.ts";
 
-const HOUR_MS = 3_600_000;
-
-/**
- * Time until somebody has to have looked, by class, in milliseconds: money that may have moved and
- * our own defects first, business questions within half a day. Business calendars come later.
- */
-const DUE_MS: Readonly<Record<FailureClass, number>> = {
-  ambiguous: HOUR_MS,
-  poison: HOUR_MS,
-  defect: 4 * HOUR_MS,
-  misconfigured: HOUR_MS,
-  exhausted: 4 * HOUR_MS,
-  unavailable: 4 * HOUR_MS,
-  transient: 4 * HOUR_MS,
-  throttled: 4 * HOUR_MS,
-  contention: 4 * HOUR_MS,
-  permanent: 8 * HOUR_MS,
-  data: 12 * HOUR_MS,
-  policy: 12 * HOUR_MS,
-  expired: 4 * HOUR_MS,
-  cancelled: 8 * HOUR_MS,
-  interrupted: 4 * HOUR_MS,
-};
+/** What is known of the operation that it is about. */
+export interface OperationFacts {
+  readonly attempts: number;
+  readonly meters: Meters;
+  readonly operationKey: string | null;
+  readonly keyWindowEndsAtMs: number | null;
+}
 
 export interface ExceptionCase {
   readonly class: FailureClass;
@@ -39,13 +36,21 @@ export interface ExceptionCase {
   readonly origin: OpenedHead["origin"];
   readonly reasonCode: string;
   readonly rule: string;
+  /** Default "known": a rule of the engine says so. */
+  readonly confidence?: Confidence;
   readonly message: string;
   readonly because: string;
+  /** Who has it unless a class of the code or a routing rule says otherwise. */
   readonly owner: string;
+  /** Who has which class, by the effect. */
+  readonly owners?: ClassOwners;
   readonly step: string;
   readonly effectName?: string;
   readonly integration?: string;
   readonly operation?: number;
+  readonly facts?: OperationFacts;
+  /** JSON text of the stack as it is kept; null or absent for none. */
+  readonly stack?: string | null;
   readonly unknown?: Unknown;
   readonly described?: Described;
   readonly beside?: Beside;
@@ -57,42 +62,74 @@ export interface ExceptionCase {
 export interface ExceptionPlace {
   /** Empty for the store itself. */
   readonly workflow: string;
+  /** Who has which class, by the workflow. */
+  readonly owners?: ClassOwners | undefined;
+  /** Who has what nobody else has. */
+  readonly fallbackOwner: string;
+  readonly run: Pick<RunRow, "namespace" | "version" | "correlationId"> | null;
   readonly described: Described;
   readonly nowMs: number;
   readonly hmac: Hmac;
+  readonly rules: ExceptionRules;
 }
 
 /** Characters of a message that are kept. */
 const MESSAGE_CHARS_MAX = 500;
 
 export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
-  const { clock, digests } = run.host;
+  const { clock, digests, exceptions } = run.host;
   return openedHead(
     {
       workflow: run.workflow.name,
+      owners: run.workflow.definition.owners,
+      fallbackOwner: run.row.owner,
+      run: run.row,
       described: describedOf(run.row),
       nowMs: clock.nowMs(),
       hmac: (text) => digests.hex(text),
+      rules: exceptions.rules,
     },
     c,
   );
 }
 
 export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
-  const { workflow, hmac } = at;
   const described = c.described ?? at.described;
-  const step = c.step === "" ? (c.at ?? "(workflow code)") : c.step;
-  const place = { workflow, step };
-  const symptoms = {
-    class: c.class,
-    reasonCode: c.reasonCode,
-    integration: c.integration ?? null,
-    message: c.message,
-    ...place,
+  const symptoms = symptomsOf(at, c);
+  const fingerprints = fingerprintsOf(symptoms, at.hmac);
+  const ownership = ownedBy(at, c, described);
+  const { owner } = ownership;
+  const isUndoing = isUndoPath(c.step);
+  const subject = { class: c.class, scope: c.scope, isUndoing, described };
+  const { policy } = at.rules;
+  const severity = severityBy(policy, subject);
+  const due = dueOf(policy, { ...subject, severity, owner }, at.nowMs);
+  const record: ExceptionRecord = {
+    namespace: at.run?.namespace ?? at.rules.namespace,
+    codeVersion: at.rules.version,
+    runVersion: at.run?.version ?? null,
+    correlationId: at.run?.correlationId ?? null,
+    operationKey: c.facts?.operationKey ?? null,
+    fingerprints,
+    confidence: c.confidence ?? "known",
+    scope: c.scope,
+    origin: c.origin,
+    severity,
+    attempts: c.facts?.attempts ?? null,
+    meters: c.facts?.meters ?? null,
+    keyWindowEndsAtMs: c.facts?.keyWindowEndsAtMs ?? null,
+    keys: described.keys ?? null,
+    frames: symptoms.frames,
+    fieldPath: symptoms.fieldPath,
+    ownership,
+    duePolicy: due.policy,
+    calendar: due.calendar,
+    withinMs: due.withinMs,
+    crossings: due.crossings,
   };
   return {
     ...described,
-    workflow,
+    workflow: at.workflow,
     ...(c.effectName === undefined ? {} : { effectName: c.effectName }),
     ...(c.integration === undefined ? {} : { integration: c.integration }),
     class: c.class,
@@ -104,19 +141,61 @@ export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
     rule: c.rule,
     message: clipped(c.message, MESSAGE_CHARS_MAX),
     because: c.because,
-    owner: c.owner,
-    dueAtMs: at.nowMs + DUE_MS[c.class],
-    fingerprint: fingerprintsOf(symptoms, hmac).place,
-    title: issueTitle(symptoms),
+    owner,
+    dueAtMs: due.dueAtMs,
+    record,
+    titles: groupsOf(fingerprints).map(({ level }) => issueTitle(symptoms, level)),
     ...(c.unknown === undefined ? {} : { unknown: c.unknown }),
     ...(c.operation === undefined ? {} : { operation: c.operation }),
     ...(c.beside === undefined ? {} : { beside: c.beside }),
   };
 }
 
-export function describedOf({ amount, currency }: RunRow): Described {
+function symptomsOf({ workflow, rules }: ExceptionPlace, c: ExceptionCase): Symptoms {
+  const { stack = null } = c;
+  return {
+    class: c.class,
+    reasonCode: c.reasonCode,
+    integration: c.integration ?? null,
+    message: c.message,
+    workflow,
+    step: c.step === "" ? (c.at ?? "(workflow code)") : c.step,
+    // JSON text of a text, as `stackJson` makes it.
+    frames: stack === null ? [] : framesOf(String(parseJson(stack))),
+    codeVersion: rules.version,
+    fieldPath: fieldPathOf(c.message),
+    rule: c.rule,
+  };
+}
+
+function ownedBy(at: ExceptionPlace, c: ExceptionCase, described: Described) {
+  const { policy, routing, namespace } = at.rules;
+  const claims = {
+    byClass: c.owners?.[c.class] ?? at.owners?.[c.class] ?? null,
+    declared: c.owner,
+    fallback: at.fallbackOwner,
+  };
+  return ownerOf(policy, routing, claims, {
+    namespace: at.run?.namespace ?? namespace,
+    workflow: at.workflow,
+    effect: c.effectName ?? null,
+    class: c.class,
+    reasonCode: c.reasonCode,
+    amount: described.amount ?? null,
+    currency: described.currency ?? null,
+  });
+}
+
+/** Fingerprints of all groups that an exception is counted in, for the record that closes it. */
+export function groupNamesOf({ record }: Pick<OpenedHead, "record">): readonly string[] {
+  return groupsOf(record.fingerprints).map(({ fingerprint }) => fingerprint);
+}
+
+export function describedOf({ amount, currency, keys }: RunRow): Described {
   return {
     ...(amount === null ? {} : { amount }),
     ...(currency === null ? {} : { currency }),
+    // Written by the projection from a record of texts.
+    ...(keys === null ? {} : { keys: parseJson(keys) as Readonly<Record<string, string>> }),
   };
 }

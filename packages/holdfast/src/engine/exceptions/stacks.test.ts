@@ -35,8 +35,8 @@ describe("the stack of an error", () => {
     const run = await world.start(flow, { id: "1" });
     await world.untilState(run, "held");
     expectStack(await stackIn(run, "opened"));
-    // Never in a list: those show the row.
-    expect(JSON.stringify(await world.exceptions(run))).not.toContain("mapLines");
+    // Never in a list: those show the row, which has frames without their lines to group by.
+    expect(JSON.stringify(await world.exceptions(run))).not.toMatch(/stacks\.test\.ts:\d/u);
   });
 
   test("that local work throws is kept with the step, and the code gets it again", async () => {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { SharedGate } from "../../core/shared-gate.ts";
+import { comingBack } from "../../core/breaker.ts";
+import type { DependencyHead } from "../../core/journal.ts";
 import { CALM_BREAKER } from "../../core/shared-breaker.ts";
 import type { PostgresStore } from "../../store-postgres/index.ts";
 import {
@@ -26,6 +28,9 @@ afterEach(async () => {
   await database.drop();
 });
 
+/** A bound against hanging: machines are shared. */
+const PATIENCE = { timeout: 30_000 };
+
 const OPTIONS = { concurrency: 8, rate: null, canaryMaxMs: 60_000, rampDoneAt: 8 };
 
 /** A worker's share on a real store, played by hand. */
@@ -35,6 +40,8 @@ class Player {
   /** The next write that is done: its answer is lost. */
   losesAnswer = false;
   triedCount = 0;
+  drainCount = 0;
+  readonly told: DependencyHead[] = [];
   readonly failures: unknown[] = [];
   readonly share: GateShare;
   readonly store: PostgresStore;
@@ -60,7 +67,13 @@ class Player {
         this.triedCount += 1;
       },
       room: () => undefined,
-      tell: () => Promise.resolve(),
+      drain: () => {
+        this.drainCount += 1;
+      },
+      tell: (head) => {
+        this.told.push(head);
+        return Promise.resolve();
+      },
       failed: (error) => this.failures.push(error),
       background: (work) => void work,
     });
@@ -131,7 +144,7 @@ describe("a worker's share of a limit", () => {
     one.losesAnswer = true;
     one.wants = 8;
     one.share.want();
-    await vi.waitFor(() => expect(one.failures).toHaveLength(1));
+    await vi.waitFor(() => expect(one.failures).toHaveLength(1), PATIENCE);
     expect(one.free).toBe(0);
     await two.want(8);
     expect(two.free).toBe(0);
@@ -153,7 +166,7 @@ describe("a worker's share of a limit", () => {
     expect(two.free).toBe(0);
     one.losesAnswer = true;
     one.share.lookSoon();
-    await vi.waitFor(() => expect(one.failures).toHaveLength(1));
+    await vi.waitFor(() => expect(one.failures).toHaveLength(1), PATIENCE);
     await two.share.refresh();
     expect(two.free).toBe(1);
     // It was given, though nobody said so.
@@ -187,6 +200,46 @@ describe("a worker's share of a limit", () => {
     expect(two.triedCount).toBe(1);
   });
 
+  test("has a part of the retry budget, and takes up more of what nobody holds", async () => {
+    const [one, two] = [await Player.join(), await Player.join()];
+    await one.want(1);
+    await two.want(1);
+    const before = await one.state();
+    expect(before.slices.map(({ retries }) => retries)).toEqual([10, 10]);
+    expect(before.retries?.tokens).toBe(80);
+    for (let n = 0; n < 5; n += 1) expect(one.share.payRetry(2)).toBe("paid");
+    expect(one.share.payRetry(2)).toBe("wait");
+    await one.share.refresh();
+    await one.share.refresh();
+    expect(one.share.payRetry(2)).toBe("paid");
+    const { slices, retries } = await one.state();
+    expect(slices.map((slice) => slice.retries)).toEqual([10, 10]);
+    expect(retries?.tokens).toBeLessThanOrEqual(80);
+  });
+
+  test("is told of an outage with its end, and who waited is counted by the one that saw it", async () => {
+    const one = await Player.join();
+    await one.share.refresh();
+    const outage = { class: "unavailable", reason: "down", sinceMs: 0, spacingMs: 1 } as const;
+    one.share.publish({ kind: "open", outage, probeAtMs: null });
+    await one.share.refresh();
+    await one.share.refresh();
+    one.share.publish(comingBack(null, null));
+    await vi.waitFor(() => expect(one.drainCount).toBe(1), PATIENCE);
+    one.share.drained({ parkedCount: 7, drainedAtMs: null });
+    await one.share.refresh();
+    one.share.drained({ parkedCount: 0, drainedAtMs: 1_000 });
+    await vi.waitFor(async () => {
+      await one.share.refresh();
+      expect(one.told.at(-1)?.incident?.drainedAtMs).not.toBeNull();
+    }, PATIENCE);
+    expect(one.told.map(({ to }) => to)).toEqual(expect.arrayContaining(["parked", "closed"]));
+    expect(one.told.at(-1)).toMatchObject({ to: "closed", incident: { parkedCount: 7 } });
+    const { incident, drainer } = await one.state();
+    expect(incident).toMatchObject({ parkedCount: 7 });
+    expect(drainer).toBeNull();
+  });
+
   test("is given back by halves, and costs nothing once it is all given", async () => {
     const one = await Player.join();
     await one.want(8);
@@ -214,6 +267,6 @@ describe("a worker's share of a limit", () => {
     await vi.waitFor(async () => {
       await two.share.refresh();
       expect(two.free).toBe(8);
-    });
+    }, PATIENCE);
   });
 });

@@ -8,12 +8,14 @@
  */
 import type { BreakerState } from "../../core/breaker.ts";
 import { flowOf, lowestLimits, type GateLimits } from "../../core/gate-slices.ts";
+import type { Drain } from "../../core/incident.ts";
 import type { DependencyHead } from "../../core/journal.ts";
 import type { Rate } from "../../core/rate.ts";
 import {
   exchanged,
   left,
   NEW_GATE,
+  newsOf,
   type Exchange,
   type GateReport,
   type SharedGate,
@@ -21,6 +23,8 @@ import {
 import { incidentOf, ownOf, sharedOf, type SharedBreaker } from "../../core/shared-breaker.ts";
 import type { SeenGates, SharedShards } from "../../store/shards.ts";
 import type { Clock } from "../clock.ts";
+import type { Payment } from "./gate-flow.ts";
+import { RetryPurse } from "./retry-purse.ts";
 
 export interface GateShareNeeds {
   readonly shards: Pick<SharedShards, "gates" | "saveGate">;
@@ -37,6 +41,8 @@ export interface GateShareNeeds {
   readonly tryNow: () => void;
   /** There may be room for more calls. */
   readonly room: () => void;
+  /** It is back, and this worker counts who still waits. */
+  readonly drain: () => void;
   /** Puts an incident on record; resolves when it is durable. */
   readonly tell: (head: DependencyHead) => Promise<void>;
   /** A read or write has failed and is tried again after so long, milliseconds. */
@@ -88,7 +94,13 @@ export class GateShare {
   #isDown = false;
   #found: BreakerState | null = null;
   #doneCount = 0;
-  #told: { readonly isDown: boolean; isDurable: boolean } | null = null;
+  #told: { readonly news: string; isDurable: boolean } | null = null;
+  readonly #retries = new RetryPurse();
+  /** Whether this worker counts who still waits after an outage, and what it has found. */
+  #drains = false;
+  #drain: Drain | null = null;
+  /** No call starts before: it was told to wait. */
+  #pausedUntilMs = 0;
   #claim: Claim | null = null;
   /** Parts that are being given, with what was in the bucket: it is not known yet if they are. */
   #giving: { readonly partsBefore: number; readonly tokens: number } | null = null;
@@ -110,8 +122,46 @@ export class GateShare {
     this.lookSoon();
   }
 
+  /** What it has learnt that the integration can take. Less is told at once, more by the next beat. */
+  limitTo({ concurrency, rate }: GateLimits): void {
+    const before = this.#options;
+    if (before === null) return;
+    const isSame = JSON.stringify(before.rate) === JSON.stringify(rate);
+    if (isSame && before.concurrency === concurrency) return;
+    this.#options = { ...before, concurrency, rate };
+    if (concurrency < before.concurrency || (!isSame && rate !== null)) this.lookSoon();
+  }
+
+  /** No call of this worker starts sooner. */
+  pauseUntil(untilMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
+    if (this.#needs.demand().wants > 0) this.#waitForToken();
+  }
+
+  payRetry(cost: number): Payment {
+    const payment = this.#retries.pay(cost);
+    if (payment === "wait") this.lookSoon();
+    return payment;
+  }
+
+  earnRetries(tokens: number): void {
+    this.#retries.earn(tokens);
+  }
+
+  /** What was counted after the outage, by this worker's clock. */
+  drained(drain: Drain): void {
+    this.#drain = drain;
+    this.lookSoon();
+  }
+
+  /** What it has come to is on record. */
+  get isTold(): boolean {
+    return this.#found === null;
+  }
+
   /** How many more calls may start now. */
   free(inUse: number): number {
+    if (this.#needs.clock.nowMs() < this.#pausedUntilMs) return 0;
     const places = Math.max(0, this.#limit - inUse);
     if (this.#rate === null) return places;
     this.#refill();
@@ -173,6 +223,7 @@ export class GateShare {
   /** Holds nothing and waits for nothing: what others do is seen when a call wants to go. */
   get isIdle(): boolean {
     if (this.#round === NO_ROUND || this.#isDown || this.#found !== null) return false;
+    if (this.#drains || this.#retries.isWanted) return false;
     const held = this.#limit + this.#places + this.#parts;
     return held + this.#peak + this.#needs.demand().wants === 0;
   }
@@ -254,7 +305,7 @@ export class GateShare {
       if (this.#closed) return;
       const aheadMs = seen.nowMs - this.#needs.clock.nowMs();
       this.#isAsOnRecord(state);
-      const report = this.#report(aheadMs);
+      const report = this.#report(state, aheadMs);
       const sent = { found: this.#found, claim: this.#claim, doneCount: report.doneCount };
       const next = exchanged(state, report, viewOf(seen));
       const text = JSON.stringify(next.state);
@@ -282,7 +333,7 @@ export class GateShare {
     this.#rate = lowestLimits(state.slices)?.rate ?? this.#options?.rate ?? null;
   }
 
-  #report(aheadMs: number): GateReport {
+  #report(state: SharedGate, aheadMs: number): GateReport {
     const { worker, demand } = this.#needs;
     const { inUse, wants } = demand();
     this.#peak = Math.max(this.#peak, wants);
@@ -298,7 +349,9 @@ export class GateShare {
       round: this.#round,
       doneCount: this.#doneCount,
       rampDoneAt: options?.rampDoneAt ?? 1,
-      hasTold: this.#told?.isDurable === true && this.#told.isDown === this.#isDown,
+      hasTold: this.#told?.isDurable === true && this.#told.news === newsOf(state),
+      drain: this.#drain === null ? null : movedDrain(this.#drain, aheadMs),
+      retries: this.#retries.report(this.#peak === 0),
       claim:
         this.#claim === null || options === null
           ? null
@@ -307,7 +360,8 @@ export class GateShare {
   }
 
   /** Before others can take it. */
-  #give(next: Exchange, { tokens }: GateReport): void {
+  #give(next: Exchange, { tokens, retries }: GateReport): void {
+    this.#retries.give(next.retries, retries);
     this.#limit = Math.min(this.#limit, next.limit);
     const given = Math.max(0, tokens - next.tokens);
     this.#giving = { partsBefore: this.#parts, tokens: given };
@@ -330,6 +384,7 @@ export class GateShare {
     this.#parts = next.parts;
     this.#limit = next.limit;
     this.#places = Math.max(next.limit, report.inUse);
+    this.#retries.accept(next.retries, report.retries);
     if (this.#found === sent.found) this.#found = null;
     this.#follow(next.state, sent.doneCount, aheadMs);
     if (sent.claim !== null && sent.claim === this.#claim) this.#endClaim(next.claimed);
@@ -352,20 +407,29 @@ export class GateShare {
       adopt((before) => ownOf(state.breaker, before, aheadMs));
       if (isFirst && state.breaker.kind === "open" && state.breaker.probeAtMs === null) tryNow();
     }
+    this.#followDrain(state.drainer === worker);
     if (state.teller !== worker) {
       this.#told = null;
       return;
     }
-    if (this.#told?.isDown === this.#isDown) return;
-    const told = { isDown: this.#isDown, isDurable: false };
+    const news = newsOf(state);
+    if (this.#told?.news === news) return;
+    const told = { news, isDurable: false };
     this.#told = told;
     const atMs = this.#needs.clock.nowMs() + aheadMs;
     const record = async () => {
-      await tell(incidentOf(this.#name, state.breaker, atMs));
+      await tell(incidentOf(this.#name, state.breaker, state.incident, atMs));
       told.isDurable = true;
       this.lookSoon();
     };
     background(record());
+  }
+
+  #followDrain(drains: boolean): void {
+    const before = this.#drains;
+    this.#drains = drains;
+    if (!drains) this.#drain = null;
+    else if (!before) this.#needs.drain();
   }
 
   #endClaim(won: boolean): void {
@@ -384,12 +448,20 @@ export class GateShare {
     this.#tokens = Math.min(this.#parts, this.#tokens + gained);
   }
 
-  #waitForToken(): void {
-    if (this.#rate === null || this.#parts === 0 || this.#closed) return;
+  /** How long until the next call may start, milliseconds; null: that is no matter of time. */
+  get #untilTokenMs(): number | null {
+    const pauseMs = this.#pausedUntilMs - this.#needs.clock.nowMs();
+    if (this.#rate === null) return pauseMs > 0 ? pauseMs : null;
+    if (this.#parts === 0) return null;
     this.#refill();
-    this.#cancelToken?.();
     const missing = Math.max(0, 1 - this.#tokens);
-    const delayMs = Math.ceil(missing / flowOf(this.#rate, this.#parts));
+    return Math.max(pauseMs, Math.ceil(missing / flowOf(this.#rate, this.#parts)));
+  }
+
+  #waitForToken(): void {
+    const delayMs = this.#untilTokenMs;
+    if (delayMs === null || this.#closed) return;
+    this.#cancelToken?.();
     this.#cancelToken = this.#needs.clock.after(delayMs, () => {
       this.#cancelToken = null;
       this.#needs.room();
@@ -397,6 +469,11 @@ export class GateShare {
       if (wants > inUse && this.#limit > inUse) this.#waitForToken();
     });
   }
+}
+
+function movedDrain(drain: Drain, byMs: number): Drain {
+  const { drainedAtMs } = drain;
+  return { ...drain, drainedAtMs: drainedAtMs === null ? null : drainedAtMs + byMs };
 }
 
 /** The cast: written by a worker, from the same type. */

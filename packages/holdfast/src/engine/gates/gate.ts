@@ -18,11 +18,25 @@ import {
 } from "../../core/breaker.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { DependencyHead } from "../../core/journal.ts";
-import { takeToken, type Rate, type RateState } from "../../core/rate.ts";
+import type { Rate } from "../../core/rate.ts";
 import type { DependencyRow } from "../../store/rows.ts";
 import type { Clock, Random } from "../clock.ts";
+import { Canaries } from "./canaries.ts";
+import { GateFlow } from "./gate-flow.ts";
+import { GateLine, type Rank } from "./gate-line.ts";
 import type { GateShare } from "./gate-share.ts";
-import { HEALTH_MS_MAX, healthTooLate, unhealthy } from "./health-check.ts";
+import { Incidents } from "./incidents.ts";
+import { ParkedSteps } from "./parked-steps.ts";
+
+/** What asks for leave to make one call. */
+export interface Entry {
+  readonly namespace: string;
+  readonly rank: Rank;
+  /** Whether it may be the one call that is tried: it does no harm if nobody knows what became of it. */
+  readonly mayTry: boolean;
+  /** What it takes out of the retry budget; 0 for what is no retry. */
+  readonly retryCost: number;
+}
 
 /** Leave to make one call. What the call says of the system as a whole goes back to the gate. */
 export interface Pass {
@@ -45,8 +59,12 @@ export interface GateNeeds {
   readonly queueMax: number;
   /** Puts a change on record: one incident, whatever the number of parked runs. */
   record(head: DependencyHead): void;
+  /** Puts on record what nobody has to hear of at once. */
+  note(head: DependencyHead): void;
   /** Wakes parked runs of this integration, oldest first. False if there were none. */
   wakeParked(integration: string, count: number): Promise<boolean>;
+  /** Runs that are parked for it, of all workers; null if that cannot be told now. */
+  countParked(integration: string): Promise<number | null>;
   /** Null where one engine has the store for itself: then all of the limit is this gate's. */
   readonly share: GateShare | null;
   /** Called when no call is in flight any more. */
@@ -55,8 +73,6 @@ export interface GateNeeds {
 
 /** Parked runs come back in portions this far apart, milliseconds. */
 const RELEASE_EVERY_MS = 250;
-/** After a canary that never called, another one may go, milliseconds: nothing has been learnt. */
-const CANARY_AGAIN_MS = 1_000;
 /**
  * A run that is parked looks again by itself, besides being woken: the store knows one dependency
  * of a run, and it may wait for two, or for a person as well. First after about this long, then
@@ -71,12 +87,12 @@ export class Gate {
   readonly #needs: GateNeeds;
   #options: GateOptions;
   #breaker: BreakerState = CLOSED_BREAKER;
-  #tokens: RateState | null = null;
   #inFlight = 0;
-  readonly #line: (() => void)[] = [];
-  /** By run and step: several steps of one run may be parked here. */
-  readonly #parked = new Map<number, Map<string, () => void>>();
-  #cancelProbe: (() => void) | null = null;
+  readonly #flow: GateFlow;
+  readonly #line = new GateLine();
+  readonly #parked = new ParkedSteps();
+  readonly #canaries: Canaries;
+  readonly #incidents: Incidents;
   #cancelRelease: (() => void) | null = null;
   #closed = false;
 
@@ -84,12 +100,37 @@ export class Gate {
     this.name = name;
     this.#options = options;
     this.#needs = needs;
+    const { clock, share } = needs;
+    this.#incidents = new Incidents(name, needs);
+    this.#flow = new GateFlow(options, {
+      clock,
+      share,
+      keepBudget: (tokens) => {
+        this.#incidents.keepBudget(tokens, this.#breaker);
+      },
+    });
+    this.#canaries = new Canaries(name, {
+      ...needs,
+      gate: {
+        breaker: () => this.#breaker,
+        admission: () => this.#admission,
+        options: () => this.#options,
+        become: (state) => {
+          this.#breaker = state;
+        },
+        feed: (event) => {
+          this.#feed(event);
+        },
+        callParked: (which) => this.#parked.call(1, which),
+      },
+    });
   }
 
   /** What the integration declares is known from its first use on; until then defaults hold. */
   configure(options: GateOptions): void {
     const { breaker } = this.#options;
     this.#options = options;
+    this.#flow.configure(options);
     const { canaryMaxMs, rampDoneAt } = options.breaker;
     this.#needs.share?.configure({ ...options, canaryMaxMs, rampDoneAt });
     const state = this.#breaker;
@@ -118,6 +159,11 @@ export class Gate {
     return breakerText(this.#breaker, this.#needs.clock.nowMs());
   }
 
+  /** Whether calls are let through, if perhaps only a few. */
+  get isClosed(): boolean {
+    return this.#breaker.kind === "closed";
+  }
+
   /**
    * When a run that is parked now should try again by itself. Soon where the gate lets others
    * through: one bad call parks its own run before it is enough to stop all. Else the gate wakes
@@ -139,67 +185,69 @@ export class Gate {
     return { nowMs: this.#needs.clock.nowMs(), random01: this.#needs.random.next() };
   }
 
-  /** A pass, at once or when there is room; null if the run has to park. */
-  enter(): Pass | null | Promise<Pass | null> {
-    return this.#enter(false);
+  get #admission() {
+    const nowMs = this.#needs.clock.nowMs();
+    return admit(this.#breaker, this.#inFlight, this.#options.breaker, nowMs);
   }
 
-  #enter(isInTurn: boolean): Pass | null | Promise<Pass | null> {
-    const { clock, queueMax, share } = this.#needs;
-    const admission = admit(this.#breaker, this.#inFlight, this.#options.breaker, clock.nowMs());
+  /** A pass, at once or when there is room; null if the run has to park. */
+  enter(entry: Entry): Pass | null | Promise<Pass | null> {
+    return this.#enter(entry, false);
+  }
+
+  #enter(entry: Entry, isInTurn: boolean): Pass | null | Promise<Pass | null> {
+    const { queueMax, share } = this.#needs;
+    const admission = this.#admission;
     if (admission.kind === "wait" && this.#breaker.kind !== "closed") return null;
-    if (admission.kind === "go" && (admission.canary || this.#hasRoom(isInTurn))) {
-      if (admission.canary && share !== null) return this.#claimedCanary(share);
+    if (admission.kind === "go" && admission.canary) {
+      if (!this.#canaries.takes(entry)) return null;
+      if (share !== null) return this.#claimedCanary(entry, share);
       this.#breaker = admission.state;
       const { state } = admission;
-      if (state.kind !== "probing") return this.#paced(this.#pass(false), false);
-      // Should it never say anything, another one goes.
-      this.#probeAt(state.startedAtMs + this.#options.breaker.canaryMaxMs);
-      return this.#paced(this.#canaryPass(state), true);
+      if (state.kind !== "probing") throw new Error("a canary goes where one is being tried");
+      this.#canaries.gone();
+      return this.#paced(this.#canaries.passOf(state, this.#pass(entry, true)), entry, true);
+    }
+    const isNext = isInTurn || this.#line.length === 0;
+    if (admission.kind === "go" && this.#flow.hasRoom(this.#inFlight, isNext)) {
+      const payment = this.#flow.pay(entry.retryCost);
+      if (payment === "paid") return this.#paced(this.#pass(entry, false), entry, false);
+      if (payment === "empty") {
+        // The integration is parked, and not the one run that happened to be the last.
+        this.#feed({ kind: "retriesUsedUp" });
+        return null;
+      }
     }
     if (this.#line.length >= queueMax) return null;
     return new Promise((resolve) => {
       // The gate may have closed while it stood in line: then it parks after all.
-      this.#line.push(() => {
-        resolve(this.#enter(true));
+      this.#line.add(entry.rank, entry.namespace, () => {
+        resolve(this.#enter(entry, true));
       });
       share?.want();
     });
   }
 
-  /** Where workers share the limit: within this one's slice, and after those who came before. */
-  #hasRoom(isInTurn: boolean): boolean {
-    const { share } = this.#needs;
-    if (share === null) return this.#inFlight < this.#options.concurrency;
-    return (isInTurn || this.#line.length === 0) && share.free(this.#inFlight) > 0;
-  }
-
   /** One worker's call is tried; the others' runs stay parked. */
-  async #claimedCanary(share: GateShare): Promise<Pass | null> {
+  async #claimedCanary(entry: Entry, share: GateShare): Promise<Pass | null> {
     const isOurs = await share.claim(true);
     const state = this.#breaker;
     if (isOurs && state.kind === "probing") {
       share.take(this.#inFlight);
-      return this.#canaryPass(state);
+      return this.#canaries.passOf(state, this.#pass(entry, true));
     }
     // There was no place for it, or another worker tries.
-    if (state.kind === "open") this.#probeAfter(CANARY_AGAIN_MS, () => void this.#probe());
+    if (state.kind === "open") this.#canaries.againSoon();
     return null;
   }
 
-  /** Takes its place in the declared rate; waits for its turn if that is later. */
-  #paced(pass: Pass, canary: boolean): Pass | Promise<Pass | null> {
-    const { rate } = this.#options;
-    const { clock, share } = this.#needs;
-    // Its token was there: those who wait for one stand in line.
-    share?.take(this.#inFlight - 1);
-    if (rate === null || share !== null) return pass;
-    const { state, waitMs } = takeToken(this.#tokens, clock.nowMs(), rate);
-    this.#tokens = state;
+  /** Takes its place in the rate; waits for its turn if that is later. */
+  #paced(pass: Pass, entry: Entry, canary: boolean): Pass | Promise<Pass | null> {
+    const waitMs = this.#flow.take(this.#inFlight - 1, entry.rank === "first");
     if (waitMs <= 0) return pass;
     return new Promise((resolve) => {
-      clock.after(waitMs, () => {
-        if (canary || this.#breaker.kind === "closed") {
+      this.#needs.clock.after(waitMs, () => {
+        if (canary || this.isClosed) {
           resolve(pass);
           return;
         }
@@ -209,14 +257,18 @@ export class Gate {
     });
   }
 
-  #pass(canary: boolean): Pass {
+  #pass({ retryCost }: Entry, canary: boolean): Pass {
     this.#inFlight += 1;
+    const startedAtMs = this.#needs.clock.nowMs();
     let left = false;
     return {
       succeeded: () => {
+        if (!canary) this.#flow.refund(retryCost);
+        this.#flow.ended(startedAtMs, null, this.#inFlight + 1);
         this.#feed({ kind: "succeeded", canary });
       },
       failed: (failure) => {
+        this.#flow.ended(startedAtMs, failure, this.#inFlight + 1);
         this.#feed({ kind: "failed", canary, failure });
       },
       leave: () => {
@@ -230,49 +282,19 @@ export class Gate {
     };
   }
 
-  /** A canary's pass. If it ends without a word on the system, its place is given back. */
-  #canaryPass({ outage, startedAtMs }: Extract<BreakerState, { kind: "probing" }>): Pass {
-    const pass = this.#pass(true);
-    let hasSaid = false;
-    const giveBack = () => {
-      const now = this.#breaker;
-      // It may have been given up, and another one be under way.
-      if (hasSaid || now.kind !== "probing" || now.startedAtMs !== startedAtMs) return;
-      const probeAtMs = this.#needs.clock.nowMs() + CANARY_AGAIN_MS;
-      this.#breaker = { kind: "open", outage, probeAtMs };
-      this.#needs.share?.publish(this.#breaker);
-      this.#probeAt(probeAtMs);
-    };
-    return {
-      succeeded: () => {
-        hasSaid = true;
-        pass.succeeded();
-      },
-      failed: (failure) => {
-        hasSaid = true;
-        pass.failed(failure);
-      },
-      leave: () => {
-        pass.leave();
-        // What a call came to is said right after it has left.
-        queueMicrotask(giveBack);
-      },
-    };
-  }
-
-  /** Lets those in line try again: one for the place that is free, all if the gate has closed. */
+  /** Lets those in line try again: as many as there is room for, all if the gate has closed. */
   #moveLine(): void {
-    const { share } = this.#needs;
-    const { length } = this.#line;
-    if (length === 0) return;
-    const free = share === null ? 1 : share.free(this.#inFlight);
-    const count = this.#isClosed ? Math.min(length, free) : length;
-    for (const next of this.#line.splice(0, count)) next();
+    // Who does not pass after all stands in line anew: each is called once.
+    for (let count = this.#line.length; count > 0; count -= 1) {
+      const hasRoom = this.#admission.kind === "go" && this.#flow.hasRoom(this.#inFlight, true);
+      if (this.isClosed && !hasRoom) return;
+      this.#line.take()?.();
+    }
   }
 
   /** There may be more room by what others have given up. */
   roomCame(): void {
-    if (this.#isClosed) this.#moveLine();
+    if (this.isClosed) this.#moveLine();
   }
 
   /** All workers know this by now. */
@@ -284,48 +306,24 @@ export class Gate {
       if (before.kind !== "closed") this.#releaseAfter(0);
       return;
     }
-    this.#lookAfterOutage(now);
+    this.#canaries.lookAfter(now);
     this.#moveLine();
   }
 
-  /** When it may be tried, by what is known. */
-  #lookAfterOutage(state: Exclude<BreakerState, { kind: "closed" }>): void {
-    const { canaryMaxMs } = this.#options.breaker;
-    const atMs = state.kind === "open" ? state.probeAtMs : state.startedAtMs + canaryMaxMs;
-    if (atMs !== null) this.#probeAt(atMs);
-  }
-
   /** Calls back when a parked step whose run is still in memory may try again. */
-  whenOpen(run: number, path: string, callback: () => void): void {
-    const steps = this.#parked.get(run);
-    if (steps === undefined) this.#parked.set(run, new Map([[path, callback]]));
-    else steps.set(path, callback);
+  whenOpen(run: number, path: string, mayTry: boolean, callback: () => void): void {
+    this.#parked.add(run, path, { mayTry, callback });
   }
 
   /** The run has left memory: the store knows that it is parked. */
   forget(run: number): void {
-    this.#parked.delete(run);
-  }
-
-  /** Lets parked steps in memory try again, oldest run first. False if there were none. */
-  #callParked(count: number): boolean {
-    const callbacks: (() => void)[] = [];
-    for (const [run, steps] of this.#parked) {
-      for (const [path, callback] of steps) {
-        if (callbacks.length >= count) break;
-        steps.delete(path);
-        callbacks.push(callback);
-      }
-      if (steps.size > 0) break;
-      this.#parked.delete(run);
-    }
-    // Afterwards: who may not pass after all is parked anew.
-    for (const callback of callbacks) callback();
-    return callbacks.length > 0;
+    this.#parked.forget(run);
   }
 
   /** What the last engine left. A setting may have been mended since: it is tried again soon. */
   restore(row: DependencyRow): void {
+    this.#incidents.restore(row);
+    if (row.retryTokens !== null) this.#flow.restore(row.retryTokens);
     if (row.state === "closed") {
       this.#releaseAfter(0);
       return;
@@ -333,26 +331,44 @@ export class Gate {
     const probeAtMs = row.probeAtMs ?? this.#needs.clock.nowMs();
     const outage = { reason: row.reason, class: row.class ?? "unavailable", sinceMs: row.sinceMs };
     this.#breaker = reopened(outage, probeAtMs, this.#options.breaker);
-    this.#probeAt(probeAtMs);
+    this.#canaries.probeAt(probeAtMs);
   }
 
   /** Parked runs have come from elsewhere. While it is not closed, one of them may be the canary. */
   async lookForParked(): Promise<void> {
     await this.#needs.share?.refresh();
     if (this.#breaker.kind === "closed") this.#releaseAfter(0);
-    else this.#lookAfterOutage(this.#breaker);
+    else this.#canaries.lookAfter(this.#breaker);
   }
 
-  /** A person wants it tried now. */
-  tryNow(): void {
-    this.#feed({ kind: "tryNow" });
-    if (this.#breaker.kind === "open") this.#probeAt(this.#needs.clock.nowMs());
+  /** A setting may have been mended; or, with a reason, a person wants it tried now. */
+  tryNow(reason: string | null = null): void {
+    this.#feed({ kind: "tryNow", reason });
+    if (this.#breaker.kind !== "open") return;
+    this.#canaries.probeAt(this.#needs.clock.nowMs());
+    if (reason !== null && this.#needs.share === null) this.#incidents.changed(this.#breaker);
+  }
+
+  /** A person does not want it called until then. */
+  parkByHand(reason: string, untilMs: number): void {
+    const wasOpen = this.#breaker.kind === "open";
+    this.#feed({ kind: "parkedByHand", reason, untilMs });
+    if (wasOpen && this.#breaker.kind === "open") {
+      this.#canaries.probeAt(untilMs);
+      if (this.#needs.share === null) this.#incidents.changed(this.#breaker);
+    }
+  }
+
+  /** It is back, and this worker is the one that counts who still waits. */
+  drain(): void {
+    this.#incidents.drain();
   }
 
   close(): void {
     this.#closed = true;
     this.#needs.share?.close();
-    this.#cancelProbe?.();
+    this.#canaries.close();
+    this.#incidents.close();
     this.#cancelRelease?.();
   }
 
@@ -364,11 +380,12 @@ export class Gate {
     if (share !== null && now !== before && (now.kind !== "closed" || before.kind !== "closed"))
       share.publish(now);
     if (now.kind === "open") {
-      if (before.kind === "closed" && share === null) this.#recordOutage(now);
-      if (before.kind !== "open" && now.probeAtMs !== null) this.#probeAt(now.probeAtMs);
+      if (before.kind === "closed" && share === null) this.#incidents.began(now);
+      if (before.kind === "probing" && share === null) this.#incidents.tried(now);
+      if (before.kind !== "open" && now.probeAtMs !== null) this.#canaries.probeAt(now.probeAtMs);
       this.#moveLine();
     } else if (now.kind === "closed" && before.kind === "probing") {
-      if (share === null) this.#recordReturn();
+      if (share === null) this.#incidents.ended();
       this.#releaseAfter(0);
     } else if (now.kind === "closed") {
       if (event.kind === "succeeded" && before.kind === "closed" && before.ramp !== null)
@@ -378,98 +395,29 @@ export class Gate {
     }
   }
 
-  #recordReturn(): void {
-    const head = { integration: this.name, to: "closed" as const, probeAtMs: null };
-    this.#needs.record({ ...head, reason: "it answers again" });
-  }
-
-  #recordOutage({ outage, probeAtMs }: Extract<BreakerState, { kind: "open" }>): void {
-    this.#needs.record({
-      integration: this.name,
-      to: probeAtMs === null ? "parked" : "open",
-      reason: outage.reason,
-      class: outage.class,
-      probeAtMs,
-    });
-  }
-
-  #probeAt(atMs: number): void {
-    this.#probeAfter(atMs - this.#needs.clock.nowMs(), () => void this.#probe());
-  }
-
-  /** One goes first: the system's own health check, else a parked run. */
-  async #probe(): Promise<void> {
-    const { health, breaker } = this.#options;
-    const { share } = this.#needs;
-    // Another worker may try already, or know that it is back.
-    if (share !== null) await share.refresh();
-    if (this.#breaker.kind === "closed" || this.#closed) return;
-    const admission = admit(this.#breaker, this.#inFlight, breaker, this.#needs.clock.nowMs());
-    if (admission.kind === "wait") {
-      if (admission.atMs !== null) this.#probeAt(admission.atMs);
-      return;
-    }
-    if (health !== null) {
-      if (share === null) this.#breaker = admission.state;
-      else if (!(await share.claim(false))) return;
-      await this.#askHealth(health);
-      return;
-    }
-    // Nobody waits: whoever comes next is the canary.
-    if (!this.#callParked(1) && !(await this.#needs.wakeParked(this.name, 1))) return;
-    // A run that does not come after all (cancelled, held) must not leave the gate closed.
-    this.#probeAfter(breaker.probeFirstMs, () => void this.#probe());
-  }
-
-  async #askHealth(health: () => Promise<boolean>): Promise<void> {
-    const failure = await new Promise<Failure | null>((resolve) => {
-      this.#probeAfter(HEALTH_MS_MAX, () => {
-        resolve(healthTooLate());
-      });
-      void unhealthy(health).then(resolve);
-    });
-    if (this.#closed) return;
-    this.#feed(
-      failure === null
-        ? { kind: "succeeded", canary: true }
-        : { kind: "failed", canary: true, failure },
-    );
-  }
-
   /** Brings parked runs back, as many as the ramp allows, until none is left. */
   async #release(): Promise<void> {
     const state = this.#breaker;
     if (state.kind !== "closed") return;
-    const count =
-      Math.min(this.#options.concurrency, state.ramp?.limit ?? this.#options.concurrency) * 2;
+    const { concurrency } = this.#flow.limits;
+    const count = Math.min(concurrency, state.ramp?.limit ?? concurrency) * 2;
     // Where workers share the limit, those who were brought back may still stand in line.
     if (this.#needs.share !== null && this.#line.length >= count) {
       this.#releaseAfter(RELEASE_EVERY_MS);
       return;
     }
-    this.#callParked(count);
+    this.#parked.call(count, "all");
     const more = await this.#needs.wakeParked(this.name, count);
     // It may have opened meanwhile: then the next canary begins anew.
-    if (!this.#isClosed) return;
+    if (!this.isClosed) return;
     if (more || this.#parked.size > 0) this.#releaseAfter(RELEASE_EVERY_MS);
-  }
-
-  get #isClosed(): boolean {
-    return this.#breaker.kind === "closed";
   }
 
   /** Coming back and trying have a timer each: neither may take the other's away. */
   #releaseAfter(delayMs: number): void {
     this.#cancelRelease?.();
-    this.#cancelRelease = this.#after(delayMs, () => void this.#release());
-  }
-
-  #probeAfter(delayMs: number, callback: () => void): void {
-    this.#cancelProbe?.();
-    this.#cancelProbe = this.#after(delayMs, callback);
-  }
-
-  #after(delayMs: number, callback: () => void): (() => void) | null {
-    return this.#closed ? null : this.#needs.clock.after(Math.max(0, delayMs), callback);
+    this.#cancelRelease = this.#closed
+      ? null
+      : this.#needs.clock.after(delayMs, () => void this.#release());
   }
 }

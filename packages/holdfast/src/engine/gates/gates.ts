@@ -8,8 +8,12 @@ import type { Integration, IntegrationOptions } from "../../workflow/integration
 import type { Engine } from "../engine.ts";
 import { Gate, type GateOptions } from "./gate.ts";
 import { GateShare } from "./gate-share.ts";
+import { ParkedExceptions } from "./parked-exceptions.ts";
 import { sharedKnown } from "../../core/shared-breaker.ts";
 import type { SharedShards } from "../../store/shards.ts";
+
+/** Looks at what workers share until what a person said is there. */
+const LOOKS_MAX = 20;
 
 /** Calls at a time where nothing is declared. */
 const CONCURRENCY = 64;
@@ -24,13 +28,17 @@ export class Gates {
   readonly #engine: Engine;
   readonly #gates = new Map<string, Gate>();
   readonly #known = new Map<string, Integration>();
+  /** By gate: whose it is. */
+  readonly #configured = new Map<string, Integration>();
   /** Of those gates whose limits and breakers workers share. */
   readonly #shares = new Map<string, GateShare>();
+  readonly #parked: ParkedExceptions;
   #isLooking = false;
   #onQuiet: (() => void) | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#parked = new ParkedExceptions(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -56,19 +64,20 @@ export class Gates {
   }
 
   /** @throws {HoldfastError} HF1002 if another integration has this name, HF1001 for bad options. */
-  of(integration: Integration): Gate {
-    const gate = this.#named(integration.name);
-    const known = this.#known.get(integration.name);
-    if (known === integration) return gate;
-    if (known !== undefined) {
-      throw new HoldfastError(
-        "HF1002",
-        `Two integrations have the name "${integration.name}".`,
-        "Declare an integration once and import it where it is used.",
-      );
-    }
-    this.#known.set(integration.name, integration);
-    gate.configure(optionsOf(integration.name, integration.options));
+  of(
+    { on, group }: { readonly on: Integration; readonly group?: string },
+    namespace: string,
+  ): Gate {
+    const known = this.#known.get(on.name);
+    if (known !== undefined && known !== on) throw twoOf(on.name);
+    this.#known.set(on.name, on);
+    const name = gateName(on.name, group, on.options.perNamespace === true ? namespace : null);
+    const gate = this.#named(name);
+    const of = this.#configured.get(name);
+    if (of === on) return gate;
+    if (of !== undefined) throw twoOf(name);
+    this.#configured.set(name, on);
+    gate.configure(optionsOf(name, on.options));
     return gate;
   }
 
@@ -84,8 +93,12 @@ export class Gates {
       record: (head) => {
         this.#record(head);
       },
+      note: (head) => {
+        this.#engine.journal.append("dependency", head);
+      },
       share,
       wakeParked: (integration, count) => this.#wakeParked(integration, count),
+      countParked: (integration) => this.#countParked(integration),
       quiet: () => this.#onQuiet?.(),
     });
     this.#gates.set(name, gate);
@@ -96,6 +109,7 @@ export class Gates {
     this.#engine.journal.append("dependency", head);
     const { integration, to, reason } = head;
     this.#engine.emit({ type: "dependency.changed", integration, to, reason });
+    this.#parked.moved(integration);
   }
 
   /** What this worker holds and knows of a gate that all workers share. */
@@ -114,8 +128,11 @@ export class Gates {
       adopt: (become) => this.#gates.get(name)?.adopt(become),
       tryNow: () => this.#gates.get(name)?.tryNow(),
       room: () => this.#gates.get(name)?.roomCame(),
+      drain: () => this.#gates.get(name)?.drain(),
       tell: async (head) => {
-        this.#record(head);
+        if (head.to === "closed" && head.incident?.parkedCount != null)
+          this.#engine.journal.append("dependency", head);
+        else this.#record(head);
         await committer.durable();
       },
       failed: (error, delayMs) => {
@@ -182,12 +199,57 @@ export class Gates {
     }
   }
 
+  /** Of all workers, those of this one as it has decided until now. */
+  async #countParked(integration: string): Promise<number | null> {
+    const { committer, store } = this.#engine;
+    try {
+      await committer.durable();
+      return await store.parkedCount(integration);
+    } catch (error) {
+      await this.#engine.reads.pause(`runs that wait for ${integration}`, error, 1);
+      return null;
+    }
+  }
+
   /** What the last engine knew of its dependencies; parked runs come back by it. */
   async restore(): Promise<void> {
     for (const row of await this.#engine.store.dependencies()) {
       const gate = this.#named(row.integration);
       gate.restore(row);
+      // The process may have died between the record and its exception.
+      if (row.state === "parked") this.#parked.moved(row.integration);
     }
+  }
+
+  /**
+   * A person does not want it called until then; after that it is tried like after an outage.
+   * Resolves when that is on record, for all workers.
+   */
+  async parkByHand(integration: string, reason: string, untilMs: number): Promise<void> {
+    await this.#shares.get(integration)?.refresh();
+    this.#named(integration).parkByHand(reason, untilMs);
+    await this.#onRecord(integration);
+  }
+
+  /** A person wants it tried now. Resolves as `parkByHand` does; false if it is not parked. */
+  async tryByHand(integration: string, reason: string): Promise<boolean> {
+    const gate = this.#gates.get(integration);
+    await this.#shares.get(integration)?.refresh();
+    if (gate === undefined || gate.isClosed) return false;
+    gate.tryNow(reason);
+    await this.#onRecord(integration);
+    return true;
+  }
+
+  /** Whether one of its effects was at work here, or what became of it is on record. */
+  isKnown(integration: string): boolean {
+    return this.#gates.has(integration);
+  }
+
+  async #onRecord(integration: string): Promise<void> {
+    const share = this.#shares.get(integration);
+    if (share !== undefined && !(await isTold(share))) throw notTold(integration);
+    await this.#engine.committer.durable();
   }
 
   /** Runs have come that another worker had parked: those come back that may by what is known here. */
@@ -204,6 +266,38 @@ export class Gates {
   close(): void {
     for (const gate of this.#gates.values()) gate.close();
   }
+}
+
+/** Whether the others know, after some looks, what this worker has come to. */
+async function isTold(share: GateShare): Promise<boolean> {
+  for (let looks = 0; looks < LOOKS_MAX && !share.isTold; looks += 1) await share.refresh();
+  return share.isTold;
+}
+
+function notTold(integration: string): HoldfastError {
+  return new HoldfastError(
+    "HF6005",
+    `What workers share of "${integration}" could not be written, or others wrote it all the time.`,
+    "Look with `holdfast dependencies` whether it is parked, and give the command again if not.",
+  );
+}
+
+function twoOf(name: string): HoldfastError {
+  return new HoldfastError(
+    "HF1002",
+    `Two integrations have the name "${name}".`,
+    "Declare an integration once and import it where it is used.",
+  );
+}
+
+/** As it is on record and as people name it: `erp`, `erp/invoices`, `erp@tenant`, `erp/invoices@tenant`. */
+function gateName(
+  integration: string,
+  group: string | undefined,
+  namespace: string | null,
+): string {
+  const part = group === undefined ? "" : `/${group}`;
+  return `${integration}${part}${namespace === null ? "" : `@${namespace}`}`;
 }
 
 function optionsOf(name: string, options: IntegrationOptions): GateOptions {

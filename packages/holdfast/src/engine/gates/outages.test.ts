@@ -104,6 +104,35 @@ describe("a dependency that is down", () => {
     expect(await world.stateOf(run)).toBe("completed");
   });
 
+  test("in one part stops only that part, and is told as that", async () => {
+    const on = testIntegration("erp");
+    const invoices = testEffect("keyed", system, "invoice", { on, group: "invoices" });
+    const stock = testEffect("keyed", system, "stock", { on, group: "stock" });
+    const flow = testWorkflow("flow", (input, run) => run.do(invoices, input));
+    const other = testWorkflow("other", (input, run) => run.do(stock, input));
+    await world.begin([flow, other]);
+    system.always("invoice", { kind: "refused" });
+    const runs = await startMany(flow, 10);
+    expect(await states(runs)).toEqual({ parked: 10 });
+    expect((await world.row(runs[0] ?? 0)).dependency).toBe("erp/invoices");
+    const free = await world.start(other, { id: "x" });
+    await world.advance(1_000);
+    expect(await world.stateOf(free)).toBe("completed");
+    expect((await world.dependencies()).map(({ integration }) => integration)).toEqual([
+      "erp/invoices",
+    ]);
+  });
+
+  test("for one namespace stops no other, where each has its own connection", async () => {
+    const on = testIntegration("erp", { perNamespace: true });
+    const act = testEffect("keyed", system, "act", { on });
+    const flow = testWorkflow("flow", (input, run) => run.do(act, input));
+    await world.begin([flow]);
+    system.isDown = true;
+    const runs = await startMany(flow, 4);
+    expect((await world.row(runs[0] ?? 0)).dependency).toBe("erp@main");
+  });
+
   test("comes back a few at a time", async () => {
     const flow = flowOf({ on: testIntegration("erp", { limit: { concurrency: 8 } }) });
     await world.begin([flow]);
@@ -133,16 +162,44 @@ describe("a dependency that is down", () => {
     expect(perSecond.slice(0, 2)).toEqual([1, 1]);
   });
 
-  test("asks the system's own health check where there is one, and sends no run before it is well", async () => {
+  test("tries a call that does no harm, and not the health check, where one waits", async () => {
+    let asked = 0;
+    const health = () => {
+      asked += 1;
+      return Promise.resolve(true);
+    };
+    const on = testIntegration("erp", { health });
+    const once = testEffect("once", system, "once", { on });
+    const keyed = testEffect("keyed", system, "keyed", { on });
+    const flow = testWorkflow("flow", (input, run) => run.do(once, input));
+    const harmless = testWorkflow("harmless", (input, run) => run.do(keyed, input));
+    await world.begin([flow, harmless]);
+    system.isDown = true;
+    const runs = await startMany(flow, 5);
+    runs.push(await world.start(harmless, { id: "x" }));
+    await world.settle();
+    const before = system.requests.length;
+    await world.advance(20 * MINUTE_MS);
+    const tried = system.requests.slice(before);
+    expect(tried.length).toBeGreaterThan(2);
+    expect(new Set(tried.map(({ action }) => action))).toEqual(new Set(["keyed"]));
+    expect(asked).toBe(0);
+    system.isDown = false;
+    await world.advance(15 * MINUTE_MS);
+    expect(await states(runs)).toEqual({ completed: 6 });
+  });
+
+  test("asks the health check where nobody waits who may be tried, and sends nothing before it is well", async () => {
     let well = false;
     let asked = 0;
-    const erp = testIntegration("erp", {
+    const on = testIntegration("erp", {
       health: () => {
         asked += 1;
         return Promise.resolve(well);
       },
     });
-    const flow = flowOf({ on: erp, retry: { attempts: 2, within: "24h" }, keyWindow: "7d" });
+    const once = testEffect("once", system, "act", { on });
+    const flow = testWorkflow("flow", (input, run) => run.do(once, input));
     await world.begin([flow]);
     system.isDown = true;
     const runs = await startMany(flow, 20);
@@ -155,6 +212,18 @@ describe("a dependency that is down", () => {
     system.isDown = false;
     await world.advance(15 * MINUTE_MS);
     expect(await states(runs)).toEqual({ completed: 20 });
+  });
+
+  test("tries whoever waits where none does no harm and there is no health check", async () => {
+    const once = testEffect("once", system, "act");
+    const flow = testWorkflow("flow", (input, run) => run.do(once, input));
+    await world.begin([flow]);
+    system.isDown = true;
+    const runs = await startMany(flow, 5);
+    await world.advance(MINUTE_MS);
+    system.isDown = false;
+    await world.advance(15 * MINUTE_MS);
+    expect(await states(runs)).toEqual({ completed: 5 });
   });
 
   test("a health check that throws is a no", async () => {

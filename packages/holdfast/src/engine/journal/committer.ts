@@ -4,7 +4,8 @@
  * The order of records in the buffer is the order in the journal. `durable()` answers for all that
  * was buffered before it was called. A failed flush is fatal: nothing is written after it.
  */
-import { kindNumber, type JournalRecord, type RecordKind } from "../../core/journal.ts";
+import type { JournalRecord } from "../../core/journal.ts";
+import { kindNumber, type RecordKind } from "../../core/record-kinds.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { RecordColumns, Store } from "../../store/store.ts";
 import { Backlog } from "./backlog.ts";
@@ -30,6 +31,8 @@ export interface NewRecord {
   readonly name: string;
   readonly head: object | null;
   readonly data: string | null;
+  /** In the flush of the record before it, which was added in the same turn: both or neither. */
+  readonly joins?: true;
 }
 
 /** Flushes handed to the store at a time: the writer never waits for the engine's thread. */
@@ -81,8 +84,8 @@ export class Committer {
   /** Buffers a record, written after all those before it. Answers with it as the journal has it. */
   add(record: NewRecord): JournalRecord {
     const { run, seq, kind, attempt, name, data } = record;
-    this.#cutBefore(run);
-    const batch = this.#open(run);
+    if (record.joins !== true) this.#cutBefore(run);
+    const batch = this.#open(record.joins === true ? this.#lastRun() : run);
     const { records } = batch;
     const head = record.head === null ? null : JSON.stringify(record.head);
     const atMs = this.#clock.nowMs();
@@ -133,6 +136,10 @@ export class Committer {
     const batch = newBatch();
     this.#batches.push(batch);
     return batch;
+  }
+
+  #lastRun(): number | null {
+    return this.#batches.at(-1)?.records.run.at(-1) ?? null;
   }
 
   #isOfSize({ records, chars }: Batch): boolean {

@@ -32,12 +32,21 @@ export class Declarations {
   }
 
   /** Workflows at once; what their code uses, when it comes to it. */
-  async begin(store: Store, workflows: Iterable<AnyWorkflow>): Promise<void> {
-    this.#restore(await store.declarations());
+  async begin(store: Store, workflows: Iterable<AnyWorkflow>, version: string): Promise<void> {
+    const rows = await store.declarations();
+    this.#restore(rows.filter(({ definition }) => definition !== "version"));
+    this.#deploy(version, new Set(rows.filter(isVersion).map(({ name }) => name)));
     for (const name of store.requirements ?? []) this.declare("payloads", name, {}, { name });
     for (const { name, definition } of workflows) {
       this.declare("workflow", name, definition, definition);
     }
+  }
+
+  /** Puts on record that code of this version was deployed, once: their order tells new from old. */
+  #deploy(name: string, known: ReadonlySet<string>): void {
+    if (known.has(name) || known.size >= VERSIONS_MAX) return;
+    const head: DeclaredHead = { definition: "version", name, sensitive: [], decision: null };
+    this.#journal.append("declared", head);
   }
 
   /** What earlier engines have put on record, oldest of one definition first or not. */
@@ -49,7 +58,7 @@ export class Declarations {
 
   /** @throws {HoldfastError} HF4104 beyond the limit `declarationsMax`. */
   declare(
-    definition: Exclude<DefinitionKind, "review" | "effect">,
+    definition: Exclude<DefinitionKind, "review" | "effect" | "version">,
     name: string,
     { sensitive = [] }: Sensitive,
     by: object,
@@ -110,6 +119,13 @@ export class Declarations {
     known.decision = JSON.stringify(decision);
     this.#known.set(key, known);
   }
+}
+
+/** Beyond so many deployments no more are told apart: what is not on record counts as the newest. */
+const VERSIONS_MAX = 5_000;
+
+function isVersion({ definition }: DeclarationRow): boolean {
+  return definition === "version";
 }
 
 function keyOf(definition: DefinitionKind, name: string): string {

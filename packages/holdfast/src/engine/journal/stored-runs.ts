@@ -8,18 +8,18 @@
  */
 import { HoldfastError } from "../../core/error.ts";
 import { formatRunId } from "../../core/run-number.ts";
-import type { RecordKind } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { LiveRun } from "../run/live-run.ts";
 
-/** Buffers a record of the run. It is durable after `committer.durable()`. */
+/** Buffers a record of the run, and says its number. It is durable after `committer.durable()`. */
 export type Append = (
   kind: RecordKind,
   name: string,
   head: object,
   options?: { readonly attempt?: number; readonly data?: string | null },
-) => void;
+) => number;
 
 export type Reached<T> =
   | { readonly kind: "live"; readonly live: LiveRun }
@@ -51,6 +51,7 @@ export async function withStored<T>(
         seq += 1;
         committer.add({ run, seq, kind, attempt, name, head, data });
         departures.noteWritten(run);
+        return seq;
       });
       return { kind: "stored", value };
     } finally {

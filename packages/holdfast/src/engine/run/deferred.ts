@@ -2,7 +2,8 @@
 export class Deferred<T> {
   readonly promise: Promise<T>;
   resolve!: (value: T) => void;
-  reject!: (error: Error) => void;
+  /** With whatever code has thrown. */
+  reject!: (error: unknown) => void;
 
   constructor() {
     this.promise = new Promise<T>((resolve, reject) => {

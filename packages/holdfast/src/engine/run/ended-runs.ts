@@ -17,6 +17,7 @@ import type { SettleCommand } from "../commands/commands.ts";
 import { personNeeded } from "../effects/effect-exception.ts";
 import { headOf } from "./recovery.ts";
 import { stayingException } from "../effects/staying-effects.ts";
+import { groupNamesOf } from "../exceptions/exceptions.ts";
 import type { Append } from "../journal/stored-runs.ts";
 
 /** @throws {HoldfastError} HF6001 for no such effect, HF6003 if its outcome is known. */
@@ -78,14 +79,14 @@ export function settleEnded(
   append("settled", first.name, settled, { attempt: state.attempt });
   const asked = own.find((record) => record.kind === "opened" && record.seq === state.opened);
   if (asked === undefined) return;
-  const { fingerprint, class: failureClass } = headOf<OpenedHead>(asked);
+  const head = headOf<OpenedHead>(asked);
   const closed: ClosedHead = {
     opened: asked.seq,
     resolution: "settled",
     by,
     reason,
-    fingerprint,
-    class: failureClass,
+    groups: groupNamesOf(head),
+    class: head.class,
   };
   append("closed", first.name, closed);
 }
@@ -96,15 +97,14 @@ function closeStaying(
   { seq: opened, head }: NonNullable<ReturnType<typeof stayingException>>,
   { by, reason, command }: SettleCommand,
 ): void {
-  const { fingerprint, class: failureClass } = head;
   const resolution = "settled";
   const closed: ClosedHead = {
     opened,
     resolution,
     by,
     reason,
-    fingerprint,
-    class: failureClass,
+    groups: groupNamesOf(head),
+    class: head.class,
     ...(command === undefined ? {} : { command }),
   };
   append("closed", name, closed);

@@ -6,8 +6,10 @@
  * same order, so `Promise.all` and `Promise.race` take the same path again. Nothing is executed
  * until recovery has come through without a misfit.
  */
-import type { HeldLane, JournalRecord, RecordKind } from "../../core/journal.ts";
+import type { HeldLane, JournalRecord } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import { inputOf } from "../../core/run-life.ts";
 import { isActive, isFinal, type RunState } from "../../core/run-state.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
@@ -23,6 +25,7 @@ import { RunDeadline } from "./run-deadline.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "../run-host.ts";
 import { RunLeft } from "./run-left.ts";
+import { Scopes } from "./scopes.ts";
 import { SensitiveValues } from "../journal/sensitive-values.ts";
 import { requireFreeName } from "../steps/step-name.ts";
 import {
@@ -46,6 +49,7 @@ export class LiveRun {
   /** What no sentence about the run may quote. */
   readonly sensitive: SensitiveValues;
   readonly deadline: RunDeadline;
+  readonly scopes = new Scopes();
   readonly slots = new Map<string, StepSlot>();
   /** Those of them that have not ended: looked at whenever the run comes to rest. */
   readonly open = new Set<StepSlot>();
@@ -76,7 +80,7 @@ export class LiveRun {
     this.row = stored.row;
     this.shard = stored.shard;
     this.state = stored.row.state;
-    this.inputText = stored.records[0]?.data ?? "null";
+    this.inputText = inputOf(stored.records);
     this.#seq = stored.records.at(-1)?.seq ?? 0;
     this.told = new Told(stored.records);
     this.#recovery = new Recovery(stored.records);
@@ -159,6 +163,11 @@ export class LiveRun {
     return written;
   }
 
+  /** True while it, or a scope of it, is taken back: steps come up without its code asking for them. */
+  get #isUndoing(): boolean {
+    return this.ending.isTakingBack || pathOf(this.open, (verb) => "proceed" in verb) !== null;
+  }
+
   /** Puts on record that the run is running, before anything of it moves: a crash must find it. */
   goOn(): void {
     // What was under way when the run came to stand still may still end, and is written down.
@@ -169,6 +178,16 @@ export class LiveRun {
   /** Sequence number that the next record of this run will get, once it is on record as running. */
   get nextSeq(): number {
     return this.#seq + 1;
+  }
+
+  /** Where the run stands: see run-version.ts. */
+  get version(): number {
+    return this.told.version;
+  }
+
+  /** What was recorded of steps before the run was done again, `again` records among it. */
+  get superseded(): Recovery["superseded"] {
+    return this.#recovery.superseded;
   }
 
   /** What the journal held for a step when the run was loaded. */
@@ -191,6 +210,24 @@ export class LiveRun {
     if (misfit !== null) this.ending.drift(misfit);
     else if (this.mode === "live" || this.mode === "unwinding") this.goLive(slot);
     return slot;
+  }
+
+  /**
+   * Takes the name of a scope: it is open only while it is undone, see `reopen`.
+   *
+   * @throws {HoldfastError} HF1203, HF4104, as `enter`.
+   */
+  reserve(path: string, verb: StepVerb): StepSlot {
+    requireFreeName(this, path);
+    const slot = { path, verb, records: this.recorded(path), ended: true, wait: null };
+    this.slots.set(path, slot);
+    return slot;
+  }
+
+  /** What has a name only has something to do from now on. */
+  reopen(slot: StepSlot): void {
+    slot.ended = false;
+    this.open.add(slot);
   }
 
   /** Lanes that are held until this run has ended: its own, and those of who waits for it. */
@@ -345,7 +382,7 @@ export class LiveRun {
     this.ending.resumeUnwinding();
     this.wakeSteps();
     // The steps of an undoing are asked for as it goes on: they take commands once it waits.
-    if (!this.ending.isTakingBack) this.#down.open();
+    if (!this.#isUndoing) this.#down.open();
   }
 
   /** Steps that recovery has left open go on. Once: a step does not go live twice. */
@@ -379,8 +416,9 @@ export class LiveRun {
 
   #atRest(): void {
     if (this.mode === "gone") return;
+    if (!this.ending.isFrozen) for (const { verb } of this.open) verb.proceed?.();
     // Somebody has something for it; only what is being taken back does not wait for that.
-    if (this.#pins > 0 && !this.ending.isTakingBack) return;
+    if (this.#pins > 0 && !this.#isUndoing) return;
     if (this.ending.tryEnd()) return;
     if (this.deadline.isOver && !this.ending.isTakingBack) {
       this.ending.late();

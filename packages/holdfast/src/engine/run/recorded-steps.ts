@@ -5,6 +5,7 @@
  */
 import { parseJson } from "../../core/json-text.ts";
 import type { CalledHead, IntentHead, JournalRecord } from "../../core/journal.ts";
+import type { EditedHead } from "../../core/repaired.ts";
 import { isUndoPath } from "../../core/step-path.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import { parse, type Schema } from "../../workflow/schema.ts";
@@ -12,7 +13,7 @@ import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { CallStep } from "../steps/call-step.ts";
 import { EffectStep } from "../effects/effect-step.ts";
 import type { LiveRun } from "./live-run.ts";
-import { endsStep, headOf } from "./recovery.ts";
+import { endsStep, headOf, voidedAt } from "./recovery.ts";
 import { ANYTHING, standInEffect } from "../effects/stand-in-effect.ts";
 
 /**
@@ -37,15 +38,17 @@ async function enterEach(run: LiveRun, paths: Iterable<string>): Promise<void> {
     if (isUndoPath(path)) continue;
     const records = run.recorded(path);
     const end = endOf(records);
-    if (records.some(({ kind }) => kind === "intent")) await enterEffect(run, path, records, end);
+    // What was done before the run was done again stays done.
+    const all = [...(run.superseded.get(path) ?? []), ...records];
+    if (all.some(({ kind }) => kind === "intent")) await enterEffect(run, path, all, end);
     else if (end === null) enterCall(run, path, records);
   }
 }
 
 /** The record that gave the code its answer; one from before a person let the step go on is void. */
 function endOf(records: readonly JournalRecord[]): JournalRecord | null {
-  const resumed = records.findLast(({ kind }) => kind === "resumed")?.seq ?? 0;
-  return records.find((record) => record.seq > resumed && endsStep(record)) ?? null;
+  const voided = voidedAt(records);
+  return records.find((record) => record.seq >= voided && endsStep(record)) ?? null;
 }
 
 async function enterEffect(
@@ -54,12 +57,13 @@ async function enterEffect(
   records: readonly JournalRecord[],
   end: JournalRecord | null,
 ): Promise<void> {
-  const intents = records.filter(({ kind }) => kind === "intent");
-  const [first] = intents;
-  if (first === undefined) return;
-  const head = headOf<IntentHead>(first);
-  const input = parseJson(intents.find(({ data }) => data !== null)?.data ?? "null");
-  const effect = await fitting(run, head, input, end);
+  const last = records.findLast(({ kind }) => kind === "intent");
+  if (last === undefined) return;
+  const head = headOf<IntentHead>(last);
+  const input = parseJson(askedInput(records));
+  const corrected = records.findLast((one) => one.kind === "edited" && !isOriginal(one))?.data;
+  const sent = corrected === undefined ? input : parseJson(corrected ?? "null");
+  const effect = await fitting(run, head, sent, end);
   if (run.isGone) return;
   const step = new EffectStep(run, path, effect, input, "do");
   // Nobody reads the answer: a step that has failed must not look like an error that was overlooked.
@@ -68,6 +72,22 @@ async function enterEffect(
   if (end === null || slot === undefined) return;
   run.end(slot);
   await step.settle(end);
+}
+
+/** JSON of what the code has asked with last, whatever a person has corrected it to. */
+function askedInput(records: readonly JournalRecord[]): string {
+  const asked = records.findLast(
+    (record) =>
+      record.data !== null &&
+      (record.kind === "edited"
+        ? isOriginal(record)
+        : record.kind === "intent" && headOf<IntentHead>(record).asked === undefined),
+  );
+  return asked?.data ?? "null";
+}
+
+function isOriginal(record: JournalRecord): boolean {
+  return headOf<EditedHead>(record).original === true;
 }
 
 /** The deployed effect of that name if it takes what is on record; else what stands in for it. */

@@ -9,9 +9,10 @@ import type {
   EventHead,
   JournalRecord,
   OpenedHead,
-  RecordKind,
   ResultHead,
 } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
+import { lifeOf } from "../../core/run-life.ts";
 import { isUndoPath } from "../../core/step-path.ts";
 import type { StepSlot } from "../steps/step-slot.ts";
 
@@ -32,35 +33,40 @@ export class Recovery {
   readonly ofRun: readonly JournalRecord[];
   /** True if nothing has happened yet: no step, and nobody has decided anything about the run. */
   readonly isFresh: boolean;
+  /** What was recorded of steps before the run was done again from there, or from before them. */
+  readonly superseded: ReadonlyMap<string, readonly JournalRecord[]>;
   readonly #steps = new Map<string, JournalRecord[]>();
   readonly #answers: JournalRecord[] = [];
   #index = 0;
   #turns = 0;
 
   constructor(records: readonly JournalRecord[]) {
-    const ofRun: JournalRecord[] = [];
-    const lastResume = lastResumes(records);
+    const { ofRun, steps, superseded, again } = lifeOf(records);
+    const voidBefore = lastVoids(records);
+    for (const [path, list] of steps) {
+      const first = list.find((record) => record.seq < (voidBefore.get(path) ?? 0));
+      const held =
+        first === undefined ? list : list.filter((one) => !isVoidResult(one, voidBefore));
+      if (held.length > 0) this.#steps.set(path, held);
+    }
     for (const record of records) {
-      if (record.name === "") {
-        ofRun.push(record);
-        continue;
-      }
-      // An operator let the step go on: how it had ended is void from there on.
-      const isVoid = record.seq < (lastResume.get(record.name) ?? 0) && endsStep(record);
-      if (isVoid && record.kind === "result") continue;
-      const list = this.#steps.get(record.name);
-      if (list === undefined) this.#steps.set(record.name, [record]);
-      else list.push(record);
-      if (!isVoid && endsStep(record)) this.#answers.push(record);
+      if (record.name === "" || !endsStep(record)) continue;
+      if (record.seq < (voidBefore.get(record.name) ?? 0)) continue;
+      if (again !== null && !isOf(steps.get(record.name), record)) continue;
+      this.#answers.push(record);
     }
     this.ofRun = ofRun;
+    this.superseded = superseded;
     this.isFresh = this.#steps.size === 0 && ofRun.every(decidesNothing);
   }
 
+  /** Also what is superseded: an operation keeps the number of its first intent. */
   find(matches: (record: JournalRecord) => boolean): JournalRecord | undefined {
-    for (const list of this.#steps.values()) {
-      const found = list.find(matches);
-      if (found !== undefined) return found;
+    for (const lists of [this.#steps, this.superseded]) {
+      for (const list of lists.values()) {
+        const found = list.find(matches);
+        if (found !== undefined) return found;
+      }
     }
     return undefined;
   }
@@ -107,9 +113,13 @@ export class Recovery {
     return { kind: "over" };
   }
 
-  /** `run.now` may be skipped without harm: it left nothing behind. */
+  /**
+   * `run.now` may be skipped without harm: it left nothing behind. So may what only has the exception
+   * of an effect that was done before the run was done again.
+   */
   #matters(path: string): boolean {
-    return this.recordsOf(path)[0]?.kind !== "result";
+    const first = this.recordsOf(path)[0]?.kind;
+    return first !== "result" && first !== "opened";
   }
 
   /** What the code asks for that the journal does not hold: that is where it took another way. */
@@ -150,6 +160,9 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
   "restored",
   "applied",
+  "proposed",
+  "decided",
+  "handled",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -165,6 +178,10 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "opened",
   "closed",
   "applied",
+  "again", // says itself that the run goes on
+  "proposed",
+  "decided",
+  "handled",
 ]);
 
 /** True if this record is the one that gave the code its answer. */
@@ -181,18 +198,42 @@ const ENDING_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "outcome",
   "probe",
   "settled",
+  "supplied",
   "answered",
   "event",
   "returned",
 ]);
 
-/** For each step that an operator let go on: where that was said last. */
-function lastResumes(records: readonly JournalRecord[]): Map<string, number> {
+/**
+ * For each step that an operator let go on, or whose input or result an operator gave: where that was
+ * said last. How the step had ended before is void.
+ */
+function lastVoids(records: readonly JournalRecord[]): ReadonlyMap<string, number> {
   const last = new Map<string, number>();
-  for (const record of records) {
-    if (record.kind === "resumed" && record.name !== "") last.set(record.name, record.seq);
+  for (const { kind, name, seq } of records) {
+    if (name !== "" && VOIDING_KINDS.has(kind)) last.set(name, seq);
   }
   return last;
+}
+
+const VOIDING_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "resumed",
+  "edited",
+  "supplied",
+]);
+
+/** Where a step's end was voided last; 0 if it never was. A supplied result is an end of its own. */
+export function voidedAt(records: readonly JournalRecord[]): number {
+  return records.findLast(({ kind }) => VOIDING_KINDS.has(kind))?.seq ?? 0;
+}
+
+function isVoidResult(record: JournalRecord, voidBefore: ReadonlyMap<string, number>): boolean {
+  return record.kind === "result" && record.seq < (voidBefore.get(record.name) ?? 0);
+}
+
+/** True if the record is one of what holds of its step: those are the last of it. */
+function isOf(list: readonly JournalRecord[] | undefined, { seq }: JournalRecord): boolean {
+  return list !== undefined && seq >= (list[0]?.seq ?? Number.POSITIVE_INFINITY);
 }
 
 /** The head of a record whose kind the caller knows; the journal's own shapes are trusted. */

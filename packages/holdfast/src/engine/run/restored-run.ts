@@ -5,7 +5,9 @@
  * have left already, and what follows is decided as after a lost answer.
  */
 import type { Failure } from "../../core/failure.ts";
-import type { JournalRecord, RecordKind, RestoredHead, StartedHead } from "../../core/journal.ts";
+import type { JournalRecord, RestoredHead, StartedHead } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
+import { moves } from "../../core/run-version.ts";
 import { isoText } from "../clock.ts";
 import { headOf } from "./recovery.ts";
 
@@ -68,11 +70,15 @@ const TELLING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "returned",
   "answered",
   "event",
+  "supplied",
+  "edited",
+  "again",
 ]);
 
 /** Whether the code of a run may have been told something that its original was told otherwise. */
 export class Told {
   #lastSeq = 0;
+  #version = 0;
 
   /** @param records - of the run, as the journal holds them. */
   constructor(records: readonly JournalRecord[]) {
@@ -82,6 +88,12 @@ export class Told {
   /** A record that was written. */
   note(kind: RecordKind, seq: number): void {
     if (TELLING.has(kind)) this.#lastSeq = seq;
+    if (moves(kind)) this.#version = seq;
+  }
+
+  /** Where the run stands: see run-version.ts. */
+  get version(): number {
+    return this.#version;
   }
 
   since(seq: number): boolean {

@@ -1,6 +1,6 @@
 /** Builds the `run` object that a workflow's code gets. Each verb is a file of its own. */
 import { checkSensitive } from "../../core/sensitive.ts";
-import { stepDefinitionName, stepPath } from "../../core/step-path.ts";
+import { stepDefinitionName, stepPath, type StepName } from "../../core/step-path.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import type { AnyReview } from "../../workflow/review.ts";
 import type { EventType, Named, Run } from "../../workflow/run.ts";
@@ -14,23 +14,38 @@ import { EffectStep } from "../effects/effect-step.ts";
 import { EventStep } from "../steps/event-step.ts";
 import type { LiveRun } from "./live-run.ts";
 import { LocalStep, type StepOptions } from "../steps/local-step.ts";
-import { RunStopped } from "./run-ending.ts";
+import { RunStopped } from "./unwinding.ts";
 import {
   transactEffect,
   type AnyLocalDatabase,
   type AnyTransactOptions,
 } from "../effects/transact.ts";
+import { ScopeStep } from "../steps/scope-step.ts";
 import { SleepStep } from "../steps/sleep-step.ts";
 import { thrownText } from "../exceptions/thrown-text.ts";
 
 /** A verb of a run that has left memory, or that is being taken back, never answers. */
 const NEVER = new Promise<never>(() => undefined);
 
-/** The untyped form of `Run`: the types are kept by the interface, the values by the schemas. */
-export function makeRunApi(run: LiveRun): Run {
+/**
+ * The untyped form of `Run`: the types are kept by the interface, the values by the schemas.
+ *
+ * @param scopes - those in which the code is, the outermost first.
+ * @param listens - false once the code may use no verb any more.
+ */
+export function makeRunApi(
+  run: LiveRun,
+  scopes: readonly StepName[] = [],
+  listens = () => run.listens,
+): Run {
   const enter = <T>(makeStep: () => { readonly promise: Promise<T> }): Promise<T> =>
-    run.listens ? rejecting(makeStep) : NEVER;
+    listens() ? rejecting(makeStep) : NEVER;
+  const path = (name: string, named?: Named) => stepPath(scopes, name, named?.as);
+  const inner = (within: readonly StepName[], isAtWork: () => boolean) =>
+    makeRunApi(run, within, () => listens() && isAtWork());
   const api = {
+    ...valueVerbs(run, path),
+    ...localVerbs(run, path, enter),
     id: run.id,
     key: run.row.key,
     correlationId: run.row.correlationId,
@@ -44,23 +59,6 @@ export function makeRunApi(run: LiveRun): Run {
         known("try", named);
         const mode = named?.handOver === true ? "tryHandOver" : "try";
         return new EffectStep(run, path(effect.name, named), effect, input, mode);
-      }),
-    step: (name: string, work: () => unknown, options: StepOptions = {}) =>
-      enter(() => {
-        known("step", options);
-        declareStep(run, name, options);
-        return new LocalStep(run, path(name, options), work, options);
-      }),
-    transact: (
-      name: string,
-      database: AnyLocalDatabase,
-      work: (tx: unknown, input: unknown) => unknown,
-      options: AnyTransactOptions = {},
-    ) =>
-      enter(() => {
-        const at = path(name, options);
-        const effect = transactEffect(name, { run, path: at, database, work }, options);
-        return new EffectStep(run, at, effect, options.input ?? null, "do");
       }),
     ask: (review: AnyReview, subject: unknown, named?: Named) =>
       enter(() => {
@@ -85,9 +83,15 @@ export function makeRunApi(run: LiveRun): Run {
         known("sleep", named);
         return new SleepStep(run, path("sleep", named), until);
       }),
-    now: (name: string) => recordedNow(run, path(name)),
-    random: (name: string) => derivedRandom(run, path(name)),
-    uuid: (name: string) => derivedUuid(run, path(name)),
+    scope: (
+      name: string,
+      work: (unit: Run) => Promise<unknown>,
+      options: Named & { readonly onFailure?: "compensate" } = {},
+    ) =>
+      enter(() => {
+        known("scope", options);
+        return new ScopeStep(run, { scopes, name, options, api: inner, work });
+      }),
     stop(reason: string, options: { readonly compensate?: boolean } = {}): never {
       known("stop", options);
       run.ending.stop(reason, options.compensate);
@@ -96,6 +100,41 @@ export function makeRunApi(run: LiveRun): Run {
   };
   // The cast restores the types that the verbs above forget: schemas check what they carry.
   return api as unknown as Run;
+}
+
+type PathOf = (name: string, named?: Named) => string;
+type Enter = <T>(makeStep: () => { readonly promise: Promise<T> }) => Promise<T>;
+
+/** What asks nobody: work in this process, and writes to a database of the user's. */
+function localVerbs(run: LiveRun, path: PathOf, enter: Enter) {
+  return {
+    step: (name: string, work: () => unknown, options: StepOptions = {}) =>
+      enter(() => {
+        known("step", options);
+        declareStep(run, name, options);
+        return new LocalStep(run, path(name, options), work, options);
+      }),
+    transact: (
+      name: string,
+      database: AnyLocalDatabase,
+      work: (tx: unknown, input: unknown) => unknown,
+      options: AnyTransactOptions = {},
+    ) =>
+      enter(() => {
+        const at = path(name, options);
+        const effect = transactEffect(name, { run, path: at, database, work }, options);
+        return new EffectStep(run, at, effect, options.input ?? null, "do");
+      }),
+  };
+}
+
+/** What answers at once. */
+function valueVerbs(run: LiveRun, path: PathOf) {
+  return {
+    now: (name: string) => recordedNow(run, path(name)),
+    random: (name: string) => derivedRandom(run, path(name)),
+    uuid: (name: string) => derivedUuid(run, path(name)),
+  };
 }
 
 /** One that says nothing is not on record: what nobody declared is masked whole. */
@@ -120,16 +159,13 @@ const OPTIONS = {
   wait: { as: "any", key: "any", within: "any" },
   call: { as: "any" },
   sleep: { as: "any" },
+  scope: { as: "any", onFailure: ["compensate"] },
   stop: { compensate: "truth value" },
 } as const satisfies Record<string, OptionKinds>;
 
 /** @throws {HoldfastError} HF1001 for an option that the verb does not have. */
 function known(verb: keyof typeof OPTIONS, options: unknown): void {
   if (options !== undefined) checkOptions(`run.${verb}`, options, OPTIONS[verb]);
-}
-
-function path(name: string, named?: Named): string {
-  return stepPath([], name, named?.as);
 }
 
 /**

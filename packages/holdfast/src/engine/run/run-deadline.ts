@@ -110,6 +110,12 @@ export class RunDeadline {
   }
 }
 
+/** Resolutions that say that the run goes on all the same. */
+const GOES_ON: ReadonlySet<ClosedHead["resolution"]> = new Set<ClosedHead["resolution"]>([
+  "resumed",
+  "repaired",
+]);
+
 /** It has passed already, its owner has let the run go on all the same, or the run is taken back. */
 function isVoid(ofRun: readonly JournalRecord[]): boolean {
   /** Where an effect that was given up for want of time has become a question to the owner. */
@@ -122,7 +128,7 @@ function isVoid(ofRun: readonly JournalRecord[]): boolean {
     if (record.kind !== "closed") return false;
     const { resolution, opened } = headOf<ClosedHead>(record);
     // Of the same class is what another system found too late: that is no word about this deadline.
-    return resolution === "resumed" && asked.has(opened);
+    return GOES_ON.has(resolution) && asked.has(opened);
   });
 }
 

@@ -15,18 +15,13 @@ import type { LiveRun } from "./live-run.ts";
 import { toJson } from "../journal/payload.ts";
 import { openRunException, RunException, type Resumption } from "./run-exception.ts";
 import { headOf } from "./recovery.ts";
-import { openStaying } from "../effects/staying-effects.ts";
+import { leftBehind, openStaying } from "../effects/staying-effects.ts";
 import type { Wait } from "../steps/step-slot.ts";
 import { cancelUnwinding, lateUnwinding, type Unwinding } from "./unwinding.ts";
 import { textOf } from "../exceptions/thrown-text.ts";
 
 /** Characters of the reason that code gives for a stop. */
 const REASON_CHARS_MAX = 500;
-
-/** Thrown by `run.stop`. The user's catch may swallow it: the run has stopped all the same. */
-export class RunStopped extends Error {
-  override readonly name = "RunStopped";
-}
 
 export class RunEnding {
   readonly #run: LiveRun;
@@ -238,7 +233,24 @@ export class RunEnding {
 
   /** Lets a run that waits for a person go on, from its journal. */
   resume(resumption: Resumption): void {
-    this.#exception?.resume(resumption, stepsThatThrew(this.#run.slots.values(), this.#cause));
+    const { slots, scopes } = this.#run;
+    // What failed in a scope that was undone is not done again: the scope is over.
+    const again = stepsThatThrew(slots.values(), this.#cause);
+    this.#exception?.resume(
+      resumption,
+      again.filter((path) => !scopes.haveUndone(path)),
+    );
+  }
+
+  /** Steps by whose errors its code has failed, while the run waits because of them. */
+  get failedSteps(): readonly string[] {
+    if (this.#exception === null || this.#frozen || this.isTakingBack) return [];
+    return stepsThatThrew(this.#run.slots.values(), this.#cause);
+  }
+
+  /** What such a step ended with is on record otherwise now: the code runs anew from the journal. */
+  repaired({ by, reason }: Pick<Resumption, "by" | "reason">): void {
+    this.#exception?.letGo("repaired", { by, reason, command: null });
   }
 
   /** The run needs somebody: an effect has failed for good, or the code itself has. */
@@ -403,6 +415,7 @@ export class RunEnding {
       );
       return false;
     }
+    openStaying(this.#run, leftBehind(this.#run), "completed");
     this.#finish("completed", "its code has returned", text, "no");
     return true;
   }
@@ -421,7 +434,7 @@ export class RunEnding {
     }
     if (this.#compensation !== null && !this.#compensation.isDone) return false;
     const stays = this.#compensation?.stays ?? [];
-    openStaying(run, stays, unwinding.state);
+    openStaying(run, [...stays, ...leftBehind(run)], unwinding.state);
     const reason = `${unwinding.reason}${this.#compensation?.words ?? ""}`;
     this.#finish(unwinding.state, reason, null, this.#compensation?.compensated ?? "no");
     return true;

@@ -1,9 +1,11 @@
 /** How runs end, and who hears of it: callers of this process, and the runs that wait for them. */
 import { HoldfastError } from "../../core/error.ts";
+import { formatRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import { hasLeft } from "../../store/has-left.ts";
 import type { RunRow, StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
+import { CellAway, type Neighbours } from "../neighbours.ts";
 import { refuseCircle } from "../starts/call-circle.ts";
 import { refuseDeadlock } from "../starts/lane-deadlock.ts";
 import { RemoteEnds } from "../workers/remote-ends.ts";
@@ -37,9 +39,7 @@ export class RunEnds {
     const end = await this.endOf(run, null);
     if (end === null) return;
     this.#waiters.ended(run, end);
-    for (const parent of this.#parents.ended(run)) {
-      this.#engine.commands.childEnded(parent, run, end);
-    }
+    for (const parent of this.#parents.ended(run)) this.#tellParent(parent, run, end);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -50,14 +50,44 @@ export class RunEnds {
   /** Nobody hears of the end before it is durable. */
   async tell(row: RunRow, end: RunEnd): Promise<void> {
     const { run, workflow, key } = row;
-    const { committer, commands } = this.#engine;
-    await committer.durable();
+    await this.#engine.committer.durable();
     const { state, reason } = end;
     this.#engine.emit({ type: "run.finished", run, workflow, key, state, reason });
     this.#waiters.ended(run, end);
-    for (const parent of this.#parents.ended(run)) commands.childEnded(parent, run, end);
+    for (const parent of this.#parents.ended(run)) this.#tellParent(parent, run, end);
     if (row.parentRun === null || row.parentStep === null) return;
-    commands.childEnded({ run: row.parentRun, step: row.parentStep }, run, end);
+    this.#tellParent({ run: row.parentRun, step: row.parentStep }, run, end);
+  }
+
+  #tellParent(parent: ChildWaiter, child: number, end: RunEnd): void {
+    this.#engine.background(
+      this.#inCellOf(parent.run, ({ commands }) => {
+        commands.childEnded(parent, child, end);
+      }),
+    );
+  }
+
+  /** A child needs a person: its parent, which waits for it, is to say so. */
+  childStands(parent: number, step: string, child: number): void {
+    this.#engine.background(
+      this.#inCellOf(parent, ({ commands }) => {
+        commands.childStands(parent, step, child);
+      }),
+    );
+  }
+
+  async #inCellOf(run: number, act: (engine: Engine) => void): Promise<void> {
+    const { neighbours, live } = this.#engine;
+    if (neighbours === null || live.has(run)) {
+      act(this.#engine);
+      return;
+    }
+    try {
+      act((await neighbours.engineOf(run)) ?? this.#engine);
+    } catch (error) {
+      // A parent whose cell is away looks after its child by itself.
+      if (!(error instanceof CellAway)) throw error;
+    }
   }
 
   /**
@@ -130,6 +160,12 @@ export class RunEnds {
     const gone = await this.#engine.reads.patiently("whether a run has left the store", look);
     const row = gone?.[0];
     if (row !== undefined) throw hasLeft(row);
+    if (this.#engine.neighbours === null) return;
+    const { cells } = this.#engine.store;
+    const ask = async () => ({ store: await cells.carriedRun(run) });
+    const carried = await this.#engine.reads.patiently("whether a run was in another cell", ask);
+    const store = carried?.store ?? null;
+    if (store !== null) throw wasElsewhere(run, this.#engine.neighbours, store);
   }
 
   async #stored(run: number): Promise<StoredRun | null> {
@@ -157,6 +193,15 @@ export class RunEnds {
     refuseDeadlock(lanes, { workflow, namespace, lane, caller: run, held }, limits.laneWalkMax);
     lanes.waitedFor(namespace, lane, child.run, held);
   }
+}
+
+function wasElsewhere(run: number, { former }: Neighbours, store: string): HoldfastError {
+  const name = former.find(({ storeId }) => storeId === store)?.name ?? store;
+  return new HoldfastError(
+    "HF6006",
+    `Run ${formatRunId(run)} was in cell ${name}, which has been removed; its key is guarded still.`,
+    "Look at it in the store of that cell: holdfast show, with --store and its address.",
+  );
 }
 
 /** True if somebody else has started the run, which is there already. */

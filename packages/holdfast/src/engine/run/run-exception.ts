@@ -2,7 +2,8 @@
 import { HoldfastError, type ErrorCode } from "../../core/error.ts";
 import type { ClosedHead, JournalRecord, OpenedHead } from "../../core/journal.ts";
 import { EffectFailed, StepFailed } from "../../workflow/run.ts";
-import { exceptionHead } from "../exceptions/exceptions.ts";
+import { announceOpened } from "../exceptions/announce.ts";
+import { exceptionHead, groupNamesOf } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
 import { headOf, standsBeside } from "./recovery.ts";
 import { stackJson } from "../exceptions/stack-text.ts";
@@ -47,15 +48,7 @@ export class RunException {
   static open(run: LiveRun, head: OpenedHead, stack: string | null = null): RunException {
     const record = run.append("opened", "", head, stack);
     const { run: number, workflow, key } = run.row;
-    run.host.emit({
-      type: "exception.opened",
-      run: number,
-      workflow,
-      key,
-      step: "",
-      owner: head.owner,
-      because: head.because,
-    });
+    announceOpened(run.host, { run: number, workflow, key, step: "" }, head);
     return new RunException(run, record.seq, head);
   }
 
@@ -75,7 +68,7 @@ export class RunException {
       resolution,
       by,
       reason,
-      fingerprint: this.#head.fingerprint,
+      groups: groupNamesOf(this.#head),
       class: this.#head.class,
       ...(command === null ? {} : { command }),
     });
@@ -85,12 +78,23 @@ export class RunException {
    * Lets the run go on: the steps by which its code failed are done again, and the code runs anew
    * from the journal. What the code itself has caught stays as it is.
    */
-  resume({ by, reason, command }: Resumption, again: readonly string[]): void {
-    this.close("resumed", by, reason, command);
+  resume(resumption: Resumption, again: readonly string[]): void {
+    const { by, reason } = resumption;
+    this.close("resumed", by, reason, resumption.command);
     for (const step of again) {
       this.#run.append("resumed", step, { by, reason, steps: [] });
     }
-    this.#run.changeState(this.#run.isLent ? "waiting" : "running", `resumed by ${by}`);
+    this.#reload(`resumed by ${by}`);
+  }
+
+  /** The same where what its code has failed by is on record otherwise now. */
+  letGo(resolution: ClosedHead["resolution"], { by, reason, command }: Resumption): void {
+    this.close(resolution, by, reason, command);
+    this.#reload(`repaired by ${by}`);
+  }
+
+  #reload(reason: string): void {
+    this.#run.changeState(this.#run.isLent ? "waiting" : "running", reason);
     this.#run.leave({ kind: "reload" });
   }
 }
@@ -117,6 +121,7 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
     );
   }
   const { name, message } = describeError(error, (text) => run.sensitive.mask(text));
+  const stack = isOwnError(error) ? null : stackJson(error, (text) => run.sensitive.mask(text));
   return RunException.open(
     run,
     exceptionHead(run, {
@@ -128,10 +133,12 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
       rule: "fallback/user-code@1",
       message,
       because: becauseOf(error, name, message),
+      confidence: isOwnError(error) ? "known" : "guessed",
       owner,
       step: "",
+      stack,
     }),
-    isOwnError(error) ? null : stackJson(error, (text) => run.sensitive.mask(text)),
+    stack,
   );
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { JournalRecord, RecordKind } from "../../core/journal.ts";
+import type { JournalRecord } from "../../core/journal.ts";
+import type { RecordKind } from "../../core/record-kinds.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { runSql } from "../../store-sqlite/tampering.test-support.ts";
 import { testEffect, testWorkflow } from "../test-effects.test-support.ts";

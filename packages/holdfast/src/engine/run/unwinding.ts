@@ -4,6 +4,11 @@ import type { FinalRunState } from "../../core/run-state.ts";
 import { isoText } from "../clock.ts";
 import { headOf } from "./recovery.ts";
 
+/** Thrown by `run.stop`. The user's catch may swallow it: the run has stopped all the same. */
+export class RunStopped extends Error {
+  override readonly name = "RunStopped";
+}
+
 export interface Unwinding {
   readonly state: Extract<FinalRunState, "stopped" | "cancelled">;
   readonly reason: string;

@@ -97,7 +97,11 @@ describe("a start with the key of a run and another input", () => {
     await start(101);
     const open = await world.exceptions(run);
     expect(open).toHaveLength(2);
-    await world.engine.beside.close({ run, seq: open[0]?.seq ?? 0 }, "ana", "told the shop");
+    await world.engine.exceptions.beside.close(
+      { run, seq: open[0]?.seq ?? 0 },
+      "ana",
+      "told the shop",
+    );
     expect((await start(101)).differs).toBe(true);
     expect(await world.exceptions(run)).toHaveLength(2);
   });
@@ -143,7 +147,11 @@ describe("a start with the key of a run and another input", () => {
     await start(102);
     await start(100);
     const [open] = await world.exceptions(run);
-    await world.engine.beside.close({ run, seq: open?.seq ?? 0 }, "ana", "told the shop");
+    await world.engine.exceptions.beside.close(
+      { run, seq: open?.seq ?? 0 },
+      "ana",
+      "told the shop",
+    );
     await start(103);
     expect(await world.exceptions(run)).toHaveLength(3);
   });
@@ -190,7 +198,11 @@ describe("a start with the key of a run and another input", () => {
     const { run } = await world.engine.startRun(laned, { id: "b", cents: 2 });
     await world.engine.startRun(laned, { id: "b", cents: 3 });
     const [open] = await world.exceptions(run);
-    await world.engine.beside.close({ run, seq: open?.seq ?? 0 }, "ana", "told the shop");
+    await world.engine.exceptions.beside.close(
+      { run, seq: open?.seq ?? 0 },
+      "ana",
+      "told the shop",
+    );
     await world.until("the end of the first run", () => died);
     await world.crash();
     await world.begin([laned]);

@@ -9,7 +9,7 @@ import { UNNAMED_STARTER } from "../../core/person.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import type { SharedShards } from "../../store/shards.ts";
 import type { Clock } from "../clock.ts";
-import type { InboxCommands } from "../commands/inbox-door.ts";
+import type { InboxCommands } from "../commands/inbox-bodies.ts";
 import { Elsewhere, type Places } from "../workers/places.ts";
 import type { Routes } from "../workers/routes.ts";
 import type { Start, Started } from "./starts.ts";
@@ -119,13 +119,14 @@ export class PlacedStarts {
     { workflow, text, options }: Start,
     claimed?: number,
   ): Promise<Started> {
-    const { by, correlationId, parent } = options;
+    const { by, correlationId, parent, received } = options;
     const data: InboxCommands["start"] = {
       workflow: workflow.name,
       input: parseJson(text),
       ...(correlationId === undefined ? {} : { correlationId }),
       ...(parent === undefined ? {} : { parent }),
       ...(claimed === undefined ? {} : { claimed }),
+      ...(received === undefined ? {} : { received }),
     };
     const { routes } = this.#needs;
     const answer = await routes.ask(shard, { topic: "start", data, by: by ?? UNNAMED_STARTER });

@@ -15,11 +15,15 @@ export function startsOf(engine: Engine, begin: (stored: StoredRun, input: unkno
     limits,
     namespace,
     version,
+    neighbours: engine.neighbours,
     places: engine.places,
     routes: engine.routes,
     liveCount: () => engine.live.size,
     begin,
-    differs: (given) => engine.beside.open(given),
+    received: (head) => {
+      engine.journal.appendWithLast("received", head);
+    },
+    differs: (given) => engine.exceptions.beside.open(given),
     surely: (read) => engine.reads.surely("whether a child was started before", read),
   });
 }

@@ -6,8 +6,9 @@
  */
 import { differenceText } from "../../core/json-difference.ts";
 import { parseJson } from "../../core/json-text.ts";
-import type { HeldLane, JournalRecord, StartedHead } from "../../core/journal.ts";
+import type { HeldLane, JournalRecord, StartedAnew, StartedHead } from "../../core/journal.ts";
 import { UNNAMED_STARTER } from "../../core/person.ts";
+import type { DuplicateRule, ReceivedHead } from "../../core/received.ts";
 import { inputDigest, runKeyHash } from "../../core/operation-key.ts";
 import { formatRunId, nextRunNumber } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
@@ -23,11 +24,13 @@ import type { Committer } from "../journal/committer.ts";
 import type { Digests } from "../journal/digest.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
 import type { Lanes } from "./lanes.ts";
+import type { Neighbours } from "../neighbours.ts";
 import type { Places } from "../workers/places.ts";
 import { PlacedStarts } from "./placed-starts.ts";
 import type { Routes } from "../workers/routes.ts";
 import type { EngineLimits } from "../limits.ts";
 import { toJson } from "../journal/payload.ts";
+import { findFormer } from "./former-keys.ts";
 import { deadlineOf } from "../run/run-deadline.ts";
 import { checkedStart, keyOf, refuseUnnamed } from "./start-input.ts";
 
@@ -37,8 +40,20 @@ export interface StartOptions {
   readonly parent?: StartingParent;
   /** The shard that has a claim on the key: asked whether a run with it is about to begin there. */
   readonly claimed?: number;
+  /** The message that starts it: its receipt is in the flush of the start. */
+  readonly received?: ReceivedStart;
   /** It lay in the inbox of a backup that was written last then, and that was restored. */
   readonly restoredFromMs?: number;
+  /** It takes the place of a run of the same key that has ended. */
+  readonly anew?: StartedAnew & { readonly generation: number };
+}
+
+/** A message from outside that is about to start a run. */
+export interface ReceivedStart {
+  /** As it is written if a run begins: `started`. */
+  readonly head: Omit<ReceivedHead, "run">;
+  /** With another rule than `merge` it does not join, so what differs is no conflict. */
+  readonly duplicates: DuplicateRule;
 }
 
 /** The run that calls: it waits for the new one, and keeps its lane meanwhile. */
@@ -99,12 +114,15 @@ export interface StartsNeeds {
   liveCount(): number;
   /** A new run may begin; its start is buffered. */
   begin(stored: StoredRun, input: unknown): void;
+  /** Writes the receipt of the message that has started a run, into the flush of the start. */
+  received(head: ReceivedHead): void;
   /** A start has joined a run that has another input. Resolves when that is on record. */
   differs(given: BesideCase): Promise<unknown>;
   /** A read for a run's sake, which nobody outside hears of: tried again until it succeeds. */
   surely<T>(read: () => Promise<T>): Promise<T>;
   readonly places: Places;
   readonly routes: Routes | null;
+  readonly neighbours: Neighbours | null;
 }
 
 /** 16 bytes: nobody can make two inputs of one digest without the store's key. */
@@ -124,7 +142,7 @@ export class Starts {
 
   constructor(needs: StartsNeeds) {
     this.#needs = needs;
-    this.#lastRun = needs.store.lastRun;
+    this.#lastRun = Math.max(needs.store.lastRun, needs.neighbours?.numbersAbove ?? 0);
     const { routes, places, clock, namespace } = needs;
     const { shared } = places;
     const here = (start: Start) => this.#startHere(start);
@@ -185,7 +203,8 @@ export class Starts {
 
   async #started(start: Start, { run, isNew, inputDigest: first }: Joined): Promise<Started> {
     const differs = first !== start.digest;
-    if (differs) await this.#needs.differs(differing(run, start));
+    const { duplicates = "merge" } = start.options.received ?? {};
+    if (differs && duplicates === "merge") await this.#needs.differs(differing(run, start));
     return { run, isNew, differs };
   }
 
@@ -248,7 +267,9 @@ export class Starts {
   async #findOrBegin(start: Start): Promise<Joined> {
     const { committer, namespace } = this.#needs;
     const { workflow, key, keyHash, options } = start;
-    const look = () => this.#find({ namespace, workflow: workflow.name, key, keyHash });
+    const look = async () =>
+      (await this.#find({ namespace, workflow: workflow.name, key, keyHash })) ??
+      (await findFormer(this.#needs, start));
     const found = await (options.parent === undefined ? look() : this.#needs.surely(look));
     if (found !== null) {
       // One that has ended holds nobody up: its result is there already.
@@ -261,6 +282,26 @@ export class Starts {
     const run = this.#begin(start);
     await committer.durable();
     return { run, isNew: true, inputDigest: start.digest };
+  }
+
+  /**
+   * Begins a run in the place of one of its key that has ended, at once. Its start is buffered.
+   *
+   * @param text - the input as JSON, of which the workflow's schema has made `input`.
+   */
+  anew(
+    workflow: AnyWorkflow,
+    input: unknown,
+    text: string,
+    options: StartOptions & Required<Pick<StartOptions, "anew">>,
+  ): number {
+    const { digests, namespace } = this.#needs;
+    const hex = (t: string) => digests.hex(t);
+    const key = keyOf(workflow, input);
+    const keyHash = runKeyHash(namespace, workflow.name, key, hex);
+    const digest = inputDigest(parseJson(text), hex).slice(0, DIGEST_HEX_LENGTH);
+    this.#refuseIfFull();
+    return this.#begin({ workflow, input, text, digest, key, keyHash, options });
   }
 
   #refuseIfFull(): void {
@@ -281,7 +322,8 @@ export class Starts {
     const lane = this.#laneOf(workflow, input, options);
     const shard = places.shared?.ofStart({ namespace, lane, keyHash });
     places.require(shard);
-    const run = nextRunNumber(this.#lastRun, places.shared?.slot ?? 0, nowMs);
+    const part = this.#needs.neighbours?.part ?? null;
+    const run = nextRunNumber(this.#lastRun, places.shared?.slot ?? 0, nowMs, part);
     this.#lastRun = run;
     const before = lane === null ? null : lanes.enter(namespace, lane, run, options.parent?.lanes);
     const head: StartedHead = {
@@ -291,7 +333,7 @@ export class Starts {
       key,
       keyHash,
       inputDigest: digest,
-      generation: 1,
+      generation: options.anew?.generation ?? 1,
       version,
       owner: definition.owner,
       lane,
@@ -299,6 +341,7 @@ export class Starts {
       startedBy: options.by ?? UNNAMED_STARTER,
       parent: parentOf(options),
       ...restoredOf(options),
+      ...anewOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
       deadlineAtMs,
@@ -312,6 +355,8 @@ export class Starts {
       if (lane !== null) lanes.leave(namespace, lane, run);
       throw error;
     }
+    const { received } = options;
+    if (received !== undefined) this.#needs.received({ ...received.head, run });
     const row = rowOf(run, head, nowMs);
     const placed = shard === undefined ? {} : { shard };
     this.#needs.begin({ row, records: [record], ...placed }, input);
@@ -354,7 +399,8 @@ export class Starts {
 
 /** True if what refuses one of two starts of the same key refuses the other one too. */
 function isAlike(one: StartOptions, other: StartOptions): boolean {
-  return one.parent === undefined && other.parent === undefined && one.by === other.by;
+  const ofNobody = one.parent === undefined && other.parent === undefined;
+  return ofNobody && one.received === other.received && one.by === other.by;
 }
 
 /** The run keeps the input that it began with; somebody has to see that another one came. */
@@ -427,6 +473,12 @@ function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
 
 function restoredOf({ restoredFromMs }: StartOptions): Pick<StartedHead, "restoredFromMs"> {
   return restoredFromMs === undefined ? {} : { restoredFromMs };
+}
+
+function anewOf({ anew }: StartOptions): Pick<StartedHead, "anew"> {
+  if (anew === undefined) return {};
+  const { of, by, approvedBy, reason } = anew;
+  return { anew: { of, by, approvedBy, reason } };
 }
 
 function parentOf({ parent }: StartOptions): StartedHead["parent"] {

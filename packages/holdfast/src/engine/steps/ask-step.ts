@@ -22,6 +22,7 @@ import {
   type StepCommand,
   type StepSlot,
   type StepVerb,
+  type TakingBack,
 } from "./step-slot.ts";
 
 export class AskStep implements StepVerb {
@@ -182,6 +183,20 @@ export class AskStep implements StepVerb {
     const to = this.#escalatedTo;
     this.#run.host.emit({ type: "review.overdue", ...this.#told(asked), to });
     this.#wait(slot);
+  }
+
+  /** Its scope is undone: nobody needs the answer any more. */
+  unwind(by?: TakingBack): void {
+    const slot = this.#run.slots.get(this.#path);
+    if (slot === undefined) return;
+    const asked = this.#asked?.seq ?? slot.records.find(({ kind }) => kind === "asked")?.seq;
+    if (by === undefined || asked === undefined) {
+      this.#run.end(slot);
+      return;
+    }
+    const head: AnsweredHead = { asked, end: "failed", by: "(engine)", reason: by.reason };
+    const data = JSON.stringify(by.reason);
+    this.#run.deliver(slot, this.#run.append("answered", this.#path, head, data));
   }
 
   #told(seq: number) {

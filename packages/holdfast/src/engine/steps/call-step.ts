@@ -19,6 +19,7 @@ import {
   type StepCommand,
   type StepSlot,
   type StepVerb,
+  type TakingBack,
 } from "./step-slot.ts";
 
 /**
@@ -38,7 +39,7 @@ export class CallStep implements StepVerb {
   #child: number | null = null;
   #calledAtMs = 0;
   #isStarting = false;
-  #isTakenBack = false;
+  #takenBack: TakingBack | null = null;
   /** What the code got instead of a run; it may be asked for anew. */
   #refusal: HoldfastError | null = null;
 
@@ -106,17 +107,17 @@ export class CallStep implements StepVerb {
       this.#child = headOf<CalledHead>(called).child;
       this.#calledAtMs = called.atMs;
     }
-    if (this.#isTakenBack) this.unwind();
+    if (this.#takenBack !== null) this.unwind(this.#takenBack);
     else this.#run.host.background(this.#callAndWait(slot));
   }
 
-  /** The run is taken back: its child first, if what it has done is undone too. */
-  unwind(): void {
+  /** The run, or its scope, is taken back: its child first, if what it has done is undone too. */
+  unwind(by: TakingBack = this.#run.ending): void {
     const slot = this.#slot;
-    this.#isTakenBack = true;
+    this.#takenBack = by;
     // Recovery has not come through: `live` follows.
     if (slot === null || slot.ended) return;
-    if (!this.#run.ending.undoes) {
+    if (!by.undoes) {
       this.#drop(slot);
       return;
     }
@@ -127,7 +128,7 @@ export class CallStep implements StepVerb {
 
   isOpen(): boolean {
     // Also before it has gone live: a child may have been started of which nothing is on record.
-    return this.#isTakenBack && this.#slot?.ended !== true;
+    return this.#takenBack !== null && this.#slot?.ended !== true;
   }
 
   #drop(slot: StepSlot): void {
@@ -136,7 +137,8 @@ export class CallStep implements StepVerb {
   }
 
   async #takeBack(slot: StepSlot): Promise<void> {
-    const { host, row, ending } = this.#run;
+    const { host, row } = this.#run;
+    const { reason } = this.#takenBack ?? this.#run.ending;
     const child = this.#child ?? (await this.#found(slot));
     if (this.#isOver(slot) || child === undefined) return;
     if (child === null) {
@@ -145,7 +147,7 @@ export class CallStep implements StepVerb {
     }
     this.#child = child;
     const waiter = { run: row.run, step: this.#path };
-    const taken = await host.takeBackChild(child, waiter, ending.reason);
+    const taken = await host.takeBackChild(child, waiter, reason);
     if (this.#isOver(slot)) return;
     if (taken.kind === "ended") this.#returned(slot, child, taken.end);
     else if (taken.kind === "not ours") this.#drop(slot);
@@ -233,7 +235,7 @@ export class CallStep implements StepVerb {
       const head = { workflow: this.#workflow.name, child: this.#child };
       this.#calledAtMs = this.#run.append("called", this.#path, head).atMs;
     }
-    if (this.#isTakenBack) {
+    if (this.#takenBack !== null) {
       await this.#takeBack(slot);
       return;
     }

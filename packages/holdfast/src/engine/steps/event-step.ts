@@ -7,6 +7,7 @@ import type { EventType } from "../../workflow/run.ts";
 import { parse, problemText, type Schema } from "../../workflow/schema.ts";
 import { requireText } from "../journal/checked-values.ts";
 import { Deferred } from "../run/deferred.ts";
+import { announceOpened } from "../exceptions/announce.ts";
 import { exceptionHead } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
@@ -18,6 +19,7 @@ import {
   type StepCommand,
   type StepSlot,
   type StepVerb,
+  type TakingBack,
 } from "./step-slot.ts";
 
 /** Characters of a sender's id in a sentence. */
@@ -137,6 +139,19 @@ export class EventStep implements StepVerb {
     });
   }
 
+  /** Its scope is undone: no event is for it any more. */
+  unwind(by?: TakingBack): void {
+    const slot = this.#run.slots.get(this.#path);
+    if (slot === undefined) return;
+    const isAwaited = this.#slot !== null || slot.records.length > 0;
+    if (by === undefined || !isAwaited) {
+      this.#run.end(slot);
+      return;
+    }
+    const head: EventHead = { end: "value", timedOut: true };
+    this.#run.deliver(slot, this.#run.append("event", this.#path, head));
+  }
+
   awaits(event: string, key: string): boolean {
     return event === this.#event.name && key === this.#key;
   }
@@ -193,15 +208,10 @@ export class EventStep implements StepVerb {
       beside: { subject: `misfit ${String(kept)}`, kept, event: name },
     });
     run.append("opened", "", head, data);
-    run.host.emit({
-      type: "exception.opened",
-      run: number,
-      workflow: run.workflow.name,
-      key,
-      step: "",
-      owner,
-      because: head.because,
-      beside: true,
-    });
+    announceOpened(
+      run.host,
+      { run: number, workflow: run.workflow.name, key, step: "", beside: true },
+      head,
+    );
   }
 }

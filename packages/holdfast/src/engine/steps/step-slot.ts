@@ -19,6 +19,13 @@ export interface Wait {
   readonly onWake?: () => void;
 }
 
+/** What takes a step back. */
+export interface TakingBack {
+  /** True if what was done is undone, and children are taken back with it. */
+  readonly undoes: boolean;
+  readonly reason: string;
+}
+
 /** One verb of `run` at work. Made when the code asks for the step. */
 export interface StepVerb {
   /** For messages: `effect charge-card`, `sleep`. */
@@ -40,8 +47,14 @@ export interface StepVerb {
   refusesResume?(command: ResumeCommand): Refused | null;
   /** True if the step waits for this event. */
   awaits?(event: string, key: string): boolean;
-  /** The run is being taken back: end what may be ended without harm. */
-  unwind?(): void;
+  /**
+   * The run is being taken back, or the scope of this step is: end what may be ended without harm.
+   *
+   * @param by - the scope; not given for the run.
+   */
+  unwind?(by?: TakingBack): void;
+  /** The run is at rest: does what is due, of a step that waits for other steps. */
+  proceed?(): void;
   /** True while something of it is outside, or at work, whose end would be lost. */
   isUnderWay?(): boolean;
   /** True while a call of it is outside: whoever takes the run over would not hear its end. */

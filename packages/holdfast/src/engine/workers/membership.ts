@@ -138,7 +138,7 @@ export class Membership {
 
   async #take(shards: readonly number[]): Promise<void> {
     const { startUp, timers, gates, starts, inbox } = this.#parts;
-    const { places, early } = this.#engine;
+    const { places, early, commands } = this.#engine;
     const taken = await this.#shared.take(shards);
     if (taken.shards.length === 0) {
       this.#shared.lookSoon();
@@ -152,17 +152,20 @@ export class Membership {
     this.#engine.emit({ type: "shards.taken", shards: taken.shards });
     await inbox.takeCancels();
     await this.#patiently(() => timers.cameIn(taken.shards));
+    this.#engine.exceptions.due.cameIn();
     inbox.lookSoon();
     // Others may look meanwhile: there is no end to what may have to be brought back.
     this.#engine.background(startUp.cameIn(taken.shards));
     await this.#patiently(() => gates.cameIn());
     if (!isKeeperNow) return;
     early.start();
+    commands.receiving.start();
   }
 
   async #becomeKeeper(): Promise<void> {
     this.#engine.journal.raise(await this.#shared.lastSystemSeq());
     await this.#engine.early.load();
+    await this.#engine.commands.receiving.load();
     await this.#engine.commands.events.waitForOffers();
   }
 

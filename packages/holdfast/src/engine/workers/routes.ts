@@ -7,7 +7,7 @@ import { parseJson } from "../../core/json-text.ts";
 import type { InboxRow } from "../../store/rows.ts";
 import { KEEPER_SHARD, type RoutedCommand, type SharedShards } from "../../store/shards.ts";
 import type { Engine } from "../engine.ts";
-import type { InboxAnswer, InboxCommands } from "../commands/inbox-door.ts";
+import type { InboxAnswer, InboxCommands } from "../commands/inbox-bodies.ts";
 import { Elsewhere } from "./places.ts";
 import { EngineEnds } from "../journal/store-reads.ts";
 

@@ -8,7 +8,7 @@ import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { familiesOf } from "../../store/families.ts";
 import type { RunHome, SharedShards } from "../../store/shards.ts";
 import type { Engine } from "../engine.ts";
-import type { InboxAnswer, InboxCommands } from "../commands/inbox-door.ts";
+import type { InboxAnswer, InboxCommands } from "../commands/inbox-bodies.ts";
 import { Elsewhere } from "./places.ts";
 import type { OrderedRun, RemovalOrder, Removed } from "../journal/removals.ts";
 import type { Routes } from "./routes.ts";

@@ -3,14 +3,16 @@ import type { AcceptedEvent, OpenedHead } from "../../core/journal.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import type { WaitingCommand, WorkerTopic } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
+import type { Message } from "../receiving/messages.ts";
 import { commandOf } from "../commands/inbox-command.ts";
-import type { InboxAnswer } from "../commands/inbox-door.ts";
+import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 
 export async function fromWorker(
   engine: Engine,
   row: WaitingCommand & { readonly topic: WorkerTopic },
 ): Promise<InboxAnswer> {
-  const { commands, beside, early } = engine;
+  const { commands, early } = engine;
+  const { beside } = engine.exceptions;
   switch (row.topic) {
     case "returned": {
       const { run, step, child } = commandOf<"returned">({ ...row, topic: "returned" });
@@ -36,6 +38,11 @@ export async function fromWorker(
       const { integration, ref } = commandOf<"asked">({ ...row, topic: "asked" });
       early.asked(integration, ref);
       return { ok: true };
+    }
+    case "receive": {
+      const { message } = commandOf<"receive">({ ...row, topic: "receive" });
+      // Written by a worker, in this form.
+      return { ok: true, receipt: await commands.receiving.take(message as Message) };
     }
     case "beside": {
       const { run, subject, head, data } = commandOf<"beside">({ ...row, topic: "beside" });

@@ -13,6 +13,8 @@
  * in RUN_STATES and RECORD_KINDS; other closed lists are words. Both are checked against the lists
  * of core by a test. Truth values are 0 and 1.
  */
+import { DELIVERIES } from "./0001_deliveries.sql.ts";
+import { EXCEPTIONS } from "./0001_exceptions.sql.ts";
 import { LIST_INDEXES } from "./0001_list-indexes.sql.ts";
 
 export const sql = `
@@ -62,7 +64,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 32),
+  kind smallint not null check (kind between 0 and 45),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -189,70 +191,7 @@ create index effect_open on effect (run, operation) where ended = 0;
 -- Serves endedByRef: operations that were accepted under a reference. Most have none.
 create index effect_ref on effect (left(ref, 200)) where ref is not null;
 
--- The primary key serves lists of all exceptions by run.
-create table exception (
-  shard smallint not null,
-  run bigint not null,
-  seq integer not null,
-  workflow text not null,
-  step text not null,
-  effect_name text,
-  integration text,
-  operation integer,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  effect text not null check (effect in ('never', 'maybe', 'partial', 'surely')),
-  reason_code text not null,
-  rule text not null,
-  message text not null,
-  because text not null,
-  owner text not null check (owner <> ''),
-  fingerprint text not null,
-  subject text,
-  opened_at_ms bigint not null,
-  due_at_ms bigint not null,
-  closed_at_ms bigint,
-  resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
-    'late-answer', 'superseded', 'dealt-with')),
-  closed_by text,
-  amount text,
-  currency text,
-  primary key (run, seq, shard),
-  check ((closed_at_ms is null) = (resolution is null)
-     and (closed_at_ms is null) = (closed_by is null))
-);
--- Serves the queue of open exceptions. The query repeats the condition.
-create index exception_open on exception (run, seq) where closed_at_ms is null;
--- Serves besideExceptions: the exception beside a run about one thing.
-create index exception_beside on exception (run, left(subject, 200)) where subject is not null;
--- Serves the count of besideExceptions. The query repeats the condition.
-create index exception_beside_open on exception (run) where subject is not null and closed_at_ms is null;
-
--- Counted in the shard of the run that it is about, and added up when read: flushes of several
--- writers do not wait for each other.
-create table issue (
-  shard smallint not null,
-  fingerprint text not null,
-  title text not null,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  workflow text not null,
-  step text not null,
-  owner text not null,
-  first_seen_at_ms bigint not null,
-  last_seen_at_ms bigint not null,
-  open_count bigint not null,
-  total_count bigint not null check (total_count >= 0),
-  primary key (shard, fingerprint)
-);
-
--- The primary key serves lists of all reviews by run.
+${EXCEPTIONS}-- The primary key serves lists of all reviews by run.
 create table review (
   shard smallint not null,
   run bigint not null,
@@ -297,9 +236,19 @@ create table dependency (
     'cancelled', 'interrupted')),
   since_ms bigint not null,
   probe_at_ms bigint,
+  -- The outage that is, or the last one: its start, end, runs that waited then, and when none did any more.
+  incident_at_ms bigint,
+  incident_ended_at_ms bigint,
+  incident_parked bigint,
+  incident_drained_at_ms bigint,
+  -- Of a store with one engine: what is left of the retry budget; null: it is full.
+  retry_tokens bigint check (retry_tokens between 0 and 100),
   said_at_ms bigint not null,
   said_by bigint not null,
-  primary key (shard, integration)
+  primary key (shard, integration),
+  check (incident_at_ms is not null or
+    coalesce(incident_ended_at_ms, incident_parked, incident_drained_at_ms) is null),
+  check (incident_drained_at_ms is null or incident_ended_at_ms is not null)
 );
 
 -- What definitions have declared of their payloads: one row for each list of pointers that one ever
@@ -308,7 +257,7 @@ create table dependency (
 create table declaration (
   shard smallint not null,
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version')),
   name text collate "C" not null,
   list bytea not null,
   sensitive text not null,
@@ -317,83 +266,7 @@ create table declaration (
   primary key (shard, definition, name, list)
 );
 
--- Ids of events, so that each is taken once. "name" is the hash of (namespace, event, id), whose last
--- byte is the shard. "until_ms" is when an id may be forgotten.
-create table accepted_event (
-  shard smallint not null,
-  name bytea not null,
-  namespace text collate "C" not null,
-  event text collate "C" not null,
-  id text collate "C" not null,
-  key text not null,
-  digest text not null,
-  until_ms bigint not null,
-  run bigint,
-  kept integer,
-  primary key (shard, name),
-  check (run is not null or kept is not null)
-);
--- Serves acceptedCount, and the choice of what is forgotten.
-create index accepted_event_until on accepted_event (until_ms);
-
-create table kept_event (
-  shard smallint not null,
-  seq integer not null,
-  namespace text not null,
-  event text not null,
-  key text not null,
-  id text not null,
-  at_ms bigint not null,
-  data text,
-  primary key (shard, seq)
-);
--- Serves keptEvents, oldest first.
-create index kept_event_key on kept_event (event, left(key, 200), seq);
-
--- Answers that came before their request was on record. Those that nobody asks for in time go, and
--- an exception beside the store tells of them.
-create table early_answer (
-  shard smallint not null,
-  seq integer not null,
-  integration text not null,
-  ref text not null,
-  state text not null check (state = 'kept'),
-  owner text not null check (owner <> ''),
-  at_ms bigint not null,
-  due_at_ms bigint not null,
-  data text,
-  primary key (shard, seq)
-);
--- Serves earlyAnswers of the engine: those that are kept. The query repeats the condition.
-create index early_answer_kept on early_answer (seq) where state = 'kept';
-
-create table awaiting (
-  shard smallint not null,
-  run bigint not null,
-  seq integer not null,
-  event text not null,
-  key text not null,
-  step text not null,
-  since_ms bigint not null,
-  due_at_ms bigint,
-  primary key (run, seq, shard)
-);
--- Serves awaiting, oldest first.
-create index awaiting_event on awaiting (event, left(key, 200), since_ms, run, seq);
-
-create table pending (
-  shard smallint not null,
-  run bigint not null,
-  seq integer not null,
-  operation integer not null,
-  integration text not null,
-  ref text not null,
-  due_at_ms bigint not null,
-  primary key (run, seq, shard)
-);
--- Serves pendingByRef.
-create index pending_ref on pending (integration, left(ref, 200), run, operation);
-
+${DELIVERIES}
 create table recovery_group (
   shard smallint not null,
   number integer not null,
@@ -410,8 +283,10 @@ create table inbox (
   id text not null,
   target smallint not null check (target between 0 and 255),
   topic text not null
-    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close', 'archive', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
+    check (topic in (
+      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
+      'group', 'route', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide', 'returned', 'deliver',
+      'offer', 'outcome', 'asked', 'beside', 'receive')),
   at_ms bigint not null,
   sent_by text not null,
   data text not null,

@@ -33,8 +33,8 @@ create index exception_open_class on exception (class, (run + 0), (seq + 0))
 -- Serves lists of all exceptions by class, with the one before.
 create index exception_closed_class on exception (class, (run + 0), (seq + 0))
   where closed_at_ms is not null;
--- Serves the choice of the causes that were seen last.
-create index issue_last_seen on issue (last_seen_at_ms, fingerprint);
+-- Serves the choice of the causes of a level that were seen last.
+create index issue_last_seen on issue (level, last_seen_at_ms, fingerprint);
 -- Serves adding up the counts of a cause.
 create index issue_fingerprint on issue (fingerprint);
 -- Serves the queue of open reviews by who may answer. The query repeats the condition.

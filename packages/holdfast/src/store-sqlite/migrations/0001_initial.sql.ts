@@ -8,6 +8,9 @@
  * in RUN_STATES and RECORD_KINDS; other closed lists are words. Both are checked against the lists
  * of core by a test.
  */
+import { DELIVERIES } from "./0001_deliveries.sql.ts";
+import { EXCEPTIONS } from "./0001_exceptions.sql.ts";
+
 export const sql = `
 -- One row: who this store is. \`digest\` covers the other columns.
 create table meta (
@@ -26,7 +29,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 32),
+  kind integer not null check (kind between 0 and 45),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -190,87 +193,7 @@ create index effect_otherwise on effect (proof, run) where ended = 1 and proof <
 -- Serves endedByRef: operations that were accepted under a reference. Most have none.
 create index effect_ref on effect (ref) where ref is not null;
 
-create table exception (
-  id integer primary key,
-  run integer not null,
-  seq integer not null,
-  workflow text not null,
-  step text not null,
-  effect_name text,
-  integration text,
-  operation integer,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  effect text not null check (effect in ('never', 'maybe', 'partial', 'surely')),
-  reason_code text not null,
-  rule text not null,
-  message text not null,
-  because text not null,
-  owner text not null check (owner <> ''),
-  fingerprint text not null,
-  subject text,
-  opened_at_ms integer not null,
-  due_at_ms integer not null,
-  closed_at_ms integer,
-  resolution text check (resolution in ('settled', 'resumed', 'rejected', 'cancelled',
-    'late-answer', 'superseded', 'dealt-with')),
-  closed_by text,
-  amount text,
-  currency text,
-  check ((closed_at_ms is null) = (resolution is null)
-     and (closed_at_ms is null) = (closed_by is null))
-) strict;
--- Serves closing one, and lists of all exceptions by run.
-create unique index exception_run on exception (run, seq);
--- Serves the queue of open exceptions. The query repeats the condition, as it does for the next six.
-create index exception_open on exception (run, seq) where closed_at_ms is null;
--- Serves the queue by owner.
-create index exception_open_owner on exception (owner, run, seq)
-  where closed_at_ms is null;
--- Serves lists of all exceptions by owner, with the one before.
-create index exception_closed_owner on exception (owner, run, seq)
-  where closed_at_ms is not null;
--- Serves the queue by workflow.
-create index exception_open_workflow on exception (workflow, run, seq)
-  where closed_at_ms is null;
--- Serves lists of all exceptions by workflow, with the one before.
-create index exception_closed_workflow on exception (workflow, run, seq)
-  where closed_at_ms is not null;
--- Serves the queue by class.
-create index exception_open_class on exception (class, run, seq)
-  where closed_at_ms is null;
--- Serves lists of all exceptions by class, with the one before.
-create index exception_closed_class on exception (class, run, seq)
-  where closed_at_ms is not null;
--- Serves besideExceptions. Unique: one exception beside a run for each thing that it is about.
-create unique index exception_beside on exception (run, subject) where subject is not null;
--- Serves the count of besideExceptions. The query repeats the condition.
-create index exception_beside_open on exception (run)
-  where subject is not null and closed_at_ms is null;
-
-create table issue (
-  fingerprint text primary key,
-  title text not null,
-  class text not null check (class in ('transient', 'throttled', 'contention', 'unavailable',
-    'permanent', 'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous',
-    'poison', 'cancelled', 'interrupted')),
-  family text not null
-    check (family in ('transient', 'permanent', 'data', 'policy', 'ambiguous')),
-  workflow text not null,
-  step text not null,
-  owner text not null,
-  first_seen_at_ms integer not null,
-  last_seen_at_ms integer not null,
-  open_count integer not null check (open_count >= 0),
-  total_count integer not null check (total_count >= open_count)
-) strict, without rowid;
--- Serves the list of issues, latest first.
-create index issue_last_seen on issue (last_seen_at_ms);
-
-create table review (
+${EXCEPTIONS}create table review (
   id integer primary key,
   run integer not null,
   seq integer not null,
@@ -312,14 +235,24 @@ create table dependency (
     'misconfigured', 'defect', 'exhausted', 'data', 'policy', 'expired', 'ambiguous', 'poison',
     'cancelled', 'interrupted')),
   since_ms integer not null,
-  probe_at_ms integer
+  probe_at_ms integer,
+  -- The outage that is, or the last one: its start, end, runs that waited then, and when none did any more.
+  incident_at_ms integer,
+  incident_ended_at_ms integer,
+  incident_parked integer,
+  incident_drained_at_ms integer,
+  -- Of a store with one engine: what is left of the retry budget; null: it is full.
+  retry_tokens integer check (retry_tokens between 0 and 100),
+  check (incident_at_ms is not null or
+    coalesce(incident_ended_at_ms, incident_parked, incident_drained_at_ms) is null),
+  check (incident_drained_at_ms is null or incident_ended_at_ms is not null)
 ) strict, without rowid;
 
 -- What definitions have declared of their payloads: one row for each list of pointers that one ever
 -- had, because what was sensitive once stays masked. Both lists are JSON.
 create table declaration (
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version')),
   name text not null,
   sensitive text not null,
   decision text,
@@ -327,74 +260,7 @@ create table declaration (
   primary key (definition, name, sensitive)
 ) strict, without rowid;
 
--- Ids of events, so that each is taken once. \`until_ms\` is when an id may be forgotten.
-create table accepted_event (
-  namespace text not null,
-  event text not null,
-  id text not null,
-  key text not null,
-  digest text not null,
-  until_ms integer not null,
-  run integer,
-  kept integer,
-  primary key (namespace, event, id),
-  check (run is not null or kept is not null)
-) strict, without rowid;
--- Serves acceptedCount, and the choice of what is forgotten.
-create index accepted_event_until on accepted_event (until_ms, namespace, event, id);
-
-create table kept_event (
-  seq integer primary key,
-  namespace text not null,
-  event text not null,
-  key text not null,
-  id text not null,
-  at_ms integer not null,
-  data text
-) strict;
--- Serves keptEvents, oldest first.
-create index kept_event_key on kept_event (event, key, seq);
-
-create table awaiting (
-  id integer primary key,
-  event text not null,
-  key text not null,
-  run integer not null,
-  seq integer not null,
-  step text not null,
-  due_at_ms integer
-) strict;
--- Serves awaiting, oldest first.
-create index awaiting_event on awaiting (event, key, id);
--- Serves the removal when the event has come or the run has ended.
-create index awaiting_run on awaiting (run);
-
-create table pending (
-  integration text not null,
-  ref text not null,
-  run integer not null,
-  operation integer not null,
-  due_at_ms integer not null,
-  primary key (integration, ref, run, operation)
-) strict, without rowid;
--- Serves the removal when the operation or the run has ended.
-create index pending_run on pending (run, operation);
-
--- Answers that came before their request was on record. Those that nobody asks for in time go, and
--- an exception beside the store tells of them.
-create table early_answer (
-  seq integer primary key,
-  integration text not null,
-  ref text not null,
-  state text not null check (state = 'kept'),
-  owner text not null check (owner <> ''),
-  at_ms integer not null,
-  due_at_ms integer not null,
-  data text
-) strict;
--- Serves earlyAnswers of the engine: those that are kept. The query repeats the condition.
-create index early_answer_kept on early_answer (seq) where state = 'kept';
-
+${DELIVERIES}
 create table recovery_group (
   number integer primary key,
   runs text not null,
@@ -407,8 +273,10 @@ create table inbox (
   pos integer primary key,
   id text not null,
   topic text not null
-    check (topic in ('start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete',
-      'close', 'archive', 'returned', 'deliver', 'offer', 'outcome', 'asked', 'beside')),
+    check (topic in (
+      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
+      'group', 'route', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide', 'returned', 'deliver',
+      'offer', 'outcome', 'asked', 'beside', 'receive')),
   at_ms integer not null,
   sent_by text not null,
   data text not null,

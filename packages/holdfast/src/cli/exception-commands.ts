@@ -1,0 +1,230 @@
+/** Commands that deal with exceptions without deciding about their runs: assign, note, tag, link, wait. */
+import { Argument, Option, type Command } from "commander";
+import { LINK_KINDS, WAITS_FOR } from "../core/exception-handling.ts";
+import { FAILURE_CLASSES } from "../core/failure.ts";
+import type { AskedAct } from "../core/parse-acts.ts";
+import { formatItemId } from "../core/run-number.ts";
+import {
+  handleAll,
+  planOf,
+  selectExceptions,
+  BULK_MAX,
+  type BulkOutcome,
+  type BulkPlan,
+  type ExceptionQueryFilter,
+} from "../operate/exception-acts.ts";
+import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { EXIT } from "./exit-code.ts";
+import { personOf, reasonOf, waitMs } from "./option-values.ts";
+
+type Act = (work: Work) => Promise<void>;
+
+interface HandleOptions extends ExceptionQueryFilter {
+  readonly by?: string;
+  readonly wait: number;
+  readonly reason?: string;
+  readonly plan?: true;
+  readonly yes?: true;
+}
+
+/** Nobody in particular, in the place of a name. */
+const NOBODY = "nobody";
+
+export function addExceptionCommands(program: Command, act: Act): void {
+  addAssign(program, act);
+  addNote(program, act);
+  addTag(program, act);
+  addLink(program, act);
+  addWait(program, act);
+}
+
+function addAssign(program: Command, act: Act): void {
+  const command = program
+    .command("assign")
+    .description("give exceptions to a person, or hand them over to a team")
+    .argument("<who>", `name of the person or team; "${NOBODY}" for no person`)
+    .option("--team", "it is a team: it becomes the owner");
+  handling(command, (who: string, options: { readonly team?: true }) =>
+    options.team === true
+      ? { kind: "handed-over", owner: who }
+      : { kind: "assigned", to: who === NOBODY ? null : who },
+  )(act);
+}
+
+function addNote(program: Command, act: Act): void {
+  const command = program
+    .command("note")
+    .description("write a note to exceptions; it stays when they are closed")
+    .argument("<text>", "what somebody else should know");
+  handling(command, (text: string) => ({ kind: "noted", text }))(act);
+}
+
+function addTag(program: Command, act: Act): void {
+  const command = program
+    .command("tag")
+    .description("put a tag on exceptions")
+    .argument("<tag>", "one word, to find them by")
+    .option("--remove", "take it off");
+  handling(command, (tag: string, options: { readonly remove?: true }) => ({
+    kind: options.remove === true ? "untagged" : "tagged",
+    tag,
+  }))(act);
+}
+
+function addLink(program: Command, act: Act): void {
+  const command = program
+    .command("link")
+    .description("link exceptions to a ticket, a runbook or a similar one")
+    .addArgument(new Argument("<kind>", "what it is").choices(LINK_KINDS))
+    .argument("<to>", "where it is: an address, an id")
+    .option("--remove", "take the link off");
+  handlingWith(command, 2, ([kind = "", to = ""], options) => linkAct(kind, options, to))(act);
+}
+
+function linkAct(kind: string, { remove }: Flags, to: string): AskedAct {
+  const known = LINK_KINDS.find((one) => one === kind) ?? "ticket";
+  return { kind: remove === true ? "unlinked" : "linked", link: { kind: known, to } };
+}
+
+function addWait(program: Command, act: Act): void {
+  const command = program
+    .command("wait")
+    .description("say what exceptions wait for; for a vendor or a source their time stands still")
+    .addArgument(new Argument("<for>", "whom or what for").choices([...WAITS_FOR, "over"]));
+  handling(
+    command,
+    (what: string) => {
+      const known = WAITS_FOR.find((one) => one === what);
+      return known === undefined ? { kind: "goes-on" } : { kind: "waits", for: known };
+    },
+    true,
+  )(act);
+}
+
+interface Flags {
+  readonly remove?: true;
+  readonly team?: true;
+}
+
+function handling(
+  command: Command,
+  actOf: (word: string, options: Flags) => AskedAct,
+  needsReason = false,
+): (act: Act) => void {
+  return handlingWith(command, 1, ([word = ""], options) => actOf(word, options), needsReason);
+}
+
+/** The arguments of the act, then the exceptions; or none, and options that say which. */
+function handlingWith(
+  command: Command,
+  words: number,
+  actOf: (words: readonly string[], options: Flags) => AskedAct,
+  needsReason = false,
+): (act: Act) => void {
+  command.argument("[exceptions...]", "ids, as listed by: holdfast exceptions");
+  if (needsReason) command.requiredOption("--reason <text>", "why; goes on record");
+  else command.option("--reason <text>", "why; goes on record");
+  command
+    .option("--by <name>", "who decides; default: your name on this system")
+    .addOption(new Option("--class <class>", "all of this class").choices(FAILURE_CLASSES))
+    .option("--owner <team>", "all of this owner")
+    .option("--workflow <name>", "all of this workflow")
+    .option("--issue <issue>", "all of this group, as listed by: holdfast issues")
+    .option("--with-tag <tag>", "all with this tag")
+    .option("--overdue", "all that are overdue")
+    .option("--plan", "say which are meant and do nothing")
+    .option("--yes", "do it to all that are meant")
+    .addOption(
+      new Option("--wait <duration>", "how long to wait for each answer of the engine")
+        .default(10_000, "10s")
+        .argParser(waitMs),
+    );
+  return (act) => {
+    command.action((...given: readonly unknown[]) =>
+      act((context) => {
+        // Commander gives the arguments, the rest of them as a list, then the options.
+        const [rest, options] = given.slice(words) as [
+          readonly string[],
+          HandleOptions & Flags & { readonly withTag?: string },
+        ];
+        const { withTag, ...others } = options;
+        const asked = actOf(given.slice(0, words) as string[], options);
+        const filtered = withTag === undefined ? others : { ...others, tag: withTag };
+        return handled(context, asked, rest, filtered);
+      }),
+    );
+  };
+}
+
+const FILTERS = ["class", "owner", "workflow", "issue", "tag", "overdue"] as const;
+
+async function handled(
+  context: Context,
+  act: AskedAct,
+  ids: readonly string[],
+  options: HandleOptions,
+): Promise<Shown> {
+  const isQuery = FILTERS.some((name) => options[name] !== undefined);
+  if (isQuery === ids.length > 0) {
+    throw badUse(
+      isQuery
+        ? "Exceptions are named by their ids or by options, not both."
+        : "No exceptions are named.",
+      "Name them by their ids, or say which with --class, --owner, --workflow, --issue, --with-tag or --overdue.",
+    );
+  }
+  if (ids.length > BULK_MAX) {
+    throw badUse(
+      `At most ${String(BULK_MAX)} exceptions are dealt with at a time.`,
+      "Do it in parts.",
+    );
+  }
+  return await withReader(context, async (reader) => {
+    const { outside } = context;
+    const patience = { waitMs: options.wait, nowMs: outside.nowMs, pause: outside.pause };
+    const by = personOf(options.by, context);
+    const reason = options.reason === undefined ? "" : reasonOf(options.reason);
+    if (!isQuery) {
+      if (options.plan === true)
+        return planShown({ ...NO_PLAN, count: ids.length, exceptions: ids });
+      return outcomeShown(await handleAll(reader, ids, act, { by, reason }, patience));
+    }
+    const selected = await selectExceptions(reader, options, outside.nowMs());
+    if (options.yes !== true || options.plan === true) return planShown(planOf(selected));
+    const all = selected.rows.map((row) => formatItemId("exc", row));
+    return outcomeShown(await handleAll(reader, all, act, { by, reason }, patience));
+  });
+}
+
+const NO_PLAN: BulkPlan = { count: 0, value: [], owners: [], exceptions: [], isPart: false };
+
+function planShown(plan: BulkPlan): Shown {
+  const value = plan.value.length === 0 ? "" : `, ${plan.value.join(", ")}`;
+  const owners = plan.owners.map(([owner, count]) => `${owner} ${String(count)}`).join(", ");
+  const more = plan.count > plan.exceptions.length ? " ..." : "";
+  const lines = [
+    `${String(plan.count)} exceptions are meant${value}. Nothing was done.`,
+    ...(owners === "" ? [] : [`owners  ${owners}`]),
+    ...(plan.count === 0 ? [] : [`${plan.exceptions.join(" ")}${more}`]),
+    ...(plan.isPart
+      ? [`These are the first ${String(plan.count)}: there may be more, for another time.`]
+      : []),
+    "do it with: --yes",
+  ];
+  return { document: { plan }, text: () => lines.join("\n") };
+}
+
+/** Refusals that are told one by one. */
+const REFUSED_SHOWN_MAX = 20;
+
+function outcomeShown(outcome: BulkOutcome): Shown {
+  const { done, left, refused } = outcome;
+  const lines = [
+    `${String(done)} done${left === 0 ? "" : `, ${String(left)} left for the engine`}, ${String(refused.length)} refused.`,
+    ...refused
+      .slice(0, REFUSED_SHOWN_MAX)
+      .map(({ exception, code, message }) => `${exception}  ${code}  ${message}`),
+  ];
+  const exitCode = refused.length === 0 ? EXIT.ok : EXIT.failed;
+  return { document: outcome, text: () => lines.join("\n"), exitCode };
+}

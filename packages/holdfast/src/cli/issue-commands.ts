@@ -1,0 +1,268 @@
+/** Commands about groups of exceptions, and about the rules by which exceptions go to owners. */
+import { Argument, Option, type Command } from "commander";
+import { durationMs } from "../core/duration.ts";
+import { ISSUE_LEVELS, type IssueLevel } from "../core/fingerprint.ts";
+import type { IssueAct, MutedUntil } from "../core/issue-overlay.ts";
+import type { Patience } from "../operate/command.ts";
+import { decideIssue } from "../operate/exception-acts.ts";
+import { deployedVersions, listIssues } from "../operate/list-issues.ts";
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
+import { routingHistory, rulesOf, setRouting, tryRouting } from "../operate/routing.ts";
+import type { StoreReader } from "../operate/store-care.ts";
+import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { personOf, reasonOf, waitMs, wholeNumber } from "./option-values.ts";
+import { issuesText, routingText, trialText } from "./show-issues.ts";
+import { receiptShown } from "./deciding.ts";
+
+type Act = (work: Work) => Promise<void>;
+
+interface DeciderOptions {
+  readonly by?: string;
+  readonly wait: number;
+  readonly reason: string;
+}
+
+export function addIssueCommands(program: Command, act: Act): void {
+  addIssues(program, act);
+  addMute(program, act);
+  decision(program, act, "unmute", "let a group be heard again", () => ({ kind: "unmuted" }));
+  addResolve(program, act);
+  decision(program, act, "reopen", "say that a group is not mended", () => ({ kind: "reopened" }));
+  addMerge(program, act);
+  decision(program, act, "unmerge", "show a group by itself again", () => ({ kind: "unmerged" }));
+  addSplit(program, act);
+  decision(program, act, "unsplit", "show a group as one again", () => ({ kind: "unsplit" }));
+  addRouting(program, act);
+}
+
+interface IssuesOptions {
+  readonly level: IssueLevel;
+  readonly limit: number;
+  readonly all?: true;
+}
+
+function addIssues(program: Command, act: Act): void {
+  program
+    .command("issues")
+    .description("list exceptions by cause, those first that were seen last")
+    .option("--all", "also muted and resolved ones, and those with nothing open")
+    .addOption(
+      new Option("--level <level>", "how fine the groups are")
+        .choices(ISSUE_LEVELS)
+        .default("place"),
+    )
+    .addOption(
+      new Option("--limit <rows>", "rows at most")
+        .default(PAGE_LIMIT_DEFAULT)
+        .argParser(wholeNumber("--limit", 1, PAGE_LIMIT_MAX)),
+    )
+    .action((options: IssuesOptions) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const page = await listIssues(reader, options, context.outside.nowMs());
+          return { document: page, text: (look) => issuesText(page, look) };
+        }),
+      ),
+    );
+}
+
+function decider(command: Command): Command {
+  return command
+    .requiredOption("--reason <text>", "why; goes on record")
+    .option("--by <name>", "who decides; default: your name on this system")
+    .addOption(
+      new Option("--wait <duration>", "how long to wait for the engine's answer")
+        .default(10_000, "10s")
+        .argParser(waitMs),
+    );
+}
+
+function decision(
+  program: Command,
+  act: Act,
+  name: string,
+  description: string,
+  actOf: () => IssueAct,
+): void {
+  const command = program.command(name).description(description).argument("<issue>", ISSUE);
+  decider(command).action((issue: string, options: DeciderOptions) =>
+    act((context) => decided(context, issue, options, async () => actOf())),
+  );
+}
+
+const ISSUE = "id of the group, as listed by: holdfast issues";
+
+interface MuteOptions extends DeciderOptions {
+  readonly for?: string;
+  readonly untilDeploy?: true;
+  readonly untilCount?: number;
+  readonly untilValue?: string;
+}
+
+function addMute(program: Command, act: Act): void {
+  const command = program
+    .command("mute")
+    .description("keep a group out of the list until something has happened")
+    .argument("<issue>", ISSUE)
+    .option("--for <duration>", "so long, for example 7d")
+    .option("--until-deploy", "until a newer version brings it again")
+    .addOption(
+      new Option("--until-count <exceptions>", "until so many more have come").argParser(
+        wholeNumber("--until-count", 1, 1_000),
+      ),
+    )
+    .option("--until-value <money>", 'until more of them come to so much, for example "1000 EUR"');
+  decider(command).action((issue: string, options: MuteOptions) =>
+    act((context) =>
+      decided(context, issue, options, async (reader) => {
+        const until = await mutedUntil(reader, options, context.outside.nowMs());
+        return { kind: "muted", until };
+      }),
+    ),
+  );
+}
+
+async function mutedUntil(
+  reader: StoreReader,
+  options: MuteOptions,
+  nowMs: number,
+): Promise<MutedUntil> {
+  const { untilDeploy, untilCount, untilValue } = options;
+  const given = [options.for, untilDeploy, untilCount, untilValue];
+  if (given.filter((one) => one !== undefined).length !== 1) {
+    throw badUse(
+      "A group is muted until one thing.",
+      "Give one of --for, --until-deploy, --until-count, --until-value.",
+    );
+  }
+  if (options.for !== undefined) {
+    return { kind: "time", atMs: nowMs + durationMs(options.for, "--for") };
+  }
+  if (untilCount !== undefined) return { kind: "count", count: untilCount };
+  if (untilValue !== undefined) {
+    const [amount = "", currency = "", ...more] = untilValue.trim().split(/\s+/u);
+    if (currency === "" || more.length > 0)
+      throw badUse(
+        "--until-value must be an amount and a currency.",
+        'Write --until-value "1000 EUR".',
+      );
+    return { kind: "value", amount, currency };
+  }
+  const version = (await deployedVersions(reader)).at(-1);
+  if (version !== undefined) return { kind: "deploy", version };
+  throw badUse("No version of an app is on record in this store.", "Mute it for a time instead.");
+}
+
+function addResolve(program: Command, act: Act): void {
+  const command = program
+    .command("resolve")
+    .description("say in which version of the code a group is mended")
+    .argument("<issue>", ISSUE)
+    .requiredOption("--in <version>", "seen again in it or in a newer one, it has regressed");
+  decider(command).action((issue: string, options: DeciderOptions & { readonly in: string }) =>
+    act((context) =>
+      decided(context, issue, options, async () => ({ kind: "resolved", inVersion: options.in })),
+    ),
+  );
+}
+
+function addMerge(program: Command, act: Act): void {
+  const command = program
+    .command("merge")
+    .description("show a group as part of another")
+    .argument("<issue>", ISSUE)
+    .argument("<into>", "the group that it is shown with");
+  decider(command).action((issue: string, into: string, options: DeciderOptions) =>
+    act((context) => decided(context, issue, options, async () => ({ kind: "merged", into }))),
+  );
+}
+
+function addSplit(program: Command, act: Act): void {
+  const command = program
+    .command("split")
+    .description("show the finer groups of a group in its place")
+    .argument("<issue>", ISSUE)
+    .addArgument(new Argument("<level>", "by what").choices(["code", "data"]));
+  decider(command).action((issue: string, level: string, options: DeciderOptions) =>
+    act((context) =>
+      decided(context, issue, options, async () => ({
+        kind: "split",
+        by: level === "data" ? "data" : "code",
+      })),
+    ),
+  );
+}
+
+async function decided(
+  context: Context,
+  issue: string,
+  options: DeciderOptions,
+  actOf: (reader: StoreReader) => Promise<IssueAct>,
+): Promise<Shown> {
+  return await withReader(context, async (reader) => {
+    const doing = { by: personOf(options.by, context), reason: reasonOf(options.reason) };
+    const act = await actOf(reader);
+    const receipt = await decideIssue(reader, issue, act, doing, patience(options, context));
+    return receiptShown(receipt, `group ${issue} is ${act.kind}`);
+  });
+}
+
+function patience({ wait }: DeciderOptions, { outside }: Context): Patience {
+  return { waitMs: wait, nowMs: outside.nowMs, pause: outside.pause };
+}
+
+/** Lines of a file with rules. */
+const LINES_MAX = 20_000;
+
+function addRouting(program: Command, act: Act): void {
+  const routing = program
+    .command("routing")
+    .description("rules by which exceptions go to other owners than code has declared");
+  routing
+    .command("show")
+    .description("show the rules that are in force, and who set those before")
+    .action(() =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const history = await routingHistory(reader);
+          return { document: history, text: (look) => routingText(history, look) };
+        }),
+      ),
+    );
+  routing
+    .command("test")
+    .description("say how many exceptions of the past would have had another owner")
+    .argument("<file>", "rules as JSON")
+    .action((file: string) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const trial = await tryRouting(reader, rulesOf(await textOf(context, file)));
+          return { document: trial, text: () => trialText(trial) };
+        }),
+      ),
+    );
+  const set = routing
+    .command("set")
+    .description("put rules in force, for exceptions to come")
+    .argument("<file>", "rules as JSON; an empty list takes all rules away");
+  decider(set).action((file: string, options: DeciderOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const rules = rulesOf(await textOf(context, file));
+        const doing = { by: personOf(options.by, context), reason: reasonOf(options.reason) };
+        const receipt = await setRouting(reader, rules, doing, patience(options, context));
+        return receiptShown(receipt, `${String(rules.length)} routing rules are in force`);
+      }),
+    ),
+  );
+}
+
+async function textOf({ outside }: Context, file: string): Promise<string> {
+  const lines: string[] = [];
+  for await (const line of outside.linesOf(file)) {
+    lines.push(line);
+    if (lines.length > LINES_MAX)
+      throw badUse(`${file} has more than ${String(LINES_MAX)} lines.`, "Name a file of rules.");
+  }
+  return lines.join("\n");
+}

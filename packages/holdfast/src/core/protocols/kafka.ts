@@ -1,0 +1,215 @@
+/**
+ * Kafka, seen by a producer (failure model 2.10). No connector speaks it yet. Whether a repeat is
+ * harmless is a matter of the producer: idempotent, and still in the same session.
+ */
+import { protocolTable, type ProtocolRow } from "../protocol-table.ts";
+
+type Phase = "created" | "sent" | "answered";
+type Condition = "same-session";
+type Row = ProtocolRow<Phase, Condition>;
+
+const CODES = "Apache Kafka, Protocol Guide, Error Codes";
+
+const OPEN = ["NETWORK_EXCEPTION", "REQUEST_TIMED_OUT", "NOT_ENOUGH_REPLICAS_AFTER_APPEND"];
+
+const ROWS: readonly Row[] = [
+  {
+    id: "open-in-session",
+    when: { code: OPEN, is: ["same-session"] },
+    effect: "by-phase",
+    class: "transient",
+    scope: "item",
+    origin: "network",
+    source: "KIP-98",
+    note: "the broker drops what it has already",
+  },
+  {
+    id: "open",
+    when: { code: OPEN },
+    effect: "by-phase",
+    class: "ambiguous",
+    scope: "key",
+    origin: "network",
+    source: CODES,
+    note: "NOT_ENOUGH_REPLICAS_AFTER_APPEND: it is in the log, of fewer replicas than asked for",
+  },
+  {
+    id: "not-taken",
+    when: {
+      code: [
+        "NOT_ENOUGH_REPLICAS",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_OR_FOLLOWER",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "NOT_COORDINATOR",
+        "KAFKA_STORAGE_ERROR",
+        "BROKER_NOT_AVAILABLE",
+      ],
+    },
+    effect: "never",
+    class: "unavailable",
+    scope: "dependency",
+    source: CODES,
+  },
+  {
+    id: "duplicate",
+    when: { code: ["DUPLICATE_SEQUENCE_NUMBER"] },
+    effect: "surely",
+    class: "transient",
+    scope: "item",
+    source: CODES,
+    note: "it is in the log already, by an earlier attempt of this producer",
+  },
+  {
+    id: "sequence-lost",
+    when: { code: ["OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID"] },
+    effect: "maybe",
+    class: "interrupted",
+    scope: "key",
+    source: CODES,
+  },
+  {
+    id: "fenced",
+    when: {
+      code: ["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "TRANSACTION_ABORTABLE"],
+    },
+    effect: "never",
+    class: "interrupted",
+    scope: "system",
+    source: CODES,
+    note: "a newer owner is at work: stand down",
+  },
+  {
+    id: "too-large",
+    when: { code: ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"] },
+    effect: "never",
+    class: "data",
+    scope: "item",
+    source: CODES,
+  },
+  {
+    id: "record",
+    when: { code: ["INVALID_RECORD", "CORRUPT_MESSAGE", "INVALID_TIMESTAMP"] },
+    effect: "never",
+    class: "defect",
+    scope: "item",
+    source: CODES,
+  },
+  {
+    id: "access",
+    when: {
+      code: [
+        "UNKNOWN_TOPIC_OR_PARTITION",
+        "TOPIC_AUTHORIZATION_FAILED",
+        "GROUP_AUTHORIZATION_FAILED",
+        "CLUSTER_AUTHORIZATION_FAILED",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        "SASL_AUTHENTICATION_FAILED",
+      ],
+    },
+    effect: "never",
+    class: "misconfigured",
+    scope: "dependency",
+    source: CODES,
+  },
+  {
+    id: "policy",
+    when: { code: ["POLICY_VIOLATION"] },
+    effect: "never",
+    class: "policy",
+    scope: "item",
+    source: CODES,
+  },
+  {
+    id: "quota",
+    when: { code: ["THROTTLING_QUOTA_EXCEEDED"] },
+    effect: "never",
+    class: "throttled",
+    scope: "dependency",
+    source: CODES,
+  },
+  {
+    id: "not-attempted",
+    when: { code: ["OPERATION_NOT_ATTEMPTED"] },
+    effect: "never",
+    class: "transient",
+    scope: "item",
+    source: CODES,
+  },
+  {
+    id: "consumer-moved",
+    when: {
+      code: [
+        "REBALANCE_IN_PROGRESS",
+        "ILLEGAL_GENERATION",
+        "UNKNOWN_MEMBER_ID",
+        "FENCED_INSTANCE_ID",
+        "FENCED_LEADER_EPOCH",
+      ],
+    },
+    effect: "maybe",
+    class: "interrupted",
+    scope: "system",
+    source: CODES,
+    note: "of a consumer: the record at hand may be worked on elsewhere",
+  },
+];
+
+export const KAFKA_TABLE = protocolTable<Phase, Condition>({
+  id: "kafka",
+  title: "Kafka (producer)",
+  prefix: "kafka",
+  version: 1,
+  pick: "most-exact",
+  reason: { domain: "KAFKA", by: "code" },
+  origin: "remote",
+  phases: {
+    created: { evidence: "created", means: "still in our own buffer" },
+    sent: { evidence: "sent", means: "sent, no answer" },
+    answered: { evidence: "answered", means: "the broker answered with this code" },
+  },
+  phaseAssumed: "sent",
+  conditions: {
+    "same-session": "the producer is idempotent and has not been started anew since",
+  },
+  aliases: {
+    "2": "CORRUPT_MESSAGE",
+    "3": "UNKNOWN_TOPIC_OR_PARTITION",
+    "5": "LEADER_NOT_AVAILABLE",
+    "6": "NOT_LEADER_OR_FOLLOWER",
+    "7": "REQUEST_TIMED_OUT",
+    "8": "BROKER_NOT_AVAILABLE",
+    "10": "MESSAGE_TOO_LARGE",
+    "13": "NETWORK_EXCEPTION",
+    "14": "COORDINATOR_LOAD_IN_PROGRESS",
+    "15": "COORDINATOR_NOT_AVAILABLE",
+    "16": "NOT_COORDINATOR",
+    "18": "RECORD_LIST_TOO_LARGE",
+    "19": "NOT_ENOUGH_REPLICAS",
+    "20": "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    "22": "ILLEGAL_GENERATION",
+    "25": "UNKNOWN_MEMBER_ID",
+    "27": "REBALANCE_IN_PROGRESS",
+    "29": "TOPIC_AUTHORIZATION_FAILED",
+    "30": "GROUP_AUTHORIZATION_FAILED",
+    "31": "CLUSTER_AUTHORIZATION_FAILED",
+    "32": "INVALID_TIMESTAMP",
+    "44": "POLICY_VIOLATION",
+    "45": "OUT_OF_ORDER_SEQUENCE_NUMBER",
+    "46": "DUPLICATE_SEQUENCE_NUMBER",
+    "47": "INVALID_PRODUCER_EPOCH",
+    "53": "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+    "55": "OPERATION_NOT_ATTEMPTED",
+    "56": "KAFKA_STORAGE_ERROR",
+    "58": "SASL_AUTHENTICATION_FAILED",
+    "59": "UNKNOWN_PRODUCER_ID",
+    "74": "FENCED_LEADER_EPOCH",
+    "82": "FENCED_INSTANCE_ID",
+    "87": "INVALID_RECORD",
+    "89": "THROTTLING_QUOTA_EXCEEDED",
+    "90": "PRODUCER_FENCED",
+    "120": "TRANSACTION_ABORTABLE",
+  },
+  rows: ROWS,
+});

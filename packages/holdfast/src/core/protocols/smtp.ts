@@ -1,0 +1,158 @@
+/**
+ * Replies of a mail server (failure model 2.8). A refusal is an answer: that recipient, or the whole
+ * message, was not taken. What ends without a reply is never until the server has asked for the
+ * content, and maybe from then on (RFC 1047). The first row that matches counts; the code is the
+ * enhanced status of RFC 3463.
+ */
+import type { FailureClass, FailureScope } from "../failure.ts";
+import { protocolTable, type ProtocolRow } from "../protocol-table.ts";
+import type { StatusRange } from "../rule-match.ts";
+
+/** What was asked for when the reply came. `message` is the final dot. */
+export type SmtpStage = "connect" | "auth" | "sender" | "recipient" | "data" | "message";
+type SmtpCondition = "no-reply" | "not-offered";
+type Row = ProtocolRow<SmtpStage, SmtpCondition>;
+
+const REPLIES = "RFC 5321 4.2";
+const ENHANCED = "RFC 3463 3";
+const AUTH = "RFC 4954 6";
+
+function row(
+  id: string,
+  when: { readonly status: readonly StatusRange[] } & Pick<Row["when"], "code" | "phase">,
+  failureClass: FailureClass,
+  scope: FailureScope,
+  rest: Pick<Row, "source"> & Partial<Pick<Row, "isSlow" | "note">>,
+): Row {
+  return { id, when, effect: "never", class: failureClass, scope, ...rest };
+}
+
+const FOUR: readonly StatusRange[] = [[400, 499]];
+const FIVE: readonly StatusRange[] = [[500, 599]];
+const BUSY = [450, 451, 452];
+
+export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
+  id: "smtp",
+  title: "Mail: what a reply means",
+  prefix: "smtp",
+  version: 1,
+  pick: "first",
+  reason: { domain: "SMTP", by: "id" },
+  origin: "remote",
+  phases: {
+    connect: { evidence: "created", means: "the greeting" },
+    auth: { evidence: "created", means: "AUTH" },
+    sender: { evidence: "created", means: "MAIL FROM" },
+    recipient: { evidence: "created", means: "RCPT TO" },
+    data: { evidence: "created", means: "DATA" },
+    message: { evidence: "sent", means: "the content and its final dot" },
+  },
+  phaseAssumed: "message",
+  conditions: {
+    "no-reply": "the connection ended, or its time was up, without a reply",
+    "not-offered": "our own client found the message not fit to be offered",
+  },
+  rows: [
+    {
+      id: "reply-lost",
+      when: { phase: ["message"], is: ["no-reply"] },
+      effect: "by-phase",
+      class: "ambiguous",
+      scope: "item",
+      origin: "network",
+      source: "RFC 1047",
+      note: "the server may have the whole message; duplicates come of repeating it",
+    },
+    {
+      id: "auth-impossible",
+      when: { code: ["EAUTH"], is: ["no-reply"] },
+      effect: "by-phase",
+      reasonCode: "SMTP:AUTH_REFUSED",
+      class: "misconfigured",
+      scope: "dependency",
+      origin: "network",
+      source: "Nodemailer, error codes",
+      note: "the client has no credentials or no method that the server takes",
+    },
+    {
+      id: "invalid-message",
+      when: { is: ["no-reply", "not-offered"] },
+      effect: "by-phase",
+      class: "data",
+      scope: "item",
+      origin: "network",
+      source: "Nodemailer, error codes",
+      note: "no recipient, or a content that cannot be read",
+    },
+    {
+      id: "unreachable",
+      when: { is: ["no-reply"] },
+      effect: "by-phase",
+      reasonCode: "SMTP:NO_SERVICE",
+      class: "unavailable",
+      scope: "dependency",
+      origin: "network",
+      source: REPLIES,
+      note: "the connection broke before the content was asked for",
+    },
+    row("auth-refused", { status: [[400, 599]], phase: ["auth"] }, "misconfigured", "dependency", {
+      source: AUTH,
+      note: "454, 534, 535, 538 and all others: no second try, it may lock the account",
+    }),
+    row("auth-needed", { status: [530, 534, 535, 538] }, "misconfigured", "dependency", {
+      source: AUTH,
+    }),
+    row(
+      "no-service",
+      { status: [421, 521, 554], phase: ["connect"] },
+      "unavailable",
+      "dependency",
+      {
+        source: "RFC 5321 3.1, RFC 7504 3",
+        note: "the greeting refuses us",
+      },
+    ),
+    row("closing", { status: [421] }, "throttled", "dependency", { source: REPLIES, isSlow: true }),
+    row("greylisted", { status: FOUR, code: ["4.7.*"] }, "throttled", "item", {
+      source: "RFC 6647 2",
+      isSlow: true,
+    }),
+    row("mailbox-busy", { status: BUSY, phase: ["recipient"] }, "throttled", "item", {
+      source: REPLIES,
+      isSlow: true,
+      note: "this recipient, not the server",
+    }),
+    row("server-busy", { status: BUSY }, "throttled", "dependency", {
+      source: REPLIES,
+      isSlow: true,
+    }),
+    row("later", { status: FOUR }, "transient", "item", { source: REPLIES }),
+    row("bad-command", { status: [[500, 504], 555] }, "defect", "item", { source: REPLIES }),
+    row("mailbox-full", { status: FIVE, code: ["5.2.2*"] }, "exhausted", "item", {
+      source: ENHANCED,
+      note: "data, if it lasts for three days",
+    }),
+    row("too-large", { status: FIVE, code: ["5.3.4*"] }, "data", "item", { source: ENHANCED }),
+    row("refused-by-policy", { status: FIVE, code: ["5.7.*"] }, "policy", "item", {
+      source: ENHANCED,
+    }),
+    row("bad-address", { status: FIVE, code: ["5.1.*"] }, "data", "item", {
+      source: ENHANCED,
+      note: "put it on the suppression list",
+    }),
+    row("unknown-mailbox", { status: [550, 551, 553, 556] }, "data", "item", { source: REPLIES }),
+    row("over-quota", { status: [552] }, "exhausted", "item", { source: REPLIES }),
+    row("rejected", { status: [554] }, "policy", "item", {
+      source: REPLIES,
+      note: "spam or other policy",
+    }),
+    row("refused", { status: FIVE }, "permanent", "item", { source: REPLIES }),
+  ],
+  examples: {
+    "4.7.*": "4.7.1",
+    "5.2.2*": "5.2.2",
+    "5.3.4*": "5.3.4",
+    "5.7.*": "5.7.1",
+    "5.1.*": "5.1.1",
+  },
+});

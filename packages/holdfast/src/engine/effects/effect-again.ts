@@ -1,0 +1,75 @@
+/**
+ * An effect of a run that is done again: whether what was done is done once more is decided by its
+ * contract (core/repeat.ts), at the moment in which the code asks for it.
+ */
+import { CHANGED_INPUT, type Failure } from "../../core/failure.ts";
+import type { JournalRecord } from "../../core/journal.ts";
+import { repeatOf, type Repeat } from "../../core/repeat.ts";
+import type { SuppliedHead } from "../../core/repaired.ts";
+import { undoPath } from "../../core/step-path.ts";
+import { stateOf } from "../../core/unknown-effects.ts";
+import { endsStep, headOf } from "../run/recovery.ts";
+import type { StepSlot } from "../steps/step-slot.ts";
+import type { EffectStep } from "./effect-step.ts";
+
+/** Who keeps a result: the engine by the contract, and not a person. */
+const ENGINE = "(engine)";
+
+export function repeatNow({ effect, journal, run, path }: EffectStep): Repeat {
+  const { contract } = effect.plan;
+  const { state } = journal;
+  const ageMs = run.host.clock.nowMs() - (state.firstSentAtMs ?? 0);
+  const repeat = repeatOf({
+    contract: contract.kind,
+    proof: state.proof,
+    isSame: journal.isSameAsSent,
+    canProbe: contract.kind !== "read" && contract.canProbe,
+    isUndone: stateOf(run.superseded.get(undoPath(path)) ?? []).proof === "surely",
+    isInWindow: contract.kind === "keyed" ? ageMs < contract.windowMs : null,
+  });
+  if (repeat.kind !== "skip" || doneBefore(run.superseded.get(path) ?? []) !== null) return repeat;
+  return { kind: "ask", because: "it was done, and what it answered is not on record" };
+}
+
+/** The record with the value of what was done before; null if there is none. */
+export function doneBefore(superseded: readonly JournalRecord[]): JournalRecord | null {
+  return superseded.findLast(isValue) ?? null;
+}
+
+function isValue(record: JournalRecord): boolean {
+  if (record.data === null) return false;
+  if (record.kind === "settled") return true;
+  return endsStep(record) && headOf<{ readonly end?: string }>(record).end === "value";
+}
+
+/** The code gets the value that it got before; nothing is sent. */
+export function keepResult(step: EffectStep, slot: StepSlot, because: string): void {
+  const { journal, run, path, effect } = step;
+  const done = doneBefore(run.superseded.get(path) ?? []);
+  if (done === null) throw new Error(`step ${path} has no result to keep`);
+  const { state } = journal;
+  const head: SuppliedHead = {
+    operation: state.operation ?? 0,
+    effect: effect.name,
+    proof: state.proof ?? "never",
+    end: "value",
+    by: ENGINE,
+    reason: because,
+    kept: done.seq,
+  };
+  run.deliver(slot, journal.write("supplied", state.attempt, head, done.data));
+}
+
+/** A person has to say what its result is now: a second time is not sent by itself. */
+export function doneOtherwise({ path }: EffectStep, because: string): Failure {
+  return {
+    effect: "never",
+    class: "data",
+    scope: "item",
+    origin: "rule",
+    reasonCode: CHANGED_INPUT,
+    message: `"${path}" was done before the run was done again: ${because}`,
+    evidence: {},
+    rule: { source: "table", id: "repair/CHANGED_INPUT", version: 1 },
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * What people do to exceptions and their groups that leaves them open, and the rules by which they go
+ * to owners. An exception is handled where its run is; groups and rules by whoever keeps the store.
+ */
+import type { BusinessCalendar } from "../../core/business-calendar.ts";
+import { HoldfastError } from "../../core/error.ts";
+import { refuseAct, stopsTheClock, type HandlingAct } from "../../core/exception-handling.ts";
+import { timesLeft, timesOf } from "../../core/exception-policy.ts";
+import { levelOf } from "../../core/fingerprint.ts";
+import {
+  NO_OVERLAY,
+  overlayAfter,
+  refuseIssueAct,
+  type IssueAct,
+} from "../../core/issue-overlay.ts";
+import type { GroupedHead, HandledHead, RoutedHead } from "../../core/journal.ts";
+import { parseHandlingAct, parseIssueAct, type AskedAct } from "../../core/parse-acts.ts";
+import { parseRouting } from "../../core/routing.ts";
+import { formatItemId, parseRunId } from "../../core/run-number.ts";
+import type { ExceptionRow, WaitingCommand } from "../../store/rows.ts";
+import { commandOf } from "../commands/inbox-command.ts";
+import type { InboxAnswer } from "../commands/inbox-bodies.ts";
+import type { Engine } from "../engine.ts";
+import { STORE, writeAt } from "./write-at.ts";
+
+/** Who does it, and why. */
+export interface Doing {
+  readonly by: string;
+  readonly reason: string;
+  /** Id of the command in the inbox; null for one that came another way. */
+  readonly command: string | null;
+}
+
+export class ExceptionActs {
+  readonly #engine: Engine;
+  /** One at a time: each has to see what the one before it has changed. They are few. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** @throws {HoldfastError} HF4102 for what is no act; and as below. */
+  async command(
+    row: WaitingCommand & { readonly topic: "handle" | "group" | "route" },
+  ): Promise<InboxAnswer> {
+    const doing = { by: row.by, command: row.id };
+    switch (row.topic) {
+      case "handle": {
+        const { run, seq, act, reason } = commandOf<"handle">({ ...row, topic: "handle" });
+        const id = { run: parseRunId(run), seq };
+        await this.handle(id, parseHandlingAct(act), { ...doing, reason });
+        return { ok: true };
+      }
+      case "group": {
+        const { fingerprint, act, reason } = commandOf<"group">({ ...row, topic: "group" });
+        await this.group(fingerprint, parseIssueAct(act), { ...doing, reason });
+        return { ok: true };
+      }
+      case "route": {
+        const { rules, version, reason } = commandOf<"route">({ ...row, topic: "route" });
+        await this.route(rules, version, { ...doing, reason });
+        return { ok: true };
+      }
+    }
+  }
+
+  /**
+   * @throws {HoldfastError} HF6001 (no such exception), HF6003 (it does not fit), HF4203 (a bound of
+   *   what is kept on one exception).
+   */
+  handle(
+    id: { readonly run: number; readonly seq: number },
+    asked: AskedAct,
+    doing: Doing,
+  ): Promise<void> {
+    return this.#inTurn(async () => {
+      const { committer, store, exceptions } = this.#engine;
+      await committer.durable();
+      const row = await store.exception(id.run, id.seq);
+      if (row === null) throw unknownException(id);
+      const { by, reason, command } = doing;
+      // It was taken before, in an earlier life.
+      if (command !== null && row.handling.commands.includes(command)) return;
+      const act = this.#actOf(row, asked);
+      refuseAct(row.handling, act, `Exception ${formatItemId("exc", id)}`);
+      const head: HandledHead = {
+        opened: id.seq,
+        act,
+        by,
+        reason,
+        ...(command === null ? {} : { command }),
+      };
+      if (!(await writeAt(this.#engine, id.run, "handled", "", head))) throw unknownException(id);
+      await committer.durable();
+      if (act.kind === "goes-on" || act.kind === "handed-over") exceptions.due.note(act.crossings);
+    });
+  }
+
+  /** With what follows from it for the times of the exception. */
+  #actOf(row: ExceptionRow, asked: AskedAct): HandlingAct {
+    const { policy } = this.#engine.exceptions.rules;
+    const nowMs = this.#engine.clock.nowMs();
+    const { runsFromMs, spentMs, stoppedAtMs, crossed } = row.handling;
+    const { withinMs } = row.record;
+    const calendar = this.#calendarOf(row);
+    if (asked.kind === "waits") {
+      const ranMs = calendar === null ? nowMs - runsFromMs : calendar.between(runsFromMs, nowMs);
+      return { ...asked, spentMs: stopsTheClock(asked.for) ? spentMs + ranMs : spentMs };
+    }
+    if (asked.kind === "goes-on" && stoppedAtMs === null) {
+      return { kind: "goes-on", dueAtMs: row.dueAtMs, crossings: row.handling.crossings };
+    }
+    if (asked.kind !== "goes-on" && asked.kind !== "handed-over") return asked;
+    const owner = asked.kind === "handed-over" ? asked.owner : row.owner;
+    const fromMs = asked.kind === "goes-on" ? nowMs : runsFromMs;
+    const times = timesOf(policy, { fromMs, spentMs, withinMs, calendar, owner });
+    const crossings = timesLeft(times.crossings, crossed);
+    if (asked.kind === "goes-on") return { kind: "goes-on", dueAtMs: times.dueAtMs, crossings };
+    this.#requireTeam(owner);
+    return { kind: "handed-over", owner, crossings };
+  }
+
+  /** By which its time runs; around the clock if the app no longer has it. */
+  #calendarOf({ record }: ExceptionRow): BusinessCalendar | null {
+    return this.#engine.exceptions.rules.policy.calendars.get(record.calendar ?? "") ?? null;
+  }
+
+  #requireTeam(owner: string): void {
+    const { teams } = this.#engine.exceptions.rules.policy;
+    if (teams === null || teams.has(owner)) return;
+    throw new HoldfastError(
+      "HF6001",
+      `There is no team ${JSON.stringify(owner.slice(0, 40))}: what it had would be nobody's.`,
+      `Hand it over to one of: ${[...teams.keys()].slice(0, 20).join(", ")}.`,
+    );
+  }
+
+  /** @throws {HoldfastError} HF6001 (no such group), HF6003 (it does not fit). */
+  group(fingerprint: string, act: IssueAct, doing: Doing): Promise<void> {
+    return this.#inTurn(async () => {
+      const { committer, store, clock, journal } = this.#engine;
+      if (levelOf(fingerprint) === null) throw unknownGroup(fingerprint);
+      await committer.durable();
+      const overlay = (await store.issueOverlay(fingerprint)) ?? NO_OVERLAY;
+      if (doing.command !== null && overlay.command === doing.command) return;
+      const into = act.kind === "merged" ? await store.issueOverlay(act.into) : null;
+      refuseIssueAct(fingerprint, overlay, act, into);
+      const next = overlayAfter(overlay, act, { ...doing, atMs: clock.nowMs() });
+      const head: GroupedHead = { fingerprint, act, overlay: next };
+      journal.append("grouped", head);
+      await committer.durable();
+    });
+  }
+
+  /**
+   * @param version - that these take the place of, as who sets them has seen it; 0 for none.
+   * @throws {HoldfastError} HF4102 (no rules), HF6003 (others were set meanwhile).
+   */
+  route(rules: readonly unknown[], version: number, doing: Doing): Promise<void> {
+    return this.#inTurn(async () => {
+      const { committer, store, clock, journal, exceptions } = this.#engine;
+      const parsed = parseRouting(rules);
+      await committer.durable();
+      const current = await store.routing();
+      const { by, reason } = doing;
+      const isTheSame =
+        current?.version === version + 1 &&
+        current.by === by &&
+        JSON.stringify(current.rules) === JSON.stringify(parsed);
+      // It was taken before, in an earlier life.
+      if (isTheSame) return;
+      if ((current?.version ?? 0) !== version) throw setMeanwhile(current?.version ?? 0, version);
+      const head: RoutedHead = { version: version + 1, rules: parsed, by, reason };
+      journal.append("routed", head);
+      await committer.durable();
+      exceptions.rules.learn({ ...head, atMs: clock.nowMs() });
+    });
+  }
+
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(act, act);
+    this.#last = turn;
+    // Its caller hears of a failure; the next in line only waits for it.
+    turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function unknownException(id: { readonly run: number; readonly seq: number }): HoldfastError {
+  return new HoldfastError(
+    "HF6001",
+    `There is no exception ${formatItemId("exc", id)}${id.run === STORE ? " beside the store" : ""}.`,
+    "List them with: holdfast exceptions --all",
+  );
+}
+
+function unknownGroup(fingerprint: string): HoldfastError {
+  return new HoldfastError(
+    "HF6001",
+    `There is no group ${JSON.stringify(fingerprint.slice(0, 60))}.`,
+    "List them with: holdfast issues",
+  );
+}
+
+function setMeanwhile(current: number, version: number): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `The routing rules are at version ${String(current)}, and these were made for version ${String(version)}: somebody has set others meanwhile. Nothing was changed.`,
+    "Look at them with: holdfast routing show. Then set yours again.",
+  );
+}

@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Counterpart } from "../counterpart.test-support.ts";
+import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
+import { TestWorld } from "../test-world.test-support.ts";
+
+const MINUTE_MS = 60_000;
+
+let world: TestWorld;
+let system: Counterpart;
+beforeEach(() => {
+  world = new TestWorld();
+  system = world.counterpart("erp", "keys");
+});
+afterEach(() => world.remove());
+
+function flowOf(options: Parameters<typeof testEffect>[3] = {}) {
+  const act = testEffect("keyed", system, "act", options);
+  return testWorkflow("flow", (input, run) => run.do(act, input));
+}
+
+async function startMany(flow: ReturnType<typeof flowOf>, count: number): Promise<number[]> {
+  const runs: number[] = [];
+  for (let n = 0; n < count; n += 1) runs.push(await world.start(flow, { id: String(n) }));
+  await world.settle();
+  return runs;
+}
+
+async function states(runs: readonly number[]): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const run of runs) {
+    const state = await world.stateOf(run);
+    counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function incidents(): readonly string[] {
+  return world.life.events.flatMap((event) =>
+    event.type === "dependency.changed" ? [event.to] : [],
+  );
+}
+
+/** Exceptions about an integration that is not called. */
+async function parkedOnes() {
+  return (await world.exceptions(0)).filter(({ reasonCode }) => reasonCode === "HF3006");
+}
+
+describe("a wrong setting is somebody's, soon", () => {
+  test("once, of the integration's owner, whatever the number of runs", async () => {
+    const flow = flowOf();
+    await world.begin([flow]);
+    system.always("act", { kind: "no", class: "misconfigured" });
+    await startMany(flow, 10);
+    await world.advance(MINUTE_MS);
+    const [exception, ...more] = await parkedOnes();
+    expect(more).toEqual([]);
+    expect(exception).toMatchObject({
+      class: "misconfigured",
+      owner: "team-erp",
+      integration: "erp",
+      closedAtMs: null,
+    });
+    expect((exception?.dueAtMs ?? 0) - world.clock.nowMs()).toBeLessThanOrEqual(60 * MINUTE_MS);
+    await world.advance(600 * MINUTE_MS);
+    expect(await parkedOnes()).toHaveLength(1);
+  });
+
+  test("also where one run is all that there is", async () => {
+    const flow = flowOf();
+    await world.begin([flow]);
+    system.always("act", { kind: "no", class: "misconfigured" });
+    const [run = 0] = await startMany(flow, 1);
+    await world.advance(MINUTE_MS);
+    expect(await world.stateOf(run)).toBe("parked");
+    expect(await parkedOnes()).toHaveLength(1);
+    expect(system.requests).toHaveLength(3);
+  });
+
+  test("until it is mended: the runs come through, and it is closed", async () => {
+    const flow = flowOf();
+    await world.begin([flow]);
+    system.always("act", { kind: "no", class: "misconfigured" });
+    const runs = await startMany(flow, 4);
+    await world.advance(MINUTE_MS);
+    system.always("act", { kind: "ok" });
+    await world.engine.commands.resume(runs[0] ?? 0, null, "ana", "the password is right now");
+    await world.advance(15 * MINUTE_MS);
+    expect(await states(runs)).toEqual({ completed: 4 });
+    expect(await parkedOnes()).toMatchObject([{ resolution: "dealt-with" }]);
+  });
+
+  test("once over a crash, and anew when it is wrong again", async () => {
+    const flow = flowOf();
+    await world.begin([flow]);
+    system.always("act", { kind: "no", class: "misconfigured" });
+    const runs = await startMany(flow, 3);
+    await world.advance(MINUTE_MS);
+    await world.crash();
+    await world.begin([flow]);
+    await world.advance(MINUTE_MS);
+    expect(await parkedOnes()).toHaveLength(1);
+    system.always("act", { kind: "ok" });
+    await world.engine.commands.resume(runs[0] ?? 0, null, "ana", "mended");
+    await world.advance(15 * MINUTE_MS);
+    expect(await states(runs)).toEqual({ completed: 3 });
+    system.always("act", { kind: "no", class: "misconfigured" });
+    for (const id of ["7", "8", "9"]) await world.start(flow, { id });
+    await world.advance(MINUTE_MS);
+    const found = await parkedOnes();
+    expect(found.map(({ closedAtMs }) => closedAtMs === null)).toEqual([false, true]);
+  });
+
+  test("that is found when it was down before", async () => {
+    const flow = flowOf();
+    await world.begin([flow]);
+    system.isDown = true;
+    await startMany(flow, 5);
+    await world.advance(MINUTE_MS);
+    expect(incidents()).toEqual(["open"]);
+    system.isDown = false;
+    system.always("act", { kind: "no", class: "misconfigured" });
+    await world.advance(15 * MINUTE_MS);
+    expect(incidents()).toEqual(["open", "parked"]);
+    expect(await parkedOnes()).toHaveLength(1);
+  });
+
+  test("where other calls get through between: the run's own exception", async () => {
+    const wrong = testEffect("keyed", system, "wrong");
+    const right = testEffect("keyed", system, "right");
+    const badly = testWorkflow("badly", (input, run) => run.do(wrong, input));
+    const well = testWorkflow("well", (input, run) => run.do(right, input));
+    await world.begin([badly, well]);
+    system.always("wrong", { kind: "no", class: "misconfigured" });
+    const run = await world.start(badly, { id: "1" });
+    for (let n = 0; n < 60; n += 1) {
+      await world.start(well, { id: String(n) });
+      await world.advance(2_000);
+    }
+    expect(await world.stateOf(run)).toBe("exception");
+    expect(system.requestsOf("wrong")).toHaveLength(5);
+    expect(incidents()).toEqual([]);
+    expect(await world.exceptions(run)).toMatchObject([
+      { class: "misconfigured", owner: "team-erp", closedAtMs: null },
+    ]);
+  });
+});

@@ -1,0 +1,115 @@
+/** What people say of an integration as a whole. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Counterpart } from "../counterpart.test-support.ts";
+import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
+import { TestWorld } from "../test-world.test-support.ts";
+import { openSqliteReader } from "../../store-sqlite/index.ts";
+
+const MINUTE_MS = 60_000;
+
+let world: TestWorld;
+let erp: Counterpart;
+beforeEach(() => {
+  world = new TestWorld();
+  erp = world.counterpart("erp", "keys");
+});
+afterEach(() => world.remove());
+
+function flowOf() {
+  const act = testEffect("keyed", erp, "act", { keyWindow: "7d" });
+  return testWorkflow("flow", (input, run) => run.do(act, input));
+}
+
+/** As another process would. */
+async function post(id: string, topic: "park" | "unpark", body: object): Promise<void> {
+  const reader = await openSqliteReader({ path: world.path });
+  const data = JSON.stringify(body);
+  await reader.post({ id, topic, atMs: world.clock.nowMs(), by: "ana", data });
+  await reader.close();
+}
+
+async function answerTo(id: string): Promise<unknown> {
+  let answer: string | null = null;
+  await world.until(`an answer to ${id}`, async () => {
+    const reader = await openSqliteReader({ path: world.path });
+    answer = await reader.answer(id);
+    await reader.close();
+    return answer !== null;
+  });
+  return JSON.parse(answer ?? "null");
+}
+
+async function said(topic: "park" | "unpark", body: object): Promise<unknown> {
+  await post(topic, topic, body);
+  return await answerTo(topic);
+}
+
+const LIMITS = { limits: { inboxIdleMs: 200, inboxBusyMs: 25 } };
+const PARK = { integration: "erp", reason: "they install a release", forMs: 30 * MINUTE_MS };
+
+describe("an integration that a person has parked", () => {
+  test("gets no call until then, over a restart, and is tried by itself afterwards", async () => {
+    const flow = flowOf();
+    await world.begin([flow], LIMITS);
+    await world.start(flow, { id: "before" });
+    await world.settle();
+    expect(await said("park", PARK)).toEqual({ ok: true, isKnown: true });
+    const run = await world.start(flow, { id: "1" });
+    await world.advance(5 * MINUTE_MS);
+    expect(await world.row(run)).toMatchObject({ state: "parked", dependency: "erp" });
+    expect((await world.row(run)).reason).toContain("they install a release");
+    await world.crash();
+    await world.begin([flow]);
+    await world.advance(20 * MINUTE_MS);
+    expect(erp.requests.map(({ id }) => id)).toEqual(["before"]);
+    await world.advance(15 * MINUTE_MS);
+    expect(await world.stateOf(run)).toBe("completed");
+    const [dependency] = await world.dependencies();
+    expect(dependency).toMatchObject({ state: "closed", incident: { parkedCount: 0 } });
+  });
+
+  test("is tried at once where a person says so", async () => {
+    const flow = flowOf();
+    await world.begin([flow], LIMITS);
+    expect(await said("park", PARK)).toEqual({ ok: true, isKnown: false });
+    const run = await world.start(flow, { id: "1" });
+    await world.advance(MINUTE_MS);
+    expect(await world.stateOf(run)).toBe("parked");
+    expect(await said("unpark", { integration: "erp", reason: "done" })).toEqual({ ok: true });
+    await world.advance(MINUTE_MS);
+    expect(await world.stateOf(run)).toBe("completed");
+  });
+});
+
+test("a wrong setting is tried once a person says that it was mended", async () => {
+  const flow = flowOf();
+  await world.begin([flow], LIMITS);
+  erp.always("act", { kind: "no", class: "misconfigured" });
+  const runs: number[] = [];
+  for (let n = 0; n < 5; n += 1) runs.push(await world.start(flow, { id: String(n) }));
+  await world.advance(60 * MINUTE_MS);
+  expect(erp.requests.length).toBeLessThanOrEqual(5);
+  erp.always("act", { kind: "ok" });
+  expect(await said("unpark", { integration: "erp", reason: "new password" })).toEqual({
+    ok: true,
+  });
+  await world.advance(5 * MINUTE_MS);
+  for (const run of runs) expect(await world.stateOf(run)).toBe("completed");
+});
+
+test.each([
+  ["what is not parked", "unpark", { integration: "erp", reason: "why not" }, "HF6003"],
+  ["a time without end", "park", { ...PARK, forMs: 8 * 86_400_000 }, "HF4102"],
+] as const)("refuses %s", async (_what, topic, body, code) => {
+  await world.begin([flowOf()], LIMITS);
+  expect(await said(topic, body)).toMatchObject({ ok: false, code });
+});
+
+test("refuses to park for a time that was over before an engine ran", async () => {
+  await world.begin([flowOf()], LIMITS);
+  await post("late", "park", PARK);
+  await world.crash();
+  world.clock.setMs(world.clock.nowMs() + 60 * MINUTE_MS);
+  await world.begin([flowOf()], LIMITS);
+  expect(await answerTo("late")).toMatchObject({ ok: false, code: "HF6003" });
+});

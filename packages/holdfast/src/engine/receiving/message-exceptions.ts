@@ -1,0 +1,58 @@
+/** What somebody has to look at that came of a message. */
+import { formatRunId } from "../../core/run-number.ts";
+import { turnOf } from "../../core/received.ts";
+import type { ReceivedRow } from "../../store/rows.ts";
+import type { AnyWorkflow } from "../../workflow/workflow.ts";
+import type { BesideCase } from "../exceptions/beside.ts";
+import type { Message } from "./messages.ts";
+
+/** Longest piece of foreign text in a sentence, in characters. */
+const QUOTED_MAX = 80;
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}...` : text);
+}
+
+/** A second message about the business fact that a run has. */
+export function aboutDuplicate(
+  { head, input, by }: Message,
+  run: number,
+  { definition }: AnyWorkflow,
+): BesideCase {
+  const what = `Message ${quoted(head.id)} of ${by} came by ${quoted(head.ingress)}`;
+  return {
+    run,
+    subject: `message ${head.name}`,
+    at: "receive",
+    reasonCode: "HF4113",
+    rule: "engine/duplicate-review@1",
+    message: "A second message came with the business key of this run.",
+    because: () =>
+      `${what} with the business key of run ${formatRunId(run)}, and this ingress asks for a decision. It was not started. Do what is left to do, or correct the run; then close this.`,
+    owner: definition.owner,
+    data: JSON.stringify(input),
+  };
+}
+
+/** What it follows has not come. No run is there yet that this could stand beside. */
+export function aboutMissing(
+  row: ReceivedRow,
+  newest: number | null,
+  { name, definition }: AnyWorkflow,
+): BesideCase {
+  const number = row.orderNumber ?? 0;
+  const turn = turnOf(number, newest, false);
+  const missing = turn.kind === "gap" ? ` ${String(turn.missing)}` : "";
+  return {
+    run: null,
+    subject: `message ${row.name}`,
+    at: "receive",
+    reasonCode: "HF4114",
+    rule: "engine/missing-ref@1",
+    message: "A message waits for one before it that has not come.",
+    because: () =>
+      `Message ${quoted(row.id)} by ${quoted(row.ingress)} for workflow ${quoted(name)} is number ${String(number)} of ${quoted(row.orderKey ?? "")}, and number${missing} has not come in time. It is started by itself if that comes. Find out what became of it at its sender.`,
+    owner: definition.owner,
+    data: row.data ?? "null",
+  };
+}

@@ -1,0 +1,109 @@
+/** A message from outside as the engine takes it, and the receipt that its sender gets for it. */
+import { HoldfastError } from "../../core/error.ts";
+import { parseJson } from "../../core/json-text.ts";
+import { canonicalText, inputDigest, type Hmac } from "../../core/operation-key.ts";
+import type { DuplicateRule, HeldTerms, OrderPlace, ReceivedHead } from "../../core/received.ts";
+import { formatRunId } from "../../core/run-number.ts";
+import type { ReceivedRow } from "../../store/rows.ts";
+import type { IncomingMessage, Receipt, SaidOrder } from "../../workflow/message.ts";
+import { isStorable } from "../journal/checked-values.ts";
+
+/** The same as plain JSON, for the worker that takes it. */
+export interface Message {
+  readonly head: MessageHead;
+  readonly input: unknown;
+  readonly by: string;
+  readonly duplicates: DuplicateRule;
+  readonly mayLeap: boolean;
+  readonly holdMs: number;
+  readonly windowMs: number | null;
+  readonly busy: "refuse" | "wait";
+}
+
+type MessageHead = Omit<ReceivedHead, "state" | "run" | "duplicateOf" | "held" | "untilMs">;
+
+/** Characters of an id, a source, a name or an order key. */
+const NAME_CHARS_MAX = 512;
+
+/** 16 bytes, as of inputs. */
+const DIGEST_HEX_LENGTH = 32;
+
+/**
+ * @param plain - the input as JSON has it.
+ * @throws {HoldfastError} HF4102 for a name that is none, or a place in an order that is none.
+ */
+export function messageOf(
+  incoming: IncomingMessage,
+  parsed: { readonly plain: unknown; readonly input: unknown },
+  namespace: string,
+  hmac: Hmac,
+): Message {
+  const { workflow, ingress, by, source, id, duplicates, holdMs, windowMs, busy } = incoming;
+  for (const [what, text] of Object.entries({ ingress, by, source, id })) requireName(what, text);
+  const said = incoming.order?.(parsed.input) ?? null;
+  const scope = [namespace, workflow.name, ingress];
+  const head: MessageHead = {
+    name: hmac(canonicalText("message", [...scope, by, source, id])),
+    namespace,
+    workflow: workflow.name,
+    ingress,
+    source,
+    id,
+    digest: inputDigest(incoming.payload, hmac).slice(0, DIGEST_HEX_LENGTH),
+    order: said === null ? null : placeOf(said, scope, hmac),
+  };
+  const mayLeap = said !== null && "version" in said;
+  return { head, input: parsed.plain, by, duplicates, mayLeap, holdMs, windowMs, busy };
+}
+
+function placeOf(said: SaidOrder, scope: readonly string[], hmac: Hmac): OrderPlace {
+  const { key } = said;
+  const number = "version" in said ? said.version : said.sequence;
+  requireName("order key", key);
+  if (!Number.isSafeInteger(number) || number < 0) {
+    throw new HoldfastError(
+      "HF4102",
+      `The place of a message in its order must be a whole number from 0, got ${JSON.stringify(number)}. Nothing was started.`,
+      "Mend the message, or what `order` of the ingress makes of it.",
+    );
+  }
+  return { key, name: hmac(canonicalText("order", [...scope, key])), number };
+}
+
+function requireName(what: string, text: unknown): void {
+  const fits = typeof text === "string" && text !== "" && text.length <= NAME_CHARS_MAX;
+  if (fits && isStorable(text)) return;
+  throw new HoldfastError(
+    "HF4102",
+    `The ${what} of a message must be a text of 1 to ${String(NAME_CHARS_MAX)} whole characters without NUL. Nothing was started.`,
+    "Mend the message and send it again.",
+  );
+}
+
+/** A message that is held, as it came. */
+export function heldMessage(row: ReceivedRow): Message {
+  // The engine wrote both in this form; their seal says that they are still the same.
+  const terms = parseJson(row.held ?? "null") as HeldTerms;
+  const { name, namespace, workflow, ingress, source, id, digest, atMs } = row;
+  const head = { name, namespace, workflow, ingress, source, id, digest, order: orderOf(row) };
+  const { by, duplicates, untilMs } = terms;
+  const windowMs = untilMs === null ? null : untilMs - atMs;
+  const input = parseJson(row.data ?? "null");
+  return { head, input, by, duplicates, mayLeap: false, holdMs: 0, windowMs, busy: "wait" };
+}
+
+function publicId(run: number | null): string | null {
+  return run === null ? null : formatRunId(run);
+}
+
+function orderOf({ orderKey, orderName, orderNumber }: ReceivedRow): OrderPlace | null {
+  if (orderKey === null || orderName === null || orderNumber === null) return null;
+  return { key: orderKey, name: orderName, number: orderNumber };
+}
+
+export function receiptOf(
+  { state, run, duplicateOf }: Pick<ReceivedHead, "state" | "run" | "duplicateOf">,
+  isRepeat: boolean,
+): Receipt {
+  return { state, run: publicId(run), duplicateOf: publicId(duplicateOf), isRepeat };
+}

@@ -1,0 +1,315 @@
+/**
+ * Messages from outside: each is taken once, in its turn, and its sender gets the same receipt
+ * however often it asks. Where workers share a store the keeper does this. The receipt of a message
+ * that starts a run is in the flush of the start, written by who owns the run; all others are the
+ * keeper's. See decision 0025.
+ */
+import { HoldfastError } from "../../core/error.ts";
+import {
+  repeatOfReceipt,
+  turnOf,
+  type HeldTerms,
+  type ReceiptState,
+  type ReceivedHead,
+} from "../../core/received.ts";
+import type { ReceivedRow } from "../../store/rows.ts";
+import { KEEPER_SHARD } from "../../store/shards.ts";
+import { intakeIsFull } from "../journal/backlog.ts";
+import { CountedList } from "../journal/counted-list.ts";
+import { parseJson } from "../../core/json-text.ts";
+import type { Engine } from "../engine.ts";
+import { checkedStart } from "../starts/start-input.ts";
+import { Elsewhere } from "../workers/places.ts";
+import { HeldMessages, type HeldMessage } from "./held-messages.ts";
+import { aboutDuplicate, aboutMissing } from "./message-exceptions.ts";
+import * as refusals from "./message-refusals.ts";
+import { heldMessage, messageOf, receiptOf, type Message } from "./messages.ts";
+import type { IncomingMessage, Receipt } from "../../workflow/message.ts";
+import { Turns } from "./turns.ts";
+
+/** Held messages that are read at a time. */
+const HELD_PAGE_MAX = 500;
+
+interface Lookup {
+  readonly name: string;
+  readonly resolve: (row: ReceivedRow | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What becomes of a message, apart from when. */
+type Fate = Pick<ReceivedHead, "run" | "duplicateOf"> & {
+  readonly state: Exclude<ReceiptState, "held">;
+};
+
+export class Receiving {
+  readonly #engine: Engine;
+  readonly #turns = new Turns();
+  readonly #orders = new Turns();
+  readonly #held: HeldMessages;
+  readonly #list: CountedList;
+  #lookups: Lookup[] = [];
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    const { clock, limits, store } = engine;
+    this.#held = new HeldMessages(clock, (due) => {
+      for (const message of due) engine.background(this.#tellMissing(message));
+    });
+    this.#list = new CountedList(clock, limits.receivedMax, () => store.receivedCount());
+  }
+
+  /** How much is kept: nothing of it may outlive what it is kept for. */
+  get keptCount(): number {
+    return this.#turns.count + this.#orders.count + this.#lookups.length + this.#held.count;
+  }
+
+  /** Reads what is held. Before any message is taken. */
+  async load(): Promise<void> {
+    this.#held.clear();
+    for (let after = ""; ;) {
+      const rows = await this.#engine.store.heldMessages(after, HELD_PAGE_MAX);
+      for (const row of rows) this.#hold(row);
+      after = rows.at(-1)?.name ?? after;
+      if (rows.length < HELD_PAGE_MAX) return;
+    }
+  }
+
+  /** The process may have died between a message and the one that was held for it. */
+  start(): void {
+    for (const order of this.#held.orders) this.#engine.background(this.#releaseNext(order));
+    this.#held.watch();
+  }
+
+  close(): void {
+    this.#held.close();
+  }
+
+  /**
+   * Takes a message, or says what became of it before. Durable when it resolves.
+   *
+   * @throws {HoldfastError} HF4102..HF4105 if it does not fit, HF4110 if its id belongs to another
+   *   payload, HF4111 while the same is being taken, HF4201, HF4202 or HF4206 if there is no room.
+   *   Nothing of it is remembered then.
+   */
+  async receive(incoming: IncomingMessage): Promise<Receipt> {
+    const { routes, places, limits, namespace, digests } = this.#engine;
+    const { workflow, by } = incoming;
+    const checked = await checkedStart(workflow, incoming.input, { by }, limits);
+    const parsed = { plain: parseJson(checked.text), input: checked.input };
+    const message = messageOf(incoming, parsed, namespace, (text) => digests.hex(text));
+    if (routes === null) return await this.take(message);
+    if (places.isKeeper) {
+      try {
+        return await this.take(message);
+      } catch (error) {
+        // It may have gone to another worker meanwhile: then this says nothing of the message.
+        if (places.isKeeper && !(error instanceof Elsewhere)) throw error;
+      }
+    }
+    const routed = { topic: "receive", data: { message }, by } as const;
+    const { receipt } = await routes.ask(KEEPER_SHARD, routed);
+    if (receipt === undefined) throw new Error("the keeper has taken a message without a receipt");
+    return receipt;
+  }
+
+  /** At the keeper. */
+  async take(message: Message): Promise<Receipt> {
+    const { name } = message.head;
+    if (message.busy === "refuse" && this.#turns.has(name))
+      throw refusals.inProgress(message.head.id);
+    const receipt = await this.#turns.in(name, () => this.#takeInTurn(message));
+    const order = message.head.order?.name;
+    if (order !== undefined && this.#held.lowest(order) !== null)
+      this.#engine.background(this.#releaseNext(order));
+    return receipt;
+  }
+
+  async #takeInTurn(message: Message): Promise<Receipt> {
+    const { head } = message;
+    const known = await this.#known(head.name);
+    const repeat = repeatOfReceipt(known, head.digest);
+    if (repeat === "conflict") throw refusals.otherPayload(head.id);
+    if (known !== null) return receiptOf(known, true);
+    await this.#refuseIfFull();
+    try {
+      const { order } = head;
+      if (order === null) return await this.#begin(message);
+      return await this.#orders.in(order.name, () => this.#inOrder(message, false));
+    } catch (error) {
+      this.#list.giveBack();
+      throw error;
+    }
+  }
+
+  async #refuseIfFull(): Promise<void> {
+    const { committer, limits } = this.#engine;
+    if (!committer.backlog.takesIntake)
+      throw intakeIsFull(committer.backlog, "", "the message was not taken");
+    if (await this.#list.takesOne()) return;
+    throw refusals.remembersNoMore(limits.receivedMax);
+  }
+
+  async #inOrder(message: Message, isHeld: boolean): Promise<Receipt> {
+    const { order } = message.head;
+    if (order === null) return await this.#begin(message);
+    const newest = await this.#engine.store.newestInOrder(order.name);
+    const turn = turnOf(order.number, newest, message.mayLeap);
+    if (turn.kind === "next") return await this.#begin(message);
+    if (turn.kind === "stale")
+      return await this.#write(message, { state: "superseded", run: null, duplicateOf: null });
+    if (isHeld) return receiptOf({ state: "held", run: null, duplicateOf: null }, true);
+    return await this.#keep(message);
+  }
+
+  /** Starts its run, or finds the one that has its business key. */
+  async #begin(message: Message): Promise<Receipt> {
+    const { head, input, by, duplicates } = message;
+    const workflow = this.#workflowOf(head.workflow);
+    const begun = { ...head, ...this.#remembered(message), held: null };
+    const received = {
+      head: { ...begun, state: "started", duplicateOf: null } as const,
+      duplicates,
+    };
+    const { run, isNew } = await this.#engine.startRun(workflow, input, { by, received });
+    const started = { state: "started", run, duplicateOf: null } as const;
+    if (isNew) {
+      this.#held.remove(head.name);
+      return receiptOf(started, false);
+    }
+    // An earlier keeper may have begun it, and died before it could say so.
+    const known = await this.#known(head.name);
+    if (known?.state === "started") return receiptOf(known, false);
+    if (duplicates === "merge")
+      return await this.#write(message, { state: "joined", run, duplicateOf: run });
+    if (duplicates === "reject")
+      return await this.#write(message, { state: "rejected", run: null, duplicateOf: run });
+    await this.#engine.exceptions.beside.open(aboutDuplicate(message, run, workflow));
+    return await this.#write(message, { state: "review", run: null, duplicateOf: run });
+  }
+
+  async #write(message: Message, fate: Fate): Promise<Receipt> {
+    const head: ReceivedHead = {
+      ...message.head,
+      ...this.#remembered(message),
+      ...fate,
+      held: null,
+    };
+    await this.#append(head, null);
+    this.#held.remove(head.name);
+    return receiptOf(fate, false);
+  }
+
+  async #keep(message: Message): Promise<Receipt> {
+    const { limits, clock } = this.#engine;
+    if (this.#held.count >= limits.heldMessagesMax)
+      throw refusals.holdsNoMore(limits.heldMessagesMax);
+    const { by, duplicates, holdMs } = message;
+    const dueAtMs = clock.nowMs() + holdMs;
+    const held: HeldTerms = { by, duplicates, dueAtMs, ...this.#remembered(message) };
+    const fate = { state: "held", run: null, duplicateOf: null } as const;
+    const head: ReceivedHead = { ...message.head, ...fate, held, untilMs: null };
+    await this.#append(head, JSON.stringify(message.input));
+    const { name, order } = message.head;
+    if (order !== null)
+      this.#held.add({ name, orderName: order.name, number: order.number, dueAtMs });
+    this.#held.watch();
+    return receiptOf(fate, false);
+  }
+
+  async #append(head: ReceivedHead, data: string | null): Promise<void> {
+    const { journal, committer, places } = this.#engine;
+    if (places.shared !== null) places.require(KEEPER_SHARD);
+    journal.append("received", head, data);
+    await committer.durable();
+  }
+
+  #remembered({ windowMs }: Message): Pick<ReceivedHead, "untilMs"> {
+    return { untilMs: windowMs === null ? null : this.#engine.clock.nowMs() + windowMs };
+  }
+
+  #workflowOf(name: string) {
+    const workflow = this.#engine.workflow(name);
+    if (workflow === null) throw refusals.unknownWorkflow(name);
+    return workflow;
+  }
+
+  #hold({ name, held, orderName, orderNumber }: ReceivedRow): void {
+    if (orderName === null || orderNumber === null) return;
+    // The engine wrote it in this form.
+    const { dueAtMs } = parseJson(held ?? "null") as HeldTerms;
+    this.#held.add({ name, orderName, number: orderNumber, dueAtMs });
+  }
+
+  /** Starts what was held and has its turn now, one after the other. */
+  async #releaseNext(orderName: string): Promise<void> {
+    for (;;) {
+      const lowest = this.#held.lowest(orderName);
+      if (lowest === null) return;
+      const isOver = await this.#engine.reads.patiently("a message that is held", () =>
+        this.#release(lowest),
+      );
+      if (isOver !== true || this.#held.lowest(orderName) === lowest) return;
+    }
+  }
+
+  /** False while it has to wait. */
+  async #release({ name, orderName }: HeldMessage): Promise<boolean> {
+    return await this.#turns.in(name, async () => {
+      const row = await this.#known(name);
+      if (row?.state !== "held") {
+        this.#held.remove(name);
+        return true;
+      }
+      try {
+        const message = heldMessage(row);
+        const { state } = await this.#orders.in(orderName, () => this.#inOrder(message, true));
+        return state !== "held";
+      } catch (error) {
+        // There is no room now, or no code: it stays, and its owner hears of it when it is due.
+        if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
+        throw error;
+      }
+    });
+  }
+
+  /** It has waited for as long as it may: its owner has to know. It stays held. */
+  async #tellMissing(held: HeldMessage): Promise<void> {
+    await this.#releaseNext(held.orderName);
+    const isTold = await this.#engine.reads.patiently("what a message waits for", async () => {
+      const row = await this.#known(held.name);
+      if (row?.state !== "held") return true;
+      try {
+        const workflow = this.#workflowOf(row.workflow);
+        const newest = await this.#engine.store.newestInOrder(held.orderName);
+        await this.#engine.exceptions.beside.open(aboutMissing(row, newest, workflow));
+        return true;
+      } catch (error) {
+        if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
+        throw error;
+      }
+    });
+    if (isTold === false) this.#held.untold(held.name);
+  }
+
+  /** What is remembered of it; nothing whose time is over. */
+  async #known(name: string): Promise<ReceivedRow | null> {
+    const row = await new Promise<ReceivedRow | null>((resolve, reject) => {
+      this.#lookups.push({ name, resolve, reject });
+      if (this.#lookups.length === 1) setImmediate(() => void this.#look());
+    });
+    if (row === null || row.untilMs === null) return row;
+    return row.untilMs > this.#engine.clock.nowMs() ? row : null;
+  }
+
+  /** All that came in one turn of the event loop are one message to the store. */
+  async #look(): Promise<void> {
+    const lookups = this.#lookups;
+    this.#lookups = [];
+    try {
+      const rows = await this.#engine.store.received(lookups.map(({ name }) => name));
+      for (const [index, lookup] of lookups.entries()) lookup.resolve(rows[index] ?? null);
+    } catch (error) {
+      for (const lookup of lookups) lookup.reject(error);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Maker and checker: what one person has proposed, frozen, and another has decided. An approval is
+ * bound to all that is frozen and to where the run stood: any change voids it. Source: failure
+ * model 4.5.
+ */
+import { canonicalText } from "../../core/operation-key.ts";
+import type { JournalRecord } from "../../core/journal.ts";
+import {
+  PROPOSAL_MS,
+  type DecidedHead,
+  type ProposedHead,
+  type Verdict,
+} from "../../core/repaired.ts";
+import type { RepairOrder } from "../../core/repair-order.ts";
+import type { RunRow } from "../../store/rows.ts";
+import type { Digests } from "../journal/digest.ts";
+import { headOf } from "../run/recovery.ts";
+import type { Prepared } from "./prepared.ts";
+
+type Frozen = Omit<
+  ProposedHead,
+  "digest" | "reason" | "command" | "needs" | "owner" | "expiresAtMs"
+>;
+
+export function proposedHead(
+  order: RepairOrder,
+  { data, effect, needs }: Prepared,
+  { workflow, owner }: Pick<RunRow, "workflow" | "owner">,
+  { nowMs, digests }: { readonly nowMs: number; readonly digests: Digests },
+): ProposedHead {
+  const { act, step, by, reason, version, ref, newKey, command } = order;
+  const frozen: Frozen = {
+    act,
+    step,
+    workflow,
+    by,
+    version,
+    ...(effect === undefined ? {} : { effect }),
+    ...(ref === undefined ? {} : { ref }),
+    ...(newKey === undefined ? {} : { newKey }),
+  };
+  return {
+    ...frozen,
+    reason,
+    owner,
+    needs: needs ?? "",
+    digest: frozenDigest(order.run, frozen, data, digests),
+    expiresAtMs: nowMs + PROPOSAL_MS,
+    ...(command === null ? {} : { command }),
+  };
+}
+
+/** Of everything that would be done, so that what is approved is what was proposed. */
+export function frozenDigest(
+  run: number,
+  { act, step, workflow, effect, by, version, ref, newKey }: Frozen,
+  data: string | null,
+  digests: Digests,
+): string {
+  const parts = [act, step ?? "", workflow, effect ?? "", by, String(version), ref ?? ""];
+  const rest = [String(newKey === true), data ?? ""];
+  return digests.hex(canonicalText("proposal", [String(run), ...parts, ...rest]));
+}
+
+/** The order as it was proposed, with the version at which it was. */
+export function orderOf(run: number, head: ProposedHead): RepairOrder {
+  const { act, step, version, by, reason, ref, newKey } = head;
+  return {
+    run,
+    act,
+    step,
+    version,
+    value: null,
+    by,
+    reason,
+    command: null,
+    ...(ref === undefined ? {} : { ref }),
+    ...(newKey === undefined ? {} : { newKey }),
+  };
+}
+
+/** What became of a proposal; null while it is open. */
+export function verdictOf(records: readonly JournalRecord[], proposed: number): DecidedHead | null {
+  for (const record of records) {
+    if (record.kind !== "decided") continue;
+    const head = headOf<DecidedHead>(record);
+    if (head.proposed === proposed) return head;
+  }
+  return null;
+}
+
+export function decidedHead(
+  proposed: number,
+  verdict: Verdict,
+  said: { readonly by: string; readonly reason: string; readonly command: string | null },
+): DecidedHead {
+  const { by, reason, command } = said;
+  return { proposed, verdict, by, reason, ...(command === null ? {} : { command }) };
+}

@@ -1,0 +1,30 @@
+/** Repairs that lie in the inbox, and what is answered to them. */
+import { formatItemId, formatRunId, parseRunId } from "../../core/run-number.ts";
+import type { WaitingCommand } from "../../store/rows.ts";
+import { commandOf } from "../commands/inbox-command.ts";
+import type { InboxAnswer } from "../commands/inbox-bodies.ts";
+import type { Engine } from "../engine.ts";
+import type { Repaired } from "./repairs.ts";
+
+export async function repairFrom(
+  { commands: { repairs } }: Engine,
+  row: WaitingCommand,
+): Promise<InboxAnswer> {
+  const said = { by: row.by, command: row.id };
+  if (row.topic === "decide") {
+    const { run, ...rest } = commandOf<"decide">({ ...row, topic: "decide" });
+    const decision = { ...rest, ...said, run: parseRunId(run) };
+    return answerOf(decision.run, await repairs.decide(decision));
+  }
+  const { run, ...rest } = commandOf<"repair">({ ...row, topic: "repair" });
+  const order = { ...rest, ...said, run: parseRunId(run) };
+  return answerOf(order.run, await repairs.repair(order));
+}
+
+function answerOf(of: number, { proposal, run }: Repaired): InboxAnswer {
+  return {
+    ok: true,
+    ...(run === null ? {} : { run: formatRunId(run) }),
+    ...(proposal === null ? {} : { proposal: formatItemId("prp", { run: of, seq: proposal }) }),
+  };
+}

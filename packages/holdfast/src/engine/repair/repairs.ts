@@ -1,0 +1,320 @@
+/**
+ * The one door by which people repair a run: each act is looked at, then done, or laid before a second
+ * person. What is written for one act is written in one turn, so a crash leaves all of it or nothing.
+ * Source: decision 0023.
+ */
+import { HoldfastError } from "../../core/error.ts";
+import type { JournalRecord } from "../../core/journal.ts";
+import { isSamePerson } from "../../core/person.ts";
+import type { ByHand, ProposedHead } from "../../core/repaired.ts";
+import type { DecisionBody, RepairOrder } from "../../core/repair-order.ts";
+import { formatRunId } from "../../core/run-number.ts";
+import { isFinal } from "../../core/run-state.ts";
+import { versionOf } from "../../core/run-version.ts";
+import { unknownEffects } from "../../core/unknown-effects.ts";
+import { wasApplied } from "../../core/seen.ts";
+import type { StoredRun } from "../../store/rows.ts";
+import { isoText } from "../clock.ts";
+import { ended } from "../commands/command-refusals.ts";
+import type { Engine } from "../engine.ts";
+import { withStored } from "../journal/stored-runs.ts";
+import type { LiveRun } from "../run/live-run.ts";
+import { headOf } from "../run/recovery.ts";
+import { requireReadable } from "../run/unreadable-run.ts";
+import { withoutCode } from "../run/without-code.ts";
+import type { Prepared, Write } from "./prepared.ts";
+import { decidedHead, frozenDigest, orderOf, proposedHead, verdictOf } from "./proposals.ts";
+import { misfit, moved, noProposal, unknownFirst } from "./repair-refusals.ts";
+import { correctedInput, fromSeqOf, refuseTakenBack, writeAgain } from "./run-repairs.ts";
+import { startAnew } from "./start-anew.ts";
+import { prepareEdit, prepareSupply } from "./step-repairs.ts";
+
+export interface Decision extends Omit<DecisionBody, "run"> {
+  readonly run: number;
+  readonly by: string;
+  readonly command: string | null;
+}
+
+export interface Repaired {
+  /** Number of the proposal that a second person has to approve; null if it was done. */
+  readonly proposal: number | null;
+  /** The run that was started anew; null for other acts. */
+  readonly run: number | null;
+}
+
+/** A second person's word. */
+interface Approval {
+  readonly decision: Decision;
+  /** What was frozen, as JSON. */
+  readonly data: string | null;
+}
+
+const DONE: Repaired = { proposal: null, run: null };
+
+export class Repairs {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * @throws {HoldfastError} HF6001, HF6003, HF6004 (an outcome is unknown), HF6007 (it has moved
+   *   since), HF4102 (the value does not fit). Nothing was done then.
+   */
+  async repair(order: RepairOrder): Promise<Repaired> {
+    const { records } = await this.#stored(order.run);
+    if (order.command !== null && wasApplied(records, order.command))
+      return { ...DONE, proposal: proposalOf(records, order.command) };
+    return await this.#carryOut(order, null);
+  }
+
+  /** Approves a proposal, which is done then; or rejects it. */
+  async decide(decision: Decision): Promise<Repaired> {
+    const { run, seq, by, command, approve } = decision;
+    const { records, row } = await this.#stored(run);
+    if (command !== null && wasApplied(records, command)) return DONE;
+    const record = records.find((one) => one.seq === seq && one.kind === "proposed");
+    if (record === undefined) throw noProposal(run, seq);
+    const head = headOf<ProposedHead>(record);
+    const before = verdictOf(records, seq);
+    if (before !== null)
+      throw misfit(run, `The proposal was ${before.verdict} already, by ${before.by}.`);
+    if (!approve) return await this.#close(decision, "rejected");
+    if (isSamePerson(by, head.by)) throw sameperson(run, by);
+    const { clock, digests } = this.#engine;
+    if (clock.nowMs() >= head.expiresAtMs) {
+      await this.#close(decision, "expired");
+      throw misfit(run, `The proposal could be approved until ${isoText(head.expiresAtMs)}.`, ANEW);
+    }
+    const isFrozen = head.digest === frozenDigest(run, head, record.data, digests);
+    if (!isFrozen || versionOf(records) !== head.version) {
+      await this.#close(decision, "void");
+      throw moved({ run: row.run, version: head.version }, versionOf(records));
+    }
+    return await this.#carryOut(orderOf(run, head), { decision, data: record.data });
+  }
+
+  async #stored(run: number): Promise<StoredRun> {
+    const { committer, store } = this.#engine;
+    await committer.durable();
+    const [stored] = await store.load([run]);
+    if (stored !== undefined) {
+      requireReadable(stored);
+      return stored;
+    }
+    throw new HoldfastError(
+      "HF6001",
+      `There is no run ${formatRunId(run)} that this engine can work on.`,
+      "List runs with: holdfast runs",
+    );
+  }
+
+  async #carryOut(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
+    switch (order.act) {
+      case "supply":
+      case "skip":
+      case "edit":
+        return await this.#atStep(order, approval);
+      case "again":
+      case "correct":
+      case "anew":
+        return await this.#atRun(order, approval);
+    }
+  }
+
+  /** With its code at hand: the schemas of the effect say what fits. */
+  async #atStep(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
+    const done = { value: DONE };
+    await this.#engine.commands.withRun(order.run, async (live) => {
+      refuseMoved(order, live.version);
+      await this.#refuseUnknown(order.run);
+      const prepare = order.act === "edit" ? prepareEdit : prepareSupply;
+      const prepared = await prepare(live, order, approval?.data ?? null);
+      // A schema may have taken its time.
+      refuseMoved(order, live.version);
+      done.value = this.#doOrPropose(order, approval, prepared, live.row, writeTo(live));
+      await this.#engine.committer.durable();
+    });
+    return done.value;
+  }
+
+  async #refuseUnknown(run: number): Promise<void> {
+    const unknown = unknownEffects((await this.#stored(run)).records);
+    if (unknown.length > 0) throw unknownFirst(run, unknown);
+  }
+
+  async #atRun(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
+    const seen = await this.#stored(order.run);
+    refuseMoved(order, versionOf(seen.records));
+    const unknown = unknownEffects(seen.records);
+    if (unknown.length > 0) throw unknownFirst(order.run, unknown);
+    const prepare = await this.#prepareRun(seen, order, approval?.data ?? null);
+    const reached = await this.#withWhole(order, (stored, write) =>
+      this.#doOrPropose(order, approval, prepare(stored, write), stored.row, write),
+    );
+    await this.#engine.committer.durable();
+    return reached;
+  }
+
+  /** Looks at it; what comes back is asked again with the run as it is then, and must not wait. */
+  async #prepareRun(
+    seen: StoredRun,
+    order: RepairOrder,
+    frozen: string | null,
+  ): Promise<(stored: StoredRun, write: Write) => Prepared> {
+    const { limits } = this.#engine;
+    const { run, act, value } = order;
+    const workflow = this.#engine.workflow(seen.row.workflow);
+    if (act === "anew") {
+      if (!isFinal(seen.row.state)) throw hasNotEnded(run);
+      if (workflow === null) throw withoutCode(seen.row);
+      const changes = { ...order, value: value ?? [] };
+      const start = await correctedInput(seen, workflow, changes, frozen, limits);
+      const anew = await startAnew(this.#engine, seen, workflow, start);
+      return () => ({ data: start.text, needs: NEW_KEYS, apply: anew });
+    }
+    if (isFinal(seen.row.state)) throw ended(run, seen.row.state);
+    refuseTakenBack(seen);
+    const fromSeq = fromSeqOf(seen.records, act === "again" ? order : { ...order, step: null });
+    if (act === "correct" && workflow === null) throw withoutCode(seen.row);
+    const corrected =
+      act === "correct" && workflow !== null
+        ? await correctedInput(seen, workflow, order, frozen, limits)
+        : null;
+    if (corrected?.changed.length === 0)
+      throw misfit(run, "That changes nothing in the input of the run.");
+    const step = act === "again" ? order.step : null;
+    return (stored, write) => ({
+      data: corrected?.text ?? null,
+      needs: corrected?.needs ?? null,
+      apply(hand) {
+        writeAgain(stored, write, { fromSeq, step }, hand, corrected);
+        return null;
+      },
+    });
+  }
+
+  /** The run as it is, in memory or not; after `act` it comes back from its journal. */
+  async #withWhole(
+    order: RepairOrder,
+    act: (stored: StoredRun, write: Write) => Repaired,
+  ): Promise<Repaired> {
+    const { run } = order;
+    for (;;) {
+      const reached = await withStored(this.#engine, run, (stored, append) => {
+        refuseMoved(order, versionOf(stored.records));
+        const write: Write = (kind, name, head, data = null) => append(kind, name, head, { data });
+        const done = act(stored, write);
+        return { done, isOver: isFinal(stored.row.state) };
+      });
+      if (reached.kind === "unknown") await this.#stored(run);
+      if (reached.kind === "stored") {
+        await this.#engine.committer.durable();
+        const { done, isOver } = reached.value;
+        if (done.proposal === null && !isOver) this.#engine.wakes.add([run]);
+        return done;
+      }
+      if (reached.kind === "live") {
+        const done = await this.#withLive(order, reached.live, act);
+        if (done !== null) return done;
+      }
+    }
+  }
+
+  /** Null if it has left memory meanwhile. */
+  async #withLive(
+    order: RepairOrder,
+    live: LiveRun,
+    act: (stored: StoredRun, write: Write) => Repaired,
+  ): Promise<Repaired | null> {
+    const unpin = live.pin();
+    try {
+      await live.settledDown;
+      const stored = await this.#stored(order.run);
+      if (live.isGone) return null;
+      refuseMoved(order, live.version);
+      if (live.isUnderWay) throw misfit(order.run, "A call of the run is under way.");
+      const done = act({ ...stored, row: { ...stored.row, state: live.state } }, writeTo(live));
+      if (done.proposal === null) live.leave({ kind: "reload" });
+      return done;
+    } finally {
+      unpin();
+    }
+  }
+
+  #doOrPropose(
+    order: RepairOrder,
+    approval: Approval | null,
+    prepared: Prepared,
+    row: StoredRun["row"],
+    write: Write,
+  ): Repaired {
+    const { clock, digests } = this.#engine;
+    const { by, reason } = order;
+    const command = approval?.decision.command ?? order.command;
+    if (prepared.needs !== null && approval === null) {
+      const at = { nowMs: clock.nowMs(), digests };
+      const head = proposedHead(order, prepared, row, at);
+      return { proposal: write("proposed", "", head, prepared.data), run: null };
+    }
+    const hand: ByHand = {
+      by,
+      reason,
+      ...(approval === null ? {} : { approvedBy: approval.decision.by }),
+      ...(command === null ? {} : { command }),
+    };
+    if (approval !== null) {
+      const { decision } = approval;
+      write("decided", "", decidedHead(decision.seq, "approved", decision));
+    }
+    return { proposal: null, run: prepared.apply(hand) };
+  }
+
+  async #close(decision: Decision, verdict: "rejected" | "expired" | "void"): Promise<Repaired> {
+    const head = decidedHead(decision.seq, verdict, decision);
+    const reached = await withStored(this.#engine, decision.run, (_stored, append) => {
+      append("decided", "", head);
+    });
+    if (reached.kind === "live") reached.live.append("decided", "", head);
+    await this.#engine.committer.durable();
+    return DONE;
+  }
+}
+
+const ANEW = "Propose it anew, with the plan as it is now.";
+const NEW_KEYS =
+  "a run is started in the place of another: under its new keys the other systems would do again what was done";
+
+function refuseMoved(order: RepairOrder, version: number): void {
+  if (version !== order.version) throw moved(order, version);
+}
+
+function writeTo(live: LiveRun): Write {
+  return (kind, name, head, data = null) => live.append(kind, name, head, data).seq;
+}
+
+function sameperson(run: number, by: string): HoldfastError {
+  return new HoldfastError(
+    "HF6002",
+    `${by} may not approve this: who proposes a repair does not approve it.`,
+    "Ask somebody else.",
+    { where: formatRunId(run) },
+  );
+}
+
+function hasNotEnded(run: number): HoldfastError {
+  return misfit(
+    run,
+    "The run has not ended: two runs of one key would be at work.",
+    "Cancel it first; what was done is undone then. Or repair it: supply, edit, again, correct.",
+  );
+}
+
+/** The proposal that this command has made; null if it was done at once. */
+function proposalOf(records: readonly JournalRecord[], command: string): number | null {
+  const made = records.find(
+    (record) => record.kind === "proposed" && wasApplied([record], command),
+  );
+  return made?.seq ?? null;
+}

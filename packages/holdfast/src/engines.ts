@@ -1,0 +1,72 @@
+/** The engine of an app, or one for each of its cells: opened at first use, once. */
+import type { HoldfastOptions } from "./app-settings.ts";
+import { Cells } from "./cells/cells.ts";
+import { systemClock, systemRandom } from "./engine/clock.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { EngineListener } from "./engine/events.ts";
+import { cellDoor, logOf, openAppEngine } from "./engine-opening.ts";
+
+export interface Engines {
+  /** One that leads what it is given to where it belongs. */
+  any(): Engine;
+  /** All that are there now. */
+  all(): readonly Engine[];
+  /** The one that has this run. @throws {HoldfastError} HF5023 if that is away. */
+  of(run: number): Promise<Engine>;
+  ofException(run: number, seq: number): Promise<Engine>;
+  close(): Promise<void>;
+}
+
+export async function openEngines(
+  options: HoldfastOptions,
+  listeners: ReadonlySet<EngineListener>,
+): Promise<Engines> {
+  const { store } = options;
+  if (typeof store === "string") return ofOne(await openAppEngine(options, store, listeners));
+  const doors = Object.entries(store).map(([name, address]) =>
+    cellDoor(options, { name, store: address }, listeners),
+  );
+  const needs = { doors, clock: systemClock, random: systemRandom, log: logOf(options) };
+  const cells = new Cells(needs);
+  await cells.open();
+  return {
+    any: () => cells.any(),
+    all: () => [...cells.engines.values()],
+    of: (run) => cells.of(run),
+    ofException: (run, seq) => cells.ofException(run, seq),
+    close: () => cells.close(),
+  };
+}
+
+function ofOne(engine: Engine): Engines {
+  return {
+    any: () => engine,
+    all: () => [engine],
+    of: () => Promise.resolve(engine),
+    ofException: () => Promise.resolve(engine),
+    close: () => engine.close(),
+  };
+}
+
+/** Opens at first use, once. */
+export class Opening {
+  readonly #open: () => Promise<Engines>;
+  #engines: Promise<Engines> | null = null;
+
+  constructor(open: () => Promise<Engines>) {
+    this.#open = open;
+  }
+
+  engines(): Promise<Engines> {
+    this.#engines ??= this.#open().catch((error: unknown) => {
+      // Nothing is kept of an opening that failed: the next use tries again.
+      this.#engines = null;
+      throw error;
+    });
+    return this.#engines;
+  }
+
+  async close(): Promise<void> {
+    if (this.#engines !== null) await (await this.#engines).close();
+  }
+}

@@ -1,0 +1,290 @@
+/** What operators do to exceptions and issues, by the command line, on a real app on each store. */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { runCommandLine } from "./cli/program.ts";
+import { outside } from "./command-line.ts";
+import { effect, holdfast, integration, workflow } from "./index.ts";
+import { verifyPostgresStore } from "./store-postgres/index.ts";
+import { makeDatabase } from "./store-postgres/test-store.test-support.ts";
+import { verifyStore } from "./store-sqlite/index.ts";
+
+const input = z.object({ id: z.string() });
+const post = effect("post", {
+  on: integration("erp", { owner: "team-erp" }),
+  repeat: "idempotent",
+  why: "upsert",
+  input,
+  output: z.any(),
+  owners: { data: "team-data" },
+  describe: () => ({ amount: "12.50", currency: "EUR" }),
+  classify: () => ({ class: "data", effect: "never", reasonCode: "ERP:NO_TAX_ID" }),
+  run: async ({ id }) => {
+    throw new Error(`order ${id} has no tax id at /lines/0/taxId`);
+  },
+});
+const order = workflow(
+  "order",
+  { input, output: z.any(), key: ({ id }) => id, owner: "team-sales" },
+  (given, run) => run.do(post, given),
+);
+
+interface Place {
+  readonly store: `sqlite:${string}` | `postgres://${string}`;
+  readonly postgres?: { readonly key: string; readonly shared?: boolean };
+  readonly isSound: () => Promise<void>;
+  readonly remove: () => Promise<void>;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "holdfast-exceptions-"));
+
+const PLACES: Readonly<Record<"SQLite" | "PostgreSQL", () => Promise<Place>>> = {
+  async SQLite() {
+    const path = join(mkdtempSync(join(folder, "store-")), "store.db");
+    return {
+      store: `sqlite:${path}`,
+      isSound: async () => {
+        expect((await verifyStore({ path })).damage).toEqual([]);
+      },
+      remove: async () => {
+        rmSync(path, { force: true });
+      },
+    };
+  },
+  async PostgreSQL() {
+    const database = await makeDatabase();
+    const key = randomBytes(32);
+    return {
+      store: database.url as `postgres://${string}`,
+      postgres: { key: key.toString("base64") },
+      isSound: async () => {
+        expect((await verifyPostgresStore({ url: database.url, key })).damage).toEqual([]);
+      },
+      remove: () => database.drop(),
+    };
+  },
+};
+
+function appAt({ store, postgres }: Place, version: string, within?: "2s") {
+  return holdfast({
+    store,
+    ...(postgres === undefined ? {} : { postgres }),
+    workflows: [order],
+    version,
+    log: () => undefined,
+    ...(within === undefined ? {} : { exceptions: { due: [{ within }] } }),
+  });
+}
+
+type App = ReturnType<typeof appAt>;
+
+// Each test takes many turns of a machine that may be busy with others.
+vi.setConfig({ testTimeout: 120_000 });
+
+describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
+  let place: Place;
+  beforeEach(async () => {
+    place = await PLACES[name]();
+  });
+  afterEach(async () => {
+    await place.remove();
+  });
+
+  async function cli<Document>(...words: readonly string[]): Promise<Document> {
+    let out = "";
+    let err = "";
+    const terminal = {
+      env: {},
+      hasFile: () => false,
+      userName: () => "ana",
+      width: null,
+      out: (text: string) => {
+        out += text;
+      },
+      err: (text: string) => {
+        err += text;
+      },
+    };
+    const code = await runCommandLine(
+      [...words, "--store", place.store, "--json"],
+      terminal,
+      outside,
+    );
+    if (code !== 0) throw new Error(`${words.join(" ")} ended with ${String(code)}: ${err}`);
+    return JSON.parse(out) as Document;
+  }
+
+  interface Issue {
+    readonly id: string;
+    readonly status: string;
+    readonly openCount: number;
+    readonly value: readonly string[];
+    readonly merged: readonly string[];
+  }
+  const issues = async (...words: readonly string[]) =>
+    (await cli<{ issues: readonly Issue[] }>("issues", ...words)).issues;
+
+  interface Exception {
+    readonly id: string;
+    readonly owner: string;
+    readonly assignee: string | null;
+    readonly status: string;
+    readonly tags: readonly string[];
+    readonly notes: readonly { readonly text: string }[];
+  }
+  const exceptions = async () =>
+    (await cli<{ exceptions: readonly Exception[] }>("exceptions")).exceptions;
+
+  /** Starts runs, each of which comes to an exception, and waits until all of them are on record. */
+  async function open(app: App, ...ids: readonly string[]): Promise<void> {
+    const before = (await exceptions().catch(() => [])).length;
+    for (const id of ids) await app.start(order, { id });
+    await vi.waitFor(
+      async () => {
+        expect(await exceptions()).toHaveLength(before + ids.length);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+  }
+
+  test("many are dealt with by a query, after its plan; each act is on record", async () => {
+    const app = appAt(place, "v1");
+    await open(app, "o-1", "o-2", "o-3");
+    const { plan } = await cli<{ plan: { count: number; value: string[] } }>(
+      "assign",
+      "bo",
+      "--class",
+      "data",
+    );
+    expect(plan).toMatchObject({ count: 3, value: ["37.50 EUR"] });
+    expect((await exceptions()).map(({ assignee }) => assignee)).toEqual([null, null, null]);
+    expect(await cli("assign", "bo", "--class", "data", "--yes")).toMatchObject({ done: 3 });
+    const [first] = await exceptions();
+    if (first === undefined) throw new Error("none");
+    expect(first).toMatchObject({ owner: "team-data", assignee: "bo", status: "in-progress" });
+    await cli("note", "asked them", first.id);
+    await cli("tag", "tax", first.id);
+    await cli("link", "ticket", "https://tracker.example/7", first.id);
+    await cli("wait", "vendor", first.id, "--reason", "their move");
+    await cli("assign", "team-tax", "--team", "--with-tag", "tax", "--yes");
+    const [after] = await exceptions();
+    expect(after).toMatchObject({
+      owner: "team-tax",
+      status: "waiting",
+      waitsFor: "vendor",
+      tags: ["tax"],
+      links: [{ kind: "ticket", to: "https://tracker.example/7" }],
+    });
+    expect(after?.notes.map(({ text }) => text)).toEqual(["asked them"]);
+    await app.close();
+    await place.isSound();
+  });
+
+  test("notes are shown with the next exception of the same step", async () => {
+    const app = appAt(place, "v1");
+    await open(app, "o-1");
+    const [first] = await exceptions();
+    await cli("note", "asked them", first?.id ?? "");
+    const { run } = await cli<{ run: { id: string } }>("show", "o-1");
+    await cli("resume", run.id, "--reason", "again");
+    await vi.waitFor(
+      async () => {
+        expect((await exceptions()).map(({ id }) => id)).not.toEqual([first?.id]);
+        expect(await exceptions()).toHaveLength(1);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+    const [second] = await exceptions();
+    expect(await cli("show", second?.id ?? "")).toMatchObject({
+      occurrences: 2,
+      earlierNotes: [{ by: "ana", text: "asked them" }],
+    });
+    await app.close();
+    await place.isSound();
+  });
+
+  test("a group is muted, resolved, seen to regress, split and put together again", async () => {
+    const reason = ["--reason", "so"];
+    let app = appAt(place, "v1");
+    await open(app, "o-1", "o-2");
+    const [issue] = await issues();
+    if (issue === undefined) throw new Error("none");
+    expect(issue).toMatchObject({ status: "new", openCount: 2, value: ["25.00 EUR"] });
+    await cli("mute", issue.id, "--until-count", "1", ...reason);
+    expect(await issues()).toEqual([]);
+    expect(await issues("--all")).toMatchObject([{ status: "muted" }]);
+    await open(app, "o-3");
+    expect(await issues()).toMatchObject([{ status: "new", openCount: 3 }]);
+    await cli("resolve", issue.id, "--in", "v2", ...reason);
+    await open(app, "o-4");
+    expect(await issues("--all")).toMatchObject([{ status: "resolved" }]);
+    await app.close();
+    app = appAt(place, "v2");
+    await open(app, "o-5");
+    expect(await issues()).toMatchObject([{ id: issue.id, status: "regressed", openCount: 5 }]);
+    await cli("reopen", issue.id, ...reason);
+    await cli("split", issue.id, "code", ...reason);
+    expect((await issues()).map(({ openCount }) => openCount).toSorted((a, b) => a - b)).toEqual([
+      1, 4,
+    ]);
+    await cli("unsplit", issue.id, ...reason);
+    expect((await issues("--level", "data")).map(({ openCount }) => openCount)).toEqual([5]);
+    const codes = await issues("--level", "code");
+    const [one, other] = codes.map(({ id }) => id);
+    await cli("merge", one ?? "", other ?? "", ...reason);
+    expect(await issues("--level", "code")).toMatchObject([
+      { id: other, openCount: 5, merged: [one] },
+    ]);
+    await cli("unmerge", one ?? "", ...reason);
+    expect(await issues("--level", "code")).toHaveLength(2);
+    await app.close();
+    await place.isSound();
+  });
+
+  test("routing rules are tried on what was there, and hold for what comes", async () => {
+    const app = appAt(place, "v1");
+    await open(app, "o-1", "o-2");
+    const file = join(folder, "rules.json");
+    const match = { class: "data", currency: "EUR", amountAtLeast: "10" };
+    writeFileSync(file, JSON.stringify([{ name: "large", match, owner: "head" }]));
+    expect(await cli("routing", "test", file)).toMatchObject({ tried: 2, changed: 2 });
+    await cli("routing", "set", file, "--reason", "asked for");
+    await open(app, "o-3");
+    expect((await exceptions()).map(({ owner }) => owner)).toEqual([
+      "team-data",
+      "team-data",
+      "head",
+    ]);
+    expect(await cli("routing", "show")).toMatchObject({ current: { version: 1, by: "ana" } });
+    expect(await cli("routing", "test", file)).toMatchObject({ tried: 3, changed: 2 });
+    await app.close();
+    await place.isSound();
+  });
+});
+
+test("of workers that share a store each time of an exception is told by one", async () => {
+  const alone = await PLACES.PostgreSQL();
+  const place = { ...alone, postgres: { key: alone.postgres?.key ?? "", shared: true } };
+  const workers = [appAt(place, "v1", "2s"), appAt(place, "v1", "2s")];
+  const told: string[] = [];
+  const all = new Promise<void>((resolve) => {
+    for (const worker of workers) {
+      worker.on((event) => {
+        if (event.type !== "exception.due") return;
+        told.push(`${event.exception} ${event.crossing}`);
+        if (new Set(told).size === 12) resolve();
+      });
+    }
+  });
+  for (let number = 0; number < 6; number += 1) {
+    await workers[number % 2]?.start(order, { id: `o-${String(number)}` });
+  }
+  await all;
+  await Promise.all(workers.map((worker) => worker.close()));
+  expect(told).toHaveLength(12);
+  await place.isSound();
+  await place.remove();
+});

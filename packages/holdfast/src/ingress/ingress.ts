@@ -1,0 +1,202 @@
+/**
+ * The handler of an ingress: a request in, a receipt or a problem out. It decides nothing about
+ * messages; that is the engine's. See decision 0025.
+ */
+import type { IncomingMessage as Request, ServerResponse } from "node:http";
+import { durationMs, type Duration } from "../core/duration.ts";
+import { HoldfastError } from "../core/error.ts";
+import { JSON_LIMITS } from "../core/json-value.ts";
+import { DUPLICATE_RULES, type DuplicateRule } from "../core/received.ts";
+import { checkOptions } from "../workflow/known-options.ts";
+import type { IncomingMessage, Receipt, SaidOrder } from "../workflow/message.ts";
+import type { Out, Schema } from "../workflow/schema.ts";
+import type { AnyWorkflow } from "../workflow/workflow.ts";
+import { SenderGone } from "./request-body.ts";
+import { isOurFault, problemOf, Refusal, type Answer } from "./refusal.ts";
+import { identifierOf, type AboutMessage, type Sender } from "./sender.ts";
+
+export interface IngressOptions<I extends Schema> {
+  /** What a message is known by, and who may send it. */
+  readonly sender: Sender;
+  /** Ids are unique within it, for each sender. Default: the name of the workflow. */
+  readonly name?: string;
+  /**
+   * What becomes of a message with an id of its own and the business key of a run that is there.
+   * `merge`: it joins that run. `reject`: its sender is told (409). `review`: it is accepted and not
+   * started, and the owner of the run has an exception with its payload. All are on record, with
+   * the run that they duplicate. Default `merge`.
+   */
+  readonly duplicates?: DuplicateRule;
+  /**
+   * The place of a message among those with the same key. What is not newer than the newest is
+   * acknowledged, recorded as superseded and not started. A `version` may leave gaps. A `sequence`
+   * begins at 1 and may not: what comes too early is held. Default: messages have no order.
+   */
+  readonly order?: (input: Out<I>) => SaidOrder;
+  /** How long a message is held before its owner has to know. Default 10 minutes. */
+  readonly hold?: Duration;
+  /** How long the sender repeats a message that it has no answer to. */
+  readonly horizon?: Duration;
+  /** How long a message is remembered, at least. Default: for ever. */
+  readonly window?: Duration;
+  /** Bytes of a body. Default 1 MiB. */
+  readonly bodyBytesMax?: number;
+  /** The input of the run. Default: the body, of a CloudEvent its data. */
+  readonly input?: (body: unknown, about: AboutMessage) => unknown;
+}
+
+/** For `createServer` of node:http, and for whatever mounts such handlers. Never rejects. */
+export type Ingress = (request: Request, response: ServerResponse) => Promise<void>;
+
+/** What a handler needs of the app. */
+interface IngressDoor {
+  readonly nowMs: () => number;
+  /** Requests at a time. */
+  readonly openMax: number;
+  /** A message that is received is durable when it resolves. */
+  readonly receive: (message: IncomingMessage) => Promise<Receipt>;
+  /** A request that failed through our own fault. */
+  readonly report: (line: string) => void;
+}
+
+const HOLD: Duration = "10m";
+/** How far the clocks of sender and receiver may be apart. */
+const SKEW_MS = 300_000;
+const BODY_BYTES_MAX = 1 << 20;
+
+/** @throws {HoldfastError} HF1001 for an option that is none, HF1109 for a window that is too short. */
+export function ingressFor(
+  workflow: AnyWorkflow,
+  options: IngressOptions<Schema>,
+  door: IngressDoor,
+): Ingress {
+  const what = `ingress of workflow "${workflow.name}"`;
+  checkOptions(what, options, {
+    sender: "object",
+    name: "text",
+    duplicates: DUPLICATE_RULES,
+    order: "function",
+    hold: "duration",
+    horizon: "duration",
+    window: "duration",
+    bodyBytesMax: "number",
+    input: "function",
+  });
+  const { sender, name = workflow.name, duplicates = "merge", order = null, hold = HOLD } = options;
+  if (sender === undefined) throw noSender(what);
+  const holdMs = durationMs(hold, `hold of ${what}`);
+  const terms = {
+    workflow,
+    ingress: name,
+    duplicates,
+    order,
+    holdMs,
+    windowMs: windowOf(options, holdMs, what),
+  };
+  const bytesMax = bodyBytesOf(options, what);
+  const identify = identifierOf(sender, door.nowMs, what);
+  const inputOf = options.input ?? ((body: unknown) => body);
+  const take: Take = async (request) => {
+    const { by, about, body, payload, busy } = await identify(request, bytesMax);
+    const { id, source } = about;
+    const input = inputOf(body, about);
+    return await door.receive({ ...terms, input, payload, by, source, id, busy });
+  };
+  return bounded(take, door, what);
+}
+
+type Take = (request: Request) => Promise<Receipt>;
+
+function bounded(take: Take, door: IngressDoor, what: string): Ingress {
+  let openCount = 0;
+  return async (request, response) => {
+    openCount += 1;
+    try {
+      if (openCount > door.openMax) throw tooMany(door.openMax);
+      if (request.method !== "POST") throw notPosted();
+      answer(response, receiptAnswer(await take(request)));
+    } catch (error) {
+      if (error instanceof SenderGone) return;
+      if (isOurFault(error)) door.report(`holdfast: ${what}: ${String(error)}`);
+      answer(response, problemOf(error));
+    } finally {
+      openCount -= 1;
+    }
+  };
+}
+
+function receiptAnswer({ state, run, duplicateOf, isRepeat }: Receipt): Answer {
+  const replayed = isRepeat ? { "idempotent-replayed": "true" } : {};
+  if (state === "rejected") {
+    const problem = problemOf(rejected(duplicateOf ?? ""));
+    const body = { ...problem.body, duplicateOf };
+    return { ...problem, headers: { ...problem.headers, ...replayed }, body };
+  }
+  const headers = { "content-type": "application/json", ...replayed };
+  const body = { state, run, ...(duplicateOf === null ? {} : { duplicateOf }) };
+  return { status: 202, headers, body };
+}
+
+function answer(response: ServerResponse, { status, headers, body }: Answer): void {
+  const text = JSON.stringify(body);
+  const length = String(Buffer.byteLength(text));
+  response.writeHead(status, { ...headers, "content-length": length, "cache-control": "no-store" });
+  response.end(text);
+}
+
+function windowOf(
+  { window, horizon, order }: IngressOptions<Schema>,
+  holdMs: number,
+  what: string,
+): number | null {
+  if (window === undefined) return null;
+  const windowMs = durationMs(window, `window of ${what}`);
+  if (horizon === undefined) return windowMs;
+  const heldMs = order === undefined ? 0 : holdMs;
+  const neededMs = durationMs(horizon, `horizon of ${what}`) + SKEW_MS + heldMs;
+  if (windowMs >= neededMs) return windowMs;
+  throw new HoldfastError(
+    "HF1109",
+    `The ${what} remembers a message for ${window}, and its sender may repeat it for ${horizon}: a repeat after that would be a second run.`,
+    `Give a window of ${String(Math.ceil(neededMs / 1_000))}s at least, which is the horizon, 5 minutes between clocks and what a message may be held; or none, for ever.`,
+  );
+}
+
+function bodyBytesOf({ bodyBytesMax = BODY_BYTES_MAX }: IngressOptions<Schema>, what: string) {
+  const isOne = Number.isSafeInteger(bodyBytesMax) && bodyBytesMax > 0;
+  if (isOne && bodyBytesMax <= JSON_LIMITS.bytesMax) return bodyBytesMax;
+  throw new HoldfastError(
+    "HF1001",
+    `${what}: "bodyBytesMax" is not valid: expected a whole number of bytes up to ${String(JSON_LIMITS.bytesMax)}, got ${String(bodyBytesMax)}.`,
+    "Leave it out for 1 MiB.",
+  );
+}
+
+function noSender(what: string): HoldfastError {
+  return new HoldfastError(
+    "HF1001",
+    `The ${what} does not say what a message is known by: "sender" is missing.`,
+    'Give, for example: sender: { kind: "idempotency-key", principal: (request) => ... }',
+  );
+}
+
+function tooMany(max: number): HoldfastError {
+  return new HoldfastError(
+    "HF4207",
+    `${String(max)} requests are under way here, the limit ingressOpenMax. Nothing was started.`,
+    "Send it again in a moment.",
+  );
+}
+
+function notPosted(): Refusal {
+  return new Refusal(405, "HF4109", "A message is sent with POST.", "Use POST.", { allow: "POST" });
+}
+
+function rejected(duplicateOf: string): Refusal {
+  return new Refusal(
+    409,
+    "HF4113",
+    `A message about the same fact came before: run ${duplicateOf} has its business key. Nothing was started.`,
+    "Look at that run. If it is another fact, its business key has to be another.",
+  );
+}

@@ -1,0 +1,75 @@
+/** Proposals: what one person wants done to a run, and another has to approve. */
+import { parseJson } from "../../core/json-text.ts";
+import { payloadOwner } from "../../core/payload-owner.ts";
+import { PROPOSAL_PREFIX, type ProposedHead, type RepairAct } from "../../core/repaired.ts";
+import { formatItemId, formatRunId } from "../../core/run-number.ts";
+import type { ReviewRow, RunRow } from "../../store/rows.ts";
+import type { StoreReader } from "../../store/store.ts";
+import type { Masking, Payload } from "../masking.ts";
+import { isoText } from "../views.ts";
+
+/** Characters of what is frozen that are shown. */
+const FROZEN_CHARS_MAX = 4_000;
+
+export interface ProposalView {
+  /** `prp_...` */
+  readonly id: string;
+  readonly run: string;
+  readonly key: string | null;
+  readonly act: RepairAct;
+  readonly step: string | null;
+  readonly state: ReviewRow["state"];
+  /** Who has made it, and so does not approve it. */
+  readonly by: string;
+  readonly reason: string;
+  /** Why a second person is needed. */
+  readonly needs: string;
+  readonly owner: string;
+  readonly proposedAt: string;
+  readonly expiresAt: string;
+  readonly decidedBy: string | null;
+  /** The result, or the whole input, that would be taken; masked as declared. */
+  readonly frozen: Payload | null;
+  /** Digest of all that is frozen. */
+  readonly digest: string;
+}
+
+/** True for a review that is a proposal. */
+export function isProposal({ review }: Pick<ReviewRow, "review">): boolean {
+  return review.startsWith(PROPOSAL_PREFIX);
+}
+
+export async function proposalDetails(
+  reader: StoreReader,
+  masking: Masking,
+  rows: readonly ReviewRow[],
+  runOf: (run: number) => RunRow | undefined,
+): Promise<readonly ProposalView[]> {
+  const views: ProposalView[] = [];
+  // By primary key, and at most one for each row of a bounded page.
+  for (const row of rows) {
+    const [record] = await reader.records(row.run, row.seq - 1, 1);
+    if (record?.kind !== "proposed") continue;
+    // Written by the engine with this shape.
+    const head = parseJson(record.head ?? "{}") as ProposedHead;
+    const owner = payloadOwner(record, head.workflow);
+    views.push({
+      id: formatItemId("prp", row),
+      run: formatRunId(row.run),
+      key: runOf(row.run)?.key ?? null,
+      act: head.act,
+      step: head.step,
+      state: row.state,
+      by: head.by,
+      reason: head.reason,
+      needs: head.needs,
+      owner: head.owner,
+      proposedAt: isoText(record.atMs),
+      expiresAt: isoText(head.expiresAtMs),
+      decidedBy: row.answeredBy,
+      frozen: record.data === null ? null : masking.payload(record.data, owner, FROZEN_CHARS_MAX),
+      digest: head.digest,
+    });
+  }
+  return views;
+}
