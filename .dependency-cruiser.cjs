@@ -43,6 +43,7 @@ const CLIENTS = {
   "(node:)?sqlite": ["store-sqlite"],
   "node_modules/(pg|pg-[^/]+)/": ["store-postgres"],
   "node_modules/undici/": ["connectors"],
+  "node_modules/@aws-sdk/": ["payload"],
   "node_modules/nodemailer/": ["connectors"],
   "node_modules/commander/": ["cli"],
 };

@@ -79,8 +79,9 @@ export interface PayloadSettings {
   readonly keyRing?: string;
   /**
    * Directory for payloads longer than `inlineBytesMax`, each in a file of its own; made if it is
-   * not there. It belongs to the store, and to its backups; each cell has a folder in it. Default: all
-   * stay in the store.
+   * not there. Or a bucket that is there, `s3://BUCKET/PREFIX`, with the package
+   * `@aws-sdk/client-s3`; its credentials and region come from the environment. It belongs to the
+   * store, and to its backups; each cell has a folder in it. Default: all stay in the store.
    */
   readonly directory?: string;
   /** Longest payload that stays in the store, bytes of its stored text. Default 65,536. */

@@ -1,5 +1,4 @@
 /** Opens the store of an app and its engine: which driver serves it, and with what. */
-import { join } from "node:path";
 import type { HoldfastOptions, StoreAddress } from "./app-settings.ts";
 import type { CellDoor } from "./cells/cells.ts";
 import { HoldfastError, formatError } from "./core/error.ts";
@@ -71,7 +70,7 @@ export function cellDoor(
   };
 }
 
-/** What belongs to a store alone has a place of its own for each cell. */
+/** What belongs to a store alone has a place of its own for each cell; a directory may be a bucket. */
 function ofCell(options: HoldfastOptions, name: string): HoldfastOptions {
   const { postgres = {}, payloads = {} } = options;
   const { anchorFile } = postgres;
@@ -84,7 +83,7 @@ function ofCell(options: HoldfastOptions, name: string): HoldfastOptions {
     },
     payloads: {
       ...payloads,
-      ...(directory === undefined ? {} : { directory: join(directory, name) }),
+      ...(directory === undefined ? {} : { directory: `${directory}/${name}` }),
     },
   };
 }

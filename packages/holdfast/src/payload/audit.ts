@@ -1,12 +1,13 @@
 /**
- * The check of payloads for `store verify`: shown every record as it is read there. Files are held
- * against their digests, sealed values are opened where the ring is given. Blocking, as the check of
- * a file is.
+ * The check of payloads for `store verify`: shown every record as it is read there. Sealed values are
+ * opened where the ring is given; files are held against their digests after the records, since the
+ * check of a store waits for nobody.
  */
 import { HoldfastError } from "../core/error.ts";
 import type { Damage, RecordVisit, VerifyReport } from "../store/damage.ts";
 import type { KeyRing } from "./key-ring.ts";
-import { isReference, PayloadFiles } from "./payload-files.ts";
+import { filePlace } from "./open-place.ts";
+import { isReference, PayloadFiles, type PayloadPlace } from "./payload-files.ts";
 import { recordPlace } from "./place.ts";
 import { isSealed, Sealer } from "./sealing.ts";
 
@@ -17,6 +18,10 @@ export interface AuditOptions {
   readonly secret: Uint8Array;
 }
 
+/** References to files that are kept until the records are through, some 250 bytes each. */
+const FILES_MAX = 500_000;
+/** Files read at a time. */
+const READS_AT_A_TIME_MAX = 8;
 /** Payloads that are named; the others are counted. */
 const DAMAGE_MAX = 100;
 
@@ -34,13 +39,16 @@ export async function verifyWithPayloads(
   }) => Promise<VerifyReport>,
   options: AuditOptions,
 ): Promise<VerifyReport> {
-  let audit: PayloadAudit | null = null;
+  const audits: PayloadAudit[] = [];
   const report = await verify({
     startVisit: (storeId) => {
-      audit = new PayloadAudit(storeId, options);
+      const audit = new PayloadAudit(storeId, options);
+      audits.push(audit);
       return audit.visit;
     },
   });
+  const audit = audits.at(-1) ?? null;
+  await audit?.lookAtFiles();
   return withAudit(report, audit);
 }
 
@@ -60,34 +68,58 @@ class PayloadAudit {
   readonly #files: PayloadFiles | null;
   readonly #damage: Damage[] = [];
   #damaged = 0;
+  readonly #references: { readonly text: string; readonly place: PayloadPlace }[] = [];
   #notLookedAt = 0;
+  #tooMany = 0;
   #notOpened = 0;
 
   constructor(storeId: string, { ring, directory, secret }: AuditOptions) {
     this.#sealer = ring === null ? null : new Sealer(ring, storeId);
-    this.#files = directory === null ? null : new PayloadFiles(directory, secret);
+    this.#files = directory === null ? null : new PayloadFiles(filePlace(directory), secret);
   }
 
   readonly visit: RecordVisit = ({ run, seq, data }) => {
     if (data === null) return;
+    const place = { run, seq };
+    if (isReference(data)) this.#keep(data, place);
+    else if (isSealed(data)) this.#noting(place, () => this.#open(data, place));
+  };
+
+  async lookAtFiles(): Promise<void> {
+    const files = this.#files;
+    if (files === null) return;
+    for (let next = 0; next < this.#references.length; next += READS_AT_A_TIME_MAX) {
+      const some = this.#references.slice(next, next + READS_AT_A_TIME_MAX);
+      const read = some.map(async ({ text, place }) => {
+        const found = await files.read(text, place).catch(keptError);
+        this.#noting(place, () => {
+          if (found instanceof HoldfastError) throw found;
+          if (isSealed(found)) this.#open(found, place);
+        });
+      });
+      await Promise.all(read);
+    }
+  }
+
+  #keep(text: string, place: PayloadPlace): void {
+    if (this.#files === null) this.#notLookedAt += 1;
+    else if (this.#references.length < FILES_MAX) this.#references.push({ text, place });
+    else this.#tooMany += 1;
+  }
+
+  #open(text: string, { run, seq }: PayloadPlace): void {
+    if (this.#sealer === null) this.#notOpened += 1;
+    else this.#sealer.open(text, recordPlace(run, seq));
+  }
+
+  #noting(place: PayloadPlace, look: () => void): void {
     try {
-      this.#look(data, { run, seq });
+      look();
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       this.#damaged += 1;
-      if (this.#damage.length < DAMAGE_MAX) this.#damage.push({ what: error.message, run, seq });
+      if (this.#damage.length < DAMAGE_MAX) this.#damage.push({ what: error.message, ...place });
     }
-  };
-
-  #look(data: string, place: { readonly run: number; readonly seq: number }): void {
-    if (isReference(data) && this.#files === null) {
-      this.#notLookedAt += 1;
-      return;
-    }
-    const text = isReference(data) ? (this.#files?.readNow(data, place) ?? "") : data;
-    if (!isSealed(text)) return;
-    if (this.#sealer === null) this.#notOpened += 1;
-    else this.#sealer.open(text, recordPlace(place.run, place.seq));
   }
 
   get damage(): readonly Damage[] {
@@ -103,10 +135,20 @@ class PayloadAudit {
       const count = `${String(this.#notLookedAt)} payloads in files were not checked`;
       remarks.push(`${count}: name their directory with --payload-files`);
     }
+    if (this.#tooMany > 0) {
+      const count = `${String(this.#tooMany)} payloads in files were not checked`;
+      remarks.push(`${count}: one check looks at ${String(FILES_MAX)}`);
+    }
     if (this.#notOpened > 0) {
       const count = `${String(this.#notOpened)} sealed payloads were not opened`;
       remarks.push(`${count}: give the key ring with --key-ring`);
     }
     return remarks;
   }
+}
+
+/** What is no error of ours goes on. */
+function keptError(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  throw error;
 }

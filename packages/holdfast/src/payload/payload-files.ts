@@ -1,5 +1,5 @@
 /**
- * Payloads that are too long for the journal, each in a file of its own in a directory.
+ * Payloads that are too long for the journal, each in a file of its own in a directory or a bucket.
  *
  * The record holds a reference: the words `file:`, and the keyed digest and the length of what lies
  * in the file. The digest covers the record's place too, and the name of the file is digest, run and
@@ -9,19 +9,15 @@
  * between the two has left; `sweepFiles` takes it away.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
 import { HoldfastError } from "../core/error.ts";
 import { parseJson } from "../core/json-text.ts";
+import type { FilePlace, NewFile } from "./file-place.ts";
 import { recordPlace } from "./place.ts";
 
 const PREFIX = "file:";
 const DIGEST = /^[0-9a-f]{64}$/u;
 /** Hex digits of a digest that name its folder: 256 folders, as few files in each. */
 const FOLDER_DIGITS = 2;
-/** Files written at a time. */
-const WRITES_AT_A_TIME_MAX = 8;
 
 /** Which record a payload belongs to. */
 export interface PayloadPlace {
@@ -33,12 +29,6 @@ export interface FileReference {
   /** Hex HMAC of place and content, with the store's key. */
   readonly digest: string;
   readonly sizeBytes: number;
-}
-
-/** A file that is to be written. */
-export interface NewFile {
-  readonly name: string;
-  readonly bytes: Buffer;
 }
 
 /** True if this stored text is a reference to a file. */
@@ -58,26 +48,19 @@ export function referenceIn(text: string, place: PayloadPlace): FileReference {
   throw unreadable(place, "its reference to a file was changed");
 }
 
-/** Path of a payload's file inside the directory. */
+/** Path of a payload's file inside its place. */
 export function fileName({ digest }: FileReference, { run, seq }: PayloadPlace): string {
-  return join(digest.slice(0, FOLDER_DIGITS), `${digest}-${String(run)}-${String(seq)}`);
+  return `${digest.slice(0, FOLDER_DIGITS)}/${digest}-${String(run)}-${String(seq)}`;
 }
 
 export class PayloadFiles {
-  readonly directory: string;
+  readonly #place: FilePlace;
   readonly #secret: Uint8Array | null;
-  /** Folders that are there, durably. */
-  readonly #folders = new Set<string>();
 
   /** @param secret - the store's key; null for who only shows payloads: then lengths are checked alone. */
-  constructor(directory: string, secret: Uint8Array | null) {
-    this.directory = directory;
+  constructor(place: FilePlace, secret: Uint8Array | null) {
+    this.#place = place;
     this.#secret = secret;
-  }
-
-  /** Makes the directory if it is not there. */
-  prepare(): void {
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
   }
 
   /** What is written where, and the text that refers to it. */
@@ -89,70 +72,31 @@ export class PayloadFiles {
   }
 
   /** Durable, all of them, when it resolves. */
-  async write(files: readonly NewFile[]): Promise<void> {
-    const folders = new Set(files.map(({ name }) => name.slice(0, FOLDER_DIGITS)));
-    await this.#makeFolders([...folders].filter((folder) => !this.#folders.has(folder)));
-    for (let i = 0; i < files.length; i += WRITES_AT_A_TIME_MAX) {
-      const some = files.slice(i, i + WRITES_AT_A_TIME_MAX);
-      await Promise.all(some.map((file) => this.#writeOne(file)));
-    }
-    for (const folder of folders) await syncFolder(join(this.directory, folder));
-  }
-
-  async #makeFolders(folders: readonly string[]): Promise<void> {
-    if (folders.length === 0) return;
-    for (const folder of folders)
-      await mkdir(join(this.directory, folder), { recursive: true, mode: 0o700 });
-    await syncFolder(this.directory);
-    for (const folder of folders) this.#folders.add(folder);
-  }
-
-  /** Written anew even if it is there: by its new time a sweep that is under way leaves it alone. */
-  async #writeOne({ name, bytes }: NewFile): Promise<void> {
-    const path = join(this.directory, name);
-    const beside = `${path}.tmp`;
-    const file = await open(beside, "w", 0o600);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
+  write(files: readonly NewFile[]): Promise<void> {
+    return this.#place.write(files);
   }
 
   /** @throws {HoldfastError} HF5021 if the file is missing, or is not what was written. */
   async read(text: string, place: PayloadPlace): Promise<string> {
     const reference = referenceIn(text, place);
     const name = fileName(reference, place);
-    const bytes = await readFile(join(this.directory, name)).catch((error: unknown) => {
+    const bytes = await this.#place.read(name).catch((error: unknown) => {
       throw this.#missing(name, place, error);
     });
     return this.#checked(bytes, reference, place);
   }
 
-  /** The same, blocking: for a check of a whole store. */
-  readNow(text: string, place: PayloadPlace): string {
-    const reference = referenceIn(text, place);
-    const name = fileName(reference, place);
-    let bytes: Buffer;
-    try {
-      bytes = readFileSync(join(this.directory, name));
-    } catch (error) {
-      throw this.#missing(name, place, error);
-    }
-    return this.#checked(bytes, reference, place);
-  }
-
   #missing(name: string, place: PayloadPlace, error: unknown): HoldfastError {
-    const why = error instanceof Error && "code" in error ? String(error.code) : "it fails";
-    return unreadable(place, `its file ${join(this.directory, name)} cannot be read (${why})`);
+    const isNamed = error instanceof Error && "code" in error;
+    const why = isNamed ? String(error.code) : error instanceof Error ? error.name : "it fails";
+    const path = `${this.#place.address}/${name}`;
+    return unreadable(place, `its file ${path} cannot be read (${why})`);
   }
 
   #checked(bytes: Buffer, { digest, sizeBytes }: FileReference, place: PayloadPlace): string {
     const isWhole = bytes.length === sizeBytes;
     if (!isWhole || (this.#secret !== null && !isEqual(this.#digest(bytes, place), digest)))
-      throw unreadable(place, `its file in ${this.directory} is not what was written`);
+      throw unreadable(place, `its file in ${this.#place.address} is not what was written`);
     return bytes.toString("utf8");
   }
 
@@ -161,16 +105,6 @@ export class PayloadFiles {
       .update(`holdfast/file/1 ${recordPlace(run, seq)}\n`)
       .update(bytes)
       .digest("hex");
-  }
-}
-
-/** Makes the names in a folder durable. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -10,7 +10,7 @@ import { hasPayload, isTime, payloadOwner, type OwnedRecord } from "../core/payl
 import type { DeclaredFields } from "../store/declared-fields.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { FlushBatch, RecordColumns } from "../store/store.ts";
-import type { NewFile } from "./payload-files.ts";
+import type { NewFile } from "./file-place.ts";
 import type { StoredPayloads } from "./stored-payloads.ts";
 
 /**

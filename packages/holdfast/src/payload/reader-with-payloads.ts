@@ -9,6 +9,7 @@ import type { JournalRecord } from "../core/journal.ts";
 import type { StoreReader } from "../store/store.ts";
 import { CommandIds, sealedCommand } from "./command-sealing.ts";
 import type { KeyRing } from "./key-ring.ts";
+import { filePlace } from "./open-place.ts";
 import { isReference, PayloadFiles, type PayloadPlace, referenceIn } from "./payload-files.ts";
 import { commandPlace, recordPlace } from "./place.ts";
 import { isSealed, markSealed, Sealer } from "./sealing.ts";
@@ -28,7 +29,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
   const { ring, directory } = options;
   const sealer = ring === null ? null : new Sealer(ring, reader.storeId);
   // Without the store's key, so lengths are checked and digests are not, as with records.
-  const files = directory === null ? null : new PayloadFiles(directory, null);
+  const files = directory === null ? null : new PayloadFiles(filePlace(directory), null);
   const opening = new Opening(sealer, files);
   const ids = new CommandIds(reader, ring);
   return {

@@ -1,11 +1,7 @@
 /** A payload on its way into a store and out of it: sealed first, then into a file if it is long. */
 import { HoldfastError } from "../core/error.ts";
-import {
-  isReference,
-  type NewFile,
-  type PayloadFiles,
-  type PayloadPlace,
-} from "./payload-files.ts";
+import type { NewFile } from "./file-place.ts";
+import { isReference, type PayloadFiles, type PayloadPlace } from "./payload-files.ts";
 import { recordPlace } from "./place.ts";
 import { isSealed, type Sealer } from "./sealing.ts";
 

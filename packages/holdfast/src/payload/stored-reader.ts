@@ -5,6 +5,7 @@
 import { HoldfastError } from "../core/error.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import type { StoreReader } from "../store/store.ts";
+import { filePlace } from "./open-place.ts";
 import { isReference, PayloadFiles } from "./payload-files.ts";
 
 /**
@@ -15,7 +16,7 @@ export function readerOfStored(
   reader: StoreReader,
   given: { readonly directory: string; readonly secret: Uint8Array } | null,
 ): StoreReader {
-  const files = given === null ? null : new PayloadFiles(given.directory, given.secret);
+  const files = given === null ? null : new PayloadFiles(filePlace(given.directory), given.secret);
   return {
     ...reader,
     records: async (run, afterSeq, limit) => {

@@ -16,14 +16,20 @@ export function keyOf(byte: number): Uint8Array {
   return new Uint8Array(32).fill(byte);
 }
 
-/** What `describeStore` needs: the embedded store, all of its payloads sealed and in files. */
-export function openSealedUnderTest(): OpenStoreUnderTest {
+/**
+ * What `describeStore` needs: the embedded store, all of its payloads sealed and in files.
+ *
+ * @param placeOf - where the files go of the next store, whose folder it is given.
+ */
+export function openSealedUnderTest(
+  placeOf = (path: string) => join(path, "payloads"),
+): OpenStoreUnderTest {
   return async () => {
     const folder = makeFolder();
     const path = join(folder.path, "store.db");
     makeKeyRing(join(folder.path, "ring.keys"), keyOf(1));
     const ring = readKeyRing(join(folder.path, "ring.keys"));
-    const directory = join(folder.path, "payloads");
+    const directory = placeOf(folder.path);
     const wrapped = async (inner: Store) =>
       withPayloads(inner, { ring, directory, inlineBytesMax: 1024 });
     const open = () => openSqliteStore({ path, thread: "inline", nowMs: () => NOW_MS });

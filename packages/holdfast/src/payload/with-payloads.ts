@@ -10,6 +10,7 @@ import { DeclaredFields } from "../store/declared-fields.ts";
 import type { ReceivedRow, StoredRun, WaitingCommand } from "../store/rows.ts";
 import type { FlushBatch, Store } from "../store/store.ts";
 import type { KeyRing } from "./key-ring.ts";
+import { filePlace } from "./open-place.ts";
 import { PayloadFiles } from "./payload-files.ts";
 import { PayloadWriter } from "./payload-writer.ts";
 import { commandPlace } from "./place.ts";
@@ -27,7 +28,7 @@ import {
 export interface PayloadOptions {
   /** Seals what is declared sensitive. */
   readonly ring?: KeyRing;
-  /** Where long payloads go; made if it is not there. */
+  /** Where long payloads go: a directory, made if it is not there, or `s3://BUCKET/PREFIX`. */
   readonly directory?: string;
   /** Longest payload that stays in its record, bytes. Default 64 KiB. */
   readonly inlineBytesMax?: number;
@@ -49,8 +50,9 @@ export async function withPayloads(store: Store, options: PayloadOptions): Promi
   requireDirectory(rows, directory);
   if (ring === null && directory === undefined) return store;
   requireLimit(inlineBytesMax);
-  const files = directory === undefined ? null : new PayloadFiles(directory, store.secret);
-  files?.prepare();
+  const place = directory === undefined ? null : filePlace(directory);
+  await place?.prepare();
+  const files = place === null ? null : new PayloadFiles(place, store.secret);
   const sealer = ring === null ? null : new Sealer(ring, store.storeId);
   const payloads = new StoredPayloads(sealer, files, inlineBytesMax);
   const writer = new PayloadWriter(payloads, new DeclaredFields(rows));
