@@ -114,6 +114,8 @@ export const projectionTests: StoreTests = {
     });
     assert.deepEqual(await counters(reader, "effect-ends/"), {
       "effect-ends/charge-card/surely": 1,
+      // A person has given its result; nothing was done.
+      "effect-ends/charge/never": 1,
       "effect-ends/create-invoice/surely": 1,
     });
     assert.deepEqual(await counters(reader, "exceptions/"), { "exceptions/data": 1 });
