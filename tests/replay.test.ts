@@ -18,7 +18,11 @@ const ITEMS = 10_000;
 /** Bookings of a life after which it is killed. */
 const KILLED_AFTER = [200, 3_000];
 
-const said = z.union([z.object({ started: z.number() }), z.object({ booked: z.number() })]);
+const said = z.union([
+  z.object({ started: z.number() }),
+  z.object({ booked: z.number() }),
+  z.object({ plan: z.string() }),
+]);
 const planned = z.object({
   plan: z.object({ id: z.string(), items: z.array(z.unknown()) }),
   secondPerson: z.string().nullable(),
@@ -47,9 +51,13 @@ const at = (name: string) => join(folder, name);
 
 /** One life: until it has said this, or for ever. Resolves when it was said. */
 async function live(count: number, isEnough: (what: z.infer<typeof said>) => boolean) {
-  engine = startProgram(ENGINE, [at("store.db"), at("books.db"), at("mended"), String(count)], {
-    lifeMsMax: TEST_MS_MAX,
-  });
+  engine = startProgram(
+    ENGINE,
+    [`sqlite:${at("store.db")}`, at("books.db"), at("mended"), String(count)],
+    {
+      lifeMsMax: TEST_MS_MAX,
+    },
+  );
   for await (const line of engine.lines) if (isEnough(said.parse(line))) return;
   throw new Error(`the engine has ended: ${(await engine.ended).err}`);
 }

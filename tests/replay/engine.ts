@@ -1,9 +1,10 @@
 /**
  * An app in a process of its own whose orders all stand until they are mended, for replay plans to work
  * on. What it books is in a file of its own, one row for each key, with a count of requests. Says in JSON
- * lines how many orders were started, and how many were booked in this life. Runs until SIGTERM.
+ * lines how many orders were started, how many were booked in this life, and when a plan begins to be
+ * carried out here. Runs until SIGTERM.
  *
- * `node engine.ts STORE BOOKS MENDED COUNT`: MENDED is a file with the numbers below which orders are
+ * `node engine.ts STORE BOOKS MENDED COUNT`: STORE is an address, on PostgreSQL shared. MENDED is a file with the numbers below which orders are
  * taken; while it is missing none is. COUNT orders are started, those that are there already joined.
  */
 import { existsSync, readFileSync } from "node:fs";
@@ -17,6 +18,7 @@ const SAY_EVERY = 10;
 
 const database = new DatabaseSync(books);
 database.exec(`
+  pragma busy_timeout = 10000;
   pragma journal_mode = wal;
   pragma synchronous = off;
   create table if not exists booking (key text primary key, id text not null, requests integer not null) strict;
@@ -60,7 +62,17 @@ const order = workflow(
   async ({ id }, run) => (await run.do(bookOrder, { id })).ref,
 );
 
-const app = holdfast({ store: `sqlite:${store}`, workflows: [order], log: () => undefined });
+const app = holdfast({
+  // The test gives one of these.
+  store: store as `sqlite:${string}` | `postgres://${string}`,
+  ...(store.startsWith("postgres:") ? { postgres: { shared: true } } : {}),
+  workflows: [order],
+  log: () => undefined,
+});
+app.on((event) => {
+  if (event.type === "run.state" && event.workflow === "holdfast.replay")
+    say({ plan: event.state });
+});
 await app.listen();
 const ids = Array.from({ length: Number(count) }, (_, index) => ({ id: String(index) }));
 for (let at = 0; at < ids.length; at += 500)

@@ -216,6 +216,23 @@ describe("killed at any moment", () => {
   });
 });
 
+test("an engine that closes in the middle leaves what is under way to the next, which goes on", async () => {
+  await replay.begin();
+  await replay.stand(5);
+  const plan = await replay.planned({ rate: parseRate("1/m", "rate"), canary: [] });
+  const run = await replay.laid(plan);
+  replay.refuses = () => null;
+  await replay.say(plan, "start");
+  await world.advance(2 * MINUTE_MS);
+  const before = (await replay.results(run)).size;
+  await world.close();
+  await replay.begin();
+  expect((await replay.results(run)).size).toBe(before);
+  expect(await world.stateOf(run)).toBe("running");
+  expect(await replay.outcome(run)).toMatchObject({ end: "completed", tally: { succeeded: 5 } });
+  expect(replay.bank.ledger.length).toBe(5);
+});
+
 test("the five ends of a plan add up to all of it, whatever happens", async () => {
   await replay.begin();
   await replay.stand(12);
