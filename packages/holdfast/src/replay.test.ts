@@ -81,6 +81,8 @@ interface PlanDocument {
 }
 
 interface Summary {
+  readonly run: string | null;
+  readonly waitsFor: readonly string[];
   readonly state: string;
   readonly because: string | null;
   readonly total: number;
@@ -242,6 +244,24 @@ describe.each([
     expect((await cli("replay", plan.id, "--start")).err).toMatch(/^HF6003/);
     await open();
     expect((await untilState(plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
+  });
+
+  test("whose own run is cancelled has stopped, and says what was not reached", async () => {
+    await stuck(await open(), 3);
+    const { plan } = await planned("workflow:order");
+    const { summary } = await lines(plan.id);
+    await cli("cancel", summary.run ?? "", "--reason", "no more");
+    const { tally, left } = await untilState(plan.id, "stopped");
+    expect({ left, tally }).toMatchObject({ left: 0, tally: { "not-reached": 3 } });
+  });
+
+  test("says which system its items wait for", async () => {
+    await stuck(await open(), 1);
+    await cli("park", "shop", "--for", "1h", "--reason", "window");
+    const { plan } = await planned("workflow:order");
+    expect((await cli("replay", plan.id)).out).toContain("waits for    shop (parked now)");
+    await cli("replay", plan.id, "--start");
+    expect((await lines(plan.id)).summary).toMatchObject({ waitsFor: ["shop"], left: 1 });
   });
 
   test("refuses what cannot be meant, and says how it is written", async () => {

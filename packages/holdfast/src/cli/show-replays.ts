@@ -113,6 +113,9 @@ export function replayText(details: ReplayDetails, look: Look): string {
     ...planLines(plan),
     ...peopleLines(details),
     stateLine(details),
+    ...(details.waitsFor.length === 0
+      ? []
+      : [`waits for    ${details.waitsFor.join(", ")} (parked now)`]),
     sumLine(details),
     textTable(ITEM_COLUMNS, rows, look.screen),
     ...(next === null ? [] : [`more with: holdfast replay ${id} --after ${String(next)}`]),

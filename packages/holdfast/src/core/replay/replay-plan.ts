@@ -56,7 +56,9 @@ export interface ReplayShown {
   readonly again: readonly (readonly [effect: string, count: number, sentCount: number])[];
   /** Items that could be done a second time: their key is too old, or may be sent once only. */
   readonly duplicateCount: number;
-  /** Systems that are parked now: items that need them wait. */
+  /** Systems whose effects run again. */
+  readonly needs: readonly string[];
+  /** Those of them that were parked then: items that need them wait. */
   readonly parked: readonly string[];
 }
 

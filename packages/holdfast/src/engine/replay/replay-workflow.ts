@@ -213,7 +213,7 @@ class ReplayCourse {
           by: this.#control.startedBy ?? this.#plan.by,
           held: () => this.#held,
         }),
-      { as: String(index) },
+      { as: String(index), sensitive: [] },
     );
     this.#inFlight -= 1;
     this.#tally = counted(this.#tally, result.end);

@@ -20,6 +20,7 @@ const NOTHING_SHOWN = {
   contracts: [],
   again: [],
   duplicateCount: 0,
+  needs: [],
   parked: [],
 } as const;
 

@@ -67,6 +67,16 @@ export class Replays {
     return this.#naps.keptCount + this.#line.keptCount;
   }
 
+  /** Before the first plan is on record: it names runs and says why, and holds nobody's payloads. */
+  declare(): void {
+    this.#engine.declarations.declare(
+      "workflow",
+      this.workflow.name,
+      { sensitive: [] },
+      this.workflow,
+    );
+  }
+
   departed(run: number): void {
     this.#naps.departed(run);
   }

@@ -151,15 +151,24 @@ async function shownOf(
     if (effect !== null && couldBeTwice(effect, exception.record.keyWindowEndsAtMs, nowMs))
       duplicateCount += 1;
   }
-  const down = (await reader.dependencies()).filter(({ state }) => state !== "closed");
   return {
     keyCount: new Set(running.map(({ run }) => `${run.workflow} ${run.key}`)).size,
     ages: agesOf(running.map(({ exception }) => nowMs - exception.openedAtMs)),
     contracts: [...contracts].toSorted(([, a], [, b]) => b - a),
     again: [...again].map(([effect, [count, sent]]) => [effect, count, sent] as const),
     duplicateCount,
-    parked: down.map(({ integration }) => integration).filter((name) => needed.has(name)),
+    needs: [...needed].toSorted(),
+    parked: await downOf(reader, [...needed]),
   };
+}
+
+/** Which of these systems are not called just now. */
+export async function downOf(
+  reader: StoreReader,
+  needed: readonly string[],
+): Promise<readonly string[]> {
+  const down = (await reader.dependencies()).filter(({ state }) => state !== "closed");
+  return down.map(({ integration }) => integration).filter((name) => needed.includes(name));
 }
 
 /** What surely did not happen is no duplicate, however old its key is. */

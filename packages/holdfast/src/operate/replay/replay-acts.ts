@@ -15,6 +15,7 @@ import type { StoreReader } from "../../store/store.ts";
 import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "../paging.ts";
+import { downOf } from "./plan-replay.ts";
 import {
   courseOf,
   readReplay,
@@ -49,6 +50,8 @@ export interface ReplayItemView {
 }
 
 export interface ReplayDetails extends ReplaySummary {
+  /** Systems that its items need and that are parked now: they wait. None once it has ended. */
+  readonly waitsFor: readonly string[];
   readonly plan: ReplayPlan;
   readonly items: readonly ReplayItemView[];
   /** Number of the item after which there is more; null if this was all. */
@@ -78,7 +81,9 @@ export async function showReplay(
   }
   const last = from + page.length - 1;
   const next = last < all.length - 1 ? last : null;
-  return { ...summaryOf(course), plan: course.plan, items, next };
+  const { plan, outcome } = course;
+  const waitsFor = outcome === null ? await downOf(reader, plan.shown.needs) : [];
+  return { ...summaryOf(course), waitsFor, plan, items, next };
 }
 
 /** Those that would run, then those that were refused; each has exactly one end once all is over. */

@@ -23,6 +23,7 @@ import {
   type ReplayTally,
 } from "../../core/replay/replay-tally.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import { isFinal } from "../../core/run-state.ts";
 import type { RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { quoted } from "../find-run.ts";
@@ -89,7 +90,17 @@ export async function courseOf(reader: StoreReader, row: RunRow): Promise<Replay
       results.set(Number(index), value as ReplayResult);
     else if (kind === "event") course = decidedUpon(course, value as ReplayDecision);
   }
-  return { ...course, results };
+  return ended({ ...course, results }, row);
+}
+
+/** Its run may have been ended by hand: what was not judged then never is. */
+function ended(course: ReplayCourse, { state, reason }: RunRow): ReplayCourse {
+  if (course.outcome !== null || !isFinal(state)) return course;
+  let tally = counted(EMPTY_TALLY, "skipped", course.plan.refused.length);
+  for (const { end } of course.results.values()) tally = counted(tally, end);
+  tally = counted(tally, "not-reached", course.plan.items.length - course.results.size);
+  const because = `its run is ${state}: ${reason}`;
+  return { ...course, outcome: { end: "stopped", because, tally } };
 }
 
 interface Kept {
