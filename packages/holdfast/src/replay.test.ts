@@ -28,13 +28,14 @@ const book = effect("book", {
   repeat: "keyed",
   keyWindow: "24h",
   single: true,
-  input: z.object({ id: z.string() }),
+  input: z.object({ id: z.string(), street: z.string() }),
   output: z.object({ ref: z.string() }),
+  editable: ["/street"],
   classify: () => ({ class: "data", effect: "never", reasonCode: "SHOP:NO_ACCOUNT" }),
   describe: () => ({ amount: "12.50", currency: "EUR" }),
-  run: async ({ id }) => {
+  run: async ({ id, street }) => {
     sent.push(id);
-    if (!taken.has(id)) throw new Error("the account is missing");
+    if (!taken.has(id) && street !== "High Street") throw new Error("the account is missing");
     return { ref: `bk_${id}` };
   },
 });
@@ -46,7 +47,7 @@ const order = workflow(
     key: ({ id }) => id,
     owner: "team-orders",
   },
-  async ({ id }, run) => (await run.do(book, { id })).ref,
+  async ({ id }, run) => (await run.do(book, { id, street: "Hihg Street" })).ref,
 );
 
 interface Cli {
@@ -75,6 +76,7 @@ interface PlanDocument {
   readonly plan: {
     readonly id: string;
     readonly items: readonly unknown[];
+    readonly refused: readonly unknown[];
     readonly money: readonly unknown[];
     readonly shown: { readonly again: readonly unknown[]; readonly contracts: readonly unknown[] };
   };
@@ -262,6 +264,25 @@ describe.each([
     expect((await cli("replay", plan.id)).out).toContain("waits for    shop (parked now)");
     await cli("replay", plan.id, "--start");
     expect((await lines(plan.id)).summary).toMatchObject({ waitsFor: ["shop"], left: 1 });
+  });
+
+  test("corrects each by the same change, or does each again from a step", async () => {
+    await stuck(await open(), 4);
+    const edited = await planned("key:[O-0,O-1]", "--set", "/street=High Street");
+    expect(edited.plan.shown.again).toEqual([["book (redo)", 2, 2]]);
+    await cli("replay", edited.plan.id, "--start");
+    expect((await untilState(edited.plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
+    const misfit = await planned("workflow:order", "--from", "no-such-step");
+    expect(misfit.plan.items).toEqual([]);
+    expect(misfit.plan.refused).toMatchObject([
+      [expect.any(String), expect.any(Number), "no-repair"],
+      [expect.any(String), expect.any(Number), "no-repair"],
+    ]);
+    taken.add("O-2").add("O-3");
+    const again = await planned("workflow:order", "--from", "book");
+    await cli("replay", again.plan.id, "--start");
+    expect((await untilState(again.plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
+    expect(sent.filter((id) => id === "O-2").length).toBe(2);
   });
 
   test("refuses what cannot be meant, and says how it is written", async () => {

@@ -11,6 +11,7 @@ import {
   REPLAY_ITEMS_MAX,
   REPLAY_WAVES_MAX,
   secondPersonFor,
+  type ReplayMode,
 } from "../core/replay/replay-plan.ts";
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
 import { planReplay, type PlannedReplay } from "../operate/replay/plan-replay.ts";
@@ -22,6 +23,7 @@ import {
   type ReplayReceipt,
 } from "../operate/replay/replay-acts.ts";
 import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { changeOf } from "./decision-text.ts";
 import { byPerson, patience, type PersonOptions } from "./deciding.ts";
 import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf, wholeNumber } from "./option-values.ts";
@@ -40,6 +42,8 @@ interface ReplayOptions extends PersonOptions {
   readonly rate?: Rate;
   readonly atOnce: number;
   readonly first?: number;
+  readonly from?: string;
+  readonly set?: readonly string[];
   readonly evenSameVersion?: true;
   readonly start?: true;
   readonly pause?: true;
@@ -73,6 +77,8 @@ function addReplay(program: Command, act: Act): void {
         wholeNumber("--first", 1, REPLAY_ITEMS_MAX),
       ),
     )
+    .option("--from <step>", "do each run again from this step, in the place of a resume")
+    .option("--set <change...>", "/pointer=value: correct the input of each effect, as edit does")
     .option("--even-same-version", "also defects of the version that still runs")
     .option("--start", "start a plan that was shown")
     .option("--pause", "begin no item until it is resumed")
@@ -124,10 +130,18 @@ function planned(query: string, options: ReplayOptions, context: Context): Promi
     atOnce,
     first: first ?? null,
     evenSameVersion: evenSameVersion === true,
+    how: modeOf(options),
   };
   return withReader(context, async (reader) =>
     plannedShown(await planReplay(reader, request, patience(options, context))),
   );
+}
+
+function modeOf({ from, set }: ReplayOptions): ReplayMode | null {
+  if (from !== undefined && set !== undefined)
+    throw badUse("--from and --set are two ways to go on.", "Give one of them.");
+  if (from !== undefined) return { act: "again", step: from };
+  return set === undefined ? null : { act: "edit", changes: set.map(changeOf) };
 }
 
 function plannedShown(result: PlannedReplay): Shown {

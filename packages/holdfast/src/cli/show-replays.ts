@@ -13,6 +13,7 @@ const REFUSED_TEXT: Readonly<Record<string, string>> = {
   "unknown-outcome": "the outcome is unknown: settle first",
   "same-version": "a defect, and the version that has it still runs",
   "nothing-waits": "no resume is taken about it",
+  "no-repair": "what shall be done to each does not fit it",
 };
 
 /** A plan that was just made: everything that a start is bound to. */
@@ -42,6 +43,7 @@ function planLines(plan: ReplayPlan): readonly string[] {
   return [
     `${id}  ${query}`,
     `frozen ${String(totalOf(plan))}   would run ${String(items.length)}   refused ${String(refused.length)}   keys ${String(shown.keyCount)}   value ${value === "" ? "unknown" : value}`,
+    ...modeLines(plan),
     `open for     ${pairs(shown.ages)}`,
     `contracts    ${pairs(shown.contracts)}`,
     `effects again  ${shown.again.length === 0 ? "none" : shown.again.map(([effect, count, sent]) => `${effect} ${String(count)} (sent before: ${String(sent)})`).join("   ")}`,
@@ -50,6 +52,13 @@ function planLines(plan: ReplayPlan): readonly string[] {
     ...refusedLines(refused),
     `waves ${waves === "" ? "none" : waves}   rate ${pace}   at once ${String(atOnce)}   stops at more than 10 % failures, or at a new cause`,
   ];
+}
+
+function modeLines({ how }: ReplayPlan): readonly string[] {
+  if (how === undefined) return [];
+  if (how.act === "again") return [`each is done again from step "${how.step}"`];
+  // Where, and not what: it may be what nobody else shall read.
+  return [`each is tried again with another ${how.changes.map(({ at }) => at).join(", ")}`];
 }
 
 function pairs(list: readonly (readonly [string, number])[]): string {

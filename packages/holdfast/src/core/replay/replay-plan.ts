@@ -6,6 +6,7 @@
 import { isAtLeast } from "../amount.ts";
 import { base32OfHex } from "../base32.ts";
 import { canonicalJson } from "../canonical-json.ts";
+import type { JsonChange } from "../json-edit.ts";
 import type { Rate } from "../rate.ts";
 
 /** Name of the engine's own workflow; no app can have one of this name beside it. */
@@ -41,8 +42,15 @@ const REPLAY_REFUSALS = [
   "unknown-outcome", // going on could do an effect a second time
   "same-version", // a defect, and the code that has it is still the one that runs
   "nothing-waits", // no resume is taken about it
+  "no-repair", // what shall be done to each does not fit this one
 ] as const;
 export type ReplayRefusal = (typeof REPLAY_REFUSALS)[number];
+
+export type ReplayMode =
+  /** Its effect is tried again with a corrected input. */
+  | { readonly act: "edit"; readonly changes: readonly JsonChange[] }
+  /** Its run is done again from this step on. */
+  | { readonly act: "again"; readonly step: string };
 
 /** What else was shown of the items when the plan was made: a part of what is approved. */
 export interface ReplayShown {
@@ -104,6 +112,8 @@ export interface ReplayPlan {
   /** Of the items, by currency. */
   readonly money: readonly { readonly currency: string; readonly amount: string }[];
   readonly shown: ReplayShown;
+  /** What is done to each item; absent: it is resumed at the step that has failed (R34). */
+  readonly how?: ReplayMode;
   /** Set if defects are replayed on the version of the code that has them. */
   readonly evenSameVersion?: true;
 }
@@ -181,6 +191,7 @@ export function planProblem(value: unknown): string | null {
     return `expected at most ${String(REPLAY_ITEMS_MAX)} refusals at /refused`;
   const shown = field("shown");
   if (typeof shown !== "object" || shown === null) return "expected an object at /shown";
+  if (field("how") !== undefined && !isMode(field("how"))) return "expected edit or again at /how";
   if (!isListOf(field("money"), REPLAY_ITEMS_MAX, isMoney)) return "expected sums at /money";
   return null;
 }
@@ -204,6 +215,14 @@ function isMoney(value: unknown): boolean {
     typeof Reflect.get(value, "currency") === "string" &&
     typeof Reflect.get(value, "amount") === "string"
   );
+}
+
+/** The changes themselves are looked at where they are applied, by each effect's own schema. */
+function isMode(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const act: unknown = Reflect.get(value, "act");
+  if (act === "again") return typeof Reflect.get(value, "step") === "string";
+  return act === "edit" && Array.isArray(Reflect.get(value, "changes"));
 }
 
 function isRate(value: unknown): boolean {

@@ -6,10 +6,15 @@
 import { HoldfastError } from "../../core/error.ts";
 import { takeToken, type Rate, type RateState } from "../../core/rate.ts";
 import { judge, takenBy, type JudgedItem } from "../../core/replay/replay-judge.ts";
-import { replayCommandId, type ReplayPlan } from "../../core/replay/replay-plan.ts";
+import {
+  REPLAY_WORKFLOW,
+  replayCommandId,
+  type ReplayPlan,
+} from "../../core/replay/replay-plan.ts";
 import type { ReplayResult } from "../../core/replay/replay-tally.ts";
-import { parseRunId } from "../../core/run-number.ts";
+import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
+import { versionOf } from "../../core/run-version.ts";
 import type { DependencyRow, ExceptionRow, StoredRun } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import type { Engine } from "../engine.ts";
@@ -67,12 +72,13 @@ export class Replays {
     return this.#naps.keptCount + this.#line.keptCount;
   }
 
-  /** Before the first plan is on record: it names runs and says why, and holds nobody's payloads. */
+  /** Before the first plan is on record: it names runs and says why, and may correct their inputs. */
   declare(): void {
-    this.#engine.declarations.declare(
+    const { declarations } = this.#engine;
+    declarations.declare(
       "workflow",
-      this.workflow.name,
-      { sensitive: [] },
+      REPLAY_WORKFLOW,
+      { sensitive: ["/how/changes"] },
       this.workflow,
     );
   }
@@ -179,14 +185,12 @@ export class Replays {
       const row = await this.#read(() => this.#engine.store.exception(run, seq));
       if (stored === null || row === null) return skipped("its run has left the store");
       const followed = { command, step: row.step, fingerprint: plan.fingerprints[print] ?? "" };
-      if (takenBy(stored.records, command) !== null) return followed;
+      const taken = takenBy(stored.records, command);
+      if (taken !== null) return isProposal(stored, taken) ? skipped(PROPOSED) : followed;
       const why = noLonger(stored, row) ?? this.#sameVersion(plan, row);
       if (why !== null) return skipped(why);
       try {
-        const decided = { seen: seq, exception: seq, command };
-        const reason = `${plan.id}: ${plan.reason}`;
-        const step = row.step === "" ? null : row.step;
-        await this.#engine.commands.resume(run, step, item.by, reason, decided);
+        await this.#goOn(item, stored, row, command);
       } catch (error) {
         if (error instanceof EngineEnds) throw error;
         if (isRefusal(error)) return skipped(error.message);
@@ -194,6 +198,38 @@ export class Replays {
           throw new EngineEnds();
       }
     }
+  }
+
+  async #goOn(
+    { plan, by }: Item,
+    stored: StoredRun,
+    row: ExceptionRow,
+    command: string,
+  ): Promise<void> {
+    const { how } = plan;
+    const { run, seq } = row;
+    const step = row.step === "" ? null : row.step;
+    const reason = `${plan.id}: ${plan.reason}`;
+    if (how === undefined) {
+      const decided = { seen: seq, exception: seq, command };
+      await this.#engine.commands.resume(run, step, by, reason, decided);
+      return;
+    }
+    const order = {
+      act: how.act,
+      step: how.act === "again" ? how.step : step,
+      version: versionOf(stored.records),
+      value: how.act === "edit" ? how.changes : null,
+      reason,
+    };
+    const { commands, routes } = this.#engine;
+    const act = async () => {
+      await commands.repairs.repair({ ...order, run, by, command });
+    };
+    const data = { ...order, run: formatRunId(run) };
+    // Under an id of its own at another worker, as a resume.
+    const routed = { topic: "repair", data, by, id: `${command}~` } as const;
+    await (routes === null ? act() : routes.at(run, routed, act));
   }
 
   /** The code that has the defect is the one that would run again (R36). */
@@ -226,6 +262,13 @@ function left(error: unknown): Promise<never> {
 
 interface Item extends ItemTurn {
   readonly own: LiveRun;
+}
+
+const PROPOSED = "a second person has to approve it: holdfast proposals";
+
+/** What is done to it needs somebody else, whatever was approved of the plan. */
+function isProposal({ records }: StoredRun, taken: number): boolean {
+  return records.some(({ seq, kind }) => seq === taken && kind === "proposed");
 }
 
 function isDown(state: DependencyRow["state"]): boolean {

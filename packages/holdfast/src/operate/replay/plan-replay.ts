@@ -11,6 +11,7 @@ import {
   agesOf,
   REPLAY_WORKFLOW,
   replayIdOf,
+  type ReplayMode,
   type ReplayPlan,
   type ReplayRefusal,
   type ReplayShown,
@@ -23,6 +24,7 @@ import type { Decider } from "../decisions.ts";
 import { quoted } from "../find-run.ts";
 import { deployedVersions } from "../list-issues.ts";
 import { parseReplayQuery } from "./replay-query.ts";
+import { RepairsOfAll } from "./repairs-of-all.ts";
 import { selectItems, type Candidate } from "./select-items.ts";
 
 export interface ReplayRequest extends Decider {
@@ -33,6 +35,8 @@ export interface ReplayRequest extends Decider {
   /** The oldest so many; null: all that fit. */
   readonly first: number | null;
   readonly evenSameVersion: boolean;
+  /** Null: resume each at the step that has failed. */
+  readonly how: ReplayMode | null;
 }
 
 export interface PlannedReplay {
@@ -63,14 +67,17 @@ async function draftReplay(
   request: ReplayRequest,
   nowMs: number,
 ): Promise<ReplayPlan> {
-  const { query, by, reason, canary, rate, atOnce, first, evenSameVersion } = request;
+  const { query, by, reason, canary, rate, atOnce, first, evenSameVersion, how } = request;
   const found = await selectItems(reader, parseReplayQuery(query), first, nowMs);
   if (found.length === 0) throw nothingFits(query);
   const version = (await deployedVersions(reader)).at(-1) ?? null;
+  const repairs = new RepairsOfAll(reader, how);
   const running: Candidate[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
   for (const one of found) {
-    const why = refusalOf(one, evenSameVersion ? null : version);
+    const why =
+      refusalOf(one, evenSameVersion ? null : version) ??
+      (how === null || (await repairs.look(one)) ? null : "no-repair");
     if (why === null) running.push(one);
     else refused.push([formatRunId(one.run.run), one.exception.seq, why]);
   }
@@ -92,7 +99,8 @@ async function draftReplay(
     refused,
     fingerprints,
     money: moneyOf(running),
-    shown: await shownOf(reader, running, nowMs),
+    shown: { ...(await shownOf(reader, running, nowMs)), ...repairs.shown },
+    ...(how === null ? {} : { how }),
     ...(evenSameVersion ? { evenSameVersion } : {}),
   };
   return { id: replayIdOf(plan, sha256), ...plan };
