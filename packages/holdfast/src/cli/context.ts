@@ -15,6 +15,8 @@ export interface Context {
 /** What a command found or did: one document for scripts, text for people. */
 export interface Shown {
   readonly document: unknown;
+  /** In its place where `--json` is asked for: each a document on a line of its own. */
+  readonly lines?: readonly unknown[];
   readonly text: (look: Look) => string;
   /** One line for people, beside the text; for scripts it is in the document. */
   readonly remark?: string;

@@ -13,7 +13,8 @@ import { addExceptionCommands } from "./exception-commands.ts";
 import { addIssueCommands } from "./issue-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { addRepairCommands } from "./repair-commands.ts";
-import { jsonText, visibleLines } from "./safe-text.ts";
+import { addReplayCommands } from "./replay-commands.ts";
+import { jsonLine, jsonText, visibleLines } from "./safe-text.ts";
 import { collected, type StoreNames, storeNames } from "./store-names.ts";
 import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
 import type { StoreCare } from "../operate/store-care.ts";
@@ -156,6 +157,7 @@ export function commandTree(
   addReadCommands(program, act);
   addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
+  addReplayCommands(program, act);
   addParkingCommands(program, act);
   addRepairCommands(program, act);
   addExceptionCommands(program, act);
@@ -172,7 +174,9 @@ const HELP_WIDTH = 100;
 
 function print(shown: Shown, options: GlobalOptions, terminal: Terminal, nowMs: number): void {
   if (options.json === true) {
-    terminal.out(`${jsonText(shown.document)}\n`);
+    const { document, lines } = shown;
+    if (lines === undefined) terminal.out(`${jsonText(document)}\n`);
+    else for (const line of lines) terminal.out(`${jsonLine(line)}\n`);
     return;
   }
   const { env, width } = terminal;

@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import type { JsonChange } from "../core/json-edit.ts";
+import { isReplayId } from "../core/replay/replay-plan.ts";
 import type { Receipt } from "../operate/command.ts";
 import { listProposals } from "../operate/list-work.ts";
 import { PAGE_LIMIT_MAX } from "../operate/paging.ts";
@@ -21,6 +22,7 @@ import {
   type DeciderOptions,
 } from "./deciding.ts";
 import { EXIT } from "./exit-code.ts";
+import { replayDecided } from "./replay-commands.ts";
 import { planText, proposalsText } from "./show-repairs.ts";
 
 type Act = (work: Work) => Promise<void>;
@@ -252,10 +254,15 @@ function addDecision(program: Command, act: Act, verdict: "approve" | "reject"):
   const command = program
     .command(verdict)
     .description(isApproval ? "approve a proposal, which is done then" : "reject a proposal")
-    .argument("<proposal>", "id of the proposal, as listed by: holdfast proposals");
+    .argument(
+      "<proposal>",
+      "id of the proposal, as listed by: holdfast proposals; or of a replay plan",
+    );
   withReason(command).action((proposal: string, options: DeciderOptions) =>
-    act((context) =>
-      withReader(context, async (reader) => {
+    act(async (context) => {
+      if (isReplayId(proposal))
+        return await replayDecided(proposal, isApproval ? "approve" : "stop", options, context);
+      return await withReader(context, async (reader) => {
         const receipt = await decideProposal(
           reader,
           proposal,
@@ -266,7 +273,7 @@ function addDecision(program: Command, act: Act, verdict: "approve" | "reject"):
         const started = receipt.started === null ? "" : `; run ${receipt.started} is started`;
         const done = isApproval ? "approved and done" : "rejected";
         return receiptShown(receipt, `proposal ${proposal} is ${done}${started}`);
-      }),
-    ),
+      });
+    }),
   );
 }

@@ -27,7 +27,16 @@ const UNSEEN_IN_JSON = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** One JSON document, readable, safe to print. Parses to the same value. */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(UNSEEN_IN_JSON, (found) =>
+  return escaped(JSON.stringify(value, null, 2));
+}
+
+/** The same on one line: one of many documents. */
+export function jsonLine(value: unknown): string {
+  return escaped(JSON.stringify(value));
+}
+
+function escaped(json: string): string {
+  return json.replace(UNSEEN_IN_JSON, (found) =>
     // In units of UTF-16, because that is what JSON escapes; these characters occur in strings only.
     Array.from({ length: found.length }, (_, index) => unitEscape(found.charCodeAt(index))).join(
       "",

@@ -35,6 +35,7 @@ import { Routes } from "./workers/routes.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { LiveRun } from "./run/live-run.ts";
+import { Replays } from "./replay/replays.ts";
 import { RestQueue } from "./run/rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
 import { Removals, type RemovalOptions } from "./journal/removals.ts";
@@ -93,6 +94,7 @@ export class Engine implements RunHost {
   readonly exceptions: ExceptionCare;
   readonly early: EarlyAnswers;
   readonly removals: Removals;
+  readonly replays: Replays;
   readonly lanes = new Lanes();
   readonly reads: StoreReads;
   readonly places: Places;
@@ -127,7 +129,8 @@ export class Engine implements RunHost {
     this.neighbours = options.neighbours ?? null;
     this.digests = digestsWith(options.store.secret);
     this.effects = new KnownEffects(options.effects ?? []);
-    this.#workflows = new KnownWorkflows(options.workflows);
+    this.replays = new Replays(this);
+    this.#workflows = new KnownWorkflows(options.workflows, [this.replays.workflow]);
     this.committer = new Committer(
       this.store,
       this.clock,
@@ -192,7 +195,7 @@ export class Engine implements RunHost {
   /** Brings back what was under way, then opens the doors. */
   async start(): Promise<void> {
     await this.#startUp.prepare();
-    await this.declarations.begin(this.store, this.#workflows.all(), this.version);
+    await this.declarations.begin(this.store, this.#workflows.ofApp(), this.version);
     this.exceptions.due.start();
     if (this.#membership !== null) {
       await this.#timers.start();
@@ -318,11 +321,12 @@ export class Engine implements RunHost {
     this.departures.note(row.run);
     this.progressed(row.run);
     this.#gates.forget(row.run);
+    this.replays.departed(row.run);
     switch (departure.kind) {
       case "suspended":
         if (departure.wakeAtMs !== null) this.#timers.add(row.run, departure.wakeAtMs);
         // Its turn in the lane may have come while it was lent to a command.
-        if (run.isLent && this.#hasTurn(row)) this.wakes.add([row.run]);
+        if (run.isLent && this.lanes.hasTurn(row)) this.wakes.add([row.run]);
         // Its parent says then who is needed before the family can be taken back.
         if (row.parentRun !== null && run.ending.undoes && needsPerson(departure.state))
           this.#ends.childStands(row.parentRun, row.parentStep ?? "", row.run);
@@ -335,10 +339,6 @@ export class Engine implements RunHost {
         break;
     }
     this.wakes.pump();
-  }
-
-  #hasTurn({ namespace, lane, run }: RunRow): boolean {
-    return lane !== null && this.lanes.mayGo(namespace, lane, run);
   }
 
   #finished(
@@ -379,6 +379,7 @@ export class Engine implements RunHost {
     this.#timers.close();
     this.reads.close();
     this.routes?.close();
+    this.replays.close();
     this.#ends.close();
     this.#gates.close();
   }
@@ -438,6 +439,7 @@ export class Engine implements RunHost {
       inbox: this.#inbox.keptCount,
       lanes: this.lanes.keptCount,
       reads: this.reads.keptCount,
+      replays: this.replays.keptCount,
       routes: (this.routes?.keptCount ?? 0) + (this.#membership?.keptCount ?? 0),
       startUp: this.#startUp.keptCount,
       starts: this.starts.keptCount,

@@ -67,6 +67,8 @@ export interface EngineLimits {
   readonly earlyAnswerMs: number;
   /** Runs that are looked at before a call may wait for them; beyond it the call is refused, HF1204. */
   readonly laneWalkMax: number;
+  /** Items of all replay plans that this engine carries out that are under way at a time. */
+  readonly replayAtOnceMax: number;
   /** Steps of one run. */
   readonly stepsMax: number;
   /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
@@ -121,6 +123,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   earlyAnswerMs: 3_600_000,
   // Some milliseconds. Only children that wait in lanes which callers hold are counted.
   laneWalkMax: 10_000,
+  replayAtOnceMax: 50,
   stepsMax: 1_000_000,
   declarationsMax: 10_000,
   sensitiveValuesMax: 10_000,

@@ -91,6 +91,18 @@ interface ParkBody {
   readonly forMs: number;
 }
 
+/** A run of the engine's own workflow; users' runs are started by their apps. */
+interface StartBody {
+  readonly workflow: string;
+  readonly input: unknown;
+}
+
+interface SendBody {
+  readonly event: string;
+  readonly key: string;
+  readonly payload: unknown;
+}
+
 type CommandTopic = keyof CommandBodies;
 
 export type Command = {
@@ -161,6 +173,8 @@ type Given = (
   | { readonly topic: "park"; readonly body: ParkBody }
   | { readonly topic: "unpark"; readonly body: Omit<ParkBody, "forMs"> }
   | { readonly topic: "archive"; readonly body: RemovalBody }
+  | { readonly topic: "start"; readonly body: StartBody }
+  | { readonly topic: "send"; readonly body: SendBody }
 ) & {
   readonly by: string;
   readonly run?: number;
@@ -266,6 +280,10 @@ function wordsOf({ topic, where }: Given): string {
       return "decide about the group";
     case "route":
       return "set the routing rules";
+    case "start":
+      return `take ${where}`;
+    case "send":
+      return `take the decision about ${where}`;
     case "archive":
       return "let go of runs that are archived";
     case "park":

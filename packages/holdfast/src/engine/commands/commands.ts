@@ -196,7 +196,9 @@ export class Commands {
     const { exception: meant = null } = decided;
     const exception = meant === null ? {} : { exception: meant };
     const data = { run: formatRunId(run), step, seen, reason, ...exception };
-    await this.#at(run, { topic: "resume", data, by }, () =>
+    // Under an id of its own at another worker, too: taken twice, it is recognised there.
+    const id = command === null ? {} : { id: `${command}~` };
+    await this.#at(run, { topic: "resume", data, by, ...id }, () =>
       this.#resume(run, { step, by, reason, seen, meant, command }),
     );
   }

@@ -327,6 +327,7 @@ export class InboxDoor {
         "Check the name, or deploy the app that has it.",
       );
     }
+    if (workflow === this.#engine.replays.workflow) this.#engine.replays.declare();
     const { correlationId, parent, claimed, received } = start;
     const options: StartOptions = {
       by,

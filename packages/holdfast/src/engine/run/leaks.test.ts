@@ -10,7 +10,7 @@ const RUNS = 150;
 const IDS = Array.from({ length: RUNS }, (_, n) => String(n));
 
 const KEPT_IN =
-  "backlog commands departures early ends gates inbox lanes live reads routes startUp starts timers wakes";
+  "backlog commands departures early ends gates inbox lanes live reads replays routes startUp starts timers wakes";
 const NOTHING = Object.fromEntries(KEPT_IN.split(" ").map((name) => [name, 0]));
 
 let world: TestWorld;

@@ -4,10 +4,15 @@ import type { AnyWorkflow } from "../../workflow/workflow.ts";
 
 export class KnownWorkflows {
   readonly #byName = new Map<string, AnyWorkflow>();
+  readonly #ofApp: readonly AnyWorkflow[];
 
-  /** @throws {HoldfastError} HF1002 if two have the same name. */
-  constructor(workflows: readonly AnyWorkflow[]) {
-    for (const workflow of workflows) {
+  /**
+   * @param own - the engine's.
+   * @throws {HoldfastError} HF1002 if two have the same name.
+   */
+  constructor(ofApp: readonly AnyWorkflow[], own: readonly AnyWorkflow[] = []) {
+    this.#ofApp = ofApp;
+    for (const workflow of [...own, ...ofApp]) {
       if (this.#byName.has(workflow.name)) {
         throw new HoldfastError(
           "HF1002",
@@ -23,8 +28,9 @@ export class KnownWorkflows {
     return this.#byName.get(name) ?? null;
   }
 
-  all(): Iterable<AnyWorkflow> {
-    return this.#byName.values();
+  /** Those of the app: the engine's own has nobody's payloads, and nothing to declare of them. */
+  ofApp(): Iterable<AnyWorkflow> {
+    return this.#ofApp;
   }
 
   /** @throws {HoldfastError} HF1003 for one that is not listed, or another one of that name. */

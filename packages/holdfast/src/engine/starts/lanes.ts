@@ -3,6 +3,7 @@
  * Holds open runs of lanes only; a lane without open runs costs nothing.
  */
 import type { HeldLane, JournalRecord, StartedHead } from "../../core/journal.ts";
+import type { RunRow } from "../../store/rows.ts";
 import { headOf } from "../run/recovery.ts";
 
 export class Lanes {
@@ -74,6 +75,11 @@ export class Lanes {
   /** The run whose turn it is; null if the lane is empty. */
   firstOf(namespace: string, lane: string): number | null {
     return this.#queues.get(`${namespace}\u0000${lane}`)?.[0] ?? null;
+  }
+
+  /** True if it is in a lane, and nobody of that is before it. */
+  hasTurn({ namespace, lane, run }: Pick<RunRow, "namespace" | "lane" | "run">): boolean {
+    return lane !== null && this.mayGo(namespace, lane, run);
   }
 
   /** True if no other run of its lane is before it. */

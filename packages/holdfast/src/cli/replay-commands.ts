@@ -1,0 +1,256 @@
+/** Commands about replay plans: replay (makes one, shows one, decides about one) and replays. */
+import { Option, type Command } from "commander";
+import { HoldfastError } from "../core/error.ts";
+import { parseRate, type Rate } from "../core/rate.ts";
+import { REPLAY_ACTS, type ReplayAct } from "../core/replay/replay-control.ts";
+import {
+  DEFAULT_CANARY,
+  isReplayId,
+  REPLAY_AT_ONCE_DEFAULT,
+  REPLAY_AT_ONCE_MAX,
+  REPLAY_ITEMS_MAX,
+  REPLAY_WAVES_MAX,
+  secondPersonFor,
+  type ReplayMode,
+} from "../core/replay/replay-plan.ts";
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
+import { planReplay, type PlannedReplay } from "../operate/replay/plan-replay.ts";
+import {
+  decideReplay,
+  listReplays,
+  showReplay,
+  type ReplayDetails,
+  type ReplayReceipt,
+} from "../operate/replay/replay-acts.ts";
+import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { changeOf } from "./decision-text.ts";
+import { byPerson, patience, type PersonOptions } from "./deciding.ts";
+import { EXIT } from "./exit-code.ts";
+import { personOf, reasonOf, wholeNumber } from "./option-values.ts";
+import { plannedText, replaysText, replayText } from "./show-replays.ts";
+
+type Act = (work: Work) => Promise<void>;
+
+export function addReplayCommands(program: Command, act: Act): void {
+  addReplay(program, act);
+  addReplays(program, act);
+}
+
+interface ReplayOptions extends PersonOptions {
+  readonly reason?: string;
+  readonly canary: readonly number[];
+  readonly rate?: Rate;
+  readonly atOnce: number;
+  readonly first?: number;
+  readonly from?: string;
+  readonly set?: readonly string[];
+  readonly evenSameVersion?: true;
+  readonly start?: true;
+  readonly pause?: true;
+  readonly resume?: true;
+  readonly stop?: true;
+  readonly limit: number;
+  readonly after?: number;
+}
+
+function addReplay(program: Command, act: Act): void {
+  const command = program
+    .command("replay")
+    .description("plan to let many runs go on at once; show such a plan, start it, stop it")
+    .argument("<query-or-plan>", "terms field:value, for example 'issue:f2.1.0abc'; or rpl_...")
+    .option("--reason <text>", "why; goes on record")
+    .addOption(
+      new Option("--canary <sizes>", "sizes of the first waves, for example 1,3,rest")
+        .default(DEFAULT_CANARY, "1,2,5,20,50,rest")
+        .argParser(canaryOf),
+    )
+    .addOption(
+      new Option("--rate <rate>", "items a second, minute or hour: 14/m").argParser(rateOf),
+    )
+    .addOption(
+      new Option("--at-once <items>", "items that are under way at a time")
+        .default(REPLAY_AT_ONCE_DEFAULT)
+        .argParser(wholeNumber("--at-once", 1, REPLAY_AT_ONCE_MAX)),
+    )
+    .addOption(
+      new Option("--first <items>", "the oldest so many of those that fit").argParser(
+        wholeNumber("--first", 1, REPLAY_ITEMS_MAX),
+      ),
+    )
+    .option("--from <step>", "do each run again from this step, in the place of a resume")
+    .option("--set <change...>", "/pointer=value: correct the input of each effect, as edit does")
+    .option("--even-same-version", "also defects of the version that still runs")
+    .option("--start", "start a plan that was shown")
+    .option("--pause", "begin no item until it is resumed")
+    .option("--resume", "go on with a plan that is paused")
+    .option("--stop", "begin no item any more")
+    .addOption(
+      new Option("--limit <items>", "items shown at most")
+        .default(PAGE_LIMIT_DEFAULT)
+        .argParser(wholeNumber("--limit", 1, PAGE_LIMIT_MAX)),
+    )
+    .addOption(
+      new Option("--after <item>", "go on after this item").argParser(
+        wholeNumber("--after", 0, 2 * REPLAY_ITEMS_MAX),
+      ),
+    );
+  byPerson(command).action((what: string, options: ReplayOptions) =>
+    act((context) => replay(what.trim(), options, context)),
+  );
+}
+
+/** A second person says it with: holdfast approve. */
+const ACTS = REPLAY_ACTS.filter((one) => one !== "approve");
+
+async function replay(what: string, options: ReplayOptions, context: Context): Promise<Shown> {
+  const asked = ACTS.filter((one) => options[one] === true);
+  const [first] = asked;
+  if (asked.length > 1)
+    throw badUse(`--${asked.join(" and --")} are two decisions.`, "Give one of them.");
+  if (isReplayId(what))
+    return first === undefined
+      ? shown(what, options, context)
+      : replayDecided(what, first, options, context);
+  if (first !== undefined)
+    throw badUse(
+      `--${first} is about a plan, and this is a query: nothing was shown yet.`,
+      "Make the plan without it, look at what it says, then give its id (rpl_...).",
+    );
+  return planned(what, options, context);
+}
+
+function planned(query: string, options: ReplayOptions, context: Context): Promise<Shown> {
+  const { reason, canary, rate, atOnce, first, evenSameVersion } = options;
+  const request = {
+    query,
+    by: personOf(options.by, context),
+    reason: reasonGiven(reason, "A plan"),
+    canary,
+    rate: rate ?? null,
+    atOnce,
+    first: first ?? null,
+    evenSameVersion: evenSameVersion === true,
+    how: modeOf(options),
+  };
+  return withReader(context, async (reader) =>
+    plannedShown(await planReplay(reader, request, patience(options, context))),
+  );
+}
+
+function modeOf({ from, set }: ReplayOptions): ReplayMode | null {
+  if (from !== undefined && set !== undefined)
+    throw badUse("--from and --set are two ways to go on.", "Give one of them.");
+  if (from !== undefined) return { act: "again", step: from };
+  return set === undefined ? null : { act: "edit", changes: set.map(changeOf) };
+}
+
+function plannedShown(result: PlannedReplay): Shown {
+  const { plan, outcome } = result;
+  const secondPerson = secondPersonFor(plan);
+  return {
+    document: { outcome, plan, secondPerson },
+    text: () => plannedText(plan, secondPerson, outcome),
+    exitCode: secondPerson === null ? EXIT.ok : EXIT.needsPerson,
+  };
+}
+
+function shown(id: string, { limit, after }: ReplayOptions, context: Context): Promise<Shown> {
+  return withReader(context, async (reader) =>
+    detailsShown(await showReplay(reader, id, { limit, after: after ?? null })),
+  );
+}
+
+/** For scripts a line for the plan, then one for each item: they come in any number. */
+function detailsShown(details: ReplayDetails): Shown {
+  const { items, plan, ...summary } = details;
+  return {
+    document: details,
+    lines: [{ ...summary, shown: plan.shown, money: plan.money }, ...items],
+    text: (look) => replayText(details, look),
+  };
+}
+
+export function replayDecided(
+  id: string,
+  what: ReplayAct,
+  options: PersonOptions & { readonly reason?: string },
+  context: Context,
+): Promise<Shown> {
+  const { reason } = options;
+  const decider = {
+    by: personOf(options.by, context),
+    // Why it is started was said when it was planned, and is approved with it.
+    reason: what === "start" && reason === undefined ? "started" : reasonGiven(reason, `--${what}`),
+  };
+  return withReader(context, async (reader) =>
+    receiptShown(await decideReplay(reader, id, what, decider, patience(options, context))),
+  );
+}
+
+function reasonGiven(reason: string | undefined, what: string): string {
+  if (reason !== undefined) return reasonOf(reason);
+  throw badUse(`${what} needs a reason, which goes on record.`, 'Add --reason "...".');
+}
+
+const DONE: Readonly<Record<ReplayAct, string>> = {
+  approve: "is approved",
+  start: "is started",
+  pause: "is paused: what is under way comes to its end, nothing else begins",
+  resume: "goes on",
+  stop: "is stopped: what is under way comes to its end, nothing else begins",
+};
+
+function receiptShown(receipt: ReplayReceipt): Shown {
+  const { id, act, by, outcome } = receipt;
+  const message =
+    outcome === "applied"
+      ? `Done by ${by}: ${id} ${DONE[act]}.`
+      : outcome === "sent"
+        ? `The decision about ${id} was left for the engine, which runs; its answer was not waited for.`
+        : `No engine runs on this store. The decision about ${id} is kept until one starts.`;
+  const next = `See what becomes of it: holdfast replay ${id}`;
+  return { document: { ...receipt, message }, text: () => `${message}\n${next}` };
+}
+
+function addReplays(program: Command, act: Act): void {
+  program
+    .command("replays")
+    .description("list replay plans, oldest first")
+    .addOption(
+      new Option("--limit <rows>", "rows at most")
+        .default(PAGE_LIMIT_DEFAULT)
+        .argParser(wholeNumber("--limit", 1, PAGE_LIMIT_MAX)),
+    )
+    .option("--after <run>", "go on after the plan with this run")
+    .action((options: { readonly limit: number; readonly after?: string }) =>
+      act((context) =>
+        withReader(context, async (reader) => {
+          const page = await listReplays(reader, options);
+          return { document: page, text: (look) => replaysText(page, look) };
+        }),
+      ),
+    );
+}
+
+/** "1,3,rest": whole numbers, and "rest" at the end or not. */
+function canaryOf(text: string): readonly number[] {
+  const words = text.split(",").map((word) => word.trim());
+  if (words.at(-1) === "rest") words.pop();
+  if (words.length > REPLAY_WAVES_MAX)
+    throw badUse(
+      `--canary has at most ${String(REPLAY_WAVES_MAX)} waves before the rest.`,
+      "Make later waves larger.",
+    );
+  return words.map(wholeNumber("--canary", 1, REPLAY_ITEMS_MAX));
+}
+
+/** Also as people say it: 14/min. */
+function rateOf(text: string): Rate {
+  const short = text.replace(/\/(s|m|h)(?:ec|in|our)?$/, "/$1");
+  try {
+    return parseRate(short, "--rate");
+  } catch (error) {
+    if (error instanceof HoldfastError) throw badUse(error.message, error.remedy);
+    throw error;
+  }
+}

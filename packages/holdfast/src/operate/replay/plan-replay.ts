@@ -1,0 +1,195 @@
+/**
+ * Makes a replay plan from what the store shows, without an engine and without a call outside: which
+ * items would run, which would not and why, and what could happen twice.
+ */
+import { createHash } from "node:crypto";
+import { resumeOf, settleFirst } from "../../core/acts.ts";
+import { sumOf } from "../../core/amount.ts";
+import { HoldfastError } from "../../core/error.ts";
+import type { Rate } from "../../core/rate.ts";
+import {
+  agesOf,
+  REPLAY_WORKFLOW,
+  replayIdOf,
+  type ReplayMode,
+  type ReplayPlan,
+  type ReplayRefusal,
+  type ReplayShown,
+} from "../../core/replay/replay-plan.ts";
+import { formatRunId } from "../../core/run-number.ts";
+import type { EffectRow } from "../../store/rows.ts";
+import type { StoreReader } from "../../store/store.ts";
+import { postAndWait, type Patience } from "../command.ts";
+import type { Decider } from "../decisions.ts";
+import { quoted } from "../find-run.ts";
+import { deployedVersions } from "../list-issues.ts";
+import { parseReplayQuery } from "./replay-query.ts";
+import { RepairsOfAll } from "./repairs-of-all.ts";
+import { selectItems, type Candidate } from "./select-items.ts";
+
+export interface ReplayRequest extends Decider {
+  readonly query: string;
+  readonly canary: readonly number[];
+  readonly rate: Rate | null;
+  readonly atOnce: number;
+  /** The oldest so many; null: all that fit. */
+  readonly first: number | null;
+  readonly evenSameVersion: boolean;
+  /** Null: resume each at the step that has failed. */
+  readonly how: ReplayMode | null;
+}
+
+export interface PlannedReplay {
+  readonly plan: ReplayPlan;
+  /** As of other commands: `Receipt.outcome`. */
+  readonly outcome: "applied" | "kept" | "sent";
+}
+
+/**
+ * Freezes the selection and leaves the plan for the engine; nothing is resumed before it is started.
+ *
+ * @throws {HoldfastError} HF4102 (no query, or nothing fits), HF4104 (too many fit), HF6005.
+ */
+export async function planReplay(
+  reader: StoreReader,
+  request: ReplayRequest,
+  patience: Patience,
+): Promise<PlannedReplay> {
+  const plan = await draftReplay(reader, request, patience.nowMs());
+  const { id, by } = plan;
+  const body = { workflow: REPLAY_WORKFLOW, input: plan };
+  const { outcome } = await postAndWait(reader, { topic: "start", by, body, where: id }, patience);
+  return { plan, outcome };
+}
+
+async function draftReplay(
+  reader: StoreReader,
+  request: ReplayRequest,
+  nowMs: number,
+): Promise<ReplayPlan> {
+  const { query, by, reason, canary, rate, atOnce, first, evenSameVersion, how } = request;
+  const found = await selectItems(reader, parseReplayQuery(query), first, nowMs);
+  if (found.length === 0) throw nothingFits(query);
+  const version = (await deployedVersions(reader)).at(-1) ?? null;
+  const repairs = new RepairsOfAll(reader, how);
+  const running: Candidate[] = [];
+  const refused: ReplayPlan["refused"][number][] = [];
+  for (const one of found) {
+    const why =
+      refusalOf(one, evenSameVersion ? null : version) ??
+      (how === null || (await repairs.look(one)) ? null : "no-repair");
+    if (why === null) running.push(one);
+    else refused.push([formatRunId(one.run.run), one.exception.seq, why]);
+  }
+  const fingerprints = [...new Set(running.map(({ exception }) => exception.fingerprint))];
+  const numbers = new Map(fingerprints.map((fingerprint, at) => [fingerprint, at]));
+  const plan: Omit<ReplayPlan, "id"> = {
+    query,
+    by,
+    reason,
+    madeAtMs: nowMs,
+    canary,
+    rate,
+    atOnce,
+    items: running.map(({ run, exception }) => [
+      formatRunId(run.run),
+      exception.seq,
+      numbers.get(exception.fingerprint) ?? 0,
+    ]),
+    refused,
+    fingerprints,
+    money: moneyOf(running),
+    shown: { ...(await shownOf(reader, running, nowMs)), ...repairs.shown },
+    ...(how === null ? {} : { how }),
+    ...(evenSameVersion ? { evenSameVersion } : {}),
+  };
+  return { id: replayIdOf(plan, sha256), ...plan };
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** @param version - of the code that was deployed last; null where it does not matter. */
+function refusalOf(candidate: Candidate, version: string | null): ReplayRefusal | null {
+  const { exception, exceptions, run, effects } = candidate;
+  if (settleFirst(exceptions, exception.step === "" ? null : exception.step) !== null)
+    return "unknown-outcome";
+  if (exception.class === "defect" && exception.record.codeVersion === version)
+    return "same-version";
+  const facts = { state: run.state, exceptions, effects };
+  return resumeOf(exception, facts) === null ? "nothing-waits" : null;
+}
+
+/** Of each run once, though it may have several exceptions. */
+function moneyOf(running: readonly Candidate[]): ReplayPlan["money"] {
+  const amounts = new Map<string, string[]>();
+  const seen = new Set<number>();
+  for (const { exception, run } of running) {
+    const isFirst = !seen.has(run.run);
+    seen.add(run.run);
+    const of = exception.amount === null ? (isFirst ? run : null) : exception;
+    if (of === null || of.amount === null || of.currency === null) continue;
+    amounts.set(of.currency, [...(amounts.get(of.currency) ?? []), of.amount]);
+  }
+  return [...amounts]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([currency, some]) => ({ currency, amount: sumOf(some) }));
+}
+
+async function shownOf(
+  reader: StoreReader,
+  running: readonly Candidate[],
+  nowMs: number,
+): Promise<ReplayShown> {
+  const again = new Map<string, [count: number, sent: number]>();
+  const contracts = new Map<string, number>();
+  const needed = new Set<string>();
+  let duplicateCount = 0;
+  for (const { exception, effects } of running) {
+    const { integration, operation, effectName } = exception;
+    if (integration !== null) needed.add(integration);
+    const effect = effects.find((one) => one.operation === operation) ?? null;
+    const contract = effect?.contract ?? "none";
+    contracts.set(contract, (contracts.get(contract) ?? 0) + 1);
+    if (effectName !== null) {
+      const [count, sent] = again.get(effectName) ?? [0, 0];
+      again.set(effectName, [count + 1, sent + (effect === null ? 0 : 1)]);
+    }
+    if (effect !== null && couldBeTwice(effect, exception.record.keyWindowEndsAtMs, nowMs))
+      duplicateCount += 1;
+  }
+  return {
+    keyCount: new Set(running.map(({ run }) => `${run.workflow} ${run.key}`)).size,
+    ages: agesOf(running.map(({ exception }) => nowMs - exception.openedAtMs)),
+    contracts: [...contracts].toSorted(([, a], [, b]) => b - a),
+    again: [...again].map(([effect, [count, sent]]) => [effect, count, sent] as const),
+    duplicateCount,
+    needs: [...needed].toSorted(),
+    parked: await downOf(reader, [...needed]),
+  };
+}
+
+/** Which of these systems are not called just now. */
+export async function downOf(
+  reader: StoreReader,
+  needed: readonly string[],
+): Promise<readonly string[]> {
+  const down = (await reader.dependencies()).filter(({ state }) => state !== "closed");
+  return down.map(({ integration }) => integration).filter((name) => needed.includes(name));
+}
+
+/** What surely did not happen is no duplicate, however old its key is. */
+function couldBeTwice(effect: EffectRow, windowEndsAtMs: number | null, nowMs: number): boolean {
+  if (effect.proof === "never") return false;
+  if (effect.contract === "once") return true;
+  return effect.contract === "keyed" && windowEndsAtMs !== null && windowEndsAtMs <= nowMs;
+}
+
+function nothingFits(query: string): HoldfastError {
+  return new HoldfastError(
+    "HF4102",
+    `No open exception fits ${quoted(query)}. Nothing was planned.`,
+    "See what is open with: holdfast exceptions; and by cause with: holdfast issues",
+  );
+}
