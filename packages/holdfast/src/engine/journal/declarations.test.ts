@@ -13,12 +13,19 @@ beforeEach(() => {
 });
 afterEach(() => world.remove());
 
+interface Declared {
+  readonly definition: string;
+  readonly name: string;
+  readonly sensitive: readonly string[];
+  readonly decision: readonly { readonly name: string; readonly expects: string }[] | null;
+}
+
 const declared = async () => {
   const records = await world.records(0);
   return (
     records
       .filter(({ kind }) => kind === "declared")
-      .map(({ head }) => JSON.parse(head ?? "") as { readonly definition: string })
+      .map(({ head }) => JSON.parse(head ?? "") as Declared)
       // The version of the code is put down in the same way.
       .filter(({ definition }) => definition !== "version")
   );
