@@ -60,7 +60,7 @@ export const ERROR_CODES = {
   HF5008: "A write to the store failed and nothing more may be written.",
   HF5009: "The key file of the store is missing or not its own.",
   HF5010: "The store was written by a newer Holdfast.",
-  HF5011: "The client library for PostgreSQL is not installed.",
+  HF5011: "A client library is not installed.",
   HF5012: "This worker has been replaced.",
   HF5013: "Too many workers share this store.",
   HF5014: "No transaction is open.",
