@@ -13,7 +13,7 @@ import type { EventId, Store } from "../../store/store.ts";
 import type { Clock } from "../clock.ts";
 import { CountedList } from "../journal/counted-list.ts";
 import type { EngineLimits } from "../limits.ts";
-import { Turns } from "../receiving/turns.ts";
+import { Turns } from "../turns.ts";
 
 /** Characters of an event's name, key and id. */
 const NAME_CHARS_MAX = 512;

@@ -2,6 +2,7 @@
  * An effect of a run that is done again: whether what was done is done once more is decided by its
  * contract (core/repeat.ts), at the moment in which the code asks for it.
  */
+import { isKeyLive } from "../../core/situation.ts";
 import { CHANGED_INPUT, type Failure } from "../../core/failure.ts";
 import type { JournalRecord } from "../../core/journal.ts";
 import { repeatOf, type Repeat } from "../../core/repeat.ts";
@@ -18,14 +19,19 @@ const ENGINE = "(engine)";
 export function repeatNow({ effect, journal, run, path }: EffectStep): Repeat {
   const { contract } = effect.plan;
   const { state } = journal;
-  const ageMs = run.host.clock.nowMs() - (state.firstSentAtMs ?? 0);
+  const age = {
+    samePayload: journal.isSameAsSent,
+    firstSentAtMs: state.firstSentAtMs,
+    timeoutMs: effect.plan.timeoutMs,
+    nowMs: run.host.clock.nowMs(),
+  };
   const repeat = repeatOf({
     contract: contract.kind,
     proof: state.proof,
     isSame: journal.isSameAsSent,
     canProbe: contract.kind !== "read" && contract.canProbe,
     isUndone: stateOf(run.superseded.get(undoPath(path)) ?? []).proof === "surely",
-    isInWindow: contract.kind === "keyed" ? ageMs < contract.windowMs : null,
+    isInWindow: contract.kind === "keyed" ? isKeyLive(contract, age) : null,
   });
   if (repeat.kind !== "skip" || doneBefore(run.superseded.get(path) ?? []) !== null) return repeat;
   return { kind: "ask", because: "it was done, and what it answered is not on record" };

@@ -25,7 +25,7 @@ import { aboutDuplicate, aboutMissing } from "./message-exceptions.ts";
 import * as refusals from "./message-refusals.ts";
 import { heldMessage, messageOf, receiptOf, type Message } from "./messages.ts";
 import type { IncomingMessage, Receipt } from "../../workflow/message.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /** Held messages that are read at a time. */
 const HELD_PAGE_MAX = 500;
@@ -178,7 +178,10 @@ export class Receiving {
     }
     // An earlier keeper may have begun it, and died before it could say so.
     const known = await this.#known(head.name);
-    if (known?.state === "started") return receiptOf(known, false);
+    if (known?.state === "started") {
+      this.#held.remove(head.name);
+      return receiptOf(known, false);
+    }
     if (duplicates === "merge")
       return await this.#write(message, { state: "joined", run, duplicateOf: run });
     if (duplicates === "reject")

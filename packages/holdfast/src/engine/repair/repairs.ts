@@ -3,6 +3,7 @@
  * person. What is written for one act is written in one turn, so a crash leaves all of it or nothing.
  * Source: decision 0023.
  */
+import { Turns } from "../turns.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { JournalRecord } from "../../core/journal.ts";
 import { isSamePerson } from "../../core/person.ts";
@@ -53,6 +54,8 @@ const DONE: Repaired = { proposal: null, run: null };
 
 export class Repairs {
   readonly #engine: Engine;
+  /** What two people decide about one run at once is decided one after the other. */
+  readonly #turns = new Turns();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -63,6 +66,10 @@ export class Repairs {
    *   since), HF4102 (the value does not fit). Nothing was done then.
    */
   async repair(order: RepairOrder): Promise<Repaired> {
+    return await this.#turns.in(String(order.run), () => this.#repair(order));
+  }
+
+  async #repair(order: RepairOrder): Promise<Repaired> {
     const { records } = await this.#stored(order.run);
     if (order.command !== null && wasApplied(records, order.command))
       return { ...DONE, proposal: proposalOf(records, order.command) };
@@ -71,6 +78,10 @@ export class Repairs {
 
   /** Approves a proposal, which is done then; or rejects it. */
   async decide(decision: Decision): Promise<Repaired> {
+    return await this.#turns.in(String(decision.run), () => this.#decide(decision));
+  }
+
+  async #decide(decision: Decision): Promise<Repaired> {
     const { run, seq, by, command, approve } = decision;
     const { records, row } = await this.#stored(run);
     if (command !== null && wasApplied(records, command)) return DONE;

@@ -4,6 +4,7 @@
  * longer fits what it has done. Its steps then ask for what they need, and what was done outside is
  * repeated as its contract allows (core/repeat.ts).
  */
+import { isUndoPath } from "../../core/step-path.ts";
 import { groupNamesOf } from "../exceptions/exceptions.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { edited, isWithin, touches } from "../../core/json-edit.ts";
@@ -35,8 +36,25 @@ import { pointersOfDifference } from "./step-repairs.ts";
 export function fromSeqOf(records: readonly JournalRecord[], { run, step }: RepairOrder): number {
   if (step === null) return 1;
   const first = lifeOf(records).steps.get(step)?.[0];
-  if (first !== undefined) return first.seq;
+  if (first !== undefined) {
+    refuseUndone(records, run, first.seq);
+    return first.seq;
+  }
   throw misfit(run, `The run has no step "${step}" on record.`, "See its steps: holdfast show RUN");
+}
+
+/**
+ * Refused where a scope was undone since: what it had done before this step would count as done,
+ * although it was undone.
+ */
+function refuseUndone(records: readonly JournalRecord[], run: number, fromSeq: number): void {
+  const undone = records.find(({ seq, name }) => seq >= fromSeq && isUndoPath(name));
+  if (undone === undefined) return;
+  throw misfit(
+    run,
+    `A scope of the run was undone after that step ("${undone.name}").`,
+    "Cancel the run, and start it anew: holdfast anew RUN",
+  );
 }
 
 /** Refused for a run that is being taken back: that goes on by its own rules. */

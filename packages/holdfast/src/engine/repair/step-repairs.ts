@@ -163,6 +163,12 @@ function repairable(live: LiveRun, { run, step: path }: RepairOrder): Repairable
   if (step.calls.isUnderWay)
     throw misfit(run, `A call of "${path}" is under way and may still answer.`);
   if (personNeeded(step.journal.state)) throw unknownFirst(run, [path]);
+  if (live.scopes.haveUndone(path))
+    throw misfit(
+      run,
+      `"${path}" is in a scope that was undone.`,
+      "Cancel the run, and start it anew.",
+    );
   const hasFailed = live.ending.failedSteps.includes(path);
   if (slot.ended ? !hasFailed : slot.wait === null)
     throw misfit(run, `"${path}" does not wait: ${slot.ended ? "it has ended" : "it is at work"}.`);
