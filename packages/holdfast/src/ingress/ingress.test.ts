@@ -323,7 +323,7 @@ describe("an ingress", () => {
     expect(ingress({ window: "75h", horizon: "75h" })).toThrow(code("HF1109"));
     expect(ingress({ window: "76h", horizon: "75h" })).not.toThrow();
     const held = { order: bySequence, hold: "1h" } as const;
-    expect(ingress({ window: "76h", horizon: "75h", ...held })).toThrow(code("HF1109"));
+    expect(ingress({ window: "90d", ...held })).toThrow(code("HF1109"));
     expect(ingress({ horizon: "75h" })).not.toThrow();
   });
 

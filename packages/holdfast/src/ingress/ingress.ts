@@ -91,7 +91,7 @@ export function ingressFor(
     duplicates,
     order,
     holdMs,
-    windowMs: windowOf(options, holdMs, what),
+    windowMs: windowOf(options, what),
   };
   const bytesMax = bodyBytesOf(options, what);
   const identify = identifierOf(sender, door.nowMs, what);
@@ -144,21 +144,26 @@ function answer(response: ServerResponse, { status, headers, body }: Answer): vo
   response.end(text);
 }
 
-function windowOf(
-  { window, horizon, order }: IngressOptions<Schema>,
-  holdMs: number,
-  what: string,
-): number | null {
+function windowOf({ window, horizon, order }: IngressOptions<Schema>, what: string): number | null {
   if (window === undefined) return null;
   const windowMs = durationMs(window, `window of ${what}`);
+  if (order !== undefined) throw forgetsOrder(window, what);
   if (horizon === undefined) return windowMs;
-  const heldMs = order === undefined ? 0 : holdMs;
-  const neededMs = durationMs(horizon, `horizon of ${what}`) + SKEW_MS + heldMs;
+  const neededMs = durationMs(horizon, `horizon of ${what}`) + SKEW_MS;
   if (windowMs >= neededMs) return windowMs;
   throw new HoldfastError(
     "HF1109",
     `The ${what} remembers a message for ${window}, and its sender may repeat it for ${horizon}: a repeat after that would be a second run.`,
-    `Give a window of ${String(Math.ceil(neededMs / 1_000))}s at least, which is the horizon, 5 minutes between clocks and what a message may be held; or none, for ever.`,
+    `Give a window of ${String(Math.ceil(neededMs / 1_000))}s at least, which is the horizon and 5 minutes between clocks; or none, for ever.`,
+  );
+}
+
+/** The newest number of a key would be forgotten with its message. */
+function forgetsOrder(window: string, what: string): HoldfastError {
+  return new HoldfastError(
+    "HF1109",
+    `The ${what} has an order and remembers a message for ${window}: after that it would not know what came last, and take something older for new.`,
+    "Leave window out: what has an order is remembered for ever.",
   );
 }
 

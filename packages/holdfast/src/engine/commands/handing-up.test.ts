@@ -66,6 +66,11 @@ describe("who cannot tell what happened", () => {
         owner: "team-flow",
         effectName: "transfer",
       });
+      const [was] = await world.exceptions(run);
+      const afterOpening = (row: typeof was) =>
+        row?.record.crossings.map(({ kind, atMs }) => [kind, atMs - row.openedAtMs]);
+      expect(afterOpening(second)).toEqual(afterOpening(was));
+      expect(second?.record.crossings.map(({ to }) => to)).not.toContain("team-bank");
       expect(second?.because).toMatch(/bo \(team-bank\) cannot tell: their system is gone\.$/u);
       await cannotTell(second?.seq ?? 0);
       const [third] = await open();

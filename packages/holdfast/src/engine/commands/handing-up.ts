@@ -72,7 +72,7 @@ async function handUpLive(engine: Engine, live: LiveRun, said: CannotTell): Prom
 }
 
 function writeHandUp(
-  { owner: appOwner, clock, effects }: Engine,
+  { owner: appOwner, clock, effects, exceptions }: Engine,
   said: CannotTell,
   run: { readonly owner: string; readonly records: readonly JournalRecord[] },
   write: Write,
@@ -98,13 +98,21 @@ function writeHandUp(
     class: head.class,
     ...(command === undefined ? {} : { command }),
   });
+  // As much time as its first owner had, from now on.
+  const laterMs = clock.nowMs() - opened.atMs;
+  const crossings = head.record.crossings.map((crossing) => ({
+    ...crossing,
+    atMs: crossing.atMs + laterMs,
+    to: crossing.to === head.owner ? to : crossing.to,
+  }));
   write("opened", opened.name, {
     ...head,
     owner: to,
     because: `${head.because} ${by} (${head.owner}) cannot tell: ${reason}.`,
-    // As much time as its first owner had.
-    dueAtMs: clock.nowMs() + (head.dueAtMs - opened.atMs),
+    dueAtMs: head.dueAtMs + laterMs,
+    record: { ...head.record, crossings },
   });
+  exceptions.due.note(crossings);
   return to;
 }
 

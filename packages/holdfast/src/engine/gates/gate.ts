@@ -351,9 +351,10 @@ export class Gate {
 
   /** A person does not want it called until then. */
   parkByHand(reason: string, untilMs: number): void {
-    const wasOpen = this.#breaker.kind === "open";
+    // Also while a canary is under way: what follows it has to be on record.
+    const wasAway = this.#breaker.kind !== "closed";
     this.#feed({ kind: "parkedByHand", reason, untilMs });
-    if (wasOpen && this.#breaker.kind === "open") {
+    if (wasAway && this.#breaker.kind === "open") {
       this.#canaries.probeAt(untilMs);
       if (this.#needs.share === null) this.#incidents.changed(this.#breaker);
     }

@@ -48,6 +48,29 @@ const LIMITS = { limits: { inboxIdleMs: 200, inboxBusyMs: 25 } };
 const PARK = { integration: "erp", reason: "they install a release", forMs: 30 * MINUTE_MS };
 
 describe("an integration that a person has parked", () => {
+  test("stays so over a restart, also if a call was out to try it", async () => {
+    const act = testEffect("keyed", erp, "act", { keyWindow: "7d", timeout: "4m" });
+    const flow = testWorkflow("flow", (input, run) => run.do(act, input));
+    await world.begin([flow]);
+    erp.always("act", { kind: "refused" });
+    for (const id of ["1", "2", "3", "4"]) await world.start(flow, { id });
+    await world.until("an outage", async () => {
+      return (await world.dependencies()).some(({ state }) => state !== "closed");
+    });
+    const sent = erp.requests.length;
+    erp.always("act", { kind: "slow", takesMs: 2 * MINUTE_MS });
+    for (let tries = 0; tries < 200 && erp.requests.length === sent; tries += 1)
+      await world.advance(500);
+    expect(erp.requests.length).toBe(sent + 1);
+    const untilMs = world.clock.nowMs() + 60 * MINUTE_MS;
+    await world.engine.parking.parkByHand("erp", "they install a release", untilMs);
+    await world.crash();
+    erp.always("act", { kind: "ok" });
+    await world.begin([flow]);
+    await world.advance(10 * MINUTE_MS);
+    expect(erp.requests.length).toBe(sent + 1);
+  });
+
   test("gets no call until then, over a restart, and is tried by itself afterwards", async () => {
     const flow = flowOf();
     await world.begin([flow], LIMITS);
