@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { openPostgresReader } from "holdfast/postgres";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { eventually, holdfastCli } from "./command-line/processes.ts";
+import { eventually as asked, holdfastCli } from "./command-line/processes.ts";
 import { allRuns, RECORDS_MAX } from "./kill/books.ts";
 import { startProgram, type Program } from "./kill/programs.ts";
 import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
@@ -34,6 +34,13 @@ afterEach(async () => {
 });
 
 const at = (name: string) => join(folder, name);
+
+/** Thousands of runs take their time on a machine that others use too: bounded by that of the test. */
+const POLLS_MAX = 10_000;
+
+function eventually<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
+  return asked(what, ask, POLLS_MAX);
+}
 
 /** Starts a worker, and takes down what it says. */
 function worker(count: number): { readonly program: Program; readonly said: unknown[] } {
@@ -75,6 +82,19 @@ async function tallyOf(id: string) {
     tally: z.record(z.string(), z.number()),
   });
   return shape.parse(JSON.parse(line));
+}
+
+/** What became of the items that did not succeed. */
+async function unlike(id: string): Promise<readonly unknown[]> {
+  const [, ...items] = (await cli("replay", id, "--limit", "1000")).trim().split("\n");
+  const shape = z.object({
+    item: z.number(),
+    end: z.string().nullable(),
+    because: z.string().nullable(),
+  });
+  return items
+    .map((line) => shape.parse(JSON.parse(line)))
+    .filter(({ end }) => end !== "succeeded");
 }
 
 /** How often each order was resumed. */
@@ -134,6 +154,7 @@ test(
       const found = await tallyOf(id);
       return found.left === 0 ? found : null;
     });
+    expect(await unlike(id)).toEqual([]);
     expect(end).toMatchObject({ state: "completed", tally: { succeeded: ITEMS } });
     expect(bookings()).toEqual({ rows: ITEMS, orders: ITEMS });
     expect(await resumed()).toEqual(Array.from({ length: ITEMS }, () => 1));

@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { openSqliteReader, verifyStore } from "holdfast/sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { eventually, holdfastCli } from "./command-line/processes.ts";
+import { eventually as asked, holdfastCli } from "./command-line/processes.ts";
 import { startProgram, type Program } from "./kill/programs.ts";
 
 const ENGINE = new URL("replay/engine.ts", import.meta.url);
@@ -48,6 +48,13 @@ afterEach(async () => {
 });
 
 const at = (name: string) => join(folder, name);
+
+/** Thousands of runs take their time on a machine that others use too: bounded by that of the test. */
+const POLLS_MAX = 10_000;
+
+function eventually<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
+  return asked(what, ask, POLLS_MAX);
+}
 
 /** One life: until it has said this, or for ever. Resolves when it was said. */
 async function live(count: number, isEnough: (what: z.infer<typeof said>) => boolean) {

@@ -97,8 +97,12 @@ const POLLS_MAX = 200;
 const POLL_MS = 50;
 
 /** Asks again until the answer is not null; the last word is an error that names what was awaited. */
-export async function eventually<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
-  for (let polls = 0; polls < POLLS_MAX; polls += 1) {
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | null>,
+  pollsMax = POLLS_MAX,
+): Promise<T> {
+  for (let polls = 0; polls < pollsMax; polls += 1) {
     const answer = await ask();
     if (answer !== null) return answer;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

@@ -28,9 +28,10 @@ const book = effect("book", {
   repeat: "keyed",
   keyWindow: "24h",
   single: true,
-  input: z.object({ id: z.string(), street: z.string() }),
+  input: z.object({ id: z.string(), street: z.string(), iban: z.string() }),
   output: z.object({ ref: z.string() }),
-  editable: ["/street"],
+  editable: ["/street", "/iban"],
+  fourEyes: ["/iban"],
   classify: () => ({ class: "data", effect: "never", reasonCode: "SHOP:NO_ACCOUNT" }),
   describe: () => ({ amount: "12.50", currency: "EUR" }),
   run: async ({ id, street }) => {
@@ -47,7 +48,7 @@ const order = workflow(
     key: ({ id }) => id,
     owner: "team-orders",
   },
-  async ({ id }, run) => (await run.do(book, { id, street: "Hihg Street" })).ref,
+  async ({ id }, run) => (await run.do(book, { id, street: "Hihg Street", iban: "DE1" })).ref,
 );
 
 interface Cli {
@@ -283,6 +284,17 @@ describe.each([
     await cli("replay", again.plan.id, "--start");
     expect((await untilState(again.plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
     expect(sent.filter((id) => id === "O-2").length).toBe(2);
+  });
+
+  test("leaves a proposal where a change needs two people for each, and does not wait for it", async () => {
+    await stuck(await open(), 2);
+    const { plan } = await planned("workflow:order", "--set", "/iban=DE2");
+    await cli("replay", plan.id, "--start");
+    expect((await untilState(plan.id, "completed")).tally).toMatchObject({ skipped: 2 });
+    const { proposals } = JSON.parse((await cli("--json", "proposals")).out) as {
+      proposals: readonly { readonly by: string }[];
+    };
+    expect(proposals.map(({ by }) => by)).toEqual(["kim", "kim"]);
   });
 
   test("refuses what cannot be meant, and says how it is written", async () => {

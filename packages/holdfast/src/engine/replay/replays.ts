@@ -188,16 +188,31 @@ export class Replays {
       const taken = takenBy(stored.records, command);
       if (taken !== null) return isProposal(stored, taken) ? skipped(PROPOSED) : followed;
       const why = noLonger(stored, row) ?? this.#sameVersion(plan, row);
-      if (why !== null) return skipped(why);
+      if (why !== null) {
+        if (await this.#isTaken(run, command)) continue;
+        return skipped(why);
+      }
       try {
         await this.#goOn(item, stored, row, command);
       } catch (error) {
         if (error instanceof EngineEnds) throw error;
-        if (isRefusal(error)) return skipped(error.message);
+        if (isRefusal(error)) {
+          if (await this.#isTaken(run, command)) continue;
+          return skipped(error.message);
+        }
         if (!(await this.#engine.reads.pause("what is replayed", error, failures)))
           throw new EngineEnds();
       }
     }
+  }
+
+  /**
+   * Whether it was this item's own command that changed what was seen: the worker that had the plan
+   * before may have left it in the inbox, and the run's owner has taken it just now.
+   */
+  async #isTaken(run: number, command: string): Promise<boolean> {
+    const stored = await this.#load(run);
+    return stored !== null && takenBy(stored.records, command) !== null;
   }
 
   async #goOn(
