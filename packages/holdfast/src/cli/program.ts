@@ -11,6 +11,7 @@ import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
 import { addExceptionCommands } from "./exception-commands.ts";
 import { addIssueCommands } from "./issue-commands.ts";
+import { addLaneCommands } from "./lane-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { addReplayCommands } from "./replay-commands.ts";
@@ -159,6 +160,7 @@ export function commandTree(
   addWriteCommands(program, act);
   addReplayCommands(program, act);
   addParkingCommands(program, act);
+  addLaneCommands(program, act);
   addRepairCommands(program, act);
   addExceptionCommands(program, act);
   addIssueCommands(program, act);

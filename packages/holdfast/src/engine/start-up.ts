@@ -19,6 +19,7 @@ import { standingGroups, type KnownGroup } from "./run/suspect-groups.ts";
 import { hasBegun } from "./run/recovery.ts";
 import { RunException } from "./run/run-exception.ts";
 import { withStored } from "./journal/stored-runs.ts";
+import { leaveQuarantined } from "./starts/leaving-lanes.ts";
 
 const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
 
@@ -329,6 +330,12 @@ export class StartUp {
         this.#giveUp(stored);
       }),
     );
+    const { committer, store } = this.#engine;
+    await this.#patiently(async () => {
+      await committer.durable();
+      const [stored] = await store.load([run]);
+      if (stored !== undefined) await leaveQuarantined(this.#engine, stored);
+    });
   }
 
   #giveUp(stored: StoredRun): void {

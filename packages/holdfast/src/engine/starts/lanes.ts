@@ -82,6 +82,11 @@ export class Lanes {
     return lane !== null && this.mayGo(namespace, lane, run);
   }
 
+  /** The run behind the first one; null if there is none. */
+  secondOf(namespace: string, lane: string): number | null {
+    return this.#queues.get(`${namespace}\u0000${lane}`)?.[1] ?? null;
+  }
+
   /** True if no other run of its lane is before it. */
   mayGo(namespace: string, lane: string, run: number): boolean {
     return this.firstOf(namespace, lane) === run;
