@@ -203,6 +203,7 @@ export interface Store {
       readonly run: number;
       readonly namespace: string;
       readonly lane: string;
+      readonly workflow: string;
       /** Null if no run has called it. */
       readonly parentRun: number | null;
     }[]

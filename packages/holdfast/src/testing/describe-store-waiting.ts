@@ -102,13 +102,14 @@ export const waitingTests: StoreTests = {
     sample.add(1, "finished", finishedHead({ lane: "a" }));
     await sample.flushTo(store);
     assert.deepEqual(await lane(), [3, 5]);
+    const { workflow } = startedHead(1);
     assert.deepEqual(await store.openLanes({ afterRun: 0, limit: 3 }), [
-      { run: 2, namespace: "main", lane: "b", parentRun: null },
-      { run: 3, namespace: "main", lane: "a", parentRun: null },
-      { run: 5, namespace: "main", lane: "a", parentRun: 2 },
+      { run: 2, namespace: "main", lane: "b", parentRun: null, workflow },
+      { run: 3, namespace: "main", lane: "a", parentRun: null, workflow },
+      { run: 5, namespace: "main", lane: "a", parentRun: 2, workflow },
     ]);
     assert.deepEqual(await store.openLanes({ afterRun: 5, limit: 3 }), [
-      { run: 6, namespace: "north", lane: "a", parentRun: null },
+      { run: 6, namespace: "north", lane: "a", parentRun: null, workflow },
     ]);
   },
 

@@ -22,6 +22,7 @@ import type { RepairOrder } from "../../core/repair-order.ts";
 import { inputOf, lifeOf } from "../../core/run-life.ts";
 import { sensitiveTexts } from "../../core/sensitive.ts";
 import type { RunRow, StoredRun } from "../../store/rows.ts";
+import { laneOf } from "../../workflow/lane.ts";
 import { parse, problemText } from "../../workflow/schema.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { toJson } from "../journal/payload.ts";
@@ -100,8 +101,7 @@ function refuseOther(
 ): void {
   // As it began: it may have been taken out of its lane since.
   const lane = started === undefined ? row.lane : headOf<StartedHead>(started).lane;
-  const isSame =
-    keyOf(workflow, input) === row.key && (workflow.definition.lane?.(input) ?? null) === lane;
+  const isSame = keyOf(workflow, input) === row.key && laneOf(workflow, input) === lane;
   if (isSame) return;
   throw misfit(
     row.run,
