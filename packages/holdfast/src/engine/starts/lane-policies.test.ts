@@ -138,16 +138,16 @@ describe("alarms", () => {
   });
 
   test("tell once of who has waited for long, also of a wait that began before a restart", async () => {
-    const limits = { laneAgeAlarmMs: HOUR_MS / 2 };
+    const limits = { laneAgeAlarmMs: HOUR_MS / 4 };
     await world.begin([strict], { limits });
     const [first = 0] = await startAll(strict, ["1", "2"]);
-    await world.advance(HOUR_MS / 4);
+    await world.advance(HOUR_MS / 8);
     await world.crash();
     await world.begin([strict], { limits });
     expect(alarms()).toEqual([]);
-    await world.advance(HOUR_MS / 4 + 1_000);
+    await world.advance(HOUR_MS / 8 + 1_000);
     expect(alarms()).toMatchObject([{ limit: "laneAgeAlarmMs", depth: 2, head: first }]);
-    await world.advance(HOUR_MS / 4);
+    await world.advance(HOUR_MS / 2);
     expect(alarms()).toHaveLength(1);
     await world.until("both done", () => done.length === 2, 9 * HOUR_MS);
     await world.advance(HOUR_MS);
