@@ -339,3 +339,30 @@ test("a command from outside finds the run, at whichever worker it is", async ()
   await reader.close();
   expect(await damage()).toEqual([]);
 });
+
+test("a run that holds its lane up is taken out of it from outside, at whichever worker it is", async () => {
+  const all = await startAll(2);
+  const [first] = all;
+  const lanes = ["p", "q", "r", "s"];
+  const heads = await Promise.all(
+    lanes.map((lane) => first.asks({ verb: "start", flow: "waitsInLane", lane, key: lane })),
+  );
+  const behind = lanes.map((lane) => ({ flow: "inLane", lane, key: `${lane} next` }) as const);
+  for (const one of behind) await first.asks({ verb: "start", ...one });
+  const reader = await openPostgresReader({ url: database.url });
+  expect(await reader.lanes({ limit: 10 })).toMatchObject(
+    lanes.map((lane) => ({ lane, depth: 2 })),
+  );
+  for (const { run = "" } of heads) {
+    const data = JSON.stringify({ run, reason: "the payer is away" });
+    await reader.post({ id: `skip ${run}`, topic: "skipHead", by: "ana", atMs: 1, data });
+  }
+  await Promise.all(behind.map((one) => first.asks({ verb: "result", ...one })));
+  const waiting = await reader.runs({ afterRun: 0, limit: 10, states: ["waiting"] });
+  const left = waiting.map(({ key: name, lane }) => ({ name, lane }));
+  expect(left.toSorted((one, other) => one.name.localeCompare(other.name))).toEqual(
+    lanes.map((name) => ({ name, lane: null })),
+  );
+  await reader.close();
+  expect(await damage()).toEqual([]);
+});

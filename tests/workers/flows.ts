@@ -94,4 +94,10 @@ const inLane = workflow(
   ({ key }, run) => run.do(book, { key }),
 );
 
-export const flows = { quick, outside, family, waits, later, inLane, orders };
+const waitsInLane = workflow(
+  "waits-in-lane",
+  { ...common, key: ({ key }) => key, lane: ({ lane }) => lane },
+  ({ key }, run) => run.wait(paid, { key }),
+);
+
+export const flows = { quick, outside, family, waits, later, inLane, waitsInLane, orders };

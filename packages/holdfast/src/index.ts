@@ -70,4 +70,5 @@ export type { In, Out, Schema } from "./workflow/schema.ts";
 export { cannotTell, conflict, done, notDone, pending } from "./workflow/seen.ts";
 export type { Pending, Seen } from "./workflow/seen.ts";
 export { workflow } from "./workflow/workflow.ts";
+export type { LaneOf, LaneOptions, LanePolicy } from "./workflow/lane.ts";
 export type { OnFailure, Workflow, WorkflowOptions } from "./workflow/workflow.ts";

@@ -1,4 +1,5 @@
 /** One line for each event that somebody has to know of although nobody listens: see the option `log`. */
+import { durationText } from "./core/duration.ts";
 import { formatItemId, formatRunId } from "./core/run-number.ts";
 import type { EngineEvent } from "./engine/events.ts";
 
@@ -7,6 +8,7 @@ export function logLine(event: EngineEvent): string | null {
   if (event.type === "exception.opened") return needsPerson(event);
   if (event.type === "exception.due" || event.type === "exception.unowned") return needsCare(event);
   if (event.type === "review.asked" || event.type === "review.overdue") return needsAnswer(event);
+  if (event.type === "lane.alarm") return isHeldUp(event);
   return event.type === "store.retry" ? cannotRead(event) : null;
 }
 
@@ -51,6 +53,17 @@ function needsAnswer(
       ? `is overdue: nobody has answered ${JSON.stringify(review)} in time; it goes to ${event.to}.`
       : `asks ${event.by} to decide ${JSON.stringify(review)}${due}.`;
   return `holdfast: ${formatRunId(run)} (${workflow}, ${JSON.stringify(key)}) ${said} What it takes: npx holdfast reviews. Answer: npx holdfast answer ${id} DECISION`;
+}
+
+function isHeldUp({
+  limit,
+  lane,
+  depth,
+  head,
+  waitedMs,
+}: Extract<EngineEvent, { type: "lane.alarm" }>): string {
+  const waited = durationText(waitedMs);
+  return `holdfast: lane ${JSON.stringify(lane)} is held up by ${formatRunId(head)}: ${String(depth - 1)} runs wait behind it, the next one for ${waited} (limit ${limit}). See: npx holdfast why ${formatRunId(head)}; to let the others go on: npx holdfast skip-head ${formatRunId(head)} --reason ...`;
 }
 
 function cannotRead({

@@ -3,6 +3,7 @@
  * starts asks, in this order: the cells where earlier lists have placed that key; and, if the
  * workflow has lanes, where the key leads, because two inputs with one key may name two lanes.
  */
+import { laneOf } from "../workflow/lane.ts";
 import { hash } from "node:crypto";
 import { type CellList, type Placed, homesOf } from "../core/cell-list.ts";
 import type { PlacedHead } from "../core/cells.ts";
@@ -56,7 +57,7 @@ export async function placeStart(
   const checked = await checkedStart(workflow, input, options, via.limits);
   const of = { workflow: workflow.name, key: checked.key };
   // The engine that begins the run says what is wrong with a lane that is none.
-  const lane: unknown = workflow.definition.lane?.(checked.input) ?? null;
+  const lane: unknown = laneOf(workflow, checked.input);
   const known = await findKey(places, of, via.namespace);
   if (known !== null) return known;
   const { namespace } = via;

@@ -85,6 +85,7 @@ type Lists =
   | "occurrences"
   | "routings"
   | "dependencies"
+  | "lanes"
   | "declarations"
   | "earlyAnswers"
   | "received"
@@ -115,6 +116,10 @@ function listsOf(together: Together): Pick<StoreReader, Lists> {
     // Each cell has rules of its own: those of all in one list would be nobody's.
     routings: () => Promise.reject(whichCell(together.cells)),
     dependencies: () => together.all((reader) => reader.dependencies()),
+    lanes: async (query) =>
+      (await together.placed((reader) => reader.lanes(query)))
+        .toSorted((left, right) => right.depth - left.depth)
+        .slice(0, query.limit),
     declarations: () => together.all((reader) => reader.declarations()),
     earlyAnswers: async (limit) =>
       oldest(await together.all((reader) => reader.earlyAnswers(limit)), limit),

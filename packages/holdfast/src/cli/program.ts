@@ -10,7 +10,9 @@ import { accessOfCell, badUse, payloadAccess, type Shown, type Work } from "./co
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
 import { addExceptionCommands } from "./exception-commands.ts";
+import { addHeldCommand } from "./held-command.ts";
 import { addIssueCommands } from "./issue-commands.ts";
+import { addLaneCommands } from "./lane-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { addReplayCommands } from "./replay-commands.ts";
@@ -159,6 +161,8 @@ export function commandTree(
   addWriteCommands(program, act);
   addReplayCommands(program, act);
   addParkingCommands(program, act);
+  addLaneCommands(program, act);
+  addHeldCommand(program, act);
   addRepairCommands(program, act);
   addExceptionCommands(program, act);
   addIssueCommands(program, act);

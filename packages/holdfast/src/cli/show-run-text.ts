@@ -49,10 +49,11 @@ export function shownExceptionText(shown: ShownException, look: Look): string {
 }
 
 export function explainedRunText(explained: ExplainedRun, look: Look): string {
-  const { run, verdict, cancel, decision, dependency, effects, exceptions } = explained;
+  const { run, verdict, cancel, decision, dependency, effects, exceptions, gaps } = explained;
   const head = [
     sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
     ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
+    ...gaps.map((gap) => sentence(gap, 0, look.screen)),
     ...blockerLines(explained, look),
     ...cancelLines(cancel, look),
     ...keptLines(explained, look),

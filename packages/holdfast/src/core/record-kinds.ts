@@ -57,6 +57,8 @@ export const RECORD_KINDS = [
   "carried", // keys of a cell that is to be removed are guarded here from now on
   "forwarded", // a kept event was given to another cell
   "placed", // a key belongs to this cell, and its run, for its lane, to another one
+  // of a run
+  "lane", // it was taken out of its lane, or has its turn because another one was: see lane.ts
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 

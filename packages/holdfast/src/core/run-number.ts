@@ -48,6 +48,11 @@ export function nextRunNumber(
   return checked(next < bySlot + size ? next : bySlot + SECOND_SIZE);
 }
 
+/** When a run was accepted, to the second; later if more than fit into one were. Unix milliseconds. */
+export function acceptedAtMs(run: number): number {
+  return RUN_EPOCH_MS + Math.floor(run / SECOND_SIZE) * 1_000;
+}
+
 /** Which part a number is of, if a cell has given it out. */
 export function partOfRun(run: number): number {
   return Math.floor(run / PART_SIZE) % CELL_PARTS;

@@ -7,7 +7,7 @@ import type { RecordKind } from "./record-kinds.ts";
 
 /**
  * Kinds that change nothing a repair depends on: that the run waits, who has its
- * exception, and what was asked or refused.
+ * exception, what was asked or refused, and whether it is in its lane.
  */
 const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
@@ -15,6 +15,7 @@ const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "handled",
   "proposed",
   "decided",
+  "lane",
 ]);
 
 /** True if a record of this kind moves the run. */

@@ -27,6 +27,7 @@ import type { Gate } from "./gates/gate.ts";
 import { InboxDoor } from "./commands/inbox-door.ts";
 import { KnownEffects } from "./effects/known-effects.ts";
 import { KnownWorkflows } from "./starts/known-workflows.ts";
+import { LaneAlarms } from "./starts/lane-alarms.ts";
 import { Lanes } from "./starts/lanes.ts";
 import { Membership } from "./workers/membership.ts";
 import { Places } from "./workers/places.ts";
@@ -96,6 +97,7 @@ export class Engine implements RunHost {
   readonly removals: Removals;
   readonly replays: Replays;
   readonly lanes = new Lanes();
+  readonly laneAlarms: LaneAlarms;
   readonly reads: StoreReads;
   readonly places: Places;
   /** Null where the app has one store. */
@@ -146,6 +148,7 @@ export class Engine implements RunHost {
     const { shared } = this.places;
     this.routes = shared === null ? null : new Routes(this, shared);
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
+    this.laneAlarms = new LaneAlarms(this);
     this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
     this.starts = startsOf(this, (stored, input) => {
       this.#begin(stored, input);
@@ -376,6 +379,7 @@ export class Engine implements RunHost {
     this.early.close();
     this.commands.receiving.close();
     this.exceptions.due.close();
+    this.laneAlarms.close();
     this.#timers.close();
     this.reads.close();
     this.routes?.close();
@@ -437,7 +441,7 @@ export class Engine implements RunHost {
       ends: this.#ends.keptCount,
       gates: this.#gates.keptCount,
       inbox: this.#inbox.keptCount,
-      lanes: this.lanes.keptCount,
+      lanes: this.lanes.keptCount + this.laneAlarms.keptCount,
       reads: this.reads.keptCount,
       replays: this.replays.keptCount,
       routes: (this.routes?.keptCount ?? 0) + (this.#membership?.keptCount ?? 0),

@@ -95,6 +95,19 @@ export type EngineEvent =
     }
   /** Of a store that workers share: which shards have come to this one, or gone to others. */
   | { readonly type: "shards.taken" | "shards.given"; readonly shards: readonly number[] }
+  /** A lane is at the alarm of that name: its first run holds many up, or for long. Told once. */
+  | {
+      readonly type: "lane.alarm";
+      readonly limit: "laneDepthAlarm" | "laneAgeAlarmMs";
+      readonly namespace: string;
+      readonly lane: string;
+      /** Runs that have not ended, the first included. */
+      readonly depth: number;
+      /** The run whose turn it is. */
+      readonly head: number;
+      /** How long the one behind it has waited. */
+      readonly waitedMs: number;
+    }
   | { readonly type: "flush"; readonly records: number; readonly number: number }
   | { readonly type: "recovery.done"; readonly runs: number; readonly suspects: number }
   /** A read of the store has failed and is tried again: nothing is lost, and something is wrong. */

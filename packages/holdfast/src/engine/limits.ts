@@ -69,6 +69,10 @@ export interface EngineLimits {
   readonly laneWalkMax: number;
   /** Items of all replay plans that this engine carries out that are under way at a time. */
   readonly replayAtOnceMax: number;
+  /** Runs in a lane from which on it is told of (`lane.alarm`); nothing is refused. */
+  readonly laneDepthAlarm: number;
+  /** How long who is next in a lane may wait before that is told, milliseconds. */
+  readonly laneAgeAlarmMs: number;
   /** Steps of one run. */
   readonly stepsMax: number;
   /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
@@ -124,6 +128,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
   // Some milliseconds. Only children that wait in lanes which callers hold are counted.
   laneWalkMax: 10_000,
   replayAtOnceMax: 50,
+  laneDepthAlarm: 1_000,
+  laneAgeAlarmMs: 3_600_000,
   stepsMax: 1_000_000,
   declarationsMax: 10_000,
   sensitiveValuesMax: 10_000,

@@ -19,6 +19,8 @@ import { standingGroups, type KnownGroup } from "./run/suspect-groups.ts";
 import { hasBegun } from "./run/recovery.ts";
 import { RunException } from "./run/run-exception.ts";
 import { withStored } from "./journal/stored-runs.ts";
+import { isLatestWins } from "../workflow/lane.ts";
+import { leaveQuarantined } from "./starts/leaving-lanes.ts";
 
 const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
 
@@ -85,13 +87,18 @@ export class StartUp {
       const page = await store.openLanes({ afterRun, limit: limits.recoveryPageMax }, shards);
       const called = page.filter((row) => row.parentRun !== null).map((row) => row.run);
       const held = await this.#heldBy(called);
-      for (const { namespace, lane, run } of page) {
+      for (const { namespace, lane, run, workflow } of page) {
         // Read again after a failure: it is in its lane already.
         if (shards !== undefined && lanes.has(namespace, lane, run)) continue;
-        if (lanes.enter(namespace, lane, run, held.get(run)) === null) this.#laneHeads.push(run);
+        const known = this.#engine.workflow(workflow);
+        const replaces = known !== null && isLatestWins(known) ? workflow : null;
+        const laned = { held: held.get(run) ?? [], replaces };
+        if (lanes.enter(namespace, lane, run, laned) === null) this.#laneHeads.push(run);
       }
       afterRun = page.at(-1)?.run ?? afterRun;
-      if (page.length < limits.recoveryPageMax) return;
+      if (page.length >= limits.recoveryPageMax) continue;
+      this.#engine.laneAlarms.look();
+      return;
     }
   }
 
@@ -329,6 +336,12 @@ export class StartUp {
         this.#giveUp(stored);
       }),
     );
+    const { committer, store } = this.#engine;
+    await this.#patiently(async () => {
+      await committer.durable();
+      const [stored] = await store.load([run]);
+      if (stored !== undefined) await leaveQuarantined(this.#engine, stored);
+    });
   }
 
   #giveUp(stored: StoredRun): void {

@@ -52,6 +52,7 @@ export interface CommandBodies {
   readonly handUp: { readonly run: string; readonly exception: number; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  readonly skipHead: { readonly run: string; readonly reason: string };
   readonly repair: RepairBody;
   readonly decide: DecisionBody;
   /** Something is done to an exception that leaves it open. */
@@ -274,6 +275,8 @@ function wordsOf({ topic, where }: Given): string {
       return `repair ${where}`;
     case "decide":
       return "take the decision about the proposal";
+    case "skipHead":
+      return `take ${where} out of its lane`;
     case "handle":
       return `deal with an exception of ${where}`;
     case "group":

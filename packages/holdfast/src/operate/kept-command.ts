@@ -16,6 +16,7 @@ const TOPICS = [
   "repair",
   "decide",
   "handUp",
+  "skipHead",
 ] as const;
 type Topic = (typeof TOPICS)[number];
 
@@ -105,9 +106,12 @@ const ITEMS = {
   handUp: ["exc", "exception"],
 } as const;
 
+/** These are about the run itself. */
+const OF_RUN: ReadonlySet<Topic> = new Set<Topic>(["resume", "cancel", "repair", "skipHead"]);
+
 function aboutOf(topic: Topic, run: string, field: (name: string) => unknown): string | null {
-  if (topic === "resume" || topic === "cancel" || topic === "repair") return run;
-  const [kind, name] = ITEMS[topic];
+  if (OF_RUN.has(topic)) return run;
+  const [kind, name] = ITEMS[topic as keyof typeof ITEMS];
   const seq = field(name);
   return Number.isSafeInteger(seq) ? `${kind}_${run.slice("run_".length)}_${String(seq)}` : null;
 }
@@ -128,6 +132,7 @@ const LEFT: Readonly<Record<Topic, string>> = {
   repair: "a repair",
   decide: "a decision about a proposal",
   handUp: "that they cannot tell",
+  skipHead: "a skip-head",
 };
 
 /** In words, for whoever leaves another one. */

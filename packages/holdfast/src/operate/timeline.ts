@@ -14,6 +14,7 @@ import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import { REFUSED_LATER } from "../core/journal.ts";
+import type { LaneHead } from "../core/lane.ts";
 import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { scopeText } from "./scope-text.ts";
@@ -26,6 +27,7 @@ import type {
   ProposedHead,
   SuppliedHead,
 } from "../core/repaired.ts";
+import { laneText } from "./lane-text.ts";
 import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
 import { REPAIR_SAYINGS } from "./timeline-repairs.ts";
@@ -238,6 +240,7 @@ interface Heads extends CellHeads {
   readonly handled: journal.HandledHead;
   readonly grouped: journal.GroupedHead;
   readonly routed: journal.RoutedHead;
+  readonly lane: LaneHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -360,6 +363,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
   early: (head) => ({
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),
+  lane: (head) => ({ what: laneText(head), by: head.by }),
   handled: (head) => ({ what: `exception ${handledText(head)}`, by: head.by }),
   grouped: (head) => ({
     what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,

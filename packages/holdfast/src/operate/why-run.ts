@@ -3,9 +3,11 @@ import { verdictOf, type Verdict } from "../core/verdict.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import { laneHeadOf } from "../core/lane.ts";
 import { blockersOf, type BlockerView } from "./blockers.ts";
 import { cancelOf, type CancelView } from "./cancel-request.ts";
 import { exceptionDetails } from "./exception-details.ts";
+import { laneText } from "./lane-text.ts";
 import { keptOf, type KeptCommand } from "./kept-command.ts";
 import { Masking } from "./masking.ts";
 import { reviewDetails } from "./review-details.ts";
@@ -36,6 +38,8 @@ export interface ExplainedRun {
   /** The integration that a parked run waits for, as the engine last saw it. */
   readonly dependency: DependencyView | null;
   readonly effects: readonly EffectView[];
+  /** That it was taken out of its lane, or that a run before it was: newest last, in words. */
+  readonly gaps: readonly string[];
   /** Runs that it waits for, the nearest first, each with what it waits for itself. */
   readonly blockers: readonly BlockerView[];
   /** Open ones. */
@@ -53,7 +57,7 @@ export async function whyRun(
   const row = await findRun(reader, reference);
   const { effects, exceptions, reviews } = await belongings(reader, row);
   const masking = await Masking.of(reader);
-  const { decision, cancel } = await lookThrough(reader, row);
+  const { decision, cancel, gaps } = await lookThrough(reader, row);
   const kept = await keptOf(reader, row);
   const of = { run: row, effects, exceptions };
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
@@ -65,6 +69,7 @@ export async function whyRun(
     kept,
     decision,
     dependency: await dependencyOf(reader, row),
+    gaps,
     blockers: await blockersOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
     exceptions: seen,
@@ -72,18 +77,25 @@ export async function whyRun(
   };
 }
 
-/** The last decision after a failure, and the cancel that is on record. */
+/** The last decision after a failure, the cancel that is on record, and gaps in its lane. */
 async function lookThrough(
   reader: StoreReader,
   { run }: RunRow,
-): Promise<{ readonly decision: DecisionView | null; readonly cancel: JournalRecord | null }> {
+): Promise<{
+  readonly decision: DecisionView | null;
+  readonly cancel: JournalRecord | null;
+  readonly gaps: readonly string[];
+}> {
+  // At most two: a run leaves one lane once, and there is one run before it.
+  const gaps: string[] = [];
   let decision: DecisionView | null = null;
   let cancel: JournalRecord | null = null;
   await scanRun(reader, run, (record) => {
     decision = decisionOf(record) ?? decision;
     if (record.kind === "cancel") cancel = record;
+    if (record.kind === "lane") gaps.push(laneText(laneHeadOf(record)));
   });
-  return { decision, cancel };
+  return { decision, cancel, gaps };
 }
 
 async function dependencyOf(reader: StoreReader, row: RunRow): Promise<DependencyView | null> {

@@ -126,6 +126,7 @@ async function ownerOf(
     case "unpark":
     case "decide":
     case "handUp":
+    case "skipHead":
     // A result, or changes of an input: sealed whole.
     case "repair":
     // Between workers: sealed whole, see sealed-shards.ts.

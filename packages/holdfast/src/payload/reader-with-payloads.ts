@@ -49,6 +49,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     occurrences: (of, afterMs, limit) => reader.occurrences(of, afterMs, limit),
     routings: (limit) => reader.routings(limit),
     dependencies: () => reader.dependencies(),
+    lanes: (query) => reader.lanes(query),
     declarations: () => reader.declarations(),
     earlyAnswers: async (limit) =>
       opening.all(await reader.earlyAnswers(limit), ({ seq }) => ({ run: STORE, seq })),

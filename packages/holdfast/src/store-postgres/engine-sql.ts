@@ -42,7 +42,7 @@ export const ENGINE_SQL = {
     and shard = any($4::int2[]) order by wake_at_ms, run limit $3::int8`,
   parkedOf: `select run from run where dependency = $1 and run > $2::int8
     and shard = any($4::int2[]) order by run limit $3::int8`,
-  openLanesOf: `select run, namespace, lane, parent_run from run where lane is not null
+  openLanesOf: `select run, namespace, lane, parent_run, workflow from run where lane is not null
     and ended_at_ms is null and run > $1::int8 and shard = any($3::int2[])
     order by run limit $2::int8`,
   inboxOf: `select ${INBOX_COLUMNS}, digest, posted_at_us, target from inbox where taken_by is null
@@ -54,7 +54,7 @@ export const ENGINE_SQL = {
     order by run limit $3::int8`,
   lane: `select ${RUN_COLUMNS} from run where namespace = $1 and left(lane, 200) = left($2, 200)
     and lane = $2 and lane is not null and ended_at_ms is null order by run limit $3::int8`,
-  openLanes: `select run, namespace, lane, parent_run from run where lane is not null
+  openLanes: `select run, namespace, lane, parent_run, workflow from run where lane is not null
     and ended_at_ms is null and run > $1::int8 order by run limit $2::int8`,
   kept: `select ${KEPT_COLUMNS} from kept_event where event = $1 and left(key, 200) = left($2, 200)
     and key = $2 and namespace = $3 order by seq limit $4::int8`,

@@ -151,6 +151,7 @@ export class Projections {
       case "run-started":
       case "run-moved":
       case "run-touched":
+      case "run-left-lane":
       case "run-finished":
         this.#foldRun(change);
         return;

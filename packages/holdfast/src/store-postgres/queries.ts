@@ -210,8 +210,14 @@ class Arrivals {
 }
 
 function toOpenLane(cells: Cells) {
-  const [run, namespace, lane, parentRun] = cells as [number, string, string, number | null];
-  return { run, namespace, lane, parentRun };
+  const [run, namespace, lane, parentRun, workflow] = cells as [
+    number,
+    string,
+    string,
+    number | null,
+    string,
+  ];
+  return { run, namespace, lane, parentRun, workflow };
 }
 
 type Ask = (

@@ -10,6 +10,7 @@ import {
   EXCEPTION_COLUMNS,
   GROUP_COLUMN,
   INBOX_COLUMNS,
+  LANE_COLUMNS,
   RECEIVED_SHOWN,
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
@@ -22,6 +23,7 @@ import {
   toException,
   toInbox,
   toIssue,
+  toLane,
   toReceived,
   toIssueOverlay,
   toRecord,
@@ -38,6 +40,7 @@ import type {
   InboxRow,
   IssueOverlayRow,
   IssueRow,
+  LaneRow,
   ReceivedRow,
   ReviewRow,
   RunRow,
@@ -46,6 +49,7 @@ import type {
   EffectQuery,
   ExceptionQuery,
   Group,
+  LaneQuery,
   Page,
   ReceivedQuery,
   ReviewQuery,
@@ -214,6 +218,14 @@ export class ReaderQueries {
   dependencies(): Promise<DependencyRow[]> {
     const select = `select ${DEPENDENCY_COLUMNS} from dependency`;
     return this.#rows(select, [], "order by integration limit ?::int8", [ROWS_MAX], toDependency);
+  }
+
+  /** By the index run_lane. */
+  lanes({ lane, limit }: LaneQuery): Promise<LaneRow[]> {
+    const where: Condition[] = [["lane is not null and ended_at_ms is null"]];
+    if (lane !== undefined) where.push(["lane = ?", lane]);
+    const order = "group by namespace, lane order by 3 desc, 1, 2 limit ?::int8";
+    return this.#rows(`select ${LANE_COLUMNS} from run`, where, order, [bounded(limit)], toLane);
   }
 
   counters(prefix: string): Promise<{ name: string; value: number }[]> {

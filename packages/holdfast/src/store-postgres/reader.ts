@@ -88,6 +88,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     occurrences: (of, afterMs, limit) => queries.occurrences(of, afterMs, limit),
     routings: (limit) => queries.routings(limit),
     dependencies: () => queries.dependencies(),
+    lanes: (query) => queries.lanes(query),
     declarations: () => queries.declarations(),
     inbox: (limit) => queries.inbox(limit),
     earlyAnswers: (limit) => queries.earlyAnswers(limit),

@@ -34,7 +34,6 @@ export const RUN: Table<RunAt> = {
       key: (row) => row.key,
       version: (row) => row.version,
       owner: (row) => row.owner,
-      lane: (row) => row.lane,
       correlation_id: (row) => row.correlationId,
       started_by: (row) => row.startedBy,
       parent_step: (row) => row.parentStep,
@@ -50,6 +49,8 @@ export const RUN: Table<RunAt> = {
     }),
     ...columns<RunAt>("free", "int2", { state: (row) => RUN_STATES.indexOf(row.state) }),
     ...columns<RunAt>("free", "text", {
+      // Null once it was taken out of its lane.
+      lane: (row) => row.lane,
       compensated: (row) => row.compensated,
       reason: (row) => row.reason,
       dependency: (row) => row.dependency,

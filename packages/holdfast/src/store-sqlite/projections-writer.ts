@@ -69,6 +69,7 @@ export class ProjectionsWriter {
       case "run-started":
       case "run-moved":
       case "run-touched":
+      case "run-left-lane":
       case "run-finished":
         this.#runs.apply(change);
         if (change.kind === "run-finished") this.#finished(change.run);

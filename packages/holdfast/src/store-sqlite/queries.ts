@@ -83,7 +83,7 @@ export const ENGINE_SQL = {
   parked: "select run from run where dependency = ? and run > ? order by run limit ?",
   lane: `select ${RUN_COLUMNS} from run where namespace = ? and lane = ? and lane is not null
     and ended_at_ms is null order by run limit ?`,
-  openLanes: `select run, namespace, lane, parent_run from run where lane is not null
+  openLanes: `select run, namespace, lane, parent_run, workflow from run where lane is not null
     and ended_at_ms is null and run > ? order by run limit ?`,
   accepted: `select ${ACCEPTED_COLUMNS} from accepted_event
     where namespace = ? and event = ? and id = ?`,
@@ -335,14 +335,19 @@ export class EngineQueries {
     return rowsOf(this.#sql.lane, namespace, lane, limit).map(toRun);
   }
 
-  openLanes(
-    page: Page,
-  ): { run: number; namespace: string; lane: string; parentRun: number | null }[] {
+  openLanes(page: Page): {
+    run: number;
+    namespace: string;
+    lane: string;
+    parentRun: number | null;
+    workflow: string;
+  }[] {
     return rowsOf(this.#sql.openLanes, page.afterRun, page.limit).map((cells) => ({
       run: cells[0] as number,
       namespace: cells[1] as string,
       lane: cells[2] as string,
       parentRun: cells[3] as number | null,
+      workflow: cells[4] as string,
     }));
   }
 

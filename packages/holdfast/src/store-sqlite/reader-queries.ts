@@ -11,6 +11,7 @@ import type {
   InboxRow,
   IssueOverlayRow,
   IssueRow,
+  LaneRow,
   ReceivedRow,
   ReviewRow,
   RunRow,
@@ -19,6 +20,7 @@ import type {
   EffectQuery,
   ExceptionQuery,
   Group,
+  LaneQuery,
   Page,
   ReceivedQuery,
   ReviewQuery,
@@ -35,6 +37,7 @@ import {
   GROUP_COLUMN,
   INBOX_COLUMNS,
   ISSUE_COLUMNS,
+  LANE_COLUMNS,
   RECEIVED_SHOWN,
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
@@ -47,6 +50,7 @@ import {
   toException,
   toInbox,
   toIssue,
+  toLane,
   toReceived,
   toIssueOverlay,
   toRecord,
@@ -138,6 +142,16 @@ export class ReaderQueries {
   dependencies(): DependencyRow[] {
     const sql = `select ${DEPENDENCY_COLUMNS} from dependency order by integration limit ?`;
     return this.#rows(sql, [ROWS_MAX], toDependency);
+  }
+
+  /** By the index run_lane. */
+  lanes({ lane, limit }: LaneQuery): LaneRow[] {
+    const named = lane === undefined ? "" : "and lane = ?";
+    const sql = `select ${LANE_COLUMNS} from run
+      where lane is not null and ended_at_ms is null ${named}
+      group by namespace, lane order by 3 desc, 1, 2 limit ?`;
+    const values = lane === undefined ? [bounded(limit)] : [lane, bounded(limit)];
+    return this.#rows(sql, values, toLane);
   }
 
   declarations(): DeclarationRow[] {

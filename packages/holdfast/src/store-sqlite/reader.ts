@@ -71,6 +71,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     occurrences: async (of, afterMs, limit) => queries.occurrences(of, afterMs, limit),
     routings: async (limit) => queries.routings(limit),
     dependencies: async () => queries.dependencies(),
+    lanes: async (query) => queries.lanes(query),
     declarations: async () => queries.declarations(),
     inbox: async (limit) => queries.inbox(limit),
     earlyAnswers: async (limit) => queries.earlyAnswers(limit),

@@ -106,7 +106,7 @@ describe("the effect ledger", () => {
 describe("runs", () => {
   const state = fc.constantFrom("running", "waiting", "parked", "exception");
   const move = fc.oneof(
-    fc.record({ kind: fc.constant("run-touched" as const) }),
+    fc.record({ kind: fc.constantFrom("run-touched" as const, "run-left-lane" as const) }),
     fc.record({
       kind: fc.constant("run-moved" as const),
       state,
@@ -233,7 +233,7 @@ function applyPlainly(database: Database, item: EffectChange, pos: number): void
 }
 
 type Move =
-  | { readonly kind: "run-touched" }
+  | { readonly kind: "run-touched" | "run-left-lane" }
   | {
       readonly kind: "run-moved";
       readonly state: "running" | "waiting" | "parked" | "exception";
@@ -269,7 +269,7 @@ function started(run: number, keyHash: string, generation: number): RunChange {
     generation,
     version: "1",
     owner: "o",
-    lane: null,
+    lane: "acme",
     correlationId: "c",
     startedBy: "app",
     state: "running",

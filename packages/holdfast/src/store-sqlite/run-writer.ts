@@ -29,6 +29,7 @@ const SQL = {
   move: `update run set state = ?, reason = ?, wake_at_ms = ?, dependency = ?, updated_at_ms = ?
     where run = ?`,
   touch: "update run set updated_at_ms = ? where run = ?",
+  leaveLane: "update run set lane = null, updated_at_ms = ? where run = ?",
   finish: `update run set state = ?, reason = ?, wake_at_ms = null, dependency = null,
     compensated = ?, updated_at_ms = ?, ended_at_ms = ? where run = ?`,
 } as const;
@@ -37,6 +38,7 @@ export class RunWriter {
   readonly #insert: RowBatch;
   readonly #move: Statement;
   readonly #touch: Statement;
+  readonly #leaveLane: Statement;
   readonly #finish: Statement;
   /** Runs that this flush starts. */
   readonly #fresh = new Map<number, NewRun>();
@@ -47,6 +49,7 @@ export class RunWriter {
     this.#insert = new RowBatch(database, SQL.insert, { columns: RUN_WIDTH + 1, rowsMax: 8 });
     this.#move = database.prepare(SQL.move);
     this.#touch = database.prepare(SQL.touch);
+    this.#leaveLane = database.prepare(SQL.leaveLane);
     this.#finish = database.prepare(SQL.finish);
   }
 
@@ -63,10 +66,11 @@ export class RunWriter {
       return;
     }
     const before = this.#moved.get(run);
-    if (change.kind === "run-touched") {
+    if (change.kind === "run-touched" || change.kind === "run-left-lane") {
       if (before !== undefined) this.#write(before);
       this.#moved.delete(run);
-      this.#touch.run(change.atMs, run);
+      const statement = change.kind === "run-touched" ? this.#touch : this.#leaveLane;
+      statement.run(change.atMs, run);
       return;
     }
     // An end says more than a move does.
@@ -111,6 +115,10 @@ function changeFresh(
 ): void {
   row.updatedAtMs = change.atMs;
   if (change.kind === "run-touched") return;
+  if (change.kind === "run-left-lane") {
+    row.lane = null;
+    return;
+  }
   row.state = change.state;
   row.reason = change.reason;
   row.wakeAtMs = change.kind === "run-moved" ? change.wakeAtMs : null;

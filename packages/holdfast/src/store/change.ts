@@ -42,6 +42,8 @@ export type Change =
       readonly atMs: number;
     }
   | { readonly kind: "run-touched"; readonly run: number; readonly atMs: number }
+  /** It is in no lane from now on. */
+  | { readonly kind: "run-left-lane"; readonly run: number; readonly atMs: number }
   /** Also ends what the run was still waiting for: events, late answers, open reviews. */
   | {
       readonly kind: "run-finished";

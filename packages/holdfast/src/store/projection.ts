@@ -13,6 +13,7 @@ import type { EffectProof } from "../core/failure.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
+import { laneHeadOf } from "../core/lane.ts";
 import type { SuppliedHead } from "../core/repaired.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
@@ -114,6 +115,8 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
     case "cancel":
     case "late":
       return touched(record);
+    case "lane":
+      return lane(record);
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
     case "incarnation":
@@ -146,6 +149,13 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
 
 function touched({ run, atMs }: JournalRecord): readonly Change[] {
   return [{ kind: "run-touched", run, atMs }];
+}
+
+/** Who has left its lane is not looked for there any more. */
+function lane(record: JournalRecord): readonly Change[] {
+  const { run, atMs } = record;
+  const isGap = laneHeadOf(record).event === "gap";
+  return isGap ? touched(record) : [{ kind: "run-left-lane", run, atMs }];
 }
 
 /** Of the store's own journal, but for what comes from outside. */

@@ -16,10 +16,11 @@ type ChangeOf<Kind extends Change["kind"]> = Extract<Change, { readonly kind: Ki
 
 export function runAfter<Row extends RunRow>(
   row: Row,
-  change: ChangeOf<"run-moved" | "run-touched" | "run-finished">,
+  change: ChangeOf<"run-moved" | "run-touched" | "run-left-lane" | "run-finished">,
 ): Row {
   const { atMs } = change;
   if (change.kind === "run-touched") return { ...row, updatedAtMs: atMs };
+  if (change.kind === "run-left-lane") return { ...row, lane: null, updatedAtMs: atMs };
   const { state, reason } = change;
   if (change.kind === "run-moved") {
     const { wakeAtMs, dependency } = change;

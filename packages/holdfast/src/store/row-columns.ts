@@ -21,6 +21,7 @@ import type {
   IssueOverlayRow,
   IssueRow,
   KeptEventRow,
+  LaneRow,
   ReceivedRow,
   ReviewRow,
   RunRow,
@@ -31,6 +32,14 @@ import type {
  * says by a cast what the schema and its CHECKs guarantee for the column.
  */
 export type Cells = readonly unknown[];
+
+/** Of runs that have not ended, grouped by lane. */
+export const LANE_COLUMNS = "namespace, lane, count(*), min(run)";
+
+export function toLane(c: Cells): LaneRow {
+  const [namespace, lane, depth, run] = c as readonly [string, string, number, number];
+  return { namespace, lane, depth, run };
+}
 
 export const RUN_COLUMNS = `run, namespace, workflow, key, generation, version, owner, lane,
   correlation_id, started_by, state, reason, wake_at_ms, dependency, parent_run, parent_step,

@@ -284,6 +284,16 @@ const WORKER_TOPICS = [
 ] as const;
 export type WorkerTopic = (typeof WORKER_TOPICS)[number];
 
+/** A lane with runs that have not ended. */
+export interface LaneRow {
+  readonly namespace: string;
+  readonly lane: string;
+  /** How many they are, the one whose turn it is included. */
+  readonly depth: number;
+  /** Whose turn it is. */
+  readonly run: number;
+}
+
 export const INBOX_TOPICS = [
   "start",
   "send",
@@ -302,6 +312,7 @@ export const INBOX_TOPICS = [
   "unpark",
   "repair",
   "decide",
+  "skipHead",
   ...WORKER_TOPICS,
 ] as const;
 type InboxTopic = (typeof INBOX_TOPICS)[number];

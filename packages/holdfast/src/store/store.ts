@@ -25,6 +25,7 @@ import type {
   IssueOverlayRow,
   IssueRow,
   KeptEventRow,
+  LaneRow,
   ReceivedRow,
   ReviewRow,
   RunRow,
@@ -202,6 +203,7 @@ export interface Store {
       readonly run: number;
       readonly namespace: string;
       readonly lane: string;
+      readonly workflow: string;
       /** Null if no run has called it. */
       readonly parentRun: number | null;
     }[]
@@ -317,6 +319,12 @@ export interface Group {
 }
 
 /** What other processes may do: read projections and leave commands. Needs no engine. */
+export interface LaneQuery {
+  readonly limit: number;
+  /** The lanes of this name only: each namespace may have one. */
+  readonly lane?: string;
+}
+
 export interface StoreReader {
   readonly storeId: string;
   readonly cells: CellReader;
@@ -338,6 +346,8 @@ export interface StoreReader {
   /** Versions of the routing rules, the newest first. */
   routings(limit: number): Promise<readonly RoutingVersion[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
+  /** Lanes with runs that have not ended, those first in which the most are. */
+  lanes(query: LaneQuery): Promise<readonly LaneRow[]>;
   declarations(): Promise<readonly DeclarationRow[]>;
   /** Answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;

@@ -102,14 +102,55 @@ export const waitingTests: StoreTests = {
     sample.add(1, "finished", finishedHead({ lane: "a" }));
     await sample.flushTo(store);
     assert.deepEqual(await lane(), [3, 5]);
+    const { workflow } = startedHead(1);
     assert.deepEqual(await store.openLanes({ afterRun: 0, limit: 3 }), [
-      { run: 2, namespace: "main", lane: "b", parentRun: null },
-      { run: 3, namespace: "main", lane: "a", parentRun: null },
-      { run: 5, namespace: "main", lane: "a", parentRun: 2 },
+      { run: 2, namespace: "main", lane: "b", parentRun: null, workflow },
+      { run: 3, namespace: "main", lane: "a", parentRun: null, workflow },
+      { run: 5, namespace: "main", lane: "a", parentRun: 2, workflow },
     ]);
     assert.deepEqual(await store.openLanes({ afterRun: 5, limit: 3 }), [
-      { run: 6, namespace: "north", lane: "a", parentRun: null },
+      { run: 6, namespace: "north", lane: "a", parentRun: null, workflow },
     ]);
+  },
+
+  "lists lanes, the deepest first, without runs that have left theirs": async ({
+    store,
+    openReader,
+    crash,
+  }) => {
+    const sample = new SampleJournal();
+    for (const [run, lane] of [
+      [1, "a"],
+      [2, "b"],
+      [3, "b"],
+      [4, "b"],
+      [5, null],
+      [6, "c"],
+    ] as const)
+      sample.add(run, "started", startedHead(run, { lane }));
+    sample.add(7, "started", startedHead(7, { lane: "a", namespace: "north" }));
+    sample.add(6, "finished", finishedHead({ lane: "c" }));
+    await sample.flushTo(store);
+    const reader = await openReader();
+    const a = { namespace: "main", lane: "a", depth: 1, run: 1 };
+    const north = { namespace: "north", lane: "a", depth: 1, run: 7 };
+    const b = { namespace: "main", lane: "b" };
+    assert.deepEqual(await reader.lanes({ limit: 10 }), [{ ...b, depth: 3, run: 2 }, a, north]);
+    assert.deepEqual(await reader.lanes({ limit: 1 }), [{ ...b, depth: 3, run: 2 }]);
+    assert.deepEqual(await reader.lanes({ limit: 10, lane: "a" }), [a, north]);
+    const gap = { lane: "b", cause: "operator", by: "ana", reason: "slow" } as const;
+    sample.add(2, "lane", { event: "left", ...gap, next: 3 });
+    sample.add(3, "lane", { event: "gap", ...gap, run: 2 });
+    await sample.flushTo(store);
+    assert.deepEqual(await reader.lanes({ limit: 1 }), [{ ...b, depth: 2, run: 3 }]);
+    assert.equal((await reader.run(2))?.lane, null);
+    assert.equal((await reader.run(3))?.lane, "b");
+    const again = await crash();
+    assert.deepEqual(
+      (await again.lane("main", "b", 10)).map(({ run }) => run),
+      [3, 4],
+    );
+    assert.ok((await again.openLanes({ afterRun: 0, limit: 10 })).every(({ run }) => run !== 2));
   },
 
   "keeps events and waits apart by namespace": async ({ store }) => {

@@ -213,7 +213,7 @@ function addTroubledRun(sample: SampleJournal, run: number): void {
 
 /** Cancelled while a review, an event and a late answer are open. */
 function addCancelledRun(sample: SampleJournal, run: number): void {
-  sample.add(run, "started", startedHead(run, { parent: { run: 11, step: "ship" } }));
+  sample.add(run, "started", startedHead(run, { parent: { run: 11, step: "ship" }, lane: "acme" }));
   sample.add(run, "asked", askedHead({ notBy: "carl" }), { name: "approve" });
   sample.add(
     run,
@@ -231,6 +231,14 @@ function addCancelledRun(sample: SampleJournal, run: number): void {
   );
   sample.add(run, "opened", openedHead(), { name: "create-invoice" });
   sample.add(run, "restored", { fromMs: SAMPLE_START_MS, by: "anna", reason: "disk lost" });
+  const gap = {
+    lane: "acme",
+    by: "anna",
+    cause: "operator",
+    reason: "waits for the bank",
+  } as const;
+  sample.add(run, "lane", { ...gap, event: "gap", run: 11 });
+  sample.add(run, "lane", { ...gap, event: "left", next: null });
   sample.add(run, "late", { deadlineAtMs: SAMPLE_START_MS, onLate: "ask" });
   sample.add(run, "cancel", { by: "anna", reason: "the customer withdrew" });
   sample.add(run, "state", stateHead("running", "cancelling"));

@@ -8,6 +8,7 @@ import { groupsOf } from "../core/fingerprint.ts";
 import { kindNumber, type RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type { CarriedHead, CellsHead, ForwardedHead, PlacedHead } from "../core/cells.ts";
+import type { LaneHead } from "../core/lane.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import type {
@@ -67,6 +68,7 @@ export interface HeadOf {
   readonly carried: CarriedHead;
   readonly forwarded: ForwardedHead;
   readonly placed: PlacedHead;
+  readonly lane: LaneHead;
 }
 
 export interface RecordOptions {

@@ -8,6 +8,7 @@ import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
 import { checkDefinition } from "./definition-check.ts";
 import { checkEditable, type Editable } from "./editable.ts";
 import { checkOptions } from "./known-options.ts";
+import { checkLane, type LaneOf } from "./lane.ts";
 import type { AnyReview } from "./review.ts";
 import type { Run } from "./run.ts";
 import type { In, Out, Schema } from "./schema.ts";
@@ -30,8 +31,12 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> extends Edi
   readonly owners?: ClassOwners;
   /** Default `ask`: the owner decides. */
   readonly onFailure?: OnFailure;
-  /** Runs of one lane are done one at a time, in the order in which they were accepted. */
-  readonly lane?: (input: Out<I>) => string;
+  /**
+   * Runs of one lane are done one at a time, in the order in which they were accepted. With
+   * `{ of, policy }`: in that order (`strict`), only the newest of those that wait (`latest-wins`),
+   * or in no order (`none`).
+   */
+  readonly lane?: LaneOf<Out<I>>;
   /**
    * Reviews that its runs ask. Where one of them excludes the starter, `start` without `by` is
    * refused at once (HF1108), and not when the run comes to the review.
@@ -62,7 +67,7 @@ interface WorkflowDefinition extends Editable {
   readonly owner: string;
   readonly owners?: ClassOwners;
   readonly onFailure?: OnFailure;
-  readonly lane?: (input: unknown) => string;
+  readonly lane?: LaneOf<unknown>;
   readonly reviews?: readonly AnyReview[];
   readonly deadline?: Duration | ((input: unknown) => Date | Duration);
   readonly onLate?: OnLate;
@@ -115,7 +120,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     fourEyes: "any",
     deadline: "any",
     onFailure: ON_FAILURE,
-    lane: "function",
+    lane: "any",
     reviews: "any",
     onLate: ON_LATE,
     describe: "function",
@@ -124,6 +129,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   checkRetention(`retention of workflow "${name}"`, options.retention ?? {}, RETENTION);
   checkEditable(`workflow "${name}"`, options);
   checkClassOwners(`workflow "${name}"`, options.owners);
+  checkLane(`workflow "${name}"`, options.lane);
   checkReviews(name, options.reviews);
   checkDeadline(name, options.deadline);
   return {

@@ -63,6 +63,8 @@ export interface InboxCommands {
     readonly child?: true;
   };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
+  /** The run that is first in its lane, and that the others wait for. */
+  readonly skipHead: { readonly run: string; readonly reason: string };
   readonly repair: RepairBody;
   readonly decide: DecisionBody;
   readonly handle: HandleCommand;

@@ -65,6 +65,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   handUp: { run: "text", exception: "whole number", reason: "text" },
   cancel: { run: "text", reason: "text", child: "true or nothing" },
   close: { run: "text", seq: "whole number", reason: "text" },
+  skipHead: { run: "text", reason: "text" },
   repair: {
     run: "text",
     act: "act",

@@ -17,6 +17,7 @@ import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
 import { parkOrUnpark } from "./parking.ts";
 import { noteRefusal } from "./kept-refusals.ts";
+import { leaveLane } from "../starts/leaving-lanes.ts";
 import { AGAIN } from "../starts/placed-starts.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { Promises } from "./promises.ts";
@@ -256,6 +257,8 @@ export class InboxDoor {
         await this.#engine.exceptions.beside.close({ run: parseRunId(run), seq }, by, reason);
         return { ok: true };
       }
+      case "skipHead":
+        return await this.#skipHead(row);
       case "handle":
       case "group":
       case "route":
@@ -301,6 +304,13 @@ export class InboxDoor {
       : removeWhereTheyAre(this.#engine, { routes, shared }, order, row.id));
     const named = stays.map(({ run, because }) => ({ run: formatRunId(run), because }));
     return { ok: true, removed, stays: named };
+  }
+
+  async #skipHead(row: WaitingCommand): Promise<InboxAnswer> {
+    const { run, reason } = commandOf<"skipHead">({ ...row, topic: "skipHead" });
+    const said = { by: row.by, reason, cause: "operator", command: row.id } as const;
+    await leaveLane(this.#engine, parseRunId(run), said);
+    return { ok: true };
   }
 
   async #resume(row: WaitingCommand): Promise<InboxAnswer> {

@@ -21,6 +21,7 @@ const OF_PEOPLE: ReadonlySet<string> = new Set([
   "repair",
   "decide",
   "handUp",
+  "skipHead",
 ]);
 
 /**

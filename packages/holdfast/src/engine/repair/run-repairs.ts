@@ -13,6 +13,7 @@ import type {
   ClosedHead,
   JournalRecord,
   OpenedHead,
+  StartedHead,
   StateHead,
 } from "../../core/journal.ts";
 import { parseJson } from "../../core/json-text.ts";
@@ -22,6 +23,7 @@ import type { RepairOrder } from "../../core/repair-order.ts";
 import { inputOf, lifeOf } from "../../core/run-life.ts";
 import { sensitiveTexts } from "../../core/sensitive.ts";
 import type { RunRow, StoredRun } from "../../store/rows.ts";
+import { laneOf } from "../../workflow/lane.ts";
 import { parse, problemText } from "../../workflow/schema.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { toJson } from "../journal/payload.ts";
@@ -99,7 +101,7 @@ export async function correctedInput(
     const problems = maskedText(problemText(parsed.problems), sensitiveTexts(after, sensitive));
     throw badValue(run, `The input of ${name} is not valid: ${problems}.`);
   }
-  refuseOther(row, workflow, parsed.value);
+  refuseOther(row, records[0], workflow, parsed.value);
   const changed =
     canonicalJson(before) === canonicalJson(after) ? [] : pointersOfDifference(before, after);
   const careful = changed.find((at) => touches(at, fourEyes));
@@ -109,9 +111,15 @@ export async function correctedInput(
 }
 
 /** It stays the run of its key, in its lane: another one is started, not made of this one. */
-function refuseOther(row: RunRow, workflow: AnyWorkflow, input: unknown): void {
-  const isSame =
-    keyOf(workflow, input) === row.key && (workflow.definition.lane?.(input) ?? null) === row.lane;
+function refuseOther(
+  row: RunRow,
+  started: JournalRecord | undefined,
+  workflow: AnyWorkflow,
+  input: unknown,
+): void {
+  // As it began: it may have been taken out of its lane since.
+  const lane = started === undefined ? row.lane : headOf<StartedHead>(started).lane;
+  const isSame = keyOf(workflow, input) === row.key && laneOf(workflow, input) === lane;
   if (isSame) return;
   throw misfit(
     row.run,

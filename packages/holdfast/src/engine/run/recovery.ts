@@ -163,6 +163,7 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "proposed",
   "decided",
   "handled",
+  "lane",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -182,6 +183,7 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "proposed",
   "decided",
   "handled",
+  "lane",
 ]);
 
 /** True if this record is the one that gave the code its answer. */

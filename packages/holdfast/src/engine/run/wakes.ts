@@ -5,6 +5,7 @@
 import { isActive, isFinal } from "../../core/run-state.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
+import { supersededAtTurn } from "../starts/superseding.ts";
 import type { LiveRun } from "./live-run.ts";
 import { hasBegun } from "./recovery.ts";
 
@@ -96,6 +97,7 @@ export class Wakes {
       this.#lookBeforeTurn(stored);
       return null;
     }
+    if (supersededAtTurn(this.#engine, stored)) return null;
     const run = this.#engine.resume(stored);
     if (run === null || run.mode === "gone") return run;
     // A run from the front of its lane has done nothing yet: its turn is on record first.

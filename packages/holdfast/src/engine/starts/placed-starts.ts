@@ -4,6 +4,7 @@
  * owners, so a run with a lane claims its key for its shard first. Who finds the key claimed by
  * another shard asks that shard's owner, which joins what it has begun, or gives the claim up.
  */
+import { laneOf } from "../../workflow/lane.ts";
 import { parseJson } from "../../core/json-text.ts";
 import { UNNAMED_STARTER } from "../../core/person.ts";
 import { parseRunId } from "../../core/run-number.ts";
@@ -66,7 +67,7 @@ export class PlacedStarts {
   async #tryOnce(start: Start): Promise<Started> {
     const { namespace, places, shared } = this.#needs;
     const { keyHash } = start;
-    const lane = start.workflow.definition.lane?.(start.input) ?? null;
+    const lane = laneOf(start.workflow, start.input);
     const shard = shared.ofStart({ namespace, lane, keyHash });
     if (!places.owns(shard)) return await this.#startAt(shard, start);
     if (lane === null) return await this.#here(start, shard);

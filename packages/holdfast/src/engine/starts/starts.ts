@@ -13,7 +13,8 @@ import { inputDigest, runKeyHash } from "../../core/operation-key.ts";
 import { formatRunId, nextRunNumber } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import type { FoundRun, RunKey, Store } from "../../store/store.ts";
-import type { RunRow, StoredRun } from "../../store/rows.ts";
+import type { StoredRun } from "../../store/rows.ts";
+import { isLatestWins, laneOf } from "../../workflow/lane.ts";
 import { parse } from "../../workflow/schema.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { intakeIsFull } from "../journal/backlog.ts";
@@ -23,7 +24,7 @@ import type { Clock } from "../clock.ts";
 import type { Committer } from "../journal/committer.ts";
 import type { Digests } from "../journal/digest.ts";
 import { refuseDeadlock } from "./lane-deadlock.ts";
-import type { Lanes } from "./lanes.ts";
+import type { Laned, Lanes } from "./lanes.ts";
 import type { Neighbours } from "../neighbours.ts";
 import type { Places } from "../workers/places.ts";
 import { PlacedStarts } from "./placed-starts.ts";
@@ -32,6 +33,7 @@ import type { EngineLimits } from "../limits.ts";
 import { toJson } from "../journal/payload.ts";
 import { findFormer } from "./former-keys.ts";
 import { deadlineOf } from "../run/run-deadline.ts";
+import { rowOf } from "./fresh-row.ts";
 import { checkedStart, keyOf, refuseUnnamed } from "./start-input.ts";
 
 export interface StartOptions {
@@ -116,6 +118,8 @@ export interface StartsNeeds {
   begin(stored: StoredRun, input: unknown): void;
   /** Writes the receipt of the message that has started a run, into the flush of the start. */
   received(head: ReceivedHead): void;
+  /** A new run is in a lane behind another one: its start is buffered. */
+  waitsInLane(namespace: string, lane: string, run: number): void;
   /** A start has joined a run that has another input. Resolves when that is on record. */
   differs(given: BesideCase): Promise<unknown>;
   /** A read for a run's sake, which nobody outside hears of: tried again until it succeeds. */
@@ -325,7 +329,8 @@ export class Starts {
     const part = this.#needs.neighbours?.part ?? null;
     const run = nextRunNumber(this.#lastRun, places.shared?.slot ?? 0, nowMs, part);
     this.#lastRun = run;
-    const before = lane === null ? null : lanes.enter(namespace, lane, run, options.parent?.lanes);
+    const before =
+      lane === null ? null : lanes.enter(namespace, lane, run, laned(workflow, options));
     const head: StartedHead = {
       ...described,
       namespace,
@@ -357,6 +362,7 @@ export class Starts {
     }
     const { received } = options;
     if (received !== undefined) this.#needs.received({ ...received.head, run });
+    if (lane !== null && before !== null) this.#needs.waitsInLane(namespace, lane, run);
     const row = rowOf(run, head, nowMs);
     const placed = shard === undefined ? {} : { shard };
     this.#needs.begin({ row, records: [record], ...placed }, input);
@@ -368,8 +374,9 @@ export class Starts {
    *
    * @throws {HoldfastError} HF1204 if it would wait there for a run that waits for it.
    */
-  #laneOf({ definition, name }: AnyWorkflow, input: unknown, { parent }: StartOptions) {
-    const lane = definition.lane?.(input) ?? null;
+  #laneOf(workflow: AnyWorkflow, input: unknown, { parent }: StartOptions) {
+    const { name } = workflow;
+    const lane = laneOf(workflow, input);
     if (lane !== null) requireText(lane, `lane of workflow "${name}"`);
     if (lane === null || parent === undefined) return lane;
     const { lanes, namespace, limits } = this.#needs;
@@ -395,6 +402,11 @@ export class Starts {
       for (const lookup of lookups) lookup.reject(error);
     }
   }
+}
+
+/** What its lane has to know of a new run. */
+function laned(workflow: AnyWorkflow, { parent }: StartOptions): Laned {
+  return { held: parent?.lanes ?? [], replaces: isLatestWins(workflow) ? workflow.name : null };
 }
 
 /** True if what refuses one of two starts of the same key refuses the other one too. */
@@ -439,36 +451,6 @@ function firstSentence(run: number, stored: StoredRun | null): string {
   if (stored === null) return `Run ${id} with this key has left the store for an archive`;
   const { state } = stored.row;
   return `The run ${isFinal(state) ? `is ${state}` : "goes on"} with the input it began with`;
-}
-
-/** The row that the store will hold once the start is durable. */
-function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
-  return {
-    run,
-    namespace: head.namespace,
-    workflow: head.workflow,
-    key: head.key,
-    generation: head.generation,
-    version: head.version,
-    owner: head.owner,
-    lane: head.lane,
-    correlationId: head.correlationId,
-    startedBy: head.startedBy,
-    state: head.state,
-    reason: head.reason,
-    wakeAtMs: head.state === "waiting" ? head.deadlineAtMs : null,
-    dependency: null,
-    parentRun: head.parent?.run ?? null,
-    parentStep: head.parent?.step ?? null,
-    startedAtMs: nowMs,
-    updatedAtMs: nowMs,
-    endedAtMs: null,
-    deadlineAtMs: head.deadlineAtMs,
-    compensated: "no",
-    amount: head.amount ?? null,
-    currency: head.currency ?? null,
-    keys: head.keys === undefined ? null : JSON.stringify(head.keys),
-  };
 }
 
 function restoredOf({ restoredFromMs }: StartOptions): Pick<StartedHead, "restoredFromMs"> {
