@@ -11,6 +11,7 @@ import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
 import { addExceptionCommands } from "./exception-commands.ts";
 import { addIssueCommands } from "./issue-commands.ts";
+import { addRuleCommands } from "./rule-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { addReplayCommands } from "./replay-commands.ts";
@@ -162,6 +163,7 @@ export function commandTree(
   addRepairCommands(program, act);
   addExceptionCommands(program, act);
   addIssueCommands(program, act);
+  addRuleCommands(program, act);
   addCellsCommands(program, actOnCells);
   addArchiveCommands(program, act);
   addStoreCommands(program, act);

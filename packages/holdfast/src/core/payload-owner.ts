@@ -109,6 +109,7 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "handled":
     case "grouped":
     case "routed":
+    case "ruled":
       return null;
     default:
       return assertNever(record.kind);

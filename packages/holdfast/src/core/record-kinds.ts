@@ -57,6 +57,7 @@ export const RECORD_KINDS = [
   "carried", // keys of a cell that is to be removed are guarded here from now on
   "forwarded", // a kept event was given to another cell
   "placed", // a key belongs to this cell, and its run, for its lane, to another one
+  "ruled", // a version of a classification rule was added, or put in another state
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -77,6 +78,7 @@ export const STORE_KINDS: readonly RecordKind[] = [
   "carried",
   "forwarded",
   "placed",
+  "ruled",
 ];
 
 /** Number under which a kind is stored. */

@@ -12,6 +12,7 @@ import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
 import { ExceptionCare } from "./exceptions/exception-care.ts";
+import { ClassificationRules } from "./rules/classification-rules.ts";
 import type { Clock, Random } from "./clock.ts";
 import { Children } from "./run/children.ts";
 import { Commands } from "./commands/commands.ts";
@@ -92,6 +93,7 @@ export class Engine implements RunHost {
   readonly effects: KnownEffects;
   readonly commands: Commands;
   readonly exceptions: ExceptionCare;
+  readonly rules: ClassificationRules;
   readonly early: EarlyAnswers;
   readonly removals: Removals;
   readonly replays: Replays;
@@ -125,6 +127,7 @@ export class Engine implements RunHost {
     this.namespace = options.namespace ?? NAMESPACE_DEFAULT;
     this.owner = options.owner ?? OWNER_DEFAULT;
     this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);
+    this.rules = new ClassificationRules(this);
     this.foreign = options.foreign ?? (() => null);
     this.neighbours = options.neighbours ?? null;
     this.digests = digestsWith(options.store.secret);
@@ -196,6 +199,7 @@ export class Engine implements RunHost {
   async start(): Promise<void> {
     await this.#startUp.prepare();
     await this.declarations.begin(this.store, this.#workflows.ofApp(), this.version);
+    await this.rules.start();
     this.exceptions.due.start();
     if (this.#membership !== null) {
       await this.#timers.start();
@@ -376,6 +380,7 @@ export class Engine implements RunHost {
     this.early.close();
     this.commands.receiving.close();
     this.exceptions.due.close();
+    this.rules.close();
     this.#timers.close();
     this.reads.close();
     this.routes?.close();

@@ -104,6 +104,10 @@ export function grouped({ fingerprint, overlay }: journal.GroupedHead): readonly
   return [{ kind: "issue-overlaid", row: { fingerprint, overlay } }];
 }
 
+export function ruled({ rule }: journal.RuledHead): readonly Change[] {
+  return [{ kind: "rule-set", row: rule }];
+}
+
 export function routed(record: JournalRecord, head: journal.RoutedHead): readonly Change[] {
   const { version, rules, by, reason } = head;
   return [{ kind: "routing-set", row: { version, rules, by, reason, atMs: record.atMs } }];

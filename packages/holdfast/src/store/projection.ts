@@ -28,6 +28,7 @@ import {
   kept,
   received,
   routed,
+  ruled,
 } from "./projection-system.ts";
 import { ofCell } from "./projection-cells.ts";
 import { closed, handled, opened } from "./projection-exceptions.ts";
@@ -124,6 +125,7 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
     case "imported":
     case "grouped":
     case "early":
+    case "ruled":
     case "routed":
     case "kept":
       return ofStore(record, kind);
@@ -160,6 +162,7 @@ function ofStore(
     | "imported"
     | "early"
     | "grouped"
+    | "ruled"
     | "routed"
     | "kept",
 ): readonly Change[] {
@@ -180,6 +183,8 @@ function ofStore(
       return early(record, headOf<journal.EarlyHead>(record));
     case "grouped":
       return grouped(headOf<journal.GroupedHead>(record));
+    case "ruled":
+      return ruled(headOf<journal.RuledHead>(record));
     case "routed":
       return routed(record, headOf<journal.RoutedHead>(record));
     case "kept":
@@ -323,7 +328,26 @@ function outcome(record: JournalRecord, head: journal.OutcomeHead): readonly Cha
     settledBy: null,
     atMs: record.atMs,
   };
-  return [...ofOperation(learnt), ...(head.end === undefined ? [] : stepEnded(record, head))];
+  return [
+    ...ofOperation(learnt),
+    ...hitsOf(record, head),
+    ...(head.end === undefined ? [] : stepEnded(record, head)),
+  ];
+}
+
+/** By month, so that it can be told when a rule was met last; each shard adds to rows of its own. */
+function hitsOf({ atMs }: JournalRecord, { rules }: journal.OutcomeHead): readonly Change[] {
+  if (rules === undefined) return NOTHING;
+  const month = new Date(atMs).toISOString().slice(0, "2026-01".length);
+  const hit = (rule: string, how: string): Change => ({
+    kind: "counted",
+    name: `rule/${rule}/${how}/${month}`,
+    delta: 1,
+  });
+  return [
+    ...rules.decided.map((rule) => hit(rule, "decided")),
+    ...rules.shadow.map((rule) => hit(rule, "shadow")),
+  ];
 }
 
 /** What a read has come to is about no operation: it changes nothing, and so declares no intent. */

@@ -296,6 +296,7 @@ export const INBOX_TOPICS = [
   "handle",
   "group",
   "route",
+  "rule",
   "archive",
   "handUp",
   "park",
