@@ -71,6 +71,19 @@ create table cell_list (
   CHECK ((shard = 0))
 );
 
+create table classification_rule (
+  shard smallint not null,
+  id text not null,
+  version integer not null,
+  state text not null,
+  change integer not null,
+  rule text not null,
+  PRIMARY KEY (shard, id, version),
+  CHECK ((change >= 1)),
+  CHECK ((state = ANY (ARRAY['draft'::text, 'shadow'::text, 'active'::text, 'retired'::text]))),
+  CHECK ((version >= 1))
+);
+
 create table counter (
   shard smallint not null,
   name text collate "C" not null,
@@ -240,7 +253,7 @@ create table inbox (
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
   CHECK (((target >= 0) AND (target <= 255))),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'handle'::text, 'group'::text, 'route'::text, 'archive'::text, 'handUp'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'skipHead'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'handle'::text, 'group'::text, 'route'::text, 'rule'::text, 'archive'::text, 'handUp'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'skipHead'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
 );
 
 create table incarnation (
@@ -299,7 +312,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 46)))
+  CHECK (((kind >= 0) AND (kind <= 47)))
 );
 
 create table kept_event (
@@ -512,6 +525,8 @@ CREATE INDEX accepted_event_until ON accepted_event USING btree (until_ms);
 CREATE INDEX awaiting_event ON awaiting USING btree (event, "left"(key, 200), since_ms, run, seq);
 
 CREATE INDEX carried_key_run ON carried_key USING btree (run);
+
+CREATE INDEX classification_rule_change ON classification_rule USING btree (change);
 
 CREATE INDEX counter_name ON counter USING btree (name);
 

@@ -40,6 +40,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
     exceptionsDue: async () => [],
     issueOverlay: async () => null,
     routing: async () => null,
+    rules: async () => [],
     keptEvents: async () => [],
     awaiting: async () => [],
     pendingByRef: async () => null,

@@ -84,6 +84,7 @@ type Lists =
   | "issueOverlays"
   | "occurrences"
   | "routings"
+  | "rules"
   | "dependencies"
   | "lanes"
   | "declarations"
@@ -114,6 +115,7 @@ function listsOf(together: Together): Pick<StoreReader, Lists> {
         .toSorted((left, right) => right.openedAtMs - left.openedAtMs)
         .slice(0, limit),
     // Each cell has rules of its own: those of all in one list would be nobody's.
+    rules: () => Promise.reject(whichCell(together.cells)),
     routings: () => Promise.reject(whichCell(together.cells)),
     dependencies: () => together.all((reader) => reader.dependencies()),
     lanes: async (query) =>

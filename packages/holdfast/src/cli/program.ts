@@ -13,6 +13,7 @@ import { addExceptionCommands } from "./exception-commands.ts";
 import { addHeldCommand } from "./held-command.ts";
 import { addIssueCommands } from "./issue-commands.ts";
 import { addLaneCommands } from "./lane-commands.ts";
+import { addRuleCommands } from "./rule-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { addReplayCommands } from "./replay-commands.ts";
@@ -166,6 +167,7 @@ export function commandTree(
   addRepairCommands(program, act);
   addExceptionCommands(program, act);
   addIssueCommands(program, act);
+  addRuleCommands(program, act);
   addCellsCommands(program, actOnCells);
   addArchiveCommands(program, act);
   addStoreCommands(program, act);

@@ -197,6 +197,11 @@ const DEFAULT_SCOPE: Readonly<Record<FailureClass, FailureScope>> = {
   interrupted: "system",
 };
 
+/** What has to be paused for a failure of this class, where nobody says so. */
+export function scopeOf(failureClass: FailureClass): FailureScope {
+  return DEFAULT_SCOPE[failureClass];
+}
+
 function originOf(failureClass: FailureClass, context: ClassifyContext): FailureOrigin {
   switch (failureClass) {
     case "defect":

@@ -86,6 +86,8 @@ export const DEFAULT_POLICY: ExceptionPolicy = {
 
 /** Who code says should have it, the nearest first. */
 interface Claims {
+  /** By the operators' classification rule, and which it is. */
+  readonly byRule?: { readonly owner: string; readonly rule: string } | null;
   /** For this class, by the effect or the workflow. */
   readonly byClass: string | null;
   /** By the effect, its integration, or the workflow. */
@@ -110,15 +112,18 @@ export function ownerOf(
   claims: Claims,
   subject: RoutingSubject,
 ): Ownership {
+  const ruled = claims.byRule ?? null;
   const routed = routing === null ? null : routeOf(routing, subject);
   const named =
     routed !== null
       ? { owner: routed.owner, rule: `routing@${String(routing?.version ?? 0)}/${routed.name}` }
-      : claims.byClass === null
-        ? { owner: claims.declared, rule: "code" }
-        : { owner: claims.byClass, rule: `code/${subject.class}` };
+      : ruled !== null
+        ? { owner: ruled.owner, rule: `rule ${ruled.rule}` }
+        : claims.byClass === null
+          ? { owner: claims.declared, rule: "code" }
+          : { owner: claims.byClass, rule: `code/${subject.class}` };
   const isKnown = policy.teams === null || policy.teams.has(named.owner);
-  const declared = claims.byClass ?? claims.declared;
+  const declared = ruled?.owner ?? claims.byClass ?? claims.declared;
   if (isKnown) return { ...named, isFallback: false, declared };
   const rule = `fallback (${named.rule} names ${named.owner}, which is no team)`;
   return { owner: claims.fallback, rule, isFallback: true, declared };

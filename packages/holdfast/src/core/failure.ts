@@ -53,6 +53,19 @@ export const CLASSIFIER_SOURCES = [
 ] as const;
 export type ClassifierSource = (typeof CLASSIFIER_SOURCES)[number];
 
+/** Fields of an answer that are kept with a failure: none of them holds a secret. */
+export const KEPT_HEADERS = [
+  "content-type",
+  "server",
+  "via",
+  "retry-after",
+  "x-should-retry",
+  "x-error-code",
+  "x-error-type",
+  "x-amzn-errortype",
+  "x-ms-error-code",
+] as const;
+
 /** What a person needs to check the classification. Never holds secrets or whole payloads. */
 export interface Evidence {
   readonly phase?: Phase;
@@ -68,6 +81,10 @@ export interface Evidence {
   readonly callCount?: number;
   /** Answers of probes, in order, as sentences. */
   readonly probes?: readonly string[];
+  /** Path of the URL that was called, without its query. */
+  readonly path?: string;
+  /** Fields of the answer, of those in `KEPT_HEADERS`, by name in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Which rule classified, so that the decision can be checked later. */
@@ -91,6 +108,37 @@ export interface Failure {
   readonly rule: RuleReference;
   /** True if no rule knew this failure: it is listed as "teach me a rule". */
   readonly unclassified?: boolean;
+  /** Set if an operator's rule has decided; `rule` says which. */
+  readonly ruled?: FailureRuling;
+  /** Operators' rules that only watch, and what they would have said. */
+  readonly shadowed?: readonly ShadowRuling[];
+}
+
+/** What an operator's rule has changed, beside what is seen. */
+export interface FailureRuling {
+  /** What the failure is without the rule. */
+  readonly before: Pick<
+    Failure,
+    "class" | "effect" | "scope" | "reasonCode" | "rule" | "unclassified"
+  >;
+  readonly owner?: string;
+  /** Attempts at most, if that is fewer than the effect declares. */
+  readonly attemptsMax?: number;
+  /** Waits at least this long before the next attempt, in milliseconds. */
+  readonly waitMs?: number;
+  /** Set where `never` stands on somebody's word. */
+  readonly assertion?: {
+    readonly text: string;
+    readonly by: string;
+    readonly approvedBy: string;
+  };
+}
+
+export interface ShadowRuling {
+  readonly id: string;
+  readonly version: number;
+  readonly class: FailureClass;
+  readonly effect: EffectProof;
 }
 
 /** What a classifier says. Anything left out is filled in by the next weaker source. */

@@ -8,6 +8,7 @@
  *
  * Run number 0 is the store's own journal: incarnations, recovery groups, dependencies, events.
  */
+import type { ClassificationRule } from "./classification-rule.ts";
 import type { RepeatKind } from "./contract.ts";
 import type { DecisionField } from "./decision-fields.ts";
 import type { ExceptionRecord } from "./exception-record.ts";
@@ -158,6 +159,10 @@ export interface OutcomeHead {
   readonly ref?: string;
   /** Absent if the attempt succeeded. */
   readonly failure?: Failure;
+  /** Where an attempt has failed: of which integration it is, which rules look at. */
+  readonly integration?: string;
+  /** Rules of operators that this failure is a hit of, as `id@version`. */
+  readonly rules?: { readonly decided: readonly string[]; readonly shadow: readonly string[] };
   readonly move?: Move;
   /** When the move is due. */
   readonly nextAtMs?: number;
@@ -372,6 +377,11 @@ export interface RoutedHead {
   readonly by: string;
   readonly reason: string;
   readonly command?: string;
+}
+
+/** A version of a classification rule as it is from now on. */
+export interface RuledHead {
+  readonly rule: ClassificationRule;
 }
 
 export interface CancelHead {

@@ -110,6 +110,7 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "grouped":
     case "routed":
     case "lane":
+    case "ruled":
       return null;
     default:
       return assertNever(record.kind);

@@ -59,6 +59,7 @@ export const RECORD_KINDS = [
   "placed", // a key belongs to this cell, and its run, for its lane, to another one
   // of a run
   "lane", // it was taken out of its lane, or has its turn because another one was: see lane.ts
+  "ruled", // a version of a classification rule was added, or put in another state
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -79,6 +80,7 @@ export const STORE_KINDS: readonly RecordKind[] = [
   "carried",
   "forwarded",
   "placed",
+  "ruled",
 ];
 
 /** Number under which a kind is stored. */

@@ -2,16 +2,17 @@
  * The engine: keeps runs in memory while they have work to do, forgets them while they wait, and
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
-import { DEFAULT_POLICY, OWNER_DEFAULT, type ExceptionPolicy } from "../core/exception-policy.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import { DEFAULT_POLICY, OWNER_DEFAULT } from "../core/exception-policy.ts";
 import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
 import { needsPerson, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { EventAddress, Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
-import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
 import { ExceptionCare } from "./exceptions/exception-care.ts";
+import { ClassificationRules } from "./rules/classification-rules.ts";
 import type { Clock, Random } from "./clock.ts";
 import { Children } from "./run/children.ts";
 import { Commands } from "./commands/commands.ts";
@@ -39,7 +40,7 @@ import { LiveRun } from "./run/live-run.ts";
 import { Replays } from "./replay/replays.ts";
 import { RestQueue } from "./run/rest-queue.ts";
 import type { Departure, RunHost } from "./run-host.ts";
-import { Removals, type RemovalOptions } from "./journal/removals.ts";
+import { Removals } from "./journal/removals.ts";
 import { RunLeft } from "./run/run-left.ts";
 import { RunEnds } from "./run/run-ends.ts";
 import { StartUp } from "./start-up.ts";
@@ -53,25 +54,6 @@ import { holdUnreadable, requireBeginning } from "./run/unreadable-run.ts";
 import type { ChildWaiter, RunEnd } from "./run/waiters.ts";
 import { codeOf, holdWithoutCode } from "./run/without-code.ts";
 import { Wakes } from "./run/wakes.ts";
-
-export interface EngineOptions extends RemovalOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly workflows: readonly AnyWorkflow[];
-  /** Effects by which a run is undone whose code does not fit; more are known once code asks. */
-  readonly effects?: readonly AnyEffect[];
-  readonly version: string;
-  readonly namespace?: string;
-  readonly limits?: Partial<EngineLimits>;
-  readonly foreign?: ForeignClassifier;
-  /** Owns what belongs to no run. Default "operators". */
-  readonly owner?: string;
-  /** Teams, calendars and due times. */
-  readonly exceptions?: ExceptionPolicy;
-  /** The other cells, where the store is one of several. */
-  readonly neighbours?: Neighbours;
-}
 
 export class Engine implements RunHost {
   readonly clock: Clock;
@@ -93,6 +75,7 @@ export class Engine implements RunHost {
   readonly effects: KnownEffects;
   readonly commands: Commands;
   readonly exceptions: ExceptionCare;
+  readonly rules: ClassificationRules;
   readonly early: EarlyAnswers;
   readonly removals: Removals;
   readonly replays: Replays;
@@ -127,6 +110,7 @@ export class Engine implements RunHost {
     this.namespace = options.namespace ?? NAMESPACE_DEFAULT;
     this.owner = options.owner ?? OWNER_DEFAULT;
     this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);
+    this.rules = new ClassificationRules(this);
     this.foreign = options.foreign ?? (() => null);
     this.neighbours = options.neighbours ?? null;
     this.digests = digestsWith(options.store.secret);
@@ -199,6 +183,7 @@ export class Engine implements RunHost {
   async start(): Promise<void> {
     await this.#startUp.prepare();
     await this.declarations.begin(this.store, this.#workflows.ofApp(), this.version);
+    await this.rules.start();
     this.exceptions.due.start();
     if (this.#membership !== null) {
       await this.#timers.start();
@@ -260,21 +245,22 @@ export class Engine implements RunHost {
       holdWithoutCode(this, stored);
       return null;
     }
-    const run = this.dormant(stored, workflow);
-    if (run === null) return null;
-    this.live.set(stored.row.run, run);
-    run.start(input);
+    const run = this.#loaded(stored, workflow);
+    run?.start(input);
     return run;
   }
 
   /** A stored run for a command, before its turn. */
   lend(stored: StoredRun): LiveRun | null {
     const workflow = codeOf(this.#workflows, stored);
-    if (workflow === null) return null;
+    const run = workflow === null ? null : this.#loaded(stored, workflow);
+    run?.lend();
+    return run;
+  }
+
+  #loaded(stored: StoredRun, workflow: AnyWorkflow): LiveRun | null {
     const run = this.dormant(stored, workflow);
-    if (run === null) return null;
-    this.live.set(stored.row.run, run);
-    run.lend();
+    if (run !== null) this.live.set(stored.row.run, run);
     return run;
   }
 
@@ -380,6 +366,7 @@ export class Engine implements RunHost {
     this.commands.receiving.close();
     this.exceptions.due.close();
     this.laneAlarms.close();
+    this.rules.close();
     this.#timers.close();
     this.reads.close();
     this.routes?.close();

@@ -13,6 +13,7 @@ import type { ExceptionCare } from "./exceptions/exception-care.ts";
 import type { Gate } from "./gates/gate.ts";
 import type { KnownEffects } from "./effects/known-effects.ts";
 import type { EngineLimits } from "./limits.ts";
+import type { ClassificationRules } from "./rules/classification-rules.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
 import type { LiveRun } from "./run/live-run.ts";
 import type { RestQueue } from "./run/rest-queue.ts";
@@ -51,6 +52,8 @@ export interface RunHost {
   readonly version: string;
   /** Whose exceptions are, and until when. */
   readonly exceptions: Pick<ExceptionCare, "rules" | "due">;
+  /** What operators say failures are. */
+  readonly rules: Pick<ClassificationRules, "book">;
   readonly foreign: ForeignClassifier;
   /** What definitions declare of their payloads. */
   readonly declarations: Declarations;

@@ -14,6 +14,7 @@ import { HoldfastError, isErrorCode } from "../core/error.ts";
 import type { DecisionBody, RepairBody } from "../core/repair-order.ts";
 import type { IssueAct } from "../core/issue-overlay.ts";
 import type { AskedAct } from "../core/parse-acts.ts";
+import type { RuleAct } from "../core/rule-acts.ts";
 import type { RoutingRule } from "../core/routing.ts";
 import { parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
@@ -76,6 +77,7 @@ export interface CommandBodies {
     readonly version: number;
     readonly reason: string;
   };
+  readonly rule: { readonly run: string; readonly act: RuleAct; readonly reason: string };
 }
 
 /** What an engine is ordered to let go: runs that an archive has, each with its number of records. */
@@ -287,6 +289,8 @@ function wordsOf({ topic, where }: Given): string {
       return `take ${where}`;
     case "send":
       return `take the decision about ${where}`;
+    case "rule":
+      return "change the classification rule";
     case "archive":
       return "let go of runs that are archived";
     case "park":

@@ -2,6 +2,7 @@
  * A run's journal as a timeline: one entry for each record, with what happened in words, and what
  * was decided and why. Pure. The records are the truth; this adds nothing to them.
  */
+import { ruleName } from "../core/classification-rule.ts";
 import { CELL_SAYINGS, type CellHeads } from "./cell-sayings.ts";
 import type { RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
@@ -241,6 +242,7 @@ interface Heads extends CellHeads {
   readonly grouped: journal.GroupedHead;
   readonly routed: journal.RoutedHead;
   readonly lane: LaneHead;
+  readonly ruled: journal.RuledHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -368,6 +370,10 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
   grouped: (head) => ({
     what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,
     by: head.overlay.by,
+  }),
+  ruled: ({ rule }) => ({
+    what: `classification rule ${ruleName(rule)} is ${rule.state}: ${rule.changed.reason}`,
+    by: rule.changed.by,
   }),
   routed: (head) => ({
     what: `routing rules, version ${String(head.version)}: ${head.reason}`,

@@ -121,6 +121,7 @@ async function ownerOf(
     case "handle":
     case "group":
     case "route":
+    case "rule":
     case "archive":
     case "park":
     case "unpark":

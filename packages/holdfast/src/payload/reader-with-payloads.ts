@@ -48,6 +48,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     issueOverlays: () => reader.issueOverlays(),
     occurrences: (of, afterMs, limit) => reader.occurrences(of, afterMs, limit),
     routings: (limit) => reader.routings(limit),
+    rules: (afterChange, limit) => reader.rules(afterChange, limit),
     dependencies: () => reader.dependencies(),
     lanes: (query) => reader.lanes(query),
     declarations: () => reader.declarations(),

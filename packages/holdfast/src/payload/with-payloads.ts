@@ -109,6 +109,7 @@ function decorated(
     exceptionsDue: (limit, shards) => store.exceptionsDue(limit, shards),
     issueOverlay: (fingerprint) => store.issueOverlay(fingerprint),
     routing: () => store.routing(),
+    rules: (afterChange, limit) => store.rules(afterChange, limit),
     keptCount: () => store.keptCount(),
     onPosted: (listener) => store.onPosted(listener),
     keptEvents: async (of, limit) => openedRows(payloads, await store.keptEvents(of, limit)),

@@ -11,6 +11,7 @@ import {
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
   ROUTING_COLUMNS,
+  RULE_COLUMNS,
   RUN_COLUMNS,
 } from "../store/row-columns.ts";
 import { prefixed } from "./runs-at-hand.ts";
@@ -85,6 +86,8 @@ export const ENGINE_SQL = {
   exceptionsDueOf: `select run, seq, next_at_ms from exception where next_at_ms is not null
     and shard = any($2::int2[]) order by next_at_ms, run, seq limit $1::int8`,
   overlay: `select ${OVERLAY_COLUMNS} from issue_overlay where fingerprint = $1`,
+  rules: `select ${RULE_COLUMNS} from classification_rule where change > $1::int8
+    order by change limit $2::int8`,
   routing: `select ${ROUTING_COLUMNS} from routing order by version desc limit 1`,
   beside: `select seq from exception where run = $1::int8
     and left(subject, 200) = left($2, 200) and subject = $2 and subject is not null limit 1`,

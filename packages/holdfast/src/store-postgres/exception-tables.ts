@@ -1,4 +1,5 @@
 /** The tables of exceptions, of what was decided about their groups, and of the routing rules. */
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { RoutingVersion } from "../core/routing.ts";
 import type { ExceptionRow, IssueOverlayRow } from "../store/rows.ts";
 import { type Table, columns } from "./table.ts";
@@ -57,6 +58,23 @@ export const ISSUE_OVERLAY: Table<OverlayAt> = {
     ...columns<OverlayAt>("key", "text", { fingerprint: (row) => row.fingerprint }),
     ...columns<OverlayAt>("free", "int4", { revision: (row) => row.overlay.revision }),
     ...columns<OverlayAt>("free", "text", { overlay: (row) => JSON.stringify(row.overlay) }),
+  ],
+};
+
+export interface RuleAt {
+  readonly shard: number;
+  readonly rule: ClassificationRule;
+}
+
+export const CLASSIFICATION_RULE: Table<RuleAt> = {
+  name: "classification_rule",
+  columns: [
+    ...columns<RuleAt>("key", "int2", { shard: ({ shard }) => shard }),
+    ...columns<RuleAt>("key", "text", { id: ({ rule }) => rule.id }),
+    ...columns<RuleAt>("key", "int4", { version: ({ rule }) => rule.version }),
+    ...columns<RuleAt>("free", "text", { state: ({ rule }) => rule.state }),
+    ...columns<RuleAt>("free", "int4", { change: ({ rule }) => rule.change }),
+    ...columns<RuleAt>("free", "text", { rule: ({ rule }) => JSON.stringify(rule) }),
   ],
 };
 

@@ -238,7 +238,7 @@ function isOfKeeper({ change, record }: Derived): boolean {
   // What has started a run is written by who owns that run.
   if (change.kind === "message-received") return change.row.state !== "started";
   if (kind.startsWith("exception-")) return record.run === 0;
-  if (kind === "issue-overlaid" || kind === "routing-set") return true;
+  if (kind === "issue-overlaid" || kind === "routing-set" || kind === "rule-set") return true;
   return kind === "event-kept" || kind === "event-accepted" || kind.startsWith("early-");
 }
 

@@ -6,7 +6,13 @@
 import type { Change } from "../store/change.ts";
 import { dependencyAfter } from "../store/row-changes.ts";
 import type { DeclarationRow, DependencyRow, IssueOverlayRow } from "../store/rows.ts";
-import { ISSUE_OVERLAY, type OverlayAt } from "./exception-tables.ts";
+import { ruleName, type ClassificationRule } from "../core/classification-rule.ts";
+import {
+  CLASSIFICATION_RULE,
+  ISSUE_OVERLAY,
+  type OverlayAt,
+  type RuleAt,
+} from "./exception-tables.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import { type Table, type Written, inKeyOrder, inserted, keyText, keysOf } from "./table.ts";
 import { DECLARATION, DEPENDENCY, type DeclarationAt, type DependencyAt } from "./tables.ts";
@@ -21,6 +27,7 @@ export class Opinions {
   readonly #dependencies = new Map<string, DependencyAt>();
   readonly #declarations = new Map<string, DeclarationAt>();
   readonly #overlays = new Map<string, OverlayAt>();
+  readonly #rules = new Map<string, RuleAt>();
 
   /** @param atMs - time of the record: it counts where the workers' shared clock does not say. */
   depend({ row: moved, saidAtMs }: DependencyMoved, atMs: number, by: number): void {
@@ -46,13 +53,22 @@ export class Opinions {
     this.#overlays.set(row.fingerprint, { shard: SYSTEM_SHARD, ...row });
   }
 
+  /** By change: they are counted over all rules. */
+  rule(rule: ClassificationRule): void {
+    const known = this.#rules.get(ruleName(rule))?.rule;
+    if (known !== undefined && known.change > rule.change) return;
+    this.#rules.set(ruleName(rule), { shard: SYSTEM_SHARD, rule });
+  }
+
   finish(): Written[] {
     const written = [
       ...newest(ISSUE_OVERLAY, this.#overlays, ["revision"]),
+      ...newest(CLASSIFICATION_RULE, this.#rules, ["change"]),
       ...newest(DEPENDENCY, this.#dependencies, ["said_at_ms", "said_by"]),
       ...newest(DECLARATION, this.#declarations, ["at_ms", "coalesce(decision, '')"]),
     ];
     this.#overlays.clear();
+    this.#rules.clear();
     this.#dependencies.clear();
     this.#declarations.clear();
     return written;
@@ -77,7 +93,7 @@ function newest<Row>(
   const sets = free.map(({ name }) => `${name} = excluded.${name}`).join(", ");
   const order = (of: string) =>
     by.map((column) =>
-      column.replace(/\b(?=said_at_ms|said_by|at_ms|decision|revision)/u, `${of}.`),
+      column.replace(/\b(?=said_at_ms|said_by|at_ms|decision|revision|change)/u, `${of}.`),
     );
   return [
     {

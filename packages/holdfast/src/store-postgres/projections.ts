@@ -37,8 +37,16 @@ export interface Derived {
 
 type ChangeOf<Prefix extends string> = Extract<Change, { kind: `${Prefix}-${string}` }>;
 
-type OtherChange = Exclude<Change, { kind: `cells-${string}` }>;
+/** What operators have decided about many at once. */
+type Decided = Extract<Change, { kind: "issue-overlaid" | "routing-set" | "rule-set" }>;
+
+type OtherChange = Exclude<Change, { kind: `cells-${string}` } | Decided>;
 type From = Omit<Derived, "change">;
+
+function isDecided(change: Change): change is Decided {
+  const { kind } = change;
+  return kind === "issue-overlaid" || kind === "routing-set" || kind === "rule-set";
+}
 
 export class Projections {
   readonly #atHand = new RunsAtHand();
@@ -137,6 +145,7 @@ export class Projections {
 
   fold({ change, ...from }: Derived): void {
     if (isOfCell(change)) this.#cells.fold(change);
+    else if (isDecided(change)) this.#foldDecided(change);
     else this.#foldOther(change, from);
   }
 
@@ -159,10 +168,6 @@ export class Projections {
       case "effect-sent-again":
       case "effect-learnt":
         this.#foldEffect(change);
-        return;
-      case "issue-overlaid":
-      case "routing-set":
-        this.#foldDecided(change);
         return;
       case "exception-opened":
       case "exception-closed":
@@ -291,8 +296,9 @@ export class Projections {
     this.#rows.exception.update(row);
   }
 
-  #foldDecided(change: Extract<Change, { kind: "issue-overlaid" | "routing-set" }>): void {
+  #foldDecided(change: Decided): void {
     if (change.kind === "issue-overlaid") this.#opinions.overlay(change.row);
+    else if (change.kind === "rule-set") this.#opinions.rule(change.row);
     else this.#rows.routing.insert({ shard: SYSTEM_SHARD, ...change.row });
   }
 

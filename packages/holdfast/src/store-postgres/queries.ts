@@ -15,6 +15,7 @@ import {
   toReceived,
   toRecord,
   toRouting,
+  toRule,
   toRun,
   toRunAt,
 } from "../store/row-columns.ts";
@@ -56,6 +57,7 @@ export type EngineReads = Pick<
   | "exceptionsDue"
   | "issueOverlay"
   | "routing"
+  | "rules"
   | "declarations"
   | "pendingByRef"
   | "dependencies"
@@ -131,6 +133,7 @@ export function engineReads(
     },
     issueOverlay: async (fingerprint) =>
       (await ask("overlay", fingerprint)).map(toIssueOverlay)[0]?.overlay ?? null,
+    rules: async (afterChange, limit) => (await ask("rules", afterChange, limit)).map(toRule),
     routing: async () => (await ask("routing")).map(toRouting)[0] ?? null,
     declarations: async () => (await ask("declarations")).map(toDeclaration),
     dependencies: async () => (await ask("dependencies")).map(toDependency),

@@ -1,6 +1,7 @@
 /** The lists that people and other processes look at. Filters that are not given are not applied. */
 import type { IssueLevel } from "../core/fingerprint.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { RoutingVersion } from "../core/routing.ts";
 import {
   type Cells,
@@ -15,6 +16,7 @@ import {
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
   ROUTING_COLUMNS,
+  RULE_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
@@ -29,6 +31,7 @@ import {
   toRecord,
   toReview,
   toRouting,
+  toRule,
   toRun,
 } from "../store/row-columns.ts";
 import type {
@@ -170,6 +173,12 @@ export class ReaderQueries {
     const order = "order by opened_at_ms desc, run, seq limit ?::int8";
     const select = `select ${EXCEPTION_COLUMNS} from exception`;
     return this.#rows(select, where, order, [bounded(limit)], toException);
+  }
+
+  rules(afterChange: number, limit: number): Promise<ClassificationRule[]> {
+    const select = `select ${RULE_COLUMNS} from classification_rule`;
+    const where: Condition[] = [["change > ?::int8", afterChange]];
+    return this.#rows(select, where, "order by change limit ?::int8", [bounded(limit)], toRule);
   }
 
   routings(limit: number): Promise<RoutingVersion[]> {

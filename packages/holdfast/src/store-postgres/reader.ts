@@ -87,6 +87,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     issueOverlays: () => queries.issueOverlays(),
     occurrences: (of, afterMs, limit) => queries.occurrences(of, afterMs, limit),
     routings: (limit) => queries.routings(limit),
+    rules: (afterChange, limit) => queries.rules(afterChange, limit),
     dependencies: () => queries.dependencies(),
     lanes: (query) => queries.lanes(query),
     declarations: () => queries.declarations(),

@@ -12,7 +12,7 @@ import { ARCHIVED_RUN } from "./archived-run-table.ts";
 import { CARRIED_KEY, CELL_LIST, PLACED_KEY } from "./cell-rows.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { CHAINS_SQL, CHAIN_ORDER, wholeJournal } from "./journal-reading.ts";
-import { EXCEPTION, ISSUE_OVERLAY, ROUTING } from "./exception-tables.ts";
+import { EXCEPTION, ISSUE_OVERLAY, ROUTING, CLASSIFICATION_RULE } from "./exception-tables.ts";
 import { type Derived, Projections } from "./projections.ts";
 import { SYSTEM_SHARD } from "./shard.ts";
 import type { Table } from "./table.ts";
@@ -35,6 +35,7 @@ const PROJECTIONS: readonly Compared[] = [
   compared(EXCEPTION),
   compared(ISSUE_OVERLAY),
   compared(ROUTING),
+  compared(CLASSIFICATION_RULE),
   compared(tables.REVIEW),
   compared(tables.DEPENDENCY),
   compared(tables.DECLARATION),

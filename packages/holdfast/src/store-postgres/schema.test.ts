@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RULE_STATES } from "../core/classification-rule.ts";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
 import { DEFINITION_KINDS, RESOLUTIONS } from "../core/journal.ts";
 import { RECORD_KINDS } from "../core/record-kinds.ts";
@@ -37,6 +38,7 @@ const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly
   { column: "dependency.class", words: FAILURE_CLASSES },
   { column: "review.state", words: REVIEW_STATES },
   { column: "inbox.topic", words: INBOX_TOPICS },
+  { column: "classification_rule.state", words: RULE_STATES },
   { column: "received.state", words: RECEIPT_STATES },
 ];
 

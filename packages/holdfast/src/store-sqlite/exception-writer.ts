@@ -6,6 +6,7 @@ import {
   EXCEPTION_GROUPS,
   OVERLAY_COLUMNS,
   ROUTING_COLUMNS,
+  RULE_COLUMNS,
   toException,
 } from "../store/row-columns.ts";
 import { exceptionAfter } from "../store/row-changes.ts";
@@ -16,7 +17,7 @@ import type { Database, Statement } from "./runtime.ts";
 
 export type ExceptionChange = Extract<
   Change,
-  { kind: `exception-${string}` | `issue-${string}` | "routing-set" }
+  { kind: `exception-${string}` | `issue-${string}` | "routing-set" | "rule-set" }
 >;
 
 const UPDATE = `update exception set owner = ?, due_at_ms = ?, closed_at_ms = ?, resolution = ?,
@@ -30,6 +31,7 @@ export class ExceptionWriter {
   readonly #eased: Statement;
   readonly #overlay: Statement;
   readonly #routing: Statement;
+  readonly #rule: Statement;
 
   constructor(database: Database) {
     const prepare = (sql: string) => database.prepare(sql);
@@ -43,6 +45,9 @@ export class ExceptionWriter {
     this.#overlay = prepare(`${insert("issue_overlay", OVERLAY_COLUMNS)}
       on conflict (fingerprint) do update set overlay = excluded.overlay`);
     this.#routing = prepare(insert("routing", ROUTING_COLUMNS));
+    this.#rule = prepare(`${insert("classification_rule", RULE_COLUMNS)}
+      on conflict (id, version) do update set state = excluded.state, change = excluded.change,
+      rule = excluded.rule`);
   }
 
   apply(change: ExceptionChange): void {
@@ -69,6 +74,11 @@ export class ExceptionWriter {
       case "routing-set": {
         const { version, rules, by, reason, atMs } = change.row;
         this.#routing.run(version, JSON.stringify(rules), by, reason, atMs);
+        return;
+      }
+      case "rule-set": {
+        const { id, version, state, change: number } = change.row;
+        this.#rule.run(id, version, state, number, JSON.stringify(change.row));
         return;
       }
       default:

@@ -52,6 +52,7 @@ export function openInline(
     exceptionsDue: async (limit) => session.queries.exceptionsDue(limit),
     issueOverlay: async (fingerprint) => session.queries.issueOverlay(fingerprint),
     routing: async () => session.queries.routing(),
+    rules: async (afterChange, limit) => session.queries.rules(afterChange, limit),
     keptCount: async () => session.queries.keptCount(),
     keptEvents: async (of, limit) => session.queries.keptEvents(of, limit),
     awaiting: async (of, limit) => session.queries.awaiting(of, limit),

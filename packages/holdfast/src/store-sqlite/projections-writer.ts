@@ -86,6 +86,7 @@ export class ProjectionsWriter {
       case "issue-eased":
       case "issue-overlaid":
       case "routing-set":
+      case "rule-set":
         this.#exceptions.apply(change);
         return;
       case "review-asked":

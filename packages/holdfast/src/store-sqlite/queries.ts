@@ -5,6 +5,7 @@
 import { RUN_STATES } from "../core/run-state.ts";
 import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { RoutingVersion } from "../core/routing.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
@@ -48,6 +49,7 @@ import {
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
   ROUTING_COLUMNS,
+  RULE_COLUMNS,
   RUN_COLUMNS,
   RUN_WIDTH,
   toDeclaration,
@@ -60,6 +62,7 @@ import {
   toKeptEvent,
   toReceived,
   toRouting,
+  toRule,
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
@@ -99,6 +102,7 @@ export const ENGINE_SQL = {
   exceptionsDue: `select run, seq, next_at_ms from exception where next_at_ms is not null
     order by next_at_ms, run, seq limit ?`,
   overlay: `select ${OVERLAY_COLUMNS} from issue_overlay where fingerprint = ?`,
+  rules: `select ${RULE_COLUMNS} from classification_rule where change > ? order by change limit ?`,
   routing: `select ${ROUTING_COLUMNS} from routing order by version desc limit 1`,
   beside: "select seq from exception where run = ? and subject = ? and subject is not null",
   besideOpen: `select count(*) from exception indexed by exception_beside_open where run = ? and subject is not null
@@ -256,6 +260,10 @@ export class EngineQueries {
 
   issueOverlay(fingerprint: string): IssueOverlay | null {
     return rowsOf(this.#sql.overlay, fingerprint).map(toIssueOverlay)[0]?.overlay ?? null;
+  }
+
+  rules(afterChange: number, limit: number): ClassificationRule[] {
+    return rowsOf(this.#sql.rules, afterChange, limit).map(toRule);
   }
 
   routing(): RoutingVersion | null {

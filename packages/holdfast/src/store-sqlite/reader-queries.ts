@@ -1,6 +1,7 @@
 /** The lists that people and other processes look at. Filters that are not given are not applied. */
 import type { IssueLevel } from "../core/fingerprint.ts";
 import type { JournalRecord } from "../core/journal.ts";
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { RoutingVersion } from "../core/routing.ts";
 import type {
   DeclarationRow,
@@ -42,6 +43,7 @@ import {
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
   ROUTING_COLUMNS,
+  RULE_COLUMNS,
   RUN_COLUMNS,
   toDeclaration,
   toDependency,
@@ -56,6 +58,7 @@ import {
   toRecord,
   toReview,
   toRouting,
+  toRule,
   toRun,
 } from "../store/row-columns.ts";
 import type { Cells } from "../store/row-columns.ts";
@@ -132,6 +135,12 @@ export class ReaderQueries {
     const sql = `select ${EXCEPTION_COLUMNS} from exception
       where ${column} = ? and opened_at_ms > ? order by opened_at_ms desc, run, seq limit ?`;
     return this.#rows(sql, [fingerprint, afterMs, bounded(limit)], toException);
+  }
+
+  rules(afterChange: number, limit: number): ClassificationRule[] {
+    const sql = `select ${RULE_COLUMNS} from classification_rule where change > ?
+      order by change limit ?`;
+    return this.#rows(sql, [afterChange, bounded(limit)], toRule);
   }
 
   routings(limit: number): RoutingVersion[] {

@@ -70,6 +70,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     issueOverlays: async () => queries.issueOverlays(),
     occurrences: async (of, afterMs, limit) => queries.occurrences(of, afterMs, limit),
     routings: async (limit) => queries.routings(limit),
+    rules: async (afterChange, limit) => queries.rules(afterChange, limit),
     dependencies: async () => queries.dependencies(),
     lanes: async (query) => queries.lanes(query),
     declarations: async () => queries.declarations(),

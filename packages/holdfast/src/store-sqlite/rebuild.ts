@@ -25,6 +25,7 @@ export const PROJECTIONS = {
   issue: "fingerprint",
   issue_overlay: "fingerprint",
   routing: "version",
+  classification_rule: "id, version",
   review: "id",
   counter: "name",
   dependency: "integration",

@@ -49,6 +49,7 @@ export const READS = [
   "exceptionsDue",
   "issueOverlay",
   "routing",
+  "rules",
   "keptCount",
   "keptEvents",
   "awaiting",

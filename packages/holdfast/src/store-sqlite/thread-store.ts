@@ -71,6 +71,7 @@ export async function openInThread(
     exceptionsDue: (limit) => thread.ask("exceptionsDue", limit),
     issueOverlay: (fingerprint) => thread.ask("issueOverlay", fingerprint),
     routing: () => thread.ask("routing"),
+    rules: (afterChange, limit) => thread.ask("rules", afterChange, limit),
     keptCount: () => thread.ask("keptCount"),
     keptEvents: (of, limit) => thread.ask("keptEvents", of, limit),
     awaiting: (of, limit) => thread.ask("awaiting", of, limit),

@@ -3,6 +3,7 @@
  * says what to do to a row, not what the row will be, so that it needs no memory of earlier records
  * and two workers of a shared store can fold their own records without reading each other.
  */
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { HandlingAct } from "../core/exception-handling.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { IssueLevel } from "../core/fingerprint.ts";
@@ -108,6 +109,8 @@ export type Change =
   /** In the place of an older revision. */
   | { readonly kind: "issue-overlaid"; readonly row: IssueOverlayRow }
   | { readonly kind: "routing-set"; readonly row: RoutingVersion }
+  /** In the place of an older change of the same version. */
+  | { readonly kind: "rule-set"; readonly row: ClassificationRule }
   | { readonly kind: "review-asked"; readonly row: ReviewRow }
   | {
       readonly kind: "review-answered";

@@ -1,4 +1,5 @@
 /** What the records of exceptions change. Part of projection.ts. */
+import { assertNever } from "../core/assert.ts";
 import { handlingOf, nextCrossingAtMs } from "../core/exception-handling.ts";
 import { groupsOf } from "../core/fingerprint.ts";
 import type * as journal from "../core/journal.ts";
@@ -89,4 +90,21 @@ export function handled(record: JournalRecord, head: journal.HandledHead): reado
       ? [{ kind: "counted", name: `exceptions-${act.crossing.kind}`, delta: 1 } as const]
       : [];
   return [{ kind: "exception-handled", run, seq, act, by, reason, command, atMs }, ...counted];
+}
+
+export function ofException(
+  record: JournalRecord,
+  kind: "opened" | "closed" | "handled",
+  headOf: <Head>(record: JournalRecord) => Head,
+): readonly Change[] {
+  switch (kind) {
+    case "opened":
+      return opened(record, headOf<journal.OpenedHead>(record));
+    case "closed":
+      return closed(record, headOf<journal.ClosedHead>(record));
+    case "handled":
+      return handled(record, headOf<journal.HandledHead>(record));
+    default:
+      return assertNever(kind);
+  }
 }

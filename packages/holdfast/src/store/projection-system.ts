@@ -104,7 +104,56 @@ export function grouped({ fingerprint, overlay }: journal.GroupedHead): readonly
   return [{ kind: "issue-overlaid", row: { fingerprint, overlay } }];
 }
 
+export function ruled({ rule }: journal.RuledHead): readonly Change[] {
+  return [{ kind: "rule-set", row: rule }];
+}
+
 export function routed(record: JournalRecord, head: journal.RoutedHead): readonly Change[] {
   const { version, rules, by, reason } = head;
   return [{ kind: "routing-set", row: { version, rules, by, reason, atMs: record.atMs } }];
+}
+
+/** Of the store's own journal, but for what comes from outside. */
+export function ofStore(
+  record: JournalRecord,
+  kind:
+    | "incarnation"
+    | "group"
+    | "dependency"
+    | "declared"
+    | "archived"
+    | "imported"
+    | "early"
+    | "grouped"
+    | "ruled"
+    | "routed"
+    | "kept",
+  headOf: <Head>(record: JournalRecord) => Head,
+): readonly Change[] {
+  switch (kind) {
+    case "incarnation":
+      return incarnation(headOf<journal.IncarnationHead>(record));
+    case "group":
+      return group(headOf<journal.GroupHead>(record));
+    case "dependency":
+      return dependency(record, headOf<journal.DependencyHead>(record));
+    case "declared":
+      return declared(record, headOf<journal.DeclaredHead>(record));
+    case "archived":
+      return archived(record, headOf<ArchivedHead>(record));
+    case "imported":
+      return imported(record, headOf<ImportedHead>(record));
+    case "early":
+      return early(record, headOf<journal.EarlyHead>(record));
+    case "grouped":
+      return grouped(headOf<journal.GroupedHead>(record));
+    case "ruled":
+      return ruled(headOf<journal.RuledHead>(record));
+    case "routed":
+      return routed(record, headOf<journal.RoutedHead>(record));
+    case "kept":
+      return kept(record, headOf<journal.KeptHead>(record));
+    default:
+      return assertNever(kind);
+  }
 }

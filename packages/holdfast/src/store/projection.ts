@@ -10,28 +10,15 @@ import { parseJson } from "../core/json-text.ts";
 import { assertNever } from "../core/assert.ts";
 import { RECORD_KINDS, type RecordKind, isCellKind, type CellKind } from "../core/record-kinds.ts";
 import type { EffectProof } from "../core/failure.ts";
-import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import { laneHeadOf } from "../core/lane.ts";
 import type { SuppliedHead } from "../core/repaired.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { Change } from "./change.ts";
-import {
-  archived,
-  declared,
-  dependency,
-  early,
-  group,
-  grouped,
-  imported,
-  incarnation,
-  kept,
-  received,
-  routed,
-} from "./projection-system.ts";
+import { ofStore, received } from "./projection-system.ts";
 import { ofCell } from "./projection-cells.ts";
-import { closed, handled, opened } from "./projection-exceptions.ts";
+import { ofException } from "./projection-exceptions.ts";
 import { repaired } from "./projection-repairs.ts";
 import type { EffectRow, ReviewRow, RunRow } from "./rows.ts";
 
@@ -107,11 +94,9 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
     case "state":
       return moved(record, headOf<journal.StateHead>(record));
     case "opened":
-      return opened(record, headOf<journal.OpenedHead>(record));
     case "closed":
-      return closed(record, headOf<journal.ClosedHead>(record));
     case "handled":
-      return handled(record, headOf<journal.HandledHead>(record));
+      return ofException(record, kind, headOf);
     case "cancel":
     case "late":
       return touched(record);
@@ -127,9 +112,10 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
     case "imported":
     case "grouped":
     case "early":
+    case "ruled":
     case "routed":
     case "kept":
-      return ofStore(record, kind);
+      return ofStore(record, kind, headOf);
     case "received":
       return received(record, headOf<ReceivedHead>(record));
     case "result":
@@ -156,47 +142,6 @@ function lane(record: JournalRecord): readonly Change[] {
   const { run, atMs } = record;
   const isGap = laneHeadOf(record).event === "gap";
   return isGap ? touched(record) : [{ kind: "run-left-lane", run, atMs }];
-}
-
-/** Of the store's own journal, but for what comes from outside. */
-function ofStore(
-  record: JournalRecord,
-  kind:
-    | "incarnation"
-    | "group"
-    | "dependency"
-    | "declared"
-    | "archived"
-    | "imported"
-    | "early"
-    | "grouped"
-    | "routed"
-    | "kept",
-): readonly Change[] {
-  switch (kind) {
-    case "incarnation":
-      return incarnation(headOf<journal.IncarnationHead>(record));
-    case "group":
-      return group(headOf<journal.GroupHead>(record));
-    case "dependency":
-      return dependency(record, headOf<journal.DependencyHead>(record));
-    case "declared":
-      return declared(record, headOf<journal.DeclaredHead>(record));
-    case "archived":
-      return archived(record, headOf<ArchivedHead>(record));
-    case "imported":
-      return imported(record, headOf<ImportedHead>(record));
-    case "early":
-      return early(record, headOf<journal.EarlyHead>(record));
-    case "grouped":
-      return grouped(headOf<journal.GroupedHead>(record));
-    case "routed":
-      return routed(record, headOf<journal.RoutedHead>(record));
-    case "kept":
-      return kept(record, headOf<journal.KeptHead>(record));
-    default:
-      return assertNever(kind);
-  }
 }
 
 /** The engine wrote this head with the shape of its kind; the seal says it is still the same. */
@@ -333,7 +278,26 @@ function outcome(record: JournalRecord, head: journal.OutcomeHead): readonly Cha
     settledBy: null,
     atMs: record.atMs,
   };
-  return [...ofOperation(learnt), ...(head.end === undefined ? [] : stepEnded(record, head))];
+  return [
+    ...ofOperation(learnt),
+    ...hitsOf(record, head),
+    ...(head.end === undefined ? [] : stepEnded(record, head)),
+  ];
+}
+
+/** By month, so that it can be told when a rule was met last; each shard adds to rows of its own. */
+function hitsOf({ atMs }: JournalRecord, { rules }: journal.OutcomeHead): readonly Change[] {
+  if (rules === undefined) return NOTHING;
+  const month = new Date(atMs).toISOString().slice(0, "2026-01".length);
+  const hit = (rule: string, how: string): Change => ({
+    kind: "counted",
+    name: `rule/${rule}/${how}/${month}`,
+    delta: 1,
+  });
+  return [
+    ...rules.decided.map((rule) => hit(rule, "decided")),
+    ...rules.shadow.map((rule) => hit(rule, "shadow")),
+  ];
 }
 
 /** What a read has come to is about no operation: it changes nothing, and so declares no intent. */

@@ -9,6 +9,7 @@ import { RECORD_KINDS } from "../core/record-kinds.ts";
 import { RUN_STATES } from "../core/run-state.ts";
 import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { RoutingVersion } from "../core/routing.ts";
 import type {
   AcceptedEventRow,
@@ -77,6 +78,9 @@ export const ISSUE_COLUMNS = `fingerprint, level, title, class, family, workflow
   first_seen_at_ms, last_seen_at_ms, open_count, total_count`;
 
 export const OVERLAY_COLUMNS = "fingerprint, overlay";
+
+/** `rule` is the whole of it; the others are what it is looked up by. */
+export const RULE_COLUMNS = "id, version, state, change, rule";
 
 export const ROUTING_COLUMNS = "version, rules, set_by, reason, at_ms";
 
@@ -217,6 +221,11 @@ export function toException(c: Cells): ExceptionRow {
 export function toIssueOverlay(c: Cells): IssueOverlayRow {
   // Written by the projection from such a value.
   return { fingerprint: c[0] as string, overlay: parseJson(c[1] as string) as IssueOverlay };
+}
+
+export function toRule(c: Cells): ClassificationRule {
+  // Written by the projection from such a value.
+  return parseJson(c[4] as string) as ClassificationRule;
 }
 
 export function toRouting(c: Cells): RoutingVersion {

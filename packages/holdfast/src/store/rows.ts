@@ -306,6 +306,7 @@ export const INBOX_TOPICS = [
   "handle",
   "group",
   "route",
+  "rule",
   "archive",
   "handUp",
   "park",

@@ -10,6 +10,7 @@
 import type { ReceiptState } from "../core/received.ts";
 import type { IssueLevel } from "../core/fingerprint.ts";
 import type { IssueOverlay } from "../core/issue-overlay.ts";
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { RoutingVersion } from "../core/routing.ts";
 import type { RunState } from "../core/run-state.ts";
 import type {
@@ -231,6 +232,8 @@ export interface Store {
   issueOverlay(fingerprint: string): Promise<IssueOverlay | null>;
   /** The rules that are in force; null if none were ever set. */
   routing(): Promise<RoutingVersion | null>;
+  /** Classification rules that were changed after this change (0 to begin), in order of changes. */
+  rules(afterChange: number, limit: number): Promise<readonly ClassificationRule[]>;
   /** How many events are kept because nobody has waited for them yet. */
   keptCount(): Promise<number>;
   keptEvents(of: EventAddress, limit: number): Promise<readonly KeptEventRow[]>;
@@ -345,6 +348,8 @@ export interface StoreReader {
   occurrences(of: Group, afterMs: number, limit: number): Promise<readonly ExceptionRow[]>;
   /** Versions of the routing rules, the newest first. */
   routings(limit: number): Promise<readonly RoutingVersion[]>;
+  /** Classification rules that were changed after this change (0 to begin), in order of changes. */
+  rules(afterChange: number, limit: number): Promise<readonly ClassificationRule[]>;
   dependencies(): Promise<readonly DependencyRow[]>;
   /** Lanes with runs that have not ended, those first in which the most are. */
   lanes(query: LaneQuery): Promise<readonly LaneRow[]>;

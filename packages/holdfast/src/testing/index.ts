@@ -1,6 +1,6 @@
 export type { Clock, Random } from "../engine/clock.ts";
 export { systemClock, systemRandom } from "../engine/clock.ts";
-export type { EngineOptions } from "../engine/engine.ts";
+export type { EngineOptions } from "../engine/engine-options.ts";
 export { Engine } from "../engine/engine.ts";
 export type { FlushBatch, RecordColumns, Store } from "../store/store.ts";
 export { describeStore } from "./describe-store.ts";

@@ -1,4 +1,5 @@
 /** A journal that holds every kind of record, for tests of stores. */
+import type { ClassificationRule } from "../core/classification-rule.ts";
 import type { ProposedHead } from "../core/repaired.ts";
 import type { HandlingAct } from "../core/exception-handling.ts";
 import { NO_OVERLAY, overlayAfter } from "../core/issue-overlay.ts";
@@ -85,12 +86,36 @@ function addSystemRecords(sample: SampleJournal): void {
   for (const version of [1, 2]) {
     sample.add(SYSTEM_RUN, "routed", { version, rules, by: "anna", reason: "they asked" });
   }
+  const draft = sampleRule();
+  sample.add(SYSTEM_RUN, "ruled", { rule: draft });
+  sample.add(SYSTEM_RUN, "ruled", {
+    rule: { ...draft, state: "active", approvedBy: "bob", change: 2 },
+  });
   sample.add(SYSTEM_RUN, "declared", {
     definition: "review",
     name: "big",
     sensitive: ["/iban"],
     decision: [{ name: "ok", expects: "true|false", isRequired: true }],
   });
+}
+
+function sampleRule(): ClassificationRule {
+  return {
+    id: "cut-off",
+    order: 100,
+    when: { code: ["CUT_OFF"] },
+    decide: { class: "policy" },
+    version: 1,
+    state: "draft",
+    assertion: null,
+    author: "anna",
+    reason: "the bank says so",
+    addedAtMs: SAMPLE_START_MS,
+    approvedBy: null,
+    changed: { by: "anna", reason: "the bank says so", atMs: SAMPLE_START_MS },
+    change: 1,
+    command: null,
+  };
 }
 
 /** Steps, effects, timers, events, a review and a child; ends well. */

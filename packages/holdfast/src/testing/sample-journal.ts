@@ -64,6 +64,7 @@ export interface HeadOf {
   readonly handled: journal.HandledHead;
   readonly grouped: journal.GroupedHead;
   readonly routed: journal.RoutedHead;
+  readonly ruled: journal.RuledHead;
   readonly cells: CellsHead;
   readonly carried: CarriedHead;
   readonly forwarded: ForwardedHead;

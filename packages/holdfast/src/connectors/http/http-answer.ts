@@ -120,7 +120,7 @@ export function saidOf(answer: HttpAnswer, secrets: readonly string[]): string |
 }
 
 /** The longest first: of two that begin alike the shorter would leave the rest of the longer. */
-function withoutSecrets(text: string, secrets: readonly string[]): string {
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets
     .toSorted((a, b) => b.length - a.length)
     .reduce((masked, secret) => masked.replaceAll(secret, "***"), text);

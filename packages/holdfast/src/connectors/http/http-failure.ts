@@ -1,9 +1,10 @@
 /** What an HTTP connector throws when a call has ended badly. */
-import type { Classified } from "../../core/failure.ts";
+import { KEPT_HEADERS, type Classified } from "../../core/failure.ts";
 import { CallFailed, type Attempt, type CallFailedOptions } from "../../workflow/attempt.ts";
 import type { ExchangeResult } from "./exchange.ts";
-import { readLoosely, reasonOf, saidOf, type HttpAnswer } from "./http-answer.ts";
+import { readLoosely, reasonOf, saidOf, withoutSecrets, type HttpAnswer } from "./http-answer.ts";
 import { classifyNodeError, type CallMarks } from "./node-error.ts";
+import type { HeaderFields } from "./retry-after.ts";
 import { isSafe, type HttpMethod } from "./outgoing-request.ts";
 import { classifyStatus } from "./status-error.ts";
 
@@ -51,7 +52,7 @@ export function failureOfError(
   return new HttpCallFailed(
     {
       message: `${call.method} ${call.path}: ${evidence.message ?? "no answer"}`,
-      evidence,
+      evidence: { ...evidence, ...pathOf(call) },
       ...(table === null ? {} : { table }),
       cause: error,
     },
@@ -78,7 +79,7 @@ export function failureOfStatus(
   return new HttpCallFailed(
     {
       message: `${call.method} ${call.path}: answered ${String(head.status)}`,
-      evidence,
+      evidence: { ...evidence, ...pathOf(call), ...keptHeaders(head.headers, call.secrets) },
       ...(table === null ? {} : { table: { ...table, says: sure(table.says, call) } }),
       ...(signal === null ? {} : { signal }),
       // A 404 of the GET behind a 303 says nothing about the write.
@@ -86,6 +87,31 @@ export function failureOfStatus(
     },
     answer,
   );
+}
+
+/** Longest path that is kept, in characters. */
+const PATH_CHARS_MAX = 200;
+
+function pathOf({ path }: FailedCall): { readonly path: string } {
+  return { path: path.slice(0, PATH_CHARS_MAX) };
+}
+
+/** Longest field of an answer that is kept, in characters. */
+const HEADER_CHARS_MAX = 100;
+
+/** What rules of operators may ask for, and nothing else of an answer's head. */
+function keptHeaders(
+  headers: HeaderFields,
+  secrets: readonly string[],
+): { readonly headers?: Readonly<Record<string, string>> } {
+  const kept: Record<string, string> = {};
+  for (const name of KEPT_HEADERS) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    const text = withoutSecrets(typeof value === "string" ? value : value.join(", "), secrets);
+    kept[name] = text.slice(0, HEADER_CHARS_MAX);
+  }
+  return Object.keys(kept).length === 0 ? {} : { headers: kept };
 }
 
 /** What was proved by a 303 is not unproved by what came of following it. */

@@ -1,4 +1,5 @@
 /** What commands hold on their way to the engine, and its answers to them. */
+import type { RuleCommand } from "../rules/rule-command.ts";
 import type { DecisionBody, RepairBody } from "../../core/repair-order.ts";
 import type { GroupCommand, HandleCommand, RouteCommand } from "../exceptions/act-commands.ts";
 import type { Receipt } from "../../workflow/message.ts";
@@ -70,6 +71,7 @@ export interface InboxCommands {
   readonly handle: HandleCommand;
   readonly group: GroupCommand;
   readonly route: RouteCommand;
+  readonly rule: RuleCommand;
   /** Runs that an archive holds, each with the number of its records there. */
   readonly archive: {
     readonly archive: string;

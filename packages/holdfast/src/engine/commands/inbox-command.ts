@@ -80,6 +80,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
   handle: { run: "text", seq: "whole number", act: "object", reason: "text" },
   group: { run: "text", fingerprint: "text", act: "object", reason: "text" },
   route: { run: "text", rules: "list", version: "whole number", reason: "text" },
+  rule: { run: "text", act: "object", reason: "text" },
   archive: { archive: "text", file: "text", runs: "runs", here: "true or nothing" },
   park: { integration: "text", reason: "text", forMs: "whole number" },
   unpark: { integration: "text", reason: "text" },

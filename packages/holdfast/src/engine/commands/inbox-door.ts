@@ -263,6 +263,8 @@ export class InboxDoor {
       case "group":
       case "route":
         return await this.#engine.exceptions.acts.command({ ...row, topic: row.topic });
+      case "rule":
+        return await this.#engine.rules.command({ ...row, topic: row.topic });
       case "complete": {
         const { integration, ref, outcome } = commandOf<"complete">({ ...row, topic: "complete" });
         await commands.complete(integration, ref, outcome);

@@ -11,6 +11,7 @@ import type { JournalRecord, OutcomeHead } from "../../core/journal.ts";
 import { CallFailed, DeadlinePassed, type Attempt } from "../../workflow/attempt.ts";
 import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
 import { isPending, type Pending, type Seen } from "../../workflow/seen.ts";
+import { withRules } from "../../core/rule-book.ts";
 import { classifyThrown } from "./classification.ts";
 import { checkedDescription, requireText } from "../journal/checked-values.ts";
 import { makeCall, type CallEnd, type OutsideCall } from "./effect-attempt.ts";
@@ -292,7 +293,7 @@ export class EffectCalls {
   }
 
   #threw(end: Extract<CallEnd, { ok: false }>, pass: Pass): void {
-    const failure = this.#classify(end);
+    const failure = this.#ruled(this.#classify(end));
     pass.failed(failure);
     // What a rule knows needs no stack: an outage would otherwise write one for every attempt.
     this.fail(failure, failure.rule.source === "fallback" ? this.stackOf(end.error) : null);
@@ -310,9 +311,19 @@ export class EffectCalls {
     return maskedFailure(run, classifyThrown(error, effect, attempt, openMaybe, run));
   }
 
+  /** As the operators' rules have it, from what is journalled of it. Look-ups are not their business. */
+  #ruled(failure: Failure): Failure {
+    if (failure.ruled !== undefined || failure.shadowed !== undefined) return failure;
+    const { run, effect } = this.#step;
+    const { namespace } = run.row;
+    const integration = effect.definition.on.name;
+    const of = { namespace, workflow: run.workflow.name, effect: effect.name, integration };
+    return withRules(failure, { ...of, attempt: this.#number }, run.host.rules.book);
+  }
+
   /** Decides what follows a failure, records it, and goes on. */
   fail(unmasked: Failure, stack: string | null = null): void {
-    const failure = maskedFailure(this.#step.run, unmasked);
+    const failure = this.#ruled(maskedFailure(this.#step.run, unmasked));
     const circumstances = this.#circumstances;
     const { record, move } = recordFailure(
       this.#step.run,

@@ -1,5 +1,7 @@
 /** Turns ends of attempts and look-ups into records: what is known, what comes next, and why. */
 import { afterProbe, firstProbeAtMs, type ProbeAnswer } from "../../core/after-probe.ts";
+import { ruleName } from "../../core/classification-rule.ts";
+import type { RetryPolicy } from "../../core/contract.ts";
 import type { EffectState } from "../../core/effect-state.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { JournalRecord, OutcomeHead, ProbeHead, StepEnd } from "../../core/journal.ts";
@@ -7,6 +9,7 @@ import { refusalSettles } from "../../core/key-refusal.ts";
 import type { Move } from "../../core/move.ts";
 import { beforeSend, nextMove } from "../../core/next-move.ts";
 import { combineProof, countFailure } from "../../core/proof.ts";
+import { rulingText } from "../../core/rule-book.ts";
 import { isToldByRepeat, type Situation } from "../../core/situation.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import { NO_TIME_LEFT } from "./effect-failures.ts";
@@ -42,7 +45,7 @@ function situationOf(
     samePayload: true,
     resultNeeded: true,
     haveResult: false,
-    policy: effect.plan.policy,
+    policy: policyFor(effect, state.failure),
     hintMs,
     deadlineAtMs: circumstances.deadlineAtMs,
     timeoutMs: effect.plan.timeoutMs,
@@ -65,15 +68,16 @@ export function recordFailure(
 ): { readonly record: JournalRecord; readonly move: Move } {
   const { state } = journal;
   const counted = { ...state, attempt, meters: countFailure(state.meters, failure.class) };
-  const hintMs = failure.evidence.retryAfterMs ?? null;
+  const hintMs = longest(failure.evidence.retryAfterMs, failure.ruled?.waitMs);
   // A refusal may be of the key's second use, if the original asked for something else under it.
   const samePayload = !(journal.isOfRestore && failure.effect === "never");
   const situation = {
-    ...situationOf(run, effect, counted, circumstances, hintMs),
+    ...situationOf(run, effect, { ...counted, failure }, circumstances, hintMs),
     samePayload,
   };
   const { contract } = journal;
-  const move = nextMove(failure, contract, situation);
+  const decided = nextMove(failure, contract, situation);
+  const move: Move = { ...decided, because: `${decided.because}${rulingText(failure)}` };
   const settles = state.openMaybe && refusalSettles(failure, contract, situation);
   const head: OutcomeHead = {
     operation: state.operation ?? 0,
@@ -81,6 +85,8 @@ export function recordFailure(
     proof: settles ? "never" : combineProof(state.proof, failure.effect),
     ...(settles ? { settles } : {}),
     failure,
+    integration: effect.definition.on.name,
+    ...rulesOf(failure),
     move,
     meters: counted.meters,
     ...nextAt(move, effect, state, situation.nowMs),
@@ -89,6 +95,25 @@ export function recordFailure(
     ...endOf(move, circumstances.mode),
   };
   return { record: journal.write("outcome", attempt, head, stack), move };
+}
+
+function longest(asked: number | undefined, ruled: number | undefined): number | null {
+  if (ruled === undefined) return asked ?? null;
+  return Math.max(asked ?? 0, ruled);
+}
+
+/** What was declared, or fewer attempts if a rule says so. */
+function policyFor({ plan }: AnyEffect, failure: Failure | null): RetryPolicy {
+  const max = failure?.ruled?.attemptsMax;
+  if (max === undefined || max >= plan.policy.attemptsMax) return plan.policy;
+  return { ...plan.policy, attemptsMax: max };
+}
+
+/** Which rules this failure is a hit of: counted with the record, and so once for each attempt. */
+function rulesOf({ rule, ruled, shadowed }: Failure): Pick<OutcomeHead, "rules"> {
+  if (ruled === undefined && shadowed === undefined) return {};
+  const decided = ruled === undefined ? [] : [ruleName(rule)];
+  return { rules: { decided, shadow: (shadowed ?? []).map(ruleName) } };
 }
 
 /**

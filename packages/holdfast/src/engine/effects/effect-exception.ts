@@ -37,6 +37,7 @@ export function openException(step: EffectStep): void {
     message: failure.message,
     because: move,
     owner: effect.plan.owner,
+    ...(failure.ruled?.owner === undefined ? {} : { ruleOwner: failure.ruled.owner }),
     ...(effect.definition.owners === undefined ? {} : { owners: effect.definition.owners }),
     confidence: confidenceOf(failure.rule.source, failure.unclassified === true),
     facts: factsOf(step),

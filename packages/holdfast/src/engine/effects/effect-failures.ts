@@ -49,7 +49,20 @@ export function maskedFailure(run: LiveRun, failure: Failure): Failure {
   const { message, evidence } = failure;
   const said =
     evidence.message === undefined ? {} : { message: run.sensitive.mask(evidence.message) };
-  return { ...failure, message: run.sensitive.mask(message), evidence: { ...evidence, ...said } };
+  const path = evidence.path === undefined ? {} : { path: run.sensitive.mask(evidence.path) };
+  const headers =
+    evidence.headers === undefined
+      ? {}
+      : {
+          headers: Object.fromEntries(
+            Object.entries(evidence.headers).map(([name, text]) => [
+              name,
+              run.sensitive.mask(text),
+            ]),
+          ),
+        };
+  const masked = { ...evidence, ...said, ...path, ...headers };
+  return { ...failure, message: run.sensitive.mask(message), evidence: masked };
 }
 
 function nameOf(error: unknown): string {

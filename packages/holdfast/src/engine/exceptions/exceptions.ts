@@ -42,6 +42,8 @@ export interface ExceptionCase {
   readonly because: string;
   /** Who has it unless a class of the code or a routing rule says otherwise. */
   readonly owner: string;
+  /** Who has it by the classification rule that `rule` names. */
+  readonly ruleOwner?: string;
   /** Who has which class, by the effect. */
   readonly owners?: ClassOwners;
   readonly step: string;
@@ -171,6 +173,7 @@ function symptomsOf({ workflow, rules }: ExceptionPlace, c: ExceptionCase): Symp
 function ownedBy(at: ExceptionPlace, c: ExceptionCase, described: Described) {
   const { policy, routing, namespace } = at.rules;
   const claims = {
+    byRule: c.ruleOwner === undefined ? null : { owner: c.ruleOwner, rule: c.rule },
     byClass: c.owners?.[c.class] ?? at.owners?.[c.class] ?? null,
     declared: c.owner,
     fallback: at.fallbackOwner,

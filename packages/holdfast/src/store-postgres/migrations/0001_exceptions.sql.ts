@@ -105,4 +105,17 @@ create table routing (
   primary key (shard, version)
 );
 
+-- Versions of classification rules as they stand, as JSON.
+create table classification_rule (
+  shard smallint not null,
+  id text not null,
+  version integer not null check (version >= 1),
+  state text not null check (state in ('draft', 'shadow', 'active', 'retired')),
+  change integer not null check (change >= 1),
+  rule text not null,
+  primary key (shard, id, version)
+);
+-- Serves the engines, which ask for what has changed.
+create index classification_rule_change on classification_rule (change);
+
 `;

@@ -64,7 +64,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 46),
+  kind smallint not null check (kind between 0 and 47),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -285,7 +285,8 @@ create table inbox (
   topic text not null
     check (topic in (
       'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
-      'group', 'route', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide', 'skipHead', 'returned', 'deliver',
+      'group', 'route', 'rule', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide',
+      'skipHead', 'returned', 'deliver',
       'offer', 'outcome', 'asked', 'beside', 'receive')),
   at_ms bigint not null,
   sent_by text not null,

@@ -117,4 +117,16 @@ create table routing (
   at_ms integer not null
 ) strict;
 
+-- Versions of classification rules as they stand, as JSON.
+create table classification_rule (
+  id text not null,
+  version integer not null check (version >= 1),
+  state text not null check (state in ('draft', 'shadow', 'active', 'retired')),
+  change integer not null check (change >= 1),
+  rule text not null,
+  primary key (id, version)
+) strict, without rowid;
+-- Serves the engines, which ask for what has changed.
+create unique index classification_rule_change on classification_rule (change);
+
 `;

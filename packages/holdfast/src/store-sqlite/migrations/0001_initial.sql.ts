@@ -29,7 +29,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 46),
+  kind integer not null check (kind between 0 and 47),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -275,7 +275,8 @@ create table inbox (
   topic text not null
     check (topic in (
       'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
-      'group', 'route', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide', 'skipHead', 'returned', 'deliver',
+      'group', 'route', 'rule', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide',
+      'skipHead', 'returned', 'deliver',
       'offer', 'outcome', 'asked', 'beside', 'receive')),
   at_ms integer not null,
   sent_by text not null,

@@ -1,0 +1,109 @@
+/** What rules would have made of the failures that are on record: nothing is changed. */
+import { ruleName, type ClassificationRule, type RuleText } from "../core/classification-rule.ts";
+import type { Failure } from "../core/failure.ts";
+import { ruleBook, withoutRules, withRules } from "../core/rule-book.ts";
+import { formatRunId } from "../core/run-number.ts";
+import type { StoreReader } from "../store/store.ts";
+import { keptRules } from "./rules.ts";
+import { scanFailures } from "./scan-failures.ts";
+
+/** Failures that are named. */
+const NAMED_MAX = 10;
+const DAY_MS = 86_400_000;
+
+export interface RuleTrial {
+  readonly days: number;
+  /** Failed attempts that were looked at, and of how many runs. */
+  readonly failures: number;
+  readonly runs: number;
+  /** How many the rules would have decided. */
+  readonly met: number;
+  /** How many of these would be something else than they were. */
+  readonly changed: number;
+  readonly byChange: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly count: number;
+  }[];
+  readonly examples: readonly {
+    readonly run: string;
+    readonly step: string;
+    readonly at: string;
+    readonly rule: string;
+    readonly from: string;
+    readonly to: string;
+    readonly message: string;
+  }[];
+  /** True if the store holds more runs than were looked at. */
+  readonly isPart: boolean;
+}
+
+/**
+ * The rules as if they were in force beside those that are; of one that is there in another version,
+ * in its place.
+ */
+export async function tryRules(
+  reader: StoreReader,
+  rules: readonly RuleText[],
+  {
+    days,
+    nowMs,
+    assertion,
+  }: {
+    readonly days: number;
+    readonly nowMs: number;
+    readonly assertion: string | null;
+  },
+): Promise<RuleTrial> {
+  const ids = new Set(rules.map(({ id }) => id));
+  const others = (await keptRules(reader)).filter(
+    ({ id, state }) => state === "active" && !ids.has(id),
+  );
+  const tried = rules.map((rule) => asActive(rule, assertion, nowMs));
+  const book = ruleBook([...others, ...tried]);
+  const changes = new Map<string, { from: string; to: string; count: number }>();
+  const examples: RuleTrial["examples"][number][] = [];
+  let failures = 0;
+  let met = 0;
+  const scanned = await scanFailures(reader, nowMs - days * DAY_MS, (past) => {
+    failures += 1;
+    const would = withRules(withoutRules(past.failure), past.subject, book);
+    if (would.ruled === undefined || !ids.has(would.rule.id)) return;
+    met += 1;
+    const from = saidText(past.failure, would);
+    const to = saidText(would, past.failure);
+    if (from === to) return;
+    const change = changes.get(`${from}|${to}`) ?? { from, to, count: 0 };
+    changes.set(`${from}|${to}`, { ...change, count: change.count + 1 });
+    if (examples.length >= NAMED_MAX) return;
+    const { run, step, atMs, failure } = past;
+    const at = new Date(atMs).toISOString();
+    const rule = ruleName(would.rule);
+    examples.push({ run: formatRunId(run), step, at, rule, from, to, message: failure.message });
+  });
+  const byChange = [...changes.values()].toSorted((a, b) => b.count - a.count);
+  const changed = byChange.reduce((sum, { count }) => sum + count, 0);
+  return { days, failures, met, changed, byChange, examples, ...scanned };
+}
+
+/** The class, and the effect where that is what differs. */
+function saidText(one: Failure, other: Failure): string {
+  return one.effect === other.effect ? one.class : `${one.class}, effect ${one.effect}`;
+}
+
+function asActive(rule: RuleText, assertion: string | null, nowMs: number): ClassificationRule {
+  const changed = { by: "nobody", reason: "tried", atMs: nowMs };
+  return {
+    ...rule,
+    version: 1,
+    state: "active",
+    assertion: assertion === null ? null : { text: assertion, by: "nobody" },
+    author: "nobody",
+    reason: "tried",
+    addedAtMs: nowMs,
+    approvedBy: null,
+    changed,
+    change: 1,
+    command: null,
+  };
+}
