@@ -21,9 +21,13 @@ const TRIES_MAX = 3;
 /**
  * Number of migrations that the store has had; 0 if there is none.
  *
+ * @param known - how many this program has.
  * @throws {HoldfastError} HF5002 if the schema is somebody else's, HF5010 if it is newer than we are.
  */
-export async function schemaVersion(connection: Connection): Promise<number> {
+export async function schemaVersion(
+  connection: Connection,
+  known = SCHEMA_VERSION,
+): Promise<number> {
   const [found] = await connection.rows(
     "find-schema",
     `select (select count(*) from information_schema.tables where table_schema = $1),
@@ -36,10 +40,10 @@ export async function schemaVersion(connection: Connection): Promise<number> {
   if (ours === 0) throw foreignSchema();
   const [row] = await connection.rows("schema-version", "select version from schema_version");
   const version = (row?.[0] as number | undefined) ?? 0;
-  if (version <= SCHEMA_VERSION) return version;
+  if (version <= known) return version;
   throw new HoldfastError(
     "HF5010",
-    `the store has schema ${String(version)}, this Holdfast knows ${String(SCHEMA_VERSION)}`,
+    `the store has schema ${String(version)}, this Holdfast knows ${String(known)}`,
     "Run the newer version of Holdfast that wrote it, or restore a backup made before it.",
   );
 }
@@ -50,7 +54,11 @@ export async function schemaVersion(connection: Connection): Promise<number> {
  * @param migrations - all that there are; its length is the version that the schema has then.
  */
 export async function migrate(connection: Connection, migrations = MIGRATIONS): Promise<void> {
-  for (let tries = 1; (await schemaVersion(connection)) < migrations.length; tries += 1) {
+  for (
+    let tries = 1;
+    (await schemaVersion(connection, migrations.length)) < migrations.length;
+    tries += 1
+  ) {
     try {
       await connection.script(LOCKED_VERSION);
       const [row] = await connection.rows("schema-version", "select version from schema_version");
