@@ -30,7 +30,9 @@ const program = commandTree({ ...silent, ...nowhere }, outside, {
 function leaves(command: Command, before: string): readonly (readonly [string, Command])[] {
   const name = `${before}${command.name()}`;
   if (command.commands.length === 0) return [[name, command]];
-  return command.commands.flatMap((part) => leaves(part, `${name} `));
+  // A group that has options of its own does something without a further word.
+  const own = before !== "" && command.options.length > 0 ? [[name, command] as const] : [];
+  return [...own, ...command.commands.flatMap((part) => leaves(part, `${name} `))];
 }
 
 function flagsOf(command: Command): readonly string[] {

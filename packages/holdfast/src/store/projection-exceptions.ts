@@ -8,7 +8,7 @@ import type { ExceptionRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
 
-export function opened(record: JournalRecord, head: journal.OpenedHead): readonly Change[] {
+function opened(record: JournalRecord, head: journal.OpenedHead): readonly Change[] {
   const handling = handlingOf(head.record, record.atMs);
   const row: ExceptionRow = {
     run: record.run,
@@ -66,7 +66,7 @@ export function opened(record: JournalRecord, head: journal.OpenedHead): readonl
   ];
 }
 
-export function closed(record: JournalRecord, head: journal.ClosedHead): readonly Change[] {
+function closed(record: JournalRecord, head: journal.ClosedHead): readonly Change[] {
   return [
     {
       kind: "exception-closed",
@@ -82,7 +82,7 @@ export function closed(record: JournalRecord, head: journal.ClosedHead): readonl
   ];
 }
 
-export function handled(record: JournalRecord, head: journal.HandledHead): readonly Change[] {
+function handled(record: JournalRecord, head: journal.HandledHead): readonly Change[] {
   const { opened: seq, act, by, reason, command = null } = head;
   const { run, atMs } = record;
   const counted =

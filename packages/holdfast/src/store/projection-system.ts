@@ -11,7 +11,7 @@ import type { DependencyRow, KeptEventRow, ReceivedRow } from "./rows.ts";
 
 type JournalRecord = journal.JournalRecord;
 
-export function incarnation(head: journal.IncarnationHead): readonly Change[] {
+function incarnation(head: journal.IncarnationHead): readonly Change[] {
   return head.closes.map((chain) => ({
     kind: "chain-closed",
     incarnation: chain.incarnation,
@@ -22,13 +22,13 @@ export function incarnation(head: journal.IncarnationHead): readonly Change[] {
   }));
 }
 
-export function group(head: journal.GroupHead): readonly Change[] {
+function group(head: journal.GroupHead): readonly Change[] {
   return head.event === "started"
     ? [{ kind: "group-started", group: head.group, runs: head.runs, crashes: head.crashes }]
     : [{ kind: "group-passed", group: head.group }];
 }
 
-export function dependency(record: JournalRecord, head: journal.DependencyHead): readonly Change[] {
+function dependency(record: JournalRecord, head: journal.DependencyHead): readonly Change[] {
   const row: DependencyRow = {
     integration: head.integration,
     state: head.to,
@@ -42,11 +42,11 @@ export function dependency(record: JournalRecord, head: journal.DependencyHead):
   return [{ kind: "dependency-moved", row, saidAtMs: head.atMs ?? null }];
 }
 
-export function declared(record: JournalRecord, head: journal.DeclaredHead): readonly Change[] {
+function declared(record: JournalRecord, head: journal.DeclaredHead): readonly Change[] {
   return [{ kind: "definition-declared", row: { ...head, atMs: record.atMs } }];
 }
 
-export function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] {
+function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] {
   const { namespace, event: eventName, key, id } = head;
   const { seq, atMs, data } = record;
   const row: KeptEventRow = { seq, namespace, event: eventName, key, id, atMs, data };
@@ -71,19 +71,19 @@ export function received(record: JournalRecord, head: ReceivedHead): readonly Ch
   return [{ kind: "message-received", row }];
 }
 
-export function archived(record: JournalRecord, head: ArchivedHead): readonly Change[] {
+function archived(record: JournalRecord, head: ArchivedHead): readonly Change[] {
   const { seq, atMs } = record;
   const { keysUntilMs, runs } = head;
   return [{ kind: "runs-archived", seq, atMs, keysUntilMs, runs }];
 }
 
-export function imported(record: JournalRecord, head: ImportedHead): readonly Change[] {
+function imported(record: JournalRecord, head: ImportedHead): readonly Change[] {
   const { archive, sha256, runs, records, event } = head;
   const row = { archive, sha256, runs, records, atMs: record.atMs, done: event === "done" };
   return [{ kind: "archive-imported", row }];
 }
 
-export function early(record: JournalRecord, head: journal.EarlyHead): readonly Change[] {
+function early(record: JournalRecord, head: journal.EarlyHead): readonly Change[] {
   const { integration, ref, owner, dueAtMs } = head;
   const { seq, atMs, data } = record;
   switch (head.event) {
@@ -100,15 +100,15 @@ export function early(record: JournalRecord, head: journal.EarlyHead): readonly 
   }
 }
 
-export function grouped({ fingerprint, overlay }: journal.GroupedHead): readonly Change[] {
+function grouped({ fingerprint, overlay }: journal.GroupedHead): readonly Change[] {
   return [{ kind: "issue-overlaid", row: { fingerprint, overlay } }];
 }
 
-export function ruled({ rule }: journal.RuledHead): readonly Change[] {
+function ruled({ rule }: journal.RuledHead): readonly Change[] {
   return [{ kind: "rule-set", row: rule }];
 }
 
-export function routed(record: JournalRecord, head: journal.RoutedHead): readonly Change[] {
+function routed(record: JournalRecord, head: journal.RoutedHead): readonly Change[] {
   const { version, rules, by, reason } = head;
   return [{ kind: "routing-set", row: { version, rules, by, reason, atMs: record.atMs } }];
 }
