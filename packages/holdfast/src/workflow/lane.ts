@@ -28,8 +28,10 @@ interface InLanes {
 /** The lane of a run with this input; null if it is in none. Throws what the workflow's function throws. */
 export function laneOf({ definition: { lane } }: InLanes, input: unknown): string | null {
   if (lane === undefined) return null;
-  if (typeof lane === "function") return lane(input);
-  return lane.policy === "none" ? null : lane.of(input);
+  // Without types it may say nothing: then the run is in none.
+  const said: string | undefined =
+    typeof lane === "function" ? lane(input) : lane.policy === "none" ? undefined : lane.of(input);
+  return said ?? null;
 }
 
 export function isLatestWins({ definition: { lane } }: InLanes): boolean {

@@ -209,6 +209,9 @@ describe("what comes back", () => {
       message: "No credit: for token *** today",
       retryAfterMs: 5_000,
       callCount: 1,
+      // What rules of operators may ask for.
+      path: "/",
+      headers: { "content-type": "application/problem+json", "retry-after": "5" },
     });
     expect(failure.message).toBe("POST /: answered 422");
     expect(failure.answer?.body).toMatchObject({ type });
