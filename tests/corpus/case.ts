@@ -1,0 +1,107 @@
+/**
+ * One case of the corpus: an exchange with a real counterpart under one fault, what the client saw of
+ * it, what the counterpart's ledger says, and what a careful engineer would call it.
+ *
+ * The labels are made without looking at the tables that they test (settled 33). They are words of
+ * the failure model, 2.1 and 2.2, for a write that may not be repeated (contract `once`).
+ */
+
+const PROOFS = ["never", "maybe", "partial", "surely"] as const;
+export type Proof = (typeof PROOFS)[number];
+
+const REASONS = [
+  "transient",
+  "throttled",
+  "contention",
+  "unavailable",
+  "permanent",
+  "misconfigured",
+  "defect",
+  "exhausted",
+  "data",
+  "policy",
+  "expired",
+  "ambiguous",
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+/** What the counterpart had committed when the client's call was over. */
+const LEDGERS = ["happened", "not", "partial"] as const;
+export type Ledger = (typeof LEDGERS)[number];
+
+const PROTOCOLS = ["http", "postgres", "smtp", "file", "sqlite"] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/** An error and its causes, as data. Ports and names of folders are replaced, so that it can be made again. */
+export interface PlainError {
+  readonly name: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+/** What the client saw. */
+export interface Seen {
+  /** How far the call had got, in the words of the client that made it. */
+  readonly phase: string;
+  readonly error?: PlainError;
+  readonly answer?: {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    /** The first characters of the body. */
+    readonly body: string;
+    readonly bodyBytes: number;
+    readonly bodySha256: string;
+  };
+}
+
+export interface Label {
+  /** What can be proved from what the client saw. */
+  readonly effect: Proof;
+  /** `ambiguous` wherever the effect is `maybe`, or the result of a `surely` is lost (2.2). */
+  readonly class: Reason;
+  /** Whose move it is where a repeat is proven harmless: why it failed. */
+  readonly reason: Reason;
+  readonly why: string;
+}
+
+export interface CorpusCase {
+  readonly id: string;
+  readonly part: "first" | "last";
+  readonly protocol: Protocol;
+  /** Of the counterpart. */
+  readonly server: string;
+  readonly fault: string;
+  readonly contract: "once";
+  readonly ledger: Ledger;
+  readonly seen: Seen;
+  readonly label: Label;
+}
+
+/** A case before it is played. */
+export interface Scenario extends Pick<CorpusCase, "id" | "protocol" | "server" | "fault"> {
+  readonly label: Label;
+  /** Makes the exchange and says what was seen and what the ledger holds afterwards. */
+  readonly play: () => Promise<{ readonly seen: Seen; readonly ledger: Ledger }>;
+}
+
+/** The label for an effect, a reason and a sentence; its class follows from them (2.2, `ambiguous`). */
+export function label(effect: Proof, reason: Reason, why: string): Label {
+  const isOpen = effect === "maybe" || effect === "surely";
+  return { effect, class: isOpen ? "ambiguous" : reason, reason, why };
+}
+
+/**
+ * Holds a label against the ledger: a proof that the ledger belies is a mistake of the label.
+ *
+ * @throws {Error} naming the case.
+ */
+export function assertProved(id: string, proof: Proof, ledger: Ledger): void {
+  const allowed: Readonly<Record<Proof, readonly Ledger[]>> = {
+    never: ["not"],
+    maybe: LEDGERS,
+    partial: ["partial"],
+    surely: ["happened"],
+  };
+  if (allowed[proof].includes(ledger)) return;
+  throw new Error(`case ${id} is labelled ${proof}, but its ledger says ${ledger}`);
+}

@@ -1,0 +1,99 @@
+/**
+ * Makes the corpus: plays every case against its counterpart and writes what was seen, with its
+ * label, to tests/corpus/data. `npm run corpus -- [--seed N] [--part first|last] [--only TEXT]`.
+ *
+ * No classifier is asked here. A label that the counterpart's ledger belies ends the program.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { assertProved, type CorpusCase, type Scenario } from "./case.ts";
+import { httpScenarios } from "./cases/http.ts";
+import { fileScenarios } from "./cases/files.ts";
+import { startPostgresBench } from "./cases/postgres.ts";
+import { sqliteScenarios } from "./cases/sqlite.ts";
+import { smtpScenarios } from "./cases/smtp.ts";
+import { startLastDatabases } from "./cases/last-databases.ts";
+import { lastFileScenarios } from "./cases/last-files.ts";
+import { gatewayScenarios } from "./cases/last-gateways.ts";
+import { lastMailScenarios } from "./cases/last-mail.ts";
+import { hasProgram, startNginx, startPython } from "./last-servers.ts";
+import { startCounterpart, type Counterpart } from "./start-counterpart.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    part: { type: "string" },
+    only: { type: "string", default: "" },
+    out: { type: "string", default: join(import.meta.dirname, "data") },
+  },
+});
+
+await main();
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "corpus-"));
+  const counterpart = await startCounterpart(folder);
+  try {
+    if (values.part !== "last") await playFirst(counterpart);
+    if (values.part !== "first") await playLast(counterpart, folder);
+  } finally {
+    await counterpart.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function playFirst(counterpart: Counterpart): Promise<void> {
+  await playAll("first", "http", httpScenarios(counterpart, values.seed));
+  await playAll("first", "smtp", smtpScenarios(counterpart));
+  await playAll("first", "file", fileScenarios());
+  await playAll("first", "sqlite", sqliteScenarios());
+  const bench = await startPostgresBench();
+  try {
+    await playAll("first", "postgres", bench.scenarios);
+  } finally {
+    await bench.stop();
+  }
+}
+
+async function playLast(counterpart: Counterpart, folder: string): Promise<void> {
+  const { ports, certificates, ledgerPath } = counterpart;
+  const nginx = hasProgram("nginx")
+    ? await startNginx(folder, ports.wire, certificates.good)
+    : null;
+  const hasPython = hasProgram("python3");
+  const own = hasPython ? await startPython(ledgerPath, "own") : null;
+  const plain = hasPython ? await startPython(ledgerPath, "plain") : null;
+  try {
+    await playAll("last", "http", gatewayScenarios(counterpart, { nginx, own, plain }));
+    await playAll("last", "smtp", lastMailScenarios(counterpart));
+    await playAll("last", "file", lastFileScenarios());
+  } finally {
+    await Promise.all([nginx?.stop(), own?.stop(), plain?.stop()]);
+  }
+  const databases = await startLastDatabases(folder);
+  try {
+    await playAll("last", "postgres", databases.scenarios);
+  } finally {
+    await databases.stop();
+  }
+}
+
+async function playAll(
+  part: CorpusCase["part"],
+  file: string,
+  scenarios: readonly Scenario[],
+): Promise<void> {
+  const lines: string[] = [];
+  for (const { play, ...scenario } of scenarios) {
+    if (!scenario.id.includes(values.only)) continue;
+    const { seen, ledger } = await play();
+    assertProved(scenario.id, scenario.label.effect, ledger);
+    const made: CorpusCase = { part, contract: "once", ...scenario, ledger, seen };
+    lines.push(JSON.stringify(made));
+    console.log(`${made.id}: ${ledger}, ${seen.phase}`);
+  }
+  if (values.only === "")
+    writeFileSync(join(values.out, `${part}-${file}.ndjson`), `${lines.join("\n")}\n`);
+}
