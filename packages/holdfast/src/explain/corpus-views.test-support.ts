@@ -1,0 +1,136 @@
+/** What whoever made the corpus thinks of each disagreement, seen after the labels were fixed. */
+export const KINDS = {
+  table: "the definitions speak for the label: the table could be mended",
+  label:
+    "the definitions speak against the label: it stays as it was fixed, for somebody else to decide",
+  either: "the definitions allow both",
+  words:
+    "only the words of the answer tell, or a code that stands for several things; tables do not read them, `classify` of an integration can",
+  asked: "`holdfast classify` is told less than the connector knows",
+} as const;
+type Kind = keyof typeof KINDS;
+
+interface View {
+  readonly kind: Kind | "open";
+  readonly because: string;
+}
+
+/** The first pattern that fits counts. */
+const VIEWS: readonly (readonly [RegExp, Kind, string])[] = [
+  [
+    /^http\/522$/u,
+    "table",
+    "false never: the edge also says 522 when the server has taken the connection and is silent",
+  ],
+  [
+    /^file\/.*(?:folder-missing|parent-missing|in-proc)$/u,
+    "words",
+    "ENOENT for a place of ours and for a file of the payload",
+  ],
+  [/^file\/(?:no-such-device|written-where)/u, "table", "ENXIO and EBADF have no row"],
+  [/^file\//u, "either", "our setting, our code or the payload: the code does not tell"],
+  [
+    /404-(?:plain|json)$|no-such-path|no-route-404|hidden-404/u,
+    "table",
+    "2.2 names the 404 of a route as permanent; route and item look alike",
+  ],
+  [/^http\/405$|a-file-is-no-route/u, "table", "2.2 names 405 as permanent"],
+  [
+    /^http\/(?:202|207)/u,
+    "label",
+    "an open or mixed outcome has no other reason than that it is open",
+  ],
+  [/^http\/421$/u, "label", "RFC 9110 15.5.20 allows a repeat on another connection"],
+  [/409-repeat-asked/u, "label", "the server asks for the same bytes again, so they are not wrong"],
+  [/409-plain|^python\/409/u, "either", "a bare 409 is a lost race or a duplicate"],
+  [
+    /^http\/408/u,
+    "either",
+    "RFC 9110 15.5.9: no complete request; a proxy may say it of another one",
+  ],
+  [
+    /503-(?:seconds|date)|azure-busy|maintenance|503-in-the-middle/u,
+    "either",
+    "2.2 names 503 with Retry-After as throttled; that nothing was done is custom, not stated",
+  ],
+  [
+    /^http\/(?:418|424|426|406|505|506|508|300)|teapot|client-460/u,
+    "either",
+    "rare, and worded loosely where it is defined",
+  ],
+  [
+    /^http\/52[156]$/u,
+    "table",
+    "the edge's manual says that the server was not reached, or that TLS is set up wrongly",
+  ],
+  [/^http\/|^dialect\/|^nginx\//u, "words", "the status is shared by several reasons"],
+  [
+    /^tls\//u,
+    "table",
+    "`ERR_OSSL_*`, a key or certificate of ours that cannot be read, has no row",
+  ],
+  [/^node\//u, "either", "an address nobody can have looks like a network that is away"],
+  [
+    /postgres\/(?:view-check|several-rows|no-such-savepoint|dependent)/u,
+    "table",
+    "44000, 21000, 3B001 and 2BP01 have no row",
+  ],
+  [
+    /postgres\/no-such-table|sqlite\/no-such-table/u,
+    "table",
+    "2.2 names a missing table as misconfigured (SQLite says only ERROR)",
+  ],
+  [/postgres\/cross-database/u, "table", "2.2 names what is unsupported as permanent"],
+  [/postgres\/sequence-used-up/u, "table", "2200H: used up until somebody adds some"],
+  [/postgres\/assertion/u, "table", "P0004 is a failed assertion: code"],
+  [
+    /terminated-in-a-statement/u,
+    "label",
+    "a backend may be ended after its commit and before it says so; and in the class either",
+  ],
+  [
+    /terminated|idle-for-too-long|idle-in-a-transaction-for-too-long-as-told|subscript|index-row|no-such-file|temporary-files/u,
+    "either",
+    "one session or the whole server, our code or its data: the code does not tell",
+  ],
+  [/^database\/pool-/u, "words", "PgBouncer says 08P01 for everything"],
+  [
+    /^postgres\/|^database\//u,
+    "words",
+    "one code for several things, or a message of the client without any",
+  ],
+  [
+    /smtp\/setting-(?:certificate|TLS|unknown|refused|no-such-name|no-recipient)/u,
+    "asked",
+    "the code behind ESOCKET or EDNS, and what was never offered",
+  ],
+  [/greeting-421|yahoo-deferred/u, "table", "2.2 names 421 as throttled; 4.7.0 says it too"],
+  [/login-later/u, "table", "RFC 4954 6: 454 4.7.0 is temporary"],
+  [
+    /501-5\.1\.3|554-5\.6\.0|5\.7\.26|unauthenticated|loop|too-many-hops/u,
+    "table",
+    "the enhanced code says it (RFC 3463, RFC 7372)",
+  ],
+  [
+    /451|452-4\.2\.2|450-4\.1\.1|over-quota|postfix-(?:sender|unverified)|exim-later|greeting-554|blocked-address|postfix-helo/u,
+    "either",
+    "slower, later or never from this address: 2.2 names only some of the codes",
+  ],
+  [
+    /long-message/u,
+    "either",
+    "the end of the content was never read, so never could be proved; the classification is careful",
+  ],
+  [/^smtp\/|^mail\//u, "words", "the same code for a policy, a setting of ours and an address"],
+  [/too-large-a-value|rowid-of-text/u, "table", "TOOBIG and MISMATCH are of the value"],
+  [/a-value-of-no-kind|closed-database/u, "table", "`ERR_INVALID_STATE` has no row"],
+  [/^nobody\//u, "words", "SQLite says ERROR for statements and values"],
+  [/^upload\/|^python\//u, "either", "not stated"],
+];
+
+export function viewOf(id: string): View {
+  const found = VIEWS.find(([pattern]) => pattern.test(id));
+  return found === undefined
+    ? { kind: "open", because: "not looked at yet" }
+    : { kind: found[1], because: found[2] };
+}
