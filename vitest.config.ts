@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 // Our packages are tested from source: the condition names the .ts files in package.json "exports".
@@ -10,6 +11,12 @@ const conditions = ["holdfast-source"];
 // started from source, as only tests do: what ships is JavaScript. So V8 is told not to compile them anew.
 const isAffected = Number(process.versions.node.split(".")[0]) >= 24;
 export const execArgv = isAffected ? ["--wasm-wrapper-tiering-budget=2000000000"] : [];
+
+// Programs that tests start load our source as well, and that takes most of a short process's time: node keeps
+// there what it made of it. All of them inherit this.
+process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(
+  new URL("node_modules/.cache/node-compile", import.meta.url),
+);
 
 export default defineConfig({
   resolve: { conditions },
@@ -23,6 +30,10 @@ export default defineConfig({
     ],
     exclude: ["tests/real/**", "**/node_modules/**"],
     execArgv,
+    // Files share their worker's process and modules: to load them anew for each of several hundred files takes
+    // longer than many of them run. So no test file may change what another one sees: a global, the environment,
+    // the working directory, a handler of the process.
+    isolate: false,
     typecheck: { enabled: false },
     globalSetup: ["packages/holdfast/src/testing/postgres-on-demand.test-support.ts"],
     // A bound against hanging, not a measure of speed: machines are shared.

@@ -7,12 +7,8 @@ const shop = fileURLToPath(new URL("shop.ts", import.meta.url));
 const program = fileURLToPath(new URL("../../packages/holdfast/src/cli/main.ts", import.meta.url));
 /** Packages resolve from source; the database is no longer news. */
 const NODE_OPTIONS = ["--conditions=holdfast-source", "--disable-warning=ExperimentalWarning"];
-/** Loading our source takes most of a short process's time; node keeps what it made of it there. */
-const NODE_COMPILE_CACHE = fileURLToPath(
-  new URL("../../node_modules/.cache/command-line-tests", import.meta.url),
-);
 /** What the developer's own shell may set does not count here. */
-const CLEAN = { HOLDFAST_STORE: undefined, NODE_OPTIONS: undefined, NODE_COMPILE_CACHE };
+const CLEAN = { HOLDFAST_STORE: undefined, NODE_OPTIONS: undefined };
 /** No process of a test lives longer, milliseconds; nor does a test. */
 export const LIFE_MS_MAX = 60_000;
 

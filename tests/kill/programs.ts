@@ -8,10 +8,6 @@ import { fileURLToPath } from "node:url";
 const NODE_OPTIONS = ["--conditions=holdfast-source", "--disable-warning=ExperimentalWarning"];
 /** Node 22 says so of each thread, and the store's thread takes none of the flags above. */
 const SQLITE_IS_NEW = /^\(node:\d+\) ExperimentalWarning: SQLite is .*\n\(Use `node .*\n/gmu;
-/** Loading our source takes most of a short process's time; node keeps what it made of it there. */
-const NODE_COMPILE_CACHE = fileURLToPath(
-  new URL("../../node_modules/.cache/test-programs", import.meta.url),
-);
 
 export interface End {
   readonly code: number | null;
@@ -48,7 +44,7 @@ export function startProgram(
   // There is always the node of this process.
   const [command, ...rest] = words as [string, ...string[]];
   const child = spawn(command, rest, {
-    env: { ...process.env, NODE_OPTIONS: undefined, NODE_COMPILE_CACHE, ...env },
+    env: { ...process.env, NODE_OPTIONS: undefined, ...env },
     stdio: ["pipe", "pipe", "pipe"],
     timeout: lifeMsMax,
     killSignal: "SIGKILL",

@@ -68,7 +68,11 @@ async function onSqlite(): Promise<StorePlace> {
 async function onPostgres(): Promise<StorePlace> {
   vi.stubEnv("HOLDFAST_STORE_KEY", Buffer.alloc(32, 7).toString("base64"));
   const database = await makeDatabase();
-  return { address: database.url as `postgres://${string}`, remove: () => database.drop() };
+  const remove = async () => {
+    vi.unstubAllEnvs();
+    await database.drop();
+  };
+  return { address: database.url as `postgres://${string}`, remove };
 }
 
 interface PlanDocument {
