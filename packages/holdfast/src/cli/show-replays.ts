@@ -150,7 +150,7 @@ function stateLine({ state, because, wave, waves, run }: ReplaySummary): string 
   return `${state}${at}${why}${own}`;
 }
 
-/** The five ends and what is left: they add up to all of it. */
+/** The ends and what is left: they add up to all of it. */
 function sumLine({ tally, left, total }: ReplaySummary): string {
   const ends = REPLAY_ENDS.map((end) => `${String(tally[end])} ${WORD_OF[end]}`);
   return `${ends.join("   ")}   ${String(left)} left   = ${String(total)}`;
@@ -160,6 +160,7 @@ const WORD_OF: Readonly<Record<keyof ReplayTally, string>> = {
   succeeded: "succeeded",
   "failed-same": "failed the same",
   "failed-anew": "failed anew",
+  "not-judged": "not judged",
   skipped: "skipped",
   "not-reached": "not reached",
 };

@@ -34,6 +34,7 @@ export interface TestEffectOptions {
   readonly leaves?: string;
   readonly canProbe?: boolean;
   readonly owner?: string;
+  readonly editable?: readonly string[];
   readonly group?: string;
   readonly classify?: (error: unknown) => Classified | undefined;
 }

@@ -4,7 +4,12 @@
  */
 import type { ErrorCode } from "../error.ts";
 import { isSamePerson } from "../person.ts";
-import { REPLAY_EXPIRES_MS, secondPersonFor, type ReplayPlan } from "./replay-plan.ts";
+import {
+  REPLAY_DECISIONS_MAX,
+  REPLAY_EXPIRES_MS,
+  secondPersonFor,
+  type ReplayPlan,
+} from "./replay-plan.ts";
 
 export const REPLAY_ACTS = ["approve", "start", "pause", "resume", "stop"] as const;
 export type ReplayAct = (typeof REPLAY_ACTS)[number];
@@ -21,6 +26,8 @@ export interface ReplayControl {
   readonly phase: ReplayPhase;
   readonly approvedBy: string | null;
   readonly startedBy: string | null;
+  /** Why a second person has to approve it, whatever the plan says of itself; null if nothing is known of that. */
+  readonly needs: string | null;
   /** Why it was paused or stopped, or has expired, as a sentence; null while it goes on. */
   readonly because: string | null;
 }
@@ -29,12 +36,37 @@ export const PLANNED: ReplayControl = {
   phase: "planned",
   approvedBy: null,
   startedBy: null,
+  needs: null,
   because: null,
 };
 
 /** The plan was not started in time. */
 export function expired(control: ReplayControl): ReplayControl {
   return { ...control, phase: "expired", because: "it was not started within 24 hours" };
+}
+
+/** What the store says of a plan, whatever it says of itself. */
+export interface ReplayChecked {
+  /** Why a second person has to approve it; null if one may start it alone. */
+  readonly needs: string | null;
+  /** Why it is no plan at all; null if it is one. */
+  readonly forged: string | null;
+}
+
+/** Where a plan stands that was started, once it was looked at. */
+export function afterCheck(
+  control: ReplayControl,
+  { needs, forged }: ReplayChecked,
+): ReplayControl {
+  if (forged !== null) return stoppedItself(control, forged);
+  if (needs === null || control.approvedBy !== null) return control;
+  return { ...control, phase: "planned", startedBy: null, needs, because: needs };
+}
+
+/** Nothing more is heard about it, so it may not go on: nobody could stop it. */
+export function heardEnough(control: ReplayControl): ReplayControl {
+  const because = `${String(REPLAY_DECISIONS_MAX)} decisions about it are on record, the limit`;
+  return { ...control, phase: "stopped", because };
 }
 
 /** The plan has stopped itself. */
@@ -71,10 +103,10 @@ export function decide(
         ? refuse("HF6002", ownPlan(plan, by))
         : accepted({ approvedBy: by });
     case "start": {
-      const needs = secondPersonFor(plan);
+      const needs = secondPersonFor(plan) ?? control.needs;
       if (needs !== null && control.approvedBy === null)
         return refuse("HF6002", notApproved(plan, needs));
-      return accepted({ phase: "running", startedBy: by });
+      return accepted({ phase: "running", startedBy: by, because: null });
     }
     case "pause":
       return accepted({ phase: "paused", because: said });

@@ -35,8 +35,11 @@ export const REPLAY_AT_ONCE_MAX = 50;
 /** Sizes of the first waves; then comes the rest. Source: R35. */
 export const DEFAULT_CANARY: readonly number[] = [1, 2, 5, 20, 50];
 
-/** Run, number of its exception, and which of the plan's fingerprints that has. */
-type ReplayItem = readonly [run: string, exception: number, fingerprint: number];
+/**
+ * Run, number of its exception, and which of the plan's fingerprints that has; where it is repaired, also
+ * where its run stood, as `versionOf` says.
+ */
+type ReplayItem = readonly [run: string, exception: number, fingerprint: number, version?: number];
 
 const REPLAY_REFUSALS = [
   "unknown-outcome", // going on could do an effect a second time
@@ -185,7 +188,8 @@ export function planProblem(value: unknown): string | null {
   const kinds = Array.isArray(fingerprints) ? fingerprints.length : 0;
   const isKind = (one: unknown) =>
     Number.isSafeInteger(one) && Number(one) >= 0 && Number(one) < kinds;
-  if (!isListOf(field("items"), REPLAY_ITEMS_MAX, (one) => isTuple(one, isKind)))
+  const isRepair = field("how") !== undefined;
+  if (!isListOf(field("items"), REPLAY_ITEMS_MAX, (one) => isItem(one, isKind, isRepair)))
     return `expected at most ${String(REPLAY_ITEMS_MAX)} items at /items`;
   if (!isListOf(field("refused"), REPLAY_ITEMS_MAX, (one) => isTuple(one, isWhy)))
     return `expected at most ${String(REPLAY_ITEMS_MAX)} refusals at /refused`;
@@ -202,6 +206,12 @@ function isWhy(value: unknown): boolean {
 
 function isListOf(value: unknown, countMax: number, isOne: (one: unknown) => boolean): boolean {
   return Array.isArray(value) && value.length <= countMax && value.every(isOne);
+}
+
+/** Each that is repaired says where its run stood. */
+function isItem(value: unknown, isThird: (one: unknown) => boolean, isRepair: boolean): boolean {
+  if (!isRepair || !Array.isArray(value)) return isTuple(value, isThird);
+  return Number.isSafeInteger(value[3]) && isTuple(value.toSpliced(3, 1), isThird);
 }
 
 function isTuple(value: unknown, isThird: (one: unknown) => boolean): boolean {

@@ -4,6 +4,7 @@ export const REPLAY_ENDS = [
   "succeeded", // it has ended, or is past the step that had failed
   "failed-same", // it stands at the same place for the same reason
   "failed-anew", // something else has come up, or it has ended without getting there
+  "not-judged", // it went on, and the plan was stopped before anything could be said of it
   "skipped", // it was not resumed: it is no longer what was frozen, or may not go on
   "not-reached", // the plan ended before its turn
 ] as const;
@@ -23,6 +24,7 @@ export const EMPTY_TALLY: ReplayTally = {
   succeeded: 0,
   "failed-same": 0,
   "failed-anew": 0,
+  "not-judged": 0,
   skipped: 0,
   "not-reached": 0,
 };

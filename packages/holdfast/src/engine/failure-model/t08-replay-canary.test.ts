@@ -22,7 +22,14 @@ test("stops at wave 2 when the fix helps the first item only: nothing after it i
   expect(await replay.outcome(laid)).toEqual({
     end: "stopped",
     because: "1 of 1 items of this wave failed, more than one in ten",
-    tally: { succeeded: 1, "failed-same": 1, "failed-anew": 0, skipped: 0, "not-reached": 38 },
+    tally: {
+      succeeded: 1,
+      "failed-same": 1,
+      "failed-anew": 0,
+      "not-judged": 0,
+      skipped: 0,
+      "not-reached": 38,
+    },
   });
   // The other item of the second wave had not begun: those of a wave do not all knock at once.
   expect(new Set(replay.bank.requests.map(({ id }) => id))).toEqual(new Set(["0", "1"]));

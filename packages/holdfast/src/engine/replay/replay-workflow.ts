@@ -5,11 +5,14 @@
  */
 import { hash } from "node:crypto";
 import {
+  afterCheck,
   decide,
   expired,
+  heardEnough,
   PLANNED,
   REPLAY_ACTS,
   stoppedItself,
+  type ReplayChecked,
   type ReplayControl,
   type ReplayDecision,
 } from "../../core/replay/replay-control.ts";
@@ -41,15 +44,21 @@ import type { ItemTurn } from "./replays.ts";
 /** Name of the steps that carry out items; the number of the item tells them apart. */
 const REPLAY_ITEM_STEP = "item";
 
-type CarryOutItem = (turn: ItemTurn) => Promise<ReplayResult>;
+/** Name of the steps that look whether a plan may be started by one person. */
+const REPLAY_CHECK_STEP = "checked";
+
+export interface ReplayWork {
+  readonly carryOut: (turn: ItemTurn) => Promise<ReplayResult>;
+  readonly check: (plan: ReplayPlan, run: string) => Promise<ReplayChecked>;
+}
 
 /** @param owner - of plans that need somebody because the engine cannot go on with them. */
-export function replayWorkflow(owner: string, carryOut: CarryOutItem): AnyWorkflow {
+export function replayWorkflow(owner: string, work: ReplayWork): AnyWorkflow {
   return workflow(
     REPLAY_WORKFLOW,
     // The schema has looked at what comes in.
     { input: PLAN, output: ANYTHING, owner, key: (plan) => (plan as ReplayPlan).id },
-    (plan, run) => new ReplayCourse(plan as ReplayPlan, run, carryOut).take(),
+    (plan, run) => new ReplayCourse(plan as ReplayPlan, run, work).take(),
   );
 }
 
@@ -101,7 +110,7 @@ const NEVER = new Promise<never>(() => undefined);
 class ReplayCourse {
   readonly #plan: ReplayPlan;
   readonly #run: Run;
-  readonly #carryOut: CarryOutItem;
+  readonly #work: ReplayWork;
   #control: ReplayControl = PLANNED;
   #decisions = 0;
   #tally: ReplayTally = EMPTY_TALLY;
@@ -111,10 +120,10 @@ class ReplayCourse {
   /** Called once when something has changed. */
   #changed: (() => void) | null = null;
 
-  constructor(plan: ReplayPlan, run: Run, carryOut: CarryOutItem) {
+  constructor(plan: ReplayPlan, run: Run, work: ReplayWork) {
     this.#plan = plan;
     this.#run = run;
-    this.#carryOut = carryOut;
+    this.#work = work;
   }
 
   async take(): Promise<ReplayOutcome> {
@@ -139,9 +148,8 @@ class ReplayCourse {
   async #beforeStart(): Promise<void> {
     const nowMs = this.#run.now(`decision ${String(this.#decisions)} awaited`).getTime();
     const leftMs = this.#plan.madeAtMs + REPLAY_EXPIRES_MS - nowMs;
-    const isHeard = leftMs > 0 && this.#decisions < REPLAY_DECISIONS_MAX;
-    const isDecided = isHeard && (await this.#decision(leftMs));
-    if (!isDecided) this.#control = expired(this.#control);
+    if (this.#decisions >= REPLAY_DECISIONS_MAX) this.#control = heardEnough(this.#control);
+    else if (leftMs <= 0 || !(await this.#decision(leftMs))) this.#control = expired(this.#control);
   }
 
   /** False if nobody has decided anything in that time. */
@@ -153,13 +161,25 @@ class ReplayCourse {
     if (!isDecision(said)) return false;
     // Refused here, it has no effect: whoever gave it was told by the command line, which asks the same.
     const decided = decide(this.#control, this.#plan, said);
-    if (decided.kind === "accepted") this.#control = decided.control;
+    if (decided.kind === "accepted") {
+      this.#control = decided.control;
+      if (said.act === "start") await this.#check(as);
+    }
     this.#tell();
     return true;
   }
 
+  /** What the plan says of itself is no evidence: the store has the sums, and who has handed it in. */
+  async #check(as: string): Promise<void> {
+    const check = async () => await this.#work.check(this.#plan, this.#run.id);
+    const found = await this.#run.step(REPLAY_CHECK_STEP, check, { as, sensitive: [] });
+    this.#control = afterCheck(this.#control, found);
+  }
+
   async #listen(): Promise<never> {
     while (this.#decisions < REPLAY_DECISIONS_MAX) await this.#decision();
+    if (!this.#hasStopped) this.#control = heardEnough(this.#control);
+    this.#tell();
     return await NEVER;
   }
 
@@ -206,7 +226,7 @@ class ReplayCourse {
     const result = await this.#run.step(
       REPLAY_ITEM_STEP,
       () =>
-        this.#carryOut({
+        this.#work.carryOut({
           plan: this.#plan,
           index,
           run: this.#run.id,

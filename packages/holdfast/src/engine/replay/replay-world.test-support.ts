@@ -83,8 +83,8 @@ export class ReplayWorld {
   }
 
   /** The plan as a run, which waits to be started. */
-  async laid(plan: ReplayPlan): Promise<number> {
-    const run = await this.world.start(this.world.engine.replays.workflow, plan, { by: plan.by });
+  async laid(plan: ReplayPlan, by = plan.by): Promise<number> {
+    const run = await this.world.start(this.world.engine.replays.workflow, plan, { by });
     await this.world.settle();
     return run;
   }

@@ -243,7 +243,7 @@ test("an engine that closes in the middle leaves what is under way to the next, 
   expect(replay.bank.ledger.length).toBe(5);
 });
 
-test("the five ends of a plan add up to all of it, whatever happens", async () => {
+test("the ends of a plan add up to all of it, whatever happens", async () => {
   await replay.begin();
   await replay.stand(12);
   const all = await replay.planned();

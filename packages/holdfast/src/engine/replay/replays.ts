@@ -4,17 +4,20 @@
  * is not on record yet, so it begins anew, finds its command taken, and goes on following.
  */
 import { HoldfastError } from "../../core/error.ts";
+import { isSamePerson } from "../../core/person.ts";
 import { takeToken, type Rate, type RateState } from "../../core/rate.ts";
 import { judge, takenBy, type JudgedItem } from "../../core/replay/replay-judge.ts";
+import type { ReplayChecked } from "../../core/replay/replay-control.ts";
+import { moneyAtStake, type AtStake } from "../../core/replay/replay-money.ts";
 import {
   REPLAY_WORKFLOW,
   replayCommandId,
+  secondPersonFor,
   type ReplayPlan,
 } from "../../core/replay/replay-plan.ts";
 import type { ReplayResult } from "../../core/replay/replay-tally.ts";
 import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
-import { versionOf } from "../../core/run-version.ts";
 import type { DependencyRow, ExceptionRow, StoredRun } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import type { Engine } from "../engine.ts";
@@ -35,6 +38,8 @@ const WAIT_MS = 1_000;
 const DEPENDENCIES_MS = 250;
 /** Items that begin together begin within so many milliseconds (R36). */
 const JITTER_MS = 100;
+/** How long a plan that was stopped waits for what its last items come to, milliseconds. */
+const STOPPED_MS_MAX = 60_000;
 
 /** One item at its turn, and what its plan says meanwhile. */
 export interface ItemTurn {
@@ -49,6 +54,10 @@ export interface ItemTurn {
   readonly held: () => "paused" | "stopped" | null;
 }
 
+const NOT_JUDGED: ReplayResult = {
+  end: "not-judged",
+  because: "it went on, and nothing had come of it when the plan was stopped",
+};
 const NOT_REACHED: ReplayResult = { end: "not-reached", because: "the plan ended before its turn" };
 
 export class Replays {
@@ -64,7 +73,10 @@ export class Replays {
     this.#engine = engine;
     this.#naps = new Naps(engine.clock);
     this.#line = new TurnLine(engine.limits.replayAtOnceMax);
-    this.workflow = replayWorkflow(engine.owner, (turn) => this.#item(turn).catch(left));
+    this.workflow = replayWorkflow(engine.owner, {
+      carryOut: (turn) => this.#item(turn).catch(left),
+      check: (plan, run) => this.#check(plan, run).catch(left),
+    });
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -96,15 +108,40 @@ export class Replays {
     if (own === undefined) throw new RunLeft(turn.run);
     const item = { ...turn, own };
     if (!(await this.#mayGo(item))) return NOT_REACHED;
-    await this.#line.enter();
+    const place = this.#line.ask();
     try {
+      while (!place.isTaken()) {
+        if (!(await this.#goesOn(item))) return NOT_REACHED;
+        await Promise.race([place.turn, this.#wait(item, WAIT_MS)]);
+      }
       // It may have waited long for its place.
       if (!(await this.#goesOn(item))) return NOT_REACHED;
       const resumed = await this.#resumed(item);
       return "end" in resumed ? resumed : await this.#followed(item, resumed);
     } finally {
-      this.#line.leave();
+      place.leave();
     }
+  }
+
+  /** Reads of the items only where nobody else has to approve them anyway: those are few. */
+  async #check(plan: ReplayPlan, id: string): Promise<ReplayChecked> {
+    const own = this.#engine.live.get(parseRunId(id));
+    if (own === undefined) throw new RunLeft(id);
+    const { startedBy } = own.row;
+    if (!isSamePerson(startedBy, plan.by)) {
+      const forged = `it says that ${plan.by} has made it, and ${startedBy} has handed it in`;
+      return { needs: null, forged };
+    }
+    const needs = secondPersonFor(plan);
+    if (needs !== null) return { needs, forged: null };
+    const items: AtStake[] = [];
+    for (const [run, seq] of plan.items) {
+      const exception = await this.#read(() => this.#engine.store.exception(parseRunId(run), seq));
+      const stored = await this.#load(parseRunId(run));
+      // What has left the store is skipped.
+      if (exception !== null && stored !== null) items.push({ exception, run: stored.row });
+    }
+    return { needs: secondPersonFor({ ...plan, money: moneyAtStake(items) }), forged: null };
   }
 
   /** Waits for the system that it needs, and for its time. False if the plan has ended before. */
@@ -193,7 +230,7 @@ export class Replays {
         return skipped(why);
       }
       try {
-        await this.#goOn(item, stored, row, command);
+        await this.#goOn(item, row, command);
       } catch (error) {
         if (error instanceof EngineEnds) throw error;
         if (isRefusal(error)) {
@@ -215,13 +252,10 @@ export class Replays {
     return stored !== null && takenBy(stored.records, command) !== null;
   }
 
-  async #goOn(
-    { plan, by }: Item,
-    stored: StoredRun,
-    row: ExceptionRow,
-    command: string,
-  ): Promise<void> {
+  async #goOn({ plan, by, index }: Item, row: ExceptionRow, command: string): Promise<void> {
     const { how } = plan;
+    // What was shown is of that version; no run stands at 0.
+    const version = plan.items[index]?.[3] ?? 0;
     const { run, seq } = row;
     const step = row.step === "" ? null : row.step;
     const reason = `${plan.id}: ${plan.reason}`;
@@ -233,7 +267,7 @@ export class Replays {
     const order = {
       act: how.act,
       step: how.act === "again" ? how.step : step,
-      version: versionOf(stored.records),
+      version,
       value: how.act === "edit" ? how.changes : null,
       reason,
     };
@@ -257,6 +291,7 @@ export class Replays {
 
   async #followed(item: Item, judged: JudgedItem): Promise<ReplayResult> {
     const run = parseRunId(item.plan.items[item.index]?.[0] ?? "");
+    let stoppedMs = 0;
     for (let lookMs = LOOK_MS_FIRST; ; lookMs = Math.min(2 * lookMs, LOOK_MS_MAX)) {
       const stored = await this.#load(run);
       this.#requireHere(item);
@@ -264,7 +299,10 @@ export class Replays {
         return { end: "failed-anew", because: "its run has left the store before it was judged" };
       const result = judge(stored.records, stored.row.state, judged);
       if (result !== null) return result;
+      // It may wait for ever, and whoever has stopped the plan does not.
+      if (stoppedMs >= STOPPED_MS_MAX) return NOT_JUDGED;
       await this.#naps.nap(lookMs, run);
+      if (item.held() === "stopped") stoppedMs += lookMs;
     }
   }
 }

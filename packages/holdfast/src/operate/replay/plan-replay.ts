@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { resumeOf, settleFirst } from "../../core/acts.ts";
-import { sumOf } from "../../core/amount.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { Rate } from "../../core/rate.ts";
+import { moneyAtStake } from "../../core/replay/replay-money.ts";
 import {
   agesOf,
   REPLAY_WORKFLOW,
@@ -73,11 +73,15 @@ async function draftReplay(
   const version = (await deployedVersions(reader)).at(-1) ?? null;
   const repairs = new RepairsOfAll(reader, how);
   const running: Candidate[] = [];
+  const versions: number[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
   for (const one of found) {
-    const why =
-      refusalOf(one, evenSameVersion ? null : version) ??
-      (how === null || (await repairs.look(one)) ? null : "no-repair");
+    let why = refusalOf(one, evenSameVersion ? null : version);
+    if (why === null && how !== null) {
+      const stands = await repairs.look(one, how);
+      if (stands === null) why = "no-repair";
+      else versions.push(stands);
+    }
     if (why === null) running.push(one);
     else refused.push([formatRunId(one.run.run), one.exception.seq, why]);
   }
@@ -91,14 +95,15 @@ async function draftReplay(
     canary,
     rate,
     atOnce,
-    items: running.map(({ run, exception }) => [
-      formatRunId(run.run),
-      exception.seq,
-      numbers.get(exception.fingerprint) ?? 0,
-    ]),
+    items: running.map(({ run, exception }, at) => {
+      const item = [formatRunId(run.run), exception.seq] as const;
+      const print = numbers.get(exception.fingerprint) ?? 0;
+      const stands = versions[at];
+      return stands === undefined ? [...item, print] : [...item, print, stands];
+    }),
     refused,
     fingerprints,
-    money: moneyOf(running),
+    money: moneyAtStake(running),
     shown: { ...(await shownOf(reader, running, nowMs)), ...repairs.shown },
     ...(how === null ? {} : { how }),
     ...(evenSameVersion ? { evenSameVersion } : {}),
@@ -119,22 +124,6 @@ function refusalOf(candidate: Candidate, version: string | null): ReplayRefusal 
     return "same-version";
   const facts = { state: run.state, exceptions, effects };
   return resumeOf(exception, facts) === null ? "nothing-waits" : null;
-}
-
-/** Of each run once, though it may have several exceptions. */
-function moneyOf(running: readonly Candidate[]): ReplayPlan["money"] {
-  const amounts = new Map<string, string[]>();
-  const seen = new Set<number>();
-  for (const { exception, run } of running) {
-    const isFirst = !seen.has(run.run);
-    seen.add(run.run);
-    const of = exception.amount === null ? (isFirst ? run : null) : exception;
-    if (of === null || of.amount === null || of.currency === null) continue;
-    amounts.set(of.currency, [...(amounts.get(of.currency) ?? []), of.amount]);
-  }
-  return [...amounts]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([currency, some]) => ({ currency, amount: sumOf(some) }));
 }
 
 async function shownOf(

@@ -17,12 +17,10 @@ export class RepairsOfAll {
     this.#how = how;
   }
 
-  /** Counts what would follow for one item. False if it cannot be repaired so. */
-  async look({ run, exception }: Candidate): Promise<boolean> {
-    const how = this.#how;
-    if (how === null) return true;
+  /** Counts what would follow for one item. The answer is where its run stands; null if it cannot be repaired so. */
+  async look({ run, exception }: Candidate, how: ReplayMode): Promise<number | null> {
     try {
-      const { effects } = await planRepair(this.#reader, {
+      const { effects, version } = await planRepair(this.#reader, {
         run: formatRunId(run.run),
         act: how.act,
         step: how.act === "again" ? how.step : exception.step,
@@ -34,10 +32,10 @@ export class RepairsOfAll {
         this.#again.set(name, [count + 1, sent + (proof === null ? 0 : 1)]);
       }
       if (effects.some(({ what }) => what === "duplicate")) this.#duplicateCount += 1;
-      return true;
+      return version;
     } catch (error) {
       // The reason why this one cannot is an answer here.
-      if (error instanceof HoldfastError) return false;
+      if (error instanceof HoldfastError) return null;
       throw error;
     }
   }

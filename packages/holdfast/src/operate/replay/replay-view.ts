@@ -3,8 +3,10 @@ import { HoldfastError } from "../../core/error.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { JournalRecord } from "../../core/journal.ts";
 import {
+  afterCheck,
   decide,
   PLANNED,
+  type ReplayChecked,
   type ReplayControl,
   type ReplayDecision,
 } from "../../core/replay/replay-control.ts";
@@ -88,6 +90,8 @@ export async function courseOf(reader: StoreReader, row: RunRow): Promise<Replay
     if (kind === "finished") course = { ...course, outcome: value as ReplayOutcome };
     else if (kind === "result" && index !== undefined)
       results.set(Number(index), value as ReplayResult);
+    else if (kind === "result" && name.startsWith("checked#"))
+      course = { ...course, control: afterCheck(course.control, value as ReplayChecked) };
     else if (kind === "event") course = decidedUpon(course, value as ReplayDecision);
   }
   return ended({ ...course, results }, row);
@@ -150,7 +154,7 @@ export interface ReplaySummary {
   readonly madeAt: string;
   readonly approvedBy: string | null;
   readonly startedBy: string | null;
-  /** Items and refused items: what the five ends and `left` add up to. */
+  /** Items and refused items: what the ends and `left` add up to. */
   readonly total: number;
   readonly tally: ReplayTally;
   /** Items that have not come to their end yet. */
