@@ -182,6 +182,7 @@ test(
       succeeded: 1,
       "failed-same": failed,
       "failed-anew": 0,
+      "not-judged": 0,
       skipped: 0,
       "not-reached": 199 - failed,
     });
