@@ -122,7 +122,7 @@ function explainedHttp({ seen }: CorpusCase): Explanation {
       protocol: "http",
       status,
       headers,
-      ...(json === undefined ? {} : { body: json }),
+      body: json ?? body,
     });
   }
   // See Other to a write says that it is done; the connector says so to the table.
@@ -134,7 +134,7 @@ function parsed(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
   } catch {
-    // Pages and XML hold no reason that anybody reads.
+    // Pages and XML, which are read as text.
     return undefined;
   }
 }

@@ -10,11 +10,6 @@ import { corpusReport } from "./corpus-report.test-support.ts";
 const PAGE = "../../../../docs/reference/classification-corpus.md";
 /** Fewer prove little; more than this is no longer read by anybody. */
 const CASES = { min: 300, max: 2_000 };
-/**
- * Said to be never, labelled as open: what is to be done about it has not been decided. Cloudflare's
- * manual gives 522 also for a server that has taken the connection and then stays silent.
- */
-const FALSE_NEVER_UNDECIDED = ["http/522"];
 const cases = readCorpus();
 
 test("the corpus is large enough, a third of it was made last, and every case has a name of its own", () => {
@@ -44,14 +39,12 @@ test("the same evidence never has two labels", () => {
   expect([...labels.values()].filter(({ size }) => size > 1)).toEqual([]);
 });
 
-test("never says that nothing happened where it did, or may have, but for what is undecided", () => {
+test("never says that nothing happened where it did, or may have", () => {
   const wrong = cases.filter((one) => {
     const isOpen = one.ledger !== "not" || one.label.effect !== "never";
     return isOpen && classified(one).effect === "never";
   });
-  expect(ids(wrong)).toEqual(FALSE_NEVER_UNDECIDED);
-  // No ledger has ever held what was said to be never.
-  expect(wrong.filter(({ ledger }) => ledger !== "not")).toEqual([]);
+  expect(ids(wrong)).toEqual([]);
 });
 
 test("the page of the corpus is what the classification says today", async () => {
