@@ -14,7 +14,7 @@ export interface MariaDb {
   /** Runs statements one after the other in a session of their own, until one is refused. */
   run(text: string, options?: RunOptions): Promise<Ran>;
   /** A session that stays open, to hold what others want. */
-  hold(text: string): Promise<Held>;
+  hold(text: string, options?: RunOptions): Promise<Held>;
   done(key: string): Promise<Ledger>;
   stop(): Promise<void>;
 }
@@ -37,6 +37,8 @@ interface Held {
   say(text: string): Promise<void>;
   /** Sends statements without waiting for them. */
   ask(text: string): void;
+  /** Sends the last statements; what the session ends with. */
+  failed(text: string): Promise<Seen["error"] | undefined>;
   end(): Promise<void>;
 }
 
@@ -92,7 +94,7 @@ export async function startMariaDb(folder: string): Promise<MariaDb> {
     port,
     pid: child.pid ?? 0,
     run,
-    hold: async (text) => held(spawn("mariadb", words(), { stdio: "pipe" }), text),
+    hold: async (text, options) => held(spawn("mariadb", words(options), { stdio: "pipe" }), text),
     done: async (key) => {
       const { output } = await run(`select count(*) from work where k = '${key}'`);
       return output.trim() === "1" ? "happened" : "not";
@@ -124,8 +126,10 @@ function errorOf(text: string): Seen["error"] | undefined {
 
 async function held(child: ChildProcess, text: string): Promise<Held> {
   let output = "";
+  let errors = "";
   let count = 0;
   child.stdout?.on("data", (bytes: Buffer) => (output += bytes.toString()));
+  child.stderr?.on("data", (bytes: Buffer) => (errors += bytes.toString()));
   child.stdin?.on("error", () => undefined);
   const ask = (statements: string): void => {
     child.stdin?.write(`${statements};\n`);
@@ -140,5 +144,11 @@ async function held(child: ChildProcess, text: string): Promise<Held> {
     }
   };
   await say(text);
-  return { say, ask, end: async () => ended(child, "SIGKILL") };
+  const failed = async (last: string) => {
+    const closed = once(child, "close");
+    child.stdin?.end(`${last};\n`);
+    await closed;
+    return errorOf(errors);
+  };
+  return { say, ask, failed, end: async () => ended(child, "SIGKILL") };
 }
