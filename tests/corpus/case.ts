@@ -29,7 +29,7 @@ export type Reason = (typeof REASONS)[number];
 const LEDGERS = ["happened", "not", "partial"] as const;
 export type Ledger = (typeof LEDGERS)[number];
 
-const PROTOCOLS = ["http", "postgres", "smtp", "file", "sqlite"] as const;
+const PROTOCOLS = ["http", "grpc", "postgres", "mysql", "smtp", "file", "sqlite"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** An error and its causes, as data. Ports and names of folders are replaced, so that it can be made again. */
@@ -54,6 +54,18 @@ export interface Seen {
   };
 }
 
+/** What can be told of a case where the definitions (2.1, 2.2) allow more than one answer. */
+interface Answer {
+  readonly effect: Proof;
+  readonly reason: Reason;
+}
+
+/**
+ * What tells the class: the `wire`, that is codes, statuses, fields and how far it had got; or only
+ * the `words` of a message for people, which no table reads.
+ */
+type ToldBy = "wire" | "words";
+
 export interface Label {
   /** What can be proved from what the client saw. */
   readonly effect: Proof;
@@ -62,11 +74,16 @@ export interface Label {
   /** Whose move it is where a repeat is proven harmless: why it failed. */
   readonly reason: Reason;
   readonly why: string;
+  /** Of held-out cases, fixed with the label: these are right as well. */
+  readonly also?: readonly Answer[];
+  /** Of held-out cases, fixed with the label. */
+  readonly told?: ToldBy;
 }
 
 export interface CorpusCase {
   readonly id: string;
-  readonly part: "first" | "last";
+  /** `held`: made after the tables had been mended by the other two. */
+  readonly part: "first" | "last" | "held";
   readonly protocol: Protocol;
   /** Of the counterpart. */
   readonly server: string;
@@ -88,6 +105,18 @@ export interface Scenario extends Pick<CorpusCase, "id" | "protocol" | "server" 
 export function label(effect: Proof, reason: Reason, why: string): Label {
   const isOpen = effect === "maybe" || effect === "surely";
   return { effect, class: isOpen ? "ambiguous" : reason, reason, why };
+}
+
+/** @param reasons - the first is the label's; the definitions allow the others as well. */
+export function heldLabel(
+  effect: Proof,
+  reasons: Reason | readonly [Reason, ...Reason[]],
+  why: string,
+  told: ToldBy = "wire",
+): Label {
+  const [reason, ...others] = typeof reasons === "string" ? ([reasons] as const) : reasons;
+  const also = others.map((other) => ({ effect, reason: other }));
+  return { ...label(effect, reason, why), ...(also.length === 0 ? {} : { also }), told };
 }
 
 /**

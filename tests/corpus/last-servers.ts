@@ -164,7 +164,7 @@ export async function startPython(ledgerPath: string, kind: "own" | "plain"): Pr
   return { port: Number(line.toString().trim()), stop: async () => ended(child, "SIGKILL") };
 }
 
-async function listening(port: number): Promise<void> {
+export async function listening(port: number): Promise<void> {
   for (let look = 0; look < LOOKS_MAX; look += 1) {
     const isThere = await new Promise<boolean>((resolve) => {
       const socket = connect(port, "127.0.0.1", () => {
@@ -181,7 +181,7 @@ async function listening(port: number): Promise<void> {
   throw new Error(`no server on port ${String(port)} after ${String(LOOKS_MAX)} looks`);
 }
 
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+export async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null) return;
   const exit = once(child, "exit");
   child.kill(signal);

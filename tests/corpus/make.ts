@@ -1,6 +1,6 @@
 /**
  * Makes the corpus: plays every case against its counterpart and writes what was seen, with its
- * label, to tests/corpus/data. `npm run corpus -- [--seed N] [--part first|last] [--only TEXT]`.
+ * label, to tests/corpus/data. `npm run corpus -- [--seed N] [--part first|last|held] [--only TEXT]`.
  *
  * No classifier is asked here. A label that the counterpart's ledger belies ends the program.
  */
@@ -18,6 +18,15 @@ import { startLastDatabases } from "./cases/last-databases.ts";
 import { lastFileScenarios } from "./cases/last-files.ts";
 import { gatewayScenarios } from "./cases/last-gateways.ts";
 import { lastMailScenarios } from "./cases/last-mail.ts";
+import { edgeScenarios } from "./cases/held-edge.ts";
+import { fastifyScenarios, flaskScenarios } from "./cases/held-frameworks.ts";
+import { heldFileScenarios, heldSqliteScenarios } from "./cases/held-local.ts";
+import { heldMailScenarios } from "./cases/held-mail.ts";
+import { mariaDbScenarios } from "./cases/held-mariadb.ts";
+import { startHeldPostgres } from "./cases/held-postgres.ts";
+import { rpcScenarios } from "./cases/held-rpc.ts";
+import { startMariaDb } from "./held-mariadb-server.ts";
+import { hasPythonModule, startEdge, startFastify, startFlask } from "./held-servers.ts";
 import { hasProgram, startNginx, startPython } from "./last-servers.ts";
 import { startCounterpart, type Counterpart } from "./start-counterpart.ts";
 
@@ -36,8 +45,10 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "corpus-"));
   const counterpart = await startCounterpart(folder);
   try {
-    if (values.part !== "last") await playFirst(counterpart);
-    if (values.part !== "first") await playLast(counterpart, folder);
+    const isAsked = (part: string): boolean => (values.part ?? part) === part;
+    if (isAsked("first")) await playFirst(counterpart);
+    if (isAsked("last")) await playLast(counterpart, folder);
+    if (isAsked("held")) await playHeld(counterpart, folder);
   } finally {
     await counterpart.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -77,6 +88,43 @@ async function playLast(counterpart: Counterpart, folder: string): Promise<void>
     await playAll("last", "postgres", databases.scenarios);
   } finally {
     await databases.stop();
+  }
+}
+
+async function playHeld(counterpart: Counterpart, folder: string): Promise<void> {
+  const { ledgerPath } = counterpart;
+  const edge = await startEdge(ledgerPath);
+  const fastify = await startFastify(ledgerPath);
+  const flask = hasPythonModule("flask") ? await startFlask(ledgerPath) : null;
+  try {
+    const http = [
+      ...fastifyScenarios(counterpart, fastify.port),
+      ...(flask === null ? [] : flaskScenarios(counterpart, flask.port)),
+      ...edgeScenarios(counterpart, edge.http),
+    ];
+    await playAll("held", "http", http);
+    await playAll("held", "grpc", rpcScenarios(counterpart, edge.rpc));
+    await playAll("held", "smtp", heldMailScenarios(counterpart));
+    await playAll("held", "file", heldFileScenarios());
+    await playAll("held", "sqlite", heldSqliteScenarios());
+  } finally {
+    await Promise.all([edge.stop(), fastify.stop(), flask?.stop()]);
+  }
+  const postgres = await startHeldPostgres();
+  try {
+    await playAll("held", "postgres", postgres.scenarios);
+  } finally {
+    await postgres.stop();
+  }
+  if (!hasProgram("mariadbd")) {
+    console.log("mariadbd is not there: its cases stay as they were recorded");
+    return;
+  }
+  const mariadb = await startMariaDb(folder);
+  try {
+    await playAll("held", "mysql", mariaDbScenarios(mariadb));
+  } finally {
+    await mariadb.stop();
   }
 }
 

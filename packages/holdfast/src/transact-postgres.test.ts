@@ -119,7 +119,8 @@ describe("work that throws is rolled back", () => {
   test.each([
     ["a constraint", "update stock set left_over = -1", "data", "SQLSTATE:23514", "repair"],
     ["a value", "select 'x'::integer", "data", "SQLSTATE:22P02", "repair"],
-    ["a table of its own", "select * from nowhere", "defect", "SQLSTATE:42P01", "hold"],
+    ["a table of its own", "select * from nowhere", "misconfigured", "SQLSTATE:42P01", "park"],
+    ["a column of its own", "select nowhere from stock", "defect", "SQLSTATE:42703", "hold"],
   ])("%s decides by its SQLSTATE", async (_, sql, failureClass, reasonCode, kind) => {
     const database = await prepared();
     const flow = flowOf("reserve", ({ id }, run) =>

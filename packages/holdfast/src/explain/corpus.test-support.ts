@@ -12,8 +12,8 @@ const FOLDER = new URL("../../../../tests/corpus/data/", import.meta.url);
 /** As tests/corpus/case.ts describes it. */
 export interface CorpusCase {
   readonly id: string;
-  readonly part: "first" | "last";
-  readonly protocol: "http" | "postgres" | "smtp" | "file" | "sqlite";
+  readonly part: "first" | "last" | "held";
+  readonly protocol: "http" | "grpc" | "postgres" | "mysql" | "smtp" | "file" | "sqlite";
   readonly ledger: "happened" | "not" | "partial";
   readonly seen: {
     readonly phase: string;
@@ -29,6 +29,10 @@ export interface CorpusCase {
     readonly class: FailureClass;
     readonly reason: FailureClass;
     readonly why: string;
+    /** Of held-out cases: other answers that the definitions allow. */
+    readonly also?: readonly { readonly effect: EffectProof; readonly reason: FailureClass }[];
+    /** Of held-out cases: what tells the class. */
+    readonly told?: "wire" | "words";
   };
 }
 
@@ -83,6 +87,12 @@ function explained(one: CorpusCase): Explanation {
       return error !== undefined && error["severity"] !== undefined
         ? explainRequest({ ...PLAIN, error, phase: SQL_PHASES[phase] ?? "commit-sent" })
         : asNode(error, SQL_PHASES[phase] === "commit-sent" ? "sent" : "created");
+    case "mysql":
+      return explainRequest({ ...PLAIN, error, phase: SQL_PHASES[phase] ?? "commit-sent" });
+    case "grpc":
+      return typeof error?.["code"] === "number"
+        ? explainRequest({ ...PLAIN, error, phase: "answered" })
+        : asNode(error, phase);
     case "sqlite":
       return error?.["errcode"] === undefined
         ? asNode(error, "created")
@@ -122,7 +132,7 @@ function explainedHttp({ seen }: CorpusCase): Explanation {
       protocol: "http",
       status,
       headers,
-      ...(json === undefined ? {} : { body: json }),
+      body: json ?? body,
     });
   }
   // See Other to a write says that it is done; the connector says so to the table.
@@ -134,7 +144,7 @@ function parsed(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
   } catch {
-    // Pages and XML hold no reason that anybody reads.
+    // Pages and XML, which are read as text.
     return undefined;
   }
 }

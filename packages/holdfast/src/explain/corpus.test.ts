@@ -5,24 +5,31 @@
  */
 import { expect, test } from "vitest";
 import { classified, readCorpus, type CorpusCase } from "./corpus.test-support.ts";
-import { corpusReport } from "./corpus-report.test-support.ts";
+import {
+  bothFit,
+  corpusReport,
+  effectFits,
+  isToldByWire,
+  shareOf,
+} from "./corpus-report.test-support.ts";
 
 const PAGE = "../../../../docs/reference/classification-corpus.md";
 /** Fewer prove little; more than this is no longer read by anybody. */
 const CASES = { min: 300, max: 2_000 };
 /**
- * Said to be never, labelled as open: what is to be done about it has not been decided. Cloudflare's
- * manual gives 522 also for a server that has taken the connection and then stays silent.
+ * Shares of the held-out part that were agreed when it was asked, in percent, rounded down: its effects,
+ * effects and classes of all, of those that the wire tells; and of what the tables were bettered from.
  */
-const FALSE_NEVER_UNDECIDED = ["http/522"];
+const FLOORS = { effect: 99, class: 87, byWire: 91, learned: 80 };
 const cases = readCorpus();
+const held = cases.filter(({ part }) => part === "held");
 
-test("the corpus is large enough, a third of it was made last, and every case has a name of its own", () => {
+test("the corpus is large enough, a third of it is held out, and every case has a name of its own", () => {
   expect(cases.length).toBeGreaterThanOrEqual(CASES.min);
   expect(cases.length).toBeLessThanOrEqual(CASES.max);
   expect(new Set(cases.map(({ id }) => id)).size).toBe(cases.length);
-  const last = cases.filter(({ part }) => part === "last");
-  expect(last.length / cases.length).toBeGreaterThanOrEqual(1 / 3);
+  // Not quite a third of all: that many beside those that the tables were first held against.
+  expect(held.length / cases.length).toBeGreaterThanOrEqual(0.3);
 });
 
 test("no label claims more than the ledger of the counterpart allows", () => {
@@ -34,24 +41,41 @@ test("no label claims more than the ledger of the counterpart allows", () => {
   expect(ids(belied)).toEqual([]);
 });
 
-test("the same evidence never has two labels", () => {
-  const labels = new Map<string, Set<string>>();
+test("the same evidence never has labels that have no answer in common", () => {
+  const answers = new Map<string, readonly string[]>();
   for (const { protocol, seen, label } of cases) {
     const evidence = JSON.stringify([protocol, seen]);
-    const known = labels.get(evidence) ?? new Set();
-    labels.set(evidence, known.add(`${label.effect} ${label.reason}`));
+    const own = [label, ...(label.also ?? [])].map(({ effect, reason }) => `${effect} ${reason}`);
+    const known = answers.get(evidence) ?? own;
+    answers.set(
+      evidence,
+      known.filter((answer) => own.includes(answer)),
+    );
   }
-  expect([...labels.values()].filter(({ size }) => size > 1)).toEqual([]);
+  expect([...answers].filter(([, common]) => common.length === 0)).toEqual([]);
 });
 
-test("never says that nothing happened where it did, or may have, but for what is undecided", () => {
+test("only held-out cases have other answers, and each of them says what tells it", () => {
+  const others = cases.filter(({ part }) => part !== "held");
+  expect(ids(others.filter(({ label }) => (label.also ?? label.told) !== undefined))).toEqual([]);
+  expect(ids(held.filter(({ label }) => label.told === undefined))).toEqual([]);
+});
+
+test("the claims for cases that the tables were not made for hold, and what was learned stays", () => {
+  const byWire = held.filter(isToldByWire);
+  const learned = cases.filter(({ part }) => part !== "held");
+  expect(shareOf(held, effectFits)).toBeGreaterThanOrEqual(FLOORS.effect);
+  expect(shareOf(held, bothFit)).toBeGreaterThanOrEqual(FLOORS.class);
+  expect(shareOf(byWire, bothFit)).toBeGreaterThanOrEqual(FLOORS.byWire);
+  expect(shareOf(learned, bothFit)).toBeGreaterThanOrEqual(FLOORS.learned);
+});
+
+test("never says that nothing happened where it did, or may have", () => {
   const wrong = cases.filter((one) => {
     const isOpen = one.ledger !== "not" || one.label.effect !== "never";
     return isOpen && classified(one).effect === "never";
   });
-  expect(ids(wrong)).toEqual(FALSE_NEVER_UNDECIDED);
-  // No ledger has ever held what was said to be never.
-  expect(wrong.filter(({ ledger }) => ledger !== "not")).toEqual([]);
+  expect(ids(wrong)).toEqual([]);
 });
 
 test("the page of the corpus is what the classification says today", async () => {

@@ -25,7 +25,7 @@ export interface ExplainRequest {
   /** Of an HTTP answer. */
   readonly method: string;
   readonly headers: HeaderFields;
-  /** Of an HTTP answer, as JSON gives it; undefined if there is none. */
+  /** Of an HTTP answer, as JSON gives it; a text that is no JSON as it is; undefined if there is none. */
   readonly body?: unknown;
   readonly contract?: RepeatKind;
   readonly attempt: number;
@@ -108,7 +108,14 @@ function answerFacts(
   const headers = { ...told?.headers, ...request.headers };
   const { body, method, nowMs } = request;
   const inBody =
-    body === undefined ? null : reasonOf({ status: status ?? 0, headers, body, bodyText: "" });
+    body === undefined
+      ? null
+      : reasonOf({
+          status: status ?? 0,
+          headers,
+          body,
+          bodyText: typeof body === "string" ? body : "",
+        });
   return { status: status ?? 0, method, headers, reason: code ?? inBody, callCount: 1, nowMs };
 }
 

@@ -74,7 +74,11 @@ export function readLoosely(
 const REASON_PATHS: readonly (readonly string[])[] = [
   ["error", "code"],
   ["error", "type"],
+  ["error", "errors", "0", "reason"],
+  ["error", "status"],
   ["errors", "0", "code"],
+  ["errors", "0", "extensions", "code"],
+  ["0", "errorCode"],
   ["code"],
   ["errorCode"],
   ["error_code"],
@@ -88,14 +92,23 @@ export function reasonOf(answer: HttpAnswer): string | null {
     const type = at(answer.body, ["type"]);
     if (typeof type === "string" && type !== "" && type !== "about:blank") return cut(type);
   }
-  const header = answer.headers["x-amzn-errortype"];
+  const header = answer.headers["x-amzn-errortype"] ?? answer.headers["x-ms-error-code"];
   if (typeof header === "string") return cut(header.split(":")[0] ?? header);
   for (const path of REASON_PATHS) {
     const reason = at(answer.body, path);
     // A sentence is no code: it changes with the wording, and operators group by it.
     if (typeof reason === "string" && /^[\w.:/#-]{1,200}$/u.test(reason)) return reason;
   }
-  return null;
+  return reasonOfXml(answer);
+}
+
+/** Of a longer body only the beginning is looked at: the code comes first. */
+const XML_CHARS_MAX = 2_000;
+
+/** `<Error><Code>NoSuchBucket</Code>`, as stores of objects answer. */
+function reasonOfXml({ headers, bodyText }: HttpAnswer): string | null {
+  if (textOf(headers["content-type"])?.includes("xml") !== true) return null;
+  return /<Code>([\w.-]{1,200})<\/Code>/u.exec(bodyText.slice(0, XML_CHARS_MAX))?.[1] ?? null;
 }
 
 const SAID_PATHS: readonly (readonly string[])[] = [

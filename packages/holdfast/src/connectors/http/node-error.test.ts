@@ -168,6 +168,10 @@ describe("classifyNodeError", () => {
     ],
     ["gathered errors", new AggregateError([coded("EHOSTUNREACH"), coded("ECONNREFUSED")])],
     ["a renamed code", Object.assign(coded("ESOCKET"), { originalCode: "ECONNREFUSED" })],
+    [
+      "words beside a name that the library gives to all alike",
+      Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:25"), { code: "ESOCKET" }),
+    ],
     ["words only", new Error("connect ECONNREFUSED 127.0.0.1:80")],
   ])("finds a code in %s", (_where, error) => {
     const { classified, rule } = classifyNodeError(error, UNSENT);

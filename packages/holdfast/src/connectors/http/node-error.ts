@@ -109,7 +109,13 @@ function rowOfAbort(known: Known): Found | null {
   return lookUp(abortedBy === "deadline" ? "DeadlinePassed" : "ABORT_ERR", known);
 }
 
-/** Codes first, then what is only said in words, then names: `TypeError: fetch failed` says least. */
+/** What nodemailer calls every broken connection and every failed look-up, whatever is behind it. */
+const RENAMED: readonly string[] = ["ESOCKET", "ECONNECTION", "EDNS"];
+
+/**
+ * Codes first, then what is only said in words, then the names that a library gives to all alike;
+ * `TypeError: fetch failed` says least.
+ */
 function rowOfChain(chain: readonly Link[], known: Known): Found | null {
   const firstFound = (codes: readonly string[]): Found | null => {
     for (const code of codes) {
@@ -118,9 +124,11 @@ function rowOfChain(chain: readonly Link[], known: Known): Found | null {
     }
     return null;
   };
+  const codes = chain.flatMap((link) => link.codes);
   return (
-    firstFound(chain.flatMap((link) => link.codes)) ??
+    firstFound(codes.filter((code) => !RENAMED.includes(code))) ??
     firstFound(chain.flatMap(codesInWords)) ??
+    firstFound(codes) ??
     firstFound(chain.map((link) => link.name))
   );
 }

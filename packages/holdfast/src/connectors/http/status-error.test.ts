@@ -28,7 +28,10 @@ function ianaType(name: string): string {
   return `https://iana.org/assignments/http-problem-types#${name}`;
 }
 
-/** Failure model 2.5, line by line; where it names two classes, the one without further knowledge. */
+/**
+ * Failure model 2.5, line by line; where it names two classes, the one without further knowledge.
+ * 405 is as 2.2 defines it, 521 and 522 are as Cloudflare documents them (decision 0031).
+ */
 const TABLE_2_5: readonly (readonly [readonly number[], string])[] = [
   [[200, 201, 203, 204, 205, 206], "ok"],
   [[202], "ambiguous maybe"],
@@ -39,21 +42,21 @@ const TABLE_2_5: readonly (readonly [readonly number[], string])[] = [
   [[401, 403, 407, 511], "misconfigured never"],
   [[402, 507], "exhausted never"],
   [[404, 413, 416, 422, 424], "data never"],
-  [[405, 406, 411, 414, 415, 417, 426, 428, 431, 505, 506], "defect never"],
+  [[406, 411, 414, 415, 417, 426, 428, 431, 505, 506], "defect never"],
   [[408], "transient maybe"],
   [[409], "data never echo"],
-  [[410, 501, 510], "permanent never"],
+  [[405, 410, 501, 510], "permanent never"],
   [[412], "contention never echo"],
   [[421, 425], "transient never"],
   [[423], "contention never"],
   [[429, 529], "throttled never"],
   [[444, 499, 500, 502, 504, 520, 524], "transient maybe"],
   [[451], "policy never"],
-  [[503], "unavailable maybe"],
+  [[503, 522], "unavailable maybe"],
   [[508], "defect maybe"],
-  [[522, 523, 525, 526], "unavailable never"],
+  [[521, 523, 525, 526], "unavailable never"],
   [[418, 420, 460], "data maybe"],
-  [[521, 530, 599], "transient maybe"],
+  [[530, 599], "transient maybe"],
   [[399], "misconfigured maybe"],
   [[600, 999], "defect maybe"],
 ];
@@ -133,7 +136,7 @@ describe("classifyStatus", () => {
         origin: "remote",
         reasonCode: `HTTP:STATUS_${String(status)}`,
       });
-      expect(signal?.rule).toEqual({ source: "signal", id: "http-signal/wait", version: 1 });
+      expect(signal?.rule).toEqual({ source: "signal", id: "http-signal/wait", version: 2 });
       expect(told?.says.effect).toBe(effect);
       expect(evidence.retryAfterMs).toBe(3_000);
     }

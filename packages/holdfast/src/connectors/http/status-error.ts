@@ -8,6 +8,7 @@ import {
   type HttpCondition,
 } from "../../core/protocols/http.ts";
 import type { Facts } from "../../core/rule-match.ts";
+import { SAYS, snake, WORDS } from "./reason-words.ts";
 import { isLimitUsedUp, retryAfterMs, statedWaitMs, type HeaderFields } from "./retry-after.ts";
 
 export interface AnswerFacts {
@@ -102,22 +103,9 @@ function verdict(
   };
 }
 
-/**
- * Words of a reason. They are looked for in problem types and error codes only, which are stable
- * and machine made; never in titles or details. Sources: draft-ietf-httpapi-idempotency-key-header,
- * error codes of Stripe, Adyen, OpenAI, AWS.
- */
-const WORDS = {
-  idempotency: /IDEMPOTEN/u,
-  reused: /REUSE|MISMATCH|DIFFERENT|PARAMETER|PAYLOAD|ALREADY_USED|IDEMPOTENCY_ERROR/u,
-  outstanding: /OUTSTANDING|IN_PROGRESS|IN_USE|PROCESSING|CONCURRENT_REQUEST/u,
-  version: /VERSION|ETAG|STALE|OPTIMISTIC|CONCURREN|LOCK|REVISION|MODIFIED/u,
-  duplicate: /DUPLICATE|ALREADY|EXISTS|NOT_UNIQUE/u,
-  quota: /QUOTA|SPEND_LIMIT|BILLING|CREDIT|BUDGET|FUNDS/u,
-} as const;
-
 function holds(condition: HttpCondition, facts: AnswerFacts, waitMs: number | null): boolean {
   const reason = snake(facts.reason ?? "");
+  const says = (word: keyof typeof SAYS) => SAYS[word].test(reason);
   const shouldRetry = facts.headers["x-should-retry"] ?? facts.headers["stripe-should-retry"];
   switch (condition) {
     case "delete":
@@ -144,6 +132,23 @@ function holds(condition: HttpCondition, facts: AnswerFacts, waitMs: number | nu
       return reason === "TEMPORARY_REDUCED_CAPACITY";
     case "type-abuse":
       return reason === "ABNORMAL_USAGE_DETECTED";
+    case "overloaded":
+      return "x-envoy-overloaded" in facts.headers || "x-envoy-ratelimited" in facts.headers;
+    case "says-slower":
+      return says("slower");
+    case "says-lost-race":
+      // What is said of our own key has rows of its own.
+      return says("lostRace") && !WORDS.idempotency.test(reason);
+    case "says-used-up":
+      return says("usedUp");
+    case "says-setting":
+      return says("setting");
+    case "says-rule":
+      return says("rule");
+    case "says-no-route":
+      return says("noRoute");
+    case "says-malformed":
+      return says("malformed");
   }
 }
 
@@ -151,15 +156,4 @@ function holds(condition: HttpCondition, facts: AnswerFacts, waitMs: number | nu
 function isKeyReused(status: number, reason: string): boolean {
   if (!WORDS.idempotency.test(reason)) return false;
   return status !== 409 || (WORDS.reused.test(reason) && !WORDS.outstanding.test(reason));
-}
-
-/** `https://example.com/problems/out-of-credit` and `outOfCredit` both become `OUT_OF_CREDIT`. */
-function snake(reason: string): string {
-  const segment = reason.split(/[/#?:]/u).findLast((part) => /\w/u.test(part)) ?? "";
-  return segment
-    .replaceAll(/([a-z\d])([A-Z])/gu, "$1_$2")
-    .replaceAll(/\W+/gu, "_")
-    .replaceAll(/^_+|_+$/gu, "")
-    .toUpperCase()
-    .slice(0, 80);
 }

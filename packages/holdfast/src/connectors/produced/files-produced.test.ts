@@ -1,8 +1,10 @@
 /** Local files: what the operating system itself says, in a folder of the test's own. */
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
+  closeSync,
+  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -14,6 +16,7 @@ import {
   statfsSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,6 +102,20 @@ describe.runIf(process.platform === "linux")("Linux refuses", () => {
   test("to write where there is no room", () => {
     const error = thrown(() => writeFileSync("/dev/full", "x"));
     expectSaid(error, "ENOSPC", "file/no-space", "exhausted");
+  });
+
+  test("a pipe at whose other end nobody is", () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const error = thrown(() => openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK));
+    expectSaid(error, "ENXIO", "file/device-missing", "misconfigured");
+  });
+
+  test("what is not open for writing", () => {
+    const file = openSync(join(folder, "there"), "r");
+    const error = thrown(() => writeSync(file, "x"));
+    closeSync(file);
+    expectSaid(error, "EBADF", "file/file-misuse", "defect");
   });
 
   test("to write a program that runs", async () => {

@@ -26,10 +26,12 @@ interface Case {
   readonly method?: HttpMethod;
   readonly fields?: string;
   readonly body?: object;
+  /** In the place of `body`, for what is no JSON. */
+  readonly text?: string;
 }
 
-async function answered(status: number, { method = "POST", fields = "", body }: Case) {
-  const text = body === undefined ? "" : JSON.stringify(body);
+async function answered(status: number, { method = "POST", fields = "", body, ...rest }: Case) {
+  const text = body === undefined ? (rest.text ?? "") : JSON.stringify(body);
   const type = body === undefined ? "" : "content-type: application/json";
   const head = [fields, type].filter((each) => each !== "").join("\r\n");
   const path = `/${encodeURIComponent(`${String(status)}|${head}|${text}`)}`;
@@ -53,7 +55,7 @@ const STATUSES: readonly (readonly [number, FailureClass, EffectProof, string])[
   [402, "exhausted", "never", "http-status/402"],
   [403, "misconfigured", "never", "http-status/403"],
   [404, "data", "never", "http-status/404"],
-  [405, "defect", "never", "http-status/405"],
+  [405, "permanent", "never", "http-status/405"],
   [407, "misconfigured", "never", "http-status/407"],
   [408, "transient", "maybe", "http-status/408"],
   [409, "data", "never", "http-status/409"],
@@ -77,11 +79,64 @@ const STATUSES: readonly (readonly [number, FailureClass, EffectProof, string])[
   [507, "exhausted", "never", "http-status/507"],
   [508, "defect", "maybe", "http-status/508"],
   [520, "transient", "maybe", "http-status/520"],
-  [522, "unavailable", "never", "http-status/522"],
+  [521, "unavailable", "never", "http-status/521"],
+  [522, "unavailable", "maybe", "http-status/522"],
   [529, "throttled", "never", "http-status/529"],
   [599, "transient", "maybe", "http-status/5xx"],
   [600, "defect", "maybe", "http-status/other"],
 ];
+
+/** Codes as services word them, where the status alone is shared by several reasons. */
+const CODES: readonly (readonly [string, number, object, FailureClass, EffectProof])[] = [
+  ["http-signal/says-slower", 503, { error: { code: "ServerBusy" } }, "throttled", "maybe"],
+  [
+    "http-signal/says-lost-race",
+    400,
+    { __type: "com.example#ConditionalCheckFailedException" },
+    "contention",
+    "never",
+  ],
+  [
+    "http-signal/says-used-up",
+    403,
+    { error: { code: 403, errors: [{ reason: "dailyLimitExceeded" }] } },
+    "exhausted",
+    "never",
+  ],
+  ["http-signal/says-setting", 400, { error: "invalid_grant" }, "misconfigured", "never"],
+  ["http-signal/says-rule", 403, { code: "PERIOD_CLOSED" }, "policy", "never"],
+  ["http-signal/says-no-route", 404, { code: "ROUTE_NOT_FOUND" }, "permanent", "never"],
+  [
+    "http-signal/says-malformed",
+    400,
+    { errors: [{ extensions: { code: "GRAPHQL_VALIDATION_FAILED" } }] },
+    "defect",
+    "never",
+  ],
+];
+
+describe("what the code of an answer says, where its status has several reasons", () => {
+  test.each(CODES)("%s", async (rule, status, body, failureClass, effect) => {
+    expectFailure(await answered(status, { body }), rule, failureClass, effect);
+  });
+
+  test("read from XML as well", async () => {
+    const fields = "content-type: application/xml";
+    const text = "<Error><Code>NoSuchBucket</Code></Error>";
+    const failure = await answered(404, { fields, text });
+    expectFailure(failure, "http-signal/says-setting", "misconfigured", "never");
+  });
+
+  // Each has a word of one of the rows in it, and means something else.
+  test.each([
+    "ACCOUNT_LOCKED",
+    "LIMIT_TOO_HIGH",
+    "PAYMENT_METHOD_NOT_FOUND",
+    "DINING_TABLE_NOT_FOUND",
+  ])("but not from %s, which is about the data", async (code) => {
+    expect((await answered(400, { body: { code } })).rule.id).toBe("http-status/400");
+  });
+});
 
 test.each(STATUSES)("an answer of %i is %s, %s", async (status, failureClass, effect, rule) => {
   expectFailure(await answered(status, {}), rule, failureClass, effect);
@@ -117,6 +172,7 @@ const SAID: readonly (readonly [string, number, Case, FailureClass, EffectProof]
     "maybe",
   ],
   ["http-signal/type-abuse", 403, { body: { code: "abnormal-usage-detected" } }, "policy", "never"],
+  ["http-signal/overloaded", 503, { fields: "x-envoy-overloaded: true" }, "throttled", "maybe"],
   ["http-signal/wait", 503, { fields: "retry-after: 5" }, "throttled", "maybe"],
   [
     "http-signal/limit",

@@ -2,7 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { createServer, type AddressInfo, type Server } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createSecureContext, createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import type { FailureClass } from "../../core/failure.ts";
 import { fakeAttempt } from "../fake-attempt.test-support.ts";
@@ -77,6 +77,22 @@ describe("a connection that is not made", () => {
     const port = await listening(createServer((socket) => socket.resetAndDestroy()));
     const failure = await postTo(`https://127.0.0.1:${String(port)}`);
     expectFailure(failure, "node/connection-lost", "transient", "never");
+  });
+
+  test("because our own certificate cannot be read", async () => {
+    const failure = failureOf(
+      await thrownBy(
+        new Promise((_resolve, reject) => {
+          try {
+            createSecureContext({ cert: "no certificate" });
+          } catch (error) {
+            reject(error);
+          }
+        }),
+      ),
+      { phase: "created", callCount: 1 },
+    );
+    expectFailure(failure, "node/own-key", "misconfigured", "never");
   });
 
   test("because the other side does not speak TLS", async () => {

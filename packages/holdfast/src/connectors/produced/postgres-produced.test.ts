@@ -111,6 +111,7 @@ const never = (rule: string, failureClass: FailureClass): Claim => ({
 const DATA = never("sqlstate/constraint", "data");
 const VALUE = never("sqlstate/value", "data");
 const STATEMENT = never("sqlstate/statement", "defect");
+const ROUTINE = never("sqlstate/routine", "defect");
 const CANCELLED = never("sqlstate/cancelled", "transient");
 
 const REFUSALS: readonly (readonly [string, Claim, readonly string[]])[] = [
@@ -123,10 +124,39 @@ const REFUSALS: readonly (readonly [string, Claim, readonly string[]])[] = [
   ["22012", VALUE, ["select 1 / 0"]],
   ["22001", VALUE, ["create temp table short (t varchar(1))", "insert into short values ('xy')"]],
   ["42601", STATEMENT, ["selec 1"]],
-  ["42P01", STATEMENT, ["select * from nowhere"]],
+  ["42P01", never("sqlstate/missing-table", "misconfigured"), ["select * from nowhere"]],
   ["42703", STATEMENT, ["select nothing from hot"]],
   ["42883", STATEMENT, ["select no_such_function()"]],
   ["0A000", STATEMENT, ["select count(*) from hot for update"]],
+  ["3B001", STATEMENT, ["begin", "savepoint a", "rollback to nothing"]],
+  ["2BP01", STATEMENT, ["drop table customers"]],
+  ["P0004", STATEMENT, ["do $$ begin assert false; end $$"]],
+  ["20000", ROUTINE, ["do $$ begin case 1 when 2 then null; end case; end $$"]],
+  [
+    "2F005",
+    ROUTINE,
+    [
+      "create function pg_temp.nothing() returns integer language plpgsql as $$ begin null; end $$",
+      "select pg_temp.nothing()",
+    ],
+  ],
+  ["21000", DATA, ["select (select n from hot)"]],
+  [
+    "44000",
+    DATA,
+    [
+      "create temp view dear as select * from orders where amount > 100 with check option",
+      "insert into dear values (2, 1, 1)",
+    ],
+  ],
+  [
+    "2200H",
+    never("sqlstate/sequence-used-up", "exhausted"),
+    [
+      "create temp sequence few maxvalue 2",
+      "select nextval('few'), nextval('few'), nextval('few')",
+    ],
+  ],
   ["26000", STATEMENT, ["execute nothing"]],
   ["34000", STATEMENT, ["begin", "fetch nothing"]],
   [

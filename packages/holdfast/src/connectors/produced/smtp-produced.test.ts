@@ -68,6 +68,7 @@ async function sentTo(port: number, options: Partial<MailClientOptions> = {}) {
 const REPLIES: readonly (readonly [string, Stage, number, string, FailureClass])[] = [
   ["smtp/auth-refused", "auth", 535, "5.7.8 wrong", "misconfigured"],
   ["smtp/auth-needed", "sender", 530, "5.7.0 first log in", "misconfigured"],
+  ["smtp/too-many", "connect", 421, "4.7.0 too many connections", "throttled"],
   ["smtp/no-service", "connect", 421, "4.3.2 not now", "unavailable"],
   ["smtp/closing", "sender", 421, "4.3.2 closing", "throttled"],
   ["smtp/greylisted", "recipient", 451, "4.7.1 come again", "throttled"],
@@ -78,9 +79,14 @@ const REPLIES: readonly (readonly [string, Stage, number, string, FailureClass])
   ["smtp/mailbox-full", "recipient", 552, "5.2.2 full", "exhausted"],
   ["smtp/too-large", "message", 552, "5.3.4 too large", "data"],
   ["smtp/refused-by-policy", "message", 550, "5.7.1 no", "policy"],
-  ["smtp/bad-address", "recipient", 550, "5.1.1 nobody", "data"],
+  ["smtp/bad-recipient", "recipient", 550, "5.1.1 nobody", "data"],
+  ["smtp/bad-address", "sender", 550, "5.1.8 no such domain of yours", "data"],
   ["smtp/unknown-mailbox", "recipient", 550, "nobody", "data"],
   ["smtp/over-quota", "recipient", 552, "full", "exhausted"],
+  ["smtp/bad-recipient", "recipient", 501, "5.1.3 what address", "data"],
+  ["smtp/sender-unproved", "message", 550, "5.7.26 SPF and DKIM", "misconfigured"],
+  ["smtp/bad-content", "message", 554, "5.6.0 malformed", "data"],
+  ["smtp/routing", "message", 554, "5.4.6 too many hops", "misconfigured"],
   ["smtp/rejected", "message", 554, "spam", "policy"],
   ["smtp/refused", "recipient", 571, "no", "permanent"],
 ];

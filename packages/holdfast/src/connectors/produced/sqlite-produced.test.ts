@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { FailureClass } from "../../core/failure.ts";
 import { classifySqliteResult } from "../sql/sql-states.ts";
+import { expectFailure, failureOf } from "./produced.test-support.ts";
 
 let folder: string;
 const open: DatabaseSync[] = [];
@@ -102,4 +103,18 @@ test.each(CASES)("%s: result %i is %s", (rule, result, failureClass, act) => {
     failureClass,
     "never",
   ]);
+});
+
+test("a database that we have closed is a mistake of our code", () => {
+  const database = new DatabaseSync(":memory:");
+  database.close();
+  let thrown: unknown = null;
+  try {
+    database.exec("select 1");
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toMatchObject({ code: "ERR_INVALID_STATE" });
+  const failure = failureOf(thrown, { phase: "created", callCount: 1 });
+  expectFailure(failure, "node/code", "defect", "never");
 });

@@ -47,6 +47,15 @@ export const FILE_TABLE = protocolTable({
       note: "rights of our own process",
     },
     {
+      id: "device-missing",
+      when: { code: ["ENXIO", "ENODEV"] },
+      effect: "never",
+      class: "misconfigured",
+      scope: "dependency",
+      source: "open(2)",
+      note: "no device, or nobody at the other end of a pipe",
+    },
+    {
       id: "file-missing",
       when: { code: ["ENOENT"] },
       effect: "never",
@@ -85,7 +94,7 @@ export const FILE_TABLE = protocolTable({
     },
     {
       id: "file-misuse",
-      when: { code: ["EXDEV", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EINVAL", "ELOOP"] },
+      when: { code: ["EXDEV", "EISDIR", "ENOTDIR", "ENAMETOOLONG", "EINVAL", "ELOOP", "EBADF"] },
       effect: "never",
       class: "defect",
       scope: "item",

@@ -23,6 +23,14 @@ const CONDITIONS = {
   "should-not-retry": "x-should-retry or stripe-should-retry is false",
   "type-capacity": "the problem type is temporary-reduced-capacity (IANA)",
   "type-abuse": "the problem type is abnormal-usage-detected (IANA)",
+  overloaded: "x-envoy-overloaded or x-envoy-ratelimited is there: a mesh has let nothing through",
+  "says-slower": "the reason names a rate, throttling or a busy server",
+  "says-lost-race": "the reason names a failed condition, a lock that was not had, an aborted unit",
+  "says-used-up": "the reason names a quota, a budget or a daily limit",
+  "says-setting": "the reason names credentials, or a bucket, table or queue that is missing",
+  "says-rule": "the reason names a rule or an authority: approval, sanctions, a closed period",
+  "says-no-route": "the reason says that there is no such route or operation",
+  "says-malformed": "the reason says that the request cannot be parsed",
 } as const;
 export type HttpCondition = keyof typeof CONDITIONS;
 
@@ -66,6 +74,40 @@ const DEPENDENCY = { scope: "dependency" } as const;
 const SHOULD_RETRY = "stripe-node and openai-node, x-should-retry";
 const PROBLEM_TYPES = "IANA, HTTP Problem Types";
 
+/**
+ * What the stable code of an answer says where its status is shared by several reasons. It decides
+ * whose move it is and never the effect. Words are read in codes only, never in sentences.
+ */
+const REASON_ROWS: readonly Row[] = [
+  signal([503], "overloaded", "throttled", {
+    ...DEPENDENCY,
+    source: "Envoy, HTTP router filter",
+    note: "the effect stays open: the proxy before it may have had another try",
+  }),
+  signal([400, 403, 503], "says-slower", "throttled", {
+    ...DEPENDENCY,
+    source: "AWS and Google, error codes",
+  }),
+  signal([400, 409, 429], "says-lost-race", "contention", {
+    scope: "key",
+    source: "AWS, Azure and Stripe, error codes",
+  }),
+  signal([400, 403], "says-used-up", "exhausted", {
+    ...DEPENDENCY,
+    source: "OpenAI, Anthropic and Google, error codes",
+  }),
+  signal([400, 404], "says-setting", "misconfigured", {
+    ...DEPENDENCY,
+    source: "RFC 6749 5.2; AWS, error codes",
+  }),
+  signal([400, 403, 409, 422], "says-rule", "policy", {
+    source: "failure model 2.2, policy",
+    note: "by the words of its definition",
+  }),
+  signal([400, 404], "says-no-route", "permanent", { source: "AWS, common errors" }),
+  signal([400], "says-malformed", "defect", { source: "GraphQL servers and AWS, error codes" }),
+];
+
 const SIGNAL_ROWS: readonly Row[] = [
   signal([[500, 599], 408, 409, 429], "should-not-retry", "permanent", {
     source: SHOULD_RETRY,
@@ -84,6 +126,7 @@ const SIGNAL_ROWS: readonly Row[] = [
     source: "GitHub REST API, Rate limits",
     note: "a secondary rate limit",
   }),
+  ...REASON_ROWS,
 ];
 
 const STATUS_ROWS: readonly Row[] = [
@@ -122,9 +165,13 @@ const STATUS_ROWS: readonly Row[] = [
   }),
   row([404], "never", "data", { is: "delete", echo: true, note: "already gone" }),
   row([404], "never", "data", {
-    note: "a missing reference; misconfigured, if the route is wrong",
+    note: "a missing reference; a missing route looks the same, unless its code says so",
   }),
-  row([405, 406, 411, 414, 415, 417, 426, 428, 431, 505, 506], "never", "defect"),
+  row([405], "never", "permanent", {
+    source: "RFC 9110 15.5.6",
+    note: "the server does not do this there, whatever is sent (decision 0031)",
+  }),
+  row([406, 411, 414, 415, 417, 426, 428, 431, 505, 506], "never", "defect"),
   row([407, 511], "never", "misconfigured", {
     scope: "system",
     source: "RFC 9110 15.5.8, RFC 6585 6",
@@ -185,7 +232,12 @@ const STATUS_ROWS: readonly Row[] = [
     source: "Cloudflare, 5xx errors",
     note: "Cloudflare: the origin was reached",
   }),
-  row([522, 523, 525, 526], "never", "unavailable", {
+  row([522], "maybe", "unavailable", {
+    ...DEPENDENCY,
+    source: "Cloudflare, Connection limits",
+    note: "Cloudflare: no connection, or one that was made, used and then silent for 90 s",
+  }),
+  row([521, 523, 525, 526], "never", "unavailable", {
     ...DEPENDENCY,
     source: "Cloudflare, 5xx errors",
     note: "Cloudflare: no connection to the origin",
@@ -214,7 +266,7 @@ function table(
 ): ProtocolTable {
   return protocolTable<"answered", HttpCondition>({
     ...own,
-    version: 1,
+    version: 2,
     pick: "first",
     reason: { domain: "HTTP", by: "status" },
     origin: "remote",

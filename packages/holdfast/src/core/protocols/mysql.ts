@@ -100,7 +100,6 @@ const ROWS: readonly Row[] = [
     when: {
       code: [
         "ER_PARSE_ERROR",
-        "ER_NO_SUCH_TABLE",
         "ER_BAD_FIELD_ERROR",
         "ER_SP_DOES_NOT_EXIST",
         "ER_WRONG_VALUE_COUNT_ON_ROW",
@@ -112,6 +111,15 @@ const ROWS: readonly Row[] = [
     scope: "item",
     source: SERVER,
     note: "right after a deployment: its migration is missing",
+  },
+  {
+    id: "missing-table",
+    when: { code: ["ER_NO_SUCH_TABLE"] },
+    effect: "never",
+    class: "misconfigured",
+    scope: "dependency",
+    source: SERVER,
+    note: "a migration or a setting names it; if our statement does, its owner hears of it",
   },
   {
     id: "access",
@@ -208,7 +216,7 @@ export const MYSQL_TABLE = protocolTable({
   id: "mysql",
   title: "MySQL and MariaDB",
   prefix: "mysql",
-  version: 1,
+  version: 2,
   pick: "most-exact",
   reason: { domain: "MYSQL", by: "code" },
   origin: "remote",

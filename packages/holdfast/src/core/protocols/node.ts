@@ -180,6 +180,13 @@ const BEFORE_ROWS: readonly Row[] = [
     OPENSSL,
     "CERT_NOT_YET_VALID: look at our own clock first",
   ),
+  one(
+    "own-key",
+    ["ERR_OSSL_*"],
+    { class: "misconfigured", scope: "dependency", origin: "local" },
+    "Node.js, OpenSSL error codes",
+    "a key or certificate of ours that cannot be read",
+  ),
   ...network(
     "tls",
     ["EPROTO", "ERR_SSL_*", "ERR_TLS_*"],
@@ -322,6 +329,7 @@ const OWN_ROWS: readonly Row[] = [
   one(
     "code",
     [
+      "ERR_INVALID_STATE",
       "ERR_OUT_OF_RANGE",
       "ERR_ASSERTION",
       "TypeError",
@@ -363,6 +371,7 @@ export const NODE_TABLE = protocolTable({
     "CERT_*": "CERT_SIGNATURE_FAILURE",
     "UNABLE_TO_*": "UNABLE_TO_GET_ISSUER_CERT",
     "CRL_*": "CRL_HAS_EXPIRED",
+    "ERR_OSSL_*": "ERR_OSSL_PEM_NO_START_LINE",
     "ERR_SSL_*": "ERR_SSL_WRONG_VERSION_NUMBER",
     "ERR_TLS_*": "ERR_TLS_HANDSHAKE_TIMEOUT",
     "UND_ERR_SOCKS5*": "UND_ERR_SOCKS5",

@@ -30,12 +30,16 @@ function row(
 const FOUR: readonly StatusRange[] = [[400, 499]];
 const FIVE: readonly StatusRange[] = [[500, 599]];
 const BUSY = [450, 451, 452];
+/** Of the address that it goes to, not of the sender's. 5.1.10: the domain takes no mail. */
+const RECIPIENT = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"];
+/** Registered for failed authentication of mail, 5.7.20 to 5.7.26. */
+const UNPROVED = [20, 21, 22, 23, 24, 25, 26].map((detail) => `5.7.${String(detail)}`);
 
 export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
   id: "smtp",
   title: "Mail: what a reply means",
   prefix: "smtp",
-  version: 1,
+  version: 2,
   pick: "first",
   reason: { domain: "SMTP", by: "id" },
   origin: "remote",
@@ -103,6 +107,17 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
       source: AUTH,
     }),
     row(
+      "too-many",
+      { status: [421], code: ["4.7.*"], phase: ["connect"] },
+      "throttled",
+      "dependency",
+      {
+        source: "RFC 3463 3.8",
+        isSlow: true,
+        note: "it would take the same message later: too many connections, deferred",
+      },
+    ),
+    row(
       "no-service",
       { status: [421, 521, 554], phase: ["connect"] },
       "unavailable",
@@ -127,18 +142,28 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
       isSlow: true,
     }),
     row("later", { status: FOUR }, "transient", "item", { source: REPLIES }),
+    row("bad-recipient", { status: FIVE, code: RECIPIENT }, "data", "item", {
+      source: ENHANCED,
+      note: "whatever the reply before it; put it on the suppression list",
+    }),
     row("bad-command", { status: [[500, 504], 555] }, "defect", "item", { source: REPLIES }),
     row("mailbox-full", { status: FIVE, code: ["5.2.2*"] }, "exhausted", "item", {
       source: ENHANCED,
       note: "data, if it lasts for three days",
     }),
     row("too-large", { status: FIVE, code: ["5.3.4*"] }, "data", "item", { source: ENHANCED }),
+    row("sender-unproved", { status: FIVE, code: UNPROVED }, "misconfigured", "dependency", {
+      source: "RFC 7372 3",
+      note: "SPF, DKIM or reverse DNS of ours: every message fails alike",
+    }),
     row("refused-by-policy", { status: FIVE, code: ["5.7.*"] }, "policy", "item", {
       source: ENHANCED,
     }),
-    row("bad-address", { status: FIVE, code: ["5.1.*"] }, "data", "item", {
+    row("bad-address", { status: FIVE, code: ["5.1.*"] }, "data", "item", { source: ENHANCED }),
+    row("bad-content", { status: FIVE, code: ["5.6.*"] }, "data", "item", { source: ENHANCED }),
+    row("routing", { status: [554], code: ["5.4.*"] }, "misconfigured", "item", {
       source: ENHANCED,
-      note: "put it on the suppression list",
+      note: "too many hops, a loop: on the way to this recipient",
     }),
     row("unknown-mailbox", { status: [550, 551, 553, 556] }, "data", "item", { source: REPLIES }),
     row("over-quota", { status: [552] }, "exhausted", "item", { source: REPLIES }),
@@ -153,6 +178,8 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
     "5.2.2*": "5.2.2",
     "5.3.4*": "5.3.4",
     "5.7.*": "5.7.1",
-    "5.1.*": "5.1.1",
+    "5.1.*": "5.1.8",
+    "5.4.*": "5.4.6",
+    "5.6.*": "5.6.0",
   },
 });
