@@ -67,6 +67,8 @@ export interface GateNeeds {
   countParked(integration: string): Promise<number | null>;
   /** Null where one engine has the store for itself: then all of the limit is this gate's. */
   readonly share: GateShare | null;
+  /** When this engine began, if another one had the store before it; else null. */
+  readonly tookOverAtMs: number | null;
   /** Called when no call is in flight any more. */
   quiet(): void;
 }
@@ -100,11 +102,12 @@ export class Gate {
     this.name = name;
     this.#options = options;
     this.#needs = needs;
-    const { clock, share } = needs;
+    const { clock, share, tookOverAtMs } = needs;
     this.#incidents = new Incidents(name, needs);
     this.#flow = new GateFlow(options, {
       clock,
       share,
+      tookOverAtMs,
       keepBudget: (tokens) => {
         this.#incidents.keepBudget(tokens, this.#breaker);
       },

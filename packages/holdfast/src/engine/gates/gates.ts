@@ -33,11 +33,14 @@ export class Gates {
   /** Of those gates whose limits and breakers workers share. */
   readonly #shares = new Map<string, GateShare>();
   readonly #parked: ParkedExceptions;
+  readonly #tookOverAtMs: number | null;
   #isLooking = false;
   #onQuiet: (() => void) | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    const { store, clock } = engine;
+    this.#tookOverAtMs = store.predecessors.length > 0 ? clock.nowMs() : null;
     this.#parked = new ParkedExceptions(engine);
   }
 
@@ -97,6 +100,7 @@ export class Gates {
         this.#engine.journal.append("dependency", head);
       },
       share,
+      tookOverAtMs: this.#tookOverAtMs,
       wakeParked: (integration, count) => this.#wakeParked(integration, count),
       countParked: (integration) => this.#countParked(integration),
       quiet: () => this.#onQuiet?.(),
