@@ -96,7 +96,12 @@ describe("parking", () => {
     expect(open).toMatchObject({ kind: "open", probeAtMs: 60_000, outage: { sinceMs: 1_000 } });
     expect(admit(open, 0, DEFAULT_BREAKER, 59_999).kind).toBe("wait");
     expect(tried(open, "ok", 60_000)).toMatchObject({ kind: "closed", ramp: { limit: 1 } });
-    const now = breakerNext(open, { kind: "tryNow", reason: null }, DEFAULT_BREAKER, at);
+    // Not because somebody lets one run go on, or an engine starts.
+    const unasked = { kind: "tryNow", reason: null } as const;
+    expect(breakerNext(open, unasked, DEFAULT_BREAKER, at)).toBe(open);
+    const asked = { kind: "tryNow", reason: "bo has it tried" } as const;
+    const now = breakerNext(open, asked, DEFAULT_BREAKER, at);
+    expect(breakerNext(now, unasked, DEFAULT_BREAKER, at)).toMatchObject({ probeAtMs: 1_000 });
     expect(tried(now, "ok", 1_000).kind).toBe("closed");
   });
 

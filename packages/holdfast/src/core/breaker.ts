@@ -41,6 +41,8 @@ export interface Outage {
   readonly sinceMs: number;
   /** The wait that came before the last canary, or before the first one. */
   readonly spacingMs: number;
+  /** A person does not want it called before it may be tried. */
+  readonly byHand?: true;
 }
 
 /** Coming back: how many calls may be under way, and how many of these came through. */
@@ -166,13 +168,13 @@ export function parkedUntilMs(state: BreakerState, config: BreakerConfig, at: At
 
 /** A breaker that was open when the store was last written. */
 export function reopened(
-  row: { readonly reason: string; readonly class: FailureClass; readonly sinceMs: number },
+  row: Omit<Outage, "spacingMs">,
   probeAtMs: number | null,
   config: BreakerConfig,
 ): BreakerState {
-  const { reason, sinceMs } = row;
-  const outage: Outage = { class: row.class, reason, sinceMs, spacingMs: config.probeFirstMs };
-  return { kind: "open", outage, probeAtMs };
+  const { reason, sinceMs, byHand } = row;
+  const known = { class: row.class, reason, sinceMs, spacingMs: config.probeFirstMs };
+  return { kind: "open", outage: byHand === true ? { ...known, byHand } : known, probeAtMs };
 }
 
 function canary(outage: Outage, nowMs: number): Admission {
@@ -246,7 +248,10 @@ function spacingAfter({ spacingMs }: Closed, config: BreakerConfig): number {
 
 function triedNow(state: BreakerState, reason: string | null, at: At): BreakerState {
   if (state.kind !== "open") return state;
-  const outage = reason === null ? state.outage : { ...state.outage, reason };
+  // What a person has said only a person takes back.
+  if (reason === null && state.outage.byHand === true) return state;
+  const known = notByHand(state.outage);
+  const outage = reason === null ? known : { ...known, reason };
   return { kind: "open", outage, probeAtMs: at.nowMs };
 }
 
@@ -256,6 +261,10 @@ function retriesUsedUp(state: Closed, config: BreakerConfig, at: At): BreakerSta
   const reason = "more of its calls are retries than its budget allows (a tenth, and one a second)";
   const outage: Outage = { class: "unavailable", reason, sinceMs: at.nowMs, spacingMs };
   return { kind: "open", outage, probeAtMs: at.nowMs + jittered(spacingMs, at) };
+}
+
+function notByHand({ class: of, reason, sinceMs, spacingMs }: Outage): Outage {
+  return { class: of, reason, sinceMs, spacingMs };
 }
 
 function parkedByHand(
@@ -270,7 +279,7 @@ function parkedByHand(
       : { sinceMs: state.outage.sinceMs, spacingMs: state.outage.spacingMs };
   return {
     kind: "open",
-    outage: { class: "unavailable", reason, ...since },
+    outage: { class: "unavailable", reason, ...since, byHand: true },
     probeAtMs: untilMs,
   };
 }
@@ -308,7 +317,8 @@ function afterCanary(
   config: BreakerConfig,
   at: At,
 ): BreakerState {
-  const { outage } = state;
+  // It was tried: from here on it is an outage like any other.
+  const outage = notByHand(state.outage);
   if (feed === "alive") {
     // The first step of coming back, with one call at a time.
     return comingBack({ limit: 1, doneCount: 0 }, outage.spacingMs);

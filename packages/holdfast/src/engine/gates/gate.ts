@@ -167,6 +167,11 @@ export class Gate {
     return this.#breaker.kind === "closed";
   }
 
+  /** A person does not want it called now. */
+  get isParkedByHand(): boolean {
+    return this.#breaker.kind === "open" && this.#breaker.outage.byHand === true;
+  }
+
   /**
    * When a run that is parked now should try again by itself. Soon where the gate lets others
    * through: one bad call parks its own run before it is enough to stop all. Else the gate wakes
@@ -332,7 +337,12 @@ export class Gate {
       return;
     }
     const probeAtMs = row.probeAtMs ?? this.#needs.clock.nowMs();
-    const outage = { reason: row.reason, class: row.class ?? "unavailable", sinceMs: row.sinceMs };
+    const outage = {
+      reason: row.reason,
+      class: row.class ?? "unavailable",
+      sinceMs: row.sinceMs,
+      ...(row.byHand === 1 ? { byHand: true as const } : {}),
+    };
     this.#breaker = reopened(outage, probeAtMs, this.#options.breaker);
     this.#canaries.probeAt(probeAtMs);
   }
@@ -348,7 +358,8 @@ export class Gate {
   tryNow(reason: string | null = null): void {
     this.#feed({ kind: "tryNow", reason });
     if (this.#breaker.kind !== "open") return;
-    this.#canaries.probeAt(this.#needs.clock.nowMs());
+    const { probeAtMs } = this.#breaker;
+    if (probeAtMs !== null) this.#canaries.probeAt(probeAtMs);
     if (reason !== null && this.#needs.share === null) this.#incidents.changed(this.#breaker);
   }
 
