@@ -220,8 +220,9 @@ export class Gates {
     for (const row of await this.#engine.store.dependencies()) {
       const gate = this.#named(row.integration);
       gate.restore(row);
-      // The process may have died between the record and its exception.
-      if (row.state === "parked") this.#parked.moved(row.integration);
+      // The process may have died between the record and its exception, or the end of that.
+      if (row.state === "parked" || row.incident?.endedAtMs != null)
+        this.#parked.moved(row.integration);
     }
   }
 
