@@ -114,6 +114,40 @@ describe("parking", () => {
   });
 });
 
+describe("answers that come late", () => {
+  const config = { ...DEFAULT_BREAKER, slowMs: 2_000 };
+  const late = (tookMs: number, failure?: Failure) => (state: BreakerState, at: number) => {
+    const event =
+      failure === undefined
+        ? ({ kind: "succeeded", canary: false, tookMs } as const)
+        : ({ kind: "failed", canary: false, failure, tookMs } as const);
+    return breakerNext(state, event, config, { nowMs: at, random01: 0 });
+  };
+  const times = (count: number, step: ReturnType<typeof late>, from = CLOSED_BREAKER) =>
+    Array.from({ length: count }, (_, n) => n * 100).reduce(step, from);
+
+  test("count as bad calls where that is declared, by their share", () => {
+    const half = times(5, late(2_000));
+    expect(times(4, late(2_001), half).kind).toBe("closed");
+    expect(times(5, late(2_001), half)).toMatchObject({
+      kind: "open",
+      probeAtMs: 5_400,
+      outage: {
+        class: "unavailable",
+        reason: "5 of 10 calls failed or took longer than 2 s within 30 s (the last one took 2 s)",
+      },
+    });
+  });
+
+  test("count so also if they refuse, and say otherwise as much as any answer", () => {
+    expect(times(10, late(2_001, BAD_ORDER)).kind).toBe("open");
+    expect(times(10, late(100, BAD_ORDER)).kind).toBe("closed");
+    // Somebody is there: refusals in a row are over.
+    const refused = times(2, late(0, REFUSED));
+    expect(times(1, late(0, REFUSED), times(1, late(2_001), refused)).kind).toBe("closed");
+  });
+});
+
 describe("opening", () => {
   test("needs three refused connections in a row", () => {
     expect(play([REFUSED, REFUSED]).kind).toBe("closed");

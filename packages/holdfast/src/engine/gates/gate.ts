@@ -46,6 +46,11 @@ export interface Pass {
   leave(): void;
 }
 
+export interface OwnPass extends Pass {
+  /** The call goes out now, and not when it got its place. */
+  begins(): void;
+}
+
 export interface GateOptions {
   readonly concurrency: number;
   readonly rate: Rate | null;
@@ -250,12 +255,14 @@ export class Gate {
   }
 
   /** Takes its place in the rate; waits for its turn if that is later. */
-  #paced(pass: Pass, entry: Entry, canary: boolean): Pass | Promise<Pass | null> {
+  #paced(pass: OwnPass, entry: Entry, canary: boolean): Pass | Promise<Pass | null> {
     const waitMs = this.#flow.take(this.#inFlight - 1, entry.rank === "first");
     if (waitMs <= 0) return pass;
     return new Promise((resolve) => {
       this.#needs.clock.after(waitMs, () => {
         if (canary || this.isClosed) {
+          // What it has waited for its turn is no time that the other system takes.
+          pass.begins();
           resolve(pass);
           return;
         }
@@ -265,19 +272,24 @@ export class Gate {
     });
   }
 
-  #pass({ retryCost }: Entry, canary: boolean): Pass {
+  #pass({ retryCost }: Entry, canary: boolean): OwnPass {
     this.#inFlight += 1;
-    const startedAtMs = this.#needs.clock.nowMs();
+    const { clock } = this.#needs;
+    let startedAtMs = clock.nowMs();
     let left = false;
+    const tookMs = () => Math.max(0, clock.nowMs() - startedAtMs);
     return {
+      begins: () => {
+        startedAtMs = clock.nowMs();
+      },
       succeeded: () => {
         if (!canary) this.#flow.refund(retryCost);
         this.#flow.ended(startedAtMs, null, this.#inFlight + 1);
-        this.#feed({ kind: "succeeded", canary });
+        this.#feed({ kind: "succeeded", canary, tookMs: tookMs() });
       },
       failed: (failure) => {
         this.#flow.ended(startedAtMs, failure, this.#inFlight + 1);
-        this.#feed({ kind: "failed", canary, failure });
+        this.#feed({ kind: "failed", canary, failure, tookMs: tookMs() });
       },
       leave: () => {
         if (left) return;

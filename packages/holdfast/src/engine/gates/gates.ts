@@ -323,6 +323,10 @@ function optionsOf(name: string, options: IntegrationOptions): GateOptions {
               positive(Number.parseFloat(breaker.openAt), `breaker.openAt of "${name}"`) / 100,
             of: positive(breaker.of, `breaker.of of "${name}"`),
             probeFirstMs: durationMs(breaker.probeEvery, `breaker.probeEvery of "${name}"`),
+            slowMs:
+              breaker.slow === undefined
+                ? null
+                : durationMs(breaker.slow, `breaker.slow of "${name}"`),
           },
     health: options.health ?? null,
   };
