@@ -96,7 +96,12 @@ describe("parking", () => {
     expect(open).toMatchObject({ kind: "open", probeAtMs: 60_000, outage: { sinceMs: 1_000 } });
     expect(admit(open, 0, DEFAULT_BREAKER, 59_999).kind).toBe("wait");
     expect(tried(open, "ok", 60_000)).toMatchObject({ kind: "closed", ramp: { limit: 1 } });
-    const now = breakerNext(open, { kind: "tryNow", reason: null }, DEFAULT_BREAKER, at);
+    // Not because somebody lets one run go on, or an engine starts.
+    const unasked = { kind: "tryNow", reason: null } as const;
+    expect(breakerNext(open, unasked, DEFAULT_BREAKER, at)).toBe(open);
+    const asked = { kind: "tryNow", reason: "bo has it tried" } as const;
+    const now = breakerNext(open, asked, DEFAULT_BREAKER, at);
+    expect(breakerNext(now, unasked, DEFAULT_BREAKER, at)).toMatchObject({ probeAtMs: 1_000 });
     expect(tried(now, "ok", 1_000).kind).toBe("closed");
   });
 
@@ -106,6 +111,40 @@ describe("parking", () => {
     const open = breakerNext(down, byHand, DEFAULT_BREAKER, { nowMs: 9_000, random01: 0 });
     const sinceMs = down.kind === "open" ? down.outage.sinceMs : null;
     expect(open).toMatchObject({ probeAtMs: 60_000, outage: { reason: "maintenance", sinceMs } });
+  });
+});
+
+describe("answers that come late", () => {
+  const config = { ...DEFAULT_BREAKER, slowMs: 2_000 };
+  const late = (tookMs: number, failure?: Failure) => (state: BreakerState, at: number) => {
+    const event =
+      failure === undefined
+        ? ({ kind: "succeeded", canary: false, tookMs } as const)
+        : ({ kind: "failed", canary: false, failure, tookMs } as const);
+    return breakerNext(state, event, config, { nowMs: at, random01: 0 });
+  };
+  const times = (count: number, step: ReturnType<typeof late>, from = CLOSED_BREAKER) =>
+    Array.from({ length: count }, (_, n) => n * 100).reduce(step, from);
+
+  test("count as bad calls where that is declared, by their share", () => {
+    const half = times(5, late(2_000));
+    expect(times(4, late(2_001), half).kind).toBe("closed");
+    expect(times(5, late(2_001), half)).toMatchObject({
+      kind: "open",
+      probeAtMs: 5_400,
+      outage: {
+        class: "unavailable",
+        reason: "5 of 10 calls failed or took longer than 2 s within 30 s (the last one took 2 s)",
+      },
+    });
+  });
+
+  test("count so also if they refuse, and say otherwise as much as any answer", () => {
+    expect(times(10, late(2_001, BAD_ORDER)).kind).toBe("open");
+    expect(times(10, late(100, BAD_ORDER)).kind).toBe("closed");
+    // Somebody is there: refusals in a row are over.
+    const refused = times(2, late(0, REFUSED));
+    expect(times(1, late(0, REFUSED), times(1, late(2_001), refused)).kind).toBe("closed");
   });
 });
 

@@ -18,6 +18,8 @@ export interface BreakerConfig {
   readonly probeFirstMs: number;
   /** A canary without an answer for this long is given up and another one may go. */
   readonly canaryMaxMs: number;
+  /** An answer that took longer counts as a bad call, milliseconds; null: only none counts. Source: R9. */
+  readonly slowMs: number | null;
   /** Concurrency at which coming back is over and only the integration's own limit holds. */
   readonly rampDoneAt: number;
 }
@@ -28,6 +30,7 @@ export const DEFAULT_BREAKER: BreakerConfig = {
   of: 10,
   probeFirstMs: 5_000,
   canaryMaxMs: 60_000,
+  slowMs: null,
   rampDoneAt: 64,
 };
 /** Certain signs (refused, DNS) and identical wrong settings open it at this many in a row. */
@@ -41,6 +44,8 @@ export interface Outage {
   readonly sinceMs: number;
   /** The wait that came before the last canary, or before the first one. */
   readonly spacingMs: number;
+  /** A person does not want it called before it may be tried. */
+  readonly byHand?: true;
 }
 
 /** Coming back: how many calls may be under way, and how many of these came through. */
@@ -80,9 +85,14 @@ const CALM: Closed = {
 export const CLOSED_BREAKER: BreakerState = CALM;
 
 export type BreakerEvent =
-  /** A call ended well. `canary`: it was the one that was let through on trial. */
-  | { readonly kind: "succeeded"; readonly canary: boolean }
-  | { readonly kind: "failed"; readonly canary: boolean; readonly failure: Failure }
+  /** A call ended well. `canary`: it was the one that was let through on trial. `tookMs` absent: not known. */
+  | { readonly kind: "succeeded"; readonly canary: boolean; readonly tookMs?: number }
+  | {
+      readonly kind: "failed";
+      readonly canary: boolean;
+      readonly failure: Failure;
+      readonly tookMs?: number;
+    }
   /** A setting or a secret was changed, or a person asks for a trial. */
   | { readonly kind: "tryNow"; readonly reason: string | null }
   /** There is none left in the retry budget for the next retry. */
@@ -109,9 +119,12 @@ export function breakerNext(
   if (event.kind === "parkedByHand") return parkedByHand(state, event, config, at);
   const feed: Feed = event.kind === "succeeded" ? "alive" : feedOf(event.failure);
   const failure = event.kind === "failed" ? event.failure : null;
+  const { tookMs = 0 } = event;
   switch (state.kind) {
     case "closed":
-      return afterCall(state, feed, failure, config, at);
+      return feed === "alive" && tookMs > (config.slowMs ?? Number.POSITIVE_INFINITY)
+        ? afterSlow(state, tookMs, config, at)
+        : afterCall(state, feed, failure, config, at);
     case "open":
       return state;
     case "probing":
@@ -166,13 +179,13 @@ export function parkedUntilMs(state: BreakerState, config: BreakerConfig, at: At
 
 /** A breaker that was open when the store was last written. */
 export function reopened(
-  row: { readonly reason: string; readonly class: FailureClass; readonly sinceMs: number },
+  row: Omit<Outage, "spacingMs">,
   probeAtMs: number | null,
   config: BreakerConfig,
 ): BreakerState {
-  const { reason, sinceMs } = row;
-  const outage: Outage = { class: row.class, reason, sinceMs, spacingMs: config.probeFirstMs };
-  return { kind: "open", outage, probeAtMs };
+  const { reason, sinceMs, byHand } = row;
+  const known = { class: row.class, reason, sinceMs, spacingMs: config.probeFirstMs };
+  return { kind: "open", outage: byHand === true ? { ...known, byHand } : known, probeAtMs };
 }
 
 function canary(outage: Outage, nowMs: number): Admission {
@@ -204,6 +217,14 @@ function afterCall(
   return why === null ? next : opened(next, failure, why, config, at);
 }
 
+/** It answered, and so late that it counts as a bad call: only ever by their share. */
+function afterSlow(state: Closed, tookMs: number, config: BreakerConfig, at: At): BreakerState {
+  const window = counted(state.window, at.nowMs, false);
+  const next: Closed = { ...state, window, hardCount: 0, settingCount: 0, settingCode: null };
+  const why = tripReason(next, `the last one took ${durationText(tookMs)}`, config, at.nowMs);
+  return why === null ? next : unavailable(next, why, config, at);
+}
+
 function tripReason(
   state: Closed,
   code: string,
@@ -223,8 +244,12 @@ function tripReason(
   const callsMin = isComingBack ? Math.min(IN_A_ROW_MAX, config.of) : config.of;
   const { badCount, callCount } = countsOf(state.window, nowMs);
   return callCount >= callsMin && badCount >= config.openAt * callCount
-    ? `${String(badCount)} of ${String(callCount)} calls failed within 30 s (${code})`
+    ? `${String(badCount)} of ${String(callCount)} calls failed${slowText(config)} within 30 s (${code})`
     : null;
+}
+
+function slowText({ slowMs }: BreakerConfig): string {
+  return slowMs === null ? "" : ` or took longer than ${durationText(slowMs)}`;
 }
 
 function opened(
@@ -246,16 +271,28 @@ function spacingAfter({ spacingMs }: Closed, config: BreakerConfig): number {
 
 function triedNow(state: BreakerState, reason: string | null, at: At): BreakerState {
   if (state.kind !== "open") return state;
-  const outage = reason === null ? state.outage : { ...state.outage, reason };
+  // What a person has said only a person takes back.
+  if (reason === null && state.outage.byHand === true) return state;
+  const known = notByHand(state.outage);
+  const outage = reason === null ? known : { ...known, reason };
   return { kind: "open", outage, probeAtMs: at.nowMs };
 }
 
 /** Source: R5. */
 function retriesUsedUp(state: Closed, config: BreakerConfig, at: At): BreakerState {
-  const spacingMs = spacingAfter(state, config);
   const reason = "more of its calls are retries than its budget allows (a tenth, and one a second)";
+  return unavailable(state, reason, config, at);
+}
+
+/** Without a failure that says so. */
+function unavailable(state: Closed, reason: string, config: BreakerConfig, at: At): BreakerState {
+  const spacingMs = spacingAfter(state, config);
   const outage: Outage = { class: "unavailable", reason, sinceMs: at.nowMs, spacingMs };
   return { kind: "open", outage, probeAtMs: at.nowMs + jittered(spacingMs, at) };
+}
+
+function notByHand({ class: of, reason, sinceMs, spacingMs }: Outage): Outage {
+  return { class: of, reason, sinceMs, spacingMs };
 }
 
 function parkedByHand(
@@ -270,7 +307,7 @@ function parkedByHand(
       : { sinceMs: state.outage.sinceMs, spacingMs: state.outage.spacingMs };
   return {
     kind: "open",
-    outage: { class: "unavailable", reason, ...since },
+    outage: { class: "unavailable", reason, ...since, byHand: true },
     probeAtMs: untilMs,
   };
 }
@@ -308,7 +345,8 @@ function afterCanary(
   config: BreakerConfig,
   at: At,
 ): BreakerState {
-  const { outage } = state;
+  // It was tried: from here on it is an outage like any other.
+  const outage = notByHand(state.outage);
   if (feed === "alive") {
     // The first step of coming back, with one call at a time.
     return comingBack({ limit: 1, doneCount: 0 }, outage.spacingMs);

@@ -6,7 +6,7 @@ import { assertNever } from "./assert.ts";
 import type { ProbeAnswer } from "./after-probe.ts";
 import { IMMEDIATE_MS_MAX } from "./backoff.ts";
 import type { RepeatKind } from "./contract.ts";
-import type { EffectProof, Failure, FailureScope } from "./failure.ts";
+import { CHANGED_INPUT, type EffectProof, type Failure, type FailureScope } from "./failure.ts";
 import type {
   ClosedHead,
   IntentHead,
@@ -407,8 +407,14 @@ function afterResumed(state: EffectState, record: Placed): EffectState {
     immediateUsed: 0,
     isReplayed: true,
     budgetFromMs: record.atMs,
-    next: due(state, record.atMs, "attempt"),
+    // Nothing of what was asked was done: whether it is sent now its contract decides once more.
+    next: wasDoneOtherwise(state) ? { kind: "again" } : due(state, record.atMs, "attempt"),
   };
+}
+
+/** It was done before its run was done again, and a person was asked what its result is now. */
+function wasDoneOtherwise({ failure, proof }: EffectState): boolean {
+  return failure?.reasonCode === CHANGED_INPUT && proof !== null && proof !== "never";
 }
 
 /** The code gets what a person gave; also in the place of an error that it was given. */

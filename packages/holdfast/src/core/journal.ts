@@ -451,6 +451,8 @@ export interface DependencyHead {
   readonly sinceMs?: number;
   /** The outage that it is about, or the last one; absent: none is known. */
   readonly incident?: Incident;
+  /** A person does not want it called until `probeAtMs`. */
+  readonly byHand?: true;
   /** What is left of its retry budget, if that is not full and not shared by workers. */
   readonly retryTokens?: number;
 }

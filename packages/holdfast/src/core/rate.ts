@@ -39,6 +39,20 @@ export function parseRate(text: string, what: string): Rate {
   return { count, periodMs, burst: Math.max(1, Math.floor((count / periodMs) * 100)) };
 }
 
+/** Nothing was taken yet. */
+export function fullBucket(nowMs: number, { burst }: Rate): RateState {
+  return { tokens: burst, atMs: nowMs };
+}
+
+/**
+ * An engine begins where others were before it: what they had taken is not on record, as that would be
+ * a write for each call, so all of it counts as taken. Else an engine that dies again and again would
+ * let a burst through each time. It costs what a burst takes to fill, once at each start.
+ */
+export function emptyBucket(nowMs: number): RateState {
+  return { tokens: 0, atMs: nowMs };
+}
+
 /**
  * Takes the next place.
  *
@@ -50,7 +64,7 @@ export function takeToken(
   nowMs: number,
   rate: Rate,
 ): { readonly state: RateState; readonly waitMs: number } {
-  const full = state === null ? { tokens: rate.burst, atMs: nowMs } : refilled(state, nowMs, rate);
+  const full = state === null ? fullBucket(nowMs, rate) : refilled(state, nowMs, rate);
   const tokens = full.tokens - 1;
   const waitMs = tokens >= 0 ? 0 : Math.ceil((-tokens * rate.periodMs) / rate.count);
   return { state: { tokens, atMs: nowMs }, waitMs };
@@ -69,7 +83,7 @@ export function pauseRate(
   rate: Rate,
 ): RateState {
   const owed = (Math.max(0, untilMs - nowMs) * rate.count) / rate.periodMs;
-  const full = state === null ? { tokens: rate.burst, atMs: nowMs } : refilled(state, nowMs, rate);
+  const full = state === null ? fullBucket(nowMs, rate) : refilled(state, nowMs, rate);
   return { tokens: Math.min(full.tokens, 1 - owed), atMs: nowMs };
 }
 

@@ -96,6 +96,8 @@ export interface DecidedHead extends ByHand {
   /** Sequence number of the `proposed` record. */
   readonly proposed: number;
   readonly verdict: Verdict;
+  /** The run that it has started, for a command that is taken again. */
+  readonly started?: number;
 }
 
 /** A proposal is listed among the reviews under this name; no review of a workflow may begin so. */

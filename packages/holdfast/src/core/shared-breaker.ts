@@ -39,13 +39,15 @@ export function sharedKnown(
     readonly class: FailureClass | null;
     readonly sinceMs: number;
     readonly probeAtMs: number | null;
+    readonly byHand: 0 | 1;
   } | null,
   nowMs: number,
   spacingMs: number,
 ): SharedBreaker {
   if (row === null || row.state === "closed") return CALM_BREAKER;
-  const { reason, class: failureClass, sinceMs, probeAtMs } = row;
-  const outage = { class: failureClass ?? "unavailable", reason, sinceMs, spacingMs };
+  const { reason, class: failureClass, sinceMs, probeAtMs, byHand } = row;
+  const known = { class: failureClass ?? "unavailable", reason, sinceMs, spacingMs };
+  const outage: Outage = byHand === 1 ? { ...known, byHand: true } : known;
   // A setting may have been mended since: it is tried again soon.
   return { kind: "open", outage, probeAtMs: probeAtMs ?? nowMs };
 }
@@ -149,9 +151,10 @@ export function incidentOf(
     return { integration, ...closed, ...about, sinceMs, atMs };
   }
   const probeAtMs = breaker.kind === "open" ? breaker.probeAtMs : breaker.startedAtMs;
-  const { reason, class: failureClass } = breaker.outage;
+  const { reason, class: failureClass, byHand } = breaker.outage;
   const to = probeAtMs === null ? "parked" : "open";
-  return { integration, to, reason, class: failureClass, probeAtMs, ...about, atMs };
+  const hand = byHand === true ? { byHand } : {};
+  return { integration, to, reason, class: failureClass, probeAtMs, ...hand, ...about, atMs };
 }
 
 function movedOutage(outage: Outage, byMs: number): Outage {

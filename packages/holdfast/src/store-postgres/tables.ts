@@ -222,6 +222,7 @@ export const DEPENDENCY: Table<DependencyAt> = {
       incident_parked: ({ incident }) => incident?.parkedCount ?? null,
       incident_drained_at_ms: ({ incident }) => incident?.drainedAtMs ?? null,
       retry_tokens: (row) => row.retryTokens,
+      by_hand: (row) => row.byHand,
       said_at_ms: ({ said }) => said.atMs,
       said_by: ({ said }) => said.by,
     }),

@@ -49,8 +49,8 @@ const SQL = {
     where run = ? and seq = ? and state = 'open'`,
   reviewsWithdraw: "update review set state = 'withdrawn' where run = ? and state = 'open'",
   dependency: `insert into dependency (${DEPENDENCY_COLUMNS})
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    on conflict (integration) do update set state = excluded.state, reason = excluded.reason,
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (integration) do update set by_hand = excluded.by_hand, state = excluded.state, reason = excluded.reason,
     class = excluded.class, probe_at_ms = excluded.probe_at_ms,
     incident_at_ms = excluded.incident_at_ms, incident_parked = excluded.incident_parked,
     incident_ended_at_ms = excluded.incident_ended_at_ms,

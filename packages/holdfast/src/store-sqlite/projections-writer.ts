@@ -267,6 +267,7 @@ export class ProjectionsWriter {
           row.incident?.parkedCount ?? null,
           row.incident?.drainedAtMs ?? null,
           row.retryTokens,
+          row.byHand,
         );
         return;
       }

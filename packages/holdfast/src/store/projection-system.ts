@@ -36,6 +36,7 @@ function dependency(record: JournalRecord, head: journal.DependencyHead): readon
     class: head.class ?? null,
     sinceMs: head.sinceMs ?? head.atMs ?? record.atMs,
     probeAtMs: head.probeAtMs,
+    byHand: head.byHand === true ? 1 : 0,
     incident: head.incident ?? null,
     retryTokens: head.retryTokens ?? null,
   };

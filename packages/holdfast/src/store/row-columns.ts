@@ -88,7 +88,8 @@ export const REVIEW_COLUMNS = `run, seq, step, review, answer_by, not_by, state,
   due_at_ms, escalated_to, answered_by, answered_at_ms, digest, amount, currency`;
 
 export const DEPENDENCY_COLUMNS = `integration, state, reason, class, since_ms, probe_at_ms,
-  incident_at_ms, incident_ended_at_ms, incident_parked, incident_drained_at_ms, retry_tokens`;
+  incident_at_ms, incident_ended_at_ms, incident_parked, incident_drained_at_ms, retry_tokens,
+  by_hand`;
 
 export const DECLARATION_COLUMNS = "definition, name, sensitive, decision, at_ms";
 
@@ -286,6 +287,7 @@ export function toDependency(c: Cells): DependencyRow {
     probeAtMs: c[5] as number | null,
     incident: incidentOf(c),
     retryTokens: c[10] as number | null,
+    byHand: c[11] as DependencyRow["byHand"],
   };
 }
 

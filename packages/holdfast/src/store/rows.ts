@@ -174,6 +174,8 @@ export interface DependencyRow {
   readonly class: FailureClass | null;
   readonly sinceMs: number;
   readonly probeAtMs: number | null;
+  /** 1: a person does not want it called until `probeAtMs`. */
+  readonly byHand: 0 | 1;
   /** The outage that is, or the last one; null: none is known. */
   readonly incident: Incident | null;
   /** What is left of the retry budget of a store with one engine; null: all of it. */

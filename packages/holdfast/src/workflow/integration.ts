@@ -19,6 +19,8 @@ export interface IntegrationOptions {
     readonly openAt: `${number}%`;
     readonly of: number;
     readonly probeEvery: Duration;
+    /** An answer that took longer counts as a bad call. Without it: only calls without an answer, and 502 to 504. */
+    readonly slow?: Duration;
   };
   /**
    * True where each namespace has a connection of its own (other credentials, another tenant): then
@@ -70,7 +72,12 @@ function checkLimit(what: string, limit: NonNullable<IntegrationOptions["limit"]
 }
 
 function checkBreaker(what: string, breaker: NonNullable<IntegrationOptions["breaker"]>): void {
-  checkOptions(`breaker of ${what}`, breaker, { openAt: "any", of: "any", probeEvery: "any" });
+  checkOptions(`breaker of ${what}`, breaker, {
+    openAt: "any",
+    of: "any",
+    probeEvery: "any",
+    slow: "any",
+  });
   // In JavaScript it may be a number, or nothing.
   const openAt: unknown = breaker.openAt;
   const percent =
@@ -84,6 +91,9 @@ function checkBreaker(what: string, breaker: NonNullable<IntegrationOptions["bre
   }
   checkPositive(breaker.of, `breaker.of of ${what}`);
   durationMs(breaker.probeEvery, `breaker.probeEvery of ${what}`);
+  if (breaker.slow === undefined) return;
+  const slow = `breaker.slow of ${what}, in milliseconds,`;
+  checkPositive(durationMs(breaker.slow, slow), slow);
 }
 
 function checkPositive(value: unknown, what: string): void {

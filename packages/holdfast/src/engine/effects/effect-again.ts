@@ -8,7 +8,7 @@ import type { JournalRecord } from "../../core/journal.ts";
 import { repeatOf, type Repeat } from "../../core/repeat.ts";
 import type { SuppliedHead } from "../../core/repaired.ts";
 import { undoPath } from "../../core/step-path.ts";
-import { stateOf } from "../../core/unknown-effects.ts";
+import { provenSeq } from "../../core/undone.ts";
 import { endsStep, headOf } from "../run/recovery.ts";
 import type { StepSlot } from "../steps/step-slot.ts";
 import type { EffectStep } from "./effect-step.ts";
@@ -16,7 +16,8 @@ import type { EffectStep } from "./effect-step.ts";
 /** Who keeps a result: the engine by the contract, and not a person. */
 const ENGINE = "(engine)";
 
-export function repeatNow({ effect, journal, run, path }: EffectStep): Repeat {
+export function repeatNow(step: EffectStep): Repeat {
+  const { effect, journal, run, path } = step;
   const { contract } = effect.plan;
   const { state } = journal;
   const age = {
@@ -30,11 +31,16 @@ export function repeatNow({ effect, journal, run, path }: EffectStep): Repeat {
     proof: state.proof,
     isSame: journal.isSameAsSent,
     canProbe: contract.kind !== "read" && contract.canProbe,
-    isUndone: stateOf(run.superseded.get(undoPath(path)) ?? []).proof === "surely",
+    isUndone: isUndoneSince(step),
     isInWindow: contract.kind === "keyed" ? isKeyLive(contract, age) : null,
   });
   if (repeat.kind !== "skip" || doneBefore(run.superseded.get(path) ?? []) !== null) return repeat;
   return { kind: "ask", because: "it was done, and what it answered is not on record" };
+}
+
+/** Whether it was done and then undone, before its run was done again, and not done since. */
+export function isUndoneSince({ run, path, journal }: EffectStep): boolean {
+  return provenSeq(run.superseded.get(undoPath(path)) ?? []) > journal.provenSeq;
 }
 
 /** The record with the value of what was done before; null if there is none. */

@@ -5,6 +5,7 @@ import type { SettledHead } from "../../core/journal.ts";
 import { openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
 import type { EffectStep } from "./effect-step.ts";
+import type { Gate } from "../gates/gate.ts";
 import { parse, problemText } from "../../workflow/schema.ts";
 import { toJson } from "../journal/payload.ts";
 import {
@@ -153,7 +154,7 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
 
 /** Why the step may not go on now; null if it may. */
 export function refusedResume(
-  { journal: { state }, slot, path }: EffectStep,
+  { journal: { state }, slot, path, gate }: EffectStep,
   { seen, exception }: ResumeCommand,
 ): Refused | null {
   if (slot === null || slot.ended) return refused("HF6003", `"${path}" does not wait.`);
@@ -161,9 +162,16 @@ export function refusedResume(
     return refused("HF6004", `"${path}" may have happened. Settle that first: holdfast settle.`);
   }
   if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
+  if (slot.wait.state === "parked" && gate.isParkedByHand)
+    return refused("HF6003", parkedByHand(path, gate));
   const since =
     openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
   return since === null ? null : refused("HF6003", since);
+}
+
+/** What was said of all its calls is not taken back for one of them. */
+function parkedByHand(path: string, { name, reason }: Gate): string {
+  return `"${path}" waits for ${name}: ${reason} To have it tried before that: holdfast unpark ${name}.`;
 }
 
 /** Lets the step go on at once: a new attempt where nothing is unknown. */

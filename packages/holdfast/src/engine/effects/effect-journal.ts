@@ -6,6 +6,7 @@ import {
   FRESH_EFFECT,
   type EffectState,
 } from "../../core/effect-state.ts";
+import { provesIt } from "../../core/undone.ts";
 import type { Contract } from "../../core/contract.ts";
 import type { Failure } from "../../core/failure.ts";
 import type {
@@ -43,6 +44,8 @@ export class EffectJournal {
   #differs = false;
   /** Where it was last seen, or said by a person, what had become of it: 0 for never. */
   #judgedSeq = 0;
+  /** Where it last surely happened: 0 for never. */
+  #provenSeq = 0;
 
   constructor(run: LiveRun, path: string, effect: AnyEffect, input: unknown) {
     this.#run = run;
@@ -72,6 +75,11 @@ export class EffectJournal {
 
   get state(): EffectState {
     return this.#state;
+  }
+
+  /** Number of the last record by which it surely happened; 0 if there is none. */
+  get provenSeq(): number {
+    return this.#provenSeq;
   }
 
   /** When what was decided last is due; null if that has no time of its own. */
@@ -104,6 +112,13 @@ export class EffectJournal {
 
   load(records: readonly JournalRecord[]): void {
     for (const record of records) this.#fold(record);
+  }
+
+  /** What it has done stays on record, and what it does next is another operation, with another key. */
+  beginAnew(): void {
+    const { generation, attempt } = this.#state;
+    this.#state = { ...FRESH_EFFECT, attempt, generation: generation + 1 };
+    this.#doneDigest = null;
   }
 
   write(
@@ -186,6 +201,7 @@ export class EffectJournal {
     if (effectRecord === null) return;
     this.#state = foldEffect(this.#state, effectRecord);
     const { kind, head } = effectRecord;
+    if (provesIt(effectRecord)) this.#provenSeq = effectRecord.seq;
     const isJudged =
       kind === "probe" || kind === "settled" || (kind === "intent" && "restoredFromMs" in head);
     if (isJudged) this.#judgedSeq = effectRecord.seq;

@@ -12,7 +12,7 @@ import { EffectFailed } from "../../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
 import { isoText } from "../clock.ts";
 import { Deferred } from "../run/deferred.ts";
-import { doneBefore, doneOtherwise, keepResult, repeatNow } from "./effect-again.ts";
+import { doneBefore, doneOtherwise, isUndoneSince, keepResult, repeatNow } from "./effect-again.ts";
 import { inputAsSeen, outputAsSeen } from "./effect-as-seen.ts";
 import { commandEffect, refusedResume } from "./effect-commands.ts";
 import { EffectCalls } from "./effect-calls.ts";
@@ -147,9 +147,9 @@ export class EffectStep implements StepVerb {
       } else this.#deferred.resolve({ ok: false, failure: view });
       return undefined;
     }
-    // Of what a person gave nothing was done by us, unless it was done before.
+    // Of what a person gave nothing was done by us, unless it was done before and still is.
     const { proof } = this.journal.state;
-    this.isSupplied = record.kind === "supplied" && proof !== "surely";
+    this.isSupplied = record.kind === "supplied" && (proof !== "surely" || isUndoneSince(this));
     if (!this.isSupplied) this.endSeq = record.seq;
     if (this.answer?.seq === record.seq) {
       this.#hand({ ok: true, value: this.answer.value });
@@ -196,6 +196,8 @@ export class EffectStep implements StepVerb {
   #loadJournal(records: readonly JournalRecord[]): void {
     const before = this.run.superseded.get(this.path) ?? [];
     this.journal.load(before);
+    // Under its key they would answer that it is undone, and what was done since would stay.
+    if (this.mode === "undo" && this.journal.provenSeq > 0) this.journal.beginAnew();
     const done = doneBefore(before);
     if (done !== null) this.settledLater = { seq: done.seq, text: done.data ?? "null" };
     this.journal.load(records);
@@ -430,7 +432,7 @@ export class EffectStep implements StepVerb {
 
   /** Where the journal says that it happened; null if there is nothing to undo. */
   get doneSeq(): number | null {
-    const isSure = this.journal.state.proof === "surely";
+    const isSure = this.journal.state.proof === "surely" && !isUndoneSince(this);
     return this.endSeq ?? (isSure ? (this.settledLater?.seq ?? null) : null);
   }
 
@@ -448,7 +450,7 @@ export class EffectStep implements StepVerb {
     if (this.undoes !== null || undoingOf(this.effect.definition) === null) return false;
     if (this.slot?.ended !== true || this.doneSeq !== null) return false;
     const { proof } = this.journal.state;
-    return proof !== null && proof !== "never";
+    return proof !== null && proof !== "never" && !isUndoneSince(this);
   }
 
   /** The input as the call saw it; a step that was recovered has not parsed it yet. */

@@ -6,6 +6,7 @@
 import { EFFECT_STAYS } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { isUndoPath, undoPath } from "../../core/step-path.ts";
+import { isUndone } from "../../core/undone.ts";
 import { stateOf } from "../../core/unknown-effects.ts";
 import { staysWhenDone, type AnyEffect } from "../../workflow/effect.ts";
 import type { EffectStep } from "./effect-step.ts";
@@ -65,10 +66,11 @@ export function openStaying(run: LiveRun, staying: readonly StayingEffect[], end
 export function leftBehind(run: LiveRun): readonly StayingEffect[] {
   return [...run.superseded.keys()].flatMap((path) => {
     if (run.slots.has(path) || isUndoPath(path)) return [];
-    const { intent, proof, operation } = stateOf(run.superseded.get(path) ?? []);
+    const before = run.superseded.get(path) ?? [];
+    const { intent, proof, operation } = stateOf(before);
     if (intent === null || operation === null || proof !== "surely") return [];
     // With a scope that was undone.
-    if (stateOf(run.superseded.get(undoPath(path)) ?? []).proof === "surely") return [];
+    if (isUndone(before, run.superseded.get(undoPath(path)) ?? [])) return [];
     const missing = "is not known to this app (see its option `effects`)";
     const effect =
       run.host.effects.get(intent.effect) ?? standInEffect(intent, run.row.owner, missing);

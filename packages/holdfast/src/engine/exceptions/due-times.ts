@@ -108,10 +108,20 @@ export class DueTimes {
     else if (next !== undefined) this.#lookAt(next.atMs);
   }
 
-  /** All of its times that have passed, in order. */
-  async #pass({ run, seq }: DueException, nowMs: number): Promise<void> {
-    const { store, reads } = this.#engine;
-    const row = await reads.patiently(WHAT, () => store.exception(run, seq));
+  /**
+   * All of its times that have passed, in order. In the turn of what people do to exceptions, with the
+   * exception as the act before has left it: whose time somebody has just stopped is not told.
+   */
+  async #pass(due: DueException, nowMs: number): Promise<void> {
+    const { reads, exceptions } = this.#engine;
+    // A look that fails gives its turn back: who acts by hand hears of the store, and does not wait.
+    await reads.patiently(WHAT, () => exceptions.acts.inTurn(() => this.#passInTurn(due, nowMs)));
+  }
+
+  async #passInTurn({ run, seq }: DueException, nowMs: number): Promise<void> {
+    const { store, committer } = this.#engine;
+    await committer.durable();
+    const row = await store.exception(run, seq);
     if (row === null || row.closedAtMs !== null || row.nextAtMs === null) return;
     for (const crossing of row.handling.crossings) {
       // What has not been told by now is told by the next engine.
@@ -135,8 +145,7 @@ export class DueTimes {
     const { run, seq, workflow, step, owner } = row;
     const act = { kind: "crossed", crossing } as const;
     const head: HandledHead = { opened: seq, act, by: ENGINE, reason: "" };
-    const isWritten = await this.#engine.reads.patiently(WHAT, () => this.#write(run, head));
-    if (isWritten !== true) return;
+    if (!(await this.#write(run, head))) return;
     this.#engine.emit({
       type: "exception.due",
       exception: formatItemId("exc", { run, seq }),

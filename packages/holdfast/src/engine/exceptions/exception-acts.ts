@@ -74,7 +74,7 @@ export class ExceptionActs {
     asked: AskedAct,
     doing: Doing,
   ): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       const { committer, store, exceptions } = this.#engine;
       await committer.durable();
       const row = await store.exception(id.run, id.seq);
@@ -138,7 +138,7 @@ export class ExceptionActs {
 
   /** @throws {HoldfastError} HF6001 (no such group), HF6003 (it does not fit). */
   group(fingerprint: string, act: IssueAct, doing: Doing): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       const { committer, store, clock, journal } = this.#engine;
       if (levelOf(fingerprint) === null) throw unknownGroup(fingerprint);
       await committer.durable();
@@ -158,7 +158,7 @@ export class ExceptionActs {
    * @throws {HoldfastError} HF4102 (no rules), HF6003 (others were set meanwhile).
    */
   route(rules: readonly unknown[], version: number, doing: Doing): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       const { committer, store, clock, journal, exceptions } = this.#engine;
       const parsed = parseRouting(rules);
       await committer.durable();
@@ -178,7 +178,8 @@ export class ExceptionActs {
     });
   }
 
-  #inTurn(act: () => Promise<void>): Promise<void> {
+  /** What is done to exceptions, groups and rules, one after the other. */
+  inTurn(act: () => Promise<void>): Promise<void> {
     const turn = this.#last.then(act, act);
     this.#last = turn;
     // Its caller hears of a failure; the next in line only waits for it.

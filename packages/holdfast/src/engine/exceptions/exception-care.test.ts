@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { DEFAULT_POLICY, type ExceptionPolicy } from "../../core/exception-policy.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import type { HandledHead } from "../../core/journal.ts";
 import type { ExceptionRow } from "../../store/rows.ts";
 import { verifyStore } from "../../store-sqlite/index.ts";
 import { effect } from "../../workflow/effect.ts";
@@ -192,6 +193,31 @@ describe("the times of an open exception", () => {
       ["warning", "stewards"],
       ["overdue", "stewards"],
     ]);
+    await expectSound();
+  });
+
+  test("are told before somebody stops the clock, or not at all: both look at what the other has left", async () => {
+    const row = await opened();
+    const { acts } = world.engine.exceptions;
+    await world.advance(9 * HOUR_MS - 1);
+    const { store } = world.life.watched;
+    const read = store.exception.bind(store);
+    const stopped: Promise<void>[] = [];
+    store.exception = async (run, seq) => {
+      const seen = await read(run, seq);
+      if (stopped.length > 0) return seen;
+      // While the engine looks, a person says that the vendor has the move.
+      stopped.push(acts.handle(row, { kind: "waits", for: "vendor" }, doing));
+      for (let turn = 0; turn < 30; turn += 1) await new Promise((next) => setImmediate(next));
+      return seen;
+    };
+    await world.advance(1);
+    await Promise.all(stopped);
+    const heads = (await world.records(row.run)).filter(({ kind }) => kind === "handled");
+    const kinds = heads.map(({ head }) => (JSON.parse(head ?? "") as HandledHead).act.kind);
+    expect(kinds).toEqual(["crossed", "waits"]);
+    await world.advance(100 * HOUR_MS);
+    expect(dueEvents()).toEqual([["warning", "stewards"]]);
     await expectSound();
   });
 

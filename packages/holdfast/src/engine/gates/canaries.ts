@@ -6,7 +6,7 @@
 import type { Admission, BreakerEvent, BreakerState } from "../../core/breaker.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { Clock } from "../clock.ts";
-import type { Entry, GateOptions, Pass } from "./gate.ts";
+import type { Entry, GateOptions, OwnPass } from "./gate.ts";
 import type { GateShare } from "./gate-share.ts";
 import { HEALTH_MS_MAX, healthTooLate, unhealthy } from "./health-check.ts";
 
@@ -69,7 +69,7 @@ export class Canaries {
   }
 
   /** The pass of a canary. If it ends without a word on the system, its place is given back. */
-  passOf({ outage, startedAtMs }: Probing, pass: Pass): Pass {
+  passOf({ outage, startedAtMs }: Probing, pass: OwnPass): OwnPass {
     const { clock, gate, share } = this.#needs;
     this.#search = "oldest";
     let hasSaid = false;
@@ -84,6 +84,9 @@ export class Canaries {
       this.probeAt(probeAtMs);
     };
     return {
+      begins: () => {
+        pass.begins();
+      },
       succeeded: () => {
         hasSaid = true;
         pass.succeeded();

@@ -13,7 +13,7 @@ import {
   PAUSE_MS_MAX,
   type LearnedRate,
 } from "../../core/learned-rate.ts";
-import { pauseRate, takeToken, type RateState } from "../../core/rate.ts";
+import { emptyBucket, pauseRate, takeToken, type RateState } from "../../core/rate.ts";
 import {
   earned,
   fullBudget,
@@ -30,6 +30,8 @@ export interface FlowNeeds {
   readonly clock: Clock;
   /** Null where one engine has the store for itself: then all of the limit is this gate's. */
   readonly share: GateShare | null;
+  /** When this engine began, if another one had the store before it; else null. */
+  readonly tookOverAtMs: number | null;
   /** Puts on record how many retries are left, where no share does. */
   keepBudget(tokens: number): void;
 }
@@ -45,7 +47,7 @@ export class GateFlow {
   #declared: GateLimits;
   #limit: AdaptiveLimit;
   #learned: LearnedRate | null = null;
-  #tokens: RateState | null = null;
+  #tokens: RateState | null;
   /** Calls that were started of late. */
   #starts: CallWindow = EMPTY_WINDOW;
   #budget: RetryBudget;
@@ -56,6 +58,8 @@ export class GateFlow {
     this.#declared = declared;
     this.#limit = untouchedLimit(declared.concurrency);
     this.#budget = fullBudget(needs.clock.nowMs());
+    const { tookOverAtMs } = needs;
+    this.#tokens = tookOverAtMs === null ? null : emptyBucket(tookOverAtMs);
   }
 
   configure(declared: GateLimits): void {

@@ -46,6 +46,11 @@ export interface Pass {
   leave(): void;
 }
 
+export interface OwnPass extends Pass {
+  /** The call goes out now, and not when it got its place. */
+  begins(): void;
+}
+
 export interface GateOptions {
   readonly concurrency: number;
   readonly rate: Rate | null;
@@ -67,6 +72,8 @@ export interface GateNeeds {
   countParked(integration: string): Promise<number | null>;
   /** Null where one engine has the store for itself: then all of the limit is this gate's. */
   readonly share: GateShare | null;
+  /** When this engine began, if another one had the store before it; else null. */
+  readonly tookOverAtMs: number | null;
   /** Called when no call is in flight any more. */
   quiet(): void;
 }
@@ -100,11 +107,12 @@ export class Gate {
     this.name = name;
     this.#options = options;
     this.#needs = needs;
-    const { clock, share } = needs;
+    const { clock, share, tookOverAtMs } = needs;
     this.#incidents = new Incidents(name, needs);
     this.#flow = new GateFlow(options, {
       clock,
       share,
+      tookOverAtMs,
       keepBudget: (tokens) => {
         this.#incidents.keepBudget(tokens, this.#breaker);
       },
@@ -162,6 +170,11 @@ export class Gate {
   /** Whether calls are let through, if perhaps only a few. */
   get isClosed(): boolean {
     return this.#breaker.kind === "closed";
+  }
+
+  /** A person does not want it called now. */
+  get isParkedByHand(): boolean {
+    return this.#breaker.kind === "open" && this.#breaker.outage.byHand === true;
   }
 
   /**
@@ -242,12 +255,14 @@ export class Gate {
   }
 
   /** Takes its place in the rate; waits for its turn if that is later. */
-  #paced(pass: Pass, entry: Entry, canary: boolean): Pass | Promise<Pass | null> {
+  #paced(pass: OwnPass, entry: Entry, canary: boolean): Pass | Promise<Pass | null> {
     const waitMs = this.#flow.take(this.#inFlight - 1, entry.rank === "first");
     if (waitMs <= 0) return pass;
     return new Promise((resolve) => {
       this.#needs.clock.after(waitMs, () => {
         if (canary || this.isClosed) {
+          // What it has waited for its turn is no time that the other system takes.
+          pass.begins();
           resolve(pass);
           return;
         }
@@ -257,19 +272,24 @@ export class Gate {
     });
   }
 
-  #pass({ retryCost }: Entry, canary: boolean): Pass {
+  #pass({ retryCost }: Entry, canary: boolean): OwnPass {
     this.#inFlight += 1;
-    const startedAtMs = this.#needs.clock.nowMs();
+    const { clock } = this.#needs;
+    let startedAtMs = clock.nowMs();
     let left = false;
+    const tookMs = () => Math.max(0, clock.nowMs() - startedAtMs);
     return {
+      begins: () => {
+        startedAtMs = clock.nowMs();
+      },
       succeeded: () => {
         if (!canary) this.#flow.refund(retryCost);
         this.#flow.ended(startedAtMs, null, this.#inFlight + 1);
-        this.#feed({ kind: "succeeded", canary });
+        this.#feed({ kind: "succeeded", canary, tookMs: tookMs() });
       },
       failed: (failure) => {
         this.#flow.ended(startedAtMs, failure, this.#inFlight + 1);
-        this.#feed({ kind: "failed", canary, failure });
+        this.#feed({ kind: "failed", canary, failure, tookMs: tookMs() });
       },
       leave: () => {
         if (left) return;
@@ -329,7 +349,12 @@ export class Gate {
       return;
     }
     const probeAtMs = row.probeAtMs ?? this.#needs.clock.nowMs();
-    const outage = { reason: row.reason, class: row.class ?? "unavailable", sinceMs: row.sinceMs };
+    const outage = {
+      reason: row.reason,
+      class: row.class ?? "unavailable",
+      sinceMs: row.sinceMs,
+      ...(row.byHand === 1 ? { byHand: true as const } : {}),
+    };
     this.#breaker = reopened(outage, probeAtMs, this.#options.breaker);
     this.#canaries.probeAt(probeAtMs);
   }
@@ -345,7 +370,8 @@ export class Gate {
   tryNow(reason: string | null = null): void {
     this.#feed({ kind: "tryNow", reason });
     if (this.#breaker.kind !== "open") return;
-    this.#canaries.probeAt(this.#needs.clock.nowMs());
+    const { probeAtMs } = this.#breaker;
+    if (probeAtMs !== null) this.#canaries.probeAt(probeAtMs);
     if (reason !== null && this.#needs.share === null) this.#incidents.changed(this.#breaker);
   }
 

@@ -51,3 +51,25 @@ test("coming back is over once the integration's own limit holds", async () => {
   );
   expect(opened).toHaveLength(1);
 });
+
+test("a declared rate holds over engines that end one after the other: each begins with nothing in hand", async () => {
+  const system = world.counterpart("erp");
+  const on = testIntegration("erp", { limit: { rate: "20/s" } });
+  const act = testEffect("keyed", system, "act", { on });
+  const flow = testWorkflow("flow", (input, run) => run.do(act, input));
+  for (let life = 0; life < 6; life += 1) {
+    await world.begin([flow]);
+    for (let n = 0; n < 3; n += 1) await world.start(flow, { id: `${String(life)}-${String(n)}` });
+    await world.settle();
+    if (life % 2 === 0) await world.crash();
+    else await world.close();
+  }
+  // The first engine had a burst to give.
+  expect(system.requests.filter(({ atMs }) => atMs === system.requests[0]?.atMs)).toHaveLength(2);
+  await world.begin([flow]);
+  await world.advance(60_000);
+  const times = system.requests.map(({ atMs }) => atMs);
+  expect(times).toHaveLength(18);
+  for (const from of times)
+    expect(times.filter((at) => at >= from && at < from + 1_000).length).toBeLessThanOrEqual(22);
+});

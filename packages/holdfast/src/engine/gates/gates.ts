@@ -33,11 +33,14 @@ export class Gates {
   /** Of those gates whose limits and breakers workers share. */
   readonly #shares = new Map<string, GateShare>();
   readonly #parked: ParkedExceptions;
+  readonly #tookOverAtMs: number | null;
   #isLooking = false;
   #onQuiet: (() => void) | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    const { store, clock } = engine;
+    this.#tookOverAtMs = store.predecessors.length > 0 ? clock.nowMs() : null;
     this.#parked = new ParkedExceptions(engine);
   }
 
@@ -97,6 +100,7 @@ export class Gates {
         this.#engine.journal.append("dependency", head);
       },
       share,
+      tookOverAtMs: this.#tookOverAtMs,
       wakeParked: (integration, count) => this.#wakeParked(integration, count),
       countParked: (integration) => this.#countParked(integration),
       quiet: () => this.#onQuiet?.(),
@@ -216,8 +220,9 @@ export class Gates {
     for (const row of await this.#engine.store.dependencies()) {
       const gate = this.#named(row.integration);
       gate.restore(row);
-      // The process may have died between the record and its exception.
-      if (row.state === "parked") this.#parked.moved(row.integration);
+      // The process may have died between the record and its exception, or the end of that.
+      if (row.state === "parked" || row.incident?.endedAtMs != null)
+        this.#parked.moved(row.integration);
     }
   }
 
@@ -318,6 +323,10 @@ function optionsOf(name: string, options: IntegrationOptions): GateOptions {
               positive(Number.parseFloat(breaker.openAt), `breaker.openAt of "${name}"`) / 100,
             of: positive(breaker.of, `breaker.of of "${name}"`),
             probeFirstMs: durationMs(breaker.probeEvery, `breaker.probeEvery of "${name}"`),
+            slowMs:
+              breaker.slow === undefined
+                ? null
+                : durationMs(breaker.slow, `breaker.slow of "${name}"`),
           },
     health: options.health ?? null,
   };

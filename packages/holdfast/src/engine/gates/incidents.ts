@@ -66,6 +66,7 @@ export class Incidents {
       reason: outage.reason,
       class: outage.class,
       probeAtMs,
+      ...(outage.byHand === true ? { byHand: true } : {}),
     });
   }
 

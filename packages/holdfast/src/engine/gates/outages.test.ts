@@ -352,6 +352,28 @@ describe("declared limits", () => {
     expect(Math.min(...inThree)).toBeGreaterThanOrEqual(1_000);
   });
 
+  test("takes the wait for its turn in the rate for no time that the system takes", async () => {
+    const breaker = { openAt: "50%", of: 4, probeEvery: "5s", slow: "2s" } as const;
+    const on = testIntegration("erp", { limit: { rate: "2/s" }, breaker });
+    const flow = flowOf({ on });
+    await world.begin([flow]);
+    const runs = await startMany(flow, 20);
+    await world.advance(20_000);
+    expect(await states(runs)).toEqual({ completed: 20 });
+    expect(incidents()).toEqual([]);
+    // It is slow now, and answers: half of four calls are enough.
+    await world.advance(MINUTE_MS);
+    system.always("act", { kind: "slow", takesMs: 2_100 });
+    for (let n = 20; n < 26; n += 1) await world.start(flow, { id: String(n) });
+    await world.advance(8_000);
+    expect(incidents()).toEqual(["open"]);
+    system.always("act", { kind: "ok" });
+    await world.start(flow, { id: "26" });
+    await world.advance(MINUTE_MS);
+    expect(incidents()).toEqual(["open", "closed"]);
+    expect(system.count("act")).toBe(27);
+  });
+
   test("parks who finds the line full, and forgets nobody of them, over a crash too", async () => {
     const flow = flowOf({
       on: testIntegration("erp", { limit: { concurrency: 1 } }),
@@ -371,6 +393,12 @@ describe("declared limits", () => {
   test.each([
     ["limit.concurrency", { limit: { concurrency: 0 } }],
     ["limit.rate", { limit: { rate: "0/s" as const } }],
+    [
+      "breaker.slow",
+      {
+        breaker: { openAt: "50%" as const, of: 10, probeEvery: "5s" as const, slow: "0s" as const },
+      },
+    ],
     ["breaker.openAt", { breaker: { openAt: "0%" as const, of: 10, probeEvery: "5s" as const } }],
   ])("refuses an integration with a senseless %s where it is declared", (_what, options) => {
     const declare = () => testIntegration("erp", options);

@@ -89,6 +89,29 @@ describe("a wrong setting is somebody's, soon", () => {
     expect(await parkedOnes()).toMatchObject([{ resolution: "dealt-with" }]);
   });
 
+  test("is closed also where the engine dies once it is on record that it answers again", async () => {
+    const flow = flowOf();
+    system.always("act", { kind: "no", class: "misconfigured" });
+    let answers = false;
+    await world.begin([flow], {
+      fateOf: ({ kinds }) => (answers && kinds.includes("dependency") ? "diesAfter" : "applied"),
+    });
+    const runs = await startMany(flow, 4);
+    await world.advance(MINUTE_MS);
+    system.always("act", { kind: "ok" });
+    answers = true;
+    const mended = "the password is right now";
+    await world.engine.commands.resume(runs[0] ?? 0, null, "ana", mended).catch(() => undefined);
+    await world.settle();
+    expect(world.life.watched.isDead).toBe(true);
+    expect(await parkedOnes()).toMatchObject([{ closedAtMs: null }]);
+    await world.crash();
+    await world.begin([flow]);
+    await world.advance(15 * MINUTE_MS);
+    expect(await states(runs)).toEqual({ completed: 4 });
+    expect(await parkedOnes()).toMatchObject([{ resolution: "dealt-with" }]);
+  });
+
   test("once over a crash, and anew when it is wrong again", async () => {
     const flow = flowOf();
     await world.begin([flow]);

@@ -71,6 +71,32 @@ describe("an integration that a person has parked", () => {
     expect(erp.requests.length).toBe(sent + 1);
   });
 
+  test("stays so when a run that waits for it is resumed, which is refused, also after a restart", async () => {
+    const flow = flowOf();
+    await world.begin([flow]);
+    await world.start(flow, { id: "before" });
+    await world.settle();
+    const untilMs = world.clock.nowMs() + 60 * MINUTE_MS;
+    await world.engine.parking.parkByHand("erp", "they install a release", untilMs);
+    const run = await world.start(flow, { id: "1" });
+    for (const isRestarted of [false, true]) {
+      if (isRestarted) {
+        await world.crash();
+        await world.begin([flow]);
+      }
+      await world.advance(MINUTE_MS);
+      const resumed = world.engine.commands.resume(run, null, "cy", "let this go on");
+      await expect(resumed).rejects.toMatchObject({
+        code: "HF6003",
+        message: expect.stringMatching(/they install a release.*holdfast unpark erp/u),
+      });
+      await world.advance(MINUTE_MS);
+      expect(erp.requests.map(({ id }) => id)).toEqual(["before"]);
+    }
+    await world.engine.parking.tryByHand("erp", "they are done");
+    await world.untilState(run, "completed");
+  });
+
   test("gets no call until then, over a restart, and is tried by itself afterwards", async () => {
     const flow = flowOf();
     await world.begin([flow], LIMITS);

@@ -18,7 +18,12 @@ export type Append = (
   kind: RecordKind,
   name: string,
   head: object,
-  options?: { readonly attempt?: number; readonly data?: string | null },
+  options?: {
+    readonly attempt?: number;
+    readonly data?: string | null;
+    /** In the flush of the record that was added before it, in the same turn. */
+    readonly joins?: boolean;
+  },
 ) => number;
 
 export type Reached<T> =
@@ -47,9 +52,11 @@ export async function withStored<T>(
       if (stored === undefined) return { kind: "unknown" };
       places.require(stored.shard);
       let seq = stored.records.at(-1)?.seq ?? 0;
-      const value = act(stored, (kind, name, head, { attempt = 0, data = null } = {}) => {
+      const value = act(stored, (kind, name, head, options = {}) => {
+        const { attempt = 0, data = null, joins = false } = options;
         seq += 1;
-        committer.add({ run, seq, kind, attempt, name, head, data });
+        const record = { run, seq, kind, attempt, name, head, data };
+        committer.add(joins ? { ...record, joins } : record);
         departures.noteWritten(run);
         return seq;
       });

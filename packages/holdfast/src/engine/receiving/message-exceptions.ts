@@ -1,16 +1,25 @@
 /** What somebody has to look at that came of a message. */
+import { HoldfastError } from "../../core/error.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { turnOf } from "../../core/received.ts";
 import type { ReceivedRow } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import type { BesideCase } from "../exceptions/beside.ts";
 import type { Message } from "./messages.ts";
+import type { Engine } from "../engine.ts";
+import { STORE } from "../exceptions/write-at.ts";
 
+/** Who closes what has mended itself. */
+const BY = "holdfast";
 /** Longest piece of foreign text in a sentence, in characters. */
 const QUOTED_MAX = 80;
 
 function quoted(text: string): string {
   return JSON.stringify(text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}...` : text);
+}
+
+function subjectOf(name: string): string {
+  return `message ${name}`;
 }
 
 /** A second message about the business fact that a run has. */
@@ -22,7 +31,7 @@ export function aboutDuplicate(
   const what = `Message ${quoted(head.id)} of ${by} came by ${quoted(head.ingress)}`;
   return {
     run,
-    subject: `message ${head.name}`,
+    subject: subjectOf(head.name),
     at: "receive",
     reasonCode: "HF4113",
     rule: "engine/duplicate-review@1",
@@ -45,7 +54,7 @@ export function aboutMissing(
   const missing = turn.kind === "gap" ? ` ${String(turn.missing)}` : "";
   return {
     run: null,
-    subject: `message ${row.name}`,
+    subject: subjectOf(row.name),
     at: "receive",
     reasonCode: "HF4114",
     rule: "engine/missing-ref@1",
@@ -55,4 +64,18 @@ export function aboutMissing(
     owner: definition.owner,
     data: row.data ?? "null",
   };
+}
+
+/** The message has had its turn: nobody has to look for what it waited for. */
+export async function closeMissing({ store, exceptions }: Engine, name: string): Promise<void> {
+  const { seq } = await store.besideExceptions(STORE, subjectOf(name));
+  const row = seq === null ? null : await store.exception(STORE, seq);
+  if (row === null || row.closedAtMs !== null) return;
+  try {
+    const why = "what it waited for has come, and the message has had its turn";
+    await exceptions.beside.close({ run: STORE, seq: row.seq }, BY, why);
+  } catch (error) {
+    // A person was faster.
+    if (!(error instanceof HoldfastError) || error.code !== "HF6003") throw error;
+  }
 }

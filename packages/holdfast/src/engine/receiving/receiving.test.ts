@@ -256,6 +256,34 @@ describe("messages in an order", () => {
     expect(await placed(1, bySequence)).toMatchObject({ state: "started" });
     await world.settle();
     expect((await world.allRuns()).map(({ key }) => key)).toEqual(["O-7/1", "O-7/2"]);
+    const [closed] = await world.exceptions();
+    expect(closed).toMatchObject({ resolution: "dealt-with", closedBy: "holdfast" });
+    expect(closed?.handling.closedBecause).toContain("what it waited for has come");
+  });
+
+  test("are not told to the owner where what they wait for comes at that moment", async () => {
+    await world.begin([bill]);
+    await placed(2, bySequence);
+    await world.advance(10 * MINUTE_MS - 1);
+    const { store } = world.life.watched;
+    const newest = store.newestInOrder.bind(store);
+    const first: Promise<unknown>[] = [];
+    let calls = 0;
+    store.newestInOrder = async (name) => {
+      const seen = await newest(name);
+      calls += 1;
+      // The second is for the exception; the first is looked at before it, in vain.
+      if (calls !== 2) return seen;
+      first.push(placed(1, bySequence));
+      for (let turn = 0; turn < 30; turn += 1) await new Promise((next) => setImmediate(next));
+      return seen;
+    };
+    await world.advance(1);
+    await Promise.all(first);
+    await world.advance(60 * MINUTE_MS);
+    expect((await world.allRuns()).map(({ key }) => key)).toEqual(["O-7/1", "O-7/2"]);
+    const open = (await world.exceptions()).filter(({ closedAtMs }) => closedAtMs === null);
+    expect(open).toEqual([]);
   });
 
   test("are held over a crash, and one that may go then goes", async () => {

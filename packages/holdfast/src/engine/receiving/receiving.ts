@@ -21,7 +21,7 @@ import type { Engine } from "../engine.ts";
 import { checkedStart } from "../starts/start-input.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
-import { aboutDuplicate, aboutMissing } from "./message-exceptions.ts";
+import { aboutDuplicate, aboutMissing, closeMissing } from "./message-exceptions.ts";
 import * as refusals from "./message-refusals.ts";
 import { heldMessage, messageOf, receiptOf, type Message } from "./messages.ts";
 import type { IncomingMessage, Receipt } from "../../workflow/message.ts";
@@ -256,42 +256,55 @@ export class Receiving {
   }
 
   /** False while it has to wait. */
-  async #release({ name, orderName }: HeldMessage): Promise<boolean> {
-    return await this.#turns.in(name, async () => {
-      const row = await this.#known(name);
-      if (row?.state !== "held") {
-        this.#held.remove(name);
-        return true;
-      }
-      try {
-        const message = heldMessage(row);
-        const { state } = await this.#orders.in(orderName, () => this.#inOrder(message, true));
-        return state !== "held";
-      } catch (error) {
-        // There is no room now, or no code: it stays, and its owner hears of it when it is due.
-        if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
-        throw error;
-      }
+  async #release(held: HeldMessage): Promise<boolean> {
+    return await this.#turns.in(held.name, async () => {
+      if (!(await this.#releaseInTurn(held))) return false;
+      // Its owner may have been told that it waits, by this engine or the one before.
+      if (held.dueAtMs <= this.#engine.clock.nowMs()) await closeMissing(this.#engine, held.name);
+      return true;
     });
+  }
+
+  async #releaseInTurn({ name, orderName }: HeldMessage): Promise<boolean> {
+    const row = await this.#known(name);
+    if (row?.state !== "held") {
+      this.#held.remove(name);
+      return true;
+    }
+    try {
+      const message = heldMessage(row);
+      const { state } = await this.#orders.in(orderName, () => this.#inOrder(message, true));
+      return state !== "held";
+    } catch (error) {
+      // There is no room now, or no code: it stays, and its owner hears of it when it is due.
+      if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
+      throw error;
+    }
   }
 
   /** It has waited for as long as it may: its owner has to know. It stays held. */
   async #tellMissing(held: HeldMessage): Promise<void> {
     await this.#releaseNext(held.orderName);
-    const isTold = await this.#engine.reads.patiently("what a message waits for", async () => {
-      const row = await this.#known(held.name);
-      if (row?.state !== "held") return true;
-      try {
-        const workflow = this.#workflowOf(row.workflow);
-        const newest = await this.#engine.store.newestInOrder(held.orderName);
-        await this.#engine.exceptions.beside.open(aboutMissing(row, newest, workflow));
-        return true;
-      } catch (error) {
-        if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
-        throw error;
-      }
-    });
+    // In its turn: what it waits for may be coming just now, and nobody would close what is opened then.
+    const isTold = await this.#engine.reads.patiently("what a message waits for", () =>
+      this.#turns.in(held.name, () => this.#tellInTurn(held)),
+    );
     if (isTold === false) this.#held.untold(held.name);
+  }
+
+  /** False if its owner cannot be told now. */
+  async #tellInTurn({ name, orderName }: HeldMessage): Promise<boolean> {
+    const row = await this.#known(name);
+    if (row?.state !== "held") return true;
+    try {
+      const workflow = this.#workflowOf(row.workflow);
+      const newest = await this.#engine.store.newestInOrder(orderName);
+      await this.#engine.exceptions.beside.open(aboutMissing(row, newest, workflow));
+      return true;
+    } catch (error) {
+      if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
+      throw error;
+    }
   }
 
   /** What is remembered of it; nothing whose time is over. */

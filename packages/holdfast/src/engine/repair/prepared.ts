@@ -12,8 +12,13 @@ export interface Prepared {
   readonly effect?: string;
   /** Why a second person is needed, as a sentence; null if none is. */
   readonly needs: string | null;
-  /** Writes its records, before anything else can happen. The answer is a run that it has started. */
-  readonly apply: (hand: ByHand) => number | null;
+  /**
+   * Starts a run in the place of this one, before anything of this one is written: it may be refused for
+   * now. The answer is its number.
+   */
+  readonly start?: (hand: ByHand) => number;
+  /** Writes its records, before anything else can happen. */
+  readonly apply: (hand: ByHand) => void;
 }
 
 /** Writes a record of the run, and says its number. */

@@ -12,6 +12,7 @@ import {
   type Verdict,
 } from "../../core/repaired.ts";
 import type { RepairOrder } from "../../core/repair-order.ts";
+import { wasApplied } from "../../core/seen.ts";
 import type { RunRow } from "../../store/rows.ts";
 import type { Digests } from "../journal/digest.ts";
 import { headOf } from "../run/recovery.ts";
@@ -87,6 +88,12 @@ export function verdictOf(records: readonly JournalRecord[], proposed: number): 
     if (head.proposed === proposed) return head;
   }
   return null;
+}
+
+/** The run that this approval has started; null if it has started none. */
+export function startedBy(records: readonly JournalRecord[], command: string): number | null {
+  const decided = records.find((one) => one.kind === "decided" && wasApplied([one], command));
+  return decided === undefined ? null : (headOf<DecidedHead>(decided).started ?? null);
 }
 
 export function decidedHead(

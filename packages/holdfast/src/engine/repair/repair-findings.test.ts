@@ -119,3 +119,58 @@ describe("two people at once", () => {
     expect(shop.requests).toHaveLength(2);
   });
 });
+
+test("an approval is not used up by a refusal that passes", async () => {
+  const shop = world.counterpart("shop");
+  const pay = testEffect("once", shop, "pay");
+  const flow = testWorkflow("flow", async (input, run) => (await run.do(pay, input)).ref);
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.untilState(run, "completed");
+  const { proposal } = await people.repair(run, "anew");
+  await world.close();
+  await world.begin([flow], { limits: { liveRunsMax: 0 } });
+  await expect(decide(run, proposal ?? 0, "bo")).rejects.toMatchObject({ code: "HF4201" });
+  expect(await kindsOf(run, "decided")).toBe(0);
+  await world.close();
+  await world.begin([flow]);
+  const { run: next } = await decide(run, proposal ?? 0, "bo");
+  await world.untilState(next ?? 0, "completed");
+  expect(shop.count("pay")).toBe(2);
+});
+
+describe("an approval that is given again by its command", () => {
+  test.each(["diesBefore", "diesAfter"] as const)(
+    "has started one run, and says which, whatever flush the engine dies at (%s)",
+    async (fate) => {
+      const flow = testWorkflow("flow", () => Promise.resolve("over"));
+      // Each turn of a run in a flush of its own, where nothing holds them together.
+      const limits = { flushRecordsMax: 1 };
+      for (let dieAt = 1; ; dieAt += 1) {
+        await world.begin([flow], { limits });
+        const id = String(dieAt);
+        const run = await world.start(flow, { id });
+        await world.untilState(run, "completed");
+        const { proposal } = await people.repair(run, "anew");
+        await world.close();
+        await world.begin([flow], {
+          limits,
+          fateOf: ({ number }) => (number === dieAt ? fate : "applied"),
+        });
+        const command = `cmd_${id}`;
+        const said = { run, seq: proposal ?? 0, approve: true, by: "bo", reason: "yes", command };
+        void world.engine.commands.repairs.decide(said).catch(() => undefined);
+        await world.settle();
+        const isReached = world.life.watched.isDead;
+        await world.crash();
+        await world.begin([flow], { limits });
+        const { run: next } = await world.engine.commands.repairs.decide(said);
+        await world.untilState(next ?? 0, "completed");
+        const { generation } = await world.row(next ?? 0);
+        expect([generation, await kindsOf(run, "decided")]).toEqual([2, 1]);
+        await world.close();
+        if (!isReached) break;
+      }
+    },
+  );
+});

@@ -24,7 +24,14 @@ import { headOf } from "../run/recovery.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
 import { withoutCode } from "../run/without-code.ts";
 import type { Prepared, Write } from "./prepared.ts";
-import { decidedHead, frozenDigest, orderOf, proposedHead, verdictOf } from "./proposals.ts";
+import {
+  decidedHead,
+  frozenDigest,
+  orderOf,
+  proposedHead,
+  startedBy,
+  verdictOf,
+} from "./proposals.ts";
 import { misfit, moved, noProposal, unknownFirst } from "./repair-refusals.ts";
 import { correctedInput, fromSeqOf, refuseTakenBack, writeAgain } from "./run-repairs.ts";
 import { startAnew } from "./start-anew.ts";
@@ -84,7 +91,8 @@ export class Repairs {
   async #decide(decision: Decision): Promise<Repaired> {
     const { run, seq, by, command, approve } = decision;
     const { records, row } = await this.#stored(run);
-    if (command !== null && wasApplied(records, command)) return DONE;
+    if (command !== null && wasApplied(records, command))
+      return { ...DONE, run: startedBy(records, command) };
     const record = records.find((one) => one.seq === seq && one.kind === "proposed");
     if (record === undefined) throw noProposal(run, seq);
     const head = headOf<ProposedHead>(record);
@@ -183,7 +191,7 @@ export class Repairs {
       const changes = { ...order, value: value ?? [] };
       const start = await correctedInput(seen, workflow, changes, frozen, limits);
       const anew = await startAnew(this.#engine, seen, workflow, start);
-      return () => ({ data: start.text, needs: NEW_KEYS, apply: anew });
+      return () => ({ data: start.text, needs: NEW_KEYS, start: anew, apply: NOTHING });
     }
     if (isFinal(seen.row.state)) throw ended(run, seen.row.state);
     refuseTakenBack(seen);
@@ -201,7 +209,6 @@ export class Repairs {
       needs: corrected?.needs ?? null,
       apply(hand) {
         writeAgain(stored, write, { fromSeq, step }, hand, corrected);
-        return null;
       },
     });
   }
@@ -215,7 +222,9 @@ export class Repairs {
     for (;;) {
       const reached = await withStored(this.#engine, run, (stored, append) => {
         refuseMoved(order, versionOf(stored.records));
-        const write: Write = (kind, name, head, data = null) => append(kind, name, head, { data });
+        // An approval and the run that it has started just before: both or neither.
+        const write: Write = (kind, name, head, data = null) =>
+          append(kind, name, head, { data, joins: kind === "decided" });
         const done = act(stored, write);
         return { done, isOver: isFinal(stored.row.state) };
       });
@@ -275,11 +284,15 @@ export class Repairs {
       ...(approval === null ? {} : { approvedBy: approval.decision.by }),
       ...(command === null ? {} : { command }),
     };
+    // First what may be refused for now, by a full intake: the approval is not used up then.
+    const run = prepared.start?.(hand) ?? null;
     if (approval !== null) {
       const { decision } = approval;
-      write("decided", "", decidedHead(decision.seq, "approved", decision));
+      const head = decidedHead(decision.seq, "approved", decision);
+      write("decided", "", run === null ? head : { ...head, started: run });
     }
-    return { proposal: null, run: prepared.apply(hand) };
+    prepared.apply(hand);
+    return { proposal: null, run };
   }
 
   async #close(decision: Decision, verdict: "rejected" | "expired" | "void"): Promise<Repaired> {
@@ -293,6 +306,8 @@ export class Repairs {
   }
 }
 
+/** The run itself has ended: nothing of it is written. */
+const NOTHING = (): void => undefined;
 const ANEW = "Propose it anew, with the plan as it is now.";
 const NEW_KEYS =
   "a run is started in the place of another: under its new keys the other systems would do again what was done";

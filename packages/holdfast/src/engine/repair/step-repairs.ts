@@ -44,7 +44,6 @@ export async function prepareSupply(
       const record = step.journal.write("supplied", state.attempt, head, text);
       if (hadEnded) live.ending.repaired(hand);
       else live.deliver(slot, record);
-      return null;
     },
   };
 }
@@ -90,7 +89,6 @@ export async function prepareEdit(
       step.journal.write("edited", 0, head, text);
       if (hadEnded) live.ending.repaired(hand);
       else goOn(step, slot);
-      return null;
     },
   };
 }

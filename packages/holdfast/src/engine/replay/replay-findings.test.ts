@@ -1,6 +1,7 @@
 /** What a plan says of itself, what has moved since it was made, and items that never come to an end. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseJson } from "../../core/json-text.ts";
+import { parseRate } from "../../core/rate.ts";
 import { REPLAY_DECISIONS_MAX, type ReplayPlan } from "../../core/replay/replay-plan.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { versionOf } from "../../core/run-version.ts";
@@ -172,4 +173,23 @@ test("at the limit of decisions a plan stops: nobody could stop it afterwards", 
   });
   const events = (await world.records(run)).filter(({ kind }) => kind === "event");
   expect(events.map(({ data }) => parseJson(data ?? "null")).length).toBe(REPLAY_DECISIONS_MAX);
+});
+
+test("a plan's rate holds over engines that end one after the other", async () => {
+  await replay.begin();
+  await replay.stand(6);
+  replay.refuses = () => null;
+  const plan = await replay.planned({ rate: parseRate("1/m", "rate"), canary: [] });
+  const run = await replay.laid(plan);
+  const first = replay.bank.requests.length;
+  await replay.say(plan, "start");
+  for (let life = 0; life < 2; life += 1) {
+    await world.advance(1_000);
+    await world.crash();
+    await replay.begin();
+  }
+  await world.advance(1_000);
+  // One as it began, and none of those to come before its minute is over.
+  expect(replay.bank.requests.length - first).toBe(1);
+  expect(await replay.outcome(run)).toMatchObject({ end: "completed", tally: { succeeded: 6 } });
 });

@@ -5,7 +5,7 @@
  */
 import { HoldfastError } from "../../core/error.ts";
 import { isSamePerson } from "../../core/person.ts";
-import { takeToken, type Rate, type RateState } from "../../core/rate.ts";
+import { emptyBucket, fullBucket, takeToken, type Rate, type RateState } from "../../core/rate.ts";
 import { judge, takenBy, type JudgedItem } from "../../core/replay/replay-judge.ts";
 import type { ReplayChecked } from "../../core/replay/replay-control.ts";
 import { moneyAtStake, type AtStake } from "../../core/replay/replay-money.ts";
@@ -65,7 +65,7 @@ export class Replays {
   readonly #engine: Engine;
   readonly #naps: Naps;
   readonly #line: TurnLine;
-  /** Of plans whose run is in memory. */
+  /** Of plans that were started while their run was in memory. */
   readonly #rates = new WeakMap<LiveRun, RateState>();
   #parked: { readonly names: ReadonlySet<string>; readonly atMs: number } | null = null;
 
@@ -127,6 +127,7 @@ export class Replays {
   async #check(plan: ReplayPlan, id: string): Promise<ReplayChecked> {
     const own = this.#engine.live.get(parseRunId(id));
     if (own === undefined) throw new RunLeft(id);
+    if (plan.rate !== null) this.#rates.set(own, fullBucket(this.#engine.clock.nowMs(), plan.rate));
     const { startedBy } = own.row;
     if (!isSamePerson(startedBy, plan.by)) {
       const forged = `it says that ${plan.by} has made it, and ${startedBy} has handed it in`;
@@ -161,7 +162,9 @@ export class Replays {
   #waitMs(own: LiveRun, rate: Rate | null): number {
     const { clock, random } = this.#engine;
     if (rate === null) return Math.floor(JITTER_MS * random.next());
-    const { state, waitMs } = takeToken(this.#rates.get(own) ?? null, clock.nowMs(), rate);
+    const nowMs = clock.nowMs();
+    // Started in an earlier life of its run, if it is not known.
+    const { state, waitMs } = takeToken(this.#rates.get(own) ?? emptyBucket(nowMs), nowMs, rate);
     this.#rates.set(own, state);
     return waitMs + Math.floor(Math.min(JITTER_MS, rate.periodMs / rate.count) * random.next());
   }

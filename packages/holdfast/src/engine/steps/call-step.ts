@@ -264,6 +264,8 @@ export class CallStep implements StepVerb {
       return await host.childEnd(child, { run: row.run, step: this.#path, held });
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
+      // An engine that ends has asked nobody: the next one does, and the code hears nothing of it.
+      if (host.drains(this.#run.shard)) return undefined;
       if (!this.#isOver(slot) && !this.isOpen()) this.#refused(slot, error);
       return undefined;
     }

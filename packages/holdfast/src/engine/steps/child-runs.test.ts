@@ -3,7 +3,7 @@ import { z } from "zod";
 import { formatRunId } from "../../core/run-number.ts";
 import { StepFailed } from "../../workflow/run.ts";
 import { workflow } from "../../workflow/workflow.ts";
-import { testWorkflow } from "../test-effects.test-support.ts";
+import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
 
 let world: TestWorld;
@@ -125,6 +125,33 @@ describe("run.call", () => {
     expect(await world.resultOf(run)).toEqual({ got: "did 1-child" });
     expect(await world.stateOf(started)).toBe("completed");
     expect(worked).toEqual(["1-child"]);
+  });
+
+  test("is not told of an engine that ends while it asks for the run that it joins", async () => {
+    const shop = world.counterpart("shop");
+    const book = testEffect("keyed", shop, "book");
+    const books = testWorkflow("books", (input, run) => run.do(book, input));
+    await world.begin([parent, child, books]);
+    const started = await world.start(child, { id: "1-child" });
+    await world.untilState(started, "waiting");
+    let loads = 0;
+    // How it has ended can be read, and what it waits for cannot.
+    world.life.watched.failsRead = (verb, runs) => {
+      if (verb !== "load" || !Array.isArray(runs) || !runs.includes(started)) return false;
+      loads += 1;
+      return loads > 1;
+    };
+    const run = await world.start(parent, { id: "1" });
+    await world.advance(5_000);
+    expect(loads).toBeGreaterThan(1);
+    // A call is outside: until it has ended runs are still at work.
+    shop.plan("book", { kind: "slow", takesMs: 3_000 });
+    await world.start(books, { id: "1" });
+    await world.settle();
+    await world.close();
+    expect((await world.records(run)).map(({ kind }) => kind)).not.toContain("returned");
+    await world.begin([parent, child, books]);
+    expect(await world.resultOf(run)).toEqual({ got: "did 1-child" });
   });
 
   test("gives two parents of one child its result each", async () => {

@@ -18,6 +18,7 @@ import { formatRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import { versionOf } from "../../core/run-version.ts";
 import { isUndoPath, undoPath } from "../../core/step-path.ts";
+import { isUndone } from "../../core/undone.ts";
 import { stateOf, unknownEffects } from "../../core/unknown-effects.ts";
 import type { RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
@@ -226,7 +227,7 @@ function repeated(life: RunLife, path: string): PlannedEffect | null {
     proof,
     // Whether the code asks with the same, nobody knows before it does.
     isSame: true,
-    isUndone: wholeOf(life, undoPath(path)).proof === "surely",
+    isUndone: isUndone(recordsOf(life, path), recordsOf(life, undoPath(path))),
     canProbe: contract === "probeable",
     isInWindow: null,
   });
@@ -243,18 +244,22 @@ function repeated(life: RunLife, path: string): PlannedEffect | null {
 }
 
 /** With what was superseded before: that stays done. */
-function wholeOf({ steps, superseded }: RunLife, path: string): EffectState {
-  return stateOf([...(superseded.get(path) ?? []), ...(steps.get(path) ?? [])]);
+function wholeOf(life: RunLife, path: string): EffectState {
+  return stateOf(recordsOf(life, path));
+}
+
+function recordsOf({ steps, superseded }: RunLife, path: string): readonly JournalRecord[] {
+  return [...(superseded.get(path) ?? []), ...(steps.get(path) ?? [])];
 }
 
 function duplicated(life: RunLife, path: string): readonly PlannedEffect[] | null {
   const { intent, proof } = wholeOf(life, path);
   if (isUndoPath(path) || intent === null || intent.contract === "read") return null;
-  const isUndone = wholeOf(life, undoPath(path)).proof === "surely";
+  const wasUndone = isUndone(recordsOf(life, path), recordsOf(life, undoPath(path)));
   const { effect, contract } = intent;
   const known = { step: path, effect, contract, proof };
-  if (proof !== "surely" || isUndone) {
-    const because = isUndone ? "it was done and undone" : "nothing was done outside";
+  if (proof !== "surely" || wasUndone) {
+    const because = wasUndone ? "it was done and undone" : "nothing was done outside";
     return [{ ...known, what: "redo", because }];
   }
   const because =

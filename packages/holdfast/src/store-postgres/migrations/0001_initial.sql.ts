@@ -243,6 +243,8 @@ create table dependency (
   incident_drained_at_ms bigint,
   -- Of a store with one engine: what is left of the retry budget; null: it is full.
   retry_tokens bigint check (retry_tokens between 0 and 100),
+  -- A person does not want it called until then.
+  by_hand bigint not null check (by_hand in (0, 1)),
   said_at_ms bigint not null,
   said_by bigint not null,
   primary key (shard, integration),

@@ -243,6 +243,8 @@ create table dependency (
   incident_drained_at_ms integer,
   -- Of a store with one engine: what is left of the retry budget; null: it is full.
   retry_tokens integer check (retry_tokens between 0 and 100),
+  -- A person does not want it called until then.
+  by_hand integer not null check (by_hand in (0, 1)),
   check (incident_at_ms is not null or
     coalesce(incident_ended_at_ms, incident_parked, incident_drained_at_ms) is null),
   check (incident_drained_at_ms is null or incident_ended_at_ms is not null)
