@@ -391,6 +391,13 @@ export interface CancelHead {
   readonly withoutCode?: true;
 }
 
+/** Its history has fitted the code of another version, which goes on with it. */
+export interface CodeHead {
+  readonly version: string;
+  /** The version that had it before. */
+  readonly from: string;
+}
+
 export interface LateHead {
   readonly deadlineAtMs: number;
   /** What its workflow said for that when it passed. */

@@ -243,6 +243,7 @@ interface Heads extends CellHeads {
   readonly routed: journal.RoutedHead;
   readonly lane: LaneHead;
   readonly ruled: journal.RuledHead;
+  readonly code: journal.CodeHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -366,6 +367,9 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),
   lane: (head) => ({ what: laneText(head), by: head.by }),
+  code: (head) => ({
+    what: `its history fits the code of version ${head.version}, which goes on with it (before: ${head.from})`,
+  }),
   handled: (head) => ({ what: `exception ${handledText(head)}`, by: head.by }),
   grouped: (head) => ({
     what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,

@@ -44,10 +44,11 @@ export function toLane(c: Cells): LaneRow {
 
 export const RUN_COLUMNS = `run, namespace, workflow, key, generation, version, owner, lane,
   correlation_id, started_by, state, reason, wake_at_ms, dependency, parent_run, parent_step,
-  started_at_ms, updated_at_ms, ended_at_ms, deadline_at_ms, compensated, amount, currency, keys`;
+  started_at_ms, updated_at_ms, ended_at_ms, deadline_at_ms, compensated, amount, currency, keys,
+  code_version`;
 
 /** Number of RUN_COLUMNS. */
-export const RUN_WIDTH = 24;
+export const RUN_WIDTH = 25;
 
 export const RECORD_COLUMNS = "run, seq, kind, attempt, name, at_ms, head, data";
 
@@ -137,6 +138,7 @@ export function toRunAt(c: Cells, at: number): RunRow {
     amount: c[at + 21] as string | null,
     currency: c[at + 22] as string | null,
     keys: c[at + 23] as string | null,
+    codeVersion: c[at + 24] as string,
   };
 }
 

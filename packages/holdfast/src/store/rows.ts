@@ -23,7 +23,10 @@ export interface RunRow {
   readonly workflow: string;
   readonly key: string;
   readonly generation: number;
+  /** Of the code that it began with. */
   readonly version: string;
+  /** Of the code that went on with it last. */
+  readonly codeVersion: string;
   readonly owner: string;
   readonly lane: string | null;
   readonly correlationId: string;

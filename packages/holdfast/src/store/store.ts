@@ -283,6 +283,8 @@ export interface RunQuery extends Page {
   readonly key?: string;
   readonly owner?: string;
   readonly states?: readonly RunState[];
+  /** Of the code that went on with them last. No index serves it: give states with it. */
+  readonly codeVersion?: string;
 }
 
 export interface ExceptionQuery extends Page {

@@ -38,6 +38,7 @@ export const projectionTests: StoreTests = {
       key: "order-6",
       generation: 1,
       version: "1.0.0",
+      codeVersion: "1.0.0",
       owner: "finance",
       lane: "7",
       correlationId: "correlation-6",

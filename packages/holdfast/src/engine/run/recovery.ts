@@ -164,6 +164,7 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "decided",
   "handled",
   "lane",
+  "code",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -184,6 +185,7 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "decided",
   "handled",
   "lane",
+  "code",
 ]);
 
 /** True if this record is the one that gave the code its answer. */

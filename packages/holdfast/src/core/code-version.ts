@@ -1,0 +1,4 @@
+/** Versions of the user's code: names that are given, or digests that are made of files. */
+
+/** How versions begin that are made of files; they have no order. */
+export const DERIVED_VERSION = "sha256:";
