@@ -2,3 +2,7 @@
 
 /** How versions begin that are made of files; they have no order. */
 export const DERIVED_VERSION = "sha256:";
+
+export function isDerived(version: string): boolean {
+  return version.startsWith(DERIVED_VERSION);
+}

@@ -189,6 +189,11 @@ export class LiveRun {
     return this.told.version;
   }
 
+  /** True while it comes back, if the journal holds something behind the place where its code is. */
+  get hasPassedHere(): boolean {
+    return this.mode === "recovering" && this.#recovery.hasMore(this.slots);
+  }
+
   /** What was recorded of steps before the run was done again, `again` records among it. */
   get superseded(): Recovery["superseded"] {
     return this.#recovery.superseded;
@@ -331,9 +336,12 @@ export class LiveRun {
       case "misfit":
         this.ending.drift(next.sentence);
         return;
-      case "over":
-        this.#recovered();
+      case "over": {
+        const misfit = this.versions.unasked(this.#recovery.paths);
+        if (misfit === null) this.#recovered();
+        else this.ending.drift(misfit);
         return;
+      }
     }
   }
 
