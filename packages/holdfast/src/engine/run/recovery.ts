@@ -134,6 +134,9 @@ export class Recovery {
   /** What the code asks for that the journal does not hold: that is where it took another way. */
   #asks(slots: ReadonlyMap<string, StepSlot>): string {
     const fresh = [...slots.values()].filter((slot) => !slot.ended && slot.records.length === 0);
+    const others = [...slots.values()].filter((one) => !one.ended && one.records.some(endsStep));
+    if (fresh.length === 0 && others.length > 0)
+      return `asks for ${others[0]?.verb.what ?? ""} first`;
     if (fresh.length === 0) return "no longer asks for it";
     const named = fresh.slice(0, ASKED_NAMED_MAX).map((slot) => slot.verb.what);
     const rest = fresh.length - named.length;
