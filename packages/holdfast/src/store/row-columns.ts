@@ -26,6 +26,7 @@ import type {
   ReceivedRow,
   ReviewRow,
   RunRow,
+  VersionCount,
 } from "./rows.ts";
 
 /**
@@ -40,6 +41,14 @@ export const LANE_COLUMNS = "namespace, lane, count(*), min(run)";
 export function toLane(c: Cells): LaneRow {
   const [namespace, lane, depth, run] = c as readonly [string, string, number, number];
   return { namespace, lane, depth, run };
+}
+
+/** Of runs that have not ended, grouped by version and state. */
+export const VERSION_COLUMNS = "code_version, state, count(*)";
+
+export function toVersionCount(c: Cells): VersionCount {
+  const [codeVersion, state, count] = c as readonly [string, number, number];
+  return { codeVersion, state: RUN_STATES[state] as VersionCount["state"], count };
 }
 
 export const RUN_COLUMNS = `run, namespace, workflow, key, generation, version, owner, lane,

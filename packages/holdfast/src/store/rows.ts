@@ -287,6 +287,14 @@ const WORKER_TOPICS = [
 ] as const;
 export type WorkerTopic = (typeof WORKER_TOPICS)[number];
 
+/** Runs that have not ended, of one version of the code and in one state. */
+export interface VersionCount {
+  /** Of the code that went on with them last. */
+  readonly codeVersion: string;
+  readonly state: RunState;
+  readonly count: number;
+}
+
 /** A lane with runs that have not ended. */
 export interface LaneRow {
   readonly namespace: string;

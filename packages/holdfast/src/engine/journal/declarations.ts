@@ -33,7 +33,11 @@ export class Declarations {
   }
 
   /** Workflows at once; what their code uses, when it comes to it. */
-  async begin(store: Store, workflows: Iterable<AnyWorkflow>, version: string): Promise<void> {
+  async begin(
+    store: Pick<Store, "declarations" | "requirements">,
+    workflows: Iterable<AnyWorkflow>,
+    version: string,
+  ): Promise<void> {
     const rows = await store.declarations();
     this.#restore(rows.filter(({ definition }) => definition !== "version"));
     this.#deploy(version, inOrder(rows.filter(isVersion)));

@@ -117,7 +117,10 @@ export class LiveRun {
     if (parsed === null || this.mode === "gone") return;
     this.sensitive.learn(this.workflow.definition, parsed.value);
     this.input = parsed.value;
-    if (this.mode === "live") this.versions.goOn();
+    if (this.mode === "live") {
+      if (this.#isOnlyChecked()) return;
+      this.versions.goOn();
+    }
     this.ending.follow(() => this.workflow.body(parsed.value, makeRunApi(this)));
     if (this.mode === "recovering") {
       this.#answers.afterRest(() => this.#recover());
@@ -350,8 +353,15 @@ export class LiveRun {
     return this.mode === "recovering" || this.mode === "byRecord";
   }
 
+  /** Where nothing may be executed, its code has come as far as it is looked at. */
+  #isOnlyChecked(): boolean {
+    this.host.check?.fits(this);
+    return this.host.check !== null;
+  }
+
   /** It is being taken back and its code does not fit: that is done by its journal alone. */
   takeBackByRecord(): void {
+    if (this.#isOnlyChecked()) return;
     this.mode = "byRecord";
     this.slots.clear();
     this.open.clear();
@@ -360,7 +370,7 @@ export class LiveRun {
   }
 
   #recovered(): void {
-    if (this.isGone) return;
+    if (this.isGone || this.#isOnlyChecked()) return;
     const isByRecord = this.mode === "byRecord";
     this.mode = "live";
     this.ending.recovered();
@@ -471,18 +481,11 @@ export class LiveRun {
     wakeAtMs: number | null = null,
     dependency?: string,
   ): void {
-    const head = {
-      workflow: this.workflow.name,
-      from: this.state,
-      to,
-      reason,
-      wakeAtMs,
-      ...(dependency === undefined ? {} : { dependency }),
-    };
-    this.append("state", "", head);
+    const wait = { to, reason, wakeAtMs, ...(dependency === undefined ? {} : { dependency }) };
+    this.append("state", "", { workflow: this.workflow.name, from: this.state, ...wait });
     this.state = to;
     const { run, workflow, key } = this.row;
-    this.host.emit({ type: "run.state", run, workflow, key, state: this.state, reason });
+    this.host.emit({ type: "run.state", run, workflow, key, state: to, reason });
   }
 
   /** The engine is closing: the run stays as the journal has it. */
