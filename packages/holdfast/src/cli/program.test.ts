@@ -91,6 +91,8 @@ async function run(
 
 const STORE = ["--store", "sqlite:a.db"];
 
+const CHECK = ["versions", "check", "./dist/app.js", "--store", "sqlite:store.db"];
+
 describe("holdfast versions check", () => {
   const checked = {
     version: "v45",
@@ -121,7 +123,7 @@ describe("holdfast versions check", () => {
         return checked;
       },
     });
-    const { out, code: exitCode } = await run(["versions", "check", "./dist/app.js"], { store });
+    const { out, code: exitCode } = await run(CHECK, { store });
     expect(out).toContain("v45 fits 214 of 214 runs in flight.");
     expect([exitCode, modules]).toEqual([0, ["./dist/app.js"]]);
   });
@@ -129,7 +131,7 @@ describe("holdfast versions check", () => {
   test("names the runs that it does not fit, and ends with 1", async () => {
     const found = { ...checked, fits: 211, misfitCount: 3, misfits: [misfit] };
     const store = care({ checkVersions: async () => found });
-    const { out, code: exitCode } = await run(["versions", "check", "./dist/app.js"], { store });
+    const { out, code: exitCode } = await run(CHECK, { store });
     expect(out).toContain("v45 fits 211 of 214 runs in flight; 3 do not:");
     for (const said of [
       "run_0e800380002",
@@ -145,7 +147,7 @@ describe("holdfast versions check", () => {
 
   test("ends with 1 if not all runs were looked at", async () => {
     const store = care({ checkVersions: async () => ({ ...checked, hasMore: true }) });
-    const { out, code: exitCode } = await run(["versions", "check", "./dist/app.js"], { store });
+    const { out, code: exitCode } = await run(CHECK, { store });
     expect(out).toContain("the answer is not whole");
     expect(exitCode).toBe(1);
   });

@@ -361,7 +361,6 @@ export class LiveRun {
 
   /** It is being taken back and its code does not fit: that is done by its journal alone. */
   takeBackByRecord(): void {
-    if (this.#isOnlyChecked()) return;
     this.mode = "byRecord";
     this.slots.clear();
     this.open.clear();
