@@ -14,6 +14,7 @@ import type { StoreReader } from "./operate/store-care.ts";
 import {
   CHECKED_RUNS_MAX,
   MISFITS_SHOWN_MAX,
+  type Build,
   type MisfitView,
   type VersionsChecked,
 } from "./operate/versions-check.ts";
@@ -53,6 +54,21 @@ export async function checkBuild(
   } finally {
     await reader.close();
   }
+}
+
+/** @throws {HoldfastError} HF4102 if the module cannot be used. */
+export async function openBuild(secret: () => Uint8Array, path: string): Promise<Build> {
+  return openBuildOf(secret, await definitionIn(path));
+}
+
+export function openBuildOf(secret: () => Uint8Array, definition: WorkerDefinition): Build {
+  return {
+    version: definition.version ?? null,
+    against: async (reader) => {
+      const check = await fitCheck(reader, secret(), definition);
+      return (run) => misfitOf(reader, check, run);
+    },
+  };
 }
 
 /** The code of a build, to hold histories of this store against. */

@@ -1,5 +1,5 @@
 /** What the care of a store needs where payloads are sealed or lie in files. Part of command-line.ts. */
-import { checkVersions } from "./check-versions.ts";
+import { checkVersions, openBuild } from "./check-versions.ts";
 import { HoldfastError } from "./core/error.ts";
 import type { StoreCare, StoreReader } from "./operate/store-care.ts";
 import {
@@ -33,7 +33,10 @@ interface Driver {
 export function payloadCare(
   { openReader, verify, secret, nowMs }: Driver,
   { keyRing, payloadFiles: directory }: PayloadAccess,
-): Pick<StoreCare, "openReader" | "openStored" | "verify" | "sweep" | "checkVersions"> & {
+): Pick<
+  StoreCare,
+  "openReader" | "openStored" | "verify" | "sweep" | "checkVersions" | "openBuild"
+> & {
   readonly apart: () => Promise<readonly string[]>;
 } {
   const ring = () => (keyRing === null ? null : readKeyRing(keyRing));
@@ -51,6 +54,7 @@ export function payloadCare(
   };
   return {
     openReader: openShown,
+    openBuild: (module) => openBuild(secret, module),
     checkVersions: (module) => checkVersions({ openReader: openShown, secret }, module),
     openStored: async () => {
       // The key is asked for only where files are held against it.

@@ -28,6 +28,7 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
     sweep: unexpected,
     openStored: unexpected,
     checkVersions: unexpected,
+    openBuild: unexpected,
     importArchive: unexpected,
     accept: unexpected,
     ...over,

@@ -7,7 +7,7 @@ import type { EffectRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { Decider } from "./decisions.ts";
 import { COMMANDS_MAX, keptCommands, type KeptCommand } from "./kept-command.ts";
-import type { VersionsChecked } from "./versions-check.ts";
+import type { Build, VersionsChecked } from "./versions-check.ts";
 import { effectView, type EffectView } from "./views.ts";
 
 interface DamageFound {
@@ -58,6 +58,12 @@ export interface StoreCare {
    * @throws {HoldfastError} HF4102 if the module cannot be used.
    */
   readonly checkVersions: (module: string) => Promise<VersionsChecked>;
+  /**
+   * The build that this module exports, to be held against single runs of this store.
+   *
+   * @throws {HoldfastError} HF4102 if the module cannot be used.
+   */
+  readonly openBuild: (module: string) => Promise<Build>;
   /** Copies the store while its engine may run. */
   readonly backup: (to: string) => Promise<BackedUp>;
   /** Takes away payload files that no record refers to. */

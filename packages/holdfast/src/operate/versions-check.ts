@@ -1,5 +1,8 @@
 /** What `holdfast versions check` finds: whether a build fits the runs that are under way. */
+import type { HoldfastError } from "../core/error.ts";
 import type { RunState } from "../core/run-state.ts";
+import type { RunRow } from "../store/rows.ts";
+import type { StoreReader } from "../store/store.ts";
 
 /** A run that the build would hold. */
 export interface MisfitView {
@@ -30,6 +33,16 @@ export interface VersionsChecked {
   readonly misfitCount: number;
   /** True if there are runs under way that were not looked at. */
   readonly hasMore: boolean;
+}
+
+/** A build that is not deployed, or not everywhere. */
+export interface Build {
+  /** Null if it has none. */
+  readonly version: string | null;
+  /** Gives what says of a run why the build would hold it; null if the build fits. */
+  readonly against: (
+    reader: StoreReader,
+  ) => Promise<(run: RunRow) => Promise<HoldfastError | null>>;
 }
 
 /** Runs that do not fit and are shown. */
