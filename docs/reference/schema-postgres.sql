@@ -314,7 +314,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 47)))
+  CHECK (((kind >= 0) AND (kind <= 48)))
 );
 
 create table kept_event (
@@ -472,6 +472,7 @@ create table run (
   amount text,
   currency text,
   keys text,
+  code_version text not null,
   PRIMARY KEY (run, shard),
   CHECK (((state >= 9) = (ended_at_ms IS NOT NULL))),
   CHECK (((ended_at_ms IS NULL) OR (wake_at_ms IS NULL))),

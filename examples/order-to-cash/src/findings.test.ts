@@ -56,6 +56,7 @@ function order(orderId: string, state: OrderBook["run"]["state"], over: Partial<
       key: orderId,
       generation: 1,
       version: "1",
+      codeVersion: "1",
       owner: "order-desk",
       lane: null,
       correlationId: "run_1",

@@ -43,7 +43,7 @@ const LIMITS: OptionKinds = Object.fromEntries(
 export function checkAppOptions(options: unknown): void {
   checkOptions("holdfast()", options, APP);
   // Checked to be an object above.
-  const { store, workflows, postgres, payloads, limits, retention } = options as Record<
+  const { store, workflows, version, postgres, payloads, limits, retention } = options as Record<
     string,
     unknown
   >;
@@ -51,6 +51,7 @@ export function checkAppOptions(options: unknown): void {
     throw missing("store", "where runs are kept", 'store: "sqlite:./holdfast.db"');
   }
   checkStore(store);
+  checkVersion(version);
   if (!Array.isArray(workflows)) {
     throw missing("workflows", "a list of workflows", "workflows: [order]");
   }
@@ -75,6 +76,21 @@ function checkStore(store: unknown): void {
   requireCellNames(Object.keys(store));
   const addresses: [string, unknown][] = Object.entries(store);
   for (const [name, address] of addresses) requireLasting(name, address);
+}
+
+/** Characters of a version: it is shown in lists, and is a part of every run's row. */
+const VERSION_CHARS_MAX = 100;
+
+/** What could not be told from another on a screen, or be given on a command line, is none. */
+function checkVersion(version: unknown): void {
+  if (version === undefined) return;
+  const isName = typeof version === "string" && /^[\x21-\x7e]+$/.test(version);
+  if (isName && version.length <= VERSION_CHARS_MAX) return;
+  throw new HoldfastError(
+    "HF1001",
+    `The option "version" of holdfast() is not valid: expected 1 to ${String(VERSION_CHARS_MAX)} printable characters without a space.`,
+    'Give it a name that changes with each deployment, for example version: "v45".',
+  );
 }
 
 function requireLasting(name: string, address: unknown): void {

@@ -29,7 +29,12 @@ export interface HoldfastOptions {
    * has started. What is in neither is given to its owner (HF3004). Default: none.
    */
   readonly effects?: readonly AnyEffect[];
-  /** Version of your code. Runs remember the version they began with. Default "1". */
+  /**
+   * Version of your code: a name that you change with each deployment, or `versionOf(...)`. Runs
+   * remember the version they began with and the one that went on with them last. Default "1", which
+   * tells no deployment from the next: `run.since` needs a name, and what is held for another version
+   * waits for one.
+   */
   readonly version?: string;
   readonly limits?: Partial<EngineLimits>;
   /** Owns what belongs to no run, such as two events with one id. Default "operators". */

@@ -108,6 +108,8 @@ export function careOverCells(stores: readonly Named[], { storeAt }: Needs): Sto
       }
     },
     verify: () => oneAtATime(stores),
+    checkVersions: () => oneAtATime(stores),
+    openBuild: () => oneAtATime(stores),
     backup: () => oneAtATime(stores),
     sweep: () => oneAtATime(stores),
     openStored: () => oneAtATime(stores),

@@ -92,7 +92,7 @@ function sqliteCare(path: string, access: PayloadAccess): StoreCare {
 }
 
 function postgresCare(url: string, access: PayloadAccess): StoreCare {
-  const { openReader, openStored, verify, sweep } = payloadCare(
+  const { openReader, openStored, verify, sweep, ...builds } = payloadCare(
     {
       openReader: () => openPostgresReader({ url }),
       verify: (visited) => verifyPostgresStore({ url, ...visited }),
@@ -106,6 +106,8 @@ function postgresCare(url: string, access: PayloadAccess): StoreCare {
     verify,
     sweep,
     openStored,
+    checkVersions: builds.checkVersions,
+    openBuild: builds.openBuild,
     importArchive: () =>
       Promise.reject(
         new HoldfastError(

@@ -33,6 +33,7 @@ export type { CalendarOptions } from "./core/business-calendar.ts";
 export type { Severity } from "./core/exception-record.ts";
 export type { DueOptions, ExceptionOptions } from "./exception-options.ts";
 export type { ClassOwners } from "./workflow/class-owners.ts";
+export { versionOf } from "./code-version.ts";
 export { holdfast, RunEnded } from "./holdfast.ts";
 export type {
   Cells,

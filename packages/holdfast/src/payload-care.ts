@@ -1,4 +1,5 @@
 /** What the care of a store needs where payloads are sealed or lie in files. Part of command-line.ts. */
+import { checkVersions, openBuild } from "./check-versions.ts";
 import { HoldfastError } from "./core/error.ts";
 import type { StoreCare, StoreReader } from "./operate/store-care.ts";
 import {
@@ -32,7 +33,10 @@ interface Driver {
 export function payloadCare(
   { openReader, verify, secret, nowMs }: Driver,
   { keyRing, payloadFiles: directory }: PayloadAccess,
-): Pick<StoreCare, "openReader" | "openStored" | "verify" | "sweep"> & {
+): Pick<
+  StoreCare,
+  "openReader" | "openStored" | "verify" | "sweep" | "checkVersions" | "openBuild"
+> & {
   readonly apart: () => Promise<readonly string[]>;
 } {
   const ring = () => (keyRing === null ? null : readKeyRing(keyRing));
@@ -44,11 +48,14 @@ export function payloadCare(
       await reader.close();
     }
   };
+  const openShown = async () => {
+    const given = { ring: ring(), directory };
+    return readerWithPayloads(await openReader(), given);
+  };
   return {
-    openReader: async () => {
-      const given = { ring: ring(), directory };
-      return readerWithPayloads(await openReader(), given);
-    },
+    openReader: openShown,
+    openBuild: (module) => openBuild(secret, module),
+    checkVersions: (module) => checkVersions({ openReader: openShown, secret }, module),
     openStored: async () => {
       // The key is asked for only where files are held against it.
       const files = directory === null ? null : { directory, secret: secret() };

@@ -26,7 +26,8 @@ export async function startWorker(
   return { workflows: definition.workflows.map(({ name }) => name) };
 }
 
-async function definitionIn(path: string): Promise<WorkerDefinition> {
+/** @throws {HoldfastError} HF4102 if the module cannot be used. */
+export async function definitionIn(path: string): Promise<WorkerDefinition> {
   const found: unknown = await imported(path);
   if (isDefinition(found)) return found;
   throw new HoldfastError(

@@ -88,6 +88,7 @@ type Lists =
   | "dependencies"
   | "lanes"
   | "declarations"
+  | "versionCounts"
   | "earlyAnswers"
   | "received"
   | "importedArchives"
@@ -123,6 +124,7 @@ function listsOf(together: Together): Pick<StoreReader, Lists> {
         .toSorted((left, right) => right.depth - left.depth)
         .slice(0, query.limit),
     declarations: () => together.all((reader) => reader.declarations()),
+    versionCounts: () => together.all((reader) => reader.versionCounts()),
     earlyAnswers: async (limit) =>
       oldest(await together.all((reader) => reader.earlyAnswers(limit)), limit),
     received: async (query) =>

@@ -27,6 +27,8 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
     backup: unexpected,
     sweep: unexpected,
     openStored: unexpected,
+    checkVersions: unexpected,
+    openBuild: unexpected,
     importArchive: unexpected,
     accept: unexpected,
     ...over,
@@ -89,6 +91,68 @@ async function run(
 }
 
 const STORE = ["--store", "sqlite:a.db"];
+
+const CHECK = ["versions", "check", "./dist/app.js", "--store", "sqlite:store.db"];
+
+describe("holdfast versions check", () => {
+  const checked = {
+    version: "v45",
+    workflows: ["flow"],
+    checked: 214,
+    fits: 214,
+    misfits: [],
+    misfitCount: 0,
+    hasMore: false,
+  };
+  const misfit = {
+    run: "run_0e800380002",
+    key: "O-1",
+    workflow: "flow",
+    state: "waiting",
+    version: "v44",
+    codeVersion: "v44",
+    code: "HF2104",
+    message: 'The journal says step "tax" was the effect "tax".',
+    remedy: "Keep it.",
+  } as const;
+
+  test("says that a build fits, and ends with 0", async () => {
+    const modules: string[] = [];
+    const store = care({
+      checkVersions: async (module) => {
+        modules.push(module);
+        return checked;
+      },
+    });
+    const { out, code: exitCode } = await run(CHECK, { store });
+    expect(out).toContain("v45 fits 214 of 214 runs in flight.");
+    expect([exitCode, modules]).toEqual([0, ["./dist/app.js"]]);
+  });
+
+  test("names the runs that it does not fit, and ends with 1", async () => {
+    const found = { ...checked, fits: 211, misfitCount: 3, misfits: [misfit] };
+    const store = care({ checkVersions: async () => found });
+    const { out, code: exitCode } = await run(CHECK, { store });
+    expect(out).toContain("v45 fits 211 of 214 runs in flight; 3 do not:");
+    for (const said of [
+      "run_0e800380002",
+      "HF2104",
+      'step "tax"',
+      "Fix: Keep it.",
+      "and 2 more",
+      "run.since",
+    ])
+      expect(out).toContain(said);
+    expect(exitCode).toBe(1);
+  });
+
+  test("ends with 1 if not all runs were looked at", async () => {
+    const store = care({ checkVersions: async () => ({ ...checked, hasMore: true }) });
+    const { out, code: exitCode } = await run(CHECK, { store });
+    expect(out).toContain("the answer is not whole");
+    expect(exitCode).toBe(1);
+  });
+});
 
 describe("help", () => {
   test("knows the commands of a group", async () => {

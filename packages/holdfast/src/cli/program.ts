@@ -23,6 +23,8 @@ import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
 import type { StoreCare } from "../operate/store-care.ts";
 import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
+import { addMoveCommand } from "./move-command.ts";
+import { addVersionCommands } from "./version-commands.ts";
 import { addWorkerCommand, workerShown } from "./worker-command.ts";
 import { addWriteCommands } from "./write-commands.ts";
 
@@ -164,6 +166,8 @@ export function commandTree(
   addParkingCommands(program, act);
   addLaneCommands(program, act);
   addHeldCommand(program, act);
+  addVersionCommands(program, act);
+  addMoveCommand(program, act);
   addRepairCommands(program, act);
   addExceptionCommands(program, act);
   addIssueCommands(program, act);

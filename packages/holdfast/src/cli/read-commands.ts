@@ -84,6 +84,7 @@ interface RunsOptions extends PageOptions {
   readonly workflow?: string;
   readonly key?: string;
   readonly owner?: string;
+  readonly codeVersion?: string;
 }
 
 function addRuns(program: Command, act: Act): void {
@@ -92,6 +93,7 @@ function addRuns(program: Command, act: Act): void {
     .option("--workflow <name>", "only of this workflow")
     .option("--key <key>", "only with this business key")
     .option("--owner <team>", "only of this owner")
+    .option("--code-version <version>", "only those that this version of the code has; open ones")
     .action(({ state, ...options }: RunsOptions) =>
       act((context) =>
         withReader(context, async (reader) => {

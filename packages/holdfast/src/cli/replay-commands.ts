@@ -131,6 +131,7 @@ function planned(query: string, options: ReplayOptions, context: Context): Promi
     first: first ?? null,
     evenSameVersion: evenSameVersion === true,
     how: modeOf(options),
+    to: null,
   };
   return withReader(context, async (reader) =>
     plannedShown(await planReplay(reader, request, patience(options, context))),
@@ -144,7 +145,7 @@ function modeOf({ from, set }: ReplayOptions): ReplayMode | null {
   return set === undefined ? null : { act: "edit", changes: set.map(changeOf) };
 }
 
-function plannedShown(result: PlannedReplay): Shown {
+export function plannedShown(result: PlannedReplay): Shown {
   const { plan, outcome } = result;
   const secondPerson = secondPersonFor(plan);
   return {
@@ -233,7 +234,7 @@ function addReplays(program: Command, act: Act): void {
 }
 
 /** "1,3,rest": whole numbers, and "rest" at the end or not. */
-function canaryOf(text: string): readonly number[] {
+export function canaryOf(text: string): readonly number[] {
   const words = text.split(",").map((word) => word.trim());
   if (words.at(-1) === "rest") words.pop();
   if (words.length > REPLAY_WAVES_MAX)
@@ -245,7 +246,7 @@ function canaryOf(text: string): readonly number[] {
 }
 
 /** Also as people say it: 14/min. */
-function rateOf(text: string): Rate {
+export function rateOf(text: string): Rate {
   const short = text.replace(/\/(s|m|h)(?:ec|in|our)?$/, "/$1");
   try {
     return parseRate(short, "--rate");

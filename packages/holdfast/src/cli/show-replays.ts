@@ -14,6 +14,7 @@ const REFUSED_TEXT: Readonly<Record<string, string>> = {
   "same-version": "a defect, and the version that has it still runs",
   "nothing-waits": "no resume is taken about it",
   "no-repair": "what shall be done to each does not fit it",
+  "does-not-fit": "the code of that version does not fit it",
 };
 
 /** A plan that was just made: everything that a start is bound to. */
@@ -54,7 +55,8 @@ function planLines(plan: ReplayPlan): readonly string[] {
   ];
 }
 
-function modeLines({ how }: ReplayPlan): readonly string[] {
+function modeLines({ how, to }: ReplayPlan): readonly string[] {
+  if (to !== undefined) return [`each goes on with version ${to} of the code, which fits it`];
   if (how === undefined) return [];
   if (how.act === "again") return [`each is done again from step "${how.step}"`];
   // Where, and not what: it may be what nobody else shall read.

@@ -51,7 +51,7 @@ export function shownExceptionText(shown: ShownException, look: Look): string {
 export function explainedRunText(explained: ExplainedRun, look: Look): string {
   const { run, verdict, cancel, decision, dependency, effects, exceptions, gaps } = explained;
   const head = [
-    sentence(`${run.id}  ${run.key}  ${run.workflow} (version ${run.version})`, 0, look.screen),
+    sentence(`${run.id}  ${run.key}  ${run.workflow} (${versionText(run)})`, 0, look.screen),
     ...verdictLines(verdict).map((line) => sentence(line, 0, look.screen)),
     ...gaps.map((gap) => sentence(gap, 0, look.screen)),
     ...blockerLines(explained, look),
@@ -135,7 +135,7 @@ function runHead(run: RunView, { screen }: Look): string {
   const facts: (readonly [string, string | null])[] = [
     ["run", run.id],
     ["key", run.key],
-    ["workflow", `${run.workflow}, version ${run.version}`],
+    ["workflow", `${run.workflow}, ${versionText(run)}`],
     ["state", `${run.state}${COMPENSATED_TEXT[run.compensated]}: ${run.reason}`],
     ["owner", run.owner],
     ["started", `${timeText(run.startedAt)} UTC by ${run.startedBy}`],
@@ -151,6 +151,13 @@ function runHead(run: RunView, { screen }: Look): string {
     .filter((fact): fact is readonly [string, string] => fact[1] !== null)
     .map(([name, text]) => sentence(`${name.padEnd(10)}${text}`, 0, screen))
     .join("\n");
+}
+
+/** With which it began, and which has it now where that is another one. */
+function versionText({ version, codeVersion }: RunView): string {
+  return version === codeVersion
+    ? `version ${version}`
+    : `version ${codeVersion}, began with ${version}`;
 }
 
 function keysText(keys: Readonly<Record<string, string>>): string {

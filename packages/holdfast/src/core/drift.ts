@@ -13,6 +13,7 @@ export const STEP_VERBS = [
   "effect",
   "step",
   "now",
+  "since",
   "timer",
   "review",
   "wait",
@@ -34,6 +35,7 @@ const VERB_TEXT: Readonly<Record<StepVerb, string>> = {
   effect: "the effect",
   step: "local work",
   now: "the time",
+  since: "a question for the version",
   timer: "a timer",
   review: "the review",
   wait: "the event",
@@ -103,8 +105,7 @@ const SHAPES: Partial<Record<RecordKind, (record: journal.JournalRecord) => Step
   supplied: ofEffect,
   result: (record) => {
     const head = headOf<journal.ResultHead | null>(record);
-    const verb = head?.scope !== undefined ? "scope" : head?.now === true ? "now" : "step";
-    return { verb, target: null, digest: null };
+    return { verb: verbOf(head), target: null, digest: null };
   },
   timer: () => ({ verb: "timer", target: null, digest: null }),
   asked: (record) => {
@@ -118,6 +119,12 @@ const SHAPES: Partial<Record<RecordKind, (record: journal.JournalRecord) => Step
     return { verb: "call", target: headOf<journal.CalledHead>(record).workflow, digest: null };
   },
 };
+
+function verbOf(head: journal.ResultHead | null): StepVerb {
+  if (head?.scope !== undefined) return "scope";
+  if (head?.since !== undefined) return "since";
+  return head?.now === true ? "now" : "step";
+}
 
 function ofEffect(record: journal.JournalRecord): StepShape {
   const { effect } = headOf<{ readonly effect: string }>(record);

@@ -16,6 +16,8 @@ export const ERROR_CODES = {
   HF1107: "A retry policy reaches beyond what the repeat contract allows.",
   HF1108: "A review excludes the starter of a run that nobody is on record as having started.",
   HF1109: "A message may be repeated for longer than it is remembered.",
+  HF1110: "No version can be made of these files.",
+  HF1111: "A version cannot be placed before or after another.",
   HF1203: "Two steps in one run have the same name.",
   HF1204: "Runs that call each other would wait for ever.",
   HF1205: "The work of a local transaction has left it.",

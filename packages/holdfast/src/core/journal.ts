@@ -20,6 +20,7 @@ import type { Move, Unknown } from "./move.ts";
 import type { RecordKind } from "./record-kinds.ts";
 import type { RoutingRule } from "./routing.ts";
 import type { OnLate } from "./run-late.ts";
+import type { SinceAnswer } from "./since.ts";
 import type { Compensated, FinalRunState, RunState } from "./run-state.ts";
 
 /** One record as the store keeps it. `seq` counts from 1 within a run, without gaps. */
@@ -105,6 +106,8 @@ export interface ResultHead {
   };
   /** Set for `run.now`, which answers at once and has no place in the order of answers. */
   readonly now?: true;
+  /** Set for `run.since`, which has no place in that order either. */
+  readonly since?: SinceAnswer;
 }
 
 export interface IntentHead extends Described {
@@ -389,6 +392,13 @@ export interface CancelHead {
   readonly reason: string;
   /** The app did not have its workflow: it is taken back by its journal alone. */
   readonly withoutCode?: true;
+}
+
+/** Its history has fitted the code of another version, which goes on with it. */
+export interface CodeHead {
+  readonly version: string;
+  /** The version that had it before. */
+  readonly from: string;
 }
 
 export interface LateHead {

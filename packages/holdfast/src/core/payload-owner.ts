@@ -77,12 +77,7 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "opened":
       return ownerOfBeside(headOf<journal.OpenedHead>(record));
     case "result":
-      return workflow === null
-        ? null
-        : {
-            definition: "step",
-            name: stepDefinitionName(workflow, stepNameOf(record.name).name),
-          };
+      return ownerOfResult(record, workflow);
     // An answer that came before its request: whose it is, nobody knows yet.
     case "early":
     // These have none.
@@ -111,10 +106,16 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "routed":
     case "lane":
     case "ruled":
+    case "code":
       return null;
     default:
       return assertNever(record.kind);
   }
+}
+
+function ownerOfResult({ name }: OwnedRecord, workflow: string | null): PayloadOwner | null {
+  if (workflow === null) return null;
+  return { definition: "step", name: stepDefinitionName(workflow, stepNameOf(name).name) };
 }
 
 /** Without a question it is what was wrong with the subject. */

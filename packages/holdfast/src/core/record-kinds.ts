@@ -60,6 +60,8 @@ export const RECORD_KINDS = [
   // of a run
   "lane", // it was taken out of its lane, or has its turn because another one was: see lane.ts
   "ruled", // a version of a classification rule was added, or put in another state
+  // of a run
+  "code", // from here on another version of the code goes on with it
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 

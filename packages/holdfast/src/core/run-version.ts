@@ -6,8 +6,8 @@ import type { JournalRecord } from "./journal.ts";
 import type { RecordKind } from "./record-kinds.ts";
 
 /**
- * Kinds that change nothing a repair depends on: that the run waits, who has its
- * exception, what was asked or refused, and whether it is in its lane.
+ * Kinds that change nothing a repair depends on: that the run waits, who has its exception, what was
+ * asked or refused, whether it is in its lane, and which version of the code has it.
  */
 const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
@@ -16,6 +16,7 @@ const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "proposed",
   "decided",
   "lane",
+  "code",
 ]);
 
 /** True if a record of this kind moves the run. */

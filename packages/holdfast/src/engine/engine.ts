@@ -79,6 +79,7 @@ export class Engine implements RunHost {
   readonly early: EarlyAnswers;
   readonly removals: Removals;
   readonly replays: Replays;
+  readonly check = null;
   readonly lanes = new Lanes();
   readonly laneAlarms: LaneAlarms;
   readonly reads: StoreReads;

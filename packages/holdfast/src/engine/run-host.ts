@@ -20,6 +20,7 @@ import type { RestQueue } from "./run/rest-queue.ts";
 import type { StartingParent } from "./starts/starts.ts";
 import type { TakenBack } from "./run/taking-back.ts";
 import type { ChildWaiter } from "./run/waiters.ts";
+import type { FitWatch } from "./versions/fit-watch.ts";
 
 /** How a run left memory. */
 export type Departure =
@@ -96,6 +97,8 @@ export interface RunHost {
   /** Oldest early event that nobody is taking; `keptEventOffered` must follow. */
   keptEvent(of: EventAddress): Promise<KeptEventRow | null>;
   keptEventOffered(kept: number, taken: boolean): void;
+  /** Set where histories are only held against code: nothing goes live, nothing is held. */
+  readonly check: FitWatch | null;
   /** The engine is shutting down: nothing new may be started. */
   readonly draining: boolean;
   /** It is, or the runs of this shard are being handed over: nothing new of them may begin. */

@@ -49,6 +49,8 @@ export interface CommandBodies {
     readonly reason: string;
     /** Number of the exception that was seen, where only what waits because of it is meant. */
     readonly exception?: number;
+    /** Only if code of this version goes on with it. */
+    readonly to?: string;
   };
   readonly handUp: { readonly run: string; readonly exception: number; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };

@@ -20,6 +20,10 @@ export interface HeldGroup {
   readonly count: number;
   /** When the first of them was held. */
   readonly since: string;
+  /** Of the place that they are counted by (F2); null where no open exception says so. */
+  readonly issue: string | null;
+  /** A version that came first after the one that held them is deployed: they may be tried with it. */
+  readonly isReady: boolean;
   /** The oldest of them: to be tried first. */
   readonly run: string;
   readonly key: string;
@@ -40,18 +44,19 @@ const HELD_MAX = 10_000;
 
 export async function listHeld(reader: StoreReader): Promise<HeldPage> {
   const groups = new Map<string, HeldGroup>();
+  const newestVersion = (await deployedVersions(reader)).at(-1) ?? null;
   let count = 0;
   let afterRun = 0;
   let hasMore = true;
   while (hasMore && count < HELD_MAX) {
     const rows = await reader.runs({ afterRun, limit: PAGE_LIMIT_MAX, states: ["held"] });
-    for (const row of rows) add(groups, row, await causeOf(reader, row));
+    for (const row of rows) add(groups, row, await causeOf(reader, row), newestVersion);
     count += rows.length;
     afterRun = rows.at(-1)?.run ?? afterRun;
     hasMore = rows.length === PAGE_LIMIT_MAX;
   }
   return {
-    newestVersion: (await deployedVersions(reader)).at(-1) ?? null,
+    newestVersion,
     groups: [...groups.values()].toSorted((one, other) => other.count - one.count),
     count,
     hasMore,
@@ -64,7 +69,12 @@ async function causeOf(reader: StoreReader, { run }: RunRow): Promise<ExceptionR
   return (await reader.exceptions(of)).findLast(({ subject }) => subject === null);
 }
 
-function add(groups: Map<string, HeldGroup>, row: RunRow, cause: ExceptionRow | undefined): void {
+function add(
+  groups: Map<string, HeldGroup>,
+  row: RunRow,
+  cause: ExceptionRow | undefined,
+  newestVersion: string | null,
+): void {
   const version = cause?.record.codeVersion ?? null;
   const reasonCode = cause?.reasonCode ?? "";
   const id = JSON.stringify([version, row.workflow, cause?.fingerprint ?? row.reason]);
@@ -81,6 +91,8 @@ function add(groups: Map<string, HeldGroup>, row: RunRow, cause: ExceptionRow | 
     owner: cause?.owner ?? row.owner,
     count: 1,
     since: isoText(cause?.openedAtMs ?? row.updatedAtMs),
+    issue: cause?.fingerprint ?? null,
+    isReady: version !== null && newestVersion !== null && version !== newestVersion,
     run: formatRunId(row.run),
     key: row.key,
   });
@@ -88,11 +100,14 @@ function add(groups: Map<string, HeldGroup>, row: RunRow, cause: ExceptionRow | 
 
 /** What may be done about a group, as a sentence: one is tried before all are. */
 export function heldSentence(group: HeldGroup, newestVersion: string | null): string {
-  const { version, count, run } = group;
+  const { version, count, run, issue, isReady } = group;
   const held = `${String(count)} ${count === 1 ? "run is" : "runs are"} held`;
   if (version === null || newestVersion === null)
     return `${held}; once it is mended try one: holdfast resume ${run} --reason "..."`;
-  return version === newestVersion
-    ? `${held} for defects of ${version}, which is the newest that was deployed: the same code does the same again; mend it and deploy that`
-    : `${newestVersion} is here: ${held} for defects of ${version}; try one: holdfast resume ${run} --reason "..."`;
+  if (!isReady)
+    return `${held} for defects of ${version}, which is the newest that was deployed: the same code does the same again; mend it and deploy that`;
+  const ready = `ready: ${newestVersion} is here, and ${held} for defects of ${version}`;
+  return count === 1 || issue === null
+    ? `${ready}; try one: holdfast resume ${run} --reason "..."`
+    : `${ready}; try one, then the rest: holdfast replay 'issue:${issue} failedin:${version}' --canary 1,rest --reason "..."`;
 }

@@ -1,5 +1,5 @@
 /** `holdfast runs`. */
-import type { RunState } from "../core/run-state.ts";
+import { isFinal, RUN_STATES, type RunState } from "../core/run-state.ts";
 import type { StoreReader } from "../store/store.ts";
 import { afterRunOf, nextCursor, type PageRequest } from "./paging.ts";
 import { runView, type RunView } from "./views.ts";
@@ -10,6 +10,8 @@ export interface RunFilter extends PageRequest {
   readonly key?: string;
   readonly owner?: string;
   readonly namespace?: string;
+  /** Of the code that went on with them last; of runs that have not ended, unless `states` are given. */
+  readonly codeVersion?: string;
 }
 
 export interface RunPage {
@@ -19,6 +21,12 @@ export interface RunPage {
 
 /** Runs that fit the filter, oldest first. */
 export async function listRuns(reader: StoreReader, filter: RunFilter): Promise<RunPage> {
-  const rows = await reader.runs({ ...filter, afterRun: afterRunOf(filter) });
+  const { codeVersion, ...others } = filter;
+  const query = { ...others, afterRun: afterRunOf(filter) };
+  const ofVersion = codeVersion === undefined ? {} : { codeVersion, states: filter.states ?? OPEN };
+  const rows = await reader.runs({ ...query, ...ofVersion });
   return { runs: rows.map(runView), next: nextCursor(rows, filter.limit) };
 }
+
+/** No index has versions: they are looked at in the rows of these, which are few beside those that ended. */
+const OPEN = RUN_STATES.filter((state) => !isFinal(state));

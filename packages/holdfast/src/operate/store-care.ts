@@ -7,6 +7,7 @@ import type { EffectRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { Decider } from "./decisions.ts";
 import { COMMANDS_MAX, keptCommands, type KeptCommand } from "./kept-command.ts";
+import type { Build, VersionsChecked } from "./versions-check.ts";
 import { effectView, type EffectView } from "./views.ts";
 
 interface DamageFound {
@@ -50,6 +51,19 @@ export interface StoreCare {
   /** Needs no engine and disturbs none. */
   readonly openReader: () => Promise<StoreReader>;
   readonly verify: () => Promise<Verification>;
+  /**
+   * Holds the histories of all runs that are under way against the build that this module exports;
+   * nothing is executed or written.
+   *
+   * @throws {HoldfastError} HF4102 if the module cannot be used.
+   */
+  readonly checkVersions: (module: string) => Promise<VersionsChecked>;
+  /**
+   * The build that this module exports, to be held against single runs of this store.
+   *
+   * @throws {HoldfastError} HF4102 if the module cannot be used.
+   */
+  readonly openBuild: (module: string) => Promise<Build>;
   /** Copies the store while its engine may run. */
   readonly backup: (to: string) => Promise<BackedUp>;
   /** Takes away payload files that no record refers to. */

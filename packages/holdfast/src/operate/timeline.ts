@@ -18,7 +18,6 @@ import { REFUSED_LATER } from "../core/journal.ts";
 import type { LaneHead } from "../core/lane.ts";
 import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
-import { scopeText } from "./scope-text.ts";
 import type { OnLate } from "../core/run-late.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type {
@@ -31,6 +30,7 @@ import type {
 import { laneText } from "./lane-text.ts";
 import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
+import { codeSaid, resultSaid } from "./timeline-versions.ts";
 import { REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
@@ -243,6 +243,7 @@ interface Heads extends CellHeads {
   readonly routed: journal.RoutedHead;
   readonly lane: LaneHead;
   readonly ruled: journal.RuledHead;
+  readonly code: journal.CodeHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -256,12 +257,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     what: `started ${anew(head)}as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
     by: head.startedBy,
   }),
-  result: (head) =>
-    head.scope !== undefined
-      ? { what: scopeText(head) }
-      : head.threw === undefined
-        ? { what: head.now === true ? "time taken" : "local work done" }
-        : { what: `local work threw ${head.threw.name}: ${head.threw.message}` },
+  result: resultSaid,
   intent: (head) => ({
     what:
       head.restoredFromMs === undefined
@@ -366,6 +362,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     what: `an answer of ${head.integration} under ${head.ref} ${EARLY_TEXT[head.event]}, owner ${head.owner}`,
   }),
   lane: (head) => ({ what: laneText(head), by: head.by }),
+  code: codeSaid,
   handled: (head) => ({ what: `exception ${handledText(head)}`, by: head.by }),
   grouped: (head) => ({
     what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,

@@ -33,7 +33,10 @@ export interface RunView {
   readonly key: string;
   readonly namespace: string;
   readonly workflow: string;
+  /** Of the code that it began with. */
   readonly version: string;
+  /** Of the code that went on with it last. */
+  readonly codeVersion: string;
   readonly generation: number;
   readonly state: RunState;
   readonly reason: string;
@@ -226,6 +229,7 @@ export function runView(row: RunRow): RunView {
     namespace: row.namespace,
     workflow: row.workflow,
     version: row.version,
+    codeVersion: row.codeVersion,
     generation: row.generation,
     state: row.state,
     reason: row.reason,

@@ -52,6 +52,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
     dependencies: () => reader.dependencies(),
     lanes: (query) => reader.lanes(query),
     declarations: () => reader.declarations(),
+    versionCounts: () => reader.versionCounts(),
     earlyAnswers: async (limit) =>
       opening.all(await reader.earlyAnswers(limit), ({ seq }) => ({ run: STORE, seq })),
     received: (query) => reader.received(query),

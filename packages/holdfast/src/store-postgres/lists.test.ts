@@ -24,12 +24,13 @@ const RUNS = 20_000;
 const RARE = `(n > ${RUNS})`;
 const FILLED = (from: number, to: number) => `
   insert into run (shard, run, namespace, workflow, key, generation, version, owner, correlation_id,
-      started_by, state, reason, started_at_ms, updated_at_ms, ended_at_ms, compensated)
+      started_by, state, reason, started_at_ms, updated_at_ms, ended_at_ms, compensated,
+      code_version)
     select n % 256, n, case when ${RARE} then 'rare' else 'main' end,
       case when ${RARE} then 'rare' else 'flow-1' end, 'key-' || n, 1, '1',
       case when ${RARE} and n % 2 = 0 then 'rare' else 'team-1' end, 'c', 'api',
       case when ${RARE} then (array[4, 5, 10])[n % 3 + 1] else 9 end, 'r', n, n,
-      case when ${RARE} and n % 3 < 2 then null else n end, 'no'
+      case when ${RARE} and n % 3 < 2 then null else n end, 'no', '1'
     from generate_series(${from}, ${to}) as t (n);
   insert into journal select n % 256, n, 2, 2, 1, 's', n,
       '{"effect":"e","integration":"i","contract":"keyed","key":"k","generation":1,"digest":"d"}',

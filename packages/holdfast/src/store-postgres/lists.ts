@@ -35,6 +35,7 @@ export function runList(query: RunQuery): List {
     where: [
       // As what it is not: no index serves that, and statistics tell how many fit.
       states === undefined ? null : ["state <> all(?::int2[])", binaryArray("int2", others)],
+      query.codeVersion === undefined ? null : ["code_version = ?", query.codeVersion],
     ],
   };
 }

@@ -161,6 +161,7 @@ export class Projections {
       case "run-moved":
       case "run-touched":
       case "run-left-lane":
+      case "run-on-version":
       case "run-finished":
         this.#foldRun(change);
         return;

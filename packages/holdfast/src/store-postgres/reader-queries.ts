@@ -12,6 +12,8 @@ import {
   GROUP_COLUMN,
   INBOX_COLUMNS,
   LANE_COLUMNS,
+  VERSION_COLUMNS,
+  toVersionCount,
   RECEIVED_SHOWN,
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
@@ -44,6 +46,7 @@ import type {
   IssueOverlayRow,
   IssueRow,
   LaneRow,
+  VersionCount,
   ReceivedRow,
   ReviewRow,
   RunRow,
@@ -235,6 +238,12 @@ export class ReaderQueries {
     if (lane !== undefined) where.push(["lane = ?", lane]);
     const order = "group by namespace, lane order by 3 desc, 1, 2 limit ?::int8";
     return this.#rows(`select ${LANE_COLUMNS} from run`, where, order, [bounded(limit)], toLane);
+  }
+
+  versionCounts(): Promise<VersionCount[]> {
+    const where: Condition[] = [["state < 9"]];
+    const order = "group by code_version, state order by code_version, state";
+    return this.#rows(`select ${VERSION_COLUMNS} from run`, where, order, [], toVersionCount);
   }
 
   counters(prefix: string): Promise<{ name: string; value: number }[]> {

@@ -91,6 +91,7 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     dependencies: () => queries.dependencies(),
     lanes: (query) => queries.lanes(query),
     declarations: () => queries.declarations(),
+    versionCounts: () => queries.versionCounts(),
     inbox: (limit) => queries.inbox(limit),
     earlyAnswers: (limit) => queries.earlyAnswers(limit),
     received: (query) => queries.received(query),

@@ -53,9 +53,9 @@ beforeAll(async () => {
     database.url,
     `insert into run (shard, run, namespace, workflow, key, generation, version, owner, lane,
       correlation_id, started_by, state, reason, wake_at_ms, dependency, started_at_ms,
-      updated_at_ms, compensated)
+      updated_at_ms, compensated, code_version)
       select n % 256, n, 'main', 'order', 'key-' || n, 1, '1', 'finance', 'lane-' || n % 1000,
-        'c', 'api', n % 9, 'r', n, 'd' || n % 100, n, n, 'no' from generate_series(1, 10000) as t (n);
+        'c', 'api', n % 9, 'r', n, 'd' || n % 100, n, n, 'no', '1' from generate_series(1, 10000) as t (n);
     insert into run_key select n % 256, decode(lpad(to_hex(n), 64, '0'), 'hex'), n, n % 256, 1, '\\x00'
       from generate_series(1, 10000) as t (n);
     insert into journal select n % 256, n, seq, 1, 0, 's', n, null, '1', 1, n * 3 + seq, '\\x00'

@@ -52,6 +52,7 @@ export const RUN: Table<RunAt> = {
       // Null once it was taken out of its lane.
       lane: (row) => row.lane,
       compensated: (row) => row.compensated,
+      code_version: (row) => row.codeVersion,
       reason: (row) => row.reason,
       dependency: (row) => row.dependency,
     }),

@@ -16,7 +16,7 @@ import type { EffectQuery, ExceptionQuery, ReviewQuery, RunQuery } from "../stor
 import { equals, isIn, type Condition, type List } from "./list-sql.ts";
 
 export function runList(query: RunQuery): List {
-  const { namespace, workflow, key, owner, states } = query;
+  const { namespace, workflow, key, owner, states, codeVersion } = query;
   const leads = leadsOfRuns(query);
   const isByState = leads?.some(({ index }) => index === "run_state") === true;
   return {
@@ -29,6 +29,7 @@ export function runList(query: RunQuery): List {
       equals("namespace", namespace),
       isByState ? alsoIn("workflow", workflow) : equals("workflow", workflow),
       equals("key", key),
+      equals("code_version", codeVersion),
       isByState ? alsoIn("owner", owner) : equals("owner", owner),
       states === undefined
         ? null

@@ -12,7 +12,7 @@ import { ExceptionWriter } from "./exception-writer.ts";
 import { COUNTERS, prepareProjections } from "./projection-statements.ts";
 import type { ProjectionStatements } from "./projection-statements.ts";
 import { RowBatch } from "./row-batch.ts";
-import { RunWriter } from "./run-writer.ts";
+import { RunWriter, type RunChange } from "./run-writer.ts";
 import type { Database } from "./runtime.ts";
 
 export class ProjectionsWriter {
@@ -62,17 +62,14 @@ export class ProjectionsWriter {
 
   /** `pos` is the position of the record that the change comes from. */
   apply(change: Change, pos: number): void {
+    if (isOfRun(change)) {
+      this.#runs.apply(change);
+      if (change.kind === "run-finished") this.#finished(change.run);
+      return;
+    }
     switch (change.kind) {
       case "counted":
         this.#counted.set(change.name, (this.#counted.get(change.name) ?? 0) + change.delta);
-        return;
-      case "run-started":
-      case "run-moved":
-      case "run-touched":
-      case "run-left-lane":
-      case "run-finished":
-        this.#runs.apply(change);
-        if (change.kind === "run-finished") this.#finished(change.run);
         return;
       case "effect-sent":
       case "effect-sent-again":
@@ -296,6 +293,10 @@ export class ProjectionsWriter {
         assertNever(change);
     }
   }
+}
+
+function isOfRun(change: Change): change is RunChange {
+  return change.kind.startsWith("run-");
 }
 
 function byName([left]: readonly [string, number], [right]: readonly [string, number]): number {

@@ -13,6 +13,7 @@ import type {
   IssueOverlayRow,
   IssueRow,
   LaneRow,
+  VersionCount,
   ReceivedRow,
   ReviewRow,
   RunRow,
@@ -39,6 +40,8 @@ import {
   INBOX_COLUMNS,
   ISSUE_COLUMNS,
   LANE_COLUMNS,
+  VERSION_COLUMNS,
+  toVersionCount,
   RECEIVED_SHOWN,
   OVERLAY_COLUMNS,
   RECORD_COLUMNS,
@@ -186,6 +189,12 @@ export class ReaderQueries {
     const { atMs, name } = after ?? NEWEST;
     const values = [atMs, name, state ?? null, workflow ?? null, bounded(limit)];
     return this.#rows(sql, values, toReceived);
+  }
+
+  versionCounts(): VersionCount[] {
+    const sql = `select ${VERSION_COLUMNS} from run where state < 9
+      group by code_version, state order by code_version, state`;
+    return this.#rows(sql, [], toVersionCount);
   }
 
   counters(prefix: string): { name: string; value: number }[] {

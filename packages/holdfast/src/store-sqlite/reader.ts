@@ -74,6 +74,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     dependencies: async () => queries.dependencies(),
     lanes: async (query) => queries.lanes(query),
     declarations: async () => queries.declarations(),
+    versionCounts: async () => queries.versionCounts(),
     inbox: async (limit) => queries.inbox(limit),
     earlyAnswers: async (limit) => queries.earlyAnswers(limit),
     received: async (query) => queries.received(query),

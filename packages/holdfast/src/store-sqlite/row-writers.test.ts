@@ -107,6 +107,7 @@ describe("runs", () => {
   const state = fc.constantFrom("running", "waiting", "parked", "exception");
   const move = fc.oneof(
     fc.record({ kind: fc.constantFrom("run-touched" as const, "run-left-lane" as const) }),
+    fc.record({ kind: fc.constant("run-on-version" as const), version: fc.constantFrom("2", "3") }),
     fc.record({
       kind: fc.constant("run-moved" as const),
       state,
@@ -234,6 +235,7 @@ function applyPlainly(database: Database, item: EffectChange, pos: number): void
 
 type Move =
   | { readonly kind: "run-touched" | "run-left-lane" }
+  | { readonly kind: "run-on-version"; readonly version: string }
   | {
       readonly kind: "run-moved";
       readonly state: "running" | "waiting" | "parked" | "exception";
@@ -268,6 +270,7 @@ function started(run: number, keyHash: string, generation: number): RunChange {
     key: keyHash,
     generation,
     version: "1",
+    codeVersion: "1",
     owner: "o",
     lane: "acme",
     correlationId: "c",

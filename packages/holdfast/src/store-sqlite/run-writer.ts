@@ -30,6 +30,7 @@ const SQL = {
     where run = ?`,
   touch: "update run set updated_at_ms = ? where run = ?",
   leaveLane: "update run set lane = null, updated_at_ms = ? where run = ?",
+  onVersion: "update run set code_version = ?, updated_at_ms = ? where run = ?",
   finish: `update run set state = ?, reason = ?, wake_at_ms = null, dependency = null,
     compensated = ?, updated_at_ms = ?, ended_at_ms = ? where run = ?`,
 } as const;
@@ -39,6 +40,7 @@ export class RunWriter {
   readonly #move: Statement;
   readonly #touch: Statement;
   readonly #leaveLane: Statement;
+  readonly #onVersion: Statement;
   readonly #finish: Statement;
   /** Runs that this flush starts. */
   readonly #fresh = new Map<number, NewRun>();
@@ -50,6 +52,7 @@ export class RunWriter {
     this.#move = database.prepare(SQL.move);
     this.#touch = database.prepare(SQL.touch);
     this.#leaveLane = database.prepare(SQL.leaveLane);
+    this.#onVersion = database.prepare(SQL.onVersion);
     this.#finish = database.prepare(SQL.finish);
   }
 
@@ -66,16 +69,23 @@ export class RunWriter {
       return;
     }
     const before = this.#moved.get(run);
-    if (change.kind === "run-touched" || change.kind === "run-left-lane") {
+    if (change.kind !== "run-moved" && change.kind !== "run-finished") {
       if (before !== undefined) this.#write(before);
       this.#moved.delete(run);
-      const statement = change.kind === "run-touched" ? this.#touch : this.#leaveLane;
-      statement.run(change.atMs, run);
+      this.#writeAside(change);
       return;
     }
     // An end says more than a move does.
     if (before?.kind === "run-finished") this.#write(before);
     this.#moved.set(run, change);
+  }
+
+  /** What says nothing of where the run stands. */
+  #writeAside(change: Exclude<RunChange, RunMoved | { kind: "run-started" }>): void {
+    const { run, atMs } = change;
+    if (change.kind === "run-on-version") this.#onVersion.run(change.version, atMs, run);
+    else if (change.kind === "run-touched") this.#touch.run(atMs, run);
+    else this.#leaveLane.run(atMs, run);
   }
 
   #write(change: RunMoved): void {
@@ -117,6 +127,10 @@ function changeFresh(
   if (change.kind === "run-touched") return;
   if (change.kind === "run-left-lane") {
     row.lane = null;
+    return;
+  }
+  if (change.kind === "run-on-version") {
+    row.codeVersion = change.version;
     return;
   }
   row.state = change.state;
@@ -172,5 +186,6 @@ function runValues(row: RunRow) {
     row.amount,
     row.currency,
     row.keys,
+    row.codeVersion,
   ];
 }

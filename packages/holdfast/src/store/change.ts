@@ -45,6 +45,13 @@ export type Change =
   | { readonly kind: "run-touched"; readonly run: number; readonly atMs: number }
   /** It is in no lane from now on. */
   | { readonly kind: "run-left-lane"; readonly run: number; readonly atMs: number }
+  /** Code of this version goes on with it. */
+  | {
+      readonly kind: "run-on-version";
+      readonly run: number;
+      readonly version: string;
+      readonly atMs: number;
+    }
   /** Also ends what the run was still waiting for: events, late answers, open reviews. */
   | {
       readonly kind: "run-finished";

@@ -101,7 +101,8 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
     case "late":
       return touched(record);
     case "lane":
-      return lane(record);
+    case "code":
+      return kind === "lane" ? lane(record) : onVersion(record);
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
     case "incarnation":
@@ -137,6 +138,11 @@ function touched({ run, atMs }: JournalRecord): readonly Change[] {
   return [{ kind: "run-touched", run, atMs }];
 }
 
+function onVersion(record: JournalRecord): readonly Change[] {
+  const { run, atMs } = record;
+  return [{ kind: "run-on-version", run, version: headOf<journal.CodeHead>(record).version, atMs }];
+}
+
 /** Who has left its lane is not looked for there any more. */
 function lane(record: JournalRecord): readonly Change[] {
   const { run, atMs } = record;
@@ -161,6 +167,7 @@ function started(record: JournalRecord, head: journal.StartedHead): readonly Cha
     key: head.key,
     generation: head.generation,
     version: head.version,
+    codeVersion: head.version,
     owner: head.owner,
     lane: head.lane,
     correlationId: head.correlationId,

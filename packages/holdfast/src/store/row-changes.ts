@@ -16,11 +16,16 @@ type ChangeOf<Kind extends Change["kind"]> = Extract<Change, { readonly kind: Ki
 
 export function runAfter<Row extends RunRow>(
   row: Row,
-  change: ChangeOf<"run-moved" | "run-touched" | "run-left-lane" | "run-finished">,
+  change: Exclude<
+    Extract<Change, { readonly kind: `run-${string}` }>,
+    { readonly kind: "run-started" }
+  >,
 ): Row {
   const { atMs } = change;
   if (change.kind === "run-touched") return { ...row, updatedAtMs: atMs };
   if (change.kind === "run-left-lane") return { ...row, lane: null, updatedAtMs: atMs };
+  if (change.kind === "run-on-version")
+    return { ...row, codeVersion: change.version, updatedAtMs: atMs };
   const { state, reason } = change;
   if (change.kind === "run-moved") {
     const { wakeAtMs, dependency } = change;

@@ -26,6 +26,7 @@ import type {
   ReceivedRow,
   ReviewRow,
   RunRow,
+  VersionCount,
 } from "./rows.ts";
 
 /**
@@ -42,12 +43,21 @@ export function toLane(c: Cells): LaneRow {
   return { namespace, lane, depth, run };
 }
 
+/** Of runs that have not ended, grouped by version and state. */
+export const VERSION_COLUMNS = "code_version, state, count(*)";
+
+export function toVersionCount(c: Cells): VersionCount {
+  const [codeVersion, state, count] = c as readonly [string, number, number];
+  return { codeVersion, state: RUN_STATES[state] as VersionCount["state"], count };
+}
+
 export const RUN_COLUMNS = `run, namespace, workflow, key, generation, version, owner, lane,
   correlation_id, started_by, state, reason, wake_at_ms, dependency, parent_run, parent_step,
-  started_at_ms, updated_at_ms, ended_at_ms, deadline_at_ms, compensated, amount, currency, keys`;
+  started_at_ms, updated_at_ms, ended_at_ms, deadline_at_ms, compensated, amount, currency, keys,
+  code_version`;
 
 /** Number of RUN_COLUMNS. */
-export const RUN_WIDTH = 24;
+export const RUN_WIDTH = 25;
 
 export const RECORD_COLUMNS = "run, seq, kind, attempt, name, at_ms, head, data";
 
@@ -138,6 +148,7 @@ export function toRunAt(c: Cells, at: number): RunRow {
     amount: c[at + 21] as string | null,
     currency: c[at + 22] as string | null,
     keys: c[at + 23] as string | null,
+    codeVersion: c[at + 24] as string,
   };
 }
 

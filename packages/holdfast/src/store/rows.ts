@@ -23,7 +23,10 @@ export interface RunRow {
   readonly workflow: string;
   readonly key: string;
   readonly generation: number;
+  /** Of the code that it began with. */
   readonly version: string;
+  /** Of the code that went on with it last. */
+  readonly codeVersion: string;
   readonly owner: string;
   readonly lane: string | null;
   readonly correlationId: string;
@@ -285,6 +288,14 @@ const WORKER_TOPICS = [
   "receive",
 ] as const;
 export type WorkerTopic = (typeof WORKER_TOPICS)[number];
+
+/** Runs that have not ended, of one version of the code and in one state. */
+export interface VersionCount {
+  /** Of the code that went on with them last. */
+  readonly codeVersion: string;
+  readonly state: RunState;
+  readonly count: number;
+}
 
 /** A lane with runs that have not ended. */
 export interface LaneRow {

@@ -31,6 +31,7 @@ import type {
   ReviewRow,
   RunRow,
   StoredRun,
+  VersionCount,
   WaitingCommand,
 } from "./rows.ts";
 import type { AcceptedEvent, JournalRecord } from "../core/journal.ts";
@@ -283,6 +284,8 @@ export interface RunQuery extends Page {
   readonly key?: string;
   readonly owner?: string;
   readonly states?: readonly RunState[];
+  /** Of the code that went on with them last. No index serves it: give states with it. */
+  readonly codeVersion?: string;
 }
 
 export interface ExceptionQuery extends Page {
@@ -354,6 +357,8 @@ export interface StoreReader {
   /** Lanes with runs that have not ended, those first in which the most are. */
   lanes(query: LaneQuery): Promise<readonly LaneRow[]>;
   declarations(): Promise<readonly DeclarationRow[]>;
+  /** Runs that have not ended, counted by the version of the code that has them and by state. */
+  versionCounts(): Promise<readonly VersionCount[]>;
   /** Answers that are kept for a request to come, oldest first. */
   earlyAnswers(limit: number): Promise<readonly EarlyAnswerRow[]>;
   /** Messages from outside, the newest first; of one that is held the payload is not told. */

@@ -38,6 +38,7 @@ export const projectionTests: StoreTests = {
       key: "order-6",
       generation: 1,
       version: "1.0.0",
+      codeVersion: "1.0.0",
       owner: "finance",
       lane: "7",
       correlationId: "correlation-6",
@@ -62,9 +63,17 @@ export const projectionTests: StoreTests = {
     await sample.flushTo(store);
     const parked = { ...started, ...waits, state: "parked", updatedAtMs: SAMPLE_START_MS + 1 };
     assert.deepEqual(await reader.run(6), parked);
+    sample.add(6, "code", { version: "1.1.0", from: "1.0.0" });
+    await sample.flushTo(store);
+    Object.assign(parked, { codeVersion: "1.1.0" });
+    assert.deepEqual(await reader.run(6), { ...parked, updatedAtMs: SAMPLE_START_MS + 2 });
+    const counted = [{ codeVersion: "1.1.0", state: "parked", count: 1 }];
+    assert.deepEqual(await reader.versionCounts(), counted);
     sample.add(6, "cancel", { by: "anna", reason: "withdrawn" });
     await sample.flushTo(store);
-    assert.deepEqual(await reader.run(6), { ...parked, updatedAtMs: SAMPLE_START_MS + 2 });
+    assert.deepEqual(await reader.run(6), { ...parked, updatedAtMs: SAMPLE_START_MS + 3 });
+    assert.equal((await reader.runs({ codeVersion: "1.0.0", ...PAGE })).length, 0);
+    assert.equal((await reader.runs({ codeVersion: "1.1.0", ...PAGE })).length, 1);
     const end = { state: "cancelled", reason: "withdrawn", compensated: "fully" } as const;
     sample.add(6, "finished", finishedHead({ ...end, from: "parked", lane: "7" }));
     await sample.flushTo(store);
@@ -73,9 +82,10 @@ export const projectionTests: StoreTests = {
       ...end,
       wakeAtMs: null,
       dependency: null,
-      updatedAtMs: SAMPLE_START_MS + 3,
-      endedAtMs: SAMPLE_START_MS + 3,
+      updatedAtMs: SAMPLE_START_MS + 4,
+      endedAtMs: SAMPLE_START_MS + 4,
     });
+    assert.deepEqual(await reader.versionCounts(), []);
   },
 
   "shows an operation from its first intent to its settlement": async (subject) => {

@@ -148,6 +148,7 @@ function addLongRun(sample: SampleJournal, run: number): void {
     attempt: 2,
     data: '{"paid":true}',
   });
+  sample.add(run, "code", { version: "1.1.0", from: "1.0.0" });
   sample.add(run, "timer", { dueAtMs: SAMPLE_START_MS + 1000 }, { name: "pause" });
   sample.add(run, "state", stateHead("running", "waiting", { wakeAtMs: SAMPLE_START_MS + 1000 }));
   sample.add(run, "fired", null, { name: "pause" });

@@ -70,6 +70,7 @@ export interface HeadOf {
   readonly forwarded: ForwardedHead;
   readonly placed: PlacedHead;
   readonly lane: LaneHead;
+  readonly code: journal.CodeHead;
 }
 
 export interface RecordOptions {

@@ -150,6 +150,15 @@ export interface Run {
     input: In<I>,
     options?: Named,
   ): Promise<Out<O>>;
+  /**
+   * True if this run takes the path that this version of your code has brought. A run that began before
+   * it, or whose history has come past here without asking, takes the old path for ever; so does a run
+   * that was told so at another place. On record: it is asked once.
+   *
+   * @param version - with which the change is deployed: `version` of the app, or one before it.
+   * @throws {HoldfastError} HF1111 if nobody can say what comes before that version; the run is held.
+   */
+  since(version: string, options?: Named): Promise<boolean>;
   /** Costs nothing while it lasts, however long. */
   sleep(until: Duration | Date, options?: Named): Promise<void>;
   /**

@@ -46,6 +46,7 @@ const REPLAY_REFUSALS = [
   "same-version", // a defect, and the code that has it is still the one that runs
   "nothing-waits", // no resume is taken about it
   "no-repair", // what shall be done to each does not fit this one
+  "does-not-fit", // the code of the version that it is moved to would hold it again
 ] as const;
 export type ReplayRefusal = (typeof REPLAY_REFUSALS)[number];
 
@@ -117,6 +118,8 @@ export interface ReplayPlan {
   readonly shown: ReplayShown;
   /** What is done to each item; absent: it is resumed at the step that has failed (R34). */
   readonly how?: ReplayMode;
+  /** The version of the code that each goes on with; absent: the one that its worker has. */
+  readonly to?: string;
   /** Set if defects are replayed on the version of the code that has them. */
   readonly evenSameVersion?: true;
 }
@@ -195,6 +198,8 @@ export function planProblem(value: unknown): string | null {
     return `expected at most ${String(REPLAY_ITEMS_MAX)} refusals at /refused`;
   const shown = field("shown");
   if (typeof shown !== "object" || shown === null) return "expected an object at /shown";
+  const to = field("to");
+  if (to !== undefined && (typeof to !== "string" || to === "")) return "expected text at /to";
   if (field("how") !== undefined && !isMode(field("how"))) return "expected edit or again at /how";
   if (!isListOf(field("money"), REPLAY_ITEMS_MAX, isMoney)) return "expected sums at /money";
   return null;

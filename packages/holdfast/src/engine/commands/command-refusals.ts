@@ -16,6 +16,16 @@ export function ended(run: number, state: FinalRunState): HoldfastError {
   );
 }
 
+/** @throws {HoldfastError} HF6003 if the run is at a worker with other code than it is moved to. */
+export function requireVersion(running: string, wanted: string | undefined, run: number): void {
+  if (wanted === undefined || wanted === running) return;
+  throw new HoldfastError(
+    "HF6003",
+    `Run ${formatRunId(run)} was to go on with version ${wanted}, and its worker has ${running}. Nothing was done.`,
+    `Deploy ${wanted} to all workers, then plan it again.`,
+  );
+}
+
 /** The run begins anew from its journal, which must hold the end of what has left. */
 export function underWay(live: LiveRun): HoldfastError {
   return new HoldfastError(

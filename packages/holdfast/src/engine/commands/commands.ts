@@ -14,6 +14,7 @@ import {
   ended,
   noOutcome,
   refusal,
+  requireVersion,
   underWay,
   unfit,
   waitsForNobody,
@@ -82,6 +83,8 @@ export interface Decided {
   readonly atMs?: number;
   /** Number of the exception that was seen; not given: whichever is open. */
   readonly exception?: number;
+  /** Only if code of this version goes on with it; not given: whichever its worker has. */
+  readonly to?: string;
   /** Id of the command in the inbox. */
   readonly command?: string;
 }
@@ -193,14 +196,18 @@ export class Commands {
     const command = decided.command ?? null;
     if (command !== null && wasApplied(records, command)) return;
     const seen = decided.seen ?? lastSeqAt(records, decided.atMs ?? Number.POSITIVE_INFINITY);
-    const { exception: meant = null } = decided;
-    const exception = meant === null ? {} : { exception: meant };
-    const data = { run: formatRunId(run), step, seen, reason, ...exception };
+    const { exception: meant = null, to } = decided;
+    const only = {
+      ...(meant === null ? {} : { exception: meant }),
+      ...(to === undefined ? {} : { to }),
+    };
+    const data = { run: formatRunId(run), step, seen, reason, ...only };
     // Under an id of its own at another worker, too: taken twice, it is recognised there.
     const id = command === null ? {} : { id: `${command}~` };
-    await this.#at(run, { topic: "resume", data, by, ...id }, () =>
-      this.#resume(run, { step, by, reason, seen, meant, command }),
-    );
+    await this.#at(run, { topic: "resume", data, by, ...id }, () => {
+      requireVersion(this.#engine.version, to, run);
+      return this.#resume(run, { step, by, reason, seen, meant, command });
+    });
   }
 
   async #resume(run: number, how: ResumeHow): Promise<void> {

@@ -50,6 +50,8 @@ export interface InboxCommands {
     readonly reason: string;
     /** Number of the exception that was seen, where only what waits because of it is meant. */
     readonly exception?: number;
+    /** Only if code of this version goes on with it. */
+    readonly to?: string;
   };
   /** Who is asked what happened cannot tell. */
   readonly handUp: {

@@ -61,6 +61,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     seen: "whole number or nothing",
     reason: "text",
     exception: "whole number or nothing",
+    to: "text or nothing",
   },
   handUp: { run: "text", exception: "whole number", reason: "text" },
   cancel: { run: "text", reason: "text", child: "true or nothing" },

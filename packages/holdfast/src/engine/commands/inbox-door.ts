@@ -316,13 +316,14 @@ export class InboxDoor {
   }
 
   async #resume(row: WaitingCommand): Promise<InboxAnswer> {
-    const { run, step, seen, exception, reason } = commandOf<"resume">({
+    const { run, step, seen, exception, to, reason } = commandOf<"resume">({
       ...row,
       topic: "resume",
     });
     const decided = {
       ...(seen === undefined ? { atMs: row.atMs } : { seen }),
       ...(exception === undefined ? {} : { exception }),
+      ...(to === undefined ? {} : { to }),
       command: row.id,
     };
     await this.#engine.commands.resume(parseRunId(run), step, row.by, reason, decided);

@@ -7,6 +7,7 @@
  */
 import { parseJson } from "../../core/json-text.ts";
 import type { JournalRecord, OpenedHead, OutcomeHead, SettledHead } from "../../core/journal.ts";
+import { contractDrift } from "../../core/contract-drift.ts";
 import { undoingOf, type AnyEffect } from "../../workflow/effect.ts";
 import { EffectFailed } from "../../workflow/run.ts";
 import { parse, problemText, type Parsed } from "../../workflow/schema.ts";
@@ -118,7 +119,12 @@ export class EffectStep implements StepVerb {
       digest: this.journal.digest,
     };
     const { sensitive = [] } = this.effect.definition;
-    return stepDrift(this.path, records, asked, { text: this.askedText, sensitive });
+    const { plan, definition } = this.effect;
+    const declared = { contract: plan.contract.kind, integration: definition.on.name };
+    return (
+      stepDrift(this.path, records, asked, { text: this.askedText, sensitive }) ??
+      contractDrift(this.path, records, declared)
+    );
   }
 
   /** Gives the code its answer from the record that ended the step. */

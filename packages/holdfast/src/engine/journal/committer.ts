@@ -46,7 +46,7 @@ const PEAK_DECAY = 0.9;
 export class Committer {
   /** What is not yet durable, and its bound. */
   readonly backlog: Backlog;
-  readonly #store: Store;
+  readonly #store: Pick<Store, "flush">;
   readonly #clock: Clock;
   readonly #limits: EngineLimits;
   readonly #onFlush: (records: number, number: number) => void;
@@ -62,7 +62,7 @@ export class Committer {
   #failed: Error | null = null;
 
   constructor(
-    store: Store,
+    store: Pick<Store, "flush">,
     clock: Clock,
     limits: EngineLimits,
     onFlush: (records: number, number: number) => void,

@@ -25,6 +25,7 @@ export class Declarations {
   readonly #known = new Map<string, { readonly lists: Set<string>; decision: string }>();
   /** Definitions that were looked at already: nothing more is asked of them. */
   readonly #seen = new WeakSet<object>();
+  #versions: readonly string[] = [];
 
   constructor(journal: SystemJournal, countMax: number) {
     this.#journal = journal;
@@ -32,10 +33,14 @@ export class Declarations {
   }
 
   /** Workflows at once; what their code uses, when it comes to it. */
-  async begin(store: Store, workflows: Iterable<AnyWorkflow>, version: string): Promise<void> {
+  async begin(
+    store: Pick<Store, "declarations" | "requirements">,
+    workflows: Iterable<AnyWorkflow>,
+    version: string,
+  ): Promise<void> {
     const rows = await store.declarations();
     this.#restore(rows.filter(({ definition }) => definition !== "version"));
-    this.#deploy(version, new Set(rows.filter(isVersion).map(({ name }) => name)));
+    this.#deploy(version, inOrder(rows.filter(isVersion)));
     for (const name of store.requirements ?? []) this.declare("payloads", name, {}, { name });
     for (const { name, definition } of workflows) {
       this.declare("workflow", name, definition, definition);
@@ -43,10 +48,17 @@ export class Declarations {
   }
 
   /** Puts on record that code of this version was deployed, once: their order tells new from old. */
-  #deploy(name: string, known: ReadonlySet<string>): void {
-    if (known.has(name) || known.size >= VERSIONS_MAX) return;
+  #deploy(name: string, known: readonly string[]): void {
+    const isKnown = known.includes(name);
+    this.#versions = isKnown ? known : [...known, name];
+    if (isKnown || known.length >= VERSIONS_MAX) return;
     const head: DeclaredHead = { definition: "version", name, sensitive: [], decision: null };
     this.#journal.append("declared", head);
+  }
+
+  /** Of the code: those that were deployed before this engine began, and its own; the oldest first. */
+  get versions(): readonly string[] {
+    return this.#versions;
   }
 
   /** What earlier engines have put on record, oldest of one definition first or not. */
@@ -123,6 +135,12 @@ export class Declarations {
 
 /** Beyond so many deployments no more are told apart: what is not on record counts as the newest. */
 const VERSIONS_MAX = 5_000;
+
+/** Several workers may have put the same one on record: the first time counts. */
+function inOrder(rows: readonly DeclarationRow[]): readonly string[] {
+  const oldest = rows.toSorted((a, b) => a.atMs - b.atMs || (a.name < b.name ? -1 : 1));
+  return [...new Set(oldest.map(({ name }) => name))];
+}
 
 function isVersion({ definition }: DeclarationRow): boolean {
   return definition === "version";

@@ -256,14 +256,14 @@ export class Replays {
   }
 
   async #goOn({ plan, by, index }: Item, row: ExceptionRow, command: string): Promise<void> {
-    const { how } = plan;
+    const { how, to } = plan;
     // What was shown is of that version; no run stands at 0.
     const version = plan.items[index]?.[3] ?? 0;
     const { run, seq } = row;
     const step = row.step === "" ? null : row.step;
     const reason = `${plan.id}: ${plan.reason}`;
     if (how === undefined) {
-      const decided = { seen: seq, exception: seq, command };
+      const decided = { seen: seq, exception: seq, command, ...(to === undefined ? {} : { to }) };
       await this.#engine.commands.resume(run, step, by, reason, decided);
       return;
     }
@@ -288,7 +288,7 @@ export class Replays {
   #sameVersion(plan: ReplayPlan, row: ExceptionRow): string | null {
     if (row.class !== "defect" || plan.evenSameVersion === true) return null;
     const { codeVersion } = row.record;
-    if (codeVersion !== this.#engine.version) return null;
+    if (codeVersion !== (plan.to ?? this.#engine.version)) return null;
     return `it is a defect of version ${codeVersion}, which still runs`;
   }
 

@@ -28,6 +28,14 @@ const original: Body = async (input, run) => {
   return run.do(pay, input);
 };
 
+/** The same, with local work after the tax. */
+const noting: Body = async (input, run) => {
+  await run.do(tax, input);
+  await run.step("note", () => 1);
+  await run.sleep("1h");
+  return run.do(pay, input);
+};
+
 const flowOf = (body: Body) => testWorkflow("flow", body);
 
 /** Runs `first` until it sleeps, then starts an engine with other code, and wakes it. */
@@ -213,6 +221,19 @@ describe("code that does not fit a run's journal", () => {
     await world.begin([flow]);
     await world.advance(3_700_000);
     await expectHeld(run, /tax/);
+  });
+
+  test("that asks for recorded steps in another order is held", async () => {
+    const run = await changedTo(async (input, r) => {
+      await r.step("note", () => 1);
+      await r.do(tax, input);
+      await r.sleep("1h");
+      return r.do(pay, input);
+    }, noting);
+    await expectHeld(
+      run,
+      /step "tax" was the effect "tax"; your code asks for step note first here/,
+    );
   });
 
   test("keeps all other runs going", async () => {

@@ -16,18 +16,22 @@ import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { Answers } from "./answers.ts";
 import { heldLanesOf } from "../starts/lanes.ts";
 import { restoredIn, Told, type Restored } from "./restored-run.ts";
+import { goLive } from "./go-live.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
 import { dueBy, mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
+import { NamedRecords } from "./named-records.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunDeadline } from "./run-deadline.ts";
 import { RunEnding } from "./run-ending.ts";
 import type { Departure, RunHost } from "../run-host.ts";
 import { RunLeft } from "./run-left.ts";
+import { RunVersions } from "./run-versions.ts";
 import { Scopes } from "./scopes.ts";
 import { SensitiveValues } from "../journal/sensitive-values.ts";
 import { requireFreeName } from "../steps/step-name.ts";
+import { StepTimer } from "./step-timer.ts";
 import {
   OVER,
   overAndStaying,
@@ -50,6 +54,7 @@ export class LiveRun {
   readonly sensitive: SensitiveValues;
   readonly deadline: RunDeadline;
   readonly scopes = new Scopes();
+  readonly versions: RunVersions;
   readonly slots = new Map<string, StepSlot>();
   /** Those of them that have not ended: looked at whenever the run comes to rest. */
   readonly open = new Set<StepSlot>();
@@ -64,12 +69,11 @@ export class LiveRun {
   /** Set if a backup was restored: its original may have done what this run does next. */
   readonly restored: () => Restored | null;
   readonly #down = new Latch();
-  /** Records since the run was loaded that commands may name: questions and intents. */
-  readonly #written: JournalRecord[] = [];
+  readonly #written = new NamedRecords();
   #pins = 0;
   #lent = false;
   readonly #answers: Answers;
-  #cancelTimer: (() => void) | null = null;
+  readonly #timer: StepTimer;
   #restCheck = false;
   /** Whether the steps that recovery has left open have gone live. */
   #isAwake = false;
@@ -89,7 +93,9 @@ export class LiveRun {
     this.restored = restoredIn(this.#recovery.ofRun);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
+    this.versions = new RunVersions(this);
     this.#answers = new Answers(this, host.rest);
+    this.#timer = new StepTimer(host.clock);
   }
 
   get id(): string {
@@ -111,6 +117,10 @@ export class LiveRun {
     if (parsed === null || this.mode === "gone") return;
     this.sensitive.learn(this.workflow.definition, parsed.value);
     this.input = parsed.value;
+    if (this.mode === "live") {
+      if (this.#isOnlyChecked()) return;
+      this.versions.goOn();
+    }
     this.ending.follow(() => this.workflow.body(parsed.value, makeRunApi(this)));
     if (this.mode === "recovering") {
       this.#answers.afterRest(() => this.#recover());
@@ -156,10 +166,7 @@ export class LiveRun {
     this.told.note(kind, this.#seq);
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     const written = this.host.committer.add(record);
-    // Without head and payload: they are looked for by number, and a long run makes many.
-    if (kind === "asked" || kind === "intent") {
-      this.#written.push({ ...written, head: null, data: null });
-    }
+    this.#written.note(written);
     return written;
   }
 
@@ -185,6 +192,11 @@ export class LiveRun {
     return this.told.version;
   }
 
+  /** True while it comes back, if the journal holds something behind the place where its code is. */
+  get hasPassedHere(): boolean {
+    return this.mode === "recovering" && this.#recovery.hasMore(this.slots);
+  }
+
   /** What was recorded of steps before the run was done again, `again` records among it. */
   get superseded(): Recovery["superseded"] {
     return this.#recovery.superseded;
@@ -208,7 +220,7 @@ export class LiveRun {
     this.open.add(slot);
     const misfit = records.length === 0 ? null : verb.misfit(records);
     if (misfit !== null) this.ending.drift(misfit);
-    else if (this.mode === "live" || this.mode === "unwinding") this.goLive(slot);
+    else if (this.mode === "live" || this.mode === "unwinding") goLive(this, slot);
     return slot;
   }
 
@@ -256,23 +268,6 @@ export class LiveRun {
   /** True while the code may use verbs. A verb of a run that is gone never answers. */
   get listens(): boolean {
     return this.mode === "live" || this.mode === "recovering";
-  }
-
-  goLive(slot: StepSlot): void {
-    if (slot.ended || this.mode === "gone") return;
-    const { backlog } = this.host.committer;
-    // Only what has not begun waits for room: what has may be open outside, and has to be known.
-    if (backlog.isFull && slot.records.length === 0) {
-      backlog.whenRoom(() => {
-        // Who stands still by now begins nothing more: from its journal it may, if its owner says so.
-        if (this.ending.isFrozen) this.end(slot);
-        else this.goLive(slot);
-      });
-      return;
-    }
-    this.guarded(slot, () => {
-      slot.verb.live(slot);
-    });
   }
 
   /** A definition that throws (a default, a description) breaks its own run, and no other. */
@@ -344,15 +339,24 @@ export class LiveRun {
       case "misfit":
         this.ending.drift(next.sentence);
         return;
-      case "over":
-        this.#recovered();
+      case "over": {
+        const misfit = this.versions.unasked(this.#recovery.paths);
+        if (misfit === null) this.#recovered();
+        else this.ending.drift(misfit);
         return;
+      }
     }
   }
 
   /** Nothing of it has gone live yet. */
   get #isComingBack(): boolean {
     return this.mode === "recovering" || this.mode === "byRecord";
+  }
+
+  /** Where nothing may be executed, its code has come as far as it is looked at. */
+  #isOnlyChecked(): boolean {
+    this.host.check?.fits(this);
+    return this.host.check !== null;
   }
 
   /** It is being taken back and its code does not fit: that is done by its journal alone. */
@@ -365,7 +369,8 @@ export class LiveRun {
   }
 
   #recovered(): void {
-    if (this.isGone) return;
+    if (this.isGone || this.#isOnlyChecked()) return;
+    const isByRecord = this.mode === "byRecord";
     this.mode = "live";
     this.ending.recovered();
     if (this.deadline.isOver) this.ending.late();
@@ -377,6 +382,7 @@ export class LiveRun {
       this.recheck();
       return;
     }
+    if (!isByRecord) this.versions.goOn();
     // What is being taken back goes live too: an effect whose end is not known has to be settled
     // before anything is undone.
     this.ending.resumeUnwinding();
@@ -391,7 +397,7 @@ export class LiveRun {
     this.#isAwake = true;
     // A snapshot: going live lets the code ask for more, and those steps go live by themselves.
     const waiting = [...this.open];
-    for (const slot of waiting) this.goLive(slot);
+    for (const slot of waiting) goLive(this, slot);
     this.recheck();
   }
 
@@ -432,8 +438,7 @@ export class LiveRun {
       this.leave({ kind: "suspended", state: this.state, wakeAtMs: null });
       return;
     }
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+    this.#timer.cancel();
     const { waits, wakeAtMs, isBusy } = restOf(this.open, this.ending.runWait);
     const busy = isBusy || (this.open.size === 0 && this.ending.isUndoing);
     if (!busy && waits.length > 0) this.#down.open();
@@ -450,8 +455,7 @@ export class LiveRun {
   }
 
   #wakeAfter(delayMs: number): void {
-    this.#cancelTimer = this.host.clock.after(delayMs, () => {
-      this.#cancelTimer = null;
+    this.#timer.set(delayMs, () => {
       for (const { slot, wait } of dueBy(this.open, this.host.clock.nowMs())) {
         slot.wait = null;
         this.guarded(slot, () => wait.onWake?.());
@@ -476,18 +480,11 @@ export class LiveRun {
     wakeAtMs: number | null = null,
     dependency?: string,
   ): void {
-    const head = {
-      workflow: this.workflow.name,
-      from: this.state,
-      to,
-      reason,
-      wakeAtMs,
-      ...(dependency === undefined ? {} : { dependency }),
-    };
-    this.append("state", "", head);
+    const wait = { to, reason, wakeAtMs, ...(dependency === undefined ? {} : { dependency }) };
+    this.append("state", "", { workflow: this.workflow.name, from: this.state, ...wait });
     this.state = to;
     const { run, workflow, key } = this.row;
-    this.host.emit({ type: "run.state", run, workflow, key, state: this.state, reason });
+    this.host.emit({ type: "run.state", run, workflow, key, state: to, reason });
   }
 
   /** The engine is closing: the run stays as the journal has it. */
@@ -495,8 +492,7 @@ export class LiveRun {
     this.mode = "gone";
     this.deadline.close();
     this.#down.open();
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+    this.#timer.cancel();
   }
 
   /** Takes the run out of memory. Its promises are never settled: the code is forgotten. */
@@ -508,7 +504,7 @@ export class LiveRun {
     // A run outlives some collections of garbage; what it holds would then outlive a long one too.
     this.slots.clear();
     this.open.clear();
-    this.#written.length = 0;
+    this.#written.clear();
   }
 
   /** Slots of effects that may still come or go. */

@@ -3,6 +3,7 @@
  * back: its effects, undone by the deployed effects of their names, and its children. What waits and
  * left nothing outside (timers, reviews, events, local work) is not needed for that.
  */
+import { contractDrift } from "../../core/contract-drift.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { CalledHead, IntentHead, JournalRecord } from "../../core/journal.ts";
 import type { EditedHead } from "../../core/repaired.ts";
@@ -63,7 +64,7 @@ async function enterEffect(
   const input = parseJson(askedInput(records));
   const corrected = records.findLast((one) => one.kind === "edited" && !isOriginal(one))?.data;
   const sent = corrected === undefined ? input : parseJson(corrected ?? "null");
-  const effect = await fitting(run, head, sent, end);
+  const effect = await fitting(run, path, records, { head, input: sent, end });
   if (run.isGone) return;
   const step = new EffectStep(run, path, effect, input, "do");
   // Nobody reads the answer: a step that has failed must not look like an error that was overlooked.
@@ -90,12 +91,19 @@ function isOriginal(record: JournalRecord): boolean {
   return headOf<EditedHead>(record).original === true;
 }
 
+/** How it was declared last, and how it ended. */
+interface Declared {
+  readonly head: IntentHead;
+  readonly input: unknown;
+  readonly end: JournalRecord | null;
+}
+
 /** The deployed effect of that name if it takes what is on record; else what stands in for it. */
 async function fitting(
   run: LiveRun,
-  head: IntentHead,
-  input: unknown,
-  end: JournalRecord | null,
+  path: string,
+  records: readonly JournalRecord[],
+  { head, input, end }: Declared,
 ): Promise<AnyEffect> {
   const known = run.host.effects.get(head.effect);
   if (known === null)
@@ -105,6 +113,9 @@ async function fitting(
       "is not known to this app (see its option `effects`)",
     );
   const { definition, plan } = known;
+  const declared = { contract: plan.contract.kind, integration: definition.on.name };
+  if (contractDrift(path, records, declared) !== null)
+    return standInEffect(head, plan.owner, "is declared otherwise now than it was sent");
   if (!(await takes(definition.input, input)))
     return standInEffect(head, plan.owner, "no longer takes its recorded input");
   const isValue = end !== null && headOf<{ readonly end?: string }>(end).end === "value";

@@ -76,6 +76,15 @@ export class Recovery {
     return this.#steps.keys();
   }
 
+  /** True if the journal holds more than the code has had, or asked for, so far. */
+  hasMore(slots: ReadonlyMap<string, StepSlot>): boolean {
+    for (let at = this.#index; at < this.#answers.length; at += 1)
+      if (!isUndoPath(this.#answers[at]?.name ?? "")) return true;
+    for (const path of this.#steps.keys())
+      if (!slots.has(path) && !isUndoPath(path) && this.#matters(path)) return true;
+    return false;
+  }
+
   recordsOf(path: string): readonly JournalRecord[] {
     return this.#steps.get(path) ?? [];
   }
@@ -115,7 +124,7 @@ export class Recovery {
 
   /**
    * `run.now` may be skipped without harm: it left nothing behind. So may what only has the exception
-   * of an effect that was done before the run was done again.
+   * of an effect that was done before the run was done again. Of `run.since`, see RunVersions.unasked.
    */
   #matters(path: string): boolean {
     const first = this.recordsOf(path)[0]?.kind;
@@ -125,6 +134,9 @@ export class Recovery {
   /** What the code asks for that the journal does not hold: that is where it took another way. */
   #asks(slots: ReadonlyMap<string, StepSlot>): string {
     const fresh = [...slots.values()].filter((slot) => !slot.ended && slot.records.length === 0);
+    const others = [...slots.values()].filter((one) => !one.ended && one.records.some(endsStep));
+    if (fresh.length === 0 && others.length > 0)
+      return `asks for ${others[0]?.verb.what ?? ""} first`;
     if (fresh.length === 0) return "no longer asks for it";
     const named = fresh.slice(0, ASKED_NAMED_MAX).map((slot) => slot.verb.what);
     const rest = fresh.length - named.length;
@@ -164,6 +176,7 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "decided",
   "handled",
   "lane",
+  "code",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -184,13 +197,16 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "decided",
   "handled",
   "lane",
+  "code",
 ]);
 
 /** True if this record is the one that gave the code its answer. */
 export function endsStep(record: JournalRecord): boolean {
   if (record.kind === "fired") return true;
   if (record.kind === "result") {
-    return record.head === null || headOf<ResultHead>(record).now !== true;
+    if (record.head === null) return true;
+    const { now, since } = headOf<ResultHead>(record);
+    return now !== true && since === undefined;
   }
   return ENDING_KINDS.has(record.kind) && headOf<Partial<EventHead>>(record).end !== undefined;
 }

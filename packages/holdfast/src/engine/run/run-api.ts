@@ -21,6 +21,7 @@ import {
   type AnyTransactOptions,
 } from "../effects/transact.ts";
 import { ScopeStep } from "../steps/scope-step.ts";
+import { sinceName, sinceVersion } from "../steps/since-value.ts";
 import { SleepStep } from "../steps/sleep-step.ts";
 import { thrownText } from "../exceptions/thrown-text.ts";
 
@@ -105,7 +106,7 @@ export function makeRunApi(
 type PathOf = (name: string, named?: Named) => string;
 type Enter = <T>(makeStep: () => { readonly promise: Promise<T> }) => Promise<T>;
 
-/** What asks nobody: work in this process, and writes to a database of the user's. */
+/** What asks nobody: work in this process, which version it is, and writes to a database of the user's. */
 function localVerbs(run: LiveRun, path: PathOf, enter: Enter) {
   return {
     step: (name: string, work: () => unknown, options: StepOptions = {}) =>
@@ -113,6 +114,11 @@ function localVerbs(run: LiveRun, path: PathOf, enter: Enter) {
         known("step", options);
         declareStep(run, name, options);
         return new LocalStep(run, path(name, options), work, options);
+      }),
+    since: (version: string, named?: Named) =>
+      enter(() => {
+        known("since", named);
+        return { promise: sinceVersion(run, path(sinceName(version), named), version) };
       }),
     transact: (
       name: string,
@@ -158,6 +164,7 @@ const OPTIONS = {
   ask: { as: "any" },
   wait: { as: "any", key: "any", within: "any" },
   call: { as: "any" },
+  since: { as: "any" },
   sleep: { as: "any" },
   scope: { as: "any", onFailure: ["compensate"] },
   stop: { compensate: "truth value" },

@@ -292,6 +292,10 @@ export class RunEnding {
   /** Gives the run to its owner, before anything of it is executed, and takes it out of memory. */
   hold(error: HoldfastError): void {
     const run = this.#run;
+    if (run.host.check !== null) {
+      run.host.check.misfits(run, error);
+      return;
+    }
     run.mode = "live";
     const { run: number, workflow, key } = run.row;
     run.host.emit({ type: "run.drift", run: number, workflow, key, message: formatError(error) });

@@ -158,7 +158,7 @@ function isOwnError(error: unknown): boolean {
 
 /** Nothing was thrown by the workflow's code: what is deployed does not fit the run. */
 function isOfDeployment(code: ErrorCode): boolean {
-  return code === "HF2104" || code === "HF2105" || code === "HF2106";
+  return code === "HF1111" || code === "HF2104" || code === "HF2105" || code === "HF2106";
 }
 
 function describeError(error: unknown, mask: (text: string) => string): ThrownText {

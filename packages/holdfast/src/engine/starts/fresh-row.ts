@@ -11,6 +11,7 @@ export function rowOf(run: number, head: StartedHead, nowMs: number): RunRow {
     key: head.key,
     generation: head.generation,
     version: head.version,
+    codeVersion: head.version,
     owner: head.owner,
     lane: head.lane,
     correlationId: head.correlationId,

@@ -41,7 +41,7 @@ function derivedBytes(run: LiveRun, kind: string, path: string): Uint8Array {
 }
 
 /** Takes the name, so that a second use is refused like that of any other step. */
-function enterValue(run: LiveRun, path: string): void {
+export function enterValue(run: LiveRun, path: string): void {
   requireFreeName(run, path);
   run.slots.set(path, {
     path,

@@ -17,7 +17,7 @@ import {
   type ReplayShown,
 } from "../../core/replay/replay-plan.ts";
 import { formatRunId } from "../../core/run-number.ts";
-import type { EffectRow } from "../../store/rows.ts";
+import type { EffectRow, RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
@@ -37,6 +37,14 @@ export interface ReplayRequest extends Decider {
   readonly evenSameVersion: boolean;
   /** Null: resume each at the step that has failed. */
   readonly how: ReplayMode | null;
+  /** Each goes on with the code of this version, which must fit it; null: with what its worker has. */
+  readonly to: MoveTo | null;
+}
+
+interface MoveTo {
+  readonly version: string;
+  /** Null if the code of that version fits the run. */
+  readonly misfitOf: (run: RunRow) => Promise<HoldfastError | null>;
 }
 
 export interface PlannedReplay {
@@ -67,16 +75,17 @@ async function draftReplay(
   request: ReplayRequest,
   nowMs: number,
 ): Promise<ReplayPlan> {
-  const { query, by, reason, canary, rate, atOnce, first, evenSameVersion, how } = request;
+  const { query, by, reason, canary, rate, atOnce, first, evenSameVersion, how, to } = request;
   const found = await selectItems(reader, parseReplayQuery(query), first, nowMs);
   if (found.length === 0) throw nothingFits(query);
-  const version = (await deployedVersions(reader)).at(-1) ?? null;
+  const version = to?.version ?? (await deployedVersions(reader)).at(-1) ?? null;
   const repairs = new RepairsOfAll(reader, how);
   const running: Candidate[] = [];
   const versions: number[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
   for (const one of found) {
     let why = refusalOf(one, evenSameVersion ? null : version);
+    if (why === null && to !== null && (await to.misfitOf(one.run)) !== null) why = "does-not-fit";
     if (why === null && how !== null) {
       const stands = await repairs.look(one, how);
       if (stands === null) why = "no-repair";
@@ -106,6 +115,7 @@ async function draftReplay(
     money: moneyAtStake(running),
     shown: { ...(await shownOf(reader, running, nowMs)), ...repairs.shown },
     ...(how === null ? {} : { how }),
+    ...(to === null ? {} : { to: to.version }),
     ...(evenSameVersion ? { evenSameVersion } : {}),
   };
   return { id: replayIdOf(plan, sha256), ...plan };

@@ -24,6 +24,7 @@ const REPLAY_FIELDS = [
   "integration",
   "state", // of the run
   "version", // with which the run was started
+  "failedin", // version of the code that the exception was opened by
   "run",
   "key", // with a star at its end: a prefix
   "age", // >15m or <1d: since the exception was opened
@@ -142,6 +143,8 @@ function fitsOne(
       return run.state === value;
     case "version":
       return run.version === value;
+    case "failedin":
+      return exception.record.codeVersion === value;
     case "run":
       return formatRunId(run.run) === value;
     case "key":

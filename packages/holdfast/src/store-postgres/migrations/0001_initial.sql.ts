@@ -64,7 +64,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 47),
+  kind smallint not null check (kind between 0 and 48),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,
@@ -135,6 +135,8 @@ create table run (
   amount text,
   currency text,
   keys text,
+  -- Of the code that went on with it last; "version" is that of the code it began with.
+  code_version text not null,
   primary key (run, shard),
   -- States 9 to 11 are final: a run has ended if and only if its state says so.
   check ((state >= 9) = (ended_at_ms is not null)),

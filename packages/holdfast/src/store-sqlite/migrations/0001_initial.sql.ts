@@ -29,7 +29,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 47),
+  kind integer not null check (kind between 0 and 48),
   attempt integer not null,
   name text not null,
   at_ms integer not null,
@@ -101,6 +101,8 @@ create table run (
   amount text,
   currency text,
   keys text,
+  -- Of the code that went on with it last; "version" is that of the code it began with.
+  code_version text not null,
   input_digest blob not null,
   -- States 9 to 11 are final: a run has ended if and only if its state says so.
   check ((state >= 9) = (ended_at_ms is not null)),
