@@ -282,6 +282,15 @@ describe("what is refused", () => {
   });
 });
 
+/** What is said while the open proposal of this key is approved; "" if it is taken. */
+async function approved(key: string, by: string): Promise<string> {
+  const { out } = await holdfastCli(["proposals", "--json"], { env });
+  const { proposals } = JSON.parse(out) as { proposals: readonly ItemDocument[] };
+  const id = proposals.find((one) => one.key === key)?.id ?? "";
+  const words = ["approve", id, "--reason", "looked at it too", "--by", by];
+  return (await holdfastCli(words, { env })).err;
+}
+
 describe("settling an effect that nobody can look up", () => {
   test("as happened: its answer goes to the run, and nothing is sent again", async () => {
     const effect = await openEffect("O-mailed");
@@ -302,7 +311,8 @@ describe("settling an effect that nobody can look up", () => {
       [...words, "--ref", "line 14", "--by", "bo", "--reason", "it is in the sent folder"],
       { env },
     );
-    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect({ code, err }).toEqual({ code: 3, err: "" });
+    await approved("O-mailed", "cy");
     await ended("O-mailed", "completed");
     const { out } = await holdfastCli(["show", "O-mailed", "--payloads"], { env });
     expect(out).toContain('{"told":"m-91"}');
@@ -315,7 +325,10 @@ describe("settling an effect that nobody can look up", () => {
     const effect = await openEffect("O-not-mailed");
     const words = ["settle", effect, "not", "--by", "bo", "--reason", "the provider has no trace"];
     const { code, err } = await holdfastCli(words, { env });
-    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect({ code, err }).toEqual({ code: 3, err: "" });
+    const alone = await approved("O-not-mailed", " BO");
+    expect(alone).toMatch(/^HF6002 {2} BO may not approve this/);
+    expect(await approved("O-not-mailed", "cy")).toBe("");
     await ended("O-not-mailed", "completed");
     const { out } = await holdfastCli(["show", "O-not-mailed", "--payloads"], { env });
     expect(out).toContain('{"told":"sent-by-attempt-2"}');

@@ -51,6 +51,11 @@ describe("an app in JavaScript", () => {
       "happened",
     ],
     ["resume", (it: App) => it.resume("run_1", { by: "bo", stepp: "x" } as never), "step"],
+    [
+      "decide",
+      (it: App) => it.decide("prp_1_1", true, { by: "bo", raison: "x" } as never),
+      "reason",
+    ],
     ["closeException", (it: App) => it.closeException("exc_1_1", { bi: "bo" } as never), "by"],
     ["listen", (it: App) => it.listen({ signal: [] } as never), "signals"],
   ] as const)("refuses a misspelt option of %s, and nothing is done", async (call, act, meant) => {

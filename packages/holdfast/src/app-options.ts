@@ -119,6 +119,7 @@ const CALLS = {
   cancel: { by: "any", reason: "any" },
   answer: { by: "any", reason: "any" },
   resume: { by: "any", reason: "any", step: "any" },
+  decide: { by: "any", reason: "any" },
   closeException: { by: "any", reason: "any" },
   settle: { happened: "any", value: "any", ref: "any" },
   pruneLocal: { olderThan: "any" },

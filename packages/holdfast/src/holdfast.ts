@@ -5,7 +5,7 @@ import { parseJson } from "./core/json-text.ts";
 import { HoldfastError } from "./core/error.ts";
 import { maskedText } from "./core/mask-text.ts";
 import { checkSensitive, sensitiveTexts } from "./core/sensitive.ts";
-import { formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
+import { formatItemId, formatRunId, parseItemId, parseRunId } from "./core/run-number.ts";
 import type { FinalRunState } from "./core/run-state.ts";
 import type { HoldfastOptions } from "./app-settings.ts";
 import { systemClock } from "./engine/clock.ts";
@@ -54,6 +54,12 @@ export interface Handle<T> {
    * @throws {HoldfastError} HF6006 if the run has left the store for an archive.
    */
   result(): Promise<T>;
+}
+
+/** What became of something that another person may have to approve. */
+export interface Proposed {
+  /** Id of the proposal (`prp_...`) that waits for `app.decide`; null: nobody has to, it is done. */
+  readonly proposal: string | null;
 }
 
 /** Who does something and why; both are on record. */
@@ -146,12 +152,22 @@ export interface App {
   complete(integration: string, ref: string, outcome: LateOutcome): Promise<void>;
   /** Answers a review, by its id (`rev_...`). */
   answer(reviewId: string, decision: unknown, actor: Actor): Promise<void>;
-  /** Says whether an effect (`eff_...`) happened. */
+  /**
+   * Says whether an effect (`eff_...`) happened. What may be done only once, and what is about money,
+   * another person has to approve: nothing is settled before.
+   */
   settle(
     effectId: string,
     said: { readonly happened: boolean; readonly value?: unknown; readonly ref?: string },
     actor: Actor,
-  ): Promise<void>;
+  ): Promise<Proposed>;
+  /**
+   * Approves or rejects what somebody else has proposed (`prp_...`); approved, it is done.
+   *
+   * @throws {HoldfastError} HF6002 for who has proposed it, HF6003 if it was decided or has expired,
+   *   HF6007 if its run has moved since.
+   */
+  decide(proposalId: string, approve: boolean, actor: Required<Actor>): Promise<void>;
   /** Lets a run go on that waits for a person. */
   resume(runId: string, actor: Actor & { readonly step?: string }): Promise<void>;
   /**
@@ -254,7 +270,7 @@ function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
   };
 }
 
-type OnRuns = "get" | "cancel" | "answer" | "settle" | "resume" | "closeException";
+type OnRuns = "get" | "cancel" | "answer" | "settle" | "decide" | "resume" | "closeException";
 
 /** What is done to a run, by the engine that has it. */
 function onRuns(engines: () => Promise<Engines>): Pick<App, OnRuns> {
@@ -276,12 +292,21 @@ function onRuns(engines: () => Promise<Engines>): Pick<App, OnRuns> {
       const engine = await (await engines()).of(run);
       await engine.commands.answer(run, seq, decision, by, reason ?? "");
     },
-    async settle(effectId, said, actor) {
-      const { happened, value = null, ref = null } = known("settle", said);
+    async settle(effectId, outcome, actor) {
+      const { happened, value = null, ref = null } = known("settle", outcome);
       const { by, reason = "" } = known("answer", actor);
       const { run, seq: operation } = parseItemId("eff", effectId);
       const engine = await (await engines()).of(run);
-      await engine.commands.settle({ run, operation, happened, value, ref, by, reason });
+      const said = { run, operation, happened, value, ref, by, reason };
+      const { proposal } = await engine.commands.repairs.settle(said);
+      return { proposal: proposal === null ? null : formatItemId("prp", { run, seq: proposal }) };
+    },
+    async decide(proposalId, approve, actor) {
+      const { by, reason } = known("decide", actor);
+      const { run, seq } = parseItemId("prp", proposalId);
+      const engine = await (await engines()).of(run);
+      const decision = { run, seq, approve, by, reason, command: null };
+      await engine.commands.repairs.decide(decision);
     },
     async resume(runId, actor) {
       const { by, reason, step } = known("resume", actor);

@@ -42,7 +42,7 @@ export type {
   PostgresSettings,
   StoreAddress,
 } from "./app-settings.ts";
-export type { Actor, App, Handle, Transaction } from "./holdfast.ts";
+export type { Actor, App, Handle, Proposed, Transaction } from "./holdfast.ts";
 export type { PrunedLocal } from "./prune-local.ts";
 export type { Posted } from "./start-in.ts";
 export type { RunRow } from "./store/rows.ts";

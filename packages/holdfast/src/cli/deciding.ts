@@ -3,6 +3,7 @@ import { Option, type Command } from "commander";
 import { comesFirstSentence } from "../operate/kept-command.ts";
 import type { Patience, Receipt } from "../operate/command.ts";
 import type { Context, Shown } from "./context.ts";
+import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf, waitMs } from "./option-values.ts";
 
 export interface PersonOptions {
@@ -38,6 +39,12 @@ export function decider({ by, reason }: DeciderOptions, context: Context) {
 
 export function patience({ wait }: PersonOptions, { outside }: Context): Patience {
   return { waitMs: wait, nowMs: outside.nowMs, pause: outside.pause };
+}
+
+/** It is not done before another person has approved it. */
+export function proposalShown(receipt: Receipt, proposal: string): Shown {
+  const said = `A second person has to approve it: holdfast approve ${proposal} --reason "..." --by NAME`;
+  return { document: { ...receipt, message: said }, text: () => said, exitCode: EXIT.needsPerson };
 }
 
 export function receiptShown(receipt: Receipt, applied: string): Shown {

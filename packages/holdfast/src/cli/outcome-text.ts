@@ -6,7 +6,8 @@ import { payloadText } from "./payload-text.ts";
 const LISTED_MAX = 8;
 
 export function outcomeLines(question: OutcomeQuestion): readonly string[] {
-  const { sent, found, digest, contract, attempts, lastPhase, looks, answers } = question;
+  const { sent, found, digest, contract, attempts, lastPhase, looks, secondPerson, answers } =
+    question;
   const phase = lastPhase === null ? "" : `, got as far as: ${lastPhase}`;
   return [
     ...(sent === null ? [] : [`sent  ${payloadText(sent)}`]),
@@ -15,6 +16,7 @@ export function outcomeLines(question: OutcomeQuestion): readonly string[] {
     looks.length === 0
       ? "it was never looked up"
       : `looked up at ${listed(looks.map(({ at, says, why }) => `${at} ${says}${why === null ? "" : ` (${why})`}`))}`,
+    ...(secondPerson === null ? [] : [`a second person approves what is said: ${secondPerson}`]),
     ...answers.flatMap(({ answer, does, command }) => [`${answer}: ${does}`, command]),
   ];
 }

@@ -16,6 +16,7 @@ import { changeOf, jsonValueOf } from "./decision-text.ts";
 import {
   decider,
   patience,
+  proposalShown,
   receiptShown,
   reference,
   withReason,
@@ -223,8 +224,7 @@ function repairedShown(receipt: Receipt, { act, run }: RepairPlan): Shown {
       started === null ? `${act} of run ${run}` : `run ${started} is started in its place`;
     return receiptShown(receipt, done);
   }
-  const said = `A second person has to approve it: holdfast approve ${proposal} --reason "..." --by NAME`;
-  return { document: { ...receipt, message: said }, text: () => said, exitCode: EXIT.needsPerson };
+  return proposalShown(receipt, proposal);
 }
 
 interface ProposalsOptions {

@@ -73,7 +73,7 @@ export function proposalsText({ proposals, next }: ProposalPage, { screen }: Loo
     cells: [
       one.id,
       one.key ?? one.run,
-      one.act,
+      whatText(one),
       one.step ?? "",
       one.by,
       stateText(one),
@@ -91,6 +91,11 @@ export function proposalsText({ proposals, next }: ProposalPage, { screen }: Loo
   }));
   const more = next === null ? [] : [`more: --after ${next}`];
   return [textTable(PROPOSAL_COLUMNS, rows, screen), ...more].join("\n");
+}
+
+function whatText({ act, happened }: ProposalView): string {
+  if (happened === null) return act;
+  return `${act} ${happened ? "happened" : "not"}`;
 }
 
 function stateText({ state, decidedBy }: ProposalView): string {

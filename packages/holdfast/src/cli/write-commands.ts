@@ -15,6 +15,7 @@ import {
   byPerson,
   decider,
   patience,
+  proposalShown,
   receiptShown,
   reference,
   withReason,
@@ -121,6 +122,7 @@ function addSettle(program: Command, act: Act): void {
           decided,
           patience(options, context),
         );
+        if (receipt.proposal !== null) return proposalShown(receipt, receipt.proposal);
         const said = happened ? "as happened" : "as not happened";
         return receiptShown(receipt, `effect ${effect} of ${receipt.run} is settled ${said}`);
       }),

@@ -194,6 +194,8 @@ export interface SettledHead {
   readonly happened: boolean;
   readonly ref?: string;
   readonly by: string;
+  /** Absent where no second person was needed. */
+  readonly approvedBy?: string;
   readonly reason: string;
   readonly move?: Move;
   /** Id of the command in the inbox that said so: taken again after a crash, it is recognised. */

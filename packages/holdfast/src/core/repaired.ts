@@ -66,12 +66,26 @@ export interface AgainHead extends ByHand {
 export const REPAIR_ACTS = ["supply", "skip", "edit", "again", "correct", "anew"] as const;
 export type RepairAct = (typeof REPAIR_ACTS)[number];
 
+/** What a proposal is about: a repair, or what has happened outside. */
+export type ProposalAct = RepairAct | "settle";
+
+/** What somebody says of an operation whose outcome is unknown. */
+export interface SaidOutcome {
+  /** Sequence number of its first intent. */
+  readonly operation: number;
+  /** Attempts that the ledger showed to who says it: nothing is said of a later one. */
+  readonly attempts: number;
+  readonly happened: boolean;
+  /** Number of the exception that was seen; null for whichever was open. */
+  readonly exception: number | null;
+}
+
 /**
  * A repair that waits for a second person: what would be done, frozen. Its data is what would be on
  * record then: a result, or a whole input.
  */
 export interface ProposedHead extends Omit<ByHand, "approvedBy"> {
-  readonly act: RepairAct;
+  readonly act: ProposalAct;
   readonly step: string | null;
   readonly workflow: string;
   /** Effect of the step; absent where the data is an input of the workflow, or none. */
@@ -87,6 +101,8 @@ export interface ProposedHead extends Omit<ByHand, "approvedBy"> {
   readonly expiresAtMs: number;
   readonly ref?: string;
   readonly newKey?: true;
+  /** Of `settle`; its data is what the effect would have answered. */
+  readonly said?: SaidOutcome;
 }
 
 /** What became of a proposal; `void`: its run has moved since. */

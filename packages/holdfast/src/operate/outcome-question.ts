@@ -12,6 +12,7 @@ import type {
   ProbeSaying,
 } from "../core/journal.ts";
 import { payloadOwner } from "../core/payload-owner.ts";
+import { settlingNeeds } from "../core/settling-needs.ts";
 import { isUndoPath } from "../core/step-path.ts";
 import { formatItemId } from "../core/run-number.ts";
 import type { ExceptionRow } from "../store/rows.ts";
@@ -50,6 +51,8 @@ export interface OutcomeQuestion {
   readonly looks: readonly LookView[];
   /** What a look-up found in its place, masked. */
   readonly found: Payload | null;
+  /** Why a second person has to approve what is said; null if one person says it alone. */
+  readonly secondPerson: string | null;
   readonly answers: readonly OutcomeAnswer[];
 }
 
@@ -66,7 +69,8 @@ export async function outcomeQuestion(
   const own = all.filter(({ name }) => name === step);
   const [first] = own;
   if (first?.kind !== "intent") return null;
-  const { digest, contract } = headOf<IntentHead>(first);
+  const intent = headOf<IntentHead>(first);
+  const { digest, contract } = intent;
   const looks = own.filter(({ kind }) => kind === "probe");
   const instead = looks.findLast((look) => headOf<ProbeHead>(look).says === "conflict");
   const shown = (record: JournalRecord | undefined) =>
@@ -82,6 +86,7 @@ export async function outcomeQuestion(
     lastPhase: phaseOf(own),
     looks: looks.map(lookView),
     found: shown(instead),
+    secondPerson: settlingNeeds(intent),
     answers: answersTo(row),
   };
 }

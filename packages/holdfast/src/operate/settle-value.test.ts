@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { testIntegration, testWorkflow } from "../engine/test-effects.test-support.ts";
+import { approveOpen } from "../engine/repair/repair-world.test-support.ts";
 import { TestWorld } from "../engine/test-world.test-support.ts";
 import { openSqliteReader } from "../store-sqlite/index.ts";
 import { effect } from "../workflow/effect.ts";
@@ -71,6 +72,8 @@ test.each([
   await world.close();
   expect(await settle(id, { ref: "theirs" })).toMatchObject({ outcome: "kept" });
   await world.begin([flow]);
+  await world.settle();
+  await approveOpen(world, run);
   expect(await world.resultOf(run)).toEqual({ ref: "theirs" });
 });
 

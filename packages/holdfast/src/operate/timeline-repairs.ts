@@ -32,7 +32,7 @@ export const REPAIR_SAYINGS = {
     by: head.by,
   }),
   proposed: (head: ProposedHead): Said => ({
-    what: `proposed: ${head.act}${head.step === null ? "" : ` "${head.step}"`}, to be approved by another person until ${isoText(head.expiresAtMs)}: ${head.needs}; ${head.reason}`,
+    what: `proposed: ${head.act}${outcomeWord(head)}${head.step === null ? "" : ` "${head.step}"`}, to be approved by another person until ${isoText(head.expiresAtMs)}: ${head.needs}; ${head.reason}`,
     by: head.by,
   }),
   decided: (head: DecidedHead): Said => ({
@@ -40,6 +40,11 @@ export const REPAIR_SAYINGS = {
     by: head.by,
   }),
 };
+
+function outcomeWord({ said }: ProposedHead): string {
+  if (said === undefined) return "";
+  return said.happened ? " as happened" : " as not happened";
+}
 
 function suppliedText(head: SuppliedHead): string {
   const { kept, skipped, ref, reason } = head;
@@ -49,6 +54,6 @@ function suppliedText(head: SuppliedHead): string {
   return `manual: ${what}${there}${checked(head)}; ${reason}`;
 }
 
-function checked({ approvedBy }: ByHand): string {
+export function checked({ approvedBy }: Pick<ByHand, "approvedBy">): string {
   return approvedBy === undefined ? "" : `, approved by ${approvedBy}`;
 }

@@ -30,8 +30,8 @@ import type {
 import { laneText } from "./lane-text.ts";
 import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
+import { checked, REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { codeSaid, resultSaid } from "./timeline-versions.ts";
-import { REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
 interface TimelineFailure {
@@ -277,7 +277,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     what: `looked up (${String(head.number)}.): ${PROBE_TEXT[head.says]}${reference(head.ref)}${head.why === undefined ? "" : `, ${head.why}`}`,
   }),
   settled: (head) => ({
-    what: `settled: it ${head.happened ? "happened" : "did not happen"}${reference(head.ref)}; ${head.reason}`,
+    what: `settled: it ${head.happened ? "happened" : "did not happen"}${reference(head.ref)}${checked(head)}; ${head.reason}`,
     proof: head.proof,
     ...(head.move === undefined ? {} : { move: head.move }),
     by: head.by,

@@ -31,6 +31,7 @@ import type { LiveRun } from "../run/live-run.ts";
 import { cancelUnfit } from "../run/unfit-runs.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
 import { resumeTogether } from "./resuming.ts";
+import { settleAtStep, type SettleCommand } from "./settle-command.ts";
 import type { RunEnd } from "../run/waiters.ts";
 import { withoutCode } from "../run/without-code.ts";
 import type { InboxRow, StoredRun } from "../../store/rows.ts";
@@ -42,23 +43,6 @@ import {
   type LateOutcome,
   type StepCommand,
 } from "../steps/step-slot.ts";
-
-export interface SettleCommand {
-  readonly run: number;
-  /** Sequence number of the operation's first intent. */
-  readonly operation: number;
-  readonly happened: boolean;
-  readonly value: unknown;
-  readonly ref: string | null;
-  readonly by: string;
-  readonly reason: string;
-  /** Attempts that the ledger showed to who says this; not given: those that it shows at the call. */
-  readonly attempts?: number;
-  /** Number of the exception that was seen; not given: whichever is open. */
-  readonly exception?: number;
-  /** Id of the command in the inbox. */
-  readonly command?: string;
-}
 
 interface ResumeHow {
   readonly step: string | null;
@@ -135,40 +119,18 @@ export class Commands {
     await (routes === null ? act() : routes.at(run, routed, act));
   }
 
-  /** Says what happened outside. Also for a run that has ended: it changes ledger and exception only. */
+  /**
+   * Says what happened outside, by whoever may: see `Repairs.settle`. Also for a run that has ended:
+   * it changes ledger and exception only.
+   */
   async settle(said: SettleCommand): Promise<void> {
-    const { run, operation, happened, value, ref, by, reason } = said;
+    const { run, operation } = said;
     const records = await this.#recordsOf(run);
-    const command = said.command ?? null;
-    if (command !== null && wasApplied(records, command)) return;
+    if (said.command !== undefined && wasApplied(records, said.command)) return;
     const attempts = said.attempts ?? sentCountOf(records, operation);
-    const { exception = null } = said;
-    const data = {
-      run: formatRunId(run),
-      operation,
-      attempts,
-      happened,
-      value,
-      ref,
-      reason,
-      ...(exception === null ? {} : { exception }),
-    };
-    const settle = {
-      kind: "settle",
-      attempts,
-      exception,
-      happened,
-      value,
-      ref,
-      by,
-      reason,
-      command,
-    } as const;
-    await this.#at(run, { topic: "settle", data, by }, async () => {
-      if (await this.#settleEnded({ ...said, attempts })) return;
-      await this.withRun(run, async (live) => {
-        await this.#step(live, this.#pathOf(live, isIntent(operation)), settle);
-      });
+    if (await this.#settleEnded({ ...said, attempts })) return;
+    await this.withRun(run, async (live) => {
+      await this.#step(live, this.pathOf(live, operation), settleAtStep(said, attempts));
     });
   }
 
@@ -322,7 +284,7 @@ export class Commands {
   /** The late answer to an operation of a run that is here. */
   async completeAt(run: number, operation: number, ref: string, outcome: LateOutcome) {
     await this.withRun(run, async (live) => {
-      const path = this.#pathOf(live, isIntent(operation));
+      const path = this.pathOf(live, operation);
       await this.#step(live, path, { kind: "complete", ref, outcome });
     });
   }
@@ -433,6 +395,11 @@ export class Commands {
     const stored = await this.#requireWorkable(run);
     if (stored === null || this.#engine.workflow(stored.row.workflow) !== null) return null;
     return withoutCode(stored.row);
+  }
+
+  /** The step of an operation. */
+  pathOf(live: LiveRun, operation: number): string {
+    return this.#pathOf(live, isIntent(operation));
   }
 
   #pathOf(live: LiveRun, matches: (record: JournalRecord) => boolean): string {

@@ -12,7 +12,6 @@ import { repairFrom } from "../repair/repair-commands.ts";
 import { requireText } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
-import { saidOfOriginal } from "./command-refusals.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
 import { parkOrUnpark } from "./parking.ts";
@@ -214,7 +213,7 @@ export class InboxDoor {
   async #here(row: WaitingCommand): Promise<InboxAnswer> {
     requireTopic(row.topic);
     if (row.topic === "archive") return await this.#remove(row);
-    if (row.topic === "repair" || row.topic === "decide")
+    if (row.topic === "repair" || row.topic === "decide" || row.topic === "settle")
       return await repairFrom(this.#engine, row);
     if (row.topic === "park" || row.topic === "unpark")
       return await parkOrUnpark(this.#engine, { ...row, topic: row.topic });
@@ -230,13 +229,6 @@ export class InboxDoor {
       case "answer": {
         const { run, seq, decision, reason } = commandOf<"answer">({ ...row, topic: "answer" });
         await commands.answer(parseRunId(run), seq, decision, by, reason);
-        return { ok: true };
-      }
-      case "settle": {
-        const { run, ...rest } = commandOf<"settle">({ ...row, topic: "settle" });
-        if (!rest.happened && row.restoredFromMs !== undefined)
-          throw saidOfOriginal(run, row.restoredFromMs);
-        await commands.settle({ ...rest, run: parseRunId(run), by, command: row.id });
         return { ok: true };
       }
       case "resume":

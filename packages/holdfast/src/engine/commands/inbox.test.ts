@@ -6,6 +6,7 @@ import { openSqliteReader } from "../../store-sqlite/index.ts";
 import { review } from "../../workflow/review.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
 import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
+import { approveOpen } from "../repair/repair-world.test-support.ts";
 import { TestWorld, type LifeOptions } from "../test-world.test-support.ts";
 
 /** The door is looked at often here: other tests keep it shut. */
@@ -195,7 +196,13 @@ describe("the inbox", () => {
       ...said,
     });
     await post("c", "cancel", { run: formatRunId(sleeping), reason: "no need" });
-    for (const one of ["a", "s", "c"]) expect(await answerTo(one)).toEqual({ ok: true });
+    for (const one of ["a", "c"]) expect(await answerTo(one)).toEqual({ ok: true });
+    // What is done only once two people say together.
+    expect(await answerTo("s")).toMatchObject({
+      ok: true,
+      proposal: expect.stringMatching(/^prp_/u) as string,
+    });
+    await approveOpen(world, mailing);
     expect(await world.resultOf(asking)).toEqual({ ok: true });
     expect(await world.resultOf(mailing)).toEqual({ ref: "m" });
     expect(await world.stateOf(sleeping)).toBe("cancelled");

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { formatRunId } from "../../core/run-number.ts";
 import { openSqliteReader } from "../../store-sqlite/index.ts";
 import type { InboxRow } from "../../store/rows.ts";
+import { approveOpen } from "../repair/repair-world.test-support.ts";
 import { accept, putBackupBack } from "../run/restored-store.test-support.ts";
 import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
@@ -51,7 +52,11 @@ describe("what lay in the inbox of the backup", () => {
   test("does not say any more that an effect did not happen: the original has heard it, too", async () => {
     const { bank, flow, run, said } = await unanswered();
     await leave("said", "settle", { ...said, happened: false });
-    await putBackupBack(world, [flow], () => world.advance(HOUR_MS));
+    await putBackupBack(world, [flow], async () => {
+      await world.settle();
+      await approveOpen(world, run);
+      await world.advance(HOUR_MS);
+    });
     expect(bank.ledger).toHaveLength(1);
     await accept(world);
     world.clock.setMs(world.clock.nowMs() + HOUR_MS);
@@ -71,6 +76,8 @@ describe("what lay in the inbox of the backup", () => {
     await world.close();
     await leave("anew", "settle", { ...said, happened: false });
     await world.begin([flow]);
+    await world.settle();
+    await approveOpen(world, run);
     expect(await world.resultOf(run)).toEqual({ ref: "pay:1" });
   });
 
@@ -80,6 +87,8 @@ describe("what lay in the inbox of the backup", () => {
     await putBackupBack(world, [flow], () => world.advance(HOUR_MS));
     await accept(world);
     await world.begin([flow]);
+    await world.settle();
+    await approveOpen(world, run);
     expect(await world.resultOf(run)).toEqual({ ref: "theirs" });
     expect(bank.requests).toHaveLength(1);
   });

@@ -1,6 +1,6 @@
 /** What a person has decided is applied to what was seen, once, and to nothing that came later. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { formatRunId } from "../../core/run-number.ts";
+import { formatRunId, parseItemId } from "../../core/run-number.ts";
 import type { InboxRow } from "../../store/rows.ts";
 import { openSqliteReader } from "../../store-sqlite/index.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
@@ -17,10 +17,15 @@ beforeEach(() => {
 });
 afterEach(() => world.remove());
 
-async function post(id: string, topic: InboxRow["topic"], command: object): Promise<void> {
+async function post(
+  id: string,
+  topic: InboxRow["topic"],
+  command: object,
+  by = "cli ana",
+): Promise<void> {
   const reader = await openSqliteReader({ path: world.path });
   const data = JSON.stringify(command);
-  await reader.post({ id, topic, atMs: world.clock.nowMs(), by: "cli ana", data });
+  await reader.post({ id, topic, atMs: world.clock.nowMs(), by, data });
   await reader.close();
 }
 
@@ -45,6 +50,13 @@ async function notHappened(run: number) {
   return { run: formatRunId(run), operation, attempts, ...said };
 }
 
+/** A second person approves what the command has proposed. */
+async function approve(id: string, command: string): Promise<void> {
+  const { proposal } = (await answerTo(command)) as { readonly proposal: string };
+  const { run, seq } = parseItemId("prp", proposal);
+  await post(id, "decide", { run: formatRunId(run), seq, approve: true, reason: "seen" }, "cli bo");
+}
+
 const pay = () => testEffect("once", bank, "pay");
 const pays = () => testWorkflow("flow", (input, run) => run.do(pay(), input));
 
@@ -66,7 +78,8 @@ test("'it did not happen', said of the first attempt by two people, is not appli
   await world.untilState(run, "exception");
   const said = await notHappened(run);
   await post("c1", "settle", said);
-  expect(await answerTo("c1")).toEqual({ ok: true });
+  await approve("d1", "c1");
+  expect(await answerTo("d1")).toEqual({ ok: true });
   await world.advance(5_000);
   expect(bank.requestsOf("pay")).toHaveLength(2);
   await post("c2", "settle", said);
@@ -94,12 +107,13 @@ test("a settle that is taken again after a crash is recognised, and lets no thir
   const run = await world.start(flow, { id: "1" });
   await world.untilState(run, "exception");
   await post("c1", "settle", await notHappened(run));
+  await approve("d1", "c1");
   // The attempt that follows leaves; the process dies before the command is marked as taken.
   await world.until("death", () => world.life.watched.isDead);
   expect(bank.requestsOf("pay")).toHaveLength(2);
   await world.crash();
   await world.begin([flow], OPEN);
-  expect(await answerTo("c1")).toEqual({ ok: true });
+  expect(await answerTo("d1")).toEqual({ ok: true });
   await world.advance(60_000);
   expect([bank.requestsOf("pay").length, bank.count("pay")]).toEqual([2, 1]);
   expect(await world.stateOf(run)).toBe("exception");
@@ -243,10 +257,11 @@ test("a settle of a run that has ended is about what was seen as well, and is kn
   await post("c1", "settle", { ...said, attempts: said.attempts + 1 });
   expect(await answerTo("c1")).toMatchObject({ code: "HF6003" });
   await post("c2", "settle", said);
+  await approve("d2", "c2");
   await world.until("death", () => world.life.watched.isDead);
   await world.crash();
   await world.begin([flow], OPEN);
-  expect(await answerTo("c2")).toEqual({ ok: true });
+  expect(await answerTo("d2")).toEqual({ ok: true });
 });
 
 test("what was decided about an exception is not applied when another one is open", async () => {
@@ -261,7 +276,7 @@ test("what was decided about an exception is not applied when another one is ope
   const other = { code: "HF6003", message: expect.stringContaining("no longer the open one") };
   expect(await answerTo("c1")).toMatchObject(other);
   await post("c2", "settle", { ...said, exception: open?.seq });
-  expect(await answerTo("c2")).toEqual({ ok: true });
+  expect(await answerTo("c2")).toMatchObject({ ok: true });
 });
 
 test("nor is a resume of a run as a whole", async () => {

@@ -41,6 +41,17 @@ export async function commandEffect(
 type Settle = Extract<StepCommand, { kind: "settle" }>;
 type Stays = Extract<StepCommand, { kind: "stays" }>;
 
+/** Why it may not be settled so now; null if it may. The value has been looked at by then. */
+export async function refusedSettle(step: EffectStep, command: Settle): Promise<Refused | null> {
+  const why = notSettleable(step, step.journal.state, command);
+  if (why !== null) return refused("HF6003", why);
+  if (!command.happened) return null;
+  const text = await checkedValue(step, command.value);
+  if (typeof text !== "string") return text;
+  const since = notSettleable(step, step.journal.state, command);
+  return since === null ? null : refused("HF6003", since);
+}
+
 async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
   const { state } = step.journal;
   const why = notSettleable(step, state, command);
@@ -63,8 +74,10 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
     reason: command.reason,
     ...(slot.ended ? {} : { end: "value" as const }),
     ...(command.ref === null ? {} : { ref: command.ref }),
+    ...saidTogether(command),
     ...commandIn(command),
   };
+  noteDecision(step, command);
   const record = step.journal.write("settled", state.attempt, head, text);
   if (slot.ended) step.settledLater = { seq: record.seq, text };
   closeException(step, "settled", command.by, command.reason);
@@ -121,7 +134,7 @@ function leaveUndone(step: EffectStep, command: Stays): CommandAnswer {
   return APPLIED;
 }
 
-async function checkedValue(step: EffectStep, value: unknown): Promise<string | CommandAnswer> {
+async function checkedValue(step: EffectStep, value: unknown): Promise<string | Refused> {
   // Nobody reads what an undoing answers.
   if ((step.slot?.ended === true || step.mode === "undo") && value === null) return "null";
   step.learn(value);
@@ -144,8 +157,10 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
     happened: false,
     by: command.by,
     reason: command.reason,
+    ...saidTogether(command),
     ...commandIn(command),
   };
+  noteDecision(step, command);
   step.journal.write("settled", state.attempt, head);
   closeException(step, "settled", command.by, command.reason);
   poke(step);
@@ -211,6 +226,15 @@ async function complete(
 /** The command as the head of what it writes names it. */
 function commandIn({ command }: Settle | ResumeCommand): { readonly command?: string } {
   return command === null ? {} : { command };
+}
+
+function saidTogether({ decided }: Settle): { readonly approvedBy?: string } {
+  return decided === null ? {} : { approvedBy: decided.by };
+}
+
+/** In the turn of what it approves: a crash leaves both on record, or neither. */
+function noteDecision(step: EffectStep, { decided }: Settle): void {
+  if (decided !== null) step.run.append("decided", "", decided);
 }
 
 function poke(step: EffectStep): void {

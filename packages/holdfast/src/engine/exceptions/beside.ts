@@ -113,7 +113,8 @@ export class BesideExceptions {
     };
     const { routes } = this.#engine;
     const data = { run: formatRunId(id.run), seq: id.seq, reason };
-    return routes === null ? act() : routes.at(id.run, { topic: "close", data, by }, act);
+    if (routes === null) return act();
+    return routes.at(id.run, { topic: "close", data, by }, act).then(() => undefined);
   }
 
   /** Opens one at a run that is here. */

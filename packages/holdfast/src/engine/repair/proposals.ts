@@ -9,6 +9,8 @@ import {
   PROPOSAL_MS,
   type DecidedHead,
   type ProposedHead,
+  type RepairAct,
+  type SaidOutcome,
   type Verdict,
 } from "../../core/repaired.ts";
 import type { RepairOrder } from "../../core/repair-order.ts";
@@ -51,20 +53,68 @@ export function proposedHead(
   };
 }
 
+/** What one person says of an outcome, and where. */
+export interface OutcomeOrder {
+  readonly run: Pick<RunRow, "run" | "workflow" | "owner">;
+  readonly step: string;
+  readonly effect: string;
+  readonly said: SaidOutcome;
+  readonly version: number;
+  readonly ref: string | null;
+  /** What the effect would have answered, as JSON; null where it did not happen. */
+  readonly data: string | null;
+  readonly needs: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly command: string | null;
+}
+
+export function proposedOutcome(
+  order: OutcomeOrder,
+  { nowMs, digests }: { readonly nowMs: number; readonly digests: Digests },
+): ProposedHead {
+  const { run, step, effect, said, version, ref, data, needs, by, reason, command } = order;
+  const { workflow, owner } = run;
+  const frozen: Frozen = {
+    act: "settle",
+    step,
+    workflow,
+    effect,
+    by,
+    version,
+    said,
+    ...(ref === null ? {} : { ref }),
+  };
+  return {
+    ...frozen,
+    reason,
+    owner,
+    needs,
+    digest: frozenDigest(run.run, frozen, data, digests),
+    expiresAtMs: nowMs + PROPOSAL_MS,
+    ...(command === null ? {} : { command }),
+  };
+}
+
 /** Of everything that would be done, so that what is approved is what was proposed. */
 export function frozenDigest(
   run: number,
-  { act, step, workflow, effect, by, version, ref, newKey }: Frozen,
+  { act, step, workflow, effect, by, version, ref, newKey, said }: Frozen,
   data: string | null,
   digests: Digests,
 ): string {
   const parts = [act, step ?? "", workflow, effect ?? "", by, String(version), ref ?? ""];
-  const rest = [String(newKey === true), data ?? ""];
+  const { operation, attempts, happened, exception } = said ?? {};
+  const outcome = said === undefined ? [] : [operation, attempts, happened, exception].map(String);
+  const rest = [String(newKey === true), data ?? "", ...outcome];
   return digests.hex(canonicalText("proposal", [String(run), ...parts, ...rest]));
 }
 
 /** The order as it was proposed, with the version at which it was. */
-export function orderOf(run: number, head: ProposedHead): RepairOrder {
+export function orderOf(
+  run: number,
+  head: ProposedHead & { readonly act: RepairAct },
+): RepairOrder {
   const { act, step, version, by, reason, ref, newKey } = head;
   return {
     run,
@@ -94,6 +144,14 @@ export function verdictOf(records: readonly JournalRecord[], proposed: number): 
 export function startedBy(records: readonly JournalRecord[], command: string): number | null {
   const decided = records.find((one) => one.kind === "decided" && wasApplied([one], command));
   return decided === undefined ? null : (headOf<DecidedHead>(decided).started ?? null);
+}
+
+/** The proposal that this command has made; null if it was done at once. */
+export function proposalOf(records: readonly JournalRecord[], command: string): number | null {
+  const made = records.find(
+    (record) => record.kind === "proposed" && wasApplied([record], command),
+  );
+  return made?.seq ?? null;
 }
 
 export function decidedHead(

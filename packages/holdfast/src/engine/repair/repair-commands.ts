@@ -1,6 +1,7 @@
 /** Repairs that lie in the inbox, and what is answered to them. */
 import { formatItemId, formatRunId, parseRunId } from "../../core/run-number.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
+import { saidOfOriginal } from "../commands/command-refusals.ts";
 import { commandOf } from "../commands/inbox-command.ts";
 import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 import type { Engine } from "../engine.ts";
@@ -15,6 +16,13 @@ export async function repairFrom(
     const { run, ...rest } = commandOf<"decide">({ ...row, topic: "decide" });
     const decision = { ...rest, ...said, run: parseRunId(run) };
     return answerOf(decision.run, await repairs.decide(decision));
+  }
+  if (row.topic === "settle") {
+    const { run, ...rest } = commandOf<"settle">({ ...row, topic: "settle" });
+    if (!rest.happened && row.restoredFromMs !== undefined)
+      throw saidOfOriginal(run, row.restoredFromMs);
+    const outcome = { ...rest, ...said, run: parseRunId(run) };
+    return answerOf(outcome.run, await repairs.settle(outcome));
   }
   const { run, ...rest } = commandOf<"repair">({ ...row, topic: "repair" });
   const order = { ...rest, ...said, run: parseRunId(run) };

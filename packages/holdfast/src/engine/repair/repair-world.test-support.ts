@@ -3,6 +3,7 @@ import type { RepairAct } from "../../core/repaired.ts";
 import type { RepairOrder } from "../../core/repair-order.ts";
 import { versionOf } from "../../core/run-version.ts";
 import type { TestWorld } from "../test-world.test-support.ts";
+import { verdictOf } from "./proposals.ts";
 import type { Repaired } from "./repairs.ts";
 
 export class Repairing {
@@ -37,4 +38,14 @@ export class Repairing {
   async both(run: number, act: RepairAct, over: Partial<RepairOrder> = {}): Promise<Repaired> {
     return await this.decide(run, (await this.repair(run, act, over)).proposal);
   }
+}
+
+/** Bo approves what somebody else has proposed for the run. */
+export async function approveOpen(world: TestWorld, run: number): Promise<void> {
+  // By the engine itself: no reader of the file stays open.
+  const [stored] = await world.engine.store.load([run]);
+  const { records = [] } = stored ?? {};
+  const proposed = records.filter(({ kind }) => kind === "proposed");
+  for (const { seq } of proposed.filter((one) => verdictOf(records, one.seq) === null))
+    await new Repairing(world).decide(run, seq);
 }

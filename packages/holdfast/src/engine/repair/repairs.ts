@@ -5,29 +5,31 @@
  */
 import { Turns } from "../turns.ts";
 import { HoldfastError } from "../../core/error.ts";
-import type { JournalRecord } from "../../core/journal.ts";
 import { isSamePerson } from "../../core/person.ts";
 import type { ByHand, ProposedHead } from "../../core/repaired.ts";
 import type { DecisionBody, RepairOrder } from "../../core/repair-order.ts";
-import { formatRunId } from "../../core/run-number.ts";
+import { formatRunId, parseItemId, parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import { versionOf } from "../../core/run-version.ts";
 import { unknownEffects } from "../../core/unknown-effects.ts";
-import { wasApplied } from "../../core/seen.ts";
+import { sentCountOf, wasApplied } from "../../core/seen.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { isoText } from "../clock.ts";
 import { ended } from "../commands/command-refusals.ts";
+import type { SettleCommand } from "../commands/settle-command.ts";
 import type { Engine } from "../engine.ts";
 import { withStored } from "../journal/stored-runs.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
 import { withoutCode } from "../run/without-code.ts";
+import type { Routed } from "../workers/routes.ts";
 import type { Prepared, Write } from "./prepared.ts";
 import {
   decidedHead,
   frozenDigest,
   orderOf,
+  proposalOf,
   proposedHead,
   startedBy,
   verdictOf,
@@ -35,6 +37,7 @@ import {
 import { misfit, moved, noProposal, unknownFirst } from "./repair-refusals.ts";
 import { correctedInput, fromSeqOf, refuseTakenBack, writeAgain } from "./run-repairs.ts";
 import { startAnew } from "./start-anew.ts";
+import { settleOrPropose, settleTogether } from "./settling.ts";
 import { prepareEdit, prepareSupply } from "./step-repairs.ts";
 
 export interface Decision extends Omit<DecisionBody, "run"> {
@@ -83,9 +86,61 @@ export class Repairs {
     return await this.#carryOut(order, null);
   }
 
+  /**
+   * Says what happened outside, where the run is. What is done only once, and what is about money, a
+   * second person has to approve.
+   *
+   * @throws {HoldfastError} HF6001, HF6003 (it is known, or was sent again since), HF4102.
+   */
+  async settle(said: SettleCommand): Promise<Repaired> {
+    const { run, operation, happened, value, ref, by, reason, exception } = said;
+    const attempts = said.attempts ?? sentCountOf((await this.#stored(run)).records, operation);
+    const data = {
+      run: formatRunId(run),
+      operation,
+      attempts,
+      happened,
+      value,
+      ref,
+      reason,
+      ...(exception === undefined ? {} : { exception }),
+    };
+    return await this.#at(run, { topic: "settle", data, by }, () =>
+      this.#turns.in(String(run), async () => {
+        const stored = await this.#stored(run);
+        const proposal = await settleOrPropose(this.#engine, stored, { ...said, attempts });
+        return { proposal, run: null };
+      }),
+    );
+  }
+
   /** Approves a proposal, which is done then; or rejects it. */
   async decide(decision: Decision): Promise<Repaired> {
-    return await this.#turns.in(String(decision.run), () => this.#decide(decision));
+    const { run, seq, approve, reason, by } = decision;
+    const data = { run: formatRunId(run), seq, approve, reason };
+    return await this.#at(run, { topic: "decide", data, by }, () =>
+      this.#turns.in(String(run), () => this.#decide(decision)),
+    );
+  }
+
+  /** Here, or by a command to the worker that has the run. */
+  async #at<T extends "settle" | "decide">(
+    run: number,
+    routed: Routed<T>,
+    act: () => Promise<Repaired>,
+  ): Promise<Repaired> {
+    const { routes } = this.#engine;
+    if (routes === null) return await act();
+    const reached = { here: DONE };
+    const answer = await routes.at(run, routed, async () => {
+      reached.here = await act();
+    });
+    if (answer === null) return reached.here;
+    const { proposal, run: started } = answer;
+    return {
+      proposal: proposal === undefined ? null : parseItemId("prp", proposal).seq,
+      run: started === undefined ? null : parseRunId(started),
+    };
   }
 
   async #decide(decision: Decision): Promise<Repaired> {
@@ -111,7 +166,12 @@ export class Repairs {
       await this.#close(decision, "void");
       throw moved({ run: row.run, version: head.version }, versionOf(records));
     }
-    return await this.#carryOut(orderOf(run, head), { decision, data: record.data });
+    const { act, said } = head;
+    if (act !== "settle")
+      return await this.#carryOut(orderOf(run, { ...head, act }), { decision, data: record.data });
+    if (said === undefined) throw noProposal(run, seq);
+    await settleTogether(this.#engine, decision, head, said, record.data);
+    return DONE;
   }
 
   async #stored(run: number): Promise<StoredRun> {
@@ -335,12 +395,4 @@ function hasNotEnded(run: number): HoldfastError {
     "The run has not ended: two runs of one key would be at work.",
     "Cancel it first; what was done is undone then. Or repair it: supply, edit, again, correct.",
   );
-}
-
-/** The proposal that this command has made; null if it was done at once. */
-function proposalOf(records: readonly JournalRecord[], command: string): number | null {
-  const made = records.find(
-    (record) => record.kind === "proposed" && wasApplied([record], command),
-  );
-  return made?.seq ?? null;
 }

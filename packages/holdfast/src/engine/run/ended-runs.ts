@@ -2,18 +2,13 @@
  * Settling what a run left open when it ended. Its code does not run again for that: it may have
  * changed since, or be gone, and nothing of it may be done any more. Only ledger and exception change.
  */
-import {
-  effectRecordOf,
-  foldEffect,
-  FRESH_EFFECT,
-  type EffectState,
-} from "../../core/effect-state.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../../core/journal.ts";
 import { otherThanSeen, sentSince } from "../../core/seen.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import { stateOf } from "../../core/unknown-effects.ts";
 import type { StoredRun } from "../../store/rows.ts";
-import type { SettleCommand } from "../commands/commands.ts";
+import type { SettleCommand } from "../commands/settle-command.ts";
 import { personNeeded } from "../effects/effect-exception.ts";
 import { headOf } from "./recovery.ts";
 import { stayingException } from "../effects/staying-effects.ts";
@@ -26,7 +21,7 @@ export function settleEnded(
   append: Append,
   command: SettleCommand,
 ): void {
-  const { operation, happened, ref, by, reason } = command;
+  const { operation, happened, ref, by, reason, decided } = command;
   const first = records.find((record) => record.kind === "intent" && record.seq === operation);
   if (first === undefined) {
     throw new HoldfastError(
@@ -36,11 +31,7 @@ export function settleEnded(
     );
   }
   const own = records.filter((record) => record.name === first.name);
-  let state: EffectState = FRESH_EFFECT;
-  for (const record of own) {
-    const effectRecord = effectRecordOf(record);
-    if (effectRecord !== null) state = foldEffect(state, effectRecord);
-  }
+  const state = stateOf(own);
   const { attempts = state.sentCount, exception = null } = command;
   const opened = stayingException(own)?.seq ?? state.opened;
   const since = sentSince(first.name, attempts, state) ?? otherThanSeen(opened, exception);
@@ -53,6 +44,7 @@ export function settleEnded(
   }
   const staying = stayingException(own);
   if (!personNeeded(state) && staying !== null && happened) {
+    if (decided !== undefined) append("decided", "", decided);
     // The ledger is right as it is: it was done. What was done about it is the reason.
     closeStaying(append, first.name, staying, command);
     return;
@@ -74,8 +66,10 @@ export function settleEnded(
     by,
     reason,
     ...(ref === null ? {} : { ref }),
+    ...(decided === undefined ? {} : { approvedBy: decided.by }),
     ...(command.command === undefined ? {} : { command: command.command }),
   };
+  if (decided !== undefined) append("decided", "", decided);
   append("settled", first.name, settled, { attempt: state.attempt });
   const asked = own.find((record) => record.kind === "opened" && record.seq === state.opened);
   if (asked === undefined) return;

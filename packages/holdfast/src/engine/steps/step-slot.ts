@@ -5,6 +5,7 @@
  * journal's order; a step that the journal has not ended goes live once recovery has come through.
  */
 import type { AcceptedEvent, JournalRecord } from "../../core/journal.ts";
+import type { DecidedHead } from "../../core/repaired.ts";
 import type { FinalRunState, RunState } from "../../core/run-state.ts";
 import type { StayingEffect } from "../effects/staying-effects.ts";
 import type { ErrorCode } from "../../core/error.ts";
@@ -98,6 +99,8 @@ export type StepCommand =
       readonly reason: string;
       /** Its id in the inbox; null if it was given to this process. */
       readonly command: string | null;
+      /** A second person's word, on record in the same turn; null where none was needed. */
+      readonly decided: DecidedHead | null;
     }
   | {
       readonly kind: "resume";

@@ -71,30 +71,32 @@ export class Routes {
     return (await this.#shared.ofRuns([run]))[0] ?? null;
   }
 
-  /** Acts on a run where it is: here by `act`, else by a command to its owner. */
+  /**
+   * Acts on a run where it is: here by `act`, else by a command to its owner, whose answer comes back.
+   */
   async at<T extends Topic>(run: number, routed: Routed<T>, act: () => Promise<void>) {
     const shard = await this.shardOf(run);
     // Nobody has such a run: whoever acts says so.
     if (shard === null) {
       await act();
-      return;
+      return null;
     }
-    await this.in(shard, routed, act);
+    return await this.in(shard, routed, act);
   }
 
-  /** The same for what is in a shard. */
+  /** The same for what is in a shard. Null if it was done here. */
   async in<T extends Topic>(shard: number, routed: Routed<T>, act: () => Promise<void>) {
     const { places } = this.#engine;
     if (places.owns(shard)) {
       try {
         await act();
-        return;
+        return null;
       } catch (error) {
         // It may have been given up meanwhile: then this says nothing of the run.
         if (places.owns(shard) && !(error instanceof Elsewhere)) throw error;
       }
     }
-    await this.ask(shard, routed);
+    return await this.ask(shard, routed);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Proposals: what one person wants done to a run, and another has to approve. */
 import { parseJson } from "../../core/json-text.ts";
 import { payloadOwner } from "../../core/payload-owner.ts";
-import { PROPOSAL_PREFIX, type ProposedHead, type RepairAct } from "../../core/repaired.ts";
+import { PROPOSAL_PREFIX, type ProposalAct, type ProposedHead } from "../../core/repaired.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ReviewRow, RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
@@ -16,8 +16,10 @@ export interface ProposalView {
   readonly id: string;
   readonly run: string;
   readonly key: string | null;
-  readonly act: RepairAct;
+  readonly act: ProposalAct;
   readonly step: string | null;
+  /** Of `settle`: whether it is said to have happened; else null. */
+  readonly happened: boolean | null;
   readonly state: ReviewRow["state"];
   /** Who has made it, and so does not approve it. */
   readonly by: string;
@@ -59,6 +61,7 @@ export async function proposalDetails(
       key: runOf(row.run)?.key ?? null,
       act: head.act,
       step: head.step,
+      happened: head.said?.happened ?? null,
       state: row.state,
       by: head.by,
       reason: head.reason,

@@ -1,0 +1,37 @@
+/** What somebody says of an outcome, as it comes to the engine and as it goes to the step. */
+import type { DecidedHead } from "../../core/repaired.ts";
+
+export interface SettleCommand {
+  readonly run: number;
+  /** Sequence number of the operation's first intent. */
+  readonly operation: number;
+  readonly happened: boolean;
+  readonly value: unknown;
+  readonly ref: string | null;
+  readonly by: string;
+  readonly reason: string;
+  /** Attempts that the ledger showed to who says this; not given: those that it shows at the call. */
+  readonly attempts?: number;
+  /** Number of the exception that was seen; not given: whichever is open. */
+  readonly exception?: number;
+  /** Id of the command in the inbox. */
+  readonly command?: string;
+  /** A second person's word, where one was needed: on record in the same turn. */
+  readonly decided?: DecidedHead;
+}
+
+/** @param attempts - that the ledger showed to who says it. */
+export function settleAtStep(said: SettleCommand, attempts: number) {
+  const {
+    happened,
+    value,
+    ref,
+    by,
+    reason,
+    exception = null,
+    command = null,
+    decided = null,
+  } = said;
+  const what = { attempts, exception, happened, value, ref };
+  return { kind: "settle", ...what, by, reason, command, decided } as const;
+}
