@@ -30,8 +30,9 @@ const program = commandTree({ ...silent, ...nowhere }, outside, {
 function leaves(command: Command, before: string): readonly (readonly [string, Command])[] {
   const name = `${before}${command.name()}`;
   if (command.commands.length === 0) return [[name, command]];
-  // A group that has options of its own does something without a further word.
-  const own = before !== "" && command.options.length > 0 ? [[name, command] as const] : [];
+  // A group may do something without a further word; commander does not say so in its types.
+  const acts = Reflect.get(command, "_actionHandler") !== null;
+  const own = before !== "" && acts ? [[name, command] as const] : [];
   return [...own, ...command.commands.flatMap((part) => leaves(part, `${name} `))];
 }
 
