@@ -1,15 +1,9 @@
 /** Commands about replay plans: replay (makes one, shows one, decides about one) and replays. */
 import { Option, type Command } from "commander";
-import { HoldfastError } from "../core/error.ts";
-import { parseRate, type Rate } from "../core/rate.ts";
 import { REPLAY_ACTS, type ReplayAct } from "../core/replay/replay-control.ts";
 import {
-  DEFAULT_CANARY,
   isReplayId,
-  REPLAY_AT_ONCE_DEFAULT,
-  REPLAY_AT_ONCE_MAX,
   REPLAY_ITEMS_MAX,
-  REPLAY_WAVES_MAX,
   secondPersonFor,
   type ReplayMode,
 } from "../core/replay/replay-plan.ts";
@@ -27,6 +21,7 @@ import { changeOf } from "./decision-text.ts";
 import { byPerson, patience, type PersonOptions } from "./deciding.ts";
 import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf, wholeNumber } from "./option-values.ts";
+import { pacingOf, withPlanOptions, type PlanOptions } from "./plan-options.ts";
 import { plannedText, replaysText, replayText } from "./show-replays.ts";
 
 type Act = (work: Work) => Promise<void>;
@@ -36,12 +31,8 @@ export function addReplayCommands(program: Command, act: Act): void {
   addReplays(program, act);
 }
 
-interface ReplayOptions extends PersonOptions {
+interface ReplayOptions extends PersonOptions, PlanOptions {
   readonly reason?: string;
-  readonly canary: readonly number[];
-  readonly rate?: Rate;
-  readonly atOnce: number;
-  readonly first?: number;
   readonly from?: string;
   readonly set?: readonly string[];
   readonly evenSameVersion?: true;
@@ -54,29 +45,13 @@ interface ReplayOptions extends PersonOptions {
 }
 
 function addReplay(program: Command, act: Act): void {
-  const command = program
-    .command("replay")
-    .description("plan to let many runs go on at once; show such a plan, start it, stop it")
-    .argument("<query-or-plan>", "terms field:value, for example 'issue:f2.1.0abc'; or rpl_...")
-    .option("--reason <text>", "why; goes on record")
-    .addOption(
-      new Option("--canary <sizes>", "sizes of the first waves, for example 1,3,rest")
-        .default(DEFAULT_CANARY, "1,2,5,20,50,rest")
-        .argParser(canaryOf),
-    )
-    .addOption(
-      new Option("--rate <rate>", "items a second, minute or hour: 14/m").argParser(rateOf),
-    )
-    .addOption(
-      new Option("--at-once <items>", "items that are under way at a time")
-        .default(REPLAY_AT_ONCE_DEFAULT)
-        .argParser(wholeNumber("--at-once", 1, REPLAY_AT_ONCE_MAX)),
-    )
-    .addOption(
-      new Option("--first <items>", "the oldest so many of those that fit").argParser(
-        wholeNumber("--first", 1, REPLAY_ITEMS_MAX),
-      ),
-    )
+  const command = withPlanOptions(
+    program
+      .command("replay")
+      .description("plan to let many runs go on at once; show such a plan, start it, stop it")
+      .argument("<query-or-plan>", "terms field:value, for example 'issue:f2.1.0abc'; or rpl_...")
+      .option("--reason <text>", "why; goes on record"),
+  )
     .option("--from <step>", "do each run again from this step, in the place of a resume")
     .option("--set <change...>", "/pointer=value: correct the input of each effect, as edit does")
     .option("--even-same-version", "also defects of the version that still runs")
@@ -120,15 +95,12 @@ async function replay(what: string, options: ReplayOptions, context: Context): P
 }
 
 function planned(query: string, options: ReplayOptions, context: Context): Promise<Shown> {
-  const { reason, canary, rate, atOnce, first, evenSameVersion } = options;
+  const { reason, evenSameVersion } = options;
   const request = {
     query,
     by: personOf(options.by, context),
     reason: reasonGiven(reason, "A plan"),
-    canary,
-    rate: rate ?? null,
-    atOnce,
-    first: first ?? null,
+    ...pacingOf(options),
     evenSameVersion: evenSameVersion === true,
     how: modeOf(options),
     to: null,
@@ -231,27 +203,4 @@ function addReplays(program: Command, act: Act): void {
         }),
       ),
     );
-}
-
-/** "1,3,rest": whole numbers, and "rest" at the end or not. */
-export function canaryOf(text: string): readonly number[] {
-  const words = text.split(",").map((word) => word.trim());
-  if (words.at(-1) === "rest") words.pop();
-  if (words.length > REPLAY_WAVES_MAX)
-    throw badUse(
-      `--canary has at most ${String(REPLAY_WAVES_MAX)} waves before the rest.`,
-      "Make later waves larger.",
-    );
-  return words.map(wholeNumber("--canary", 1, REPLAY_ITEMS_MAX));
-}
-
-/** Also as people say it: 14/min. */
-export function rateOf(text: string): Rate {
-  const short = text.replace(/\/(s|m|h)(?:ec|in|our)?$/, "/$1");
-  try {
-    return parseRate(short, "--rate");
-  } catch (error) {
-    if (error instanceof HoldfastError) throw badUse(error.message, error.remedy);
-    throw error;
-  }
 }

@@ -183,9 +183,7 @@ export function reopened(
   probeAtMs: number | null,
   config: BreakerConfig,
 ): BreakerState {
-  const { reason, sinceMs, byHand } = row;
-  const known = { class: row.class, reason, sinceMs, spacingMs: config.probeFirstMs };
-  return { kind: "open", outage: byHand === true ? { ...known, byHand } : known, probeAtMs };
+  return { kind: "open", outage: { ...row, spacingMs: config.probeFirstMs }, probeAtMs };
 }
 
 function canary(outage: Outage, nowMs: number): Admission {

@@ -5,8 +5,8 @@
  * asks a person (`once`) is always careful enough. Source: architecture, life of an effect; T6.
  */
 import type { RepeatKind } from "./contract.ts";
-import { effectRecordOf, foldEffect, FRESH_EFFECT } from "./effect-state.ts";
 import type { JournalRecord } from "./journal.ts";
+import { stateOf } from "./unknown-effects.ts";
 
 export interface DeclaredEffect {
   readonly contract: RepeatKind;
@@ -19,12 +19,7 @@ export function contractDrift(
   records: readonly JournalRecord[],
   now: DeclaredEffect,
 ): string | null {
-  let state = FRESH_EFFECT;
-  for (const record of records) {
-    const parsed = effectRecordOf(record);
-    if (parsed !== null) state = foldEffect(state, parsed);
-  }
-  const { intent, openMaybe, next } = state;
+  const { intent, openMaybe, next } = stateOf(records);
   const isOpen = openMaybe || next.kind === "inDoubt" || next.kind === "pending";
   if (intent === null || !isOpen) return null;
   const sameSystem = intent.integration === now.integration;

@@ -1,5 +1,6 @@
 /** `holdfast issues`: exceptions by cause, with what operators have decided about each group. */
 import { sumOf } from "../core/amount.ts";
+import { versionsInOrder } from "../core/code-version.ts";
 import { levelOf, type IssueLevel } from "../core/fingerprint.ts";
 import type { FailureClass, FailureFamily } from "../core/failure.ts";
 import {
@@ -85,8 +86,7 @@ export async function listIssues(
 
 /** Versions of the code in the order in which they were deployed first. */
 export async function deployedVersions(reader: StoreReader): Promise<readonly string[]> {
-  const rows = (await reader.declarations()).filter(({ definition }) => definition === "version");
-  return rows.toSorted((a, b) => a.atMs - b.atMs).map(({ name }) => name);
+  return versionsInOrder(await reader.declarations()).map(({ name }) => name);
 }
 
 function needsSomebody({ status, openCount }: IssueView): boolean {

@@ -1,4 +1,5 @@
 /** `holdfast versions`: versions of the code, with what is open of each. */
+import { versionsInOrder } from "../core/code-version.ts";
 import { needsPerson } from "../core/run-state.ts";
 import type { StoreReader } from "../store/store.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
@@ -29,7 +30,8 @@ export interface VersionPage {
 const EXCEPTIONS_MAX = 10_000;
 
 export async function listVersions(reader: StoreReader): Promise<VersionPage> {
-  const firstSeen = await firstDeployed(reader);
+  const deployed = versionsInOrder(await reader.declarations());
+  const firstSeen = new Map(deployed.map(({ name, atMs }) => [name, atMs]));
   const counts = await reader.versionCounts();
   const { opened, hasMore } = await exceptionCounts(reader);
   const known = [...firstSeen.keys()];
@@ -50,17 +52,6 @@ export async function listVersions(reader: StoreReader): Promise<VersionPage> {
     };
   });
   return { versions, hasMoreExceptions: hasMore };
-}
-
-/** In the order in which they came. */
-async function firstDeployed(reader: StoreReader): Promise<ReadonlyMap<string, number>> {
-  const rows = (await reader.declarations()).filter(({ definition }) => definition === "version");
-  const first = new Map<string, number>();
-  for (const { name, atMs } of rows.toSorted(
-    (a, b) => a.atMs - b.atMs || (a.name < b.name ? -1 : 1),
-  ))
-    if (!first.has(name)) first.set(name, atMs);
-  return first;
 }
 
 async function exceptionCounts(reader: StoreReader) {

@@ -99,10 +99,9 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
       return ofException(record, kind, headOf);
     case "cancel":
     case "late":
-      return touched(record);
     case "lane":
     case "code":
-      return kind === "lane" ? lane(record) : onVersion(record);
+      return ofRow(record, kind);
     case "finished":
       return finished(record, headOf<journal.FinishedHead>(record));
     case "incarnation":
@@ -136,6 +135,22 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
 
 function touched({ run, atMs }: JournalRecord): readonly Change[] {
   return [{ kind: "run-touched", run, atMs }];
+}
+
+/** What changes the run's row, and not its state. */
+function ofRow(
+  record: JournalRecord,
+  kind: "cancel" | "late" | "lane" | "code",
+): readonly Change[] {
+  switch (kind) {
+    case "lane":
+      return lane(record);
+    case "code":
+      return onVersion(record);
+    case "cancel":
+    case "late":
+      return touched(record);
+  }
 }
 
 function onVersion(record: JournalRecord): readonly Change[] {

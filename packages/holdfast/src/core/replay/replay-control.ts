@@ -60,7 +60,8 @@ export function afterCheck(
 ): ReplayControl {
   if (forged !== null) return stoppedItself(control, forged);
   if (needs === null || control.approvedBy !== null) return control;
-  return { ...control, phase: "planned", startedBy: null, needs, because: needs };
+  const because = `by what the store says ${needs}: a second person has to approve it`;
+  return { ...control, phase: "planned", startedBy: null, needs, because };
 }
 
 /** Nothing more is heard about it, so it may not go on: nobody could stop it. */

@@ -14,6 +14,10 @@ export const REPLAY_WORKFLOW = "holdfast.replay";
 /** Name of the event by which people decide about a plan; its key is the plan's id. */
 export const REPLAY_EVENT = "holdfast.replay";
 
+/** Steps that carry out items and that look whether a plan may be started; each has a number. */
+export const REPLAY_ITEM_STEP = "item";
+export const REPLAY_CHECK_STEP = "checked";
+
 /** Items of one plan. */
 export const REPLAY_ITEMS_MAX = 10_000;
 /** What one person may start alone: source failure model 4.5. */

@@ -6,7 +6,7 @@ import type { FinalRunState } from "../../core/run-state.ts";
 import type { AcceptedEvent } from "../../core/journal.ts";
 import { isoText } from "../clock.ts";
 import type { LiveRun } from "../run/live-run.ts";
-import type { CommandAnswer } from "../steps/step-slot.ts";
+import { refused, type CommandAnswer, type Refused } from "../steps/step-slot.ts";
 
 export function ended(run: number, state: FinalRunState): HoldfastError {
   return new HoldfastError(
@@ -65,6 +65,11 @@ export function refusal(
 ): HoldfastError {
   const remedy = REMEDIES[answer.code] ?? `Look at it with: holdfast why ${run}`;
   return new HoldfastError(answer.code, answer.why, remedy, { where: run });
+}
+
+/** Nothing that could take a command is at this path. */
+export function notAtWork(run: string, path: string): Refused {
+  return refused("HF6001", `Run ${run} has no step "${path}" at work.`);
 }
 
 /** Something else needs a person now than what was decided about. */

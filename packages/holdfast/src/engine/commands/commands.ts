@@ -13,6 +13,7 @@ import {
   cameSince,
   ended,
   noOutcome,
+  notAtWork,
   refusal,
   requireVersion,
   underWay,
@@ -37,12 +38,7 @@ import { withoutCode } from "../run/without-code.ts";
 import type { InboxRow, StoredRun } from "../../store/rows.ts";
 import type { Routed } from "../workers/routes.ts";
 import { withStored } from "../journal/stored-runs.ts";
-import {
-  refused,
-  type CommandAnswer,
-  type LateOutcome,
-  type StepCommand,
-} from "../steps/step-slot.ts";
+import { type CommandAnswer, type LateOutcome, type StepCommand } from "../steps/step-slot.ts";
 
 interface ResumeHow {
   readonly step: string | null;
@@ -414,9 +410,7 @@ export class Commands {
 
   async #step(live: LiveRun, path: string, command: StepCommand): Promise<void> {
     const slot = live.slots.get(path);
-    const answer: CommandAnswer =
-      (await slot?.verb.command?.(command)) ??
-      refused("HF6001", `Run ${live.id} has no step "${path}" at work.`);
+    const answer: CommandAnswer = (await slot?.verb.command?.(command)) ?? notAtWork(live.id, path);
     if (answer.kind === "refused") throw refusal(answer, live.id);
     await this.#engine.committer.durable();
   }

@@ -3,6 +3,7 @@
  * command line has no user code, and has to know what to mask. A definition that declares nothing is
  * on record too, because what nobody declared is masked whole.
  */
+import { versionsInOrder } from "../../core/code-version.ts";
 import { decisionFields, missingFields, type DecisionField } from "../../core/decision-fields.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { DeclaredHead, DefinitionKind } from "../../core/journal.ts";
@@ -40,7 +41,10 @@ export class Declarations {
   ): Promise<void> {
     const rows = await store.declarations();
     this.#restore(rows.filter(({ definition }) => definition !== "version"));
-    this.#deploy(version, inOrder(rows.filter(isVersion)));
+    this.#deploy(
+      version,
+      versionsInOrder(rows).map(({ name }) => name),
+    );
     for (const name of store.requirements ?? []) this.declare("payloads", name, {}, { name });
     for (const { name, definition } of workflows) {
       this.declare("workflow", name, definition, definition);
@@ -135,16 +139,6 @@ export class Declarations {
 
 /** Beyond so many deployments no more are told apart: what is not on record counts as the newest. */
 const VERSIONS_MAX = 5_000;
-
-/** Several workers may have put the same one on record: the first time counts. */
-function inOrder(rows: readonly DeclarationRow[]): readonly string[] {
-  const oldest = rows.toSorted((a, b) => a.atMs - b.atMs || (a.name < b.name ? -1 : 1));
-  return [...new Set(oldest.map(({ name }) => name))];
-}
-
-function isVersion({ definition }: DeclarationRow): boolean {
-  return definition === "version";
-}
 
 function keyOf(definition: DefinitionKind, name: string): string {
   return `${definition} ${name}`;

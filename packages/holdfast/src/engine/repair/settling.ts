@@ -8,10 +8,10 @@ import type { ProposedHead, SaidOutcome } from "../../core/repaired.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import { versionOf } from "../../core/run-version.ts";
-import { sentCountOf, wasApplied } from "../../core/seen.ts";
+import { wasApplied } from "../../core/seen.ts";
 import { settlingNeeds } from "../../core/settling-needs.ts";
 import type { StoredRun } from "../../store/rows.ts";
-import { refusal } from "../commands/command-refusals.ts";
+import { notAtWork, refusal } from "../commands/command-refusals.ts";
 import { settleAtStep, type SettleCommand } from "../commands/settle-command.ts";
 import { refusedSettle } from "../effects/effect-commands.ts";
 import { EffectStep } from "../effects/effect-step.ts";
@@ -24,11 +24,14 @@ import { decidedHead, proposalOf, proposedOutcome, verdictOf } from "./proposals
 import { moved } from "./repair-refusals.ts";
 import type { Decision } from "./repairs.ts";
 
+/** With the attempts that the ledger showed to who says it. */
+type Said = SettleCommand & { readonly attempts: number };
+
 /** The number of the proposal that a second person has to approve; null if it is settled. */
 export async function settleOrPropose(
   engine: Engine,
   { records }: StoredRun,
-  said: SettleCommand,
+  said: Said,
 ): Promise<number | null> {
   const { operation, command } = said;
   if (command !== undefined && wasApplied(records, command)) return proposalOf(records, command);
@@ -64,27 +67,19 @@ export async function settleTogether(
 }
 
 interface Proposing {
-  readonly said: SettleCommand;
+  readonly said: Said;
   readonly needs: string;
   readonly intent: JournalRecord;
 }
 
-/** What it is about: as it was seen. */
-interface Seen {
-  readonly attempts: number;
-  readonly version: number;
-}
-
-async function propose(engine: Engine, { said, needs, intent }: Proposing): Promise<number> {
-  const { run, operation } = said;
-  const proposing = { said, needs, intent };
+async function propose(engine: Engine, proposing: Proposing): Promise<number> {
+  const { said } = proposing;
+  const { run, operation, attempts } = said;
   const reached = await withStored(engine, run, (stored, append) => {
     if (!isFinal(stored.row.state)) return null;
-    const attempts = said.attempts ?? sentCountOf(stored.records, operation);
     // Refused here what would be refused once it was approved; written is nothing.
-    settleEnded(stored, () => 0, { ...said, attempts });
-    const version = versionOf(stored.records);
-    return write(engine, stored, append, { ...proposing, attempts, version });
+    settleEnded(stored, () => 0, said);
+    return write(engine, stored, append, { ...proposing, version: versionOf(stored.records) });
   });
   if (reached.kind === "stored" && reached.value !== null) {
     await engine.committer.durable();
@@ -93,18 +88,16 @@ async function propose(engine: Engine, { said, needs, intent }: Proposing): Prom
   const proposed = { seq: 0 };
   await engine.commands.withRun(run, async (live) => {
     const stored = await storedRun(engine, said);
-    const attempts = said.attempts ?? sentCountOf(stored.records, operation);
     const path = engine.commands.pathOf(live, operation);
     const step = live.slots.get(path)?.verb;
-    // One that is over says itself that there is nothing to settle.
-    if (!(step instanceof EffectStep)) return await engine.commands.settle(said);
+    if (!(step instanceof EffectStep)) throw refusal(notAtWork(live.id, path), live.id);
     const { version } = live;
     const why = await refusedSettle(step, settleAtStep(said, attempts));
     if (why !== null) throw refusal(why, live.id);
     if (live.version !== version) throw moved({ run, version }, live.version);
     const append: Append = (kind, name, head, { data = null } = {}) =>
       live.append(kind, name, head, data).seq;
-    proposed.seq = write(engine, stored, append, { ...proposing, attempts, version });
+    proposed.seq = write(engine, stored, append, { ...proposing, version });
     await engine.committer.durable();
   });
   return proposed.seq;
@@ -123,9 +116,10 @@ function write(
   engine: Engine,
   { row, records }: StoredRun,
   append: Append,
-  { said, needs, intent, attempts, version }: Proposing & Seen,
+  { said, needs, intent, version }: Proposing & { readonly version: number },
 ): number {
-  const { operation, happened, value, ref, by, reason, exception = null, command = null } = said;
+  const { operation, attempts, happened, value, ref, by, reason } = said;
+  const { exception = null, command = null } = said;
   const { effect } = headOf<IntentHead>(intent);
   const what = `answer of ${intent.name}`;
   const data = happened ? toJson(value, engine.limits, what) : null;

@@ -5,6 +5,8 @@ import { parseRate } from "../../core/rate.ts";
 import { REPLAY_DECISIONS_MAX, type ReplayPlan } from "../../core/replay/replay-plan.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { versionOf } from "../../core/run-version.ts";
+import { readReplay, summaryOf } from "../../operate/replay/replay-view.ts";
+import { openSqliteReader } from "../../store-sqlite/index.ts";
 import { workflow } from "../../workflow/workflow.ts";
 import { ANSWER, REFERENCE, testEffect, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld, type LifeOptions } from "../test-world.test-support.ts";
@@ -138,6 +140,14 @@ test("the sums of the store count, not those that the plan says of itself", asyn
   await replay.say(plan, "start");
   await world.advance(MINUTE_MS);
   expect((await replay.results(run)).size).toBe(0);
+  const reader = await openSqliteReader({ path: world.path });
+  const shown = summaryOf(await readReplay(reader, plan.id));
+  await reader.close();
+  expect(shown).toMatchObject({
+    state: "planned",
+    startedBy: null,
+    because: expect.stringMatching(/12000 EUR.*a second person has to approve it/u),
+  });
   await replay.say(plan, "start");
   await world.advance(MINUTE_MS);
   expect((await replay.results(run)).size).toBe(0);

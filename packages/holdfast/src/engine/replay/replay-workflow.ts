@@ -18,9 +18,11 @@ import {
 } from "../../core/replay/replay-control.ts";
 import {
   planProblem,
+  REPLAY_CHECK_STEP,
   REPLAY_DECISIONS_MAX,
   REPLAY_EVENT,
   REPLAY_EXPIRES_MS,
+  REPLAY_ITEM_STEP,
   REPLAY_WORKFLOW,
   replayIdOf,
   wavesOf,
@@ -40,12 +42,6 @@ import { workflow, type AnyWorkflow } from "../../workflow/workflow.ts";
 import { ANYTHING } from "../effects/stand-in-effect.ts";
 import { Deferred } from "../run/deferred.ts";
 import type { ItemTurn } from "./replays.ts";
-
-/** Name of the steps that carry out items; the number of the item tells them apart. */
-const REPLAY_ITEM_STEP = "item";
-
-/** Name of the steps that look whether a plan may be started by one person. */
-const REPLAY_CHECK_STEP = "checked";
 
 export interface ReplayWork {
   readonly carryOut: (turn: ItemTurn) => Promise<ReplayResult>;

@@ -123,7 +123,10 @@ export class Replays {
     }
   }
 
-  /** Reads of the items only where nobody else has to approve them anyway: those are few. */
+  /**
+   * Looks at a plan that is started, and begins its rate full. Reads of the items only where nobody
+   * else has to approve them anyway: those are few.
+   */
   async #check(plan: ReplayPlan, id: string): Promise<ReplayChecked> {
     const own = this.#engine.live.get(parseRunId(id));
     if (own === undefined) throw new RunLeft(id);

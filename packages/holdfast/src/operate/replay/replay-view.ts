@@ -11,7 +11,9 @@ import {
   type ReplayDecision,
 } from "../../core/replay/replay-control.ts";
 import {
+  REPLAY_CHECK_STEP,
   REPLAY_EVENT,
+  REPLAY_ITEM_STEP,
   REPLAY_WORKFLOW,
   totalOf,
   wavesOf,
@@ -25,6 +27,7 @@ import {
   type ReplayTally,
 } from "../../core/replay/replay-tally.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import { stepNameOf } from "../../core/step-path.ts";
 import { isFinal } from "../../core/run-state.ts";
 import type { RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
@@ -86,11 +89,11 @@ export async function courseOf(reader: StoreReader, row: RunRow): Promise<Replay
     if (data === null) continue;
     // Each was written by the engine with the shape of its kind.
     const value = parseJson(data);
-    const index = /^item#(\d+)$/.exec(name)?.[1];
+    const { name: step, as } = stepNameOf(name);
     if (kind === "finished") course = { ...course, outcome: value as ReplayOutcome };
-    else if (kind === "result" && index !== undefined)
-      results.set(Number(index), value as ReplayResult);
-    else if (kind === "result" && name.startsWith("checked#"))
+    else if (kind === "result" && step === REPLAY_ITEM_STEP)
+      results.set(Number(as), value as ReplayResult);
+    else if (kind === "result" && step === REPLAY_CHECK_STEP)
       course = { ...course, control: afterCheck(course.control, value as ReplayChecked) };
     else if (kind === "event") course = decidedUpon(course, value as ReplayDecision);
   }
