@@ -2,7 +2,7 @@
 import type { EffectState } from "../../core/effect-state.ts";
 import { ANSWER_SCHEMA, type Failure } from "../../core/failure.ts";
 import type { SettledHead } from "../../core/journal.ts";
-import { openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
+import { movedSince, openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
 import type { EffectStep } from "./effect-step.ts";
 import type { Gate } from "../gates/gate.ts";
@@ -43,26 +43,24 @@ type Stays = Extract<StepCommand, { kind: "stays" }>;
 
 /** Why it may not be settled so now; null if it may. The value has been looked at by then. */
 export async function refusedSettle(step: EffectStep, command: Settle): Promise<Refused | null> {
-  const why = notSettleable(step, step.journal.state, command);
-  if (why !== null) return refused("HF6003", why);
-  if (!command.happened) return null;
+  const why = notSettleable(step, command);
+  if (why !== null || !command.happened) return why;
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
-  const since = notSettleable(step, step.journal.state, command);
-  return since === null ? null : refused("HF6003", since);
+  return notSettleable(step, command);
 }
 
 async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
   const { state } = step.journal;
-  const why = notSettleable(step, state, command);
-  if (why !== null) return refused("HF6003", why);
+  const why = notSettleable(step, command);
+  if (why !== null) return why;
   if (!command.happened) return settleNotDone(step, command, state);
   // The code still waits for the answer, so it has to be given; a step that was answered needs none.
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
   // The schema may have taken its time: somebody else may have settled it, or it may have been sent.
-  const since = notSettleable(step, step.journal.state, command);
-  if (since !== null) return refused("HF6003", since);
+  const since = notSettleable(step, command);
+  if (since !== null) return since;
   const { slot } = step;
   if (slot === null) return refused("HF6003", isBusy(step));
   const head: SettledHead = {
@@ -85,7 +83,14 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   return APPLIED;
 }
 
-function notSettleable(step: EffectStep, state: EffectState, said: Settle): string | null {
+function notSettleable(step: EffectStep, said: Settle): Refused | null {
+  const moved = movedSince(step.run.version, said.version);
+  if (moved !== null) return refused("HF6007", moved);
+  const why = nothingToSettle(step, step.journal.state, said);
+  return why === null ? null : refused("HF6003", why);
+}
+
+function nothingToSettle(step: EffectStep, state: EffectState, said: Settle): string | null {
   // Before all else: what was said may be true of one attempt and false of the next.
   const since =
     sentSince(step.path, said.attempts, state) ?? otherThanSeen(state.opened, said.exception);
