@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { IncomingMessage, SaidOrder } from "../../workflow/message.ts";
 import { verifyStore } from "../../store-sqlite/index.ts";
 import { workflow } from "../../workflow/workflow.ts";
-import type { FlushSeen } from "../watched-store.test-support.ts";
+import type { FlushSeen } from "../../testing/bed/watched-store.ts";
 import { TestWorld } from "../test-world.test-support.ts";
 
 let world: TestWorld;

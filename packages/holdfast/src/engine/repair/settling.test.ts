@@ -10,7 +10,7 @@ import {
   testWorkflow,
 } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
-import type { FlushFate, FlushSeen } from "../watched-store.test-support.ts";
+import type { FlushFate, FlushSeen } from "../../testing/bed/watched-store.ts";
 import { approveOpen, Repairing } from "./repair-world.test-support.ts";
 
 let world: TestWorld;
