@@ -92,7 +92,7 @@ function addRuns(program: Command, act: Act): void {
     .option("--state <states>", "only in these states, separated by commas", runStates)
     .option("--workflow <name>", "only of this workflow")
     .option("--key <key>", "only with this business key")
-    .option("--owner <team>", "only of this owner")
+    .option("--owner <team>", "only of workflows of this team")
     .option("--code-version <version>", "only those that this version of the code has; open ones")
     .action(({ state, ...options }: RunsOptions) =>
       act((context) =>

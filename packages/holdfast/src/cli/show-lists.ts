@@ -40,10 +40,18 @@ function rowOfRun({ nowMs }: Look): (run: RunView) => TableRow {
       run.workflow,
       `${run.state}${COMPENSATED_TEXT[run.compensated]}`,
       ageText(run.updatedAt, nowMs),
-      run.owner,
+      ownerText(run),
       run.reason,
     ],
   });
+}
+
+/** Who has to act now; the team of the workflow where nobody has to. */
+export function ownerText({
+  owner,
+  exceptionOwners,
+}: Pick<RunView, "owner" | "exceptionOwners">): string {
+  return exceptionOwners.length === 0 ? owner : exceptionOwners.join(", ");
 }
 
 const EXCEPTION_COLUMNS: readonly Column[] = [

@@ -23,6 +23,7 @@ import {
   type ReviewView,
   type RunView,
 } from "./views.ts";
+import { exceptionOwnersOf } from "./waiting-on.ts";
 
 export interface ShowRequest extends RunReference {
   /** Entries of the timeline at most. */
@@ -76,7 +77,7 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
   const of = { run: row, effects, exceptions };
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   return {
-    run: runView(row),
+    run: runView(row, exceptionOwnersOf(exceptions)),
     cancel: cancelOf(row, cancel, kept, seen),
     kept,
     timeline: timelineOf(masking, row, records, request),

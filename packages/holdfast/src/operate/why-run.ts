@@ -25,6 +25,7 @@ import {
   type ReviewView,
   type RunView,
 } from "./views.ts";
+import { exceptionOwnersOf } from "./waiting-on.ts";
 
 export interface ExplainedRun {
   readonly run: RunView;
@@ -63,7 +64,7 @@ export async function whyRun(
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   const isCancelled = cancel !== null;
   return {
-    run: runView(row),
+    run: runView(row, exceptionOwnersOf(exceptions)),
     verdict: verdictOf({ run: row, effects, exceptions, reviews, isCancelled, nowMs }),
     cancel: cancelOf(row, cancel, kept, seen),
     kept,
