@@ -200,6 +200,8 @@ export interface RunBelongings {
   readonly run: RunRow | null;
   readonly effects: readonly EffectRow[];
   readonly exceptions: readonly ExceptionRow[];
+  /** When they are looked at: what may be done depends on it. */
+  readonly nowMs: number;
 }
 
 export interface DependencyView {

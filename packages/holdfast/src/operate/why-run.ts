@@ -60,7 +60,7 @@ export async function whyRun(
   const masking = await Masking.of(reader);
   const { decision, cancel, gaps } = await lookThrough(reader, row);
   const kept = await keptOf(reader, row);
-  const of = { run: row, effects, exceptions };
+  const of = { run: row, effects, exceptions, nowMs };
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   const isCancelled = cancel !== null;
   return {
