@@ -5,6 +5,7 @@ import { formatRunId } from "./core/run-number.ts";
 import { makeFolder, openInline } from "./store-sqlite/test-store.test-support.ts";
 import {
   closedHead,
+  intentHead,
   openedHead,
   SampleJournal,
   startedHead,
@@ -33,6 +34,20 @@ beforeAll(async () => {
   sample.add(3, "opened", openedHead({ owner: "team-late", beside: { subject: "event 1" } }));
   const closed = sample.add(3, "opened", openedHead({ owner: "team-past" }), { name: "post" });
   sample.add(3, "closed", closedHead(closed), { name: "post" });
+  // Of the second step of run 3 bo has said that it did not happen, and it was sent once more.
+  const settled = {
+    effect: "ship",
+    proof: "never",
+    happened: false,
+    by: "bo",
+    reason: "no",
+  } as const;
+  for (const step of ["print", "ship"]) {
+    const operation = sample.nextSeq(3);
+    sample.add(3, "intent", intentHead(operation), { name: step, attempt: 1 });
+    sample.add(3, "settled", { operation, ...settled }, { name: step });
+    if (step === "ship") sample.add(3, "intent", intentHead(operation), { name: step, attempt: 2 });
+  }
   await sample.flushTo(store);
   await store.close();
   cli = cliAt(`sqlite:${path}`);
@@ -82,4 +97,10 @@ describe("who has to act", () => {
       blockers: [{ owner: "team-sales", exceptionOwners: ["team-data", "team-tax"] }],
     });
   });
+});
+
+test("what a person has said of an effect is told while it stands, and not of what was sent since", async () => {
+  expect(await lineWith("print", "effects")).toMatch(/not done .*\(says bo\)/u);
+  expect(await lineWith("ship", "effects")).toContain("may have happened, open");
+  expect(await lineWith("ship", "effects")).not.toContain("says");
 });

@@ -156,10 +156,15 @@ function effectRow(effect: EffectView): TableRow {
       `${PROOF_TEXT[effect.proof]}${effect.ended ? "" : ", open"}`,
       String(effect.attempts),
       valueText(effect),
-      `${effect.ref ?? ""}${effect.settledBy === null ? "" : ` (says ${effect.settledBy})`}`,
+      `${effect.ref ?? ""}${saidBy(effect)}`,
       timeText(effect.lastSentAt),
     ],
   };
+}
+
+/** While it is not known what happened, nobody's word is of it: what was said was of an earlier attempt. */
+function saidBy({ settledBy, proof }: EffectView): string {
+  return settledBy === null || proof === "maybe" ? "" : ` (says ${settledBy})`;
 }
 
 const PROOF_TEXT: Readonly<Record<EffectView["proof"], string>> = {
