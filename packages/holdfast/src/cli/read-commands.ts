@@ -92,7 +92,7 @@ function addRuns(program: Command, act: Act): void {
     .option("--state <states>", "only in these states, separated by commas", runStates)
     .option("--workflow <name>", "only of this workflow")
     .option("--key <key>", "only with this business key")
-    .option("--owner <team>", "only of this owner")
+    .option("--owner <team>", "only of workflows of this team")
     .option("--code-version <version>", "only those that this version of the code has; open ones")
     .action(({ state, ...options }: RunsOptions) =>
       act((context) =>
@@ -140,8 +140,9 @@ function addShow(program: Command, act: Act): void {
       act((context) =>
         withReader(context, async (reader) => {
           const payloadCharsMax = payloads === true ? PAYLOAD_CHARS_MAX : null;
+          const nowMs = context.outside.nowMs();
           if (isExceptionId(run)) {
-            const found = await showException(reader, run, payloadCharsMax);
+            const found = await showException(reader, run, payloadCharsMax, nowMs);
             return withEngine(reader, found, (look) => shownExceptionText(found, look));
           }
           const request = {
@@ -151,7 +152,7 @@ function addShow(program: Command, act: Act): void {
             payloadCharsMax,
             hasStacks: stack === true,
           };
-          const shown = await showRun(reader, request);
+          const shown = await showRun(reader, request, nowMs);
           return withEngine(reader, shown, (look) => shownRunText(shown, look));
         }),
       ),
@@ -194,7 +195,8 @@ function addExceptions(program: Command, act: Act): void {
     .action(({ key, ...options }: ExceptionsOptions) =>
       act((context) =>
         withReader(context, async (reader) => {
-          const page = await listExceptions(reader, { ...options, ...of(key, options.workflow) });
+          const filter = { ...options, ...of(key, options.workflow) };
+          const page = await listExceptions(reader, filter, context.outside.nowMs());
           return withEngine(reader, page, (look) => exceptionsText(page, look));
         }),
       ),
@@ -239,7 +241,8 @@ function addReviews(program: Command, act: Act): void {
       act((context) =>
         withReader(context, async (reader) => {
           const by = owner === undefined ? {} : { by: owner };
-          const page = await listReviews(reader, { ...options, ...by, ...of(key) });
+          const filter = { ...options, ...by, ...of(key) };
+          const page = await listReviews(reader, filter, context.outside.nowMs());
           return withEngine(reader, page, (look) => reviewsText(page, look));
         }),
       ),

@@ -40,10 +40,18 @@ function rowOfRun({ nowMs }: Look): (run: RunView) => TableRow {
       run.workflow,
       `${run.state}${COMPENSATED_TEXT[run.compensated]}`,
       ageText(run.updatedAt, nowMs),
-      run.owner,
+      ownerText(run),
       run.reason,
     ],
   });
+}
+
+/** Who has to act now; the team of the workflow where nobody has to. */
+export function ownerText({
+  owner,
+  exceptionOwners,
+}: Pick<RunView, "owner" | "exceptionOwners">): string {
+  return exceptionOwners.length === 0 ? owner : exceptionOwners.join(", ");
 }
 
 const EXCEPTION_COLUMNS: readonly Column[] = [
@@ -148,10 +156,15 @@ function effectRow(effect: EffectView): TableRow {
       `${PROOF_TEXT[effect.proof]}${effect.ended ? "" : ", open"}`,
       String(effect.attempts),
       valueText(effect),
-      `${effect.ref ?? ""}${effect.settledBy === null ? "" : ` (says ${effect.settledBy})`}`,
+      `${effect.ref ?? ""}${saidBy(effect)}`,
       timeText(effect.lastSentAt),
     ],
   };
+}
+
+/** While it is not known what happened, nobody's word is of it: what was said was of an earlier attempt. */
+function saidBy({ settledBy, proof }: EffectView): string {
+  return settledBy === null || proof === "maybe" ? "" : ` (says ${settledBy})`;
 }
 
 const PROOF_TEXT: Readonly<Record<EffectView["proof"], string>> = {

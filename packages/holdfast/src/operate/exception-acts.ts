@@ -12,7 +12,7 @@ import type { ExceptionRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { giveCommand, type Patience, type Receipt } from "./command.ts";
 import { quoted } from "./find-run.ts";
-import { valuesOf } from "./list-issues.ts";
+import { requireFiner, valuesOf } from "./list-issues.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
 
 interface Doing {
@@ -76,7 +76,10 @@ async function handleException(
   return await giveCommand(reader, { topic: "handle", by, body }, patience);
 }
 
-/** @throws {HoldfastError} HF6001 (no such group); the engine's refusals; HF6005. */
+/**
+ * @throws {HoldfastError} HF6001 (no such group), HF6003 (nothing finer to split it by); the engine's
+ *   refusals; HF6005.
+ */
 export async function decideIssue(
   reader: StoreReader,
   fingerprint: string,
@@ -87,6 +90,7 @@ export async function decideIssue(
   for (const id of act.kind === "merged" ? [fingerprint, act.into] : [fingerprint]) {
     if ((await reader.issue(id)) === null) throw noIssue(id);
   }
+  if (act.kind === "split") await requireFiner(reader, fingerprint, act.by);
   const body = { run: STORE, fingerprint, act, reason };
   return await giveCommand(reader, { topic: "group", by, body }, patience);
 }

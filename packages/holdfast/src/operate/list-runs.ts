@@ -2,6 +2,7 @@
 import { isFinal, RUN_STATES, type RunState } from "../core/run-state.ts";
 import type { StoreReader } from "../store/store.ts";
 import { afterRunOf, nextCursor, type PageRequest } from "./paging.ts";
+import { readExceptionOwners } from "./waiting-on.ts";
 import { runView, type RunView } from "./views.ts";
 
 export interface RunFilter extends PageRequest {
@@ -25,7 +26,9 @@ export async function listRuns(reader: StoreReader, filter: RunFilter): Promise<
   const query = { ...others, afterRun: afterRunOf(filter) };
   const ofVersion = codeVersion === undefined ? {} : { codeVersion, states: filter.states ?? OPEN };
   const rows = await reader.runs({ ...query, ...ofVersion });
-  return { runs: rows.map(runView), next: nextCursor(rows, filter.limit) };
+  const runs: RunView[] = [];
+  for (const row of rows) runs.push(runView(row, await readExceptionOwners(reader, row.run)));
+  return { runs, next: nextCursor(rows, filter.limit) };
 }
 
 /** No index has versions: they are looked at in the rows of these, which are few beside those that ended. */

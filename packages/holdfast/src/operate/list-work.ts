@@ -82,6 +82,7 @@ export interface ProposalPage {
 export async function listExceptions(
   reader: StoreReader,
   filter: ExceptionFilter,
+  nowMs: number,
 ): Promise<ExceptionPage> {
   const { compensation, ...query } = filter;
   const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...query, ...at });
@@ -89,9 +90,9 @@ export async function listExceptions(
   const page = await pageOf(reader, filter, ask, -1);
   const of = new Map<number, RunBelongings>();
   for (const number of new Set(page.rows.map((row) => row.run)))
-    of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null));
+    of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null, nowMs));
   const kept = await keptCommands(reader);
-  const belongings = (row: ExceptionRow) => of.get(row.run) ?? NOTHING;
+  const belongings = (row: ExceptionRow) => of.get(row.run) ?? nothingAt(nowMs);
   const rows = compensation === true ? page.rows.filter(isOfUndoing) : page.rows;
   const exceptions = await exceptionDetails(reader, rows, belongings, kept);
   return { exceptions, next: page.next };
@@ -102,17 +103,20 @@ function isOfUndoing({ step, reasonCode }: ExceptionRow): boolean {
   return isUndoPath(step) || reasonCode === EFFECT_STAYS;
 }
 
-const NOTHING: RunBelongings = { run: null, effects: [], exceptions: [] };
+function nothingAt(nowMs: number): RunBelongings {
+  return { run: null, effects: [], exceptions: [], nowMs };
+}
 
 /** What decides which commands are offered; of one run all rows come, up to the store's own bound. */
 async function belongingsOf(
   reader: StoreReader,
   number: number,
   run: RunRow | null,
+  nowMs: number,
 ): Promise<RunBelongings> {
-  if (run === null) return NOTHING;
+  if (run === null) return nothingAt(nowMs);
   const of = { afterRun: number - 1, run: number, limit: PAGE_LIMIT_MAX };
-  return { run, effects: await reader.effects(of), exceptions: await reader.exceptions(of) };
+  return { run, effects: await reader.effects(of), exceptions: await reader.exceptions(of), nowMs };
 }
 
 /** Operations of effects that fit the filter, oldest run first. */
@@ -125,7 +129,11 @@ export async function listEffects(reader: StoreReader, filter: EffectFilter): Pr
 }
 
 /** Reviews that fit the filter, oldest run first. */
-export async function listReviews(reader: StoreReader, filter: ReviewFilter): Promise<ReviewPage> {
+export async function listReviews(
+  reader: StoreReader,
+  filter: ReviewFilter,
+  nowMs: number,
+): Promise<ReviewPage> {
   const asked = await pageOf(reader, filter, (at) => reader.reviews({ ...filter, ...at }));
   const { by: owner, limit } = filter;
   const of = owner === undefined ? {} : { owner };
@@ -140,7 +148,7 @@ export async function listReviews(reader: StoreReader, filter: ReviewFilter): Pr
   const rows = asked.rows.filter((row) => row.run <= lastRun && !isProposal(row));
   const reviews = await reviewDetails(reader, masking, rows, { runOf, kept });
   const questions = open.rows.filter((row) => row.run <= lastRun && isOutcomeOpen(row));
-  const outcomes = await outcomesOf(reader, masking, questions, kept);
+  const outcomes = await outcomesOf(reader, masking, questions, { kept, nowMs });
   return { reviews, outcomes, next };
 }
 
@@ -148,13 +156,13 @@ async function outcomesOf(
   reader: StoreReader,
   masking: Masking,
   rows: readonly ExceptionRow[],
-  kept: readonly KeptCommand[],
+  { kept, nowMs }: { readonly kept: readonly KeptCommand[]; readonly nowMs: number },
 ): Promise<readonly OutcomeView[]> {
   const outcomes: OutcomeView[] = [];
   for (const row of rows) {
     const outcome = await outcomeQuestion(reader, masking, row);
     if (outcome === null) continue;
-    const of = await belongingsOf(reader, row.run, await reader.run(row.run));
+    const of = await belongingsOf(reader, row.run, await reader.run(row.run), nowMs);
     const [exception] = await exceptionDetails(reader, [row], () => of, kept);
     if (exception !== undefined) outcomes.push({ exception, outcome });
   }

@@ -40,8 +40,8 @@ function valueWords({ operation }: ExceptionRow, { run, effects }: RunBelongings
 }
 
 export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | null {
-  const { run, effects, exceptions } = of;
+  const { run, effects, exceptions, nowMs } = of;
   if (row.closedAtMs !== null || run === null) return null;
-  if (resumeOf(row, { state: run.state, effects, exceptions }) === null) return null;
+  if (resumeOf(row, { state: run.state, effects, exceptions, nowMs }) === null) return null;
   return `holdfast resume ${formatRunId(row.run)} --exception ${formatItemId("exc", row)} --reason "..."`;
 }

@@ -40,7 +40,10 @@ export interface RunView {
   readonly generation: number;
   readonly state: RunState;
   readonly reason: string;
+  /** The team of its workflow. */
   readonly owner: string;
+  /** Who has its open exceptions, each once; empty where it waits for nobody's. */
+  readonly exceptionOwners: readonly string[];
   readonly startedBy: string;
   readonly correlationId: string;
   readonly lane: string | null;
@@ -197,6 +200,8 @@ export interface RunBelongings {
   readonly run: RunRow | null;
   readonly effects: readonly EffectRow[];
   readonly exceptions: readonly ExceptionRow[];
+  /** When they are looked at: what may be done depends on it. */
+  readonly nowMs: number;
 }
 
 export interface DependencyView {
@@ -221,7 +226,7 @@ function cellOf({ cell }: { readonly cell?: string }): { readonly cell?: string 
   return cell === undefined ? {} : { cell };
 }
 
-export function runView(row: RunRow): RunView {
+export function runView(row: RunRow, exceptionOwners: readonly string[]): RunView {
   return {
     ...cellOf(row),
     id: formatRunId(row.run),
@@ -234,6 +239,7 @@ export function runView(row: RunRow): RunView {
     state: row.state,
     reason: row.reason,
     owner: row.owner,
+    exceptionOwners,
     startedBy: row.startedBy,
     correlationId: row.correlationId,
     lane: row.lane,

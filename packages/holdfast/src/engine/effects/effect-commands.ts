@@ -1,8 +1,9 @@
 /** What operators and late answers may do to an effect, and when it is refused. */
 import type { EffectState } from "../../core/effect-state.ts";
-import { ANSWER_SCHEMA, type Failure } from "../../core/failure.ts";
+import { ANSWER_SCHEMA, PROBE_CONFLICT, type Failure } from "../../core/failure.ts";
 import type { SettledHead } from "../../core/journal.ts";
 import { movedSince, openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
+import { isHarmless } from "../../core/situation.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
 import type { EffectStep } from "./effect-step.ts";
 import type { Gate } from "../gates/gate.ts";
@@ -174,11 +175,13 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
 
 /** Why the step may not go on now; null if it may. */
 export function refusedResume(
-  { journal: { state }, slot, path, gate }: EffectStep,
+  step: EffectStep,
   { seen, exception }: ResumeCommand,
 ): Refused | null {
+  const { journal, slot, path, gate } = step;
+  const { state } = journal;
   if (slot === null || slot.ended) return refused("HF6003", `"${path}" does not wait.`);
-  if (personNeeded(state) && state.next.kind === "person") {
+  if (personNeeded(state) && state.next.kind === "person" && !maySendAgainNow(step)) {
     return refused("HF6004", `"${path}" may have happened. Settle that first: holdfast settle.`);
   }
   if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
@@ -187,6 +190,15 @@ export function refusedResume(
   const since =
     openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
   return since === null ? null : refused("HF6003", since);
+}
+
+/** Whatever became of it, its contract says that the same once more does no harm; see `maySendAgain`. */
+function maySendAgainNow({ journal, effect, run }: EffectStep): boolean {
+  const { firstSentAtMs, failure } = journal.state;
+  if (failure?.reasonCode === PROBE_CONFLICT) return false;
+  const { timeoutMs } = effect.plan;
+  const key = { nowMs: run.host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
+  return isHarmless(journal.contract, key);
 }
 
 /** What was said of all its calls is not taken back for one of them. */
