@@ -96,7 +96,7 @@ export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
 }
 
 export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
-  const described = c.described ?? at.described;
+  const described = describedAt(at.described, c.described);
   const symptoms = symptomsOf(at, c);
   const fingerprints = fingerprintsOf(symptoms, at.hmac);
   const ownership = ownedBy(at, c, described);
@@ -151,6 +151,12 @@ export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
     ...(c.operation === undefined ? {} : { operation: c.operation }),
     ...(c.beside === undefined ? {} : { beside: c.beside }),
   };
+}
+
+/** What an effect does not say of itself its run does: a value that is shown nowhere is decided by nobody. */
+function describedAt(ofRun: Described, own: Described = {}): Described {
+  if (own.amount !== undefined) return own;
+  return { ...ofRun, ...(own.keys === undefined ? {} : { keys: own.keys }) };
 }
 
 function symptomsOf({ workflow, rules }: ExceptionPlace, c: ExceptionCase): Symptoms {
