@@ -133,6 +133,7 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     readonly assignee: string | null;
     readonly status: string;
     readonly tags: readonly string[];
+    readonly acts: readonly string[];
     readonly notes: readonly { readonly text: string }[];
   }
   const exceptions = async (...words: readonly string[]) =>
@@ -166,6 +167,7 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     const [first] = await exceptions();
     if (first === undefined) throw new Error("none");
     expect(first).toMatchObject({ owner: "team-data", assignee: "bo", status: "in-progress" });
+    expect(first.acts).toEqual(["resume", "edit", "correct", "supply", "skip", "cancel"]);
     await cli("note", "asked them", first.id);
     await cli("tag", "tax", first.id);
     await cli("link", "ticket", "https://tracker.example/7", first.id);
