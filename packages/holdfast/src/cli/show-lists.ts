@@ -104,8 +104,17 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
+      ...otherActs(exception),
     ],
   };
+}
+
+/** Those whose commands are printed in full; the others need to be told more. */
+const PRINTED = ["settle", "resume", "close"];
+
+function otherActs({ acts, classPage }: ExceptionView): readonly string[] {
+  const others = acts.filter((act) => !PRINTED.includes(act));
+  return others.length === 0 ? [] : [`or  holdfast ${others.join(" | ")}   see ${classPage}`];
 }
 
 /** Notes of which the newest are shown; all of them are in `--json`. */

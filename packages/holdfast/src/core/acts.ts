@@ -43,7 +43,7 @@ export function isOutcomeOpen({
 }
 
 /** True if something may have happened outside that has to be settled before the run goes on. */
-function isUnknown(exception: ActException): boolean {
+export function isUnknown(exception: ActException): boolean {
   return isOutcomeOpen(exception) && exception.operation !== null;
 }
 

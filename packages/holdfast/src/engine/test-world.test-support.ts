@@ -308,6 +308,11 @@ export class TestWorld {
     return (await this.#reading()).earlyAnswers(10_000);
   }
 
+  async received() {
+    await this.settle();
+    return (await this.#reading()).received({ after: null, limit: 10_000 });
+  }
+
   async counters(prefix: string) {
     await this.settle();
     return (await this.#reading()).counters(prefix);

@@ -13,6 +13,8 @@ export interface RunFilter extends PageRequest {
   readonly namespace?: string;
   /** Of the code that went on with them last; of runs that have not ended, unless `states` are given. */
   readonly codeVersion?: string;
+  /** Only those that are being undone, were undone, or have an exception about an undoing. */
+  readonly compensation?: boolean;
 }
 
 export interface RunPage {
@@ -22,10 +24,11 @@ export interface RunPage {
 
 /** Runs that fit the filter, oldest first. */
 export async function listRuns(reader: StoreReader, filter: RunFilter): Promise<RunPage> {
-  const { codeVersion, ...others } = filter;
+  const { codeVersion, compensation, ...others } = filter;
   const query = { ...others, afterRun: afterRunOf(filter) };
   const ofVersion = codeVersion === undefined ? {} : { codeVersion, states: filter.states ?? OPEN };
-  const rows = await reader.runs({ ...query, ...ofVersion });
+  const isOfUndoing = compensation === true ? { isOfUndoing: true } : {};
+  const rows = await reader.runs({ ...query, ...ofVersion, ...isOfUndoing });
   const runs: RunView[] = [];
   for (const row of rows) runs.push(runView(row, await readExceptionOwners(reader, row.run)));
   return { runs, next: nextCursor(rows, filter.limit) };

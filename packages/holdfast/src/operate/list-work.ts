@@ -1,11 +1,11 @@
 /** `holdfast exceptions`, `effects` and `reviews`: what waits for people, and what was done. */
-import { EFFECT_STAYS, type EffectProof, type FailureClass } from "../core/failure.ts";
-import { isUndoPath } from "../core/step-path.ts";
+import type { EffectProof } from "../core/failure.ts";
 import type { ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
 import type { Page, StoreReader } from "../store/store.ts";
 import { findRuns, type RunReference } from "./find-run.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
 import { Masking } from "./masking.ts";
+import { exceptionQuery, type WantedExceptions } from "./exception-query.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { isOutcomeOpen } from "../core/acts.ts";
 import { parseRunId } from "../core/run-number.ts";
@@ -26,15 +26,7 @@ interface WorkFilter extends PageRequest {
   readonly of?: RunReference;
 }
 
-export interface ExceptionFilter extends WorkFilter {
-  /** Also closed ones. */
-  readonly all?: boolean;
-  readonly owner?: string;
-  readonly class?: FailureClass;
-  readonly workflow?: string;
-  /** Only what is left of undoings: those that have failed, and effects that stay. */
-  readonly compensation?: boolean;
-}
+export type ExceptionFilter = WorkFilter & WantedExceptions;
 
 export interface EffectFilter extends WorkFilter {
   readonly effect?: string;
@@ -84,7 +76,7 @@ export async function listExceptions(
   filter: ExceptionFilter,
   nowMs: number,
 ): Promise<ExceptionPage> {
-  const { compensation, ...query } = filter;
+  const query = await exceptionQuery(reader, filter);
   const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...query, ...at });
   // Those of the store itself (run 0) come first.
   const page = await pageOf(reader, filter, ask, -1);
@@ -93,14 +85,8 @@ export async function listExceptions(
     of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null, nowMs));
   const kept = await keptCommands(reader);
   const belongings = (row: ExceptionRow) => of.get(row.run) ?? nothingAt(nowMs);
-  const rows = compensation === true ? page.rows.filter(isOfUndoing) : page.rows;
-  const exceptions = await exceptionDetails(reader, rows, belongings, kept);
+  const exceptions = await exceptionDetails(reader, page.rows, belongings, kept);
   return { exceptions, next: page.next };
-}
-
-/** An undoing has failed, or there is none of what has to be dealt with. */
-function isOfUndoing({ step, reasonCode }: ExceptionRow): boolean {
-  return isUndoPath(step) || reasonCode === EFFECT_STAYS;
 }
 
 function nothingAt(nowMs: number): RunBelongings {

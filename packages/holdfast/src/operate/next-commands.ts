@@ -4,6 +4,7 @@
  */
 import { closesAsStaying, isOutcomeOpen, resumeOf, settleOf } from "../core/acts.ts";
 import { EFFECT_STAYS } from "../core/failure.ts";
+import { offeredActs, type ActName } from "../core/offered-acts.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { ExceptionRow } from "../store/rows.ts";
@@ -44,4 +45,11 @@ export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | nu
   if (row.closedAtMs !== null || run === null) return null;
   if (resumeOf(row, { state: run.state, effects, exceptions, nowMs }) === null) return null;
   return `holdfast resume ${formatRunId(row.run)} --exception ${formatItemId("exc", row)} --reason "..."`;
+}
+
+export function actsOn(row: ExceptionRow, of: RunBelongings): readonly ActName[] {
+  const { run, effects, exceptions, nowMs } = of;
+  if (row.closedAtMs !== null) return [];
+  if (run === null) return ["close"];
+  return offeredActs(row, { state: run.state, effects, exceptions, nowMs });
 }

@@ -10,6 +10,7 @@ import type { ErrorCode } from "../core/error.ts";
 import type { Handling, HandlingStatus, WaitsFor } from "../core/exception-handling.ts";
 import type { Confidence, Crossing, ExceptionRecord, Severity } from "../core/exception-record.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { ActName } from "../core/offered-acts.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 import type {
@@ -24,7 +25,7 @@ import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
 import { keptAbout, type KeptCommand } from "./kept-command.ts";
 import { classPage, pageOfException } from "./exception-page.ts";
-import { closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
+import { actsOn, closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
   /** Whose it is, where several cells are looked at together. */
@@ -117,6 +118,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly closeWith: string | null;
   /** The command that lets what waits because of it go on; null where it would be refused. */
   readonly resumeWith: string | null;
+  /** All commands by which it can be dealt with, as far as the store tells; none if closed. */
+  readonly acts: readonly ActName[];
   readonly integration: string | null;
   readonly class: FailureClass;
   readonly family: FailureFamily;
@@ -326,6 +329,7 @@ export function exceptionView(
     settleWith: settleCommand(row, of),
     closeWith: closeCommand(row, of),
     resumeWith: resumeCommand(row, of),
+    acts: actsOn(row, of),
     integration: row.integration,
     class: row.class,
     family: row.family,

@@ -239,6 +239,27 @@ describe("messages in an order", () => {
     expect(await world.exceptions()).toEqual([]);
   });
 
+  test("that were held keep the time at which they came, whatever became of them", async () => {
+    await world.begin([bill]);
+    const came = new Map<string, number>();
+    for (const [place, id] of [
+      [3, "O-7/3"],
+      [2, "O-7/2"],
+      [1, "O-7/1"],
+    ] as const) {
+      came.set(id, world.clock.nowMs());
+      await placed(place, bySequence);
+      await world.advance(MINUTE_MS);
+    }
+    const rows = await world.received();
+    expect(rows.map(({ state }) => state)).toEqual(["started", "started", "started"]);
+    expect(
+      new Map(rows.map(({ orderNumber, atMs }) => [`O-7/${String(orderNumber)}`, atMs])),
+    ).toEqual(came);
+    await world.close();
+    expect((await verifyStore({ path: world.path })).damage).toEqual([]);
+  });
+
   test("that wait too long are told to the owner, and start all the same when it comes", async () => {
     await world.begin([bill]);
     await placed(2, bySequence);
