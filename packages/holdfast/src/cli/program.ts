@@ -15,6 +15,7 @@ import { addIssueCommands } from "./issue-commands.ts";
 import { addLaneCommands } from "./lane-commands.ts";
 import { addRuleCommands } from "./rule-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
+import { addRehearseCommand } from "./rehearse-command.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { addReplayCommands } from "./replay-commands.ts";
 import { jsonLine, jsonText, visibleLines } from "./safe-text.ts";
@@ -159,6 +160,7 @@ export function commandTree(
     });
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
+  addRehearseCommand(program, outside, show);
   addReadCommands(program, act);
   addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
