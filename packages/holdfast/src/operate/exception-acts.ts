@@ -2,6 +2,7 @@
  * What operators do to exceptions and groups that decides nothing about a run: each act is a command
  * to the engine, with who and why on record. Of many exceptions a plan is shown before anything is done.
  */
+import { lateMs } from "../core/exception-handling.ts";
 import { isErrorCode, HoldfastError, type ErrorCode } from "../core/error.ts";
 import type { FailureClass } from "../core/failure.ts";
 import { groupsOf } from "../core/fingerprint.ts";
@@ -129,7 +130,9 @@ export async function selectExceptions(
 
 function fits(row: ExceptionRow, { issue, tag, overdue }: ExceptionQueryFilter, nowMs: number) {
   if (tag !== undefined && !row.handling.tags.includes(tag)) return false;
-  if (overdue === true && row.dueAtMs > nowMs) return false;
+  const { dueAtMs, handling } = row;
+  if (overdue === true && lateMs({ dueAtMs, stoppedAtMs: handling.stoppedAtMs }, nowMs) < 0)
+    return false;
   if (issue === undefined) return true;
   return groupsOf(row.record.fingerprints).some(({ fingerprint }) => fingerprint === issue);
 }
