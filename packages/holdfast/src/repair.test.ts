@@ -201,6 +201,57 @@ describe.each([
     expect(await json("store", "verify")).toMatchObject({ isSound: true });
   });
 
+  test("is looked at by the engine that runs before its plan is shown: what would be refused is", async () => {
+    const running = await open();
+    await stuck(running);
+    const stray = ["edit", "1", "--step", "book", "--set", "/note=x", "--reason", "typo"];
+    const before = (await json("show", "1"))["timeline"];
+    const plans = [
+      [stray, /^HF6003 .*does not declare "\/note" as editable/u],
+      [[...EDIT.slice(0, 4), "--set", "/street=5", "--reason", "typo"], /^HF4102 .*does not fit/u],
+      [["correct", "1", "--set", "/id=2", "--reason", "typo"], /^HF6003 .*as editable/u],
+      [[...SUPPLY.slice(0, 4), "--value", "7", "--reason", "by fax"], /^HF4102 .*does not fit/u],
+    ] as const;
+    for (const [words, said] of plans) {
+      const { code, err } = await cli([...words, "--plan"]);
+      expect(code).not.toBe(0);
+      expect(err).toMatch(said);
+    }
+    const careful = await cli([...EDIT, "--set", "/iban=DE2", "--plan"]);
+    expect(careful.out).toContain("second person: it changes /iban, which two people change");
+    const { plan } = (await json(...EDIT, "--plan")) as { plan: object };
+    expect(plan).toMatchObject({ isLookedAt: true, secondPerson: null });
+    expect((await cli([...EDIT, "--plan"])).out).toContain("second person: none");
+    // Nothing of it was done, or left.
+    expect(await stateOf("1")).toBe("exception");
+    expect(await ids()).toEqual([]);
+    const shown = await json("show", "1");
+    expect(shown["kept"]).toEqual([]);
+    expect(shown["timeline"]).toEqual(before);
+    const all = ["replay", "key:1", "--set", "/note=x", "--reason", "typo"];
+    expect((await json(...all))["plan"]).toMatchObject({
+      items: [],
+      refused: [[expect.any(String), expect.any(Number), "no-repair"]],
+    });
+    const fitting = ["replay", "key:1", "--set", "/street=High Street 1", "--reason", "typo"];
+    expect((await json(...fitting))["plan"]).toMatchObject({ refused: [] });
+  });
+
+  test("says where no engine has looked at its plan, and refuses what the journal tells", async () => {
+    await stuck(await open());
+    await close();
+    const planned = await cli([...EDIT, "--plan"]);
+    expect(planned.out).toContain("no engine has looked at it");
+    expect(planned.out).toContain("second person: only if a field is declared fourEyes");
+    const same = [...EDIT.slice(0, 4), "--set", "/street=Hihg Street 1", "--reason", "typo"];
+    expect((await cli([...same, "--plan"])).err).toMatch(/^HF4102 .*changes nothing/u);
+    const nowhere = ["correct", "1", "--set", "/a/b=1", "--reason", "typo", "--plan"];
+    expect((await cli(nowhere)).err).toMatch(/^HF4102 .*nothing at "\/a\/b"/u);
+    const supply = [...SUPPLY.slice(0, 4), "--value", '{"ref":7}', "--reason", "by fax", "--plan"];
+    expect((await cli(supply)).err).toMatch(/^HF4102 .*"ref" is not TEXT/u);
+    expect((await json("show", "1"))["kept"]).toEqual([]);
+  });
+
   test("is refused with the new plan where the run has moved while the person was asked", async () => {
     const running = await open();
     await stuck(running);

@@ -1,4 +1,5 @@
 /** Pages of runs, exceptions, effects and reviews as text. */
+import { lateMs } from "../core/exception-handling.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
 import { keptSentence } from "../operate/kept-command.ts";
@@ -79,9 +80,11 @@ export function exceptionsTable(list: readonly ExceptionView[], { screen, nowMs 
 }
 
 function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
-  const { closedAt, closedBy, resolution, dueAt } = exception;
+  const { closedAt, closedBy, resolution } = exception;
   const due =
-    closedAt === null ? dueText(dueAt, nowMs) : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
+    closedAt === null
+      ? dueOfException(exception, nowMs)
+      : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
   return {
     cells: [
       exception.id,
@@ -213,7 +216,7 @@ function outcomeRow({ exception, outcome }: OutcomeView, nowMs: number): TableRo
       valueText(exception),
       exception.owner,
       timeText(exception.openedAt),
-      dueText(exception.dueAt, nowMs),
+      dueOfException(exception, nowMs),
     ],
     notes: [exception.because, ...outcomeLines(outcome), ...exception.kept.map(keptSentence)],
   };
@@ -331,8 +334,15 @@ export function timeText(iso: string): string {
 }
 
 export function dueText(iso: string, nowMs: number): string {
-  const lateMs = nowMs - Date.parse(iso);
-  return lateMs > 0 ? `${timeText(iso)}, overdue ${durationText(lateMs)}` : timeText(iso);
+  const byMs = nowMs - Date.parse(iso);
+  return byMs > 0 ? `${timeText(iso)}, overdue ${durationText(byMs)}` : timeText(iso);
+}
+
+/** Its time stands still while a vendor or a source has the move: it comes no nearer to being due. */
+function dueOfException({ dueAt, stoppedAt }: ExceptionView, nowMs: number): string {
+  if (stoppedAt === null) return dueText(dueAt, nowMs);
+  const byMs = lateMs({ dueAtMs: Date.parse(dueAt), stoppedAtMs: Date.parse(stoppedAt) }, nowMs);
+  return byMs < 0 ? "stands still" : `stands still, overdue ${durationText(byMs)}`;
 }
 
 export function ageText(iso: string, nowMs: number): string {

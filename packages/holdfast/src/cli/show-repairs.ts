@@ -24,7 +24,7 @@ const MOVE_TEXT: Readonly<Record<PlannedMove, string>> = {
 };
 
 export function planText(plan: RepairPlan, { screen }: Look): string {
-  const { act, run, step, version, effects, secondPerson, digest } = plan;
+  const { act, run, step, version, effects, digest } = plan;
   const at = step === null ? "" : ` at step "${step}"`;
   const rows = effects.map(({ step: path, contract, proof, what, because }) => ({
     cells: [path, contract, proof ?? "never", MOVE_TEXT[what], because],
@@ -38,10 +38,18 @@ export function planText(plan: RepairPlan, { screen }: Look): string {
       : textTable(EFFECT_COLUMNS, rows, screen),
     ...(anew === "" ? [] : [`begins anew: ${anew}`]),
     ...(twice > 0 ? [`predicted duplicates: ${String(twice)}`] : []),
-    `second person: ${secondPerson ?? "only if a field is declared fourEyes"}`,
+    `second person: ${secondPersonText(plan)}`,
+    ...(plan.isLookedAt ? [] : [NOT_LOOKED_AT]),
     `plan ${digest}`,
   ].join("\n");
 }
+
+function secondPersonText({ secondPerson, isLookedAt }: RepairPlan): string {
+  return secondPerson ?? (isLookedAt ? "none" : "only if a field is declared fourEyes");
+}
+
+const NOT_LOOKED_AT =
+  "no engine has looked at it: whether it fits what the code declares is known when it is done";
 
 function anewText({ localWork, timers, reviews, events, calls }: BeginsAnew): string {
   const parts = [

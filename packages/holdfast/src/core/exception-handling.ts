@@ -114,6 +114,17 @@ export function nextCrossingAtMs(handling: Handling): number | null {
   return handling.crossings[0]?.atMs ?? null;
 }
 
+/**
+ * By how much it is late, milliseconds; 0 or less where it is not. What was late when its time came to a
+ * stand is late by as much as it was then.
+ */
+export function lateMs(
+  { dueAtMs, stoppedAtMs }: { readonly dueAtMs: number; readonly stoppedAtMs: number | null },
+  nowMs: number,
+): number {
+  return (stoppedAtMs ?? nowMs) - dueAtMs;
+}
+
 interface ActOf {
   readonly by: string;
   readonly reason: string;
@@ -216,7 +227,7 @@ export function refuseAct(handling: Handling, act: HandlingAct, what: string): v
     throw new HoldfastError(
       "HF6003",
       `${what} waits already, for ${handling.waitsFor ?? ""}. Nothing was changed.`,
-      "Let it go on first, with: holdfast wait EXCEPTION --over --reason ...",
+      'Let it go on first, with: holdfast wait over EXCEPTION --reason "..."',
     );
   }
   if (act.kind === "goes-on" && handling.status !== "waiting") {

@@ -78,6 +78,7 @@ const EXCEPTION: VerdictFacts["exceptions"][number] = {
   because: "After 7 look-ups it is still unknown.",
   owner: "team-finance-it",
   dueAtMs: NOW_MS + 30 * MINUTE_MS,
+  handling: { stoppedAtMs: null },
   subject: null,
 };
 
@@ -279,10 +280,21 @@ describe("a deadline", () => {
       because: "Its deadline passed.",
       owner: "team-flow",
       dueAtMs: NOW_MS + MINUTE_MS,
+      handling: { stoppedAtMs: null },
     } as const;
     const verdict = verdictOf(facts({ exceptions: [exception] }, { state: "exception" }));
     expect(verdict.next).toContain("when team-flow has dealt with it, due in 60 s");
     expect(verdict.headline).toMatch(/^EXCEPTION, 46 m\./);
+  });
+
+  test("of an exception whose time stands still it is said how late it was then, and no more", () => {
+    const nextOf = (dueAtMs: number) => {
+      const handling = { stoppedAtMs: NOW_MS - 60 * MINUTE_MS };
+      const exceptions = [{ ...EXCEPTION, dueAtMs, handling }];
+      return verdictOf(facts({ exceptions }, { state: "exception" })).next;
+    };
+    expect(nextOf(NOW_MS - 30 * MINUTE_MS)).toContain(", its time stands still: ");
+    expect(nextOf(NOW_MS - 65 * MINUTE_MS)).toContain(", overdue by 5 m, standing still: ");
   });
 
   test("a run that is taken back says what that waits for", () => {

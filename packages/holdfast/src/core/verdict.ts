@@ -14,6 +14,7 @@ import {
 import { assertNever } from "./assert.ts";
 import type { RepeatKind } from "./contract.ts";
 import { durationText } from "./duration.ts";
+import { lateMs, type Handling } from "./exception-handling.ts";
 import { ANSWER_SCHEMA, type EffectProof } from "./failure.ts";
 import { COMPENSATED_TEXT, type Compensated, type RunState } from "./run-state.ts";
 
@@ -53,6 +54,7 @@ interface VerdictException extends WaitingException {
   readonly because: string;
   readonly owner: string;
   readonly dueAtMs: number;
+  readonly handling: Pick<Handling, "stoppedAtMs">;
 }
 
 interface VerdictReview {
@@ -157,10 +159,18 @@ function besideSentences({ exceptions, nowMs }: VerdictFacts): readonly string[]
   const beside = exceptions.filter((one) => one.subject !== null);
   const [first] = beside;
   if (first === undefined) return [];
-  const due = dueWords(first.dueAtMs, nowMs);
+  const due = dueOfException(first, nowMs);
   const count = beside.length === 1 ? "An exception" : `${String(beside.length)} exceptions`;
   const verb = beside.length === 1 ? "stands" : "stand";
   return [`${count} ${verb} beside it (${first.owner}, ${due}): ${first.because}`];
+}
+
+/** The same of an exception, whose time may stand still. */
+function dueOfException({ dueAtMs, handling }: VerdictException, nowMs: number): string {
+  const { stoppedAtMs } = handling;
+  if (stoppedAtMs === null) return dueWords(dueAtMs, nowMs);
+  const byMs = lateMs({ dueAtMs, stoppedAtMs }, nowMs);
+  return byMs < 0 ? "its time stands still" : `overdue by ${durationText(byMs)}, standing still`;
 }
 
 /** "due in 4 h", "overdue by 3 s". */
@@ -250,7 +260,7 @@ function nextOf(facts: VerdictFacts): string {
     case "cancelled": {
       const [left] = exceptions;
       if (left === undefined) return "nothing, it has ended";
-      return `nothing of the run, it has ended; ${left.owner} has to deal with ${left.step}, ${dueWords(left.dueAtMs, nowMs)}: ${trimStop(left.because)}`;
+      return `nothing of the run, it has ended; ${left.owner} has to deal with ${left.step}, ${dueOfException(left, nowMs)}: ${trimStop(left.because)}`;
     }
     default:
       return assertNever(run.state);
@@ -258,9 +268,9 @@ function nextOf(facts: VerdictFacts): string {
 }
 
 function whenDealtWith(exception: VerdictException, nowMs: number): string {
-  const { owner, step, dueAtMs, because } = exception;
+  const { owner, step, because } = exception;
   const verb = settleOf(exception) === null ? "dealt with" : "settled";
-  return `when ${owner} has ${verb} ${step === "" ? "it" : step}, ${dueWords(dueAtMs, nowMs)}: ${trimStop(because)}`;
+  return `when ${owner} has ${verb} ${step === "" ? "it" : step}, ${dueOfException(exception, nowMs)}: ${trimStop(because)}`;
 }
 
 function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {

@@ -234,7 +234,13 @@ async function awaitAnswer(
 
 /** What the engine answers; its `InboxAnswer`, which a test compares with this. */
 export type CommandAnswer =
-  | { readonly ok: true; readonly proposal?: string; readonly run?: string }
+  | {
+      readonly ok: true;
+      readonly proposal?: string;
+      readonly run?: string;
+      /** Of a repair that was only looked at. */
+      readonly needs?: string;
+    }
   | {
       readonly ok: false;
       readonly code: string;

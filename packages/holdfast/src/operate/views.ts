@@ -163,7 +163,10 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   /** Of its place. */
   readonly fingerprint: string;
   readonly openedAt: string;
+  /** Where its time stands still: when it would have been due if it had not. */
   readonly dueAt: string;
+  /** Since when its time stands still; null while it runs. */
+  readonly stoppedAt: string | null;
   readonly closedAt: string | null;
   readonly resolution: string | null;
   readonly closedBy: string | null;
@@ -344,6 +347,7 @@ export function exceptionView(
     fingerprint: row.fingerprint,
     openedAt: isoText(row.openedAtMs),
     dueAt: isoText(row.dueAtMs),
+    stoppedAt: isoOrNull(row.handling.stoppedAtMs),
     closedAt: isoOrNull(row.closedAtMs),
     resolution: row.resolution,
     closedBy: row.closedBy,

@@ -67,7 +67,7 @@ export function exceptionList(query: ExceptionQuery): List {
       query.dueBeforeMs === undefined
         ? null
         : inRow(
-            "due_at_ms < ?::int8 and handling::jsonb ->> 'stoppedAtMs' is null",
+            "due_at_ms < coalesce((handling::jsonb ->> 'stoppedAtMs')::int8, ?::int8)",
             query.dueBeforeMs,
           ),
     ],

@@ -72,7 +72,7 @@ export function exceptionList(query: ExceptionQuery): List {
       ofAssignee(query.assignee),
       query.dueBeforeMs === undefined
         ? null
-        : ["due_at_ms < ? and handling ->> '$.stoppedAtMs' is null", query.dueBeforeMs],
+        : ["due_at_ms < coalesce(handling ->> '$.stoppedAtMs', ?)", query.dueBeforeMs],
     ],
   };
 }

@@ -302,7 +302,7 @@ export interface ExceptionQuery extends Page {
   readonly tag?: string;
   /** Null: of nobody in particular. */
   readonly assignee?: string | null;
-  /** Due before this time, which does not stand still for them. */
+  /** Due before this time, or before their own came to a stand. */
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */
   readonly isOfUndoing?: boolean;

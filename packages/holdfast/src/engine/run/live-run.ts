@@ -20,7 +20,7 @@ import { goLive } from "./go-live.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
-import { dueBy, mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
+import { dueBy, mostPressing, pathOf, restOf, soonest, waitsSo } from "./rest-of-steps.ts";
 import { NamedRecords } from "./named-records.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunDeadline } from "./run-deadline.ts";
@@ -64,6 +64,7 @@ export class LiveRun {
   state: RunState;
   mode: RunMode;
   #seq: number;
+  readonly #loadedSeq: number;
   readonly told: Told;
   readonly #recovery: Recovery;
   /** Set if a backup was restored: its original may have done what this run does next. */
@@ -86,6 +87,7 @@ export class LiveRun {
     this.state = stored.row.state;
     this.inputText = inputOf(stored.records);
     this.#seq = stored.records.at(-1)?.seq ?? 0;
+    this.#loadedSeq = this.#seq;
     this.told = new Told(stored.records);
     this.#recovery = new Recovery(stored.records);
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
@@ -469,7 +471,9 @@ export class LiveRun {
     const first = mostPressing(waits);
     if (first === null) return;
     const state = this.ending.unwinding ? this.ending.suspendedState(first.state) : first.state;
-    this.changeState(state, first.reason, wakeAtMs, first.dependency);
+    // Where somebody has only looked at it, since when it waits stays as it is.
+    if (this.#seq !== this.#loadedSeq || !waitsSo(this.row, { ...first, state, wakeAtMs }))
+      this.changeState(state, first.reason, wakeAtMs, first.dependency);
     this.leave({ kind: "suspended", state, wakeAtMs });
   }
 

@@ -63,7 +63,7 @@ export async function planReplay(
   request: ReplayRequest,
   patience: Patience,
 ): Promise<PlannedReplay> {
-  const plan = await draftReplay(reader, request, patience.nowMs());
+  const plan = await draftReplay(reader, request, patience);
   const { id, by } = plan;
   const body = { workflow: REPLAY_WORKFLOW, input: plan };
   const { outcome } = await postAndWait(reader, { topic: "start", by, body, where: id }, patience);
@@ -73,13 +73,14 @@ export async function planReplay(
 async function draftReplay(
   reader: StoreReader,
   request: ReplayRequest,
-  nowMs: number,
+  patience: Patience,
 ): Promise<ReplayPlan> {
+  const nowMs = patience.nowMs();
   const { query, by, reason, canary, rate, atOnce, first, evenSameVersion, how, to } = request;
   const found = await selectItems(reader, parseReplayQuery(query), first, nowMs);
   if (found.length === 0) throw nothingFits(query);
   const version = to?.version ?? (await deployedVersions(reader)).at(-1) ?? null;
-  const repairs = new RepairsOfAll(reader, how);
+  const repairs = new RepairsOfAll(reader, how, { by, patience });
   const running: Candidate[] = [];
   const versions: number[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
