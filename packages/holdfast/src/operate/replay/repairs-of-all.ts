@@ -17,8 +17,8 @@ export class RepairsOfAll {
     this.#how = how;
   }
 
-  /** Counts what would follow for one item. The answer is where its run stands; null if it cannot be repaired so. */
-  async look({ run, exception }: Candidate, how: ReplayMode): Promise<number | null> {
+  /** Counts what would follow for one item. The answer is where its run stands; or why it cannot be repaired so. */
+  async look({ run, exception }: Candidate, how: ReplayMode): Promise<number | HoldfastError> {
     try {
       const { effects, version } = await planRepair(this.#reader, {
         run: formatRunId(run.run),
@@ -35,7 +35,7 @@ export class RepairsOfAll {
       return version;
     } catch (error) {
       // The reason why this one cannot is an answer here.
-      if (error instanceof HoldfastError) return null;
+      if (error instanceof HoldfastError) return error;
       throw error;
     }
   }
