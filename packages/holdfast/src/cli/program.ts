@@ -1,5 +1,5 @@
 /** The command line as a function: words in, text and an exit code out. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help, type Option } from "commander";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { quoted } from "../operate/find-run.ts";
@@ -150,6 +150,7 @@ export function commandTree(
     .option("--json", "print one JSON document")
     .addHelpText("after", AFTER_HELP)
     .exitOverride()
+    .configureHelp({ optionDescription: describedOption })
     .configureOutput({
       writeOut: terminal.out,
       // Help after a mistake; the mistake itself is printed in our own form, below.
@@ -177,6 +178,12 @@ export function commandTree(
   addStoreCommands(program, act);
   addKeyCommand(program, outside, show);
   return program;
+}
+
+/** Commander's own words; what cannot be left out says so. */
+function describedOption(this: Help, option: Option): string {
+  const text = Help.prototype.optionDescription.call(this, option);
+  return option.mandatory ? `${text} (required)` : text;
 }
 
 /** Columns of help text where there is no terminal. */
