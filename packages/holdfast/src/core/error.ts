@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   HF4205: "Too many commands wait for an engine.",
   HF4206: "Too many messages wait for what they follow.",
   HF4207: "Too many requests are at one ingress at once.",
+  HF4208: "Too many proposals for one run wait for a second person.",
   HF4210: "Too many versions of classification rules are kept.",
   HF5001: "This Node.js is too old.",
   HF5002: "The store cannot be opened.",

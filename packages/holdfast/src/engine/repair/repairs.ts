@@ -32,6 +32,7 @@ import {
   proposalOf,
   proposedHead,
   startedBy,
+  refuseMoreProposals,
   verdictOf,
 } from "./proposals.ts";
 import { misfit, moved, noProposal, unknownFirst } from "./repair-refusals.ts";
@@ -207,30 +208,31 @@ export class Repairs {
     const done = { value: DONE };
     await this.#engine.commands.withRun(order.run, async (live) => {
       refuseMoved(order, live.version);
-      await this.#refuseUnknown(order.run);
+      const stored = await this.#known(order.run);
       const prepare = order.act === "edit" ? prepareEdit : prepareSupply;
       const prepared = await prepare(live, order, approval?.data ?? null);
       // A schema may have taken its time.
       refuseMoved(order, live.version);
-      done.value = this.#doOrPropose(order, approval, prepared, live.row, writeTo(live));
+      done.value = this.#doOrPropose(order, approval, prepared, stored, writeTo(live));
       await this.#engine.committer.durable();
     });
     return done.value;
   }
 
-  async #refuseUnknown(run: number): Promise<void> {
-    const unknown = unknownEffects((await this.#stored(run)).records);
+  /** A run of which every outcome is known. */
+  async #known(run: number): Promise<StoredRun> {
+    const stored = await this.#stored(run);
+    const unknown = unknownEffects(stored.records);
     if (unknown.length > 0) throw unknownFirst(run, unknown);
+    return stored;
   }
 
   async #atRun(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
-    const seen = await this.#stored(order.run);
-    refuseMoved(order, versionOf(seen.records));
-    const unknown = unknownEffects(seen.records);
-    if (unknown.length > 0) throw unknownFirst(order.run, unknown);
+    refuseMoved(order, versionOf((await this.#stored(order.run)).records));
+    const seen = await this.#known(order.run);
     const prepare = await this.#prepareRun(seen, order, approval?.data ?? null);
     const reached = await this.#withWhole(order, (stored, write) =>
-      this.#doOrPropose(order, approval, prepare(stored, write), stored.row, write),
+      this.#doOrPropose(order, approval, prepare(stored, write), stored, write),
     );
     await this.#engine.committer.durable();
     return reached;
@@ -327,7 +329,7 @@ export class Repairs {
     order: RepairOrder,
     approval: Approval | null,
     prepared: Prepared,
-    row: StoredRun["row"],
+    stored: StoredRun,
     write: Write,
   ): Repaired {
     const { clock, digests } = this.#engine;
@@ -335,7 +337,8 @@ export class Repairs {
     const command = approval?.decision.command ?? order.command;
     if (prepared.needs !== null && approval === null) {
       const at = { nowMs: clock.nowMs(), digests };
-      const head = proposedHead(order, prepared, row, at);
+      refuseMoreProposals(stored, this.#engine);
+      const head = proposedHead(order, prepared, stored.row, at);
       return { proposal: write("proposed", "", head, prepared.data), run: null };
     }
     const hand: ByHand = {
