@@ -49,6 +49,7 @@ export async function runCommandLine(
   let exitCode: ExitCode = EXIT.ok;
   const show = (shown: Shown) => {
     print(shown, program.opts(), terminal, outside.nowMs());
+    if (shown.ranCode === true) terminal.endsAll?.();
     exitCode = shown.exitCode ?? EXIT.ok;
   };
   const act = async (work: Work) => {
