@@ -231,7 +231,9 @@ describe.each([
     const all = ["replay", "key:1", "--set", "/note=x", "--reason", "typo"];
     expect((await json(...all))["plan"]).toMatchObject({
       items: [],
-      refused: [[expect.any(String), expect.any(Number), "no-repair"]],
+      refused: [
+        [expect.any(String), expect.any(Number), "no-repair", expect.stringContaining("editable")],
+      ],
     });
     const fitting = ["replay", "key:1", "--set", "/street=High Street 1", "--reason", "typo"];
     expect((await json(...fitting))["plan"]).toMatchObject({ refused: [] });
@@ -287,6 +289,37 @@ describe.each([
     await expect.poll(() => stateOf("1"), { timeout: 20_000 }).toBe("completed");
     expect(sent.at(-1)).toBe("book High Street 1 DE2");
     expect((await cli(["show", "1"])).out).toContain("approved by bo");
+  });
+
+  test("proposed is listed with what became of it", async () => {
+    const running = await open();
+    await stuck(running);
+    const propose = async (...words: readonly string[]) =>
+      String((await json(...words, "--yes"))["proposal"]);
+    const rejected = await propose(...SUPPLY);
+    await cli(["reject", rejected, "--reason", "no such fax", "--by", "bo"]);
+    const left = await propose(...SUPPLY);
+    const guess = [...EDIT.slice(0, 4), "--set", "/street=Low Street", "--reason", "guess"];
+    await cli([...guess, "--yes"]);
+    await expect.poll(() => stateOf("1"), { timeout: 20_000 }).toBe("exception");
+    expect((await cli(["approve", left, "--reason", "seen", "--by", "bo"])).code).toBe(4);
+    const late = await propose(...SUPPLY);
+    const iban = await propose(...EDIT, "--set", "/iban=DE2");
+    expect((await cli(["proposals"])).out.match(/ open /g)).toHaveLength(2);
+    await cli(["approve", iban, "--reason", "seen", "--by", "bo"]);
+    await expect.poll(() => stateOf("1"), { timeout: 20_000 }).toBe("completed");
+    const { proposals } = (await json("proposals", "--all")) as { proposals: { id: string }[] };
+    expect(proposals).toMatchObject([
+      { id: rejected, state: "answered", verdict: "rejected", decidedBy: "bo" },
+      { id: left, state: "withdrawn", verdict: "void", decidedBy: null },
+      { id: late, state: "withdrawn", verdict: null, decidedBy: null },
+      { id: iban, state: "answered", verdict: "approved", decidedBy: "bo" },
+    ]);
+    const { out } = await cli(["proposals", "--all"]);
+    for (const said of ["rejected by bo", "void: its run has moved", "approved by bo"])
+      expect(out).toContain(` ${said} `);
+    expect(out).toContain(" withdrawn: its run has ended ");
+    expect((await cli(["proposals"])).out).toBe("no proposals\n");
   });
 
   test("is kept while no engine runs, and done by the next one", async () => {

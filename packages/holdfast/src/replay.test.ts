@@ -280,8 +280,18 @@ describe.each([
     const misfit = await planned("workflow:order", "--from", "no-such-step");
     expect(misfit.plan.items).toEqual([]);
     expect(misfit.plan.refused).toMatchObject([
-      [expect.any(String), expect.any(Number), "no-repair"],
-      [expect.any(String), expect.any(Number), "no-repair"],
+      [
+        expect.any(String),
+        expect.any(Number),
+        "no-repair",
+        expect.stringContaining("no-such-step"),
+      ],
+      [
+        expect.any(String),
+        expect.any(Number),
+        "no-repair",
+        expect.stringContaining("no-such-step"),
+      ],
     ]);
     taken.add("O-2").add("O-3");
     const again = await planned("workflow:order", "--from", "book");

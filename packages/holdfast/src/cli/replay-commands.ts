@@ -118,18 +118,20 @@ function modeOf({ from, set }: ReplayOptions): ReplayMode | null {
 }
 
 export function plannedShown(result: PlannedReplay): Shown {
-  const { plan, outcome } = result;
+  const { plan, outcome, notBefore } = result;
   const secondPerson = secondPersonFor(plan);
   return {
-    document: { outcome, plan, secondPerson },
-    text: () => plannedText(plan, secondPerson, outcome),
+    document: { outcome, plan, secondPerson, notBefore },
+    text: () => plannedText(result, secondPerson),
     exitCode: secondPerson === null ? EXIT.ok : EXIT.needsPerson,
   };
 }
 
 function shown(id: string, { limit, after }: ReplayOptions, context: Context): Promise<Shown> {
   return withReader(context, async (reader) =>
-    detailsShown(await showReplay(reader, id, { limit, after: after ?? null })),
+    detailsShown(
+      await showReplay(reader, id, { limit, after: after ?? null }, context.outside.nowMs()),
+    ),
   );
 }
 

@@ -75,7 +75,7 @@ const PROPOSAL_COLUMNS: readonly Column[] = [
   { title: "UNTIL (UTC)", isKept: true },
 ];
 
-export function proposalsText({ proposals, next }: ProposalPage, { screen }: Look): string {
+export function proposalsText({ proposals, next }: ProposalPage, { screen, nowMs }: Look): string {
   if (proposals.length === 0) return "no proposals";
   const rows = proposals.map((one) => ({
     cells: [
@@ -84,13 +84,13 @@ export function proposalsText({ proposals, next }: ProposalPage, { screen }: Loo
       whatText(one),
       one.step ?? "",
       one.by,
-      stateText(one),
+      stateText(one, nowMs),
       one.expiresAt,
     ],
     notes: [
       `needed because ${one.needs}; reason: ${one.reason}`,
       ...(one.frozen === null ? [] : [`would be taken: ${payloadText(one.frozen)}`]),
-      ...(one.state === "open"
+      ...(one.state === "open" && Date.parse(one.expiresAt) > nowMs
         ? [
             `holdfast approve ${one.id} --reason "..."   or   holdfast reject ${one.id} --reason "..."`,
           ]
@@ -106,6 +106,18 @@ function whatText({ act, happened }: ProposalView): string {
   return `${act} ${happened ? "happened" : "not"}`;
 }
 
-function stateText({ state, decidedBy }: ProposalView): string {
-  return decidedBy === null ? state : `decided by ${decidedBy}`;
+function stateText({ state, verdict, decidedBy, expiresAt }: ProposalView, nowMs: number): string {
+  // The engine says so once somebody decides about it.
+  if (state === "open") return Date.parse(expiresAt) <= nowMs ? "expired" : "open";
+  switch (verdict) {
+    case "approved":
+    case "rejected":
+      return `${verdict} by ${decidedBy ?? ""}`;
+    case "expired":
+      return "expired";
+    case "void":
+      return "void: its run has moved";
+    case null:
+      return "withdrawn: its run has ended";
+  }
 }

@@ -89,12 +89,13 @@ const COMMANDS_KEPT_MAX = 8;
 export function handlingOf(
   { crossings }: Pick<ExceptionRecord, "crossings">,
   openedAtMs: number,
+  assignee: string | null = null,
 ): Handling {
   return {
-    status: "new",
+    status: assignee === null ? "new" : "in-progress",
     waitsFor: null,
     waitReason: null,
-    assignee: null,
+    assignee,
     tags: [],
     links: [],
     notes: [],

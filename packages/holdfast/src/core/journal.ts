@@ -321,6 +321,8 @@ export interface OpenedHead extends Described {
   readonly message: string;
   readonly because: string;
   readonly owner: string;
+  /** Who had the last one of this place at this step: it is that person's again. */
+  readonly assignee?: string;
   readonly dueAtMs: number;
   readonly record: ExceptionRecord;
   /** One line for each group that it is counted in, in the order of `groupsOf`. */

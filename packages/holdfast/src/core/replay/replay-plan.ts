@@ -54,6 +54,12 @@ const REPLAY_REFUSALS = [
 ] as const;
 export type ReplayRefusal = (typeof REPLAY_REFUSALS)[number];
 
+/** Run, number of its exception, and why; with what was found where that says more. */
+type ReplayRefused = readonly [run: string, exception: number, why: ReplayRefusal, found?: string];
+
+/** Characters of what was found about one item. */
+export const REPLAY_FOUND_CHARS_MAX = 300;
+
 export type ReplayMode =
   /** Its effect is tried again with a corrected input. */
   | { readonly act: "edit"; readonly changes: readonly JsonChange[] }
@@ -115,7 +121,7 @@ export interface ReplayPlan {
   /** Items that are under way at a time. */
   readonly atOnce: number;
   readonly items: readonly ReplayItem[];
-  readonly refused: readonly (readonly [run: string, exception: number, why: ReplayRefusal])[];
+  readonly refused: readonly ReplayRefused[];
   readonly fingerprints: readonly string[];
   /** Of the items, by currency. */
   readonly money: readonly { readonly currency: string; readonly amount: string }[];
@@ -198,7 +204,7 @@ export function planProblem(value: unknown): string | null {
   const isRepair = field("how") !== undefined;
   if (!isListOf(field("items"), REPLAY_ITEMS_MAX, (one) => isItem(one, isKind, isRepair)))
     return `expected at most ${String(REPLAY_ITEMS_MAX)} items at /items`;
-  if (!isListOf(field("refused"), REPLAY_ITEMS_MAX, (one) => isTuple(one, isWhy)))
+  if (!isListOf(field("refused"), REPLAY_ITEMS_MAX, isRefused))
     return `expected at most ${String(REPLAY_ITEMS_MAX)} refusals at /refused`;
   const shown = field("shown");
   if (typeof shown !== "object" || shown === null) return "expected an object at /shown";
@@ -207,6 +213,13 @@ export function planProblem(value: unknown): string | null {
   if (field("how") !== undefined && !isMode(field("how"))) return "expected edit or again at /how";
   if (!isListOf(field("money"), REPLAY_ITEMS_MAX, isMoney)) return "expected sums at /money";
   return null;
+}
+
+function isRefused(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length !== 4) return isTuple(value, isWhy);
+  const found: unknown = value[3];
+  const isFound = typeof found === "string" && found.length <= REPLAY_FOUND_CHARS_MAX;
+  return isFound && isTuple(value.slice(0, 3), isWhy);
 }
 
 function isWhy(value: unknown): boolean {

@@ -1,13 +1,12 @@
 /** Repairs of a run as a whole, looked at: done again from a step or with another input, or started anew. */
 import type { RepairOrder } from "../../core/repair-order.ts";
 import { isFinal } from "../../core/run-state.ts";
-import type { HoldfastError } from "../../core/error.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { ended } from "../commands/command-refusals.ts";
 import type { Engine } from "../engine.ts";
 import { withoutCode } from "../run/without-code.ts";
 import type { Prepared, Write } from "./prepared.ts";
-import { misfit } from "./repair-refusals.ts";
+import { hasNotEnded, misfit } from "./repair-refusals.ts";
 import { correctedInput, fromSeqOf, refuseTakenBack, writeAgain } from "./run-repairs.ts";
 import { startAnew } from "./start-anew.ts";
 
@@ -53,11 +52,3 @@ export async function prepareRun(
 const NOTHING = (): void => undefined;
 const NEW_KEYS =
   "a run is started in the place of another: under its new keys the other systems would do again what was done";
-
-function hasNotEnded(run: number): HoldfastError {
-  return misfit(
-    run,
-    "The run has not ended: two runs of one key would be at work.",
-    "Cancel it first; what was done is undone then. Or repair it: supply, edit, again, correct.",
-  );
-}

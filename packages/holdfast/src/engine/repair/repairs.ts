@@ -31,6 +31,7 @@ import {
   proposalOf,
   proposedHead,
   startedBy,
+  refuseMoreProposals,
   verdictOf,
 } from "./proposals.ts";
 import { misfit, moved, noProposal, samePerson, unknownFirst } from "./repair-refusals.ts";
@@ -221,8 +222,8 @@ export class Repairs {
   /** With its code at hand: the schemas of the effect say what fits. */
   async #atStep(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
     const done = { value: DONE };
-    await this.#preparedAtStep(order, approval?.data ?? null, async (prepared, live) => {
-      done.value = this.#doOrPropose(order, approval, prepared, live.row, writeTo(live));
+    await this.#preparedAtStep(order, approval?.data ?? null, async (prepared, live, stored) => {
+      done.value = this.#doOrPropose(order, approval, prepared, stored, writeTo(live));
       await this.#engine.committer.durable();
     });
     return done.value;
@@ -231,40 +232,40 @@ export class Repairs {
   async #preparedAtStep(
     order: RepairOrder,
     frozen: string | null,
-    act: (prepared: Prepared, live: LiveRun) => Promise<void>,
+    act: (prepared: Prepared, live: LiveRun, stored: StoredRun) => Promise<void>,
   ): Promise<void> {
     await this.#engine.commands.withRun(order.run, async (live) => {
       refuseMoved(order, live.version);
-      await this.#refuseUnknown(order.run);
+      const stored = await this.#known(order.run);
       const prepare = order.act === "edit" ? prepareEdit : prepareSupply;
       const prepared = await prepare(live, order, frozen);
       // A schema may have taken its time.
       refuseMoved(order, live.version);
-      await act(prepared, live);
+      await act(prepared, live, stored);
     });
   }
 
-  async #refuseUnknown(run: number): Promise<void> {
-    const unknown = unknownEffects((await this.#stored(run)).records);
+  /** A run of which every outcome is known. */
+  async #known(run: number): Promise<StoredRun> {
+    const stored = await this.#stored(run);
+    const unknown = unknownEffects(stored.records);
     if (unknown.length > 0) throw unknownFirst(run, unknown);
+    return stored;
   }
 
   async #atRun(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
     const seen = await this.#seenRun(order);
     const prepare = await prepareRun(this.#engine, seen, order, approval?.data ?? null);
     const reached = await this.#withWhole(order, (stored, write) =>
-      this.#doOrPropose(order, approval, prepare(stored, write), stored.row, write),
+      this.#doOrPropose(order, approval, prepare(stored, write), stored, write),
     );
     await this.#engine.committer.durable();
     return reached;
   }
 
   async #seenRun(order: RepairOrder): Promise<StoredRun> {
-    const seen = await this.#stored(order.run);
-    refuseMoved(order, versionOf(seen.records));
-    const unknown = unknownEffects(seen.records);
-    if (unknown.length > 0) throw unknownFirst(order.run, unknown);
-    return seen;
+    refuseMoved(order, versionOf((await this.#stored(order.run)).records));
+    return await this.#known(order.run);
   }
 
   /** The run as it is, in memory or not; after `act` it comes back from its journal. */
@@ -321,7 +322,7 @@ export class Repairs {
     order: RepairOrder,
     approval: Approval | null,
     prepared: Prepared,
-    row: StoredRun["row"],
+    stored: StoredRun,
     write: Write,
   ): Repaired {
     const { clock, digests } = this.#engine;
@@ -329,7 +330,8 @@ export class Repairs {
     const command = approval?.decision.command ?? order.command;
     if (prepared.needs !== null && approval === null) {
       const at = { nowMs: clock.nowMs(), digests };
-      const head = proposedHead(order, prepared, row, at);
+      refuseMoreProposals(stored, this.#engine);
+      const head = proposedHead(order, prepared, stored.row, at);
       return { proposal: write("proposed", "", head, prepared.data), run: null };
     }
     const hand: ByHand = {

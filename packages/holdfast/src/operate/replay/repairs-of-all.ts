@@ -16,8 +16,11 @@ export class RepairsOfAll {
   readonly #reader: StoreReader;
   readonly #how: ReplayMode | null;
   readonly #asking: { readonly by: string; readonly patience: Patience };
-  /** By workflow and step: how many an engine was asked about, and how many of them it would refuse. */
-  readonly #asked = new Map<string, { readonly count: number; readonly refused: number }>();
+  /** By workflow and step: how many an engine was asked about, and why it would refuse some of them. */
+  readonly #asked = new Map<
+    string,
+    { readonly count: number; readonly refusals: readonly HoldfastError[] }
+  >();
   readonly #again = new Map<string, [count: number, sent: number]>();
   #duplicateCount = 0;
 
@@ -31,8 +34,8 @@ export class RepairsOfAll {
     this.#asking = asking;
   }
 
-  /** Counts what would follow for one item. The answer is where its run stands; null if it cannot be repaired so. */
-  async look({ run, exception }: Candidate, how: ReplayMode): Promise<number | null> {
+  /** Counts what would follow for one item. The answer is where its run stands; or why it cannot be repaired so. */
+  async look({ run, exception }: Candidate, how: ReplayMode): Promise<number | HoldfastError> {
     try {
       const request = {
         run: formatRunId(run.run),
@@ -41,8 +44,9 @@ export class RepairsOfAll {
         value: how.act === "edit" ? how.changes : null,
       };
       const plan = await planRepair(this.#reader, request);
-      if (await this.#isRefused(plan, request, `${run.workflow} ${exception.effectName ?? ""}`))
-        return null;
+      const of = `${run.workflow} ${exception.effectName ?? ""}`;
+      const refusal = await this.#refusalOf(plan, request, of);
+      if (refusal !== null) return refusal;
       const { effects, version } = plan;
       for (const { effect, what, proof } of effects) {
         const name = `${effect} (${what})`;
@@ -53,7 +57,7 @@ export class RepairsOfAll {
       return version;
     } catch (error) {
       // The reason why this one cannot is an answer here.
-      if (error instanceof HoldfastError) return null;
+      if (error instanceof HoldfastError) return error;
       throw error;
     }
   }
@@ -62,19 +66,24 @@ export class RepairsOfAll {
    * What the deployed code declares is the same for all items of one step: a few of each are asked about,
    * and where all of those are refused, so are the others.
    */
-  async #isRefused(plan: RepairPlan, request: RepairRequest, of: string): Promise<boolean> {
-    const { count, refused } = this.#asked.get(of) ?? { count: 0, refused: 0 };
+  async #refusalOf(
+    plan: RepairPlan,
+    request: RepairRequest,
+    of: string,
+  ): Promise<HoldfastError | null> {
+    const { count, refusals } = this.#asked.get(of) ?? { count: 0, refusals: [] };
     const isKnown = this.#asked.has(of) || this.#asked.size < STEPS_ASKED_MAX;
-    if (count >= ASKED_OF_STEP_MAX || !isKnown) return count > 0 && refused === count;
+    if (count >= ASKED_OF_STEP_MAX || !isKnown)
+      return refusals.length === count ? (refusals[0] ?? null) : null;
     const { by, patience } = this.#asking;
     try {
       const looked = await lookAtRepair(this.#reader, plan, request, by, patience);
-      if (looked !== null) this.#asked.set(of, { count: count + 1, refused });
-      return false;
+      if (looked !== null) this.#asked.set(of, { count: count + 1, refusals });
+      return null;
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      this.#asked.set(of, { count: count + 1, refused: refused + 1 });
-      return true;
+      this.#asked.set(of, { count: count + 1, refusals: [...refusals, error] });
+      return error;
     }
   }
 
