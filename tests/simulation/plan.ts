@@ -48,8 +48,8 @@ export function planOf(seed: number, workers: number | null): Plan {
     seed,
     workers: count,
     runs: 2 + random.integer(5),
-    // Some last for longer than the window of a key.
-    faultsUntilMs: (2 + random.integer(random.next() < 0.1 ? 38 : 8)) * MINUTE_MS,
+    // Some last for longer than the window of a key; workers that share a store beat all the time.
+    faultsUntilMs: (1 + random.integer(random.next() < 0.1 ? 30 : Math.ceil(9 / count))) * MINUTE_MS,
     store: {
       crash: some(0, 0.003, 0.01, 0.03),
       unsaid: some(0, 0, 0.01),

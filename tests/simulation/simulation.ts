@@ -4,9 +4,8 @@
  */
 import { formatRunId } from "#src/core/run-number.ts";
 import type { JournalRecord } from "#src/core/journal.ts";
-import type { AnyWorkflow } from "#src/workflow/workflow.ts";
 import { seededRandom } from "#src/testing/seeded-random.ts";
-import { define, PAID, type World } from "./definitions.ts";
+import { define, type World } from "./definitions.ts";
 import { checkEnd } from "./model/end-rules.ts";
 import { RecordRules, type SeenBy } from "./model/record-rules.ts";
 import { RequestRules } from "./model/request-rules.ts";
@@ -15,7 +14,6 @@ import type { Report, Violation } from "./model/violation.ts";
 import { People } from "./people.ts";
 import { chance, type Plan } from "./plan.ts";
 import { Process } from "./process.ts";
-import { awaitedBy, family, programOf, type Program } from "./programs.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Senders } from "./senders.ts";
 import { Disk, type Chain } from "./store/disk.ts";
@@ -24,6 +22,7 @@ import { Systems } from "./systems.ts";
 import { Trace } from "./trace.ts";
 import { Transport } from "./transport.ts";
 import { Weather } from "./weather.ts";
+import { Work } from "./work.ts";
 
 export interface Outcome {
   readonly violation: Violation | null;
@@ -52,7 +51,7 @@ export class Simulation {
   readonly #records: RecordRules;
   readonly #requests: RequestRules;
   readonly #transport: Transport;
-  readonly #programs = new Map<string, Program>();
+  readonly #work: Work;
   readonly #processes: Process[] = [];
   readonly #senders: Senders;
   readonly #weather: Weather;
@@ -110,6 +109,7 @@ export class Simulation {
       ready: () => this.#alive.filter(({ isReady }) => isReady),
       note,
     });
+    this.#work = new Work({ plan, disk, senders: this.#senders, report, note });
   }
 
   get isCalm(): boolean {
@@ -130,7 +130,7 @@ export class Simulation {
   async run(): Promise<Outcome> {
     const { scheduler, plan } = this;
     for (let at = 0; at < plan.workers; at += 1) this.#startProcess(`w${String(at + 1)}`);
-    this.#giveWork();
+    this.#work.give();
     this.#startPeople();
     this.#weather.start();
     const untilMs = scheduler.nowMs + plan.faultsUntilMs + CALM_MS;
@@ -221,9 +221,9 @@ export class Simulation {
   #worldOf(process: Process): World {
     const transport = this.#transport;
     return {
-      programs: this.#programs,
+      programs: this.#work.programs,
       accepted: (ref) => {
-        this.#completeLater(ref);
+        this.#work.completeLater(ref);
       },
       transport: {
         call: (of, attempt) => {
@@ -246,74 +246,6 @@ export class Simulation {
       this.scheduler.after(1, process, () => {
         process.hint();
       });
-    }
-  }
-
-  #completeLater(ref: string): void {
-    const name = `complete ${ref}`;
-    if (this.#senders.open.has(name)) return;
-    const random = seededRandom(this.plan.seed, name);
-    this.#senders.send(
-      {
-        name,
-        say: ({ engine }) => engine.commands.complete("order", ref, { ok: true, value: { ref } }),
-        heard: () => undefined,
-      },
-      random.next() * (random.next() < 0.3 ? 300 : 120_000),
-    );
-  }
-
-  #giveWork(): void {
-    const { plan } = this;
-    const random = chance(plan, "work");
-    for (let at = 1; at <= plan.runs; at += 1) {
-      const program = programOf(chance(plan, `program ${String(at)}`), `k${String(at)}`);
-      for (const one of family(program)) this.#programs.set(one.key, one);
-      this.#note(`program ${JSON.stringify(program)}`);
-      this.#startRun(program, random.next() * Math.min(plan.faultsUntilMs / 2, 300_000));
-      for (const one of family(program)) this.#sendEvents(one);
-    }
-  }
-
-  #startRun(program: Program, inMs: number): void {
-    const { key, workflow } = program;
-    this.#senders.send(
-      {
-        name: `start ${key}`,
-        say: ({ engine }) => {
-          const known = engine.workflow(workflow) as AnyWorkflow;
-          return engine.startRun(known, { key }, { by: "shop" });
-        },
-        heard: ({ run }) => {
-          this.#requireKept(this.disk.tables.runs.has(run), `start ${key}`);
-        },
-      },
-      inMs,
-    );
-  }
-
-  #requireKept(isKept: boolean, what: string): void {
-    if (isKept) return;
-    this.#report("P1", null, `${what} was accepted, and is not there`);
-  }
-
-  #sendEvents(program: Program): void {
-    const { plan, disk } = this;
-    for (const key of awaitedBy(program.nodes, program.key)) {
-      const random = chance(plan, `event ${key}`);
-      // Whoever waits for ever gets one at some time; the others perhaps.
-      const id = `id ${key}`;
-      this.#senders.send(
-        {
-          name: `event ${key}`,
-          say: ({ engine }) => engine.commands.send(PAID.name, key, id, { amount: 1 }),
-          heard: () => {
-            const isKept = [...disk.tables.accepted.values()].some((one) => one.id === id);
-            this.#requireKept(isKept, `event ${key}`);
-          },
-        },
-        random.next() * plan.faultsUntilMs,
-      );
     }
   }
 

@@ -126,17 +126,16 @@ export class SharedPart {
     for (const other of disk.chains)
       if (other.beatAtMs + LEASE_MS <= scheduler.nowMs) other.isAlive = false;
     const living = disk.chains.filter(({ isAlive }) => isAlive);
-    const alive = new Set(living.map(({ incarnation }) => incarnation));
+    const counts = new Map(living.map(({ incarnation }) => [incarnation, 0]));
     this.#seenFree.clear();
     for (const [id, { owner }] of disk.shards.entries()) {
+      const count = owner === null ? undefined : counts.get(owner);
       const isOurs = owner === chain.incarnation && !this.#owned.has(id);
-      if (owner === null || !alive.has(owner) || isOurs) this.#seenFree.set(id, owner);
+      if (owner === null || count === undefined || isOurs) this.#seenFree.set(id, owner);
+      if (owner !== null && count !== undefined) counts.set(owner, count + 1);
     }
     return {
-      workers: living.map(({ incarnation }) => ({
-        incarnation,
-        shardCount: disk.shards.filter(({ owner }) => owner === incarnation).length,
-      })),
+      workers: [...counts].map(([incarnation, shardCount]) => ({ incarnation, shardCount })),
       free: [...this.#seenFree.keys()],
       hasCommands: [...disk.inbox.values()].some(
         ({ answer, shard }) => answer === null && this.#owned.has(shard),
