@@ -569,6 +569,8 @@ CREATE INDEX exception_open_workflow ON exception USING btree ("left"(workflow, 
 
 CREATE INDEX exception_place ON exception USING btree (fingerprint, opened_at_ms);
 
+CREATE INDEX exception_undoing ON exception USING btree (((run + 0)), ((seq + 0))) WHERE ((reason_code = 'HF3004'::text) OR (substr(step, 1, 5) = 'undo/'::text));
+
 CREATE INDEX inbox_open ON inbox USING btree (posted_at_us, id) WHERE (taken_by IS NULL);
 
 CREATE INDEX inbox_taken ON inbox USING btree (taken_by, taken_in) WHERE (taken_by IS NOT NULL);
@@ -614,6 +616,8 @@ CREATE INDEX run_owner ON run USING btree ("left"(owner, 200), ((run + 0)));
 CREATE INDEX run_parked ON run USING btree (dependency, run) WHERE (dependency IS NOT NULL);
 
 CREATE INDEX run_state ON run USING btree (state, run);
+
+CREATE INDEX run_undone ON run USING btree (((run + 0))) WHERE (compensated <> 'no'::text);
 
 CREATE INDEX run_workflow ON run USING btree ("left"(workflow, 200), ((run + 0)));
 

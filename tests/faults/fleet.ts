@@ -22,6 +22,8 @@ export class Fleet {
   readonly ends: End[] = [];
   readonly #options: FleetOptions;
   readonly #places: (WorkerProcess | null)[];
+  /** Started and not ready yet: one at a time. */
+  #unready: WorkerProcess | null = null;
   readonly #running: Promise<void>[];
   readonly #ended = new Map<string, () => void>();
   #starting: Promise<void> = Promise.resolve();
@@ -95,6 +97,8 @@ export class Fleet {
     this.#isClosing = true;
     this.resume();
     for (const worker of this.#places) worker?.kill(signal);
+    // It would get ready afterwards, and nobody would end it.
+    this.#unready?.kill("SIGKILL");
     await Promise.allSettled(this.#running);
   }
 
@@ -124,12 +128,14 @@ export class Fleet {
       const worker = new WorkerProcess(this.#options.settings, way, (key) => {
         this.#ended.get(key)?.();
       });
+      this.#unready = worker;
       if (this.#isClosing) worker.kill("SIGKILL");
       if (await worker.ready) {
         await this.#options.onReady?.(worker);
         this.#places[place] = worker;
         this.#tell();
       }
+      this.#unready = null;
       return worker;
     });
     this.#starting = started.then(() => undefined);

@@ -133,10 +133,11 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     readonly assignee: string | null;
     readonly status: string;
     readonly tags: readonly string[];
+    readonly acts: readonly string[];
     readonly notes: readonly { readonly text: string }[];
   }
-  const exceptions = async () =>
-    (await cli<{ exceptions: readonly Exception[] }>("exceptions")).exceptions;
+  const exceptions = async (...words: readonly string[]) =>
+    (await cli<{ exceptions: readonly Exception[] }>("exceptions", ...words)).exceptions;
 
   /** Starts runs, each of which comes to an exception, and waits until all of them are on record. */
   async function open(app: App, ...ids: readonly string[]): Promise<void> {
@@ -161,14 +162,25 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     );
     expect(plan).toMatchObject({ count: 3, value: ["37.50 EUR"] });
     expect((await exceptions()).map(({ assignee }) => assignee)).toEqual([null, null, null]);
+    expect(await exceptions("--assignee", "nobody")).toHaveLength(3);
     expect(await cli("assign", "bo", "--class", "data", "--yes")).toMatchObject({ done: 3 });
     const [first] = await exceptions();
     if (first === undefined) throw new Error("none");
     expect(first).toMatchObject({ owner: "team-data", assignee: "bo", status: "in-progress" });
+    expect(first.acts).toEqual(["resume", "edit", "correct", "supply", "skip", "cancel"]);
     await cli("note", "asked them", first.id);
     await cli("tag", "tax", first.id);
     await cli("link", "ticket", "https://tracker.example/7", first.id);
     await cli("wait", "vendor", first.id, "--reason", "their move");
+    const countOf = async (...words: readonly string[]) => (await exceptions(...words)).length;
+    expect(await countOf("--with-tag", "tax")).toBe(1);
+    expect(await countOf("--with-tag", "tax", "--assignee", "bo")).toBe(1);
+    expect(await countOf("--assignee", "bo", "--owner", "team-data", "--class", "data")).toBe(3);
+    expect(await countOf("--assignee", "nobody")).toBe(0);
+    expect(await countOf("--overdue")).toBe(0);
+    expect(await countOf("--compensation")).toBe(0);
+    expect(await countOf("--key", "o-2", "--with-tag", "tax")).toBe(0);
+    expect(await countOf("--all", "--workflow", "order")).toBe(3);
     await cli("assign", "team-tax", "--team", "--with-tag", "tax", "--yes");
     const [after] = await exceptions();
     expect(after).toMatchObject({
@@ -238,6 +250,11 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await issues("--level", "code")).toMatchObject([
       { id: other, openCount: 5, merged: [one] },
     ]);
+    expect(await exceptions("--issue", issue.id)).toHaveLength(5);
+    // With those of the group that is shown with it, which alone has the rest.
+    expect(await exceptions("--issue", other ?? "")).toHaveLength(5);
+    expect([1, 4]).toContain((await exceptions("--issue", one ?? "")).length);
+    await expect(exceptions("--issue", "f2.1.00")).rejects.toThrow("HF6001");
     await cli("unmerge", one ?? "", ...reason);
     expect(await issues("--level", "code")).toHaveLength(2);
     await app.close();

@@ -1,7 +1,6 @@
 /** Commands that deal with exceptions without deciding about their runs: assign, note, tag, link, wait. */
 import { Argument, Option, type Command } from "commander";
 import { LINK_KINDS, WAITS_FOR } from "../core/exception-handling.ts";
-import { FAILURE_CLASSES } from "../core/failure.ts";
 import type { AskedAct } from "../core/parse-acts.ts";
 import { formatItemId } from "../core/run-number.ts";
 import {
@@ -11,24 +10,21 @@ import {
   BULK_MAX,
   type BulkOutcome,
   type BulkPlan,
-  type ExceptionQueryFilter,
 } from "../operate/exception-acts.ts";
 import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { filtered, isFilter, NOBODY, wantedBy, type FilterOptions } from "./exception-filter.ts";
 import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf, waitMs } from "./option-values.ts";
 
 type Act = (work: Work) => Promise<void>;
 
-interface HandleOptions extends ExceptionQueryFilter {
+interface HandleOptions extends FilterOptions {
   readonly by?: string;
   readonly wait: number;
   readonly reason?: string;
   readonly plan?: true;
   readonly yes?: true;
 }
-
-/** Nobody in particular, in the place of a name. */
-const NOBODY = "nobody";
 
 export function addExceptionCommands(program: Command, act: Act): void {
   addAssign(program, act);
@@ -124,14 +120,7 @@ function handlingWith(
   command.argument("[exceptions...]", "ids, as listed by: holdfast exceptions");
   if (needsReason) command.requiredOption("--reason <text>", "why; goes on record");
   else command.option("--reason <text>", "why; goes on record");
-  command
-    .option("--by <name>", "who decides; default: your name on this system")
-    .addOption(new Option("--class <class>", "all of this class").choices(FAILURE_CLASSES))
-    .option("--owner <team>", "all of this owner")
-    .option("--workflow <name>", "all of this workflow")
-    .option("--issue <issue>", "all of this group, as listed by: holdfast issues")
-    .option("--with-tag <tag>", "all with this tag")
-    .option("--overdue", "all that are overdue")
+  filtered(command.option("--by <name>", "who decides; default: your name on this system"), "all")
     .option("--plan", "say which are meant and do nothing")
     .option("--yes", "do it to all that are meant")
     .addOption(
@@ -143,20 +132,13 @@ function handlingWith(
     command.action((...given: readonly unknown[]) =>
       act((context) => {
         // Commander gives the arguments, the rest of them as a list, then the options.
-        const [rest, options] = given.slice(words) as [
-          readonly string[],
-          HandleOptions & Flags & { readonly withTag?: string },
-        ];
-        const { withTag, ...others } = options;
+        const [rest, options] = given.slice(words) as [readonly string[], HandleOptions & Flags];
         const asked = actOf(given.slice(0, words) as string[], options);
-        const filtered = withTag === undefined ? others : { ...others, tag: withTag };
-        return handled(context, asked, rest, filtered);
+        return handled(context, asked, rest, options);
       }),
     );
   };
 }
-
-const FILTERS = ["class", "owner", "workflow", "issue", "tag", "overdue"] as const;
 
 async function handled(
   context: Context,
@@ -164,13 +146,13 @@ async function handled(
   ids: readonly string[],
   options: HandleOptions,
 ): Promise<Shown> {
-  const isQuery = FILTERS.some((name) => options[name] !== undefined);
+  const isQuery = isFilter(options);
   if (isQuery === ids.length > 0) {
     throw badUse(
       isQuery
         ? "Exceptions are named by their ids or by options, not both."
         : "No exceptions are named.",
-      "Name them by their ids, or say which with --class, --owner, --workflow, --issue, --with-tag or --overdue.",
+      "Name them by their ids, or say which with --class, --owner, --workflow, --issue, --with-tag, --assignee, --overdue or --compensation.",
     );
   }
   if (ids.length > BULK_MAX) {
@@ -189,7 +171,7 @@ async function handled(
         return planShown({ ...NO_PLAN, count: ids.length, exceptions: ids });
       return outcomeShown(await handleAll(reader, ids, act, { by, reason }, patience));
     }
-    const selected = await selectExceptions(reader, options, outside.nowMs());
+    const selected = await selectExceptions(reader, wantedBy(options, outside.nowMs()));
     if (options.yes !== true || options.plan === true) return planShown(planOf(selected));
     const all = selected.rows.map((row) => formatItemId("exc", row));
     return outcomeShown(await handleAll(reader, all, act, { by, reason }, patience));

@@ -14,7 +14,7 @@ export function addHeldCommand(program: Command, act: Act): void {
     .action(() =>
       act((context) =>
         withReader(context, async (reader) => {
-          const page = await listHeld(reader);
+          const page = await listHeld(reader, context.outside.nowMs());
           return { document: page, text: (look) => heldText(page, look) };
         }),
       ),

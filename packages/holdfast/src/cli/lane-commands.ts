@@ -5,7 +5,7 @@ import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
 import { withReader, type Work } from "./context.ts";
 import { decider, patience, receiptShown, withReason, type DeciderOptions } from "./deciding.ts";
 import { wholeNumber } from "./option-values.ts";
-import { ageText, listText, type Look } from "./show-lists.ts";
+import { ageText, listText, ownerText, type Look } from "./show-lists.ts";
 import type { Column, TableRow } from "./text-table.ts";
 
 type Act = (work: Work) => Promise<void>;
@@ -88,9 +88,9 @@ function lanesText({ lanes, hasMore }: LanePage, look: Look): string {
 }
 
 function rowOf(view: LaneView, nowMs: number): TableRow {
-  const { lane, depth, head, key, state, since, owner, reason } = view;
+  const { lane, depth, head, key, state, since, reason } = view;
   return {
-    cells: [lane, String(depth), head, key, state, ageText(since, nowMs), owner],
+    cells: [lane, String(depth), head, key, state, ageText(since, nowMs), ownerText(view)],
     notes: reason === "" ? [] : [reason],
   };
 }

@@ -1,7 +1,6 @@
 /** Commands that look: runs, show, why, exceptions, effects, reviews. */
 import { Option, type Command } from "commander";
-import { EFFECT_PROOFS, FAILURE_CLASSES } from "../core/failure.ts";
-import type { EffectProof, FailureClass } from "../core/failure.ts";
+import { EFFECT_PROOFS, type EffectProof } from "../core/failure.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { RunReference } from "../operate/find-run.ts";
 import { RECEIPT_STATES } from "../core/received.ts";
@@ -20,6 +19,7 @@ import { isExceptionId, showException } from "../operate/show-exception.ts";
 import type { StoreReader } from "../operate/store-care.ts";
 import { whyRun } from "../operate/why-run.ts";
 import { withReader, type Shown, type Work } from "./context.ts";
+import { filtered, wantedBy, type FilterOptions } from "./exception-filter.ts";
 import { runStates, wholeNumber } from "./option-values.ts";
 import {
   answersText,
@@ -85,6 +85,7 @@ interface RunsOptions extends PageOptions {
   readonly key?: string;
   readonly owner?: string;
   readonly codeVersion?: string;
+  readonly compensation?: true;
 }
 
 function addRuns(program: Command, act: Act): void {
@@ -92,8 +93,9 @@ function addRuns(program: Command, act: Act): void {
     .option("--state <states>", "only in these states, separated by commas", runStates)
     .option("--workflow <name>", "only of this workflow")
     .option("--key <key>", "only with this business key")
-    .option("--owner <team>", "only of this owner")
+    .option("--owner <team>", "only of workflows of this team")
     .option("--code-version <version>", "only those that this version of the code has; open ones")
+    .option("--compensation", "only those that are or were undone, or where that has failed")
     .action(({ state, ...options }: RunsOptions) =>
       act((context) =>
         withReader(context, async (reader) => {
@@ -140,8 +142,9 @@ function addShow(program: Command, act: Act): void {
       act((context) =>
         withReader(context, async (reader) => {
           const payloadCharsMax = payloads === true ? PAYLOAD_CHARS_MAX : null;
+          const nowMs = context.outside.nowMs();
           if (isExceptionId(run)) {
-            const found = await showException(reader, run, payloadCharsMax);
+            const found = await showException(reader, run, payloadCharsMax, nowMs);
             return withEngine(reader, found, (look) => shownExceptionText(found, look));
           }
           const request = {
@@ -151,7 +154,7 @@ function addShow(program: Command, act: Act): void {
             payloadCharsMax,
             hasStacks: stack === true,
           };
-          const shown = await showRun(reader, request);
+          const shown = await showRun(reader, request, nowMs);
           return withEngine(reader, shown, (look) => shownRunText(shown, look));
         }),
       ),
@@ -174,27 +177,30 @@ function addWhy(program: Command, act: Act): void {
     );
 }
 
-interface ExceptionsOptions extends PageOptions {
+interface ExceptionsOptions extends PageOptions, FilterOptions {
   readonly all?: true;
-  readonly compensation?: true;
-  readonly class?: FailureClass;
-  readonly owner?: string;
-  readonly workflow?: string;
   readonly key?: string;
 }
 
 function addExceptions(program: Command, act: Act): void {
-  paged(program.command("exceptions").description("list what needs somebody, oldest run first"))
-    .option("--all", "also closed ones")
-    .option("--compensation", "only what could not be undone: it is never given up by itself")
-    .addOption(new Option("--class <class>", "only of this class").choices(FAILURE_CLASSES))
-    .option("--owner <team>", "only of this owner")
-    .option("--workflow <name>", "only of this workflow")
+  const list = program.command("exceptions");
+  list
+    .description("list what needs somebody, oldest run first")
+    .option("--all", "also closed ones");
+  paged(filtered(list, "only"))
     .option("--key <key>", "only of the run with this business key or id")
-    .action(({ key, ...options }: ExceptionsOptions) =>
+    .action(({ key, limit, after, all, ...options }: ExceptionsOptions) =>
       act((context) =>
         withReader(context, async (reader) => {
-          const page = await listExceptions(reader, { ...options, ...of(key, options.workflow) });
+          const nowMs = context.outside.nowMs();
+          const wanted = {
+            ...wantedBy(options, nowMs),
+            ...of(key, options.workflow),
+            ...(all === undefined ? {} : { all }),
+            ...(after === undefined ? {} : { after }),
+            limit,
+          };
+          const page = await listExceptions(reader, wanted, nowMs);
           return withEngine(reader, page, (look) => exceptionsText(page, look));
         }),
       ),
@@ -239,7 +245,8 @@ function addReviews(program: Command, act: Act): void {
       act((context) =>
         withReader(context, async (reader) => {
           const by = owner === undefined ? {} : { by: owner };
-          const page = await listReviews(reader, { ...options, ...by, ...of(key) });
+          const filter = { ...options, ...by, ...of(key) };
+          const page = await listReviews(reader, filter, context.outside.nowMs());
           return withEngine(reader, page, (look) => reviewsText(page, look));
         }),
       ),

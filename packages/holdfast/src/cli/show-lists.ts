@@ -40,10 +40,18 @@ function rowOfRun({ nowMs }: Look): (run: RunView) => TableRow {
       run.workflow,
       `${run.state}${COMPENSATED_TEXT[run.compensated]}`,
       ageText(run.updatedAt, nowMs),
-      run.owner,
+      ownerText(run),
       run.reason,
     ],
   });
+}
+
+/** Who has to act now; the team of the workflow where nobody has to. */
+export function ownerText({
+  owner,
+  exceptionOwners,
+}: Pick<RunView, "owner" | "exceptionOwners">): string {
+  return exceptionOwners.length === 0 ? owner : exceptionOwners.join(", ");
 }
 
 const EXCEPTION_COLUMNS: readonly Column[] = [
@@ -96,8 +104,17 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
+      ...otherActs(exception),
     ],
   };
+}
+
+/** Those whose commands are printed in full; the others need to be told more. */
+const PRINTED = ["settle", "resume", "close"];
+
+function otherActs({ acts, classPage }: ExceptionView): readonly string[] {
+  const others = acts.filter((act) => !PRINTED.includes(act));
+  return others.length === 0 ? [] : [`or  holdfast ${others.join(" | ")}   see ${classPage}`];
 }
 
 /** Notes of which the newest are shown; all of them are in `--json`. */
@@ -148,10 +165,15 @@ function effectRow(effect: EffectView): TableRow {
       `${PROOF_TEXT[effect.proof]}${effect.ended ? "" : ", open"}`,
       String(effect.attempts),
       valueText(effect),
-      `${effect.ref ?? ""}${effect.settledBy === null ? "" : ` (says ${effect.settledBy})`}`,
+      `${effect.ref ?? ""}${saidBy(effect)}`,
       timeText(effect.lastSentAt),
     ],
   };
+}
+
+/** While it is not known what happened, nobody's word is of it: what was said was of an earlier attempt. */
+function saidBy({ settledBy, proof }: EffectView): string {
+  return settledBy === null || proof === "maybe" ? "" : ` (says ${settledBy})`;
 }
 
 const PROOF_TEXT: Readonly<Record<EffectView["proof"], string>> = {

@@ -10,7 +10,14 @@ import type { TimelineEntry } from "../operate/timeline.ts";
 import type { RunView } from "../operate/views.ts";
 import type { ExplainedRun } from "../operate/why-run.ts";
 import { payloadText } from "./payload-text.ts";
-import { effectsTable, exceptionsTable, reviewsTable, timeText, type Look } from "./show-lists.ts";
+import {
+  effectsTable,
+  exceptionsTable,
+  ownerText,
+  reviewsTable,
+  timeText,
+  type Look,
+} from "./show-lists.ts";
 import { bold, sentence, textTable, type Column, type TableRow } from "./text-table.ts";
 
 export function shownRunText(shown: ShownRun, look: Look): string {
@@ -87,10 +94,11 @@ function blockerLines(
   { blockers }: { readonly blockers: readonly BlockerView[] },
   { screen }: Look,
 ): readonly string[] {
-  return blockers.map(({ run, key, workflow, state, owner, reason }) => {
+  return blockers.map((blocker) => {
+    const { run, key, workflow, state, reason } = blocker;
     const why = reason === "" ? "" : `: ${reason}`;
     return sentence(
-      `behind ${run} (${workflow} ${key}, ${owner}), which is ${state}${why}`,
+      `behind ${run} (${workflow} ${key}, ${ownerText(blocker)}), which is ${state}${why}`,
       0,
       screen,
     );
@@ -137,7 +145,7 @@ function runHead(run: RunView, { screen }: Look): string {
     ["key", run.key],
     ["workflow", `${run.workflow}, ${versionText(run)}`],
     ["state", `${run.state}${COMPENSATED_TEXT[run.compensated]}: ${run.reason}`],
-    ["owner", run.owner],
+    ["owner", runOwnerText(run)],
     ["started", `${timeText(run.startedAt)} UTC by ${run.startedBy}`],
     [run.endedAt === null ? "changed" : "ended", `${timeText(run.endedAt ?? run.updatedAt)} UTC`],
     ["wakes", run.wakeAt === null ? null : `${timeText(run.wakeAt)} UTC`],
@@ -151,6 +159,11 @@ function runHead(run: RunView, { screen }: Look): string {
     .filter((fact): fact is readonly [string, string] => fact[1] !== null)
     .map(([name, text]) => sentence(`${name.padEnd(10)}${text}`, 0, screen))
     .join("\n");
+}
+
+function runOwnerText(run: RunView): string {
+  const now = ownerText(run);
+  return now === run.owner ? now : `${now} (${run.workflow} belongs to ${run.owner})`;
 }
 
 /** With which it began, and which has it now where that is another one. */

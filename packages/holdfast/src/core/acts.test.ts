@@ -6,19 +6,22 @@ import {
   resumesOf,
   settleFirst,
   settleOf,
-  type ActException,
+  type WaitingException,
 } from "./acts.ts";
+import type { RepeatKind } from "./contract.ts";
+import { PROBE_CONFLICT } from "./failure.ts";
 import type { RunState } from "./run-state.ts";
 
-const DATA: ActException = {
+const DATA: WaitingException = {
   step: "book",
   operation: 4,
   class: "data",
   effect: "never",
   reasonCode: "HTTP:NO_ACCOUNT",
+  record: { keyWindowEndsAtMs: null },
   subject: null,
 };
-const UNKNOWN: ActException = {
+const UNKNOWN: WaitingException = {
   ...DATA,
   step: "mail",
   operation: 5,
@@ -26,20 +29,22 @@ const UNKNOWN: ActException = {
   effect: "maybe",
 };
 /** It was done, and what it answered is lost, or is not what it declares. */
-const UNANSWERED: ActException = { ...UNKNOWN, effect: "surely" };
-const MISREAD: ActException = { ...UNANSWERED, reasonCode: "EFFECT:ANSWER_SCHEMA" };
-const OF_RUN: ActException = { ...DATA, step: "", operation: null, class: "defect" };
-const unfit = (reasonCode: string): ActException => ({ ...OF_RUN, reasonCode });
-const BESIDE: ActException = { ...DATA, step: "", operation: null, subject: "start 1" };
-const STAYS: ActException = { ...DATA, class: "permanent", reasonCode: "HF3004" };
+const UNANSWERED: WaitingException = { ...UNKNOWN, effect: "surely" };
+const MISREAD: WaitingException = { ...UNANSWERED, reasonCode: "EFFECT:ANSWER_SCHEMA" };
+const OF_RUN: WaitingException = { ...DATA, step: "", operation: null, class: "defect" };
+const unfit = (reasonCode: string): WaitingException => ({ ...OF_RUN, reasonCode });
+const BESIDE: WaitingException = { ...DATA, step: "", operation: null, subject: "start 1" };
+const STAYS: WaitingException = { ...DATA, class: "permanent", reasonCode: "HF3004" };
 
+const SENT_AT_MS = 1_000_000;
+const HOUR_MS = 3_600_000;
 const EFFECTS = [
-  { operation: 4, ended: false },
-  { operation: 5, ended: false },
-];
+  { operation: 4, ended: false, contract: "once", firstSentAtMs: SENT_AT_MS },
+  { operation: 5, ended: false, contract: "once", firstSentAtMs: SENT_AT_MS },
+] as const;
 
-function facts(state: RunState, ...exceptions: readonly ActException[]) {
-  return { state, exceptions, effects: EFFECTS };
+function facts(state: RunState, ...exceptions: readonly WaitingException[]) {
+  return { state, exceptions, effects: EFFECTS, nowMs: SENT_AT_MS };
 }
 
 describe("resume", () => {
@@ -73,7 +78,7 @@ describe("resume", () => {
   });
 
   test("is not for a step whose answer the code has had", () => {
-    const handedOver = { ...facts("running", DATA), effects: [{ operation: 4, ended: true }] };
+    const handedOver = { ...facts("running", DATA), effects: [{ ...EFFECTS[0], ended: true }] };
     expect(resumeOf(DATA, handedOver)).toBeNull();
   });
 });
@@ -88,12 +93,30 @@ test("an undoing that has failed may have been done by hand, or be left while it
     expect(closesAsStaying(other, "exception")).toBe(false);
 });
 
+const of = (...exceptions: readonly WaitingException[]) => facts("exception", ...exceptions);
+
 test("what is unknown is settled first, but for the run as a whole", () => {
-  expect(settleFirst([DATA, UNKNOWN], null)).toBe(UNKNOWN);
-  expect(settleFirst([DATA, UNKNOWN], "book")).toBeNull();
-  expect(settleFirst([DATA, UNKNOWN], "mail")).toBe(UNKNOWN);
-  expect(settleFirst([UNKNOWN, OF_RUN], null)).toBeNull();
-  expect(settleFirst([UNKNOWN, BESIDE], null)).toBe(UNKNOWN);
+  expect(settleFirst(of(DATA, UNKNOWN), null)).toBe(UNKNOWN);
+  expect(settleFirst(of(DATA, UNKNOWN), "book")).toBeNull();
+  expect(settleFirst(of(DATA, UNKNOWN), "mail")).toBe(UNKNOWN);
+  expect(settleFirst(of(UNKNOWN, OF_RUN), null)).toBeNull();
+  expect(settleFirst(of(UNKNOWN, BESIDE), null)).toBe(UNKNOWN);
+});
+
+test("what does no harm when it is sent again need not be settled: by its contract, and its key's age", () => {
+  const at = (contract: RepeatKind, nowMs: number, over: Partial<WaitingException> = {}) => {
+    const unknown = { ...UNKNOWN, record: { keyWindowEndsAtMs: SENT_AT_MS + HOUR_MS }, ...over };
+    const effects = [{ ...EFFECTS[1], contract }];
+    return resumesOf({ state: "exception", exceptions: [unknown], effects, nowMs });
+  };
+  expect(at("idempotent", SENT_AT_MS + 9 * HOUR_MS)).toEqual(["resume"]);
+  expect(at("keyed", SENT_AT_MS + 0.9 * HOUR_MS - 1)).toEqual(["resume"]);
+  expect(at("keyed", SENT_AT_MS + 0.9 * HOUR_MS)).toEqual([]);
+  expect(at("keyed", SENT_AT_MS, { record: { keyWindowEndsAtMs: null } })).toEqual([]);
+  expect(at("probeable", SENT_AT_MS)).toEqual([]);
+  expect(at("once", SENT_AT_MS)).toEqual([]);
+  // What was found there instead is not to be overwritten unseen.
+  expect(at("idempotent", SENT_AT_MS, { reasonCode: PROBE_CONFLICT, class: "data" })).toEqual([]);
 });
 
 test("settle takes what is unknown, and of what stays only that it happened", () => {

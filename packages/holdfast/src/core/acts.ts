@@ -9,6 +9,7 @@ import {
   type EffectProof,
   type FailureClass,
 } from "./failure.ts";
+import { maySendAgain, type UnknownEffect, type UnknownOutcome } from "./sent-again.ts";
 import { isUndoPath } from "./step-path.ts";
 import { isFinal, type RunState } from "./run-state.ts";
 
@@ -25,7 +26,7 @@ export interface ActException {
   readonly subject: string | null;
 }
 
-interface ActEffect {
+interface ActEffect extends UnknownEffect {
   readonly operation: number;
   /** False while the run waits for its end. */
   readonly ended: boolean;
@@ -42,7 +43,7 @@ export function isOutcomeOpen({
 }
 
 /** True if something may have happened outside that has to be settled before the run goes on. */
-function isUnknown(exception: ActException): boolean {
+export function isUnknown(exception: ActException): boolean {
   return isOutcomeOpen(exception) && exception.operation !== null;
 }
 
@@ -50,18 +51,33 @@ function isOfRun({ step, subject }: ActException): boolean {
   return step === "" && subject === null;
 }
 
+/** With what tells whether its effect may be sent again. */
+export type WaitingException = ActException & UnknownOutcome;
+
+/** Of one run. */
+export interface SettleFacts<E extends WaitingException = WaitingException> {
+  readonly exceptions: readonly E[];
+  readonly effects: readonly ActEffect[];
+  readonly nowMs: number;
+}
+
 /**
  * What has to be settled before this may be resumed; null if it may.
  *
  * @param step - null for the run without naming a step.
  */
-export function settleFirst<E extends ActException>(
-  exceptions: readonly E[],
+export function settleFirst<E extends WaitingException>(
+  { exceptions, effects, nowMs }: SettleFacts<E>,
   step: string | null,
 ): E | null {
   // The exception of the run as a whole is what a resume without a step is about.
   if (step === null && exceptions.some(isOfRun)) return null;
-  const inTheWay = (one: E) => isUnknown(one) && (step === null || one.step === step);
+  const isHarmless = (one: E) => {
+    const effect = effects.find(({ operation }) => operation === one.operation);
+    return effect !== undefined && maySendAgain(one, effect, nowMs);
+  };
+  const inTheWay = (one: E) =>
+    isUnknown(one) && (step === null || one.step === step) && !isHarmless(one);
   return exceptions.find(inTheWay) ?? null;
 }
 
@@ -93,20 +109,18 @@ function isProven({ effect, reasonCode }: ActException): boolean {
   return effect === "surely" && reasonCode !== ANSWER_SCHEMA;
 }
 
-export interface ActFacts {
+export interface ActFacts extends SettleFacts {
   readonly state: RunState;
-  readonly exceptions: readonly ActException[];
-  readonly effects: readonly ActEffect[];
 }
 
 /** What `resume` takes about this exception: the run as a whole, its step alone, or nothing. */
-export function resumeOf(exception: ActException, facts: ActFacts): "run" | "step" | null {
+export function resumeOf(exception: WaitingException, facts: ActFacts): "run" | "step" | null {
   const { state, exceptions, effects } = facts;
   if (isFinal(state) || exception.subject !== null) return null;
   if (isOfRun(exception)) return "run";
   // While the run as a whole stands still, none of its steps goes on by itself.
   if (exceptions.some(isOfRun)) return null;
-  if (settleFirst(exceptions, exception.step) !== null) return null;
+  if (settleFirst(facts, exception.step) !== null) return null;
   // The code has had its answer already: no step waits.
   const hasEnded = effects.some(
     ({ operation, ended }) => operation === exception.operation && ended,
@@ -139,7 +153,7 @@ export function resumesOf(facts: ActFacts): readonly string[] {
   const steps = offers.filter(({ what }) => what === "step").map(({ step }) => step);
   if (offers.some(({ what }) => what === "run")) return ["resume"];
   // Without a step all that waits goes on, unless one of them has to be settled first.
-  if (settleFirst(exceptions, null) === null)
+  if (settleFirst(facts, null) === null)
     return steps.length > 0 || state === "parked" || state === "held" ? ["resume"] : [];
   return [...new Set(steps)].map((step) => `resume --step ${step}`);
 }

@@ -2,9 +2,16 @@
  * What is on record of an exception when it is opened, beyond what its failure says. Never changed
  * afterwards: what people and time do to it is in exception-handling.ts. Source: failure model 4.1.
  */
-import type { ClassifierSource, FailureClass, FailureOrigin, FailureScope } from "./failure.ts";
+import {
+  EFFECT_STAYS,
+  type ClassifierSource,
+  type FailureClass,
+  type FailureOrigin,
+  type FailureScope,
+} from "./failure.ts";
 import type { Fingerprints } from "./fingerprint.ts";
 import type { Meters } from "./journal.ts";
+import { isUndoPath } from "./step-path.ts";
 
 /** How sure the classification is: somebody has declared it, a rule knows it, or nothing does. */
 const CONFIDENCES = ["declared", "known", "guessed"] as const;
@@ -94,10 +101,21 @@ export function ageBucket(ageMs: number): AgeBucket {
   return found?.[1] ?? "0-4 h";
 }
 
+/** An undoing has failed, or there is none of what has to be dealt with. */
+export function isAboutUndoing({
+  step,
+  reasonCode,
+}: {
+  readonly step: string;
+  readonly reasonCode: string;
+}): boolean {
+  return isUndoPath(step) || reasonCode === EFFECT_STAYS;
+}
+
 interface Impact {
   readonly class: FailureClass;
   readonly scope: FailureScope;
-  /** It is about something that should have been undone. */
+  /** It is about something that should have been undone: `isAboutUndoing`. */
   readonly isUndoing: boolean;
   /** The amount is one that the app calls large. */
   readonly isLarge: boolean;

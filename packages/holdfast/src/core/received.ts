@@ -56,6 +56,8 @@ export interface ReceivedHead {
   readonly duplicateOf: number | null;
   readonly order: OrderPlace | null;
   readonly held: HeldTerms | null;
+  /** When it came, where that was before this record: it was held. */
+  readonly cameAtMs?: number;
   /** When it may be forgotten; null: never. */
   readonly untilMs: number | null;
 }

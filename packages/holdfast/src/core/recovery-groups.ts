@@ -45,3 +45,14 @@ export function groupsAfterCrash(open: readonly RecoveryGroup[], crashesMax: num
   }
   return { groups, quarantined };
 }
+
+/**
+ * Crashes to begin with for runs that are in no group yet: the process that brought them here has died
+ * with them at work. Where there was only one, that is its first crash alone.
+ *
+ * @param seen.runs - that were at work and are known so far.
+ * @param seen.isLast - whether these are all.
+ */
+export function crashesAtFirst(seen: { readonly runs: number; readonly isLast: boolean }): number {
+  return seen.isLast && seen.runs === 1 ? 1 : 0;
+}

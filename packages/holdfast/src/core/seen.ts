@@ -38,6 +38,12 @@ export function otherThanSeen(opened: number | null, exception: number | null): 
   return "Nothing was done: the exception that was seen is no longer the open one.";
 }
 
+/** Sentence if the run has moved since it was seen, as `versionOf` says where it stands; else null. */
+export function movedSince(version: number, seen: number | null): string | null {
+  if (seen === null || version === seen) return null;
+  return `Nothing was done: the run has moved since it was looked at (it stood at ${String(seen)} and stands at ${String(version)}).`;
+}
+
 /** Number of the last record written until then, 0 if there was none. */
 export function lastSeqAt(records: readonly JournalRecord[], atMs: number): number {
   // Where the clock was set back, less counts as seen: a decision too many is asked for.

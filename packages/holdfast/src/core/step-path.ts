@@ -36,7 +36,7 @@ export function stepDefinitionName(workflow: string, step: string): string {
 }
 
 /** No name of a step begins like this: a slash inside a name is escaped, and no scope is called so. */
-const UNDO = "undo/";
+export const UNDO = "undo/";
 
 /**
  * The path of a scope: the paths of its steps begin with it.

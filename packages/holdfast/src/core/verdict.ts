@@ -9,7 +9,7 @@ import {
   resumesOf,
   settleFirst,
   settleOf,
-  type ActException,
+  type WaitingException,
 } from "./acts.ts";
 import { assertNever } from "./assert.ts";
 import type { RepeatKind } from "./contract.ts";
@@ -37,6 +37,8 @@ export interface VerdictEffect {
   readonly proof: EffectProof;
   readonly ended: boolean;
   readonly attempts: number;
+  /** Of this operation. */
+  readonly firstSentAtMs: number;
   readonly lastSentAtMs: number;
   readonly ref: string | null;
   /** Step that it undoes; null unless it is a compensation. */
@@ -46,7 +48,7 @@ export interface VerdictEffect {
   readonly currency: string | null;
 }
 
-interface VerdictException extends ActException {
+interface VerdictException extends WaitingException {
   readonly rule: string;
   readonly because: string;
   readonly owner: string;
@@ -200,7 +202,8 @@ function details(...parts: readonly (string | null)[]): string {
   return parts.filter((part) => part !== null && part !== "").join(", ");
 }
 
-function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
+function nextOf(facts: VerdictFacts): string {
+  const { run, exceptions, reviews, nowMs } = facts;
   // Woken by its deadline: that is no time at which what it waits for would come.
   const wakeAtMs = run.wakeAtMs === run.deadlineAtMs ? null : run.wakeAtMs;
   const inTime = (atMs: number) => dueText(atMs, nowMs);
@@ -230,7 +233,7 @@ function nextOf({ run, exceptions, reviews, nowMs }: VerdictFacts): string {
         : whenDealtWith(exception, nowMs);
     }
     case "held": {
-      const unknown = settleFirst(exceptions, null);
+      const unknown = settleFirst(facts, null);
       return unknown === null
         ? "when its code is mended and a person resumes it"
         : whenDealtWith(unknown, nowMs);
@@ -288,7 +291,7 @@ function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {
     exceptions.some((one) => one.operation === operation && closesAsStaying(one, run.state)),
   );
   if (leavable.length > 0) safe.push(`close the exception of ${namesOf(leavable)} (it stays)`);
-  safe.push(...resumesOf({ state: run.state, exceptions, effects }));
+  safe.push(...resumesOf({ state: run.state, exceptions, effects, nowMs: facts.nowMs }));
   if (goesOn && !facts.isCancelled && cancels(exceptions)) safe.push(cancelText(unknown, done));
   const again = [...done, ...unknown];
   if (again.length > 0) unsafe.push(`start over (would do ${namesOf(again)} again)`);

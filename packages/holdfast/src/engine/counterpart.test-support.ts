@@ -5,7 +5,7 @@
 import type { Classified, Evidence, Phase } from "../core/failure.ts";
 import { CallFailed, type Attempt } from "../workflow/attempt.ts";
 import { conflict, done, notDone, type Seen } from "../workflow/seen.ts";
-import type { ManualClock } from "./manual-clock.test-support.ts";
+import type { ManualClock } from "../testing/bed/manual-clock.ts";
 
 /** What the other system does about repeats. */
 export type Memory =

@@ -4,6 +4,7 @@ import type { Store } from "../store/store.ts";
 import type { AnyEffect } from "../workflow/effect.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
+import type { Outside } from "./effects/outside.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -20,6 +21,8 @@ export interface EngineOptions extends RemovalOptions {
   readonly namespace?: string;
   readonly limits?: Partial<EngineLimits>;
   readonly foreign?: ForeignClassifier;
+  /** Who carries out what effects ask of other systems. Default: their own code. */
+  readonly outside?: Outside;
   /** Owns what belongs to no run. Default "operators". */
   readonly owner?: string;
   /** Teams, calendars and due times. */

@@ -11,6 +11,7 @@ import type { EventAddress, Store } from "../store/store.ts";
 import type { Integration } from "../workflow/integration.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
+import { REAL_OUTSIDE, type Outside } from "./effects/outside.ts";
 import { ExceptionCare } from "./exceptions/exception-care.ts";
 import { ClassificationRules } from "./rules/classification-rules.ts";
 import type { Clock, Random } from "./clock.ts";
@@ -65,6 +66,7 @@ export class Engine implements RunHost {
   readonly namespace: string;
   readonly owner: string;
   readonly foreign: ForeignClassifier;
+  readonly outside: Outside;
   readonly store: Store;
   readonly live = new Map<number, LiveRun>();
   readonly departures = new Departures();
@@ -113,6 +115,7 @@ export class Engine implements RunHost {
     this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);
     this.rules = new ClassificationRules(this);
     this.foreign = options.foreign ?? (() => null);
+    this.outside = options.outside ?? REAL_OUTSIDE;
     this.neighbours = options.neighbours ?? null;
     this.digests = digestsWith(options.store.secret);
     this.effects = new KnownEffects(options.effects ?? []);
@@ -148,6 +151,7 @@ export class Engine implements RunHost {
       (work) => this.background(work),
       (read) => this.reads.patiently("when runs are due", read),
       this.places,
+      this.limits.timersAheadMs,
     );
     this.#gates = new Gates(this);
     this.commands = new Commands(this);

@@ -16,6 +16,8 @@ export interface EngineLimits {
   readonly payloadCharsMax: number;
   /** A run that only waits stays in memory if it goes on within this, milliseconds. */
   readonly keepLiveMs: number;
+  /** Sleeping runs that are due within this are in memory, milliseconds; read anew in half that time. */
+  readonly timersAheadMs: number;
   /** Runs loaded at a time when many wake. */
   readonly wakeBatchMax: number;
   /** Runs read at a time on recovery. */
@@ -91,6 +93,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   flushCharsMax: 1 << 20,
   payloadCharsMax: 8 << 20,
   keepLiveMs: 1_000,
+  timersAheadMs: 60_000,
   wakeBatchMax: 500,
   // Larger pages outlive a collection of garbage: 2,000 took a fifth longer for 100,000 runs.
   recoveryPageMax: 500,

@@ -15,6 +15,7 @@ import type { KnownEffects } from "./effects/known-effects.ts";
 import type { EngineLimits } from "./limits.ts";
 import type { ClassificationRules } from "./rules/classification-rules.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
+import type { Outside } from "./effects/outside.ts";
 import type { LiveRun } from "./run/live-run.ts";
 import type { RestQueue } from "./run/rest-queue.ts";
 import type { StartingParent } from "./starts/starts.ts";
@@ -56,6 +57,7 @@ export interface RunHost {
   /** What operators say failures are. */
   readonly rules: Pick<ClassificationRules, "book">;
   readonly foreign: ForeignClassifier;
+  readonly outside: Outside;
   /** What definitions declare of their payloads. */
   readonly declarations: Declarations;
   /** The effects of the deployed code, by name. */

@@ -7,7 +7,7 @@
  * halved, and groups that have crashed before go one at a time, so that only a run that crashes
  * alone is ever counted (settled point 24).
  */
-import { groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts";
+import { crashesAtFirst, groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts";
 import type { IncarnationHead, GroupHead, HeldLane } from "../core/journal.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
@@ -167,6 +167,7 @@ export class StartUp {
   ): Promise<number> {
     const { limits, committer } = this.#engine;
     let count = 0;
+    let seenCount = apart.size;
     let reading = this.#readPage(0, Math.min(FIRST_PAGE_RUNS, this.#pageMax), shards);
     for (;;) {
       const { page, limit, watch } = await reading;
@@ -176,16 +177,19 @@ export class StartUp {
         return count;
       }
       const normal = page.filter((stored) => !apart.has(stored.row.run));
+      const isLast = page.length < limit;
+      seenCount += page.length;
       if (crashed) {
+        const crashes = crashesAtFirst({ runs: seenCount, isLast });
         for (let i = 0; i < normal.length; i += limits.groupRunsMax) {
           // Nobody waits for it here: the next page may come while this one is at work.
           void this.#mark(
             normal.slice(i, i + limits.groupRunsMax).map((s) => s.row.run),
-            0,
+            crashes,
           );
         }
       }
-      const last = page.length < limit ? null : (page.at(-1)?.row.run ?? null);
+      const last = isLast ? null : (page.at(-1)?.row.run ?? null);
       // The store reads the next page while this one is brought back.
       if (last !== null) reading = this.#readPage(last, Math.min(4 * limit, this.#pageMax), shards);
       await committer.durable();

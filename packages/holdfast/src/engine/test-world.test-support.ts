@@ -19,8 +19,8 @@ import { Counterpart, type Memory } from "./counterpart.test-support.ts";
 import { Engine } from "./engine.ts";
 import type { EngineEvent } from "./events.ts";
 import type { EngineLimits } from "./limits.ts";
-import { ManualClock } from "./manual-clock.test-support.ts";
-import { WatchedStore, type FlushFate, type FlushSeen } from "./watched-store.test-support.ts";
+import { ManualClock } from "../testing/bed/manual-clock.ts";
+import { WatchedStore, type FlushFate, type FlushSeen } from "../testing/bed/watched-store.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -306,6 +306,11 @@ export class TestWorld {
   async earlyAnswers() {
     await this.settle();
     return (await this.#reading()).earlyAnswers(10_000);
+  }
+
+  async received() {
+    await this.settle();
+    return (await this.#reading()).received({ after: null, limit: 10_000 });
   }
 
   async counters(prefix: string) {

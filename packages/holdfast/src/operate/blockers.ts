@@ -7,6 +7,7 @@ import { formatRunId, parseRunId } from "../core/run-number.ts";
 import { isFinal, type RunState } from "../core/run-state.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import { readExceptionOwners } from "./waiting-on.ts";
 
 /** Runs of such a chain that are looked at. */
 const BLOCKERS_MAX = 20;
@@ -18,7 +19,10 @@ export interface BlockerView {
   readonly state: RunState;
   /** What it waits for itself. */
   readonly reason: string;
+  /** The team of its workflow. */
   readonly owner: string;
+  /** Who has its open exceptions, each once. */
+  readonly exceptionOwners: readonly string[];
 }
 
 /** The nearest first; empty where it waits for no run. */
@@ -35,7 +39,16 @@ export async function blockersOf(
     // It has ended since, and whoever waits is about to hear of it.
     if (found === null || isFinal(found.state)) break;
     const { run, key, workflow, state, reason, owner } = found;
-    blockers.push({ run: formatRunId(run), key, workflow, state, reason, owner });
+    const exceptionOwners = await readExceptionOwners(reader, run);
+    blockers.push({
+      run: formatRunId(run),
+      key,
+      workflow,
+      state,
+      reason,
+      owner,
+      exceptionOwners,
+    });
     next = runAwaited(found);
   }
   return blockers;

@@ -213,7 +213,7 @@ describe("what the projections already refuse", () => {
     const stays = openedHead({ operation, reasonCode: "HF3004", class: "permanent" });
     journal.add(1, "opened", stays, { name: "ship" });
     await journal.flushTo(engine);
-    const [exception] = (await listExceptions(reader, { limit: 10 })).exceptions;
+    const [exception] = (await listExceptions(reader, { limit: 10 }, 0)).exceptions;
     const effectId = `eff_00000000001_${String(operation)}`;
     expect(exception).toMatchObject({ page: "HF3004", effectId });
     expect(exception?.settleWith).toContain(`holdfast settle ${effectId} happened --exception`);
@@ -315,7 +315,7 @@ describe("what the projections already refuse", () => {
     journal.add(1, "opened", openedHead(), { name: "letter" });
     journal.add(1, "opened", openedHead({ beside: { subject: "start 1" } }));
     await journal.flushTo(engine);
-    const { exceptions } = await listExceptions(reader, { limit: 10 });
+    const { exceptions } = await listExceptions(reader, { limit: 10 }, 0);
     expect(exceptions.map(({ settleWith, resumeWith }) => [settleWith, resumeWith])).toEqual([
       [
         'holdfast settle eff_00000000001_2 happened --value JSON|not --exception exc_00000000001_3 --reason "..."',

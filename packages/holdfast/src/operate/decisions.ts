@@ -317,7 +317,12 @@ export async function resumeRun(
     exception === undefined ? null : await seenException(reader, row.run, exception, matching);
   // The exception of the run as a whole is at no step.
   const at = seen === null || seen.step === "" ? step : seen.step;
-  const unknown = settleFirst(exceptions, at);
+  const effects = await reader.effects({
+    afterRun: row.run - 1,
+    limit: PAGE_LIMIT_MAX,
+    run: row.run,
+  });
+  const unknown = settleFirst({ exceptions, effects, nowMs: patience.nowMs() }, at);
   if (unknown !== null) throw mustBeSettled(unknown);
   const body = {
     run,
@@ -358,7 +363,8 @@ export async function cancelRun(
     { topic: "cancel", by, body: { run, reason } },
     patience,
   );
-  const { exceptions } = await listExceptions(reader, { limit: PAGE_LIMIT_MAX, of: { run } });
+  const filter = { limit: PAGE_LIMIT_MAX, of: { run } };
+  const { exceptions } = await listExceptions(reader, filter, patience.nowMs());
   return { ...receipt, waitsFor: awaitedPerson(exceptions) };
 }
 

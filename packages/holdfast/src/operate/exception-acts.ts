@@ -3,17 +3,14 @@
  * to the engine, with who and why on record. Of many exceptions a plan is shown before anything is done.
  */
 import { isErrorCode, HoldfastError, type ErrorCode } from "../core/error.ts";
-import type { FailureClass } from "../core/failure.ts";
-import { groupsOf } from "../core/fingerprint.ts";
 import type { IssueAct } from "../core/issue-overlay.ts";
 import { parseHandlingAct, type AskedAct } from "../core/parse-acts.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import type { ExceptionRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { giveCommand, type Patience, type Receipt } from "./command.ts";
-import { quoted } from "./find-run.ts";
-import { valuesOf } from "./list-issues.ts";
-import { PAGE_LIMIT_MAX } from "./paging.ts";
+import { exceptionQuery, noIssue, type WantedExceptions } from "./exception-query.ts";
+import { requireFiner, valuesOf } from "./list-issues.ts";
 
 interface Doing {
   readonly by: string;
@@ -21,20 +18,10 @@ interface Doing {
 }
 
 /** Which exceptions are meant; what is not given fits all that are open. */
-export interface ExceptionQueryFilter {
-  readonly class?: FailureClass;
-  readonly owner?: string;
-  readonly workflow?: string;
-  /** A group of any level. */
-  readonly issue?: string;
-  readonly tag?: string;
-  readonly overdue?: true;
-}
+export type ExceptionQueryFilter = Omit<WantedExceptions, "all">;
 
 /** Exceptions that one order may be about; more are done in parts. */
 export const BULK_MAX = 1_000;
-/** Open exceptions that are looked through for them. */
-const LOOKED_AT_MAX = 10_000;
 /** Commands under way at a time. */
 const AT_A_TIME = 16;
 /** Ids that a plan names. */
@@ -76,7 +63,10 @@ async function handleException(
   return await giveCommand(reader, { topic: "handle", by, body }, patience);
 }
 
-/** @throws {HoldfastError} HF6001 (no such group); the engine's refusals; HF6005. */
+/**
+ * @throws {HoldfastError} HF6001 (no such group), HF6003 (nothing finer to split it by); the engine's
+ *   refusals; HF6005.
+ */
 export async function decideIssue(
   reader: StoreReader,
   fingerprint: string,
@@ -87,6 +77,7 @@ export async function decideIssue(
   for (const id of act.kind === "merged" ? [fingerprint, act.into] : [fingerprint]) {
     if ((await reader.issue(id)) === null) throw noIssue(id);
   }
+  if (act.kind === "split") await requireFiner(reader, fingerprint, act.by);
   const body = { run: STORE, fingerprint, act, reason };
   return await giveCommand(reader, { topic: "group", by, body }, patience);
 }
@@ -98,36 +89,11 @@ export const STORE = formatRunId(0);
 export async function selectExceptions(
   reader: StoreReader,
   filter: ExceptionQueryFilter,
-  nowMs: number,
 ): Promise<{ readonly rows: readonly ExceptionRow[]; readonly isPart: boolean }> {
-  const { class: failureClass, owner, workflow } = filter;
-  const query = {
-    ...(failureClass === undefined ? {} : { class: failureClass }),
-    ...(owner === undefined ? {} : { owner }),
-    ...(workflow === undefined ? {} : { workflow }),
-  };
-  const found: ExceptionRow[] = [];
-  let afterRun = -1;
-  for (let lookedAt = 0; lookedAt < LOOKED_AT_MAX;) {
-    const page = await reader.exceptions({ ...query, afterRun, limit: PAGE_LIMIT_MAX });
-    for (const row of page) {
-      if (!fits(row, filter, nowMs)) continue;
-      if (found.length === BULK_MAX) return { rows: found, isPart: true };
-      found.push(row);
-    }
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_LIMIT_MAX) return { rows: found, isPart: false };
-    lookedAt += page.length;
-    afterRun = last.run;
-  }
-  return { rows: found, isPart: true };
-}
-
-function fits(row: ExceptionRow, { issue, tag, overdue }: ExceptionQueryFilter, nowMs: number) {
-  if (tag !== undefined && !row.handling.tags.includes(tag)) return false;
-  if (overdue === true && row.dueAtMs > nowMs) return false;
-  if (issue === undefined) return true;
-  return groupsOf(row.record.fingerprints).some(({ fingerprint }) => fingerprint === issue);
+  const query = await exceptionQuery(reader, filter);
+  // One more tells whether there are more.
+  const rows = await reader.exceptions({ ...query, afterRun: -1, limit: BULK_MAX + 1 });
+  return { rows: rows.slice(0, BULK_MAX), isPart: rows.length > BULK_MAX };
 }
 
 export function planOf({
@@ -174,12 +140,4 @@ export async function handleAll(
   };
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, ids.length) }, work));
   return { done, left, refused };
-}
-
-function noIssue(id: string): HoldfastError {
-  return new HoldfastError(
-    "HF6001",
-    `There is no group ${quoted(id)} in this store.`,
-    "List them with: holdfast issues --all. Check that --store names the store of the right app.",
-  );
 }

@@ -11,6 +11,7 @@ import { giveCommand, type Patience, type Receipt } from "./command.ts";
 import type { Decider } from "./decisions.ts";
 import { findRun, quoted, type RunReference } from "./find-run.ts";
 import { isoText } from "./views.ts";
+import { readExceptionOwners } from "./waiting-on.ts";
 
 export interface LaneView {
   readonly namespace: string;
@@ -23,7 +24,10 @@ export interface LaneView {
   readonly workflow: string;
   readonly state: RunState;
   readonly reason: string;
+  /** The team of its workflow. */
   readonly owner: string;
+  /** Who has its open exceptions, each once. */
+  readonly exceptionOwners: readonly string[];
   /** Since when it is in that state. */
   readonly since: string;
   /** When the lane has accepted it: it holds nobody up for longer. */
@@ -43,12 +47,17 @@ export async function listLanes(reader: StoreReader, limit: number): Promise<Lan
   // By primary key, and at most one for each row of a bounded page.
   for (const row of rows.slice(0, limit)) {
     const head = await reader.run(row.run);
-    if (head !== null) lanes.push(laneView(row, head));
+    if (head === null) continue;
+    lanes.push(laneView(row, head, await readExceptionOwners(reader, head.run)));
   }
   return { lanes, hasMore: rows.length > limit };
 }
 
-function laneView({ namespace, lane, depth, run }: LaneRow, head: RunRow): LaneView {
+function laneView(
+  { namespace, lane, depth, run }: LaneRow,
+  head: RunRow,
+  exceptionOwners: readonly string[],
+): LaneView {
   const { key, workflow, state, reason, owner, updatedAtMs, startedAtMs } = head;
   return {
     namespace,
@@ -60,6 +69,7 @@ function laneView({ namespace, lane, depth, run }: LaneRow, head: RunRow): LaneV
     state,
     reason,
     owner,
+    exceptionOwners,
     since: isoText(updatedAtMs),
     startedAt: isoText(startedAtMs),
   };

@@ -21,7 +21,7 @@ async function held() {
   await world.settle();
   const reader = await openSqliteReader({ path: world.path });
   try {
-    return await listHeld(reader);
+    return await listHeld(reader, world.clock.nowMs());
   } finally {
     await reader.close();
   }

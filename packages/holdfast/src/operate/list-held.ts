@@ -2,10 +2,12 @@
  * `holdfast held`: runs whose code has to be mended, by the version that held them and by cause, so
  * that one is tried before all are. Source: failure model, "Hold for version".
  */
+import { settleFirst } from "../core/acts.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { ExceptionRow, RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { deployedVersions } from "./list-issues.ts";
+import { settleCommand } from "./next-commands.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
 import { isoText } from "./views.ts";
 
@@ -27,6 +29,8 @@ export interface HeldGroup {
   /** The oldest of them: to be tried first. */
   readonly run: string;
   readonly key: string;
+  /** What has to be said before it may go on, as a command; null if nothing has. */
+  readonly settleWith: string | null;
 }
 
 export interface HeldPage {
@@ -42,7 +46,7 @@ export interface HeldPage {
 /** Held runs that are counted. */
 const HELD_MAX = 10_000;
 
-export async function listHeld(reader: StoreReader): Promise<HeldPage> {
+export async function listHeld(reader: StoreReader, nowMs: number): Promise<HeldPage> {
   const groups = new Map<string, HeldGroup>();
   const newestVersion = (await deployedVersions(reader)).at(-1) ?? null;
   let count = 0;
@@ -50,7 +54,15 @@ export async function listHeld(reader: StoreReader): Promise<HeldPage> {
   let hasMore = true;
   while (hasMore && count < HELD_MAX) {
     const rows = await reader.runs({ afterRun, limit: PAGE_LIMIT_MAX, states: ["held"] });
-    for (const row of rows) add(groups, row, await causeOf(reader, row), newestVersion);
+    for (const row of rows) {
+      const exceptions = await exceptionsOf(reader, row);
+      // The newest exception that it waits with.
+      const cause = exceptions.findLast(({ subject }) => subject === null);
+      const id = groupOf(row, cause);
+      const known = groups.get(id);
+      if (known !== undefined) groups.set(id, { ...known, count: known.count + 1 });
+      else groups.set(id, await newGroup(reader, row, { exceptions, cause, newestVersion, nowMs }));
+    }
     count += rows.length;
     afterRun = rows.at(-1)?.run ?? afterRun;
     hasMore = rows.length === PAGE_LIMIT_MAX;
@@ -63,45 +75,57 @@ export async function listHeld(reader: StoreReader): Promise<HeldPage> {
   };
 }
 
-/** The newest exception that it waits with. */
-async function causeOf(reader: StoreReader, { run }: RunRow): Promise<ExceptionRow | undefined> {
-  const of = { afterRun: run - 1, run, limit: PAGE_LIMIT_MAX };
-  return (await reader.exceptions(of)).findLast(({ subject }) => subject === null);
+/** Open ones, oldest first. */
+async function exceptionsOf(
+  reader: StoreReader,
+  { run }: RunRow,
+): Promise<readonly ExceptionRow[]> {
+  return await reader.exceptions({ afterRun: run - 1, run, limit: PAGE_LIMIT_MAX });
 }
 
-function add(
-  groups: Map<string, HeldGroup>,
-  row: RunRow,
-  cause: ExceptionRow | undefined,
-  newestVersion: string | null,
-): void {
+function groupOf(row: RunRow, cause: ExceptionRow | undefined): string {
   const version = cause?.record.codeVersion ?? null;
-  const reasonCode = cause?.reasonCode ?? "";
-  const id = JSON.stringify([version, row.workflow, cause?.fingerprint ?? row.reason]);
-  const known = groups.get(id);
-  if (known !== undefined) {
-    groups.set(id, { ...known, count: known.count + 1 });
-    return;
-  }
-  groups.set(id, {
+  return JSON.stringify([version, row.workflow, cause?.fingerprint ?? row.reason]);
+}
+
+interface Held {
+  readonly exceptions: readonly ExceptionRow[];
+  readonly cause: ExceptionRow | undefined;
+  readonly newestVersion: string | null;
+  readonly nowMs: number;
+}
+
+async function newGroup(
+  reader: StoreReader,
+  run: RunRow,
+  { exceptions, cause, newestVersion, nowMs }: Held,
+): Promise<HeldGroup> {
+  const version = cause?.record.codeVersion ?? null;
+  const of = { afterRun: run.run - 1, run: run.run, limit: PAGE_LIMIT_MAX };
+  const known = { run, exceptions, effects: await reader.effects(of), nowMs };
+  const unknown = settleFirst(known, null);
+  return {
     version,
-    workflow: row.workflow,
-    reasonCode,
-    message: cause?.message ?? row.reason,
-    owner: cause?.owner ?? row.owner,
+    workflow: run.workflow,
+    reasonCode: cause?.reasonCode ?? "",
+    message: cause?.message ?? run.reason,
+    owner: cause?.owner ?? run.owner,
     count: 1,
-    since: isoText(cause?.openedAtMs ?? row.updatedAtMs),
+    since: isoText(cause?.openedAtMs ?? run.updatedAtMs),
     issue: cause?.fingerprint ?? null,
     isReady: version !== null && newestVersion !== null && version !== newestVersion,
-    run: formatRunId(row.run),
-    key: row.key,
-  });
+    run: formatRunId(run.run),
+    key: run.key,
+    settleWith: unknown === null ? null : settleCommand(unknown, known),
+  };
 }
 
 /** What may be done about a group, as a sentence: one is tried before all are. */
 export function heldSentence(group: HeldGroup, newestVersion: string | null): string {
-  const { version, count, run, issue, isReady } = group;
+  const { version, count, run, issue, isReady, settleWith } = group;
   const held = `${String(count)} ${count === 1 ? "run is" : "runs are"} held`;
+  if (settleWith !== null)
+    return `${held}, and what ${run} has done outside is not known: say that first: ${settleWith}`;
   if (version === null || newestVersion === null)
     return `${held}; once it is mended try one: holdfast resume ${run} --reason "..."`;
   if (!isReady)

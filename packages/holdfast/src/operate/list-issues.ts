@@ -1,6 +1,7 @@
 /** `holdfast issues`: exceptions by cause, with what operators have decided about each group. */
 import { sumOf } from "../core/amount.ts";
 import { versionsInOrder } from "../core/code-version.ts";
+import { HoldfastError } from "../core/error.ts";
 import { levelOf, type IssueLevel } from "../core/fingerprint.ts";
 import type { FailureClass, FailureFamily } from "../core/failure.ts";
 import {
@@ -94,7 +95,10 @@ function needsSomebody({ status, openCount }: IssueView): boolean {
   return openCount > 0 || status === "regressed";
 }
 
-/** Of one that is split: its finer groups. Of one that is part of another: nothing. */
+/**
+ * Of one that is split: its finer groups, and the group itself with what is in none of them. Of one that
+ * is part of another: nothing.
+ */
 async function partsOf(
   reader: StoreReader,
   row: IssueRow,
@@ -104,18 +108,62 @@ async function partsOf(
   if (mergedInto !== null || splitBy === null) return [];
   const seen = await occurrencesOf(reader, row.fingerprint);
   const finer = new Set(seen.flatMap(({ record }) => record.fingerprints[splitBy] ?? []));
-  const parts: IssueView[] = [];
+  const parts: IssueRow[] = [];
   for (const fingerprint of [...finer].slice(0, PARTS_MAX)) {
     const part = await reader.issue(fingerprint);
-    if (part !== null) parts.push(await issueView(reader, part, known));
+    if (part !== null) parts.push(part);
   }
-  return parts;
+  const views: IssueView[] = [];
+  for (const part of parts) views.push(await issueView(reader, part, known));
+  const rest = restOf(row, parts);
+  if (rest.totalCount === 0) return views;
+  const shown = new Set(parts.map(({ fingerprint }) => fingerprint));
+  const isElsewhere = ({ record }: ExceptionRow) => shown.has(record.fingerprints[splitBy] ?? "");
+  return [...views, await issueView(reader, rest, known, isElsewhere)];
+}
+
+/** What of a group none of its parts counts: an exception about no field has no finer group by data. */
+function restOf(row: IssueRow, parts: readonly IssueRow[]): IssueRow {
+  const less = (count: number, of: (part: IssueRow) => number) =>
+    Math.max(
+      0,
+      parts.reduce((left, part) => left - of(part), count),
+    );
+  return {
+    ...row,
+    openCount: less(row.openCount, (part) => part.openCount),
+    totalCount: less(row.totalCount, (part) => part.totalCount),
+  };
+}
+
+/** @throws {HoldfastError} HF6003 if no exception of the group is in a finer one: it would not be seen. */
+export async function requireFiner(
+  reader: StoreReader,
+  fingerprint: string,
+  by: "code" | "data",
+): Promise<void> {
+  // A group of another level is refused for that, by the engine.
+  if (levelOf(fingerprint) !== "place") return;
+  const seen = await occurrencesOf(reader, fingerprint);
+  if (seen.some(({ record }) => record.fingerprints[by] !== null)) return;
+  const why =
+    by === "data"
+      ? "none of its exceptions is about a field, so there are no groups by data"
+      : "none of its exceptions is in the store any more";
+  throw new HoldfastError(
+    "HF6003",
+    `${fingerprint} has nothing finer to be split by: ${why}. Nothing was changed.`,
+    by === "data"
+      ? `Split it by code: holdfast split ${fingerprint} code --reason TEXT. Or see which groups there are by data with: holdfast issues --level data`
+      : "See which groups there are with: holdfast issues --all",
+  );
 }
 
 async function issueView(
   reader: StoreReader,
   row: IssueRow,
   { overlays, versions, nowMs }: Known,
+  isElsewhere: (occurrence: ExceptionRow) => boolean = () => false,
 ): Promise<IssueView> {
   const merged = [...overlays].flatMap(([fingerprint, overlay]) =>
     overlay.mergedInto === row.fingerprint ? [fingerprint] : [],
@@ -126,8 +174,10 @@ async function issueView(
     if (part !== null) rows.push(part);
   }
   const occurrences: ExceptionRow[] = [];
-  for (const { fingerprint } of rows)
-    occurrences.push(...(await occurrencesOf(reader, fingerprint)));
+  for (const { fingerprint } of rows) {
+    const seen = await occurrencesOf(reader, fingerprint);
+    occurrences.push(...seen.filter((one) => !isElsewhere(one)));
+  }
   const open = occurrences.filter(({ closedAtMs }) => closedAtMs === null);
   const firstSeenAtMs = Math.min(...rows.map((one) => one.firstSeenAtMs));
   const lastSeenAtMs = Math.max(...rows.map((one) => one.lastSeenAtMs));

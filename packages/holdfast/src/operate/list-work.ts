@@ -1,11 +1,11 @@
 /** `holdfast exceptions`, `effects` and `reviews`: what waits for people, and what was done. */
-import { EFFECT_STAYS, type EffectProof, type FailureClass } from "../core/failure.ts";
-import { isUndoPath } from "../core/step-path.ts";
+import type { EffectProof } from "../core/failure.ts";
 import type { ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
 import type { Page, StoreReader } from "../store/store.ts";
 import { findRuns, type RunReference } from "./find-run.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "./paging.ts";
 import { Masking } from "./masking.ts";
+import { exceptionQuery, type WantedExceptions } from "./exception-query.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { isOutcomeOpen } from "../core/acts.ts";
 import { parseRunId } from "../core/run-number.ts";
@@ -26,15 +26,7 @@ interface WorkFilter extends PageRequest {
   readonly of?: RunReference;
 }
 
-export interface ExceptionFilter extends WorkFilter {
-  /** Also closed ones. */
-  readonly all?: boolean;
-  readonly owner?: string;
-  readonly class?: FailureClass;
-  readonly workflow?: string;
-  /** Only what is left of undoings: those that have failed, and effects that stay. */
-  readonly compensation?: boolean;
-}
+export type ExceptionFilter = WorkFilter & WantedExceptions;
 
 export interface EffectFilter extends WorkFilter {
   readonly effect?: string;
@@ -82,37 +74,35 @@ export interface ProposalPage {
 export async function listExceptions(
   reader: StoreReader,
   filter: ExceptionFilter,
+  nowMs: number,
 ): Promise<ExceptionPage> {
-  const { compensation, ...query } = filter;
+  const query = await exceptionQuery(reader, filter);
   const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...query, ...at });
   // Those of the store itself (run 0) come first.
   const page = await pageOf(reader, filter, ask, -1);
   const of = new Map<number, RunBelongings>();
   for (const number of new Set(page.rows.map((row) => row.run)))
-    of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null));
+    of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null, nowMs));
   const kept = await keptCommands(reader);
-  const belongings = (row: ExceptionRow) => of.get(row.run) ?? NOTHING;
-  const rows = compensation === true ? page.rows.filter(isOfUndoing) : page.rows;
-  const exceptions = await exceptionDetails(reader, rows, belongings, kept);
+  const belongings = (row: ExceptionRow) => of.get(row.run) ?? nothingAt(nowMs);
+  const exceptions = await exceptionDetails(reader, page.rows, belongings, kept);
   return { exceptions, next: page.next };
 }
 
-/** An undoing has failed, or there is none of what has to be dealt with. */
-function isOfUndoing({ step, reasonCode }: ExceptionRow): boolean {
-  return isUndoPath(step) || reasonCode === EFFECT_STAYS;
+function nothingAt(nowMs: number): RunBelongings {
+  return { run: null, effects: [], exceptions: [], nowMs };
 }
-
-const NOTHING: RunBelongings = { run: null, effects: [], exceptions: [] };
 
 /** What decides which commands are offered; of one run all rows come, up to the store's own bound. */
 async function belongingsOf(
   reader: StoreReader,
   number: number,
   run: RunRow | null,
+  nowMs: number,
 ): Promise<RunBelongings> {
-  if (run === null) return NOTHING;
+  if (run === null) return nothingAt(nowMs);
   const of = { afterRun: number - 1, run: number, limit: PAGE_LIMIT_MAX };
-  return { run, effects: await reader.effects(of), exceptions: await reader.exceptions(of) };
+  return { run, effects: await reader.effects(of), exceptions: await reader.exceptions(of), nowMs };
 }
 
 /** Operations of effects that fit the filter, oldest run first. */
@@ -125,7 +115,11 @@ export async function listEffects(reader: StoreReader, filter: EffectFilter): Pr
 }
 
 /** Reviews that fit the filter, oldest run first. */
-export async function listReviews(reader: StoreReader, filter: ReviewFilter): Promise<ReviewPage> {
+export async function listReviews(
+  reader: StoreReader,
+  filter: ReviewFilter,
+  nowMs: number,
+): Promise<ReviewPage> {
   const asked = await pageOf(reader, filter, (at) => reader.reviews({ ...filter, ...at }));
   const { by: owner, limit } = filter;
   const of = owner === undefined ? {} : { owner };
@@ -140,7 +134,7 @@ export async function listReviews(reader: StoreReader, filter: ReviewFilter): Pr
   const rows = asked.rows.filter((row) => row.run <= lastRun && !isProposal(row));
   const reviews = await reviewDetails(reader, masking, rows, { runOf, kept });
   const questions = open.rows.filter((row) => row.run <= lastRun && isOutcomeOpen(row));
-  const outcomes = await outcomesOf(reader, masking, questions, kept);
+  const outcomes = await outcomesOf(reader, masking, questions, { kept, nowMs });
   return { reviews, outcomes, next };
 }
 
@@ -148,13 +142,13 @@ async function outcomesOf(
   reader: StoreReader,
   masking: Masking,
   rows: readonly ExceptionRow[],
-  kept: readonly KeptCommand[],
+  { kept, nowMs }: { readonly kept: readonly KeptCommand[]; readonly nowMs: number },
 ): Promise<readonly OutcomeView[]> {
   const outcomes: OutcomeView[] = [];
   for (const row of rows) {
     const outcome = await outcomeQuestion(reader, masking, row);
     if (outcome === null) continue;
-    const of = await belongingsOf(reader, row.run, await reader.run(row.run));
+    const of = await belongingsOf(reader, row.run, await reader.run(row.run), nowMs);
     const [exception] = await exceptionDetails(reader, [row], () => of, kept);
     if (exception !== undefined) outcomes.push({ exception, outcome });
   }

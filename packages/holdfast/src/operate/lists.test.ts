@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OutcomeHead } from "../core/journal.ts";
 import type { StoreReader } from "../store/store.ts";
 import { openSqliteReader } from "../store-sqlite/index.ts";
-import { makeFolder, openInline } from "../store-sqlite/test-store.test-support.ts";
+import { makeFolder, NOW_MS, openInline } from "../store-sqlite/test-store.test-support.ts";
 import {
   askedHead,
   closedHead,
@@ -93,7 +93,9 @@ async function allPages<Page extends { readonly next: string | null }>(
 
 describe("lists in pages", () => {
   test("never miss or repeat a row, and never end within a run", async () => {
-    const pages = await allPages((cursor) => listExceptions(reader, { limit: 3, ...cursor }));
+    const pages = await allPages((cursor) =>
+      listExceptions(reader, { limit: 3, ...cursor }, NOW_MS),
+    );
     const runs = pages.map((page) => page.exceptions.map(({ run }) => run));
     for (const [index, page] of runs.entries()) {
       const later = new Set(runs.slice(index + 1).flat());
@@ -114,7 +116,7 @@ describe("lists in pages", () => {
 
   test("look on where a condition that the store does not know leaves a page empty", async () => {
     const pages = await allPages((cursor) =>
-      listExceptions(reader, { limit: 2, workflow: "refund", ...cursor }),
+      listExceptions(reader, { limit: 2, workflow: "refund", ...cursor }, NOW_MS),
     );
     const keys = pages.flatMap((page) => page.exceptions.map(({ key }) => key));
     expect(keys).toEqual(["O-3", "O-3", "O-6", "O-6", "shared", "shared", "shared", "shared"]);
@@ -131,7 +133,11 @@ describe("lists in pages", () => {
 describe("what belongs to one run", () => {
   test("is found by its key, with the ids that commands take", async () => {
     const of = { run: "O-5" };
-    const { exceptions } = await listExceptions(reader, { limit: 50, of, class: "ambiguous" });
+    const { exceptions } = await listExceptions(
+      reader,
+      { limit: 50, of, class: "ambiguous" },
+      NOW_MS,
+    );
     expect(exceptions).toMatchObject([
       {
         id: "exc_00000000005_3",
@@ -143,7 +149,7 @@ describe("what belongs to one run", () => {
     ]);
     const { effects } = await listEffects(reader, { limit: 50, of, open: true });
     expect(effects).toMatchObject([{ id: "eff_00000000005_2", proof: "maybe", ended: false }]);
-    const { reviews } = await listReviews(reader, { limit: 50, of });
+    const { reviews } = await listReviews(reader, { limit: 50, of }, NOW_MS);
     expect(reviews).toMatchObject([{ id: "rev_00000000005_5", state: "open", by: "credit" }]);
   });
 
@@ -161,8 +167,8 @@ describe("what belongs to one run", () => {
 
   test("includes what is closed if that is asked for", async () => {
     const of = { run: "O-1" };
-    const open = await listExceptions(reader, { limit: 50, of });
-    const all = await listExceptions(reader, { limit: 50, of, all: true });
+    const open = await listExceptions(reader, { limit: 50, of }, NOW_MS);
+    const all = await listExceptions(reader, { limit: 50, of, all: true }, NOW_MS);
     expect(open.exceptions.map(({ step }) => step)).toEqual(["charge"]);
     expect(all.exceptions.map(({ resolution }) => resolution)).toEqual([null, "resumed"]);
   });
@@ -201,7 +207,7 @@ describe("the run that is meant", () => {
 });
 
 test("exceptions have what the other system said of their step, and of no other", async () => {
-  const { exceptions } = await listExceptions(reader, { limit: 10, of: { run: "O-2" } });
+  const { exceptions } = await listExceptions(reader, { limit: 10, of: { run: "O-2" } }, NOW_MS);
   expect(exceptions.map(({ step, said }) => [step, said])).toEqual([
     ["charge", "we have no such\u001b[31m card"],
     ["invoice", null],

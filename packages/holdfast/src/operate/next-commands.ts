@@ -4,6 +4,7 @@
  */
 import { closesAsStaying, isOutcomeOpen, resumeOf, settleOf } from "../core/acts.ts";
 import { EFFECT_STAYS } from "../core/failure.ts";
+import { offeredActs, type ActName } from "../core/offered-acts.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { ExceptionRow } from "../store/rows.ts";
@@ -40,8 +41,15 @@ function valueWords({ operation }: ExceptionRow, { run, effects }: RunBelongings
 }
 
 export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | null {
-  const { run, effects, exceptions } = of;
+  const { run, effects, exceptions, nowMs } = of;
   if (row.closedAtMs !== null || run === null) return null;
-  if (resumeOf(row, { state: run.state, effects, exceptions }) === null) return null;
+  if (resumeOf(row, { state: run.state, effects, exceptions, nowMs }) === null) return null;
   return `holdfast resume ${formatRunId(row.run)} --exception ${formatItemId("exc", row)} --reason "..."`;
+}
+
+export function actsOn(row: ExceptionRow, of: RunBelongings): readonly ActName[] {
+  const { run, effects, exceptions, nowMs } = of;
+  if (row.closedAtMs !== null) return [];
+  if (run === null) return ["close"];
+  return offeredActs(row, { state: run.state, effects, exceptions, nowMs });
 }

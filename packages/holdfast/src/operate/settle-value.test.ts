@@ -51,7 +51,7 @@ async function settle(id: string, value: unknown) {
 async function timeline(run: number): Promise<readonly string[]> {
   const reader = await openSqliteReader({ path: world.path });
   const of = { run: formatRunId(run), limit: 100, afterSeq: 0 };
-  const shown = await showRun(reader, { ...of, payloadCharsMax: null, hasStacks: false });
+  const shown = await showRun(reader, { ...of, payloadCharsMax: null, hasStacks: false }, 0);
   await reader.close();
   return shown.timeline.map(({ what }) => what);
 }

@@ -35,7 +35,7 @@ async function conflict(): Promise<string> {
 async function show(id: string, charsMax: number | null = 100) {
   const reader = await openSqliteReader({ path: world.path });
   try {
-    return await showException(reader, id, charsMax);
+    return await showException(reader, id, charsMax, 0);
   } finally {
     await reader.close();
   }

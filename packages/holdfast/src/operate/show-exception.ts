@@ -34,6 +34,7 @@ export async function showException(
   reader: StoreReader,
   id: string,
   payloadCharsMax: number | null,
+  nowMs: number,
 ): Promise<ShownException> {
   const { run, seq } = parseItemId("exc", id);
   const of = { afterRun: run - 1, limit: PAGE_LIMIT_MAX, run, all: true };
@@ -49,8 +50,8 @@ export async function showException(
   const at = await reader.run(run);
   const known: RunBelongings =
     at === null
-      ? { run: null, effects: [], exceptions: [] }
-      : { run: at, ...(await belongings(reader, at)) };
+      ? { run: null, effects: [], exceptions: [], nowMs }
+      : { run: at, ...(await belongings(reader, at)), nowMs };
   const [exception] = await exceptionDetails(
     reader,
     [row],

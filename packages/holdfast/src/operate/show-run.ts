@@ -23,6 +23,7 @@ import {
   type ReviewView,
   type RunView,
 } from "./views.ts";
+import { exceptionOwnersOf } from "./waiting-on.ts";
 
 export interface ShowRequest extends RunReference {
   /** Entries of the timeline at most. */
@@ -60,7 +61,11 @@ export interface ShownRun {
 }
 
 /** @throws {HoldfastError} HF6001 if there is no such run, HF4102 if the key has several. */
-export async function showRun(reader: StoreReader, request: ShowRequest): Promise<ShownRun> {
+export async function showRun(
+  reader: StoreReader,
+  request: ShowRequest,
+  nowMs: number,
+): Promise<ShownRun> {
   const row = await findRun(reader, request);
   const records = await reader.records(row.run, request.afterSeq, request.limit);
   const last = records.at(-1);
@@ -73,10 +78,10 @@ export async function showRun(reader: StoreReader, request: ShowRequest): Promis
       if (record.kind === "cancel") cancel = record;
     });
   }
-  const of = { run: row, effects, exceptions };
+  const of = { run: row, effects, exceptions, nowMs };
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   return {
-    run: runView(row),
+    run: runView(row, exceptionOwnersOf(exceptions)),
     cancel: cancelOf(row, cancel, kept, seen),
     kept,
     timeline: timelineOf(masking, row, records, request),

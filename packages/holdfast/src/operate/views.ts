@@ -10,6 +10,7 @@ import type { ErrorCode } from "../core/error.ts";
 import type { Handling, HandlingStatus, WaitsFor } from "../core/exception-handling.ts";
 import type { Confidence, Crossing, ExceptionRecord, Severity } from "../core/exception-record.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
+import type { ActName } from "../core/offered-acts.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 import type {
@@ -24,7 +25,7 @@ import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
 import { keptAbout, type KeptCommand } from "./kept-command.ts";
 import { classPage, pageOfException } from "./exception-page.ts";
-import { closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
+import { actsOn, closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
 
 export interface RunView {
   /** Whose it is, where several cells are looked at together. */
@@ -40,7 +41,10 @@ export interface RunView {
   readonly generation: number;
   readonly state: RunState;
   readonly reason: string;
+  /** The team of its workflow. */
   readonly owner: string;
+  /** Who has its open exceptions, each once; empty where it waits for nobody's. */
+  readonly exceptionOwners: readonly string[];
   readonly startedBy: string;
   readonly correlationId: string;
   readonly lane: string | null;
@@ -114,6 +118,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly closeWith: string | null;
   /** The command that lets what waits because of it go on; null where it would be refused. */
   readonly resumeWith: string | null;
+  /** All commands by which it can be dealt with, as far as the store tells; none if closed. */
+  readonly acts: readonly ActName[];
   readonly integration: string | null;
   readonly class: FailureClass;
   readonly family: FailureFamily;
@@ -197,6 +203,8 @@ export interface RunBelongings {
   readonly run: RunRow | null;
   readonly effects: readonly EffectRow[];
   readonly exceptions: readonly ExceptionRow[];
+  /** When they are looked at: what may be done depends on it. */
+  readonly nowMs: number;
 }
 
 export interface DependencyView {
@@ -221,7 +229,7 @@ function cellOf({ cell }: { readonly cell?: string }): { readonly cell?: string 
   return cell === undefined ? {} : { cell };
 }
 
-export function runView(row: RunRow): RunView {
+export function runView(row: RunRow, exceptionOwners: readonly string[]): RunView {
   return {
     ...cellOf(row),
     id: formatRunId(row.run),
@@ -234,6 +242,7 @@ export function runView(row: RunRow): RunView {
     state: row.state,
     reason: row.reason,
     owner: row.owner,
+    exceptionOwners,
     startedBy: row.startedBy,
     correlationId: row.correlationId,
     lane: row.lane,
@@ -320,6 +329,7 @@ export function exceptionView(
     settleWith: settleCommand(row, of),
     closeWith: closeCommand(row, of),
     resumeWith: resumeCommand(row, of),
+    acts: actsOn(row, of),
     integration: row.integration,
     class: row.class,
     family: row.family,

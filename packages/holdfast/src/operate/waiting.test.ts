@@ -39,7 +39,7 @@ const RUN = { run: "run_00000000001" };
 const REQUEST = { ...RUN, limit: 1, afterSeq: 0, payloadCharsMax: null, hasStacks: false };
 
 async function cancelsShown() {
-  const [why, shown] = [await whyRun(reader, RUN, NOW_MS), await showRun(reader, REQUEST)];
+  const [why, shown] = [await whyRun(reader, RUN, NOW_MS), await showRun(reader, REQUEST, NOW_MS)];
   expect(shown.cancel).toEqual(why.cancel);
   return why.cancel;
 }
@@ -120,7 +120,7 @@ describe("a review", () => {
     });
     const seq = asked('{"cents":5,"iban":"DE89"}');
     await journal.flushTo(store);
-    const [review] = (await listReviews(reader, { limit: 10 })).reviews;
+    const [review] = (await listReviews(reader, { limit: 10 }, NOW_MS)).reviews;
     expect(review).toMatchObject({
       subject: { text: '{"cents":5,"iban":"[masked string]"}', masked: "fields" },
       answerWith: `holdfast answer rev_00000000001_${String(seq)} approve=true|false [note=TEXT]`,
@@ -134,17 +134,17 @@ describe("a review", () => {
       remedy: 'Did you mean "approve"? It takes: approve=true|false [note=TEXT]',
     });
     expect((await whyRun(reader, RUN, NOW_MS)).reviews).toEqual([review]);
-    expect((await showRun(reader, REQUEST)).reviews).toEqual([review]);
+    expect((await showRun(reader, REQUEST, NOW_MS)).reviews).toEqual([review]);
     journal.add(1, "answered", { asked: seq, end: "value", by: "bo" }, { name: "big", data: "1" });
     await journal.flushTo(store);
-    const [answered] = (await listReviews(reader, { limit: 10, all: true })).reviews;
+    const [answered] = (await listReviews(reader, { limit: 10, all: true }, NOW_MS)).reviews;
     expect(answered).toMatchObject({ answerWith: null });
   });
 
   test("of which nothing is on record is masked whole, and says DECISION", async () => {
     asked('{"iban":"DE89"}');
     await journal.flushTo(store);
-    const [review] = (await listReviews(reader, { limit: 10 })).reviews;
+    const [review] = (await listReviews(reader, { limit: 10 }, NOW_MS)).reviews;
     expect(review?.subject).toMatchObject({ text: '"[masked object]"', masked: "whole" });
     expect(review?.decision).toBeNull();
     expect(review?.answerWith).toMatch(/ DECISION$/);

@@ -25,6 +25,7 @@ import {
   type ReviewView,
   type RunView,
 } from "./views.ts";
+import { exceptionOwnersOf } from "./waiting-on.ts";
 
 export interface ExplainedRun {
   readonly run: RunView;
@@ -59,11 +60,11 @@ export async function whyRun(
   const masking = await Masking.of(reader);
   const { decision, cancel, gaps } = await lookThrough(reader, row);
   const kept = await keptOf(reader, row);
-  const of = { run: row, effects, exceptions };
+  const of = { run: row, effects, exceptions, nowMs };
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   const isCancelled = cancel !== null;
   return {
-    run: runView(row),
+    run: runView(row, exceptionOwnersOf(exceptions)),
     verdict: verdictOf({ run: row, effects, exceptions, reviews, isCancelled, nowMs }),
     cancel: cancelOf(row, cancel, kept, seen),
     kept,

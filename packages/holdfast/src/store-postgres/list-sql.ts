@@ -64,6 +64,10 @@ function rangeSql(list: List, lead: Lead | null, afterRun: number, limit: number
     ...(lead === null ? [[`${run} > ?::int8`, afterRun] as const] : between(lead, run, afterRun)),
     only === undefined ? null : ([`${run} = ?::int8`, only] as const),
     lead === null || lead.condition === null ? null : ([lead.condition] as const),
+    // As a list that is known before: joined, the runs would be walked from the beginning.
+    lead?.among === undefined
+      ? null
+      : ([`${run} = any(array(select run from ${lead.among}))`] as const),
     ...list.equal.map(([column, value]) =>
       isExact(lead, column, value) ? null : equals(column, value),
     ),
@@ -104,7 +108,8 @@ function placeIn(lead: Lead, run: string): string[] {
 }
 
 function asIn(lead: Lead | null, column: string): string {
-  return lead === null || SHARED.includes(lead.index) ? column : `${column} + 0`;
+  if (lead === null || lead.index === null) return column;
+  return SHARED.includes(lead.index) ? column : `${column} + 0`;
 }
 
 /** What each column is in its index: what others choose may be longer than an index takes. */

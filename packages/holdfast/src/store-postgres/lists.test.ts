@@ -30,7 +30,8 @@ const FILLED = (from: number, to: number) => `
       case when ${RARE} then 'rare' else 'flow-1' end, 'key-' || n, 1, '1',
       case when ${RARE} and n % 2 = 0 then 'rare' else 'team-1' end, 'c', 'api',
       case when ${RARE} then (array[4, 5, 10])[n % 3 + 1] else 9 end, 'r', n, n,
-      case when ${RARE} and n % 3 < 2 then null else n end, 'no', '1'
+      case when ${RARE} and n % 3 < 2 then null else n end,
+      case when ${RARE} and n % 3 = 2 then 'fully' else 'no' end, '1'
     from generate_series(${from}, ${to}) as t (n);
   insert into journal select n % 256, n, 2, 2, 1, 's', n,
       '{"effect":"e","integration":"i","contract":"keyed","key":"k","generation":1,"digest":"d"}',
@@ -40,11 +41,13 @@ const FILLED = (from: number, to: number) => `
       case when ${RARE} and n % 2 = 0 then 0 else 1 end, 1, n,
       case when ${RARE} and n % 2 = 0 then null else n end, null, null
     from generate_series(${from}, ${to}) as t (n);
-  insert into exception select n % 256, n, 3, case when ${RARE} then 'rare' else 'flow-1' end, 's',
+  insert into exception select n % 256, n, 3, case when ${RARE} then 'rare' else 'flow-1' end,
+      case when ${RARE} and n % 50 = 0 then 'undo/s' else 's' end,
       null, null, null, case when ${RARE} then 'poison' else 'data' end, 'data', 'never', 'c', 'r',
       'm', 'b', case when ${RARE} then 'rare' else 'team-1' end, 'f-' || n % 300, null, n, n,
       case when ${RARE} then null else n end, case when ${RARE} then null else 'resumed' end,
-      case when ${RARE} then null else 'anna' end, null, null, '{}', '{}', null, 'f1', 'f3', null
+      case when ${RARE} then null else 'anna' end, null, null, '{}',
+      case when ${RARE} and n % 2 = 0 then '{"tags":["vip"],"assignee":"ana"}' else '{}' end, null, 'f1', 'f3', null
     from generate_series(${from}, ${to}) as t (n);
   insert into review select n % 256, n, 4, 's', 'r', case when ${RARE} then 'rare' else 'team-1' end,
       null, case when ${RARE} then 'open' else 'withdrawn' end, n, null, null, null, null, 'd', null,

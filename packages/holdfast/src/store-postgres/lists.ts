@@ -1,6 +1,7 @@
 /** The lists that come in pages: where their rows are, and what each filter asks of them. */
 import { RUN_STATES } from "../core/run-state.ts";
 import {
+  ABOUT_UNDOING,
   leadsOfEffects,
   leadsOfExceptions,
   leadsOfReviews,
@@ -9,12 +10,13 @@ import {
 import {
   EFFECT_COLUMNS,
   EXCEPTION_COLUMNS,
+  GROUP_COLUMN,
   REVIEW_COLUMNS,
   RUN_COLUMNS,
 } from "../store/row-columns.ts";
 import type { EffectQuery, ExceptionQuery, ReviewQuery, RunQuery } from "../store/store.ts";
 import { binaryArray } from "./binary-array.ts";
-import type { List } from "./list-sql.ts";
+import type { Condition, List, Value } from "./list-sql.ts";
 
 export function runList(query: RunQuery): List {
   const { states } = query;
@@ -54,8 +56,49 @@ export function exceptionList(query: ExceptionQuery): List {
       ["workflow", query.workflow],
       ["class", query.class],
     ],
-    where: [query.all === true ? null : ["closed_at_ms is null"]],
+    where: [
+      query.all === true ? null : isOpen(query),
+      query.isOfUndoing === true ? [ABOUT_UNDOING] : null,
+      ofGroups(query.groups),
+      query.tag === undefined
+        ? null
+        : inRow("handling::jsonb -> 'tags' @> to_jsonb(?::text)", query.tag),
+      ofAssignee(query.assignee),
+      query.dueBeforeMs === undefined
+        ? null
+        : inRow(
+            "due_at_ms < ?::int8 and handling::jsonb ->> 'stoppedAtMs' is null",
+            query.dueBeforeMs,
+          ),
+    ],
   };
+}
+
+/** Where another index leads, the one of what is open must not be read beside it. */
+function isOpen({ isOfUndoing, run }: ExceptionQuery): Condition {
+  const sql = "closed_at_ms is null";
+  return isOfUndoing === true && run === undefined ? inRow(sql) : [sql];
+}
+
+/**
+ * Looked at in the rows that the lead finds, in its order. Of a condition in this form nothing is
+ * known, so that half of them are thought to fit; of another form one in two hundred would be, and all
+ * that is open be read and sorted.
+ */
+function inRow(sql: string, ...values: Value[]): Condition {
+  return [`case when ${sql} then true end`, ...values];
+}
+
+function ofGroups(groups: ExceptionQuery["groups"]): Condition {
+  if (groups === undefined) return null;
+  const any = groups.map(({ level }) => `${GROUP_COLUMN[level]} = ?`).join(" or ");
+  return inRow(any === "" ? "false" : any, ...groups.map(({ fingerprint }) => fingerprint));
+}
+
+function ofAssignee(assignee: ExceptionQuery["assignee"]): Condition {
+  if (assignee === undefined) return null;
+  const has = "handling::jsonb ->> 'assignee'";
+  return assignee === null ? inRow(`${has} is null`) : inRow(`${has} = ?`, assignee);
 }
 
 /** Row by row, which "offset 0" asks for: planned while the table was small, it would all be read. */

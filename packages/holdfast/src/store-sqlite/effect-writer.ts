@@ -7,6 +7,7 @@
  * What is at hand is what the last flush wrote. A flush that fails is fatal, so it is never ahead.
  */
 import type { Change } from "../store/change.ts";
+import { settledByAfter } from "../store/row-changes.ts";
 import type { EffectProof } from "../core/failure.ts";
 import type { EffectRow } from "../store/rows.ts";
 import { RowBatch } from "./row-batch.ts";
@@ -52,7 +53,7 @@ const SQL = {
     where pos = (select pos from journal where run = ? and seq = ?)`,
   learn: `update effect set proof = ?1, ended = max(ended, ?2),
     ended_at_ms = coalesce(ended_at_ms, ?3), ref = coalesce(?4, ref),
-    settled_by = coalesce(?5, settled_by)
+    settled_by = coalesce(?5, case ?1 when 'never' then settled_by end)
     where pos = (select pos from journal where run = ?6 and seq = ?7)`,
 } as const;
 
@@ -148,7 +149,7 @@ export class EffectWriter {
     row.ended ||= change.ended;
     if (change.ended) row.endedAtMs ??= change.atMs;
     row.ref = change.ref ?? row.ref;
-    row.settledBy = change.settledBy ?? row.settledBy;
+    row.settledBy = settledByAfter(row.settledBy, change);
     this.#touch(row);
   }
 

@@ -51,10 +51,12 @@ function rangeSql(list: List, lead: Lead | null, afterRun: number, limit: number
     [`${run} > ?`, afterRun],
     equals(run, only),
     lead === null || lead.condition === null ? null : [lead.condition],
+    // Behind the store itself, so that its index is searched.
+    lead?.among === undefined ? null : [`${run} in (select run from ${lead.among} and run > 0)`],
     ...list.where,
   ]);
-  const index = lead?.index ?? list.index;
-  const indexed = index === undefined ? "" : `indexed by ${index}`;
+  const index = lead === null ? list.index : lead.index;
+  const indexed = index === undefined || index === null ? "" : `indexed by ${index}`;
   const order = within === undefined ? run : `${run}, ${within}`;
   return {
     sql: `select ${columns} from ${from} ${indexed} ${join} where ${where.sql} order by ${order} limit ?`,

@@ -1,6 +1,7 @@
 /** The lists that come in pages: where their rows are, and what each filter asks of them. */
 import { RUN_STATES } from "../core/run-state.ts";
 import {
+  ABOUT_UNDOING,
   leadsOfEffects,
   leadsOfExceptions,
   leadsOfReviews,
@@ -9,6 +10,7 @@ import {
 import {
   EFFECT_COLUMNS,
   EXCEPTION_COLUMNS,
+  GROUP_COLUMN,
   REVIEW_COLUMNS,
   RUN_COLUMNS,
 } from "../store/row-columns.ts";
@@ -64,8 +66,30 @@ export function exceptionList(query: ExceptionQuery): List {
       equals("workflow", query.workflow),
       equals("class", query.class),
       query.all === true ? null : ["closed_at_ms is null"],
+      query.isOfUndoing === true ? [ABOUT_UNDOING] : null,
+      ofGroups(query.groups),
+      query.tag === undefined ? null : [HAS_TAG, query.tag],
+      ofAssignee(query.assignee),
+      query.dueBeforeMs === undefined
+        ? null
+        : ["due_at_ms < ? and handling ->> '$.stoppedAtMs' is null", query.dueBeforeMs],
     ],
   };
+}
+
+const HAS_TAG = "exists (select 1 from json_each(handling, '$.tags') tag where tag.value = ?)";
+
+/** Looked at in the rows, which the plus says: no index serves that. */
+function ofGroups(groups: ExceptionQuery["groups"]): Condition {
+  if (groups === undefined) return null;
+  const any = groups.map(({ level }) => `+${GROUP_COLUMN[level]} = ?`).join(" or ");
+  return [`(${any === "" ? "false" : any})`, ...groups.map(({ fingerprint }) => fingerprint)];
+}
+
+function ofAssignee(assignee: ExceptionQuery["assignee"]): Condition {
+  if (assignee === undefined) return null;
+  const has = "handling ->> '$.assignee'";
+  return assignee === null ? [`${has} is null`] : [`${has} = ?`, assignee];
 }
 
 export function effectList(query: EffectQuery): List {

@@ -12,6 +12,7 @@ import { syncFolder } from "../store/files.ts";
 import { refuseImported, requireForLooking } from "./imported.ts";
 import { foreignKey, keyPath, makeKey, readKey } from "./key-file.ts";
 import { takeLock } from "./lock.ts";
+import type { SqliteMemory } from "./memory.ts";
 import { insertMeta, readMeta } from "./meta.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { refuseNetworkDisk } from "./network-disk.ts";
@@ -40,6 +41,8 @@ export interface OpenSettings {
   readonly busyTimeoutMs: number;
   /** `checked`: as the engine opens it. `accepting`: an existing store, whatever its anchor says. */
   readonly anchor: "checked" | "accepting";
+  /** For a path of `:memory:`: what the last engine on it has left, and what this one leaves. */
+  readonly memory?: SqliteMemory;
   /** True where an archive is read in: no engine opens such a store, and no import another one. */
   readonly isImport?: boolean;
 }
@@ -105,13 +108,22 @@ function openInMemory(
   settings: OpenSettings,
   onFatal: (error: HoldfastError) => void,
 ): OpenedWriter {
+  const { memory } = settings;
+  const isNew = (memory?.kept ?? null) === null;
+  const { database, of } = memory?.kept ?? makeInMemory(settings);
+  if (memory !== undefined) memory.kept = { database, of };
+  const close = memory === undefined ? () => database.close() : () => undefined;
+  const identity = { ...of, incarnation: settings.fresh.incarnation };
+  const writer = new SqliteWriter(database, identity, onFatal, close);
+  return { writer, release: () => undefined, isNew };
+}
+
+function makeInMemory({ fresh: { storeId, key }, nowMs }: OpenSettings) {
   const database = openDatabase(IN_MEMORY);
   makeDurable(database);
   migrate(database, 0);
-  const { storeId, key, incarnation } = settings.fresh;
-  insertMeta(database, key, { storeId, keyId: keyId(key), createdAtMs: settings.nowMs });
-  const writer = new SqliteWriter(database, { storeId, secret: key, incarnation }, onFatal);
-  return { writer, release: () => undefined, isNew: true };
+  insertMeta(database, key, { storeId, keyId: keyId(key), createdAtMs: nowMs });
+  return { database, of: { storeId, secret: key } };
 }
 
 function lockFile(path: string): Database {

@@ -3,6 +3,7 @@ import { randomBytes as systemRandomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { Store } from "../store/store.ts";
 import { openInline } from "./inline-store.ts";
+import type { SqliteMemory } from "./memory.ts";
 import type { OnNotice } from "./notice.ts";
 import { IN_MEMORY } from "./open-writer.ts";
 import type { FreshRandom } from "./open-writer.ts";
@@ -32,6 +33,8 @@ export interface SqliteStoreOptions {
   /** How long a write waits for another process's post before it is tried again. Default 5,000. */
   readonly busyTimeoutMs?: number;
   readonly onNotice?: OnNotice;
+  /** With `":memory:"`: the database that an engine before has left, and that this one leaves. */
+  readonly memory?: SqliteMemory;
 }
 
 /** The port, and the one thing that only this driver can do. */
@@ -61,6 +64,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     anchor: "checked",
     anchorEveryMs: options.anchorEveryMs ?? 2000,
     anchorEveryRecords: options.anchorEveryRecords ?? 20_000,
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
   };
   const onNotice = options.onNotice ?? (() => undefined);
   return inMemory || options.thread === "inline"

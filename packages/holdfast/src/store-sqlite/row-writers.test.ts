@@ -226,10 +226,20 @@ function applyPlainly(database: Database, item: EffectChange, pos: number): void
     database
       .prepare(
         `update effect set proof = ?, ended = max(ended, ?), ended_at_ms =
-        coalesce(ended_at_ms, ?), ref = coalesce(?, ref), settled_by = coalesce(?, settled_by)
+        coalesce(ended_at_ms, ?), ref = coalesce(?, ref),
+        settled_by = case when ? is not null then ? when ? = 'never' then settled_by end
         where pos = ?`,
       )
-      .run(item.proof, ended, item.ended ? item.atMs : null, item.ref, item.settledBy, pos);
+      .run(
+        item.proof,
+        ended,
+        item.ended ? item.atMs : null,
+        item.ref,
+        item.settledBy,
+        item.settledBy,
+        item.proof,
+        pos,
+      );
   }
 }
 

@@ -54,6 +54,7 @@ export class SqliteWriter {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #onFatal: (error: HoldfastError) => void;
+  readonly #close: () => void;
   /** Newest flush of the store, of whichever chain. */
   #last: FlushRow | null;
   /** Newest flush of this chain. */
@@ -68,11 +69,15 @@ export class SqliteWriter {
     database: Database,
     identity: WriterIdentity,
     onFatal: (error: HoldfastError) => void,
+    close = () => {
+      database.close();
+    },
   ) {
     const chain = new ChainQueries(database);
     this.identity = identity;
     this.#database = database;
     this.#onFatal = onFatal;
+    this.#close = close;
     this.#last = chain.last();
     this.#openHeads = chain.openHeads();
     this.predecessors = this.#openHeads.map(toPredecessor);
@@ -167,7 +172,7 @@ export class SqliteWriter {
    */
   abandon(): void {
     this.#death ??= dead(new Error("the store was closed"));
-    if (this.#database.isOpen) this.#database.close();
+    if (this.#database.isOpen) this.#close();
   }
 
   /** @throws {HoldfastError} HF5008 if a write has failed before. */

@@ -68,7 +68,10 @@ export type Change =
       readonly operation: number;
       readonly atMs: number;
     }
-  /** `ended` only ever becomes true here; `ref` and `settledBy` keep the older value if null. */
+  /**
+   * `ended` only ever becomes true here; `ref` keeps the older value if null, and so does `settledBy`
+   * where nothing has happened (see `settledByAfter`).
+   */
   | {
       readonly kind: "effect-learnt";
       readonly run: number;

@@ -6,26 +6,31 @@
  *
  * Where filters meet, one leads and the others are looked at in the rows that it finds:
  * - a key leads wherever it is given, a run's number before anything else;
+ * - what concerns undoings leads before all but these: it is rare, and has indexes of its own;
  * - a state leads but for `completed`, in which most runs are: then a workflow or an owner does;
  * - a workflow leads before an owner, who mostly has several, and both before a namespace;
  * - of exceptions the owner leads before the workflow, and both before the class, of which there are
  *   few; of effects what has no end or an unusual one leads before a name.
  * An index more for each pair would cost every run that starts and ends more than a list gains.
  */
+import { EFFECT_STAYS } from "../core/failure.ts";
 import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
 import { RUN_STATES } from "../core/run-state.ts";
+import { UNDO } from "../core/step-path.ts";
 import type { EffectQuery, ExceptionQuery, ReviewQuery, RunQuery } from "./store.ts";
 
 /** One range of an index. Rows of several are merged; where there is none, nothing fits. */
 export interface Lead {
-  /** Its name in SQLite, which is told; PostgreSQL is told by the order. */
-  readonly index: string;
+  /** Its name in SQLite, which is told; PostgreSQL is told by the order. Null: by the run itself. */
+  readonly index: string | null;
   /** What the index begins with; the run follows. */
   readonly columns: readonly LeadColumn[];
   /** Their values: one range of the index. */
   readonly values: readonly (string | number)[];
   /** Of a partial index: the statement repeats it. */
   readonly condition: string | null;
+  /** Runs that have a row there: a table, and the condition of its index. */
+  readonly among?: string;
 }
 
 export type LeadColumn =
@@ -39,10 +44,29 @@ export type LeadColumn =
   | "state"
   | "workflow";
 
+/** What is left of undoings, as `isAboutUndoing` has it: the condition of an index. */
+export const ABOUT_UNDOING = `(reason_code = '${EFFECT_STAYS}' or substr(step, 1, ${String(UNDO.length)}) = '${UNDO}')`;
+
+const UNDOING = RUN_STATES.indexOf("compensating");
+
+/** No run is in two of them. */
+const UNDONE: readonly Lead[] = [
+  { index: "run_undone", columns: [], values: [], condition: "compensated <> 'no'" },
+  { ...by("run_state", "state", UNDOING), condition: "compensated = 'no'" },
+  {
+    index: null,
+    columns: [],
+    values: [],
+    condition: `compensated = 'no' and state <> ${String(UNDOING)}`,
+    among: `exception where ${ABOUT_UNDOING}`,
+  },
+];
+
 /** Null: by number. */
 export function leadsOfRuns(query: RunQuery): readonly Lead[] | null {
-  const { key, states, workflow, owner, namespace } = query;
-  if (key !== undefined) return [by("run_key", "key", key)];
+  const { key, states, workflow, owner, namespace, isOfUndoing } = query;
+  if (key !== undefined && isOfUndoing !== true) return [by("run_key", "key", key)];
+  if (isOfUndoing === true) return UNDONE;
   const isRare = states?.includes("completed") === false;
   if (isRare || (states !== undefined && workflow === undefined && owner === undefined)) {
     const numbers = [...new Set(states)].map((state) => RUN_STATES.indexOf(state));
@@ -59,8 +83,10 @@ const EXCEPTION_PARTS = { open: "closed_at_ms is null", closed: "closed_at_ms is
 
 /** Null: all of them or of one run. */
 export function leadsOfExceptions(query: ExceptionQuery): readonly Lead[] | null {
-  const { run, owner, workflow, class: failureClass, all } = query;
+  const { run, owner, workflow, class: failureClass, all, isOfUndoing } = query;
   if (run !== undefined) return null;
+  if (isOfUndoing === true)
+    return [{ index: "exception_undoing", columns: [], values: [], condition: ABOUT_UNDOING }];
   const of = (column: LeadColumn, value: string): Lead[] => {
     const parts = all === true ? (["open", "closed"] as const) : (["open"] as const);
     return parts.map((part) => ({

@@ -18,6 +18,8 @@ export const RUN_QUERIES: Asked<RunQuery> = [
   [{ states: ["completed"], owner: "team-1" }, "run_owner"],
   [{ states: ["completed"], workflow: "flow-1" }, "run_workflow"],
   [{ owner: "team-1", workflow: "rare" }, "run_workflow"],
+  [{ isOfUndoing: true }, "run_undone"],
+  [{ isOfUndoing: true, workflow: "rare", states: ["stopped"] }, "run_undone"],
 ];
 
 export const EXCEPTION_QUERIES: Asked<ExceptionQuery> = [
@@ -30,6 +32,14 @@ export const EXCEPTION_QUERIES: Asked<ExceptionQuery> = [
   [{ all: true, owner: "rare" }, "exception_closed_owner"],
   [{ all: true, workflow: "rare" }, "exception_closed_workflow"],
   [{ all: true, class: "poison" }, "exception_closed_class"],
+  [{ isOfUndoing: true }, "exception_undoing"],
+  [{ all: true, isOfUndoing: true, owner: "rare" }, "exception_undoing"],
+  [{ tag: "vip" }, "exception_open"],
+  [{ assignee: "ana" }, "exception_open"],
+  [{ assignee: null }, "exception_open"],
+  [{ dueBeforeMs: 1_000_000 }, "exception_open"],
+  [{ groups: [{ level: "cause", fingerprint: "f1" }] }, "exception_open"],
+  [{ owner: "rare", tag: "vip" }, "exception_open_owner"],
 ];
 
 export const EFFECT_QUERIES: Asked<EffectQuery> = [

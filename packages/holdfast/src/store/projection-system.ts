@@ -58,14 +58,14 @@ function kept(record: JournalRecord, head: journal.KeptHead): readonly Change[] 
 }
 
 export function received(record: JournalRecord, head: ReceivedHead): readonly Change[] {
-  const { order, held, ...named } = head;
+  const { order, held, cameAtMs, ...named } = head;
   const row: ReceivedRow = {
     ...named,
     orderKey: order?.key ?? null,
     orderName: order?.name ?? null,
     orderNumber: order?.number ?? null,
     seq: record.seq,
-    atMs: record.atMs,
+    atMs: cameAtMs ?? record.atMs,
     held: held === null ? null : JSON.stringify(held),
     data: record.data,
   };

@@ -72,8 +72,19 @@ export function effectAfter<Row extends EffectState>(
     proof: change.proof,
     endedAtMs: row.endedAtMs ?? (change.ended ? change.atMs : null),
     ref: change.ref ?? row.ref,
-    settledBy: change.settledBy ?? row.settledBy,
+    settledBy: settledByAfter(row.settledBy, change),
   };
+}
+
+/**
+ * Whose word it is what happened. Evidence that it happened, or may have, stands by itself; that a later
+ * attempt did nothing rests on what was said of those before it.
+ */
+export function settledByAfter(
+  before: string | null,
+  { proof, settledBy }: Pick<ChangeOf<"effect-learnt">, "proof" | "settledBy">,
+): string | null {
+  return settledBy ?? (proof === "never" ? before : null);
 }
 
 export function exceptionAfter<Row extends ExceptionRow>(

@@ -235,6 +235,7 @@ export interface ReceivedRow {
   readonly orderNumber: number | null;
   /** Of the record that says so, in its writer's own journal. */
   readonly seq: number;
+  /** When it came, also where it was held and began later. */
   readonly atMs: number;
   readonly untilMs: number | null;
   /** JSON of its terms while it is held. */

@@ -286,6 +286,8 @@ export interface RunQuery extends Page {
   readonly states?: readonly RunState[];
   /** Of the code that went on with them last. No index serves it: give states with it. */
   readonly codeVersion?: string;
+  /** Only those that are being undone, were undone, or have an exception about an undoing. */
+  readonly isOfUndoing?: boolean;
 }
 
 export interface ExceptionQuery extends Page {
@@ -295,6 +297,15 @@ export interface ExceptionQuery extends Page {
   readonly workflow?: string;
   readonly class?: string;
   readonly run?: number;
+  /** Of one of these. As the next three, it is looked at in the rows: what is open is not much. */
+  readonly groups?: readonly Group[];
+  readonly tag?: string;
+  /** Null: of nobody in particular. */
+  readonly assignee?: string | null;
+  /** Due before this time, which does not stand still for them. */
+  readonly dueBeforeMs?: number;
+  /** Only what is left of undoings: those that have failed, and effects that stay. */
+  readonly isOfUndoing?: boolean;
 }
 
 export interface EffectQuery extends Page {

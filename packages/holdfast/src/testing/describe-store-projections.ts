@@ -92,6 +92,10 @@ export const projectionTests: StoreTests = {
     await effectLedger(subject);
   },
 
+  "tells whose word it is what happened, until a later attempt has proved it": async (subject) => {
+    await wordOfOthers(subject);
+  },
+
   "counts the end of a read, which declares no intent, and shows no operation of it": async ({
     store,
     openReader,
@@ -277,6 +281,42 @@ async function effectLedger({ store, openReader }: StoreUnderTest): Promise<void
     endedAtMs: SAMPLE_START_MS + 5,
     settledBy: "anna",
   });
+}
+
+/** One operation whose row stays at hand, and one that has ended with somebody's word. */
+async function wordOfOthers({ store, openReader }: StoreUnderTest): Promise<void> {
+  const reader = await openReader();
+  const sample = await startRuns(store, [1]);
+  const operation = sample.add(1, "intent", intentHead(2), { name: "charge", attempt: 1 });
+  const step = { name: "charge" };
+  const settled = { operation, effect: "charge-card", happened: false } as const;
+  const learn = async (add: () => void) => {
+    add();
+    await sample.flushTo(store);
+    const [row] = await reader.effects({ ...PAGE, run: 1 });
+    return [row?.proof, row?.settledBy];
+  };
+  const said = { ...settled, proof: "never", by: "anna", reason: "not in the statement" } as const;
+  assert.deepEqual(await learn(() => sample.add(1, "settled", said, step)), ["never", "anna"]);
+  const again = { ...step, attempt: 2 };
+  // That a later attempt did nothing rests on her word of the one before it.
+  const nothing = await learn(() => {
+    sample.add(1, "intent", intentHead(operation), again);
+    sample.add(1, "outcome", outcomeHead(operation, { proof: "never" }), step);
+  });
+  assert.deepEqual(nothing, ["never", "anna"]);
+  const unsaid = await learn(() => {
+    sample.add(1, "intent", intentHead(operation), again);
+    sample.add(1, "outcome", outcomeHead(operation, { proof: "maybe" }), step);
+  });
+  assert.deepEqual(unsaid, ["maybe", null]);
+  const saidAgain = { ...said, by: "bo" };
+  assert.deepEqual(await learn(() => sample.add(1, "settled", saidAgain, step)), ["never", "bo"]);
+  const proved = await learn(() => {
+    sample.add(1, "intent", intentHead(operation), again);
+    sample.add(1, "outcome", outcomeHead(operation, { proof: "surely", end: "value" }), step);
+  });
+  assert.deepEqual(proved, ["surely", null]);
 }
 
 /** Some hundred random moves of some dozen runs, flushed in random pieces, with crashes between. */

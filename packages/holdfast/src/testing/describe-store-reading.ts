@@ -1,10 +1,15 @@
 /** Conformance: what the engine and other processes read. */
 import assert from "node:assert/strict";
+import type { HandlingAct } from "../core/exception-handling.ts";
+import { EFFECT_STAYS } from "../core/failure.ts";
+import { groupsOf } from "../core/fingerprint.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreTests } from "./describe-store.ts";
 import {
   SAMPLE_START_MS,
   SampleJournal,
+  closedHead,
+  exceptionRecord,
   finishedHead,
   intentHead,
   openedHead,
@@ -150,6 +155,78 @@ export const readingTests: StoreTests = {
     assert.deepEqual(await exceptions({ owner: "finance" }), []);
     assert.deepEqual(await exceptions({ class: "policy" }), [2]);
     assert.deepEqual(await exceptions({ run: 1 }), []);
+  },
+
+  "finds exceptions by who has them, their tags, their times and their groups": async (subject) => {
+    const { store, openReader } = subject;
+    const sample = await startRuns(store, [1, 2, 3, 4]);
+    const opened = (run: number, over: Parameters<typeof openedHead>[0] = {}) => {
+      const seq = sample.add(run, "opened", openedHead(over), { name: "charge" });
+      return (act: HandlingAct) =>
+        sample.add(run, "handled", { opened: seq, act, by: "ana", reason: "" }, { name: "charge" });
+    };
+    const ofAna = opened(1);
+    ofAna({ kind: "assigned", to: "ana" });
+    ofAna({ kind: "tagged", tag: "month-end" });
+    opened(2)({ kind: "tagged", tag: "month" });
+    const dueAtMs = SAMPLE_START_MS + 1_000;
+    opened(3, { dueAtMs, record: exceptionRecord("other") });
+    opened(4, { dueAtMs })({ kind: "waits", for: "vendor", spentMs: 0 });
+    await sample.flushTo(store);
+    const reader = await openReader();
+    const found = async (query: object) =>
+      (await reader.exceptions({ afterRun: 0, limit: 10, ...query })).map(({ run }) => run);
+    assert.deepEqual(await found({ assignee: "ana" }), [1]);
+    assert.deepEqual(await found({ assignee: null }), [2, 3, 4]);
+    assert.deepEqual(await found({ assignee: "ana", run: 2 }), []);
+    assert.deepEqual(await found({ tag: "month-end" }), [1]);
+    assert.deepEqual(await found({ tag: "month" }), [2]);
+    // The time of one that waits for somebody outside stands still.
+    assert.deepEqual(await found({ dueBeforeMs: dueAtMs + 1 }), [3]);
+    assert.deepEqual(await found({ dueBeforeMs: dueAtMs }), []);
+    const groups = groupsOf(exceptionRecord("other").fingerprints);
+    for (const { level, fingerprint } of groups) {
+      assert.deepEqual(await found({ groups: [{ level, fingerprint }] }), [3], level);
+    }
+    const [both] = groupsOf(exceptionRecord().fingerprints);
+    assert.ok(both !== undefined);
+    assert.deepEqual(await found({ groups: [both, ...groups], owner: "finance" }), [1, 2, 3, 4]);
+    assert.deepEqual(await found({ groups: [] }), []);
+  },
+
+  "finds what concerns undoings": async ({ store, openReader }) => {
+    const sample = await startRuns(store, [1, 2, 3, 4, 5, 6]);
+    sample.add(1, "finished", finishedHead({ state: "cancelled", compensated: "partially" }));
+    sample.add(2, "state", stateHead("running", "compensating"));
+    sample.add(3, "opened", openedHead(), { name: "undo/charge" });
+    const stays = sample.add(4, "opened", openedHead({ reasonCode: EFFECT_STAYS }));
+    sample.add(4, "closed", closedHead(stays));
+    sample.add(5, "opened", openedHead(), { name: "undo" });
+    sample.add(6, "finished", finishedHead());
+    // A second one of a run that is undone already is no second run.
+    sample.add(1, "opened", openedHead(), { name: "undo/charge" });
+    sample.add(3, "opened", openedHead(), { name: "undo/ship" });
+    await sample.flushTo(store);
+    const reader = await openReader();
+    const page = { afterRun: 0, limit: 10, isOfUndoing: true };
+    const runs = async (query: object) =>
+      (await reader.runs({ ...page, ...query })).map(({ run }) => run);
+    assert.deepEqual(await runs({}), [1, 2, 3, 4]);
+    assert.deepEqual(await runs({ limit: 2 }), [1, 2]);
+    assert.deepEqual(await runs({ afterRun: 2 }), [3, 4]);
+    assert.deepEqual(await runs({ states: ["cancelled"] }), [1]);
+    assert.deepEqual(await runs({ key: "order-3" }), [3]);
+    assert.deepEqual(await runs({ owner: "nobody" }), []);
+    const found = async (query: object) =>
+      (await reader.exceptions({ ...page, ...query })).map(({ run, step }) => [run, step]);
+    const failed = [
+      [1, "undo/charge"],
+      [3, "undo/charge"],
+      [3, "undo/ship"],
+    ];
+    assert.deepEqual(await found({}), failed);
+    assert.equal((await found({ all: true })).length, 4);
+    assert.deepEqual(await found({ run: 1 }), [[1, "undo/charge"]]);
   },
 
   "hands each command on once, in order of arrival, and keeps the answer": async (subject) => {

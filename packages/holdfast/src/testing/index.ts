@@ -3,6 +3,16 @@ export { systemClock, systemRandom } from "../engine/clock.ts";
 export type { EngineOptions } from "../engine/engine-options.ts";
 export { Engine } from "../engine/engine.ts";
 export type { FlushBatch, RecordColumns, Store } from "../store/store.ts";
+export {
+  EffectStub,
+  fault,
+  testbed,
+  type Fault,
+  type OpenException,
+  type RunView,
+  type Testbed,
+  type TestbedOptions,
+} from "./bed/index.ts";
 export { describeStore } from "./describe-store.ts";
 export type { OpenStoreUnderTest, StoreUnderTest, TestFramework } from "./describe-store.ts";
 export type { FaultCounts, FiredFault } from "./fault-context.ts";

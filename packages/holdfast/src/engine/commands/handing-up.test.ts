@@ -121,7 +121,7 @@ describe("the question what happened", () => {
     await world.untilState(run, "exception");
     const reader = await openSqliteReader({ path: world.path });
     try {
-      const { outcomes, next } = await listReviews(reader, { limit: 10 });
+      const { outcomes, next } = await listReviews(reader, { limit: 10 }, world.clock.nowMs());
       expect(next).toBeNull();
       expect(outcomes).toHaveLength(1);
       const { exception, outcome } = outcomes[0] ?? {};
@@ -138,7 +138,7 @@ describe("the question what happened", () => {
       ]);
       for (const { command } of outcome?.answers ?? [])
         expect(command).toMatch(/^holdfast settle eff_\S+ .*--exception exc_\S+ --reason/u);
-      expect((await listReviews(reader, { limit: 10, by: "nobody" })).outcomes).toEqual([]);
+      expect((await listReviews(reader, { limit: 10, by: "nobody" }, 0)).outcomes).toEqual([]);
     } finally {
       await reader.close();
     }

@@ -18,6 +18,8 @@ export interface SettleCommand {
   readonly command?: string;
   /** A second person's word, where one was needed: on record in the same turn. */
   readonly decided?: DecidedHead;
+  /** Where the run stood when that was proposed: what has moved since is not settled. */
+  readonly version?: number;
 }
 
 /** @param attempts - that the ledger showed to who says it. */
@@ -31,7 +33,8 @@ export function settleAtStep(said: SettleCommand, attempts: number) {
     exception = null,
     command = null,
     decided = null,
+    version = null,
   } = said;
   const what = { attempts, exception, happened, value, ref };
-  return { kind: "settle", ...what, by, reason, command, decided } as const;
+  return { kind: "settle", ...what, by, reason, command, decided, version } as const;
 }

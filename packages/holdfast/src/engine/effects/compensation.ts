@@ -136,12 +136,15 @@ function undoEffectOf(
     return { effect: compensate.effect, input: compensate.input(input, output) };
   }
   const { definition } = step.effect;
+  const { describe } = definition;
   const name = `undo-${step.effect.name}`;
   const undo: EffectDefinition = {
     ...callOptionsOf(definition),
     // The call gets the original input and output instead.
     input: ANYTHING,
     output: ANYTHING,
+    // What is at stake is what was done.
+    ...(describe === undefined ? {} : { describe: () => describe(input) }),
     run: async (_input, attempt) => {
       await compensate(input, output, attempt);
       return null;

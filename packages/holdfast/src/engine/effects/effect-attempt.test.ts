@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Deferred } from "../run/deferred.ts";
 import { makeCall } from "./effect-attempt.ts";
-import { ManualClock } from "../manual-clock.test-support.ts";
+import { ManualClock } from "../../testing/bed/manual-clock.ts";
 
 const attempt = {
   outside: { count: 0 },

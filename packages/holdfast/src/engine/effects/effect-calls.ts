@@ -105,7 +105,9 @@ export class EffectCalls {
         await this.#step.run.host.committer.durable();
         if (!this.#maySend()) return;
       }
-      end = await this.#call((input, attempt) => this.#step.effect.definition.run(input, attempt));
+      end = await this.#call((input, attempt) =>
+        this.#step.run.host.outside.run(this.#step.effect, input, attempt),
+      );
     } finally {
       pass.leave();
       this.#calling = false;
@@ -356,8 +358,8 @@ export class EffectCalls {
   }
 
   async probe(slot: StepSlot): Promise<void> {
-    const probe = this.#step.effect.definition.probe;
-    if (probe === undefined) {
+    const { effect, run } = this.#step;
+    if (effect.definition.probe === undefined) {
       this.couldNotTell("it has no look-up");
       return;
     }
@@ -369,7 +371,7 @@ export class EffectCalls {
     try {
       const input = this.#parseInput();
       if (!(input instanceof Promise ? await input : input)) return;
-      look = await this.#look(probe);
+      look = await this.#look((asked, attempt) => run.host.outside.probe(effect, asked, attempt));
     } finally {
       pass.leave();
       this.#calling = false;

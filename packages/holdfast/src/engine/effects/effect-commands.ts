@@ -1,8 +1,9 @@
 /** What operators and late answers may do to an effect, and when it is refused. */
 import type { EffectState } from "../../core/effect-state.ts";
-import { ANSWER_SCHEMA, type Failure } from "../../core/failure.ts";
+import { ANSWER_SCHEMA, PROBE_CONFLICT, type Failure } from "../../core/failure.ts";
 import type { SettledHead } from "../../core/journal.ts";
-import { openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
+import { movedSince, openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
+import { isHarmless } from "../../core/situation.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
 import type { EffectStep } from "./effect-step.ts";
 import type { Gate } from "../gates/gate.ts";
@@ -43,26 +44,24 @@ type Stays = Extract<StepCommand, { kind: "stays" }>;
 
 /** Why it may not be settled so now; null if it may. The value has been looked at by then. */
 export async function refusedSettle(step: EffectStep, command: Settle): Promise<Refused | null> {
-  const why = notSettleable(step, step.journal.state, command);
-  if (why !== null) return refused("HF6003", why);
-  if (!command.happened) return null;
+  const why = notSettleable(step, command);
+  if (why !== null || !command.happened) return why;
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
-  const since = notSettleable(step, step.journal.state, command);
-  return since === null ? null : refused("HF6003", since);
+  return notSettleable(step, command);
 }
 
 async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer> {
   const { state } = step.journal;
-  const why = notSettleable(step, state, command);
-  if (why !== null) return refused("HF6003", why);
+  const why = notSettleable(step, command);
+  if (why !== null) return why;
   if (!command.happened) return settleNotDone(step, command, state);
   // The code still waits for the answer, so it has to be given; a step that was answered needs none.
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
   // The schema may have taken its time: somebody else may have settled it, or it may have been sent.
-  const since = notSettleable(step, step.journal.state, command);
-  if (since !== null) return refused("HF6003", since);
+  const since = notSettleable(step, command);
+  if (since !== null) return since;
   const { slot } = step;
   if (slot === null) return refused("HF6003", isBusy(step));
   const head: SettledHead = {
@@ -85,7 +84,14 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   return APPLIED;
 }
 
-function notSettleable(step: EffectStep, state: EffectState, said: Settle): string | null {
+function notSettleable(step: EffectStep, said: Settle): Refused | null {
+  const moved = movedSince(step.run.version, said.version);
+  if (moved !== null) return refused("HF6007", moved);
+  const why = nothingToSettle(step, step.journal.state, said);
+  return why === null ? null : refused("HF6003", why);
+}
+
+function nothingToSettle(step: EffectStep, state: EffectState, said: Settle): string | null {
   // Before all else: what was said may be true of one attempt and false of the next.
   const since =
     sentSince(step.path, said.attempts, state) ?? otherThanSeen(state.opened, said.exception);
@@ -169,11 +175,13 @@ function settleNotDone(step: EffectStep, command: Settle, state: EffectState): C
 
 /** Why the step may not go on now; null if it may. */
 export function refusedResume(
-  { journal: { state }, slot, path, gate }: EffectStep,
+  step: EffectStep,
   { seen, exception }: ResumeCommand,
 ): Refused | null {
+  const { journal, slot, path, gate } = step;
+  const { state } = journal;
   if (slot === null || slot.ended) return refused("HF6003", `"${path}" does not wait.`);
-  if (personNeeded(state) && state.next.kind === "person") {
+  if (personNeeded(state) && state.next.kind === "person" && !maySendAgainNow(step)) {
     return refused("HF6004", `"${path}" may have happened. Settle that first: holdfast settle.`);
   }
   if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
@@ -182,6 +190,15 @@ export function refusedResume(
   const since =
     openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
   return since === null ? null : refused("HF6003", since);
+}
+
+/** Whatever became of it, its contract says that the same once more does no harm; see `maySendAgain`. */
+function maySendAgainNow({ journal, effect, run }: EffectStep): boolean {
+  const { firstSentAtMs, failure } = journal.state;
+  if (failure?.reasonCode === PROBE_CONFLICT) return false;
+  const { timeoutMs } = effect.plan;
+  const key = { nowMs: run.host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
+  return isHarmless(journal.contract, key);
 }
 
 /** What was said of all its calls is not taken back for one of them. */

@@ -54,6 +54,7 @@ describe("cancelling", () => {
         owner: "warehouse",
         reasonCode: "HF3004",
         effect: "surely",
+        record: { severity: "critical" },
       },
     ]);
     expect(actions()).toContain("undo-reserve");

@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Counterpart } from "../counterpart.test-support.ts";
-import { testEffect, testWorkflow, type TestEffect } from "../test-effects.test-support.ts";
+import { z } from "zod";
+import { effect } from "../../workflow/effect.ts";
+import {
+  ANSWER,
+  integrationOf,
+  REFERENCE,
+  testEffect,
+  testWorkflow,
+  type TestEffect,
+} from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
 
 let world: TestWorld;
@@ -159,4 +168,58 @@ describe("an undoing that the other system refuses", () => {
     const closing = world.engine.exceptions.beside.close({ run, seq: open?.seq ?? 0 }, "bo", "no");
     await expect(closing).rejects.toMatchObject({ code: "HF6004" });
   });
+});
+
+function chargeSaying(described: { readonly amount?: string; readonly currency?: string } | null) {
+  const keys = { charge: "c-1" };
+  return effect("charge", {
+    on: integrationOf(system),
+    repeat: "keyed",
+    keyWindow: "24h",
+    timeout: "5s",
+    settle: "20s",
+    input: REFERENCE,
+    output: ANSWER,
+    ...(described === null ? {} : { describe: () => ({ ...described, keys }) }),
+    run: (input: z.output<typeof REFERENCE>, attempt) => system.call("charge", input.id, attempt),
+    compensate: async (input, _output, attempt) => {
+      await system.call("undo-charge", input.id, attempt);
+    },
+  });
+}
+
+/** A run of 90 EUR that has charged, and whose undoing the other system refuses. */
+async function failedUndoing(own: ReturnType<typeof chargeSaying>) {
+  const valued = testWorkflow(
+    "valued",
+    async (input, r) => {
+      await r.do(own, input);
+      await r.sleep("1h");
+      return null;
+    },
+    { describe: () => ({ amount: "90", currency: "EUR", keys: { order: "1" } }) },
+  );
+  system.always("undo-charge", { kind: "no", class: "data", status: 422 });
+  await world.begin([valued]);
+  const run = await world.start(valued, { id: "1" });
+  await world.untilState(run, "waiting");
+  await world.engine.commands.cancel(run, "ana", "customer asked");
+  await world.untilState(run, "exception");
+  return (await openOnes(run))[0];
+}
+
+describe("the exception of an undoing that has failed", () => {
+  test("has the value of what was done", async () => {
+    const open = await failedUndoing(chargeSaying({ amount: "30", currency: "USD" }));
+    expect(open).toMatchObject({ step: "undo/charge", amount: "30", currency: "USD" });
+  });
+
+  test.each([null, {}])(
+    "has the value of its run where what was done has none (%j)",
+    async (own) => {
+      const open = await failedUndoing(chargeSaying(own));
+      expect(open).toMatchObject({ step: "undo/charge", amount: "90", currency: "EUR" });
+      expect(open?.record.keys).toEqual(own === null ? { order: "1" } : { charge: "c-1" });
+    },
+  );
 });

@@ -1,5 +1,9 @@
 /** Builds the record of an exception: who owns it, until when, and which groups it belongs to. */
-import type { Confidence, ExceptionRecord } from "../../core/exception-record.ts";
+import {
+  isAboutUndoing,
+  type Confidence,
+  type ExceptionRecord,
+} from "../../core/exception-record.ts";
 import { dueOf, ownerOf, severityBy } from "../../core/exception-policy.ts";
 import {
   fieldPathOf,
@@ -14,7 +18,6 @@ import { parseJson } from "../../core/json-text.ts";
 import type { Beside, Described, Meters, OpenedHead } from "../../core/journal.ts";
 import type { Unknown } from "../../core/move.ts";
 import type { Hmac } from "../../core/operation-key.ts";
-import { isUndoPath } from "../../core/step-path.ts";
 import type { RunRow } from "../../store/rows.ts";
 import type { ClassOwners } from "../../workflow/class-owners.ts";
 import type { LiveRun } from "../run/live-run.ts";
@@ -96,12 +99,12 @@ export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
 }
 
 export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
-  const described = c.described ?? at.described;
+  const described = describedAt(at.described, c.described);
   const symptoms = symptomsOf(at, c);
   const fingerprints = fingerprintsOf(symptoms, at.hmac);
   const ownership = ownedBy(at, c, described);
   const { owner } = ownership;
-  const isUndoing = isUndoPath(c.step);
+  const isUndoing = isAboutUndoing(c);
   const subject = { class: c.class, scope: c.scope, isUndoing, described };
   const { policy } = at.rules;
   const severity = severityBy(policy, subject);
@@ -151,6 +154,12 @@ export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {
     ...(c.operation === undefined ? {} : { operation: c.operation }),
     ...(c.beside === undefined ? {} : { beside: c.beside }),
   };
+}
+
+/** What an effect does not say of itself its run does: a value that is shown nowhere is decided by nobody. */
+function describedAt(ofRun: Described, own: Described = {}): Described {
+  if (own.amount !== undefined) return own;
+  return { ...ofRun, ...(own.keys === undefined ? {} : { keys: own.keys }) };
 }
 
 function symptomsOf({ workflow, rules }: ExceptionPlace, c: ExceptionCase): Symptoms {

@@ -85,7 +85,8 @@ export function heldMessage(row: ReceivedRow): Message {
   // The engine wrote both in this form; their seal says that they are still the same.
   const terms = parseJson(row.held ?? "null") as HeldTerms;
   const { name, namespace, workflow, ingress, source, id, digest, atMs } = row;
-  const head = { name, namespace, workflow, ingress, source, id, digest, order: orderOf(row) };
+  const named = { name, namespace, workflow, ingress, source, id, digest };
+  const head = { ...named, order: orderOf(row), cameAtMs: atMs };
   const { by, duplicates, untilMs } = terms;
   const windowMs = untilMs === null ? null : untilMs - atMs;
   const input = parseJson(row.data ?? "null");

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { IncomingMessage, SaidOrder } from "../../workflow/message.ts";
 import { verifyStore } from "../../store-sqlite/index.ts";
 import { workflow } from "../../workflow/workflow.ts";
-import type { FlushSeen } from "../watched-store.test-support.ts";
+import type { FlushSeen } from "../../testing/bed/watched-store.ts";
 import { TestWorld } from "../test-world.test-support.ts";
 
 let world: TestWorld;
@@ -237,6 +237,27 @@ describe("messages in an order", () => {
     expect(world.engine.kept["commands"]).toBe(0);
     await world.advance(60 * MINUTE_MS);
     expect(await world.exceptions()).toEqual([]);
+  });
+
+  test("that were held keep the time at which they came, whatever became of them", async () => {
+    await world.begin([bill]);
+    const came = new Map<string, number>();
+    for (const [place, id] of [
+      [3, "O-7/3"],
+      [2, "O-7/2"],
+      [1, "O-7/1"],
+    ] as const) {
+      came.set(id, world.clock.nowMs());
+      await placed(place, bySequence);
+      await world.advance(MINUTE_MS);
+    }
+    const rows = await world.received();
+    expect(rows.map(({ state }) => state)).toEqual(["started", "started", "started"]);
+    expect(
+      new Map(rows.map(({ orderNumber, atMs }) => [`O-7/${String(orderNumber)}`, atMs])),
+    ).toEqual(came);
+    await world.close();
+    expect((await verifyStore({ path: world.path })).damage).toEqual([]);
   });
 
   test("that wait too long are told to the owner, and start all the same when it comes", async () => {

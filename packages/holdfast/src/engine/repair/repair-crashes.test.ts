@@ -9,7 +9,7 @@ import { effect } from "../../workflow/effect.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
 import { ANSWER, integrationOf, testEffect, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
-import type { FlushFate } from "../watched-store.test-support.ts";
+import type { FlushFate } from "../../testing/bed/watched-store.ts";
 import { Repairing } from "./repair-world.test-support.ts";
 
 const STREET = z.object({ id: z.string(), street: z.string() });

@@ -55,3 +55,20 @@ export function noProposal(run: number, seq: number): HoldfastError {
     "List them with: holdfast proposals",
   );
 }
+
+export function samePerson(run: number, by: string): HoldfastError {
+  return new HoldfastError(
+    "HF6002",
+    `${by} may not approve this: who proposes a repair does not approve it.`,
+    "Ask somebody else.",
+    { where: formatRunId(run) },
+  );
+}
+
+export function hasNotEnded(run: number): HoldfastError {
+  return misfit(
+    run,
+    "The run has not ended: two runs of one key would be at work.",
+    "Cancel it first; what was done is undone then. Or repair it: supply, edit, again, correct.",
+  );
+}

@@ -34,7 +34,14 @@ import {
   startedBy,
   verdictOf,
 } from "./proposals.ts";
-import { misfit, moved, noProposal, unknownFirst } from "./repair-refusals.ts";
+import {
+  hasNotEnded,
+  misfit,
+  moved,
+  noProposal,
+  samePerson,
+  unknownFirst,
+} from "./repair-refusals.ts";
 import { correctedInput, fromSeqOf, refuseTakenBack, writeAgain } from "./run-repairs.ts";
 import { startAnew } from "./start-anew.ts";
 import { settleOrPropose, settleTogether } from "./settling.ts";
@@ -155,7 +162,7 @@ export class Repairs {
     if (before !== null)
       throw misfit(run, `The proposal was ${before.verdict} already, by ${before.by}.`);
     if (!approve) return await this.#close(decision, "rejected");
-    if (isSamePerson(by, head.by)) throw sameperson(run, by);
+    if (isSamePerson(by, head.by)) throw samePerson(run, by);
     const { clock, digests } = this.#engine;
     if (clock.nowMs() >= head.expiresAtMs) {
       await this.#close(decision, "expired");
@@ -170,7 +177,13 @@ export class Repairs {
     if (act !== "settle")
       return await this.#carryOut(orderOf(run, { ...head, act }), { decision, data: record.data });
     if (said === undefined) throw noProposal(run, seq);
-    await settleTogether(this.#engine, decision, head, said, record.data);
+    try {
+      await settleTogether(this.#engine, decision, head, said, record.data);
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === "HF6007")
+        await this.#close(decision, "void");
+      throw error;
+    }
     return DONE;
   }
 
@@ -378,21 +391,4 @@ function refuseMoved(order: RepairOrder, version: number): void {
 
 function writeTo(live: LiveRun): Write {
   return (kind, name, head, data = null) => live.append(kind, name, head, data).seq;
-}
-
-function sameperson(run: number, by: string): HoldfastError {
-  return new HoldfastError(
-    "HF6002",
-    `${by} may not approve this: who proposes a repair does not approve it.`,
-    "Ask somebody else.",
-    { where: formatRunId(run) },
-  );
-}
-
-function hasNotEnded(run: number): HoldfastError {
-  return misfit(
-    run,
-    "The run has not ended: two runs of one key would be at work.",
-    "Cancel it first; what was done is undone then. Or repair it: supply, edit, again, correct.",
-  );
 }

@@ -10,7 +10,7 @@ import {
   testWorkflow,
 } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
-import type { FlushFate, FlushSeen } from "../watched-store.test-support.ts";
+import type { FlushFate, FlushSeen } from "../../testing/bed/watched-store.ts";
 import { approveOpen, Repairing } from "./repair-world.test-support.ts";
 
 let world: TestWorld;
@@ -156,6 +156,43 @@ describe("a proposal to settle", () => {
     await world.advance(24 * 3_600_000);
     await expect(people.decide(later.run, proposal)).rejects.toMatchObject({ code: "HF6003" });
     expect(await world.stateOf(later.run)).toBe("exception");
+  });
+
+  test("is void where another step has moved while it was approved", async () => {
+    const paid = { name: "paid", schema: REFERENCE };
+    const bank = world.counterpart("bank");
+    bank.plan("pay", { kind: "lostAnswer", happened: false });
+    const look = { isSlow: false, end: (): void => expect.unreachable() };
+    const slow = ANSWER.refine(async () => {
+      if (look.isSlow) await new Promise<void>((resolve) => (look.end = resolve));
+      return true;
+    });
+    const pay = effect("pay", {
+      on: integrationOf(bank),
+      repeat: "once",
+      input: REFERENCE,
+      output: slow,
+      run: ({ id }, attempt) => bank.call("pay", id, attempt),
+    });
+    const flow = testWorkflow("flow", (input, run) =>
+      Promise.all([run.do(pay, input), run.wait(paid, { key: input.id })]),
+    );
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.untilState(run, "exception");
+    const operation = (await world.effects(run))[0]?.operation ?? 0;
+    const proposal = await say({ run, operation }, true, THEIRS);
+    look.isSlow = true;
+    const approved = people.decide(run, proposal);
+    approved.catch(() => undefined);
+    await world.settle();
+    await world.engine.commands.send("paid", "1", "e1", { id: "1" });
+    await world.settle();
+    look.end();
+    await expect(approved).rejects.toMatchObject({ code: "HF6007" });
+    expect((await world.effects(run))[0]).toMatchObject({ proof: "maybe", settledBy: null });
+    const again = people.decide(run, proposal);
+    await expect(again).rejects.toThrow(/void already/u);
   });
 
   test("is approved in the flush that settles it: a crash leaves both, or neither", async () => {

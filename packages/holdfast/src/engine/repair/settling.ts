@@ -43,11 +43,15 @@ export async function settleOrPropose(
   return null;
 }
 
-/** Settles it as it was proposed, with the second person's word in the same turn. */
+/**
+ * Settles it as it was proposed, with the second person's word in the same turn.
+ *
+ * @throws {HoldfastError} HF6007 if any step of the run has moved since: the approval is of what was seen.
+ */
 export async function settleTogether(
   engine: Engine,
   { run, ...decision }: Decision,
-  { by, reason, ref }: ProposedHead,
+  { by, reason, ref, version }: ProposedHead,
   said: SaidOutcome,
   data: string | null,
 ): Promise<void> {
@@ -63,6 +67,7 @@ export async function settleTogether(
     reason,
     ...(exception === null ? {} : { exception }),
     decided: decidedHead(decision.seq, "approved", decision),
+    version,
   });
 }
 

@@ -5,7 +5,7 @@ import { review } from "../../workflow/review.ts";
 import type { Counterpart, Plan } from "../counterpart.test-support.ts";
 import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
-import type { FlushFate } from "../watched-store.test-support.ts";
+import type { FlushFate } from "../../testing/bed/watched-store.ts";
 
 const DECISION = z.object({ ok: z.boolean() });
 

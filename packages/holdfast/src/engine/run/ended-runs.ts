@@ -4,8 +4,9 @@
  */
 import { HoldfastError } from "../../core/error.ts";
 import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../../core/journal.ts";
-import { otherThanSeen, sentSince } from "../../core/seen.ts";
+import { movedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import { versionOf } from "../../core/run-version.ts";
 import { stateOf } from "../../core/unknown-effects.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { SettleCommand } from "../commands/settle-command.ts";
@@ -21,7 +22,10 @@ export function settleEnded(
   append: Append,
   command: SettleCommand,
 ): void {
-  const { operation, happened, ref, by, reason, decided } = command;
+  const { operation, happened, ref, by, reason, decided, version = null } = command;
+  const look = `Look at it with: holdfast show ${formatRunId(row.run)}`;
+  const moved = movedSince(versionOf(records), version);
+  if (moved !== null) throw new HoldfastError("HF6007", moved, look);
   const first = records.find((record) => record.kind === "intent" && record.seq === operation);
   if (first === undefined) {
     throw new HoldfastError(
@@ -36,11 +40,7 @@ export function settleEnded(
   const opened = stayingException(own)?.seq ?? state.opened;
   const since = sentSince(first.name, attempts, state) ?? otherThanSeen(opened, exception);
   if (since !== null) {
-    throw new HoldfastError(
-      "HF6003",
-      since,
-      `Look at it with: holdfast show ${formatRunId(row.run)}`,
-    );
+    throw new HoldfastError("HF6003", since, look);
   }
   const staying = stayingException(own);
   if (!personNeeded(state) && staying !== null && happened) {
@@ -54,7 +54,7 @@ export function settleEnded(
       "HF6003",
       `The outcome of "${first.name}" is known; there is nothing to settle.`,
       staying === null
-        ? `Look at it with: holdfast show ${formatRunId(row.run)}`
+        ? look
         : "It was done, and that is proven. If it was undone by hand, say that it happened, and how it was undone as the reason.",
     );
   }

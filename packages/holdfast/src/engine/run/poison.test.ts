@@ -65,6 +65,22 @@ describe("a run that crashes the process", () => {
     expect(life).toBeLessThanOrEqual(12);
   });
 
+  test("is put away after three crashes where it is the only one, that of its first process included", async () => {
+    deadly.add("0");
+    await world.begin([flow]);
+    void world.engine.startRun(flow, { id: "0" }).catch(() => undefined);
+    await world.settle();
+    let crashes = 1;
+    for (; crashes < 10 && (await putAway()).length === 0; crashes += 1) {
+      expect(world.life.watched.isDead).toBe(true);
+      await lives(1);
+    }
+    expect(await putAway()).toEqual(["0"]);
+    // The last of these lives has put it away instead of dying of it.
+    expect(crashes - 1).toBe(3);
+    expect(world.life.watched.isDead).toBe(false);
+  });
+
   test("is found among others that do the same", async () => {
     for (const id of ["3", "11", "17"]) deadly.add(id);
     await world.begin([flow]);

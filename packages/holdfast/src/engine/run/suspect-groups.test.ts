@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { groupsAfterCrash } from "../../core/recovery-groups.ts";
+import { crashesAtFirst, groupsAfterCrash } from "../../core/recovery-groups.ts";
 import { standingGroups } from "./suspect-groups.ts";
 
 const group = (number: number, runs: readonly number[], crashes = 0) => ({
@@ -66,6 +66,12 @@ describe("who comes back how after a crash", () => {
       groups: [],
       quarantined: [7],
     });
+  });
+
+  test("counts the crash of its first process for a run that was the only one, and for no other", () => {
+    expect(crashesAtFirst({ runs: 1, isLast: true })).toBe(1);
+    expect(crashesAtFirst({ runs: 2, isLast: true })).toBe(0);
+    expect(crashesAtFirst({ runs: 1, isLast: false })).toBe(0);
   });
 
   test("passes over a group of nobody", () => {

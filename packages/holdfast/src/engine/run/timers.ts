@@ -6,8 +6,6 @@ import type { Store } from "../../store/store.ts";
 import type { Clock } from "../clock.ts";
 import type { Places } from "../workers/places.ts";
 
-/** Runs due within this are held in memory, milliseconds. */
-const AHEAD_MS = 60_000;
 /** Width of a bucket: runs due within it wake together, milliseconds. */
 const BUCKET_MS = 16;
 /** Rows read from the store at a time. */
@@ -21,6 +19,8 @@ export class DurableTimers {
   readonly #background: (work: Promise<void>) => void;
   readonly #patiently: (read: () => Promise<void>) => Promise<unknown>;
   readonly #places: Places;
+  /** Runs due within this are held in memory, milliseconds. */
+  readonly #aheadMs: number;
   readonly #buckets = new Map<number, { runs: number[]; cancel: () => void }>();
   /** Everything in the store due up to here is held. */
   #heldUntilMs = -1;
@@ -35,6 +35,7 @@ export class DurableTimers {
     background: (work: Promise<void>) => void,
     patiently: (read: () => Promise<void>) => Promise<unknown>,
     places: Places,
+    aheadMs: number,
   ) {
     this.#store = store;
     this.#clock = clock;
@@ -43,6 +44,7 @@ export class DurableTimers {
     this.#background = background;
     this.#patiently = patiently;
     this.#places = places;
+    this.#aheadMs = aheadMs;
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -52,7 +54,7 @@ export class DurableTimers {
 
   /** Reads what is due soon and goes on doing so. */
   async start(): Promise<void> {
-    const untilMs = this.#clock.nowMs() + AHEAD_MS;
+    const untilMs = this.#clock.nowMs() + this.#aheadMs;
     const fromMs = this.#heldUntilMs;
     // Who goes to sleep from here on is held at once, and who did before is in the store when it is
     // read: nobody falls between the two.
@@ -68,7 +70,7 @@ export class DurableTimers {
     const fromNextMs = this.#heldUntilMs;
     const nextMs = full
       ? Math.max(BUCKET_MS, this.#heldUntilMs - this.#clock.nowMs())
-      : AHEAD_MS / 2;
+      : this.#aheadMs / 2;
     this.#cancelRefill = this.#clock.after(nextMs, () => {
       this.#background(this.#refill(fromNextMs));
     });

@@ -9,7 +9,7 @@ import {
   type TestEffect,
 } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
-import type { FlushFate } from "../watched-store.test-support.ts";
+import type { FlushFate } from "../../testing/bed/watched-store.ts";
 
 /** A workflow as data: what it asks for, and in which order. `ms` is how long a thing takes. */
 type Shape =

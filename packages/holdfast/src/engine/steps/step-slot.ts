@@ -101,6 +101,8 @@ export type StepCommand =
       readonly command: string | null;
       /** A second person's word, on record in the same turn; null where none was needed. */
       readonly decided: DecidedHead | null;
+      /** Where the run has to stand still, as `versionOf` says; null for wherever it stands. */
+      readonly version: number | null;
     }
   | {
       readonly kind: "resume";

@@ -72,6 +72,10 @@ export class CheckHost implements RunHost {
     await this.declarations.begin({ declarations }, workflows, version);
   }
 
+  get outside(): never {
+    throw outside("calls of other systems");
+  }
+
   get exceptions(): never {
     throw outside("exceptions");
   }

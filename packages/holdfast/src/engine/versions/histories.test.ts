@@ -11,7 +11,7 @@ import { project } from "../../store/projection.ts";
 import type { RunRow } from "../../store/rows.ts";
 import { readKey } from "../../store-sqlite/key-file.ts";
 import { openSqliteReader } from "../../store-sqlite/index.ts";
-import { ManualClock } from "../manual-clock.test-support.ts";
+import { ManualClock } from "../../testing/bed/manual-clock.ts";
 import { Counterpart } from "../counterpart.test-support.ts";
 import { seededRandom } from "../../testing/seeded-random.ts";
 import { TestWorld } from "../test-world.test-support.ts";

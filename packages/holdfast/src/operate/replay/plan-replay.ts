@@ -84,7 +84,7 @@ async function draftReplay(
   const versions: number[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
   for (const one of found) {
-    let why = refusalOf(one, evenSameVersion ? null : version);
+    let why = refusalOf(one, evenSameVersion ? null : version, nowMs);
     if (why === null && to !== null && (await to.misfitOf(one.run)) !== null) why = "does-not-fit";
     if (why === null && how !== null) {
       const stands = await repairs.look(one, how);
@@ -126,13 +126,17 @@ function sha256(text: string): string {
 }
 
 /** @param version - of the code that was deployed last; null where it does not matter. */
-function refusalOf(candidate: Candidate, version: string | null): ReplayRefusal | null {
+function refusalOf(
+  candidate: Candidate,
+  version: string | null,
+  nowMs: number,
+): ReplayRefusal | null {
   const { exception, exceptions, run, effects } = candidate;
-  if (settleFirst(exceptions, exception.step === "" ? null : exception.step) !== null)
+  const facts = { state: run.state, exceptions, effects, nowMs };
+  if (settleFirst(facts, exception.step === "" ? null : exception.step) !== null)
     return "unknown-outcome";
   if (exception.class === "defect" && exception.record.codeVersion === version)
     return "same-version";
-  const facts = { state: run.state, exceptions, effects };
   return resumeOf(exception, facts) === null ? "nothing-waits" : null;
 }
 

@@ -11,6 +11,8 @@ create index run_owner on run (left(owner, 200), (run + 0));
 create index run_workflow on run (left(workflow, 200), (run + 0));
 -- Serves lists of runs by a namespace that is not the usual one, which most stores hold alone.
 create index run_namespace on run (left(namespace, 200), (run + 0)) where namespace <> 'main';
+-- Serves lists of runs that were undone. The query repeats the condition.
+create index run_undone on run ((run + 0)) where compensated <> 'no';
 -- Serves lists of operations that have ended with another proof than most do. The query repeats the
 -- condition.
 create index effect_otherwise on effect (proof, (run + 0), (operation + 0))
@@ -33,6 +35,9 @@ create index exception_open_class on exception (class, (run + 0), (seq + 0))
 -- Serves lists of all exceptions by class, with the one before.
 create index exception_closed_class on exception (class, (run + 0), (seq + 0))
   where closed_at_ms is not null;
+-- Serves lists of what is left of undoings, and of runs that have such. The query repeats the condition.
+create index exception_undoing on exception ((run + 0), (seq + 0))
+  where (reason_code = 'HF3004' or substr(step, 1, 5) = 'undo/');
 -- Serves the choice of the causes of a level that were seen last.
 create index issue_last_seen on issue (level, last_seen_at_ms, fingerprint);
 -- Serves adding up the counts of a cause.

@@ -65,6 +65,9 @@ create index exception_open_class on exception (class, run, seq)
 -- Serves lists of all exceptions by class, with the one before.
 create index exception_closed_class on exception (class, run, seq)
   where closed_at_ms is not null;
+-- Serves lists of what is left of undoings, and of runs that have such. The query repeats the condition.
+create index exception_undoing on exception (run, seq)
+  where (reason_code = 'HF3004' or substr(step, 1, 5) = 'undo/');
 -- Serves besideExceptions. Unique: one exception beside a run for each thing that it is about.
 create unique index exception_beside on exception (run, subject) where subject is not null;
 -- Serves the count of besideExceptions. The query repeats the condition.

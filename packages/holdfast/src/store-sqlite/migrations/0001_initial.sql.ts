@@ -111,6 +111,8 @@ create table run (
 ) strict;
 -- Serves page (recovery) and lists of runs by state: one range per state, in order of run.
 create index run_state on run (state, run);
+-- Serves lists of runs that were undone. The query repeats the condition.
+create index run_undone on run (run) where compensated <> 'no';
 -- Serves due: sleeping runs, soonest first.
 create index run_due on run (wake_at_ms, run) where wake_at_ms is not null;
 -- Serves parked: runs that wait for one integration.

@@ -1,5 +1,5 @@
 /** Time that moves only when a test moves it. Timers fire in order of their time, one by one. */
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../../engine/clock.ts";
 
 interface Timer {
   readonly atMs: number;

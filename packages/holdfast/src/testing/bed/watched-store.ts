@@ -2,10 +2,10 @@
  * The real store, watched: counts what goes in, fails where a test says so, and can die, after which
  * it never answers again, as a process that is gone.
  */
-import type { StoredRun } from "../store/rows.ts";
-import type { FlushBatch, Removal, Store } from "../store/store.ts";
-import { RECORD_KINDS, type RecordKind } from "../core/record-kinds.ts";
-import { Deferred } from "./run/deferred.ts";
+import type { StoredRun } from "../../store/rows.ts";
+import type { FlushBatch, Removal, Store } from "../../store/store.ts";
+import { RECORD_KINDS, type RecordKind } from "../../core/record-kinds.ts";
+import { Deferred } from "../../engine/run/deferred.ts";
 
 /** What becomes of one flush. `unsaid`: it is applied, and an error is reported all the same. */
 export type FlushFate = "applied" | "refused" | "unsaid" | "diesBefore" | "diesAfter";
@@ -15,6 +15,8 @@ export interface FlushSeen {
   readonly kinds: readonly RecordKind[];
   /** `kind name` of each record. */
   readonly records: readonly string[];
+  /** Of each record, the run that it is of; 0 for the store itself. */
+  readonly runs: readonly number[];
 }
 
 export class WatchedStore {
@@ -117,7 +119,7 @@ export class WatchedStore {
   async #flush(batch: FlushBatch): Promise<void> {
     const kinds = batch.records.kind.map((number) => RECORD_KINDS[number] ?? "result");
     const records = kinds.map((kind, index) => `${kind} ${batch.records.name[index] ?? ""}`);
-    const seen = { number: batch.number, kinds, records };
+    const seen = { number: batch.number, kinds, records, runs: batch.records.run };
     this.flushes.push(seen);
     await this.#held?.promise;
     // A driver takes nothing after a failure; the engine must not even ask.

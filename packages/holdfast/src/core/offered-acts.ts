@@ -1,0 +1,54 @@
+/**
+ * By which commands an exception can be dealt with, as far as its class and the rows of its run tell.
+ * What only the code knows (which fields are editable, what fits a schema) is not asked here.
+ */
+import {
+  cancels,
+  closesAsStaying,
+  isUnknown,
+  resumeOf,
+  settleOf,
+  type ActFacts,
+  type WaitingException,
+} from "./acts.ts";
+import type { FailureClass } from "./failure.ts";
+import { isFinal } from "./run-state.ts";
+import { isUndoPath } from "./step-path.ts";
+
+export type ActName =
+  | "settle"
+  | "resume"
+  | "edit"
+  | "correct"
+  | "again"
+  | "supply"
+  | "skip"
+  | "close"
+  | "anew"
+  | "cancel";
+
+/** What was sent, or the run's input, may be what is wrong: another one helps where the same does not. */
+const INPUT_AT_FAULT: readonly FailureClass[] = ["data", "policy", "permanent"];
+
+/** In the order in which they are tried. */
+export function offeredActs(exception: WaitingException, facts: ActFacts): readonly ActName[] {
+  if (exception.subject !== null) return ["close"];
+  const settles: readonly ActName[] = settleOf(exception) === null ? [] : ["settle"];
+  if (isFinal(facts.state)) return [...settles, "close", "anew"];
+  const closes: readonly ActName[] = closesAsStaying(exception, facts.state) ? ["close"] : [];
+  const cancel: readonly ActName[] = cancels(facts.exceptions) ? ["cancel"] : [];
+  return [...settles, ...goingOn(exception, facts), ...closes, ...cancel];
+}
+
+function goingOn(exception: WaitingException, facts: ActFacts): readonly ActName[] {
+  const resumes = resumeOf(exception, facts);
+  if (resumes === null) return [];
+  // Whatever is done again could do again what nobody knows of; an undoing is not repaired.
+  if (facts.exceptions.some(isUnknown) || isUndoPath(exception.step)) return ["resume"];
+  const isAtFault = INPUT_AT_FAULT.includes(exception.class);
+  const again: readonly ActName[] = exception.class === "defect" ? ["again"] : [];
+  if (resumes === "run" || exception.operation === null)
+    return ["resume", ...(isAtFault ? (["correct"] as const) : []), ...again];
+  const edits: readonly ActName[] = isAtFault ? ["edit", "correct"] : [];
+  return ["resume", ...edits, ...again, "supply", "skip"];
+}

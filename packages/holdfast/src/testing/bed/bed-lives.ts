@@ -1,0 +1,240 @@
+/**
+ * The engine of a test bed over its lives: the real one, on a database in memory that outlives its
+ * crashes, under a clock that moves only when the test moves it.
+ */
+import { Engine } from "../../engine/engine.ts";
+import type { EngineOptions } from "../../engine/engine-options.ts";
+import { LocalStep } from "../../engine/steps/local-step.ts";
+import type { LiveRun } from "../../engine/run/live-run.ts";
+import type { StoredRun } from "../../store/rows.ts";
+import { openSqliteStore, type SqliteStore } from "../../store-sqlite/index.ts";
+import { SqliteMemory } from "../../store-sqlite/memory.ts";
+import { seededRandom } from "../seeded-random.ts";
+import { FakeWorld } from "./fake-world.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { WatchedStore, type FlushFate, type FlushSeen } from "./watched-store.ts";
+
+const DAY_MS = 86_400_000;
+const ALONE = { inboxIdleMs: 30 * DAY_MS, inboxBusyMs: 30 * DAY_MS, timersAheadMs: 60 * DAY_MS };
+/** Turns of the event loop without any activity after which nothing more is expected. */
+const QUIET_TURNS = 12;
+const TURNS_MAX = 1_000_000;
+/** Timers that may fire in one minute of virtual time before the wait is given up. */
+const TIMERS_MAX = 20_000;
+const MINUTE_MS = 60_000;
+/** How long the own code of a step may take, milliseconds of the real clock. */
+const STEP_MS_MAX = 10_000;
+/** Between two looks whether such a step has come back, milliseconds of the real clock. */
+const STEP_LOOK_MS = 1;
+
+export type BedEngineOptions = Omit<EngineOptions, "store" | "clock" | "random" | "outside">;
+
+interface Life {
+  readonly engine: Engine;
+  readonly watched: WatchedStore;
+  readonly store: SqliteStore;
+  readonly number: number;
+  eventCount: number;
+}
+
+export class BedLives {
+  readonly clock = new ManualClock();
+  readonly world = new FakeWorld(this.clock);
+  /** What becomes of each flush; a death of the process ends this life, and the next one begins. */
+  fateOf: (flush: FlushSeen) => FlushFate = () => "applied";
+  /** Flushes of all lives. */
+  flushCount = 0;
+  /** Runs in the order in which they were started. */
+  readonly runs: number[] = [];
+  readonly #memory = new SqliteMemory();
+  readonly #options: BedEngineOptions;
+  readonly #seed: number;
+  #life: Life | null = null;
+  #lifeCount = 0;
+  #isClosed = false;
+
+  constructor(options: BedEngineOptions, seed: number) {
+    this.#options = options;
+    this.#seed = seed;
+  }
+
+  /** How often the process has died, or was killed. */
+  get crashCount(): number {
+    return Math.max(0, this.#lifeCount - 1);
+  }
+
+  /** The engine that lives; a new one where none does. */
+  async engine(): Promise<Engine> {
+    if (this.#isClosed) throw new Error("the test bed was closed");
+    if (this.#life?.watched.isDead === true) await this.#bury();
+    return (this.#life ?? (await this.#begin())).engine;
+  }
+
+  /** The process is gone from one moment to the next, and another one starts. */
+  async crash(): Promise<void> {
+    await this.engine();
+    await this.#bury();
+    await this.settle();
+  }
+
+  async close(): Promise<void> {
+    await this.#bury();
+    this.#isClosed = true;
+    this.#memory.close();
+  }
+
+  /** Lets everything happen that needs no time to pass, over crashes. */
+  async settle(): Promise<void> {
+    for (;;) {
+      await this.engine();
+      await this.#quiet();
+      if (this.world.problem !== null) throw this.world.problem;
+      if (this.#life?.watched.isDead !== true) return;
+    }
+  }
+
+  /** Lets time pass, timer by timer. */
+  async advance(byMs: number): Promise<void> {
+    const untilMs = this.clock.nowMs() + byMs;
+    await this.passUntil(untilMs, () => false);
+    this.clock.setMs(untilMs);
+    await this.settle();
+  }
+
+  /** Lets time pass until then, or until it is so. */
+  async passUntil(untilMs: number, isSo: () => boolean | Promise<boolean>): Promise<void> {
+    await this.settle();
+    let minuteMs = this.clock.nowMs();
+    for (let fired = 0; fired < TIMERS_MAX; fired += 1) {
+      if ((await isSo()) || !this.clock.fireNext(untilMs)) return;
+      await this.settle();
+      if (this.clock.nowMs() - minuteMs < MINUTE_MS) continue;
+      minuteMs = this.clock.nowMs();
+      fired = 0;
+    }
+    throw new Error(`more than ${String(TIMERS_MAX)} timers: something goes round in circles`);
+  }
+
+  async stored(runs: readonly number[]): Promise<readonly StoredRun[]> {
+    const { store, committer } = await this.engine();
+    await committer.durable();
+    return await store.load(runs);
+  }
+
+  async #begin(): Promise<Life> {
+    this.#lifeCount += 1;
+    const number = this.#lifeCount;
+    const bytes = seededRandom(this.#seed, `bytes ${String(number)}`);
+    const store = await openSqliteStore({
+      path: ":memory:",
+      memory: this.#memory,
+      nowMs: () => this.clock.nowMs(),
+      randomBytes: (count) => Uint8Array.from({ length: count }, () => bytes.integer(256)),
+    });
+    const watched = new WatchedStore(
+      store,
+      (flush) => this.#fateOf(flush),
+      () => {
+        this.clock.endLife(number);
+      },
+    );
+    const { limits, ...options } = this.#options;
+    const engine = new Engine({
+      ...options,
+      store: watched.store,
+      clock: this.clock.ofLife(number),
+      random: seededRandom(this.#seed, `engine ${String(number)}`),
+      outside: this.world,
+      // No other process writes to this store: looking for that would fill long waits with timers.
+      limits: { ...ALONE, ...limits },
+    });
+    const life: Life = { engine, watched, store, number, eventCount: 0 };
+    engine.on(() => {
+      life.eventCount += 1;
+    });
+    this.#life = life;
+    await this.#orDeath(engine.start());
+    return life;
+  }
+
+  /** A process that dies while it starts never says that it has. */
+  async #orDeath(starting: Promise<void>): Promise<void> {
+    const start = { isOver: false };
+    const started = starting.finally(() => {
+      start.isOver = true;
+    });
+    started.catch(() => undefined);
+    await this.#quiet();
+    if (start.isOver) await started;
+    else if (this.#life?.watched.isDead !== true) await started;
+  }
+
+  #fateOf(flush: FlushSeen): FlushFate {
+    this.flushCount += 1;
+    const fate = this.fateOf(flush);
+    if (fate !== "refused" && fate !== "diesBefore") {
+      flush.kinds.forEach((kind, index) => {
+        if (kind === "started") this.runs.push(flush.runs[index] ?? 0);
+      });
+    }
+    return fate;
+  }
+
+  async #bury(): Promise<void> {
+    const life = this.#life;
+    if (life === null) return;
+    life.watched.isDead = true;
+    this.clock.endLife(life.number);
+    this.#life = null;
+    await life.store.abandon();
+  }
+
+  get #activity(): number {
+    const life = this.#life;
+    const ofLife = life === null ? 0 : life.watched.activity + life.eventCount;
+    return this.clock.askedCount + this.world.activity + ofLife;
+  }
+
+  async #quiet(): Promise<void> {
+    let quiet = 0;
+    let last = this.#activity;
+    let waitedMs = 0;
+    for (let turn = 0; turn < TURNS_MAX; turn += 1) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      quiet = this.#activity === last ? quiet + 1 : 0;
+      last = this.#activity;
+      if (quiet < QUIET_TURNS) continue;
+      const step = this.#stepAtWork();
+      if (step === null) return;
+      if (waitedMs >= STEP_MS_MAX) throw stillAtWork(step);
+      waitedMs += STEP_LOOK_MS;
+      await new Promise<void>((resolve) => setTimeout(resolve, STEP_LOOK_MS));
+    }
+    throw new Error("it does not come to rest");
+  }
+
+  /** A step whose own code has not come back: it is real, and so is the time that it takes. */
+  #stepAtWork(): string | null {
+    const life = this.#life;
+    if (life === null || life.watched.isDead) return null;
+    for (const run of life.engine.live.values()) {
+      const step = stepAtWork(run);
+      if (step !== null) return step;
+    }
+    return null;
+  }
+}
+
+function stepAtWork(run: LiveRun): string | null {
+  for (const { ended, wait, verb, path } of run.open) {
+    if (!ended && wait === null && verb instanceof LocalStep) return path;
+  }
+  return null;
+}
+
+function stillAtWork(step: string): Error {
+  return new Error(
+    `Step "${step}" has not come back within ${String(STEP_MS_MAX / 1000)} s. The code of a step ` +
+      `runs for real in a test bed: give it something that answers, or make it an effect.`,
+  );
+}

@@ -1,0 +1,78 @@
+/** One effect's system in a test bed, as test code sees it. */
+import { HoldfastError } from "../../core/error.ts";
+import type { AnyEffect } from "../../workflow/effect.ts";
+import type { In, Out, Schema } from "../../workflow/schema.ts";
+import type { Seen } from "../../workflow/seen.ts";
+import type { EffectWorld, FakeWorld } from "./fake-world.ts";
+import type { Fault } from "./fault.ts";
+
+/** Faults planned at once for one effect. */
+const TIMES_MAX = 10_000;
+
+/** What the bed keeps of stubs whose schemas it does not know. */
+export type AnyStub = EffectStub<Schema, Schema>;
+
+export class EffectStub<I extends Schema, O extends Schema> {
+  readonly #world: EffectWorld;
+  readonly #undoing: EffectWorld;
+  readonly #effect: AnyEffect;
+
+  constructor(effect: AnyEffect, world: FakeWorld) {
+    this.#effect = effect;
+    this.#world = world.of(effect.name);
+    this.#undoing = world.undoingOf(effect.name);
+  }
+
+  /** What the system answers when it has done it: a value, or made of the input. */
+  answer(value: In<O> | ((input: Out<I>) => In<O>)): this {
+    this.#world.answer =
+      typeof value === "function"
+        ? // The engine calls it with the parsed input.
+          (input) => (value as (given: Out<I>) => In<O>)(input)
+        : () => value;
+    return this;
+  }
+
+  /**
+   * The next call ends like this, and so many in all; those after it go well.
+   *
+   * @throws {HoldfastError} HF1001 for a number of times that is none.
+   */
+  fail(fault: Fault, { times = 1 }: { readonly times?: number } = {}): this {
+    if (!Number.isInteger(times) || times < 1 || times > TIMES_MAX) {
+      throw new HoldfastError(
+        "HF1001",
+        `times of effect "${this.#effect.name}" is ${String(times)}.`,
+        `Give a whole number from 1 to ${String(TIMES_MAX)}.`,
+      );
+    }
+    for (let time = 0; time < times; time += 1) this.#world.plans.push(fault);
+    return this;
+  }
+
+  /** What a look-up finds, in the place of the truth: a search that lags, or that cannot tell. */
+  lookUp(find: (input: Out<I>, happened: number) => Seen<In<O>>): this {
+    this.#world.lookUp = (input, { length }) => find(input, length);
+    return this;
+  }
+
+  /** Each call, whatever became of it. */
+  get calls(): readonly {
+    readonly input: Out<I>;
+    readonly key: string;
+    readonly attempt: number;
+    readonly atMs: number;
+  }[] {
+    return this.#world.calls;
+  }
+
+  /** How often it was really done over there: what must not be twice. A read does nothing. */
+  get happened(): number {
+    return this.#world.deeds.length;
+  }
+
+  /** How often it was really undone, by the call that `compensate` declares. */
+  get undone(): number {
+    return this.#undoing.deeds.length;
+  }
+}

@@ -1,0 +1,4 @@
+export { EffectStub } from "./effect-stub.ts";
+export { fault, type Fault } from "./fault.ts";
+export type { OpenException, RunView } from "./run-view.ts";
+export { testbed, type Testbed, type TestbedOptions } from "./testbed.ts";

@@ -1,0 +1,297 @@
+/**
+ * A bed to try workflows in: the same engine as in production, on a database in memory, under virtual
+ * time, with a fake world in the place of the other systems. Neutral to the test framework.
+ */
+import { durationMs, type Duration } from "../../core/duration.ts";
+import { HoldfastError } from "../../core/error.ts";
+import type { AskedHead, JournalRecord } from "../../core/journal.ts";
+import { parseJson } from "../../core/json-text.ts";
+import { formatRunId, parseRunId } from "../../core/run-number.ts";
+import { isFinal } from "../../core/run-state.ts";
+import type { EngineLimits } from "../../engine/limits.ts";
+import type { LateOutcome } from "../../engine/steps/step-slot.ts";
+import type { StoredRun } from "../../store/rows.ts";
+import type { AnyEffect, Effect } from "../../workflow/effect.ts";
+import type { AnyReview, Review } from "../../workflow/review.ts";
+import type { EventType } from "../../workflow/run.ts";
+import type { In, Schema } from "../../workflow/schema.ts";
+import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
+import { BedLives } from "./bed-lives.ts";
+import { EffectStub, type AnyStub } from "./effect-stub.ts";
+import { runView, type RunView } from "./run-view.ts";
+
+export interface TestbedOptions {
+  readonly workflows: readonly AnyWorkflow[];
+  /** As `effects` of `holdfast`: those by which a run is undone whose code does not ask for them. */
+  readonly effects?: readonly AnyEffect[];
+  /** The same seed gives the same keys, delays and ids. Default 1. */
+  readonly seed?: number;
+  /** Of the code, as in `holdfast`. Default "1". */
+  readonly version?: string;
+  readonly limits?: Partial<EngineLimits>;
+}
+
+export interface Testbed {
+  /** What an effect's system does in this bed, and what has been done there. */
+  on<I extends Schema, O extends Schema>(effect: Effect<I, O>): EffectStub<I, O>;
+  /** Answers every such review from now on, as soon as it is asked. */
+  decide<S extends Schema, D extends Schema>(
+    review: Review<S, D>,
+    decision: In<D>,
+    as: { readonly user: string },
+  ): void;
+  /** Starts a run, and lets everything happen that needs no time. Twice with one key is one run. */
+  start<N extends string, I extends Schema, O extends Schema>(
+    workflow: Workflow<N, I, O>,
+    input: In<I>,
+    options?: { readonly by?: string },
+  ): Promise<RunView>;
+  /**
+   * Answers the open review of that name.
+   *
+   * @param as - `run`: the id of its run, where several wait.
+   * @throws {Error} if none is open, or several are and no run is named.
+   */
+  answer<S extends Schema, D extends Schema>(
+    review: Review<S, D>,
+    decision: In<D>,
+    as: { readonly user: string; readonly run?: string },
+  ): Promise<RunView>;
+  /** Sends an event, as `app.send`. */
+  send<S extends Schema>(
+    event: EventType<S>,
+    message: { readonly key: string; readonly id: string; readonly payload: In<S> },
+  ): Promise<void>;
+  /** The late answer to an accepted request, as `app.complete`. */
+  complete(integration: string, ref: string, outcome: LateOutcome): Promise<void>;
+  cancel(run: string, options: { readonly by: string; readonly reason: string }): Promise<RunView>;
+  /** The run as it stands now. */
+  run(id: string): Promise<RunView>;
+  /** All runs of this bed, children among them, in the order of their starts. */
+  runs(): Promise<readonly RunView[]>;
+  /** Lets that much time pass: timers fire in order, and nobody waits for real. */
+  advance(time: Duration): Promise<void>;
+  /** Lets time pass until every run has ended, or waits for a person or an event. At most 60 days. */
+  rest(): Promise<readonly RunView[]>;
+  /** Lets everything happen that needs no time. */
+  settled(): Promise<void>;
+  /** The process dies between two moments; the next one recovers from what was on disk. */
+  crash(): Promise<void>;
+  /** The time that the bed has come to. */
+  now(): Date;
+  close(): Promise<void>;
+}
+
+/** How long `rest` waits: longer than any deadline that a test would declare. */
+const REST_MS_MAX = 60 * 86_400_000;
+/** A test may let the process die at every start. */
+const START_TRIES_MAX = 100;
+/** Times that standing decisions are given in one wait: a review that asks again and again. */
+const DECISIONS_MAX = 1_000;
+
+/** Made at once; the engine starts with the first thing that is asked of it. */
+export function testbed(options: TestbedOptions): Testbed {
+  return new Bed(options);
+}
+
+interface Standing {
+  readonly decision: unknown;
+  readonly user: string;
+}
+
+class Bed implements Testbed {
+  readonly lives: BedLives;
+  readonly #stubs = new Map<string, AnyStub>();
+  readonly #standing = new Map<string, Standing>();
+
+  constructor({ workflows, effects = [], seed = 1, version = "1", limits = {} }: TestbedOptions) {
+    this.lives = new BedLives({ workflows, effects, version, limits }, seed);
+  }
+
+  on<I extends Schema, O extends Schema>(effect: Effect<I, O>): EffectStub<I, O> {
+    const stub = this.#stubs.get(effect.name) ?? new EffectStub<I, O>(effect, this.lives.world);
+    this.#stubs.set(effect.name, stub);
+    // Made for this very effect above: one name is one effect.
+    return stub as EffectStub<I, O>;
+  }
+
+  decide(review: AnyReview, decision: unknown, { user }: { readonly user: string }): void {
+    this.#standing.set(review.name, { decision, user });
+  }
+
+  async start(
+    workflow: AnyWorkflow,
+    input: unknown,
+    options: { readonly by?: string } = {},
+  ): Promise<RunView> {
+    const run = await this.#started(workflow, input, options);
+    await this.settled();
+    return await this.run(formatRunId(run));
+  }
+
+  async answer(
+    review: AnyReview,
+    decision: unknown,
+    { user, run }: { readonly user: string; readonly run?: string },
+  ): Promise<RunView> {
+    const open = (await this.#openReviews()).filter(
+      (one) => one.review === review.name && (run === undefined || formatRunId(one.run) === run),
+    );
+    const [first, second] = open;
+    if (first === undefined) throw new Error(`No review "${review.name}" is open.`);
+    if (second !== undefined) {
+      const runs = open.map((one) => formatRunId(one.run)).join(", ");
+      throw new Error(`Several reviews "${review.name}" are open: give { run }, one of ${runs}.`);
+    }
+    await this.#give(first, { decision, user });
+    await this.settled();
+    return await this.run(formatRunId(first.run));
+  }
+
+  async send(
+    event: EventType<Schema>,
+    { key, id, payload }: { readonly key: string; readonly id: string; readonly payload: unknown },
+  ): Promise<void> {
+    await (await this.lives.engine()).commands.send(event.name, key, id, payload);
+    await this.settled();
+  }
+
+  async complete(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
+    await (await this.lives.engine()).commands.complete(integration, ref, outcome);
+    await this.settled();
+  }
+
+  async cancel(
+    run: string,
+    { by, reason }: { readonly by: string; readonly reason: string },
+  ): Promise<RunView> {
+    await (await this.lives.engine()).commands.cancel(numberOf(run), by, reason);
+    await this.settled();
+    return await this.run(run);
+  }
+
+  async run(id: string): Promise<RunView> {
+    const [stored] = await this.lives.stored([numberOf(id)]);
+    if (stored === undefined) throw new Error(`There is no run ${id} in this bed.`);
+    return runView(stored);
+  }
+
+  async runs(): Promise<readonly RunView[]> {
+    return (await this.#stored()).map(runView);
+  }
+
+  async advance(time: Duration): Promise<void> {
+    await this.settled();
+    const untilMs = this.lives.clock.nowMs() + durationMs(time, "advance");
+    await this.lives.passUntil(untilMs, async () => {
+      await this.#decideStanding();
+      return false;
+    });
+    this.lives.clock.setMs(untilMs);
+    await this.settled();
+  }
+
+  async rest(): Promise<readonly RunView[]> {
+    const untilMs = this.lives.clock.nowMs() + REST_MS_MAX;
+    await this.lives.passUntil(untilMs, async () => {
+      await this.#decideStanding();
+      return (await this.#stored()).every(isAtRest);
+    });
+    return await this.runs();
+  }
+
+  async settled(): Promise<void> {
+    await this.lives.settle();
+    await this.#decideStanding();
+  }
+
+  async crash(): Promise<void> {
+    await this.lives.crash();
+    await this.settled();
+  }
+
+  now(): Date {
+    return new Date(this.lives.clock.nowMs());
+  }
+
+  async close(): Promise<void> {
+    await this.lives.close();
+  }
+
+  async #stored(): Promise<readonly StoredRun[]> {
+    return await this.lives.stored(this.lives.runs);
+  }
+
+  async #openReviews() {
+    return (await this.#stored()).flatMap(openReviews);
+  }
+
+  async #decideStanding(): Promise<void> {
+    if (this.#standing.size === 0) return;
+    for (let given = 0; given < DECISIONS_MAX; given += 1) {
+      const open = (await this.#openReviews()).find((one) => this.#standing.has(one.review));
+      const standing = open === undefined ? undefined : this.#standing.get(open.review);
+      if (open === undefined || standing === undefined) return;
+      await this.#give(open, standing);
+      await this.lives.settle();
+    }
+    throw new Error(`More than ${String(DECISIONS_MAX)} reviews were asked for in one moment.`);
+  }
+
+  async #give({ run, seq }: OpenReview, { decision, user }: Standing): Promise<void> {
+    await (await this.lives.engine()).commands.answer(run, seq, decision, user);
+  }
+
+  /** Whoever dies meanwhile never says whether it was accepted: asked again, it is the same run. */
+  async #started(...asked: Parameters<BedEngine["startRun"]>): Promise<number> {
+    for (let tries = 0; tries < START_TRIES_MAX; tries += 1) {
+      const told: { run: number | null; error: unknown } = { run: null, error: null };
+      (await this.lives.engine()).startRun(...asked).then(
+        ({ run }) => (told.run = run),
+        (error: unknown) => (told.error = error),
+      );
+      await this.lives.settle();
+      if (told.error !== null) throw told.error;
+      if (told.run !== null) return told.run;
+    }
+    throw new Error(`The bed died at each of ${String(START_TRIES_MAX)} tries to start the run.`);
+  }
+}
+
+type BedEngine = Awaited<ReturnType<BedLives["engine"]>>;
+
+interface OpenReview {
+  readonly run: number;
+  readonly seq: number;
+  readonly review: string;
+}
+
+function openReviews({ row, records }: StoredRun): readonly OpenReview[] {
+  if (isFinal(row.state)) return [];
+  return records
+    .filter((record) => record.kind === "asked" && !isAnswered(records, record))
+    .map(({ run, seq, head }) => ({
+      run,
+      seq,
+      // The engine wrote it with the shape of its kind.
+      review: (parseJson(head ?? "null") as AskedHead).review,
+    }));
+}
+
+function isAnswered(records: readonly JournalRecord[], { name, seq }: JournalRecord): boolean {
+  return records.some((one) => one.seq > seq && one.name === name && one.kind === "answered");
+}
+
+/** Nothing happens to it before somebody acts: a person, or whoever sends what it waits for. */
+function isAtRest({ row: { state, wakeAtMs } }: StoredRun): boolean {
+  if (isFinal(state) || state === "exception" || state === "held" || state === "paused")
+    return true;
+  return (state === "review" || state === "waiting") && wakeAtMs === null;
+}
+
+function numberOf(id: string): number {
+  const run = parseRunId(id);
+  if (run === null)
+    throw new HoldfastError("HF1001", `"${id}" is no run id.`, "Give the id of a RunView.");
+  return run;
+}
