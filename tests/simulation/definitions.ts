@@ -10,7 +10,7 @@ import type { Effect } from "#src/workflow/effect.ts";
 import type { Run } from "#src/workflow/run.ts";
 import type { Definitions } from "./process.ts";
 import type { EffectName, Node, Program } from "./programs.ts";
-import { KIND_OF, SETTLE_SECONDS, type SystemKind } from "./systems.ts";
+import { KEY_WINDOW, KIND_OF, SETTLE_SECONDS, type SystemKind } from "./systems.ts";
 
 /** The way of one process to the other systems. */
 interface Calls {
@@ -151,6 +151,8 @@ function ifChildFailed(error: unknown): void {
 
 const SETTLE = `${SETTLE_SECONDS}s` as const;
 const RETRY = { attempts: 6, within: "8m", first: "2s" } as const;
+/** Within the window of its key. */
+const RETRY_KEYED = { ...RETRY, within: "150s" } as const;
 
 function system(name: string) {
   return integration(name, {
@@ -202,17 +204,17 @@ function effectsOf({ transport, accepted }: World): Record<EffectName, SimEffect
     charge: effect("charge", {
       ...base("charge"),
       repeat: "keyed",
-      keyWindow: "10m",
+      keyWindow: KEY_WINDOW,
       settle: SETTLE,
-      retry: RETRY,
+      retry: RETRY_KEYED,
       compensate: undo("charge"),
     }),
     order: effect("order", {
       ...base("order"),
       repeat: "keyed",
-      keyWindow: "10m",
+      keyWindow: KEY_WINDOW,
       settle: SETTLE,
-      retry: RETRY,
+      retry: RETRY_KEYED,
       compensate: "none",
       run: async (input: Reference, attempt: Attempt) => {
         const { ref } = await call("order", input, attempt);

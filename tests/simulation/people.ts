@@ -2,7 +2,7 @@
  * Operators and reviewers: they look at the lists, and decide now or a while later, by the same acts
  * as the command line. What they say of the outside is true; what they have seen may be old.
  */
-import { isOutcomeOpen, settleOf } from "#src/core/acts.ts";
+import { settleOf } from "#src/core/acts.ts";
 import { HoldfastError } from "#src/core/error.ts";
 import { formatItemId, formatRunId } from "#src/core/run-number.ts";
 import {
@@ -160,18 +160,20 @@ export class People {
     this.#given.set(place(one), tries + 1);
     const row = await this.#reader.run(one.run);
     const isOver = row === null || row.endedAtMs !== null;
-    if (one.subject !== null || isOver || (isOutcomeOpen(one) && one.operation === null)) {
+    if (one.subject !== null || isOver) {
       note(`person ${bound.by} closes ${item}`);
       await closeException(this.#reader, bound.exception, bound, this.#patience);
       return;
     }
-    if (tries < TRIES_MAX) {
+    // What does not help is followed by something else, and then begun anew.
+    const turn = tries % (TRIES_MAX + 2);
+    if (turn < TRIES_MAX) {
       note(`person ${bound.by} resumes ${item}`);
       const step = one.step === "" ? null : one.step;
       await resumeRun(this.#reader, { run: formatRunId(one.run) }, step, bound, this.#patience);
       return;
     }
-    if (tries === TRIES_MAX) {
+    if (turn === TRIES_MAX) {
       await this.#cancel(one.run);
       return;
     }

@@ -43,13 +43,16 @@ export function planOf(seed: number, workers: number | null): Plan {
   const random = seededRandom(seed, "plan");
   const isCalm = random.next() < 0.1;
   const some = (...chances: readonly number[]) => (isCalm ? 0 : random.pick(chances));
-  const count = workers ?? 1 + random.integer(3);
+  // Drawn in any case, so that what else the seed means does not depend on who says how many.
+  const drawn = 1 + random.integer(3);
+  const count = workers ?? drawn;
   return {
     seed,
     workers: count,
     runs: 2 + random.integer(5),
     // Some last for longer than the window of a key; workers that share a store beat all the time.
-    faultsUntilMs: (1 + random.integer(random.next() < 0.1 ? 30 : Math.ceil(9 / count))) * MINUTE_MS,
+    faultsUntilMs:
+      (1 + random.integer(random.next() < 0.1 ? 30 : Math.ceil(9 / count))) * MINUTE_MS,
     store: {
       crash: some(0, 0.003, 0.01, 0.03),
       unsaid: some(0, 0, 0.01),

@@ -57,6 +57,9 @@ export class Simulation {
   readonly #weather: Weather;
   readonly #seenBy = new Map<string, SeenBy>();
   #started = 0;
+  #isDamaged = false;
+  /** Nothing may go on from here. */
+  #isOver = false;
   /** The process whose call is leaving. */
   #calling: Process | null = null;
 
@@ -83,6 +86,12 @@ export class Simulation {
       this.#note(text);
     };
     disk.onCommand = note;
+    disk.onDamage = (run, how) => {
+      this.#note(`damage of ${String(run)} ${how}`);
+      if (how === "unnoticed")
+        report("P13", run, "a changed record of it was read, and not noticed");
+      else this.#isOver = true;
+    };
     this.#weather = new Weather({
       plan,
       scheduler,
@@ -135,12 +144,12 @@ export class Simulation {
     this.#weather.start();
     const untilMs = scheduler.nowMs + plan.faultsUntilMs + CALM_MS;
     let steps = 0;
-    while (this.violation === null && (await scheduler.step(untilMs))) {
+    while (this.violation === null && !this.#isOver && (await scheduler.step(untilMs))) {
       steps += 1;
       if (steps > STEPS_MAX) break;
       if (steps % LOOK_EVERY === 0 && this.isCalm && this.#isDone) break;
     }
-    if (this.violation === null) this.#checkEnd();
+    if (this.violation === null && !this.#isOver) this.#checkEnd();
     for (const process of this.#alive) process.die("the simulation is over");
     this.counts["steps"] = steps;
     return { violation: this.violation, trace: this.trace, counts: this.counts };
@@ -202,6 +211,7 @@ export class Simulation {
       },
       onDeath: (dead, why) => {
         this.#note(`${dead.name} dies: ${why}`);
+        this.#damage();
         const inMs = this.isCalm
           ? 500
           : seededRandom(plan.seed, `restart ${String(this.#started)}`).next() * RESTART_MS;
@@ -212,10 +222,26 @@ export class Simulation {
       onPost: (shard) => {
         this.#hint(shard);
       },
-      onEvent: () => undefined,
+      onEvent: (of, event) => {
+        if (event.type === "shards.taken" || event.type === "shards.given")
+          this.#note(`${of.name} ${event.type} ${String(event.shards.length)}`);
+        if (event.type === "recovery.done")
+          this.#note(`${of.name} recovered ${String(event.runs)} runs`);
+        if (event.type === "store.retry") this.#note(`${of.name} reads again: ${event.what}`);
+      },
     });
     this.#processes.push(process);
     process.start();
+  }
+
+  /** While no process runs: of a run that the next one brings back. */
+  #damage(): void {
+    if (!this.plan.damage || this.#isDamaged) return;
+    for (const { row } of this.disk.tables.runs.values()) {
+      if (row.state !== "running" || !this.disk.damage(row.run)) continue;
+      this.#isDamaged = true;
+      return;
+    }
   }
 
   #worldOf(process: Process): World {

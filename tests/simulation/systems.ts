@@ -17,13 +17,23 @@ export const KIND_OF: Readonly<Record<EffectName, SystemKind>> = {
 };
 
 /** They drop repeats of a key for this long after its first request was worked on. */
-const KEY_WINDOW_MS = 600_000;
+const KEY_WINDOW_MS = 180_000;
 /** A look-up finds what was done this long ago, or longer. */
 const SEARCH_LAG_MS = 3_000;
-/** After it has left, a request can land for this long. */
-export const LANDS_WITHIN_MS = 30_000;
+/** What effects declare of that. */
+export const KEY_WINDOW = "3m";
+/**
+ * After it has left, a request can land for this long. Whoever drops repeats is near: what is left of
+ * the window of a key when it is used last (a tenth) is longer than that, and a slow disk before it.
+ */
+const LANDS_WITHIN_MS = 30_000;
+const LANDS_NEAR_MS = 8_000;
 /** What effects declare: longer than landing, lag, and a slow disk before the call leaves. */
 export const SETTLE_SECONDS = 45;
+
+export function landsWithinMs(kind: SystemKind): number {
+  return kind === "keys" ? LANDS_NEAR_MS : LANDS_WITHIN_MS;
+}
 
 export interface Done {
   /** The effect, with `undo-` before it if it takes that back. */

@@ -7,7 +7,7 @@ import { CallFailed, type Attempt } from "#src/workflow/attempt.ts";
 import type { Classified, Evidence, Phase } from "#src/core/failure.ts";
 import { cannotTell, done, notDone, type Seen } from "#src/workflow/seen.ts";
 import type { Life, Scheduler } from "./scheduler.ts";
-import { LANDS_WITHIN_MS, type SystemKind, type Systems } from "./systems.ts";
+import { landsWithinMs, type SystemKind, type Systems } from "./systems.ts";
 
 export interface Request {
   readonly kind: SystemKind;
@@ -113,7 +113,8 @@ export class Transport {
     switch (fate) {
       case "well":
       case "twice":
-        if (fate === "twice") this.#land(request, near() + random.next() * LANDS_WITHIN_MS * 0.9);
+        if (fate === "twice")
+          this.#land(request, near() + random.next() * landsWithinMs(request.kind) * 0.9);
         return await this.#answered(request, near(), near(), life);
       case "slow":
         return await this.#answered(request, near(), random.next() * FAR_MS, life);
@@ -130,7 +131,7 @@ export class Transport {
         await this.#pause(2 * NEAR_MS, life);
         throw lostError();
       case "late":
-        this.#land(request, 1_000 + random.next() * (LANDS_WITHIN_MS - 1_000));
+        this.#land(request, 1_000 + random.next() * (landsWithinMs(request.kind) - 1_000));
         if (random.next() < 0.5) return await untilAborted(signal);
         await this.#pause(near(), life);
         throw lostError();

@@ -82,8 +82,7 @@ export class Work {
     senders.send(
       {
         name: `start ${key}`,
-        say: ({ engine }) =>
-          engine.startRun(known({ engine }, workflow), { key }, { by: "shop" }),
+        say: ({ engine }) => engine.startRun(known({ engine }, workflow), { key }, { by: "shop" }),
         heard: ({ run }) => {
           this.#requireKept(disk.tables.runs.has(run), `start ${key}`);
         },
@@ -120,7 +119,11 @@ export class Work {
           const isSame = before?.state === receipt.state && before.run === receipt.run;
           // What was held has been started since.
           if (before !== undefined && before.state !== "held" && !isSame)
-            report("P6", null, `message ${key} was answered ${before.state}, then ${receipt.state}`);
+            report(
+              "P6",
+              null,
+              `message ${key} was answered ${before.state}, then ${receipt.state}`,
+            );
           this.#receipts.set(key, receipt);
         },
       },

@@ -10,6 +10,10 @@ import type {
   TimerHead,
 } from "#src/core/journal.ts";
 import type { RecordKind } from "#src/core/record-kinds.ts";
+import type { FailureClass } from "#src/core/failure.ts";
+import type { ReceivedHead } from "#src/core/received.ts";
+import type { DecidedHead, ProposedHead } from "#src/core/repaired.ts";
+import { versionOf } from "#src/core/run-version.ts";
 import { isFinal } from "#src/core/run-state.ts";
 import { endsStep } from "#src/engine/run/recovery.ts";
 import type { Disk } from "../store/disk.ts";
@@ -30,6 +34,15 @@ const AFTER_END: ReadonlySet<RecordKind> = new Set([
   "decided",
 ]);
 
+/** Failures that use up no attempt: it waits for the other system. */
+const FREE: ReadonlySet<FailureClass> = new Set([
+  "throttled",
+  "unavailable",
+  "misconfigured",
+  "exhausted",
+  "contention",
+]);
+
 /** What a person had seen when a command was given. */
 export interface SeenBy {
   readonly attempts: number | null;
@@ -42,8 +55,12 @@ export class RecordRules {
   readonly #report: Report;
   readonly #ended = new Map<string, number>();
   readonly #timers = new Map<string, number>();
+  /** By operation: attempts that were counted last. */
+  readonly #attempts = new Map<string, number>();
   readonly #finished = new Set<number>();
   readonly #events = new Map<string, string>();
+  /** By the name of an order: the number that was taken last. */
+  readonly #newest = new Map<string, number>();
   /** Runs that need to stand well once the commit is complete. */
   readonly #touched = new Set<number>();
   readonly #seenBy: (command: string) => SeenBy | null;
@@ -61,7 +78,10 @@ export class RecordRules {
   }
 
   committed(records: readonly JournalRecord[]): void {
-    for (const record of records) if (record.run !== 0) this.#record(record);
+    for (const record of records) {
+      if (record.run !== 0) this.#record(record);
+      else if (record.kind === "received") this.#received(headOf<ReceivedHead>(record));
+    }
     for (const run of this.#touched) {
       const problem = standingProblem(this.#disk, run);
       if (problem !== null) this.#report("P2", run, problem);
@@ -85,6 +105,7 @@ export class RecordRules {
     if (kind === "settled") this.#settled(record, headOf<SettledHead>(record));
     if (kind === "closed") this.#closed(record, headOf<ClosedHead>(record));
     if (kind === "answered") this.#answered(record, headOf<AnsweredHead>(record));
+    if (kind === "decided") this.#decided(record, headOf<DecidedHead>(record));
     if (kind === "state" || kind === "started" || kind === "closed") this.#touched.add(run);
   }
 
@@ -98,11 +119,20 @@ export class RecordRules {
     this.#ended.set(step, seq);
   }
 
-  #outcome({ run, name }: JournalRecord, { meters, operation }: OutcomeHead): void {
+  #outcome({ run, name }: JournalRecord, { meters, operation, failure }: OutcomeHead): void {
+    const counted = `${String(run)}/${name}/${String(operation)}`;
+    const before = this.#attempts.get(counted) ?? 0;
+    this.#attempts.set(counted, meters?.attempts ?? before);
+    if (failure !== undefined && FREE.has(failure.class) && (meters?.attempts ?? 0) > before)
+      this.#report(
+        "P8",
+        run,
+        `a failure of class ${failure.class} has used up an attempt of "${name}"`,
+      );
     const left = this.#sent.leftCount(run, operation);
     if (operation === 0 || meters === undefined || meters.attempts <= left) return;
-    const counted = `${String(meters.attempts)} attempts were counted, and ${String(left)} have left`;
-    this.#report("P8", run, `of "${name}" ${counted}`);
+    const sentence = `${String(meters.attempts)} attempts were counted, and ${String(left)} have left`;
+    this.#report("P8", run, `of "${name}" ${sentence}`);
   }
 
   #fired({ run, name, atMs }: JournalRecord): void {
@@ -148,6 +178,33 @@ export class RecordRules {
     const record = this.#disk.journal.get(run)?.[asked - 1]?.record;
     if (record?.kind !== "asked" || record.name !== name)
       this.#report("P3", run, `"${name}" was answered, and ${String(asked)} asks nothing of it`);
+  }
+
+  /** What was approved is what was proposed, of a run that has not moved since. */
+  #decided(record: JournalRecord, { proposed, verdict, by }: DecidedHead): void {
+    if (verdict !== "approved") return;
+    const { run, name, seq } = record;
+    const records = (this.#disk.journal.get(run) ?? []).map((kept) => kept.record);
+    const proposal = records[proposed - 1];
+    const version = versionOf(records.slice(0, seq - 1));
+    if (proposal?.kind !== "proposed") {
+      this.#report("P10", run, `"${name}": ${String(proposed)} is approved, and proposes nothing`);
+      return;
+    }
+    const head = headOf<ProposedHead>(proposal);
+    if (head.by === by) this.#report("P10", run, `"${name}" was approved by who has proposed it`);
+    if (head.version !== version)
+      this.#report("P10", run, `"${name}" was approved although the run has moved since`);
+  }
+
+  /** Messages of one order are taken in its sequence. */
+  #received({ state, order }: ReceivedHead): void {
+    if (order === null || state === "held" || state === "superseded") return;
+    const newest = this.#newest.get(order.name) ?? 0;
+    this.#newest.set(order.name, Math.max(newest, order.number));
+    if (order.number === newest + 1) return;
+    const which = `message ${String(order.number)} of "${order.key}" was taken`;
+    this.#report("P7", null, `${which} after message ${String(newest)}`);
   }
 
   isOver(run: number): boolean {

@@ -19,6 +19,8 @@ export interface Kept {
   record: JournalRecord;
   readonly pos: number;
   readonly digest: Buffer;
+  /** Its bytes are not what was written any more. */
+  isChanged: boolean;
 }
 
 export interface Posted {
@@ -63,6 +65,8 @@ export class Disk {
   onCommit: (records: readonly JournalRecord[], by: Chain) => void = () => undefined;
   /** Told of commands: as they are left, and as they are answered. */
   onCommand: (text: string) => void = () => undefined;
+  /** A changed record was to be read: what came of it. */
+  onDamage: (run: number, how: "noticed" | "unnoticed") => void = () => undefined;
   lastRun = 0;
   lastSystemSeq = 0;
   readonly #digests: RecordDigests;
@@ -146,7 +150,7 @@ export class Disk {
     const digest = Buffer.alloc(DIGEST_BYTES);
     this.#digests.write({ ...record, kind: kindOf(record), pos }, digest, 0);
     const list = this.journal.get(record.run);
-    const kept = { record, pos, digest };
+    const kept = { record, pos, digest, isChanged: false };
     if (list === undefined) this.journal.set(record.run, [kept]);
     else list.push(kept);
     if (record.run === SYSTEM_RUN) this.lastSystemSeq = Math.max(this.lastSystemSeq, record.seq);
@@ -156,12 +160,27 @@ export class Disk {
 
   /** A run's records, each held against its digest. */
   records(run: number): readonly JournalRecord[] {
-    return (this.journal.get(run) ?? []).map(({ record, pos, digest }, index) => {
+    return (this.journal.get(run) ?? []).map(({ record, pos, digest, isChanged }, index) => {
       const { seq, attempt, name, atMs, head, data } = record;
       const cells = [run, seq, kindOf(record), attempt, name, atMs, head, data, pos, digest];
-      this.#check.require(cells, index + 1);
+      try {
+        this.#check.require(cells, index + 1);
+      } catch (error) {
+        this.onDamage(run, "noticed");
+        throw error;
+      }
+      if (isChanged) this.onDamage(run, "unnoticed");
       return record;
     });
+  }
+
+  /** Changes a byte of the newest record with a payload of this run. False if it has none. */
+  damage(run: number): boolean {
+    const kept = this.journal.get(run)?.findLast(({ record }) => record.data !== null);
+    if (kept === undefined) return false;
+    kept.isChanged = true;
+    kept.record = { ...kept.record, data: `${kept.record.data ?? ""} ` };
+    return true;
   }
 
   post(command: Omit<InboxRow, "answer">, shard: number): void {

@@ -1,36 +1,16 @@
 /** Commands that workers of a shared store leave each other. Each may come twice, after a crash. */
-import { HoldfastError } from "../../core/error.ts";
 import type { AcceptedEvent, OpenedHead } from "../../core/journal.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import type { WaitingCommand, WorkerTopic } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { Message } from "../receiving/messages.ts";
 import { commandOf } from "../commands/inbox-command.ts";
-import { Elsewhere } from "./places.ts";
 import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 
-type WorkerCommand = WaitingCommand & { readonly topic: WorkerTopic };
-
-/**
- * Applies a command of another worker. Nobody hears of it where it fails, and a run would wait for
- * ever: so what cannot be read now is read again, for as long as its shard is here.
- *
- * @throws {Elsewhere} if the shard has gone, or the engine ends: whoever has it next finds the command.
- */
-export async function fromWorker(engine: Engine, row: WorkerCommand): Promise<InboxAnswer> {
-  for (let failures = 1; ; failures += 1) {
-    try {
-      return await applied(engine, row);
-    } catch (error) {
-      if (error instanceof HoldfastError || error instanceof Elsewhere) throw error;
-      const goesOn = await engine.reads.pause("a command of another worker", error, failures);
-      if (!goesOn) throw new Elsewhere("this engine ends");
-      engine.places.require(row.shard);
-    }
-  }
-}
-
-async function applied(engine: Engine, row: WorkerCommand): Promise<InboxAnswer> {
+export async function fromWorker(
+  engine: Engine,
+  row: WaitingCommand & { readonly topic: WorkerTopic },
+): Promise<InboxAnswer> {
   const { commands, early } = engine;
   const { beside } = engine.exceptions;
   switch (row.topic) {
