@@ -290,6 +290,10 @@ const WORKER_TOPICS = [
 ] as const;
 export type WorkerTopic = (typeof WORKER_TOPICS)[number];
 
+export function isOfWorker(topic: string): topic is WorkerTopic {
+  return WORKER_TOPICS.some((one) => one === topic);
+}
+
 /** Runs that have not ended, of one version of the code and in one state. */
 export interface VersionCount {
   /** Of the code that went on with them last. */

@@ -7,7 +7,7 @@ import type { InboxAnswer } from "./inbox-bodies.ts";
 import { HoldfastError } from "../../core/error.ts";
 import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isPromised } from "../../store/promised.ts";
-import type { WaitingCommand } from "../../store/rows.ts";
+import { isOfWorker, type WaitingCommand } from "../../store/rows.ts";
 import { repairFrom } from "../repair/repair-commands.ts";
 import { requireText } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
@@ -67,24 +67,28 @@ export class InboxDoor {
     this.#promises.close();
   }
 
-  /** Before runs that have come are brought back: those of them that were cancelled meanwhile. */
-  async takeCancels(): Promise<void> {
+  /**
+   * Before runs that have come are brought back: those of them that were cancelled meanwhile.
+   *
+   * @param came - the shards that have come; not given where the store is whole.
+   */
+  async takeCancels(came?: readonly number[]): Promise<void> {
     const { store, limits, places, reads } = this.#engine;
     for (let limit = limits.inboxBatchMax; ; limit *= 2) {
       const rows = await reads.patiently("commands", () => store.inbox(limit, places.list));
       if (rows === null) return;
-      for (const row of rows) if (this.#isFresh(row)) await this.#takeCancel(row);
+      for (const row of rows) if (this.#isFresh(row)) await this.#takeCancel(row, came);
       // What is beyond that is taken when there is room for it, like all other commands.
       if (rows.length < limit || limit >= limits.inboxUnderWayMax) return;
     }
   }
 
-  async #takeCancel(row: WaitingCommand): Promise<void> {
+  async #takeCancel(row: WaitingCommand, came?: readonly number[]): Promise<void> {
     if (row.topic !== "cancel") return;
     const { reads, committer } = this.#engine;
     this.#underWay.add(row.id);
     const isRecorded = await reads.patiently("a run that is cancelled", () =>
-      recordKeptCancel(this.#engine, row).catch(leftToOthers),
+      recordKeptCancel(this.#engine, row, came).catch(leftToOthers),
     );
     if (isRecorded === true) {
       const answer: InboxAnswer = { ok: true };
@@ -181,21 +185,37 @@ export class InboxDoor {
 
   /** Null if it is to be looked at again. */
   async #apply(row: WaitingCommand): Promise<InboxAnswer | null> {
-    try {
-      return await this.#command(row);
-    } catch (error) {
-      if (error instanceof Elsewhere) return null;
-      if (error instanceof HoldfastError) {
-        return { ok: false, code: error.code, message: error.message, remedy: error.remedy };
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.#command(row);
+      } catch (error) {
+        if (error instanceof Elsewhere) return null;
+        if (error instanceof HoldfastError) {
+          return { ok: false, code: error.code, message: error.message, remedy: error.remedy };
+        }
+        if (isOfWorker(row.topic)) {
+          if (await this.#isTriedAgain(row, error, failures)) continue;
+          return null;
+        }
+        const { message } = thrownText(error);
+        return {
+          ok: false,
+          code: "HF6003",
+          message,
+          remedy: "This is a defect of Holdfast: report it.",
+        };
       }
-      const { message } = thrownText(error);
-      return {
-        ok: false,
-        code: "HF6003",
-        message,
-        remedy: "This is a defect of Holdfast: report it.",
-      };
     }
+  }
+
+  /**
+   * Nobody hears of a command between workers that fails, and a run would wait for ever: so what
+   * cannot be read now is read again, for as long as its shard is here.
+   */
+  async #isTriedAgain({ shard }: WaitingCommand, error: unknown, failures: number) {
+    const { reads, places } = this.#engine;
+    const isTried = await reads.pause("what a command of another worker is about", error, failures);
+    return isTried && places.owns(shard);
   }
 
   async #command(row: WaitingCommand): Promise<InboxAnswer> {

@@ -14,13 +14,23 @@ import { withStored } from "../journal/stored-runs.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
 import { lateUnwinding } from "../run/unwinding.ts";
 
+/** Of a run that was read where the store is whole. */
+const NO_SHARD = -1;
+
 /**
  * True if the run is on record as cancelled, for whatever reason.
  *
+ * @param came - shards whose runs are about to be brought back; not given where the store is whole: all.
+ *   A run of another shard is at rest here, and nobody would bring it back: its cancel is a command like
+ *   any other.
  * @throws {HoldfastError} where the command or its run is not as it should be: whoever takes commands
  *   one by one finds that too, and says so.
  */
-export async function recordKeptCancel(engine: Engine, row: WaitingCommand): Promise<boolean> {
+export async function recordKeptCancel(
+  engine: Engine,
+  row: WaitingCommand,
+  came?: readonly number[],
+): Promise<boolean> {
   if (!row.isAsPosted || row.unreadable !== undefined) return false;
   requireText(row.by, "name of who sends a command");
   const { run: id, reason } = commandOf<"cancel">({ ...row, topic: "cancel" });
@@ -28,6 +38,7 @@ export async function recordKeptCancel(engine: Engine, row: WaitingCommand): Pro
     const { state, workflow: name } = stored.row;
     const workflow = engine.workflow(name);
     if (isFinal(state) || workflow === null) return false;
+    if (came !== undefined && !came.includes(stored.shard ?? NO_SHARD)) return false;
     requireReadable(stored);
     if (stored.records.some(({ kind }) => kind === "cancel")) return true;
     // It is being taken back as it is.

@@ -41,6 +41,8 @@ export class EventDelivery {
   readonly #engine: Engine;
   /** Early events that a run is taking; the store has them until that is durable. */
   readonly #claimed = new Set<number>();
+  /** Those of them that somebody else has asked for meanwhile, and would wait for in vain. */
+  readonly #wanted = new Map<number, EventAddress>();
   readonly #accepted: AcceptedEvents;
   /** Events that nobody has waited for yet. */
   readonly #early: CountedList;
@@ -54,7 +56,7 @@ export class EventDelivery {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#claimed.size + this.#accepted.keptCount;
+    return this.#claimed.size + this.#wanted.size + this.#accepted.keptCount;
   }
 
   /**
@@ -99,6 +101,9 @@ export class EventDelivery {
     await this.#accepted.inTurn(sent, async (repeat, known) => {
       switch (repeat.kind) {
         case "same":
+          // Its sender may not have heard because the process died before it was offered to anybody.
+          if (known !== null && known.kept !== null && known.run === null)
+            await this.offerKept(known);
           return;
         case "conflict":
           throw await openEventConflict(this.#engine, { sent, known, data, ...repeat });
@@ -143,13 +148,15 @@ export class EventDelivery {
   ): Promise<void> {
     const { journal, committer } = this.#engine;
     if (!this.#claim(row.seq)) return;
+    let isTaken = false;
     try {
       await engine.commands.events.takeForwarded(row);
       const head: ForwardedHead = { kept: row.seq, cell: name };
       journal.append("forwarded", head);
       await committer.durable();
+      isTaken = true;
     } finally {
-      this.#claimed.delete(row.seq);
+      this.#release(row.seq, isTaken);
     }
   }
 
@@ -178,7 +185,7 @@ export class EventDelivery {
       const unpin = live.pin();
       try {
         await live.settledDown;
-        if (kept !== null && !this.#claim(kept)) return true;
+        if (kept !== null && !this.#claims(kept, sent)) return true;
         const taken = await this.#offer(live, sent, data, kept);
         if (kept !== null) this.keptEventOffered(kept, taken);
         if (!taken) continue;
@@ -223,7 +230,10 @@ export class EventDelivery {
       const rows = await this.#engine.store.keptEvents(of, limit);
       const free = rows.find((row) => this.#claim(row.seq));
       if (free !== undefined) return free;
-      if (rows.length < limit) break;
+      if (rows.length < limit) {
+        for (const { seq } of rows) this.#wanted.set(seq, of);
+        break;
+      }
     }
     return null;
   }
@@ -234,13 +244,30 @@ export class EventDelivery {
     return true;
   }
 
+  /** False if somebody else has it in hand: if that one does not take it, it is offered again. */
+  #claims(kept: number, of: EventAddress): boolean {
+    if (this.#claim(kept)) return true;
+    this.#wanted.set(kept, of);
+    return false;
+  }
+
   /** The run has taken it, or has not. */
   keptEventOffered(kept: number, taken: boolean): void {
     const release = () => {
-      this.#claimed.delete(kept);
+      this.#release(kept, taken);
     };
     if (taken) void this.#engine.committer.durable().then(release, release);
     else release();
+  }
+
+  #release(kept: number, taken: boolean): void {
+    this.#claimed.delete(kept);
+    const wanted = this.#wanted.get(kept);
+    this.#wanted.delete(kept);
+    if (taken || wanted === undefined) return;
+    this.#engine.background(
+      this.#engine.reads.patiently("a kept event", () => this.offerKept(wanted)),
+    );
   }
 
   /** The shard of a run that another worker owns; null if it is here, or nowhere. */
@@ -254,14 +281,16 @@ export class EventDelivery {
   async #offerAway(run: number, shard: number, { sent, data, kept }: Offer): Promise<boolean> {
     const { routes, committer } = this.#engine;
     if (routes === null) return false;
-    if (!this.#claim(kept)) return true;
+    if (!this.#claims(kept, sent)) return true;
+    let isTaken = false;
     try {
       await committer.durable();
       const body: InboxCommands["deliver"] = { run: formatRunId(run), kept, sent, data };
       const answer = await routes.ask(shard, { topic: "deliver", data: body, by: SENDER });
-      return answer.taken === true;
+      isTaken = answer.taken === true;
+      return isTaken;
     } finally {
-      this.#claimed.delete(kept);
+      this.#release(kept, isTaken);
     }
   }
 
@@ -273,18 +302,19 @@ export class EventDelivery {
   async takeOffered(run: number, { sent, data, kept }: Offer): Promise<boolean> {
     const { wakes, committer, store } = this.#engine;
     const live = await wakes.reach(run);
-    await committer.durable();
-    const rows = await store.keptEvents(sent, KEPT_EVENTS_MAX);
-    if (!rows.some(({ seq }) => seq === kept)) return true;
-    if (live === null) return false;
-    const unpin = live.pin();
+    // From here on: a run that only waits would leave memory while its events are being read.
+    const unpin = live?.pin();
     try {
+      await committer.durable();
+      const rows = await store.keptEvents(sent, KEPT_EVENTS_MAX);
+      if (!rows.some(({ seq }) => seq === kept)) return true;
+      if (live === null) return false;
       await live.settledDown;
       const taken = await this.#offer(live, sent, data, kept);
       if (taken) await committer.durable();
       return taken;
     } finally {
-      unpin();
+      unpin?.();
     }
   }
 
@@ -293,7 +323,10 @@ export class EventDelivery {
     const { store, committer } = this.#engine;
     await committer.durable();
     for (const row of await store.keptEvents(of, KEPT_EVENTS_MAX)) {
-      if (this.#claimed.has(row.seq)) continue;
+      if (this.#claimed.has(row.seq)) {
+        this.#wanted.set(row.seq, of);
+        continue;
+      }
       const { seq: kept, namespace, event, key, id, data } = row;
       // Only its names count by now: its id is remembered since it was kept.
       const sent: AcceptedEvent = { namespace, event, id, key, digest: "", untilMs: 0 };
@@ -328,7 +361,7 @@ export class EventDelivery {
 
   async #answered(id: string, kept: number, sent: AcceptedEvent): Promise<void> {
     await this.#engine.routes?.answerTo(id);
-    this.#claimed.delete(kept);
+    this.#release(kept, true);
     await this.#engine.reads.patiently("a kept event", () => this.offerKept(sent));
   }
 }

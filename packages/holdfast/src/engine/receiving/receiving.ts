@@ -155,8 +155,15 @@ export class Receiving {
     const newest = await this.#engine.store.newestInOrder(order.name);
     const turn = turnOf(order.number, newest, message.mayLeap);
     if (turn.kind === "next") return await this.#begin(message);
-    if (turn.kind === "stale")
+    if (turn.kind === "stale") {
+      // What is newest may be itself: an earlier keeper has begun it, and died before it could say so.
+      const known = await this.#known(message.head.name);
+      if (known !== null && known.state !== "held") {
+        this.#held.remove(message.head.name);
+        return receiptOf(known, false);
+      }
       return await this.#write(message, { state: "superseded", run: null, duplicateOf: null });
+    }
     if (isHeld) return receiptOf({ state: "held", run: null, duplicateOf: null }, true);
     return await this.#keep(message);
   }

@@ -150,7 +150,7 @@ export class Membership {
     if (isKeeperNow) await this.#patiently(() => this.#becomeKeeper());
     places.came(taken.shards);
     this.#engine.emit({ type: "shards.taken", shards: taken.shards });
-    await inbox.takeCancels();
+    await inbox.takeCancels(taken.shards);
     await this.#patiently(() => timers.cameIn(taken.shards));
     this.#engine.exceptions.due.cameIn();
     inbox.lookSoon();

@@ -1,0 +1,248 @@
+/** The app that is simulated: effects on the other systems, a review, and workflows that carry out programs. */
+import { z } from "zod";
+import { effect } from "#src/workflow/effect.ts";
+import { integration } from "#src/workflow/integration.ts";
+import { review } from "#src/workflow/review.ts";
+import { workflow, type AnyWorkflow } from "#src/workflow/workflow.ts";
+import { pending, type Seen } from "#src/workflow/seen.ts";
+import type { Attempt } from "#src/workflow/attempt.ts";
+import type { Effect } from "#src/workflow/effect.ts";
+import type { Run } from "#src/workflow/run.ts";
+import type { Definitions } from "./process.ts";
+import type { EffectName, Node, Program } from "./programs.ts";
+import { KEY_WINDOW, KIND_OF, SETTLE_SECONDS, type SystemKind } from "./systems.ts";
+
+/** The way of one process to the other systems. */
+interface Calls {
+  readonly call: (
+    of: { readonly kind: SystemKind; readonly action: string; readonly id: string },
+    attempt: Attempt,
+  ) => Promise<Answer>;
+  readonly look: (action: string, id: string, signal: AbortSignal) => Promise<Seen<Answer>>;
+}
+
+export interface World {
+  readonly transport: Calls;
+  readonly programs: ReadonlyMap<string, Program>;
+  /** An order was accepted and will be answered later, under this reference. */
+  readonly accepted: (ref: string) => void;
+}
+
+interface Reference {
+  readonly id: string;
+}
+interface Answer {
+  readonly ref: string;
+}
+interface Input {
+  readonly key: string;
+}
+
+// They take what they are given: its values are made here.
+const REFERENCE = z.custom<Reference>();
+const ANSWER = z.custom<Answer>();
+const INPUT = z.custom<Input>();
+const ANY = z.custom<unknown>();
+const DECISION = z.custom<{ readonly ok: boolean }>();
+
+export const PAID = {
+  name: "paid",
+  schema: z.custom<{ readonly amount: number }>(),
+  sensitive: [],
+};
+
+type SimEffect = Effect<typeof REFERENCE, typeof ANSWER>;
+
+/** Effects and workflows of one process: its calls end with it. */
+export function define(world: World): Definitions {
+  const effects = effectsOf(world);
+  const approve = review("approve", {
+    subject: ANY,
+    decision: DECISION,
+    by: "boss",
+    sensitive: [],
+  });
+  const workflows: AnyWorkflow[] = [];
+  const children = new Map<string, AnyWorkflow>();
+  const body = async (input: Input, run: Run): Promise<unknown> => {
+    const program = world.programs.get(input.key);
+    if (program === undefined) throw new Error(`no program for ${input.key}`);
+    await carryOut(program.nodes, input.key, run);
+    return input.key;
+  };
+  const carryOut = async (nodes: readonly Node[], key: string, run: Run): Promise<void> => {
+    for (const node of nodes) await act(node, key, run);
+  };
+  const act = async (node: Node, key: string, run: Run): Promise<void> => {
+    switch (node.kind) {
+      case "do":
+        await run.do(effects[node.effect], { id: `${key}.${node.as}` }, { as: node.as });
+        return;
+      case "try":
+        await run.try(effects[node.effect], { id: `${key}.${node.as}` }, { as: node.as });
+        return;
+      case "all":
+        await Promise.all(node.of.map((one) => act(one, key, run)));
+        return;
+      case "sleep":
+        await run.sleep(`${node.seconds}s`, { as: node.as });
+        return;
+      case "step":
+        await run.step(node.as, () => node.as, { durable: node.durable, sensitive: [] });
+        return;
+      case "ask":
+        await run.ask(approve, { of: `${key}.${node.as}` }, { as: node.as });
+        return;
+      case "wait":
+        await run.wait(PAID, {
+          as: node.as,
+          key: `${key}.${node.as}`,
+          ...(node.seconds === null ? {} : { within: `${node.seconds}s` }),
+        });
+        return;
+      case "call": {
+        const child = children.get(node.child.workflow) as ReturnType<typeof flow> | undefined;
+        if (child === undefined) throw new Error(`no workflow ${node.child.workflow}`);
+        const called = run.call(child, { key: node.child.key }, { as: node.as });
+        await (node.isGuarded ? called.then(undefined, ifChildFailed) : called);
+        return;
+      }
+      case "scope":
+        await run.scope(
+          node.as,
+          async (unit) => {
+            await carryOut(node.of, key, unit);
+          },
+          { onFailure: "compensate" },
+        );
+        return;
+      case "stop":
+        run.stop("enough", { compensate: node.compensate });
+    }
+  };
+  const flow = (name: Program["workflow"]) =>
+    workflow(
+      name,
+      {
+        input: INPUT,
+        output: ANY,
+        key: (input) => input.key,
+        owner: "team-flow",
+        sensitive: [],
+        onFailure: name === "strict" ? "compensate" : "ask",
+        ...(name === "laned"
+          ? { lane: (input: Input) => world.programs.get(input.key)?.lane ?? "lane" }
+          : {}),
+      },
+      body,
+    );
+  for (const name of ["flow", "laned", "strict"] as const) {
+    const one = flow(name);
+    workflows.push(one);
+    children.set(name, one);
+  }
+  return { workflows, effects: Object.values(effects) };
+}
+
+/** A child that has not completed is no reason to give up. */
+function ifChildFailed(error: unknown): void {
+  if (!(error instanceof Error) || error.name !== "ChildFailed") throw error;
+}
+
+const SETTLE = `${SETTLE_SECONDS}s` as const;
+const RETRY = { attempts: 6, within: "8m", first: "2s" } as const;
+/** Within the window of its key. */
+const RETRY_KEYED = { ...RETRY, within: "150s" } as const;
+
+function system(name: string) {
+  return integration(name, {
+    owner: `team-${name}`,
+    breaker: { openAt: "60%", of: 6, probeEvery: "20s" },
+  });
+}
+
+function effectsOf({ transport, accepted }: World): Record<EffectName, SimEffect> {
+  const call = (name: EffectName, input: Reference, attempt: Attempt, action: string = name) =>
+    transport.call({ kind: KIND_OF[name], action, id: input.id }, attempt);
+  const base = (name: EffectName) => ({
+    on: system(name),
+    timeout: "5s" as const,
+    input: REFERENCE,
+    output: ANSWER,
+    sensitive: [],
+    run: (input: Reference, attempt: Attempt) => call(name, input, attempt),
+  });
+  const undo =
+    (name: EffectName) => async (input: Reference, _output: Answer, attempt: Attempt) => {
+      await call(name, input, attempt, `undo-${name}`);
+    };
+  const probe = (name: EffectName) => (input: Reference, attempt: Attempt) =>
+    transport.look(name, input.id, attempt.signal);
+  const undoEffect = (name: EffectName, on: ReturnType<typeof system>) =>
+    effect(`undo-${name}`, {
+      ...base(name),
+      on,
+      repeat: "idempotent",
+      why: "upsert",
+      settle: SETTLE,
+      retry: RETRY,
+      run: (input: Reference, attempt: Attempt) =>
+        transport.call({ kind: "upsert", action: `undo-${name}`, id: input.id }, attempt),
+    });
+  const invoice = base("invoice");
+  const stamp = base("stamp");
+  return {
+    look: effect("look", { ...base("look"), repeat: "read", retry: RETRY }),
+    set: effect("set", {
+      ...base("set"),
+      repeat: "idempotent",
+      why: "upsert",
+      settle: SETTLE,
+      retry: RETRY,
+      compensate: undo("set"),
+    }),
+    charge: effect("charge", {
+      ...base("charge"),
+      repeat: "keyed",
+      keyWindow: KEY_WINDOW,
+      settle: SETTLE,
+      retry: RETRY_KEYED,
+      compensate: undo("charge"),
+    }),
+    order: effect("order", {
+      ...base("order"),
+      repeat: "keyed",
+      keyWindow: KEY_WINDOW,
+      settle: SETTLE,
+      retry: RETRY_KEYED,
+      compensate: "none",
+      run: async (input: Reference, attempt: Attempt) => {
+        const { ref } = await call("order", input, attempt);
+        accepted(ref);
+        return pending({ ref, within: "3m" });
+      },
+    }),
+    invoice: effect("invoice", {
+      ...invoice,
+      repeat: "probeable",
+      probe: probe("invoice"),
+      settle: SETTLE,
+      retry: RETRY,
+      compensate: {
+        effect: undoEffect("invoice", invoice.on),
+        input: ({ id }: Reference) => ({ id }),
+      },
+    }),
+    mail: effect("mail", { ...base("mail"), repeat: "once", settle: SETTLE }),
+    stamp: effect("stamp", {
+      ...stamp,
+      repeat: "once",
+      probe: probe("stamp"),
+      settle: SETTLE,
+      compensate: {
+        effect: undoEffect("stamp", stamp.on),
+        input: ({ id }: Reference) => ({ id }),
+      },
+    }),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * `npm run simulate -- --seeds N [--from S] [--workers W] [--trace N]`: runs seeds, and shows what
+ * broke which promise, with the command that repeats it.
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { runAll } from "./pool.ts";
+import { LINES_SHOWN, type SeedResult } from "./run-seed.ts";
+import type { Order } from "./worker.ts";
+
+/** A simulator that cannot run ends its processes with every seed. */
+const CRASHES_MAX = 20;
+/** Seeds with violations that are shown in full. */
+const SHOWN_MAX = 5;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: "string", default: "1000" },
+      from: { type: "string", default: "1" },
+      workers: { type: "string" },
+      trace: { type: "string", default: String(LINES_SHOWN) },
+    },
+  });
+  const from = wholeNumber("from", values.from);
+  const count = wholeNumber("seeds", values.seeds);
+  const workers = values.workers === undefined ? null : wholeNumber("workers", values.workers);
+  const linesMax = wholeNumber("trace", values.trace);
+  return await runSeeds(orders(from, count, workers, linesMax));
+}
+
+function wholeNumber(option: string, text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new RangeError(`--${option}: expected a whole number, got ${text}`);
+}
+
+function* orders(from: number, count: number, workers: number | null, linesMax: number) {
+  for (let seed = from; seed < from + count; seed += 1) yield { seed, workers, linesMax };
+}
+
+async function runSeeds(all: Iterable<Order>): Promise<number> {
+  const totals = new Map<string, number>();
+  let seeds = 0;
+  let failed = 0;
+  await runAll({
+    processes: availableParallelism(),
+    orders: all,
+    onResult: (result) => {
+      seeds += 1;
+      for (const [what, times] of Object.entries(result.counts))
+        totals.set(what, (totals.get(what) ?? 0) + times);
+      if (result.violation === null) return true;
+      failed += 1;
+      if (failed <= SHOWN_MAX) show(result);
+      else console.log(`seed ${String(result.plan.seed)}: ${result.violation.text}`);
+      return true;
+    },
+    onCrash: ({ seed }, how) => {
+      failed += 1;
+      console.log(`seed ${String(seed)} has ended its process: ${how}`);
+      return failed < CRASHES_MAX;
+    },
+  });
+  const counted = [...totals].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  console.log(counted.map(([what, times]) => `${what} ${String(times)}`).join(", "));
+  console.log(`${String(seeds)} seeds, ${String(failed)} with a violation`);
+  return failed === 0 ? 0 : 1;
+}
+
+function show({ plan, violation, lines }: SeedResult): void {
+  if (violation === null) return;
+  const { seed, workers } = plan;
+  console.log(`\nseed ${String(seed)} breaks ${violation.promise}: ${violation.text}`);
+  console.log(JSON.stringify(plan));
+  for (const line of lines) console.log(`  ${line}`);
+  const of = `--from ${String(seed)} --workers ${String(workers)}`;
+  console.log(`again: npm run simulate -- --seeds 1 ${of} --trace 2000`);
+}
