@@ -9,7 +9,7 @@ import { LocalStep } from "../../engine/steps/local-step.ts";
 import type { LiveRun } from "../../engine/run/live-run.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { openSqliteStore, type SqliteStore } from "../../store-sqlite/index.ts";
-import { SqliteMemory } from "../../store-sqlite/memory.ts";
+import { SqliteMemory, type RunStands } from "../../store-sqlite/memory.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { FakeWorld } from "./fake-world.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -105,18 +105,30 @@ export class BedLives {
     await this.settle();
   }
 
-  /** Lets time pass until then, or until it is so. */
-  async passUntil(untilMs: number, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  /**
+   * Lets time pass until then, or until it is so.
+   *
+   * @throws {Error} if it would fire more timers than that in all, or too many in one minute.
+   */
+  async passUntil(
+    untilMs: number,
+    isSo: () => boolean | Promise<boolean>,
+    timersMax = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     await this.settle();
     let minuteMs = this.clock.nowMs();
-    for (let fired = 0; fired < TIMERS_MAX; fired += 1) {
+    let inMinute = 0;
+    for (let fired = 0; fired < timersMax && inMinute < TIMERS_MAX; fired += 1) {
       if ((await isSo()) || !this.clock.fireNext(untilMs)) return;
       await this.settle();
+      inMinute += 1;
       if (this.clock.nowMs() - minuteMs < MINUTE_MS) continue;
       minuteMs = this.clock.nowMs();
-      fired = 0;
+      inMinute = 0;
     }
-    throw new Error(`more than ${String(TIMERS_MAX)} timers: something goes round in circles`);
+    throw new Error(
+      `It does not come to rest: ${String(Math.min(timersMax, TIMERS_MAX))} timers have fired, and more are to come. Does the workflow wait in a loop that never ends?`,
+    );
   }
 
   /**
@@ -144,6 +156,11 @@ export class BedLives {
         );
     }
     throw new Error(`The process died ${String(ASKED_MAX)} times before it had answered.`);
+  }
+
+  /** Where every run stands, as far as it is on disk. */
+  stands(): readonly RunStands[] {
+    return this.#memory.stands();
   }
 
   async stored(runs: readonly number[]): Promise<readonly StoredRun[]> {

@@ -17,6 +17,7 @@ import type { EventType } from "../../workflow/run.ts";
 import type { In, Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
 import { BedLives } from "./bed-lives.ts";
+import type { RunStands } from "../../store-sqlite/memory.ts";
 import { EffectStub, type AnyStub } from "./effect-stub.ts";
 import { runView, type RunView } from "./run-view.ts";
 
@@ -87,6 +88,8 @@ export interface Testbed {
 
 /** How long `rest` waits: longer than any deadline that a test would declare. */
 const REST_MS_MAX = 60 * 86_400_000;
+/** Timers that `rest` lets fire: a run that waits more often than that in 60 days goes round in circles. */
+const REST_TIMERS_MAX = 1_000;
 /** Times that standing decisions are given in one wait: a review that asks again and again. */
 const DECISIONS_MAX = 1_000;
 
@@ -195,10 +198,11 @@ export class Bed implements Testbed {
 
   async rest(): Promise<readonly RunView[]> {
     const untilMs = this.lives.clock.nowMs() + REST_MS_MAX;
-    await this.lives.passUntil(untilMs, async () => {
+    const isAtRestNow = async () => {
       await this.#decideStanding();
-      return this.lives.world.onItsWay === 0 && (await this.#stored()).every(isAtRest);
-    });
+      return this.lives.world.onItsWay === 0 && this.lives.stands().every(isAtRest);
+    };
+    await this.lives.passUntil(untilMs, isAtRestNow, REST_TIMERS_MAX);
     return await this.runs();
   }
 
@@ -225,7 +229,10 @@ export class Bed implements Testbed {
   }
 
   async #openReviews() {
-    return (await this.#stored()).flatMap(openReviews);
+    const asking = this.lives
+      .stands()
+      .filter(({ state }) => !isFinal(state) && state !== "waiting");
+    return (await this.lives.stored(asking.map(({ run }) => run))).flatMap(openReviews);
   }
 
   async #decideStanding(): Promise<void> {
@@ -272,7 +279,7 @@ function isAnswered(records: readonly JournalRecord[], { name, seq }: JournalRec
 }
 
 /** Nothing happens to it before somebody acts: a person, or whoever sends what it waits for. */
-function isAtRest({ row: { state, wakeAtMs } }: StoredRun): boolean {
+function isAtRest({ state, wakeAtMs }: RunStands): boolean {
   if (isFinal(state) || state === "exception" || state === "held" || state === "paused")
     return true;
   return (state === "review" || state === "waiting") && wakeAtMs === null;

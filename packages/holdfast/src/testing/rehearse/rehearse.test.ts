@@ -198,4 +198,92 @@ describe("a rehearsal catches", () => {
     });
     expect(twice?.hint).toContain("settle");
   });
+
+  test("a classification that says for sure what nobody can know", async () => {
+    const sure = effect("mail", {
+      on: post,
+      repeat: "once",
+      timeout: "5s",
+      input: ORDER,
+      output: z.object({}),
+      classify: () => ({ class: "permanent", effect: "never" }),
+      run: never,
+      compensate: "none",
+    });
+    const failed = await lawsOf(
+      async (input, run) => {
+        await run.try(sure, input);
+        return { invoiceId: "none" };
+      },
+      {
+        ...FAULTS_ALONE,
+        world: (bed) => {
+          bed.on(sure).answer({});
+        },
+      },
+    );
+    expect(failed.map(({ law }) => law)).toContain("what is on record is true");
+  });
+
+  test("an undoing that does not name what it undoes", async () => {
+    const refund = effect("refund", {
+      on: payments,
+      repeat: "idempotent",
+      why: "put",
+      input: z.object({ all: z.literal(true) }),
+      output: z.object({}),
+      run: never,
+    });
+    const pay = effect("pay", {
+      on: payments,
+      repeat: "keyed",
+      keyWindow: "24h",
+      input: ORDER,
+      output: z.object({}),
+      run: never,
+      compensate: { effect: refund, input: () => ({ all: true }) },
+    });
+    const failed = await lawsOf(
+      async (input, run) => {
+        await run.do(pay, { order: `${input.order} goods` }, { as: "goods" });
+        await run.do(pay, { order: `${input.order} freight` }, { as: "freight" });
+        await run.do(invoice, input);
+        return { invoiceId: "none" };
+      },
+      {
+        ...FAULTS_ALONE,
+        cancels: true,
+        effects: [refund],
+        world: (bed) => {
+          world(bed);
+          bed.on(pay).answer({});
+          bed.on(refund).answer({});
+        },
+      },
+    );
+    expect(failed.map(({ law }) => law)).toContain("what was taken back is undone");
+  });
+
+  test("a loop that never ends, before anything is played", async () => {
+    const endless = lawsOf(async (_input, run) => {
+      for (let time = 0; ; time += 1) await run.sleep("10ms", { as: String(time) });
+    });
+    await expect(endless).rejects.toThrow("It does not come to rest");
+  });
+
+  test("a law that throws, as an assertion does", async () => {
+    const failed = await lawsOf(async (input, run) => await run.do(invoice, input), {
+      ...FAULTS_ALONE,
+      faults: "none",
+      always: {
+        odd: (bed) => {
+          expect(bed.on(invoice).happened).toBe(2);
+          return true;
+        },
+      },
+    });
+    expect(failed).toMatchObject([
+      { law: "odd", what: expect.stringContaining("it threw") as string },
+    ]);
+  });
 });

@@ -127,16 +127,18 @@ async function judge<I extends Schema>(
     return { findings: [finding(scenario, unrest(what), null)], isWithPerson: false };
   }
   const { bed, runs, exceptions } = played;
-  const { world } = bed.lives;
-  const of = scenario.id === "0" ? null : plain;
-  const breaches = [
-    ...brokenLaws({ scenario, world, runs, exceptions, plain: of }),
-    ...(await brokenOwn(played, options)),
-  ];
-  const isWithPerson = [...exceptions.values()].some((open) => open.length > 0);
-  const findings = breaches.map((breach) => finding(scenario, breach, played));
-  await bed.close();
-  return { findings, isWithPerson };
+  try {
+    const { world } = bed.lives;
+    const of = scenario.id === "0" ? null : plain;
+    const breaches = [
+      ...brokenLaws({ scenario, world, runs, exceptions, plain: of }),
+      ...(await brokenOwn(played, options)),
+    ];
+    const isWithPerson = [...exceptions.values()].some((open) => open.length > 0);
+    return { findings: breaches.map((breach) => finding(scenario, breach, played)), isWithPerson };
+  } finally {
+    await bed.close();
+  }
 }
 
 async function brokenOwn<I extends Schema>(
@@ -146,9 +148,20 @@ async function brokenOwn<I extends Schema>(
   const isOver = runs.every(({ row }) => isFinal(row.state));
   const laws = [...Object.entries(always), ...(isOver ? Object.entries(atEnd) : [])];
   const broken: Breach[] = [];
-  for (const [law, holds] of laws)
-    if (!(await holds(bed))) broken.push({ law, what: "it does not hold", hint: "" });
+  for (const [law, holds] of laws) {
+    const what = await brokenHow(holds, bed);
+    if (what !== null) broken.push({ law, what, hint: "" });
+  }
   return broken;
+}
+
+/** Null if it holds. One that throws, as an assertion does, does not. */
+async function brokenHow(holds: Law, bed: Testbed): Promise<string | null> {
+  try {
+    return (await holds(bed)) ? null : "it does not hold";
+  } catch (error) {
+    return `it threw: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 function unrest(what: string): Breach {
