@@ -23,8 +23,10 @@ import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
 import { quoted } from "../find-run.ts";
 import { deployedVersions } from "../list-issues.ts";
+import { Masking } from "../masking.ts";
 import { parseReplayQuery } from "./replay-query.ts";
 import { RepairsOfAll } from "./repairs-of-all.ts";
+import { withShownChanges } from "./shown-changes.ts";
 import { selectItems, type Candidate } from "./select-items.ts";
 
 export interface ReplayRequest extends Decider {
@@ -48,6 +50,7 @@ interface MoveTo {
 }
 
 export interface PlannedReplay {
+  /** As it may be shown. */
   readonly plan: ReplayPlan;
   /** As of other commands: `Receipt.outcome`. */
   readonly outcome: "applied" | "kept" | "sent";
@@ -67,7 +70,7 @@ export async function planReplay(
   const { id, by } = plan;
   const body = { workflow: REPLAY_WORKFLOW, input: plan };
   const { outcome } = await postAndWait(reader, { topic: "start", by, body, where: id }, patience);
-  return { plan, outcome };
+  return { plan: withShownChanges(plan, await Masking.of(reader)), outcome };
 }
 
 async function draftReplay(

@@ -14,7 +14,9 @@ import { formatItemId, parseRunId } from "../../core/run-number.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
+import { Masking } from "../masking.ts";
 import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "../paging.ts";
+import { withShownChanges } from "./shown-changes.ts";
 import { downOf } from "./plan-replay.ts";
 import {
   courseOf,
@@ -52,6 +54,7 @@ export interface ReplayItemView {
 export interface ReplayDetails extends ReplaySummary {
   /** Systems that its items need and that are parked now: they wait. None once it has ended. */
   readonly waitsFor: readonly string[];
+  /** As it may be shown. */
   readonly plan: ReplayPlan;
   readonly items: readonly ReplayItemView[];
   /** Number of the item after which there is more; null if this was all. */
@@ -83,7 +86,8 @@ export async function showReplay(
   const next = last < all.length - 1 ? last : null;
   const { plan, outcome } = course;
   const waitsFor = outcome === null ? await downOf(reader, plan.shown.needs) : [];
-  return { ...summaryOf(course), waitsFor, plan, items, next };
+  const shown = withShownChanges(plan, await Masking.of(reader));
+  return { ...summaryOf(course), waitsFor, plan: shown, items, next };
 }
 
 /** Those that would run, then those that were refused; each has exactly one end once all is over. */
