@@ -31,15 +31,18 @@ export interface DependencyList {
 }
 
 /** Every integration of which something is on record: those that were never down are not. */
-export async function listDependencies(reader: StoreReader): Promise<DependencyList> {
+export async function listDependencies(
+  reader: StoreReader,
+  nowMs: number,
+): Promise<DependencyList> {
   const rows = await reader.dependencies();
-  return { dependencies: rows.map(lineOf) };
+  return { dependencies: rows.map((row) => lineOf(row, nowMs)) };
 }
 
-function lineOf(row: DependencyRow): DependencyLine {
+function lineOf(row: DependencyRow, nowMs: number): DependencyLine {
   const { incident, retryTokens } = row;
   return {
-    ...dependencyView(row),
+    ...dependencyView(row, nowMs),
     retryTokens,
     incident:
       incident === null

@@ -114,7 +114,7 @@ describe("an integration that a person has parked", () => {
     await world.advance(15 * MINUTE_MS);
     expect(await world.stateOf(run)).toBe("completed");
     const [dependency] = await world.dependencies();
-    expect(dependency).toMatchObject({ state: "closed", incident: { parkedCount: 0 } });
+    expect(dependency).toMatchObject({ state: "closed", incident: { parkedCount: 1 } });
   });
 
   test("is tried at once where a person says so", async () => {
