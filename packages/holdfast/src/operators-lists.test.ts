@@ -113,6 +113,13 @@ test("what a person has said of an effect is told while it stands, and not of wh
   expect(await lineWith("ship", "effects")).not.toContain("says");
 });
 
+test("an integration that no code has is not parked, also while no engine runs", async () => {
+  const { err, code } = await cli.say("park", "epr", "--for", "1h", "--reason", "window");
+  expect(code).not.toBe(0);
+  expect(err).toMatch(/^HF6001 .*"epr" is on record/u);
+  expect(err).toContain('Did you mean "erp"? Known are: erp.');
+});
+
 test("a time at which a system was to be tried is not told once it is over", async () => {
   expect(await lineWith("it cannot be reached", "dependencies")).toContain(
     "one call at a time is tried again and again",

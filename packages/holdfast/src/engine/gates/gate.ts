@@ -381,6 +381,15 @@ export class Gate {
     if (reason !== null && this.#needs.share === null) this.#incidents.changed(this.#breaker);
   }
 
+  /** Nobody calls it, so nothing can be tried: that it was parked is taken back. */
+  letGo(): void {
+    const { share } = this.#needs;
+    this.#breaker = CLOSED_BREAKER;
+    if (share === null) this.#incidents.ended();
+    else share.publish(this.#breaker);
+    this.#releaseAfter(0);
+  }
+
   /** A person does not want it called until then. */
   parkByHand(reason: string, untilMs: number): void {
     // Also while a canary is under way: what follows it has to be on record.
