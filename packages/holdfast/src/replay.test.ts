@@ -32,6 +32,7 @@ const book = effect("book", {
   output: z.object({ ref: z.string() }),
   editable: ["/street", "/iban"],
   fourEyes: ["/iban"],
+  sensitive: ["/iban"],
   classify: () => ({ class: "data", effect: "never", reasonCode: "SHOP:NO_ACCOUNT" }),
   describe: () => ({ amount: "12.50", currency: "EUR" }),
   run: async ({ id, street }) => {
@@ -275,6 +276,8 @@ describe.each([
     await stuck(await open(), 4);
     const edited = await planned("key:[O-0,O-1]", "--set", "/street=High Street");
     expect(edited.plan.shown.again).toEqual([["book (redo)", 2, 2]]);
+    // Whoever starts or approves it sees what would be sent.
+    expect((await cli("replay", edited.plan.id)).out).toContain('with /street = "High Street"\n');
     await cli("replay", edited.plan.id, "--start");
     expect((await untilState(edited.plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
     const misfit = await planned("workflow:order", "--from", "no-such-step");
@@ -303,6 +306,10 @@ describe.each([
   test("leaves a proposal where a change needs two people for each, and does not wait for it", async () => {
     await stuck(await open(), 2);
     const { plan } = await planned("workflow:order", "--set", "/iban=DE2");
+    // What is declared sensitive is shown to nobody.
+    expect(JSON.stringify(plan)).not.toContain("DE2");
+    expect((await cli("replay", plan.id)).out).toMatch(/with \/iban = "\[masked \w+\]"\n/u);
+    expect((await cli("--json", "replay", plan.id)).out).not.toContain("DE2");
     await cli("replay", plan.id, "--start");
     expect((await untilState(plan.id, "completed")).tally).toMatchObject({ skipped: 2 });
     const { proposals } = JSON.parse((await cli("--json", "proposals")).out) as {

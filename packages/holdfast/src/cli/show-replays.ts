@@ -61,8 +61,20 @@ function modeLines({ how, to }: ReplayPlan): readonly string[] {
   if (to !== undefined) return [`each goes on with version ${to} of the code, which fits it`];
   if (how === undefined) return [];
   if (how.act === "again") return [`each is done again from step "${how.step}"`];
-  // Where, and not what: it may be what nobody else shall read.
-  return [`each is tried again with another ${how.changes.map(({ at }) => at).join(", ")}`];
+  // Sealed, and read without its key: then a mark stands in its place.
+  if (!Array.isArray(how.changes)) return ["each is tried again with what cannot be read here"];
+  return how.changes.map(
+    ({ at, value }) => `each is tried again with ${at} = ${clipped(JSON.stringify(value))}`,
+  );
+}
+
+/** Characters of one value; the whole of it is in `--json`. */
+const VALUE_CHARS_MAX = 300;
+
+function clipped(text: string): string {
+  return text.length <= VALUE_CHARS_MAX
+    ? text
+    : `${text.slice(0, VALUE_CHARS_MAX).replace(/[\uD800-\uDBFF]$/u, "")}… (${String(text.length)} characters in all)`;
 }
 
 function pairs(list: readonly (readonly [string, number])[]): string {

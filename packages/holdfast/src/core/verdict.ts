@@ -68,6 +68,11 @@ interface VerdictReview {
 /** Rows of one run; exceptions and reviews only open ones, oldest first. */
 export interface VerdictFacts {
   readonly run: VerdictRun;
+  /** What is on record of the system that it waits for; null for none. */
+  readonly dependency: {
+    readonly state: "closed" | "open" | "parked" | "probing";
+    readonly probeAtMs: number | null;
+  } | null;
   readonly effects: readonly VerdictEffect[];
   readonly exceptions: readonly VerdictException[];
   readonly reviews: readonly VerdictReview[];
@@ -224,12 +229,8 @@ function nextOf(facts: VerdictFacts): string {
       return wakeAtMs === null
         ? trimStop(run.reason)
         : `${trimStop(run.reason)}, ${inTime(wakeAtMs)}`;
-    case "parked": {
-      const who = run.dependency ?? "the other system";
-      return wakeAtMs === null
-        ? `when a setting of ${who} is changed, or a person resumes it`
-        : `when ${who} answers a probe (${inTime(wakeAtMs)})`;
-    }
+    case "parked":
+      return whenBack(facts, wakeAtMs);
     case "review": {
       const review = reviews[0];
       if (review === undefined) return "when a person has decided";
@@ -265,6 +266,23 @@ function nextOf(facts: VerdictFacts): string {
     default:
       return assertNever(run.state);
   }
+}
+
+/**
+ * A run that is parked also looks again by itself, in case the gate cannot wake it (`wakeAtMs`): that is
+ * no time at which the other system is tried. A look-up of its own is.
+ */
+function whenBack({ run, dependency, nowMs }: VerdictFacts, wakeAtMs: number | null): string {
+  const who = run.dependency ?? "the other system";
+  if (run.dependency === null && wakeAtMs !== null)
+    return `when ${who} answers a probe (${dueText(wakeAtMs, nowMs)})`;
+  if (run.dependency === null || dependency?.state === "parked")
+    return `when a setting of ${who} is changed, or a person resumes it`;
+  if (dependency?.state === "closed") return `${who} answers again, and it goes on in its turn`;
+  const probeAtMs = dependency?.probeAtMs ?? null;
+  return probeAtMs === null || probeAtMs <= nowMs
+    ? `when ${who} answers a probe, which is tried again and again`
+    : `when ${who} answers a probe (${dueText(probeAtMs, nowMs)})`;
 }
 
 function whenDealtWith(exception: VerdictException, nowMs: number): string {

@@ -216,6 +216,7 @@ export interface DependencyView {
   readonly reason: string;
   readonly class: FailureClass | null;
   readonly since: string;
+  /** When one call is tried next; null if none is, or that time is over and calls are tried since. */
   readonly probeAt: string | null;
 }
 
@@ -422,13 +423,18 @@ export function reviewView(
   };
 }
 
-export function dependencyView(row: DependencyRow): DependencyView {
+export function dependencyView(row: DependencyRow, nowMs: number): DependencyView {
   return {
     integration: row.integration,
     state: row.state,
     reason: row.reason,
     class: row.class,
     since: isoText(row.sinceMs),
-    probeAt: isoOrNull(row.probeAtMs),
+    probeAt: isoOrNull(probeToComeMs(row, nowMs)),
   };
+}
+
+/** The first of each outage is on record, and not each that follows when it has failed. */
+function probeToComeMs({ probeAtMs }: DependencyRow, nowMs: number): number | null {
+  return probeAtMs !== null && probeAtMs > nowMs ? probeAtMs : null;
 }

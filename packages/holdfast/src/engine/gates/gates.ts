@@ -3,6 +3,7 @@ import { DEFAULT_BREAKER } from "../../core/breaker.ts";
 import { durationMs } from "../../core/duration.ts";
 import { HoldfastError } from "../../core/error.ts";
 import { parseRate } from "../../core/rate.ts";
+import { integrationOfGate } from "../../core/parking.ts";
 import type { DependencyHead } from "../../core/journal.ts";
 import type { Integration } from "../../workflow/integration.ts";
 import type { Engine } from "../engine.ts";
@@ -242,7 +243,11 @@ export class Gates {
     const gate = this.#gates.get(integration);
     await this.#shares.get(integration)?.refresh();
     if (gate === undefined || gate.isClosed) return false;
-    gate.tryNow(reason);
+    const { declarations } = this.#engine;
+    const isDeclared = declarations.namesOf("integration").includes(integrationOfGate(integration));
+    // Of what no code has a name for, no call will ever come that could be tried.
+    if (isDeclared || !gate.isParkedByHand) gate.tryNow(reason);
+    else gate.letGo();
     await this.#onRecord(integration);
     return true;
   }

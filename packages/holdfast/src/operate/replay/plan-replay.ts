@@ -24,9 +24,11 @@ import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
 import { quoted } from "../find-run.ts";
 import { deployedVersions } from "../list-issues.ts";
+import { Masking } from "../masking.ts";
 import { coolDownOf, type CoolDown } from "./cool-down.ts";
 import { parseReplayQuery } from "./replay-query.ts";
 import { RepairsOfAll } from "./repairs-of-all.ts";
+import { withShownChanges } from "./shown-changes.ts";
 import { selectItems, type Candidate } from "./select-items.ts";
 
 export interface ReplayRequest extends Decider {
@@ -50,6 +52,7 @@ interface MoveTo {
 }
 
 export interface PlannedReplay {
+  /** As it may be shown. */
   readonly plan: ReplayPlan;
   /** Why it cannot be started yet; null if it can. */
   readonly notBefore: CoolDown | null;
@@ -71,7 +74,8 @@ export async function planReplay(
   const { id, by } = plan;
   const body = { workflow: REPLAY_WORKFLOW, input: plan };
   const { outcome } = await postAndWait(reader, { topic: "start", by, body, where: id }, patience);
-  return { plan, outcome, notBefore: await coolDownOf(reader, plan, patience.nowMs()) };
+  const notBefore = await coolDownOf(reader, plan, patience.nowMs());
+  return { plan: withShownChanges(plan, await Masking.of(reader)), outcome, notBefore };
 }
 
 async function draftReplay(

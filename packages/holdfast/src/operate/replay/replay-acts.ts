@@ -13,8 +13,10 @@ import { formatItemId, parseRunId } from "../../core/run-number.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
+import { Masking } from "../masking.ts";
 import { afterRunOf, nextCursor, type PageRequest } from "../paging.ts";
 import { coolDownOf, type CoolDown } from "./cool-down.ts";
+import { withShownChanges } from "./shown-changes.ts";
 import { downOf } from "./plan-replay.ts";
 import {
   courseOf,
@@ -56,6 +58,7 @@ export interface ReplayDetails extends ReplaySummary {
   readonly waitsFor: readonly string[];
   /** Why it cannot be started yet; null if it can, or was started. */
   readonly notBefore: CoolDown | null;
+  /** As it may be shown. */
   readonly plan: ReplayPlan;
   readonly items: readonly ReplayItemView[];
   /** Number of the item after which there is more; null if this was all. */
@@ -90,7 +93,8 @@ export async function showReplay(
   const waitsFor = outcome === null ? await downOf(reader, plan.shown.needs) : [];
   const isToStart = outcome === null && course.control.phase === "planned";
   const notBefore = isToStart ? await coolDownOf(reader, plan, nowMs) : null;
-  return { ...summaryOf(course), waitsFor, notBefore, plan, items, next };
+  const shown = withShownChanges(plan, await Masking.of(reader));
+  return { ...summaryOf(course), waitsFor, notBefore, plan: shown, items, next };
 }
 
 /** Those that would run, then those that were refused; each has exactly one end once all is over. */
