@@ -62,7 +62,9 @@ function modeLines({ how, to }: ReplayPlan): readonly string[] {
   if (how === undefined) return [];
   if (how.act === "again") return [`each is done again from step "${how.step}"`];
   // Where, and not what: it may be what nobody else shall read.
-  return [`each is tried again with another ${how.changes.map(({ at }) => at).join(", ")}`];
+  const places = how.changes.map(({ at }) => at).join(", ");
+  if (how.act === "edit") return [`each is tried again with another ${places}`];
+  return [`each is done again from its beginning, with another ${places} in its input`];
 }
 
 function pairs(list: readonly (readonly [string, number])[]): string {
