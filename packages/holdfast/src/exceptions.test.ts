@@ -94,6 +94,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
   });
 
   async function cli<Document>(...words: readonly string[]): Promise<Document> {
+    return JSON.parse(await printed(...words, "--json")) as Document;
+  }
+
+  async function printed(...words: readonly string[]): Promise<string> {
     let out = "";
     let err = "";
     const terminal = {
@@ -108,13 +112,9 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
         err += text;
       },
     };
-    const code = await runCommandLine(
-      [...words, "--store", place.store, "--json"],
-      terminal,
-      outside,
-    );
+    const code = await runCommandLine([...words, "--store", place.store], terminal, outside);
     if (code !== 0) throw new Error(`${words.join(" ")} ended with ${String(code)}: ${err}`);
-    return JSON.parse(out) as Document;
+    return out;
   }
 
   interface Issue {
@@ -179,6 +179,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await countOf("--assignee", "bo", "--owner", "team-data", "--class", "data")).toBe(3);
     expect(await countOf("--assignee", "nobody")).toBe(0);
     expect(await countOf("--overdue")).toBe(0);
+    expect(await printed("exceptions", "--with-tag", "tax")).toContain("time stands still");
+    expect(await printed("exceptions", "--with-tag", "tax")).toMatch(
+      /or {2}holdfast edit \| correct \| supply \| skip \| cancel {3}see docs\/operate\/classes\/data\.md/u,
+    );
     expect(await countOf("--compensation")).toBe(0);
     expect(await countOf("--key", "o-2", "--with-tag", "tax")).toBe(0);
     expect(await countOf("--all", "--workflow", "order")).toBe(3);

@@ -1,6 +1,7 @@
 /** Pages of runs, exceptions, effects and reviews as text. */
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
+import { stopsTheClock } from "../core/exception-handling.ts";
 import { untilText } from "../operate/handling-text.ts";
 import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
@@ -73,8 +74,8 @@ export function exceptionsTable(list: readonly ExceptionView[], { screen, nowMs 
 
 function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
   const { closedAt, closedBy, resolution, dueAt } = exception;
-  const due =
-    closedAt === null ? dueText(dueAt, nowMs) : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
+  const open = standsStill(exception) ? "time stands still" : dueText(dueAt, nowMs);
+  const due = closedAt === null ? open : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
   return {
     cells: [
       exception.id,
@@ -100,6 +101,11 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       ...otherActs(exception),
     ],
   };
+}
+
+/** It waits for somebody outside, and is not overdue however long that takes. */
+function standsStill({ status, waitsFor }: ExceptionView): boolean {
+  return status === "waiting" && waitsFor !== null && stopsTheClock(waitsFor);
 }
 
 /** Those whose commands are printed in full; the others need to be told more. */

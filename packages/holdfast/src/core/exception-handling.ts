@@ -235,7 +235,7 @@ export function refuseAct(handling: Handling, act: HandlingAct, what: string): v
     throw new HoldfastError(
       "HF6003",
       `${what} waits already, for ${handling.waitsFor ?? ""}. Nothing was changed.`,
-      "Let it go on first, with: holdfast wait EXCEPTION --over --reason ...",
+      "Let it go on first, with: holdfast wait over EXCEPTION --reason ...",
     );
   }
   if (act.kind === "goes-on" && handling.status !== "waiting") {
