@@ -2,6 +2,7 @@
 import { lateMs } from "../core/exception-handling.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
+import { untilText } from "../operate/handling-text.ts";
 import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
 import type { ReceivedPage } from "../operate/list-received.ts";
@@ -124,10 +125,13 @@ function otherActs({ acts, classPage }: ExceptionView): readonly string[] {
 const NOTES_SHOWN_MAX = 5;
 
 function careNotes(exception: ExceptionView): readonly string[] {
-  const { status, waitsFor, waitReason, tags, links, notes, crossed } = exception;
+  const { status, waitsFor, waitReason, tags, links, notes, crossed, snoozed } = exception;
   const told = crossed.filter(({ kind }) => kind === "escalation").map(({ to }) => to);
   return [
     ...(status === "waiting" ? [`waits for ${waitsFor ?? ""}: ${waitReason ?? ""}`] : []),
+    ...(snoozed === null
+      ? []
+      : [`snoozed by ${snoozed.by} until ${untilText(snoozed.until)}: ${snoozed.reason}`]),
     ...(told.length === 0 ? [] : [`escalated to ${told.join(", then ")}`]),
     ...(tags.length === 0 ? [] : [`tags ${tags.join(", ")}`]),
     ...links.map(({ kind, to }) => `${kind} ${to}`),

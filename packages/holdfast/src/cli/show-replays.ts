@@ -63,6 +63,10 @@ function modeLines({ how, to }: ReplayPlan): readonly string[] {
   if (how.act === "again") return [`each is done again from step "${how.step}"`];
   // Sealed, and read without its key: then a mark stands in its place.
   if (!Array.isArray(how.changes)) return ["each is tried again with what cannot be read here"];
+  if (how.act === "correct") {
+    const places = how.changes.map(({ at }) => at).join(", ");
+    return [`each is done again from its beginning, with another ${places} in its input`];
+  }
   return how.changes.map(
     ({ at, value }) => `each is tried again with ${at} = ${clipped(JSON.stringify(value))}`,
   );

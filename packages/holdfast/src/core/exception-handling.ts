@@ -5,6 +5,7 @@
 import { assertNever } from "./assert.ts";
 import { HoldfastError } from "./error.ts";
 import type { Crossing, ExceptionRecord } from "./exception-record.ts";
+import type { MutedUntil } from "./issue-overlay.ts";
 
 const HANDLING_STATUSES = ["new", "triaged", "in-progress", "waiting", "closed"] as const;
 export type HandlingStatus = (typeof HANDLING_STATUSES)[number];
@@ -42,6 +43,9 @@ export type HandlingAct =
   | { readonly kind: "waits"; readonly for: WaitsFor; readonly spentMs: number }
   /** It goes on: the times that are left, moved by as long as its time stood still. */
   | { readonly kind: "goes-on"; readonly dueAtMs: number; readonly crossings: readonly Crossing[] }
+  /** Kept out of the list until something has happened; it stays open, and due. */
+  | { readonly kind: "snoozed"; readonly until: MutedUntil }
+  | { readonly kind: "unsnoozed" }
   /** By the engine: a time has passed and it is still open. */
   | { readonly kind: "crossed"; readonly crossing: Crossing };
 
@@ -49,6 +53,13 @@ interface HandlingNote {
   readonly atMs: number;
   readonly by: string;
   readonly text: string;
+}
+
+interface Snoozed {
+  readonly until: MutedUntil;
+  readonly sinceMs: number;
+  readonly by: string;
+  readonly reason: string;
 }
 
 export interface Handling {
@@ -70,6 +81,8 @@ export interface Handling {
   readonly spentMs: number;
   /** Ids of the newest commands: one that is taken again after a crash changes nothing. */
   readonly commands: readonly string[];
+  /** Who keeps it out of the list until when: whether that is over is worked out when it is asked for. */
+  readonly snoozed: Snoozed | null;
   /** What the person said who closed it. */
   readonly closedBecause: string | null;
 }
@@ -105,6 +118,7 @@ export function handlingOf(
     runsFromMs: openedAtMs,
     spentMs: 0,
     commands: [],
+    snoozed: null,
     closedBecause: null,
   };
 }
@@ -173,6 +187,10 @@ export function handlingAfter(before: Handling, act: HandlingAct, of: ActOf): Ha
         // Where it never stood still, it runs on from where it did.
         runsFromMs: handling.stoppedAtMs === null ? handling.runsFromMs : atMs,
       };
+    case "snoozed":
+      return { ...handling, snoozed: { until: act.until, sinceMs: atMs, by, reason } };
+    case "unsnoozed":
+      return { ...handling, snoozed: null };
     case "crossed":
       return {
         ...handling,
@@ -236,6 +254,13 @@ export function refuseAct(handling: Handling, act: HandlingAct, what: string): v
       "HF6003",
       `${what} waits for nobody: there is nothing to go on from.`,
       "See how it stands with: holdfast show EXCEPTION",
+    );
+  }
+  if (act.kind === "unsnoozed" && handling.snoozed === null) {
+    throw new HoldfastError(
+      "HF6003",
+      `${what} is not snoozed. Nothing was changed.`,
+      "See what is, with: holdfast exceptions --snoozed",
     );
   }
   const [count, max, of] = growthOf(handling, act);

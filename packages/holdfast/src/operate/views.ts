@@ -6,6 +6,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import type { RepeatKind } from "../core/contract.ts";
+import type { MutedUntil } from "../core/issue-overlay.ts";
 import type { ErrorCode } from "../core/error.ts";
 import type { Handling, HandlingStatus, WaitsFor } from "../core/exception-handling.ts";
 import type { Confidence, Crossing, ExceptionRecord, Severity } from "../core/exception-record.ts";
@@ -139,6 +140,13 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly waitsFor: WaitsFor | null;
   readonly waitReason: string | null;
   readonly assignee: string | null;
+  /** Until when somebody keeps it out of the list; it may be over. Null if nobody has, or it was taken back. */
+  readonly snoozed: {
+    readonly until: MutedUntil;
+    readonly since: string;
+    readonly by: string;
+    readonly reason: string;
+  } | null;
   readonly tags: readonly string[];
   readonly links: Handling["links"];
   readonly notes: readonly { readonly at: string; readonly by: string; readonly text: string }[];
@@ -361,6 +369,12 @@ export function notesOf({ notes }: Handling): ExceptionView["notes"] {
   return notes.map(({ atMs, by, text }) => ({ at: isoText(atMs), by, text }));
 }
 
+function snoozedOf({ snoozed }: Handling): ExceptionView["snoozed"] {
+  if (snoozed === null) return null;
+  const { until, sinceMs, by, reason } = snoozed;
+  return { until, since: isoText(sinceMs), by, reason };
+}
+
 function careOf({ class: failureClass, record, handling }: ExceptionRow) {
   return {
     classPage: classPage(failureClass),
@@ -370,6 +384,7 @@ function careOf({ class: failureClass, record, handling }: ExceptionRow) {
     waitsFor: handling.waitsFor,
     waitReason: handling.waitReason,
     assignee: handling.assignee,
+    snoozed: snoozedOf(handling),
     tags: handling.tags,
     links: handling.links,
     notes: notesOf(handling),

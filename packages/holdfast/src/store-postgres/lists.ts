@@ -64,6 +64,7 @@ export function exceptionList(query: ExceptionQuery): List {
         ? null
         : inRow("handling::jsonb -> 'tags' @> to_jsonb(?::text)", query.tag),
       ofAssignee(query.assignee),
+      query.isSnoozed === true ? inRow("handling::jsonb ->> 'snoozed' is not null") : null,
       query.dueBeforeMs === undefined
         ? null
         : inRow(

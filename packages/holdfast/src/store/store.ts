@@ -306,6 +306,8 @@ export interface ExceptionQuery extends Page {
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */
   readonly isOfUndoing?: boolean;
+  /** Only those that somebody keeps out of the list; looked at in the rows, too. */
+  readonly isSnoozed?: boolean;
 }
 
 export interface EffectQuery extends Page {

@@ -63,8 +63,29 @@ export const REPLAY_FOUND_CHARS_MAX = 300;
 export type ReplayMode =
   /** Its effect is tried again with a corrected input. */
   | { readonly act: "edit"; readonly changes: readonly JsonChange[] }
+  /** The input of its run is corrected, and the run done again from its beginning. */
+  | { readonly act: "correct"; readonly changes: readonly JsonChange[] }
   /** Its run is done again from this step on. */
   | { readonly act: "again"; readonly step: string };
+
+/**
+ * What is asked for one item: at which step, null for its run as a whole, and with which value.
+ *
+ * @param failed - path of the step that has failed; "" for the run as a whole.
+ */
+export function repairBy(
+  how: ReplayMode,
+  failed: string,
+): { readonly step: string | null; readonly value: readonly JsonChange[] | null } {
+  switch (how.act) {
+    case "edit":
+      return { step: failed === "" ? null : failed, value: how.changes };
+    case "correct":
+      return { step: null, value: how.changes };
+    case "again":
+      return { step: how.step, value: null };
+  }
+}
 
 /** What else was shown of the items when the plan was made: a part of what is approved. */
 export interface ReplayShown {
@@ -210,7 +231,8 @@ export function planProblem(value: unknown): string | null {
   if (typeof shown !== "object" || shown === null) return "expected an object at /shown";
   const to = field("to");
   if (to !== undefined && (typeof to !== "string" || to === "")) return "expected text at /to";
-  if (field("how") !== undefined && !isMode(field("how"))) return "expected edit or again at /how";
+  if (field("how") !== undefined && !isMode(field("how")))
+    return "expected edit, correct or again at /how";
   if (!isListOf(field("money"), REPLAY_ITEMS_MAX, isMoney)) return "expected sums at /money";
   return null;
 }
@@ -254,7 +276,8 @@ function isMode(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const act: unknown = Reflect.get(value, "act");
   if (act === "again") return typeof Reflect.get(value, "step") === "string";
-  return act === "edit" && Array.isArray(Reflect.get(value, "changes"));
+  const isChanged = act === "edit" || act === "correct";
+  return isChanged && Array.isArray(Reflect.get(value, "changes"));
 }
 
 function isRate(value: unknown): boolean {

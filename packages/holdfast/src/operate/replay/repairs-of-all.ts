@@ -1,6 +1,6 @@
 /** What a replay that repairs each of its items would do outside, by the plan that each would have alone. */
 import { HoldfastError } from "../../core/error.ts";
-import type { ReplayMode, ReplayShown } from "../../core/replay/replay-plan.ts";
+import { repairBy, type ReplayMode, type ReplayShown } from "../../core/replay/replay-plan.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import type { StoreReader } from "../../store/store.ts";
 import type { Patience } from "../command.ts";
@@ -40,8 +40,7 @@ export class RepairsOfAll {
       const request = {
         run: formatRunId(run.run),
         act: how.act,
-        step: how.act === "again" ? how.step : exception.step,
-        value: how.act === "edit" ? how.changes : null,
+        ...repairBy(how, exception.step),
       };
       const plan = await planRepair(this.#reader, request);
       const of = `${run.workflow} ${exception.effectName ?? ""}`;

@@ -11,7 +11,12 @@ import type { Masking } from "../masking.ts";
 export function withShownChanges(plan: ReplayPlan, masking: Masking): ReplayPlan {
   const { how } = plan;
   // Sealed, and read without its key: then a mark stands in its place already.
-  if (how?.act !== "edit" || !Array.isArray(how.changes)) return plan;
+  if (how === undefined || how.act === "again" || !Array.isArray(how.changes)) return plan;
+  // Whose input it is differs from item to item, and so does what is sensitive in it.
+  if (how.act === "correct") {
+    const hidden = how.changes.map(({ at, value }) => ({ at, value: maskOf(value) }));
+    return { ...plan, how: { ...how, changes: hidden } };
+  }
   const sensitive = effectsOf(plan).map((name) =>
     masking.pointersOf({ definition: "effect", name }),
   );
