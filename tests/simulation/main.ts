@@ -1,7 +1,7 @@
 /**
  * `npm run simulate -- --seeds N [--from S] [--workers W] [--trace N]`: runs seeds, and shows what
- * broke which promise, with the command that repeats it. With `--mutants`: plants bugs, and counts
- * the seeds until each is noticed.
+ * broke which promise, with the command that repeats it. With `--mutants [--only WORDS]`: plants
+ * bugs, and counts the seeds until each is noticed.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -28,9 +28,10 @@ async function main(): Promise<number> {
       workers: { type: "string" },
       trace: { type: "string", default: String(LINES_SHOWN) },
       mutants: { type: "boolean", default: false },
+      only: { type: "string" },
     },
   });
-  if (values.mutants) return await plantAll();
+  if (values.mutants) return await plantAll(values.only);
   const from = wholeNumber("from", values.from);
   const count = wholeNumber("seeds", values.seeds);
   const workers = values.workers === undefined ? null : wholeNumber("workers", values.workers);
@@ -38,13 +39,15 @@ async function main(): Promise<number> {
   return await runSeeds(orders(from, count, workers, linesMax));
 }
 
-async function plantAll(): Promise<number> {
+async function plantAll(only: string | undefined): Promise<number> {
   let unnoticed = 0;
-  for (const mutant of MUTANTS) {
+  for (const mutant of MUTANTS.filter(({ name }) => only === undefined || name.includes(only))) {
     const { seeds, how } = await notice(mutant, availableParallelism());
     if (seeds === null) unnoticed += 1;
     const within = seeds === null ? `not within ${String(SEEDS_MAX)}` : `after ${String(seeds)}`;
-    console.log(`${mutant.name}: ${within} seeds: ${(how.split("\n")[0] ?? "").slice(0, HOW_CHARS)}`);
+    console.log(
+      `${mutant.name}: ${within} seeds: ${(how.split("\n")[0] ?? "").slice(0, HOW_CHARS)}`,
+    );
   }
   console.log(`${String(MUTANTS.length)} planted bugs, ${String(unnoticed)} not noticed`);
   return unnoticed === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 /**
- * Planted bugs, as data: what to find in a file of the sources, exactly once, and what to put in its
+ * Planted bugs, as data: what to find in a file of the sources, where it is one time, and what to put in its
  * place. The simulator has to notice each; if it does not, what it looks at has a hole.
  */
 export interface Mutant {
@@ -46,14 +46,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "compensation of an unknown effect",
     file: `${SRC}/engine/effects/compensation.ts`,
-    find: "if (verb.blocksUndoing === true && isMeant(run, path, scope)) return path;",
-    replace: "if (verb.blocksUndoing === undefined && isMeant(run, path, scope)) return path;",
+    find: "step.doneSeq !== null && step.undoes === null",
+    replace: "step.undoes === null",
   },
   {
     name: "approval bound to nothing",
-    file: `${SRC}/engine/repair/settling.ts`,
-    find: "if (live.version !== version) throw moved({ run, version }, live.version);",
-    replace: "",
+    file: `${SRC}/core/run-version.ts`,
+    find: "return !STANDS.has(kind);",
+    replace: 'return kind === "started";',
   },
   {
     name: "timer fired twice",
@@ -71,14 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "lane order lost",
     file: `${SRC}/engine/starts/lanes.ts`,
-    find: "return this.firstOf(namespace, lane) === run;",
-    replace: "return this.has(namespace, lane, run);",
-  },
-  {
-    name: "offer of an event lost with a run that leaves memory",
-    file: `${SRC}/engine/deliveries/event-delivery.ts`,
-    find: "const unpin = live?.pin();",
-    replace: "const unpin = undefined as (() => void) | undefined;",
+    find: "queue.push(run);\n    return before;",
+    replace: "queue.push(run);\n    return null;",
   },
   {
     name: "event that was kept is not offered when it is repeated",

@@ -1,5 +1,13 @@
 /** Plants each bug in a copy of the sources, and counts the seeds until the simulator notices. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,7 +29,7 @@ export interface Noticed {
 }
 
 /** A copy of the sources with the bug in it, for as long as `act` takes. */
-export async function withMutant<T>(mutant: Mutant, act: (root: string) => Promise<T>): Promise<T> {
+async function withMutant<T>(mutant: Mutant, act: (root: string) => Promise<T>): Promise<T> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-mutant-"));
   try {
     for (const path of [...COPIED, "tests/simulation"]) {
@@ -36,7 +44,7 @@ export async function withMutant<T>(mutant: Mutant, act: (root: string) => Promi
   }
 }
 
-/** @throws {Error} if what is to be found is not there exactly once: the data are out of date. */
+/** @throws {Error} if what is to be found is not there one time: the data are out of date. */
 export function mutated({ name, file, find, replace }: Mutant): string {
   const text = readFileSync(join(ROOT, file), "utf8");
   const parts = text.split(find);
@@ -44,7 +52,7 @@ export function mutated({ name, file, find, replace }: Mutant): string {
   if (parts.length === 2 && before !== undefined && after !== undefined)
     return before + replace + after;
   throw new Error(
-    `planted bug "${name}": expected ${JSON.stringify(find)} exactly once in ${file}, found it ` +
+    `planted bug "${name}": expected ${JSON.stringify(find)} one time in ${file}, found it ` +
       `${String(parts.length - 1)} times. Mend mutants.ts, which names what the bug is planted in.`,
   );
 }
@@ -57,9 +65,10 @@ export function notice(mutant: Mutant, processes: number): Promise<Noticed> {
       program: join(root, "tests/simulation/worker.ts"),
       processes,
       orders: orders(),
-      onResult: ({ violation }) => {
+      onResult: ({ violation, plan: { seed, workers } }) => {
         seeds += 1;
-        if (violation !== null) how ??= `${violation.promise}: ${violation.text}`;
+        if (violation !== null)
+          how ??= `seed ${String(seed)} of ${String(workers)}: ${violation.promise}: ${violation.text}`;
         return how === null;
       },
       onCrash: (_order, ended) => {
