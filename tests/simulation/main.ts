@@ -1,13 +1,18 @@
 /**
  * `npm run simulate -- --seeds N [--from S] [--workers W] [--trace N]`: runs seeds, and shows what
- * broke which promise, with the command that repeats it.
+ * broke which promise, with the command that repeats it. With `--mutants [--only WORDS]`: plants
+ * bugs, and counts the seeds until each is noticed.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { MUTANTS } from "./mutants.ts";
+import { notice, SEEDS_MAX } from "./plant.ts";
 import { runAll } from "./pool.ts";
 import { LINES_SHOWN, type SeedResult } from "./run-seed.ts";
 import type { Order } from "./worker.ts";
 
+/** Of what a planted bug has shown. */
+const HOW_CHARS = 160;
 /** A simulator that cannot run ends its processes with every seed. */
 const CRASHES_MAX = 20;
 /** Seeds with violations that are shown in full. */
@@ -22,13 +27,30 @@ async function main(): Promise<number> {
       from: { type: "string", default: "1" },
       workers: { type: "string" },
       trace: { type: "string", default: String(LINES_SHOWN) },
+      mutants: { type: "boolean", default: false },
+      only: { type: "string" },
     },
   });
+  if (values.mutants) return await plantAll(values.only);
   const from = wholeNumber("from", values.from);
   const count = wholeNumber("seeds", values.seeds);
   const workers = values.workers === undefined ? null : wholeNumber("workers", values.workers);
   const linesMax = wholeNumber("trace", values.trace);
   return await runSeeds(orders(from, count, workers, linesMax));
+}
+
+async function plantAll(only: string | undefined): Promise<number> {
+  let unnoticed = 0;
+  for (const mutant of MUTANTS.filter(({ name }) => only === undefined || name.includes(only))) {
+    const { seeds, how } = await notice(mutant, availableParallelism());
+    if (seeds === null) unnoticed += 1;
+    const within = seeds === null ? `not within ${String(SEEDS_MAX)}` : `after ${String(seeds)}`;
+    console.log(
+      `${mutant.name}: ${within} seeds: ${(how.split("\n")[0] ?? "").slice(0, HOW_CHARS)}`,
+    );
+  }
+  console.log(`${String(MUTANTS.length)} planted bugs, ${String(unnoticed)} not noticed`);
+  return unnoticed === 0 ? 0 : 1;
 }
 
 function wholeNumber(option: string, text: string): number {

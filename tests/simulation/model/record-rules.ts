@@ -13,7 +13,6 @@ import type { RecordKind } from "#src/core/record-kinds.ts";
 import type { FailureClass } from "#src/core/failure.ts";
 import type { ReceivedHead } from "#src/core/received.ts";
 import type { DecidedHead, ProposedHead } from "#src/core/repaired.ts";
-import { versionOf } from "#src/core/run-version.ts";
 import { isFinal } from "#src/core/run-state.ts";
 import { endsStep } from "#src/engine/run/recovery.ts";
 import type { Disk } from "../store/disk.ts";
@@ -32,6 +31,17 @@ const AFTER_END: ReadonlySet<RecordKind> = new Set([
   "applied",
   "proposed",
   "decided",
+]);
+
+/** Records that change nothing an approval depends on. */
+const STANDS: ReadonlySet<RecordKind> = new Set([
+  "state",
+  "applied",
+  "handled",
+  "proposed",
+  "decided",
+  "lane",
+  "code",
 ]);
 
 /** Failures that use up no attempt: it waits for the other system. */
@@ -186,7 +196,8 @@ export class RecordRules {
     const { run, name, seq } = record;
     const records = (this.#disk.journal.get(run) ?? []).map((kept) => kept.record);
     const proposal = records[proposed - 1];
-    const version = versionOf(records.slice(0, seq - 1));
+    // By a list of its own: what is looked at may not be what looks.
+    const version = records.slice(0, seq - 1).findLast((one) => !STANDS.has(one.kind))?.seq ?? 0;
     if (proposal?.kind !== "proposed") {
       this.#report("P10", run, `"${name}": ${String(proposed)} is approved, and proposes nothing`);
       return;

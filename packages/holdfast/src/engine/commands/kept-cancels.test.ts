@@ -3,6 +3,7 @@ import { formatRunId } from "../../core/run-number.ts";
 import { openSqliteReader } from "../../store-sqlite/index.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
 import { testEffect, testWorkflow, type TestEffect } from "../test-effects.test-support.ts";
+import { recordKeptCancel } from "./kept-cancels.ts";
 import { TestWorld, type LifeOptions } from "../test-world.test-support.ts";
 
 const OPEN: LifeOptions = { limits: { inboxIdleMs: 200, inboxBusyMs: 25 } };
@@ -179,5 +180,19 @@ describe("a cancel that was left while no engine ran", () => {
     // Not a line of its code is run, and what it did has an owner.
     await world.untilState(run, "cancelled");
     expect(system.requestsOf("charge")).toEqual([]);
+  });
+});
+
+describe("shards that have come to a worker", () => {
+  test("bring cancels of their runs alone: a run at rest elsewhere would not be brought back", async () => {
+    await world.begin([sleeper]);
+    const run = await world.start(sleeper, { id: "1" });
+    await world.untilState(run, "waiting");
+    const data = JSON.stringify({ run: formatRunId(run), reason: "customer asked" });
+    const command = { id: "c", topic: "cancel", by: "ana", data, answer: null } as const;
+    const row = { ...command, atMs: world.clock.nowMs(), isAsPosted: true };
+    expect(await recordKeptCancel(world.engine, row, [3])).toBe(false);
+    expect((await world.records(run)).some(({ kind }) => kind === "cancel")).toBe(false);
+    expect(await recordKeptCancel(world.engine, row)).toBe(true);
   });
 });

@@ -347,3 +347,21 @@ test("a journal of messages folds to what is looked up", async () => {
   await world.close();
   expect((await verifyStore({ path: world.path })).damage).toEqual([]);
 });
+
+describe("a message that an earlier keeper has begun", () => {
+  test("is told so, and not that something newer was there, where that is seen in between", async () => {
+    let misses = 0;
+    await world.begin([bill], {
+      onStore: (store) => ({
+        ...store,
+        // As it was read just before the receipt was on record.
+        received: async (names) =>
+          misses-- > 0 ? names.map(() => null) : await store.received(names),
+      }),
+    });
+    const first = await placed(1, bySequence);
+    expect(first.state).toBe("started");
+    misses = 1;
+    expect(await placed(1, bySequence)).toMatchObject({ state: "started", run: first.run });
+  });
+});

@@ -1,0 +1,95 @@
+/**
+ * Planted bugs, as data: what to find in a file of the sources, where it is one time, and what to put in its
+ * place. The simulator has to notice each; if it does not, what it looks at has a hole.
+ */
+export interface Mutant {
+  readonly name: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const SRC = "packages/holdfast/src";
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "fence skipped",
+    file: `${SRC}/engine/effects/effect-attempt.ts`,
+    find: "if (unsure !== null) return unsure.then(() => makeCall(options, call, input));",
+    replace: "",
+  },
+  {
+    name: "record after effect, without intent",
+    file: `${SRC}/engine/effects/effect-calls.ts`,
+    find: "await this.#step.run.host.committer.durable();\n        if (!this.#maySend()) return;",
+    replace: "if (!this.#maySend()) return;",
+  },
+  {
+    name: "dedupe window off by one",
+    file: `${SRC}/core/situation.ts`,
+    find: "return s.nowMs < s.firstSentAtMs + usableMs;",
+    replace: "return s.nowMs < s.firstSentAtMs + usableMs + windowMs;",
+  },
+  {
+    name: "probe trusted before the settle time",
+    file: `${SRC}/core/after-probe.ts`,
+    find: 'return contract.kind === "read" ? 0 : contract.settleMs;',
+    replace: "return 0;",
+  },
+  {
+    name: "attempt burned while parked",
+    file: `${SRC}/core/proof.ts`,
+    find: 'case "transient":\n    case "ambiguous":',
+    replace: 'case "transient":\n    case "unavailable":\n    case "ambiguous":',
+  },
+  {
+    name: "compensation of an unknown effect",
+    file: `${SRC}/engine/effects/compensation.ts`,
+    find: "step.doneSeq !== null && step.undoes === null",
+    replace: "step.undoes === null",
+  },
+  {
+    name: "approval bound to nothing",
+    file: `${SRC}/core/run-version.ts`,
+    find: "return !STANDS.has(kind);",
+    replace: 'return kind === "started";',
+  },
+  {
+    name: "timer fired twice",
+    file: `${SRC}/engine/steps/sleep-step.ts`,
+    find: 'this.#run.deliver(slot, this.#run.append("fired", this.#path, null));',
+    replace:
+      'this.#run.append("fired", this.#path, null);\n      this.#run.deliver(slot, this.#run.append("fired", this.#path, null));',
+  },
+  {
+    name: "seal not checked",
+    file: `${SRC}/store/record-check.ts`,
+    find: "if (!this.#digest.equals(digest))",
+    replace: "if (this.#digest.length !== digest.length)",
+  },
+  {
+    name: "lane order lost",
+    file: `${SRC}/engine/starts/lanes.ts`,
+    find: "queue.push(run);\n    return before;",
+    replace: "queue.push(run);\n    return null;",
+  },
+  {
+    name: "event that was kept is not offered when it is repeated",
+    file: `${SRC}/engine/deliveries/event-delivery.ts`,
+    find: "if (known !== null && known.kept !== null && known.run === null)",
+    replace: "if (known !== null && known.kept !== null && known.run !== null)",
+  },
+  {
+    name: "command between workers is not tried again",
+    file: `${SRC}/engine/commands/inbox-door.ts`,
+    find: "if (isOfWorker(row.topic)) {",
+    replace: "if (isOfWorker(row.id)) {",
+  },
+  {
+    name: "cancel of a run at rest put on record without its code",
+    file: `${SRC}/engine/commands/kept-cancels.ts`,
+    find: "if (came !== undefined && !came.includes(stored.shard ?? NO_SHARD)) return false;",
+    replace: "",
+  },
+];
