@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --seeds N [--from S] [--workers W] [--trace N]`: runs seeds, and shows what
- * broke which promise, with the command that repeats it. With `--mutants [--only WORDS]`: plants
+ * `npm run simulate -- --seeds N [--from S] [--workers W] [--trace N] [--seconds T]`: runs seeds, those
+ * that fit into that time, and shows what broke which promise, with the command that repeats it. With `--mutants [--only WORDS]`: plants
  * bugs, and counts the seeds until each is noticed.
  */
 import { availableParallelism } from "node:os";
@@ -26,6 +26,7 @@ async function main(): Promise<number> {
       seeds: { type: "string", default: "1000" },
       from: { type: "string", default: "1" },
       workers: { type: "string" },
+      seconds: { type: "string" },
       trace: { type: "string", default: String(LINES_SHOWN) },
       mutants: { type: "boolean", default: false },
       only: { type: "string" },
@@ -36,7 +37,9 @@ async function main(): Promise<number> {
   const count = wholeNumber("seeds", values.seeds);
   const workers = values.workers === undefined ? null : wholeNumber("workers", values.workers);
   const linesMax = wholeNumber("trace", values.trace);
-  return await runSeeds(orders(from, count, workers, linesMax));
+  const seconds = values.seconds === undefined ? null : wholeNumber("seconds", values.seconds);
+  const all = orders(from, count, workers, linesMax);
+  return await runSeeds(seconds === null ? all : within(seconds, all));
 }
 
 async function plantAll(only: string | undefined): Promise<number> {
@@ -61,6 +64,15 @@ function wholeNumber(option: string, text: string): number {
 
 function* orders(from: number, count: number, workers: number | null, linesMax: number) {
   for (let seed = from; seed < from + count; seed += 1) yield { seed, workers, linesMax };
+}
+
+/** Begins none after that: the rest is left to another run. */
+function* within(seconds: number, all: Iterable<Order>) {
+  for (const one of all) {
+    // Since this program began.
+    if (performance.now() > seconds * 1000) return;
+    yield one;
+  }
 }
 
 async function runSeeds(all: Iterable<Order>): Promise<number> {
