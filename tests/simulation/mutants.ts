@@ -86,10 +86,4 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (isOfWorker(row.topic)) {",
     replace: "if (isOfWorker(row.id)) {",
   },
-  {
-    name: "cancel of a run at rest put on record without its code",
-    file: `${SRC}/engine/commands/kept-cancels.ts`,
-    find: "if (came !== undefined && !came.includes(stored.shard ?? NO_SHARD)) return false;",
-    replace: "",
-  },
 ];

@@ -5,11 +5,14 @@ import type { Scheduler } from "./scheduler.ts";
 /** Lines that are kept to be shown. */
 const LINES_MAX = 4_000;
 
+const CHARS_HASHED = 64 * 1024;
+
 export class Trace {
   readonly #scheduler: Scheduler;
   readonly #hash: Hash = createHash("sha256");
   #lines: string[] = [];
-  count = 0;
+  /** What is not in the hash yet: many short texts cost more than a long one. */
+  #pending = "";
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
@@ -17,13 +20,19 @@ export class Trace {
 
   add(text: string): void {
     const line = `${this.#scheduler.sinceStartMs.toFixed(3)} ${text}`;
-    this.#hash.update(line);
-    this.count += 1;
+    this.#pending += line;
+    if (this.#pending.length > CHARS_HASHED) this.#hashPending();
     this.#lines.push(line);
     if (this.#lines.length > 2 * LINES_MAX) this.#lines = this.#lines.slice(LINES_MAX);
   }
 
+  #hashPending(): void {
+    this.#hash.update(this.#pending);
+    this.#pending = "";
+  }
+
   get digest(): string {
+    this.#hashPending();
     return this.#hash.copy().digest("hex");
   }
 

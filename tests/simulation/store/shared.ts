@@ -126,14 +126,22 @@ export class SharedPart {
     for (const other of disk.chains)
       if (other.beatAtMs + LEASE_MS <= scheduler.nowMs) other.isAlive = false;
     const living = disk.chains.filter(({ isAlive }) => isAlive);
+    let owned = 0;
     const counts = new Map(living.map(({ incarnation }) => [incarnation, 0]));
     this.#seenFree.clear();
-    for (const [id, { owner }] of disk.shards.entries()) {
+    // By number: this is most of what a simulation of several workers does.
+    for (let id = 0; id < disk.shards.length; id += 1) {
+      const owner = disk.shards[id]?.owner ?? null;
+      if (owner === chain.incarnation && this.#owned.has(id)) {
+        owned += 1;
+        continue;
+      }
       const count = owner === null ? undefined : counts.get(owner);
-      const isOurs = owner === chain.incarnation && !this.#owned.has(id);
-      if (owner === null || count === undefined || isOurs) this.#seenFree.set(id, owner);
+      if (owner === null || count === undefined || owner === chain.incarnation)
+        this.#seenFree.set(id, owner);
       if (owner !== null && count !== undefined) counts.set(owner, count + 1);
     }
+    counts.set(chain.incarnation, (counts.get(chain.incarnation) ?? 0) + owned);
     return {
       workers: [...counts].map(([incarnation, shardCount]) => ({ incarnation, shardCount })),
       free: [...this.#seenFree.keys()],

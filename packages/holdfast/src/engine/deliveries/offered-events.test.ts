@@ -72,6 +72,24 @@ describe("an event that was kept while a run waits for it", () => {
   });
 });
 
+describe("an event that somebody has in hand", () => {
+  test("is offered to who has asked for it meanwhile, where it is not taken", async () => {
+    let isHidden = true;
+    const onStore = (store: Store): Store => ({
+      ...store,
+      awaiting: (of, limit) => (isHidden ? Promise.resolve([]) : store.awaiting(of, limit)),
+    });
+    await world.begin([flow], { limits, onStore });
+    const run = await waitingRun();
+    await send();
+    isHidden = false;
+    const inHand = await world.engine.keptEvent(ADDRESS);
+    expect(await world.engine.keptEvent(ADDRESS)).toBeNull();
+    world.engine.keptEventOffered(inHand?.seq ?? 0, false);
+    expect(await world.resultOf(run)).toEqual({ cents: 100 });
+  });
+});
+
 describe("a command that another worker has left", () => {
   test("is tried again where what it is about cannot be read for a moment", async () => {
     let failures = 0;
