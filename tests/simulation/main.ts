@@ -1,7 +1,7 @@
 /**
- * `npm run simulate -- --seeds N [--from S] [--workers W] [--trace N]`: runs seeds, and shows what
- * broke which promise, with the command that repeats it. With `--mutants [--only WORDS]`: plants
- * bugs, and counts the seeds until each is noticed.
+ * `npm run simulate -- --seeds N [--from S] [--workers W] [--within SECONDS] [--trace N]`: runs
+ * seeds, and shows what broke which promise, with the command that repeats it. With
+ * `--mutants [--only WORDS]`: plants bugs, and counts the seeds until each is noticed.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -11,6 +11,8 @@ import { runAll } from "./pool.ts";
 import { LINES_SHOWN, type SeedResult } from "./run-seed.ts";
 import type { Order } from "./worker.ts";
 
+/** Seeds between two lines that say how far it has come. */
+const PROGRESS_EVERY = 1_000;
 /** Of what a planted bug has shown. */
 const HOW_CHARS = 160;
 /** A simulator that cannot run ends its processes with every seed. */
@@ -26,6 +28,7 @@ async function main(): Promise<number> {
       seeds: { type: "string", default: "1000" },
       from: { type: "string", default: "1" },
       workers: { type: "string" },
+      within: { type: "string" },
       trace: { type: "string", default: String(LINES_SHOWN) },
       mutants: { type: "boolean", default: false },
       only: { type: "string" },
@@ -36,7 +39,8 @@ async function main(): Promise<number> {
   const count = wholeNumber("seeds", values.seeds);
   const workers = values.workers === undefined ? null : wholeNumber("workers", values.workers);
   const linesMax = wholeNumber("trace", values.trace);
-  return await runSeeds(orders(from, count, workers, linesMax));
+  const seconds = values.within === undefined ? null : wholeNumber("within", values.within);
+  return await runSeeds(orders(from, count, workers, linesMax), seconds);
 }
 
 async function plantAll(only: string | undefined): Promise<number> {
@@ -63,7 +67,10 @@ function* orders(from: number, count: number, workers: number | null, linesMax: 
   for (let seed = from; seed < from + count; seed += 1) yield { seed, workers, linesMax };
 }
 
-async function runSeeds(all: Iterable<Order>): Promise<number> {
+/** @param seconds - after which no more seeds are begun; null: all of them are. */
+async function runSeeds(all: Iterable<Order>, seconds: number | null): Promise<number> {
+  const startedAtMs = performance.now();
+  const isTimeLeft = () => seconds === null || performance.now() - startedAtMs < seconds * 1_000;
   const totals = new Map<string, number>();
   let seeds = 0;
   let failed = 0;
@@ -74,11 +81,13 @@ async function runSeeds(all: Iterable<Order>): Promise<number> {
       seeds += 1;
       for (const [what, times] of Object.entries(result.counts))
         totals.set(what, (totals.get(what) ?? 0) + times);
-      if (result.violation === null) return true;
+      if (seeds % PROGRESS_EVERY === 0)
+        console.log(`${String(seeds)} seeds, ${String(failed)} with a violation so far`);
+      if (result.violation === null) return isTimeLeft();
       failed += 1;
       if (failed <= SHOWN_MAX) show(result);
       else console.log(`seed ${String(result.plan.seed)}: ${result.violation.text}`);
-      return true;
+      return isTimeLeft();
     },
     onCrash: ({ seed }, how) => {
       failed += 1;
