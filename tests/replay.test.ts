@@ -181,6 +181,7 @@ test(
     expect(end.tally).toEqual({
       succeeded: 1,
       "failed-same": failed,
+      passed: 0,
       "failed-anew": 0,
       "not-judged": 0,
       skipped: 0,

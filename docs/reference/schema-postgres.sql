@@ -100,7 +100,7 @@ create table declaration (
   decision text,
   at_ms bigint not null,
   PRIMARY KEY (shard, definition, name, list),
-  CHECK ((definition = ANY (ARRAY['workflow'::text, 'effect'::text, 'review'::text, 'event'::text, 'step'::text, 'payloads'::text, 'version'::text])))
+  CHECK ((definition = ANY (ARRAY['workflow'::text, 'effect'::text, 'review'::text, 'event'::text, 'step'::text, 'payloads'::text, 'version'::text, 'integration'::text])))
 );
 
 create table dependency (

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --seeds N [--from S] [--workers W] [--within SECONDS] [--trace N]`: runs
- * seeds, and shows what broke which promise, with the command that repeats it. With
+ * `npm run simulate -- --seeds N [--from S] [--workers W] [--seconds T] [--trace N]`: runs seeds, those
+ * that fit into that time, and shows what broke which promise, with the command that repeats it. With
  * `--mutants [--only WORDS]`: plants bugs, and counts the seeds until each is noticed.
  */
 import { availableParallelism } from "node:os";
@@ -28,7 +28,7 @@ async function main(): Promise<number> {
       seeds: { type: "string", default: "1000" },
       from: { type: "string", default: "1" },
       workers: { type: "string" },
-      within: { type: "string" },
+      seconds: { type: "string" },
       trace: { type: "string", default: String(LINES_SHOWN) },
       mutants: { type: "boolean", default: false },
       only: { type: "string" },
@@ -39,8 +39,9 @@ async function main(): Promise<number> {
   const count = wholeNumber("seeds", values.seeds);
   const workers = values.workers === undefined ? null : wholeNumber("workers", values.workers);
   const linesMax = wholeNumber("trace", values.trace);
-  const seconds = values.within === undefined ? null : wholeNumber("within", values.within);
-  return await runSeeds(orders(from, count, workers, linesMax), seconds);
+  const seconds = values.seconds === undefined ? null : wholeNumber("seconds", values.seconds);
+  const all = orders(from, count, workers, linesMax);
+  return await runSeeds(seconds === null ? all : within(seconds, all));
 }
 
 async function plantAll(only: string | undefined): Promise<number> {
@@ -67,10 +68,16 @@ function* orders(from: number, count: number, workers: number | null, linesMax: 
   for (let seed = from; seed < from + count; seed += 1) yield { seed, workers, linesMax };
 }
 
-/** @param seconds - after which no more seeds are begun; null: all of them are. */
-async function runSeeds(all: Iterable<Order>, seconds: number | null): Promise<number> {
-  const startedAtMs = performance.now();
-  const isTimeLeft = () => seconds === null || performance.now() - startedAtMs < seconds * 1_000;
+/** Begins none after that: the rest is left to another run. */
+function* within(seconds: number, all: Iterable<Order>) {
+  for (const one of all) {
+    // Since this program began.
+    if (performance.now() > seconds * 1000) return;
+    yield one;
+  }
+}
+
+async function runSeeds(all: Iterable<Order>): Promise<number> {
   const totals = new Map<string, number>();
   let seeds = 0;
   let failed = 0;
@@ -83,11 +90,11 @@ async function runSeeds(all: Iterable<Order>, seconds: number | null): Promise<n
         totals.set(what, (totals.get(what) ?? 0) + times);
       if (seeds % PROGRESS_EVERY === 0)
         console.log(`${String(seeds)} seeds, ${String(failed)} with a violation so far`);
-      if (result.violation === null) return isTimeLeft();
+      if (result.violation === null) return true;
       failed += 1;
       if (failed <= SHOWN_MAX) show(result);
       else console.log(`seed ${String(result.plan.seed)}: ${result.violation.text}`);
-      return isTimeLeft();
+      return true;
     },
     onCrash: ({ seed }, how) => {
       failed += 1;

@@ -24,10 +24,14 @@ const invoiceRef = z.object({ number: z.string() });
 export type OrderEffects = ReturnType<typeof orderEffects>;
 
 export function orderEffects(systems: Systems, audit: AuditLog) {
+  const refund = refundCard(systems.payments);
+  const cancel = cancelInvoice(systems.erp);
   return {
     upsertCustomer: upsertCustomer(systems.crm),
-    chargeCard: chargeCard(systems.payments),
-    createInvoice: createInvoice(systems.erp),
+    chargeCard: chargeCard(systems.payments, refund),
+    refundCard: refund,
+    createInvoice: createInvoice(systems.erp, cancel),
+    cancelInvoice: cancel,
     postInvoice: postInvoice(systems.erp),
     sendConfirmation: sendConfirmation(systems.mail),
     writeAudit: writeAudit(systems.audit, audit),
@@ -57,7 +61,7 @@ function upsertCustomer({ on, client }: Systems["crm"]) {
 }
 
 /** Keyed: the provider drops repeats of our key for a day. Undone by a refund, which is keyed too. */
-function chargeCard({ on, client }: Systems["payments"]) {
+function chargeCard({ on, client }: Systems["payments"], refund: ReturnType<typeof refundCard>) {
   return effect("charge-card", {
     on,
     repeat: "keyed",
@@ -86,7 +90,7 @@ function chargeCard({ on, client }: Systems["payments"]) {
       return onlyOne(charges, (charge) => charge.chargeId);
     },
     compensate: {
-      effect: refundCard({ on, client }),
+      effect: refund,
       input: ({ orderId, cents: charged }, { chargeId }) => ({ orderId, chargeId, cents: charged }),
     },
   });
@@ -117,7 +121,7 @@ function refundCard({ on, client }: Systems["payments"]) {
 }
 
 /** Probeable: the ERP knows no keys, but can be searched by our order number. */
-function createInvoice({ on, client }: Systems["erp"]) {
+function createInvoice({ on, client }: Systems["erp"], cancel: ReturnType<typeof cancelInvoice>) {
   return effect("create-invoice", {
     on,
     repeat: "probeable",
@@ -138,7 +142,7 @@ function createInvoice({ on, client }: Systems["erp"]) {
       return onlyOne(invoices, (found) => found.number);
     },
     compensate: {
-      effect: cancelInvoice({ on, client }),
+      effect: cancel,
       input: (_wanted, { number }) => ({ number }),
     },
   });

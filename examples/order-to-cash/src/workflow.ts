@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { OrderEffects } from "./effects.ts";
 import { amountOf, APPROVE_ABOVE_CENTS, order, type Order } from "./order.ts";
 
-const bigOrder = review("big-order", {
+export const bigOrder = review("big-order", {
   subject: z.object({ orderId: z.string(), customer: z.string(), cents: z.int() }),
   decision: z.object({ approve: z.boolean(), note: z.string().min(1) }),
   by: "finance-approvers",

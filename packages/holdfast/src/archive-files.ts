@@ -1,5 +1,5 @@
 /** Archives as files: written so that a file of this name is always whole, read line by line. */
-import { open, rm, stat, link, type FileHandle } from "node:fs/promises";
+import { open, rm, writeFile, stat, link, type FileHandle } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError } from "./core/error.ts";
@@ -84,6 +84,21 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/** Puts a text in the place of what is there. @throws {HoldfastError} HF4102 if it cannot. */
+export async function writeText(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error);
+    throw new HoldfastError(
+      "HF4102",
+      `The file ${path} cannot be written: ${because}.`,
+      "Name a file in a folder that is there and may be written in.",
+      { cause: error },
+    );
   }
 }
 

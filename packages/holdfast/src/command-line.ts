@@ -1,7 +1,7 @@
 /** The composition root of the command line: which driver serves which store, and whose clock. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { linesOf, newArchive } from "./archive-files.ts";
+import { linesOf, newArchive, writeText } from "./archive-files.ts";
 import { careOverCells, cellsCare } from "./cells-care.ts";
 import { accessOfCell } from "./cli/context.ts";
 import type { Outside } from "./cli/outside.ts";
@@ -21,7 +21,7 @@ import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store
 import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
 import { readInput } from "./read-input.ts";
-import { startWorker } from "./worker.ts";
+import { rehearsalsIn, startWorker } from "./worker.ts";
 
 /** Bytes of a store's key. */
 const KEY_BYTES = 32;
@@ -42,6 +42,8 @@ export const outside: Outside = {
   newStoreKey: () => randomBytes(KEY_BYTES).toString("base64"),
   newKeyRing: (file) => makeKeyRing(file, randomBytes(KEY_BYTES)),
   rotateKeyRing: (file) => rotateKeyRing(file, randomBytes(KEY_BYTES)),
+  rehearsalsIn,
+  writeText,
   newArchive,
   linesOf,
   storeAt,

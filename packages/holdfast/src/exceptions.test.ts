@@ -94,6 +94,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
   });
 
   async function cli<Document>(...words: readonly string[]): Promise<Document> {
+    return JSON.parse(await printed(...words, "--json")) as Document;
+  }
+
+  async function printed(...words: readonly string[]): Promise<string> {
     let out = "";
     let err = "";
     const terminal = {
@@ -108,13 +112,9 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
         err += text;
       },
     };
-    const code = await runCommandLine(
-      [...words, "--store", place.store, "--json"],
-      terminal,
-      outside,
-    );
+    const code = await runCommandLine([...words, "--store", place.store], terminal, outside);
     if (code !== 0) throw new Error(`${words.join(" ")} ended with ${String(code)}: ${err}`);
-    return JSON.parse(out) as Document;
+    return out;
   }
 
   interface Issue {
@@ -132,6 +132,7 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     readonly owner: string;
     readonly assignee: string | null;
     readonly status: string;
+    readonly snoozed: unknown;
     readonly tags: readonly string[];
     readonly acts: readonly string[];
     readonly notes: readonly { readonly text: string }[];
@@ -178,6 +179,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await countOf("--assignee", "bo", "--owner", "team-data", "--class", "data")).toBe(3);
     expect(await countOf("--assignee", "nobody")).toBe(0);
     expect(await countOf("--overdue")).toBe(0);
+    expect(await printed("exceptions", "--with-tag", "tax")).toContain("time stands still");
+    expect(await printed("exceptions", "--with-tag", "tax")).toMatch(
+      /or {2}holdfast edit \| correct \| supply \| skip \| cancel {3}see docs\/operate\/classes\/data\.md/u,
+    );
     expect(await countOf("--compensation")).toBe(0);
     expect(await countOf("--key", "o-2", "--with-tag", "tax")).toBe(0);
     expect(await countOf("--all", "--workflow", "order")).toBe(3);
@@ -214,6 +219,61 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
       occurrences: 2,
       earlierNotes: [{ by: "ana", text: "asked them" }],
     });
+    await app.close();
+    await place.isSound();
+  });
+
+  test("one exception is snoozed until a time, a deployment, a number or an amount", async () => {
+    const reason = ["--reason", "waits for them"];
+    let app = appAt(place, "v1");
+    await open(app, "o-1", "o-2", "o-3", "o-4");
+    const ids = (await exceptions()).map(({ id }) => id);
+    const [time = "", deploy = "", count = "", value = ""] = ids;
+    await cli("snooze", time, "--for", "1h", ...reason);
+    await cli("snooze", deploy, "--until-deploy", ...reason);
+    await cli("snooze", count, "--until-count", "2", ...reason);
+    await cli("snooze", value, "--until-value", "12.50 EUR", ...reason);
+    const listed = async (...words: readonly string[]) =>
+      (await exceptions(...words)).map(({ id }) => id);
+    expect(await listed()).toEqual([]);
+    expect(await listed("--snoozed")).toEqual(ids);
+    expect(await listed("--all")).toEqual(ids);
+    expect(await listed("--key", "o-1")).toEqual([time]);
+    const [shown] = await exceptions("--snoozed");
+    expect(shown?.snoozed).toMatchObject({
+      until: { kind: "time" },
+      by: "ana",
+      reason: "waits for them",
+    });
+    // Those that have come before say nothing.
+    await app.start(order, { id: "o-5" });
+    await vi.waitFor(
+      async () => {
+        expect(await listed("--key", "o-5")).toHaveLength(1);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+    expect(await listed()).toEqual([value, ...(await listed("--key", "o-5"))]);
+    expect(await listed("--snoozed")).toEqual([time, deploy, count]);
+    await app.close();
+    app = appAt(place, "v2");
+    await app.listen({ signals: [] });
+    await app.start(order, { id: "o-6" });
+    await vi.waitFor(
+      async () => {
+        expect(await listed("--snoozed")).toEqual([time]);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+    expect(await cli("unsnooze", time)).toMatchObject({ done: 1 });
+    expect(await listed("--snoozed")).toEqual([]);
+    expect((await listed()).slice(0, 4)).toEqual(ids);
+    await expect(cli("unsnooze", time)).rejects.toThrow("ended with 1");
+    await expect(cli("snooze", time, ...reason)).rejects.toThrow("until one thing");
+    const { timeline } = await cli<{ timeline: { what: string }[] }>("show", "o-1");
+    expect(timeline.map(({ what }) => what).join("; ")).toMatch(
+      /snoozed until 2.*; .*no longer snoozed/u,
+    );
     await app.close();
     await place.isSound();
   });

@@ -7,9 +7,11 @@ import {
   closedHead,
   intentHead,
   openedHead,
+  SAMPLE_START_MS,
   SampleJournal,
   startedHead,
   stateHead,
+  SYSTEM_RUN,
 } from "./testing/sample-journal.ts";
 
 const folder = makeFolder();
@@ -48,6 +50,11 @@ beforeAll(async () => {
     sample.add(3, "settled", { operation, ...settled }, { name: step });
     if (step === "ship") sample.add(3, "intent", intentHead(operation), { name: step, attempt: 2 });
   }
+  const down = { reason: "it cannot be reached", class: "unavailable", probeAtMs: 1_000 } as const;
+  sample.add(SYSTEM_RUN, "dependency", { integration: "erp", to: "open", ...down });
+  sample.add(4, "started", startedHead(4, { key: "parked" }));
+  const parked = { reason: "waits for erp", dependency: "erp", wakeAtMs: SAMPLE_START_MS };
+  sample.add(4, "state", stateHead("running", "parked", parked));
   await sample.flushTo(store);
   await store.close();
   cli = cliAt(`sqlite:${path}`);
@@ -72,6 +79,7 @@ describe("who has to act", () => {
       { owner: "team-sales", exceptionOwners: ["team-data", "team-tax"] },
       { exceptionOwners: [] },
       { exceptionOwners: [] },
+      { key: "parked" },
     ]);
   });
 
@@ -103,4 +111,20 @@ test("what a person has said of an effect is told while it stands, and not of wh
   expect(await lineWith("print", "effects")).toMatch(/not done .*\(says bo\)/u);
   expect(await lineWith("ship", "effects")).toContain("may have happened, open");
   expect(await lineWith("ship", "effects")).not.toContain("says");
+});
+
+test("an integration that no code has is not parked, also while no engine runs", async () => {
+  const { err, code } = await cli.say("park", "epr", "--for", "1h", "--reason", "window");
+  expect(code).not.toBe(0);
+  expect(err).toMatch(/^HF6001 .*"epr" is on record/u);
+  expect(err).toContain('Did you mean "erp"? Known are: erp.');
+});
+
+test("a time at which a system was to be tried is not told once it is over", async () => {
+  expect(await lineWith("it cannot be reached", "dependencies")).toContain(
+    "one call at a time is tried again and again",
+  );
+  expect(await lineWith("erp is open", "why", "parked")).toContain(", tried again and again: ");
+  expect(await lineWith("next  ", "why", "parked")).toContain("which is tried again and again");
+  expect(await cli.json("dependencies")).toMatchObject({ dependencies: [{ probeAt: null }] });
 });

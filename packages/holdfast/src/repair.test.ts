@@ -201,6 +201,59 @@ describe.each([
     expect(await json("store", "verify")).toMatchObject({ isSound: true });
   });
 
+  test("is looked at by the engine that runs before its plan is shown: what would be refused is", async () => {
+    const running = await open();
+    await stuck(running);
+    const stray = ["edit", "1", "--step", "book", "--set", "/note=x", "--reason", "typo"];
+    const before = (await json("show", "1"))["timeline"];
+    const plans = [
+      [stray, /^HF6003 .*does not declare "\/note" as editable/u],
+      [[...EDIT.slice(0, 4), "--set", "/street=5", "--reason", "typo"], /^HF4102 .*does not fit/u],
+      [["correct", "1", "--set", "/id=2", "--reason", "typo"], /^HF6003 .*as editable/u],
+      [[...SUPPLY.slice(0, 4), "--value", "7", "--reason", "by fax"], /^HF4102 .*does not fit/u],
+    ] as const;
+    for (const [words, said] of plans) {
+      const { code, err } = await cli([...words, "--plan"]);
+      expect(code).not.toBe(0);
+      expect(err).toMatch(said);
+    }
+    const careful = await cli([...EDIT, "--set", "/iban=DE2", "--plan"]);
+    expect(careful.out).toContain("second person: it changes /iban, which two people change");
+    const { plan } = (await json(...EDIT, "--plan")) as { plan: object };
+    expect(plan).toMatchObject({ isLookedAt: true, secondPerson: null });
+    expect((await cli([...EDIT, "--plan"])).out).toContain("second person: none");
+    // Nothing of it was done, or left.
+    expect(await stateOf("1")).toBe("exception");
+    expect(await ids()).toEqual([]);
+    const shown = await json("show", "1");
+    expect(shown["kept"]).toEqual([]);
+    expect(shown["timeline"]).toEqual(before);
+    const all = ["replay", "key:1", "--set", "/note=x", "--reason", "typo"];
+    expect((await json(...all))["plan"]).toMatchObject({
+      items: [],
+      refused: [
+        [expect.any(String), expect.any(Number), "no-repair", expect.stringContaining("editable")],
+      ],
+    });
+    const fitting = ["replay", "key:1", "--set", "/street=High Street 1", "--reason", "typo"];
+    expect((await json(...fitting))["plan"]).toMatchObject({ refused: [] });
+  });
+
+  test("says where no engine has looked at its plan, and refuses what the journal tells", async () => {
+    await stuck(await open());
+    await close();
+    const planned = await cli([...EDIT, "--plan"]);
+    expect(planned.out).toContain("no engine has looked at it");
+    expect(planned.out).toContain("second person: only if a field is declared fourEyes");
+    const same = [...EDIT.slice(0, 4), "--set", "/street=Hihg Street 1", "--reason", "typo"];
+    expect((await cli([...same, "--plan"])).err).toMatch(/^HF4102 .*changes nothing/u);
+    const nowhere = ["correct", "1", "--set", "/a/b=1", "--reason", "typo", "--plan"];
+    expect((await cli(nowhere)).err).toMatch(/^HF4102 .*nothing at "\/a\/b"/u);
+    const supply = [...SUPPLY.slice(0, 4), "--value", '{"ref":7}', "--reason", "by fax", "--plan"];
+    expect((await cli(supply)).err).toMatch(/^HF4102 .*"ref" is not TEXT/u);
+    expect((await json("show", "1"))["kept"]).toEqual([]);
+  });
+
   test("is refused with the new plan where the run has moved while the person was asked", async () => {
     const running = await open();
     await stuck(running);
@@ -236,6 +289,37 @@ describe.each([
     await expect.poll(() => stateOf("1"), { timeout: 20_000 }).toBe("completed");
     expect(sent.at(-1)).toBe("book High Street 1 DE2");
     expect((await cli(["show", "1"])).out).toContain("approved by bo");
+  });
+
+  test("proposed is listed with what became of it", async () => {
+    const running = await open();
+    await stuck(running);
+    const propose = async (...words: readonly string[]) =>
+      String((await json(...words, "--yes"))["proposal"]);
+    const rejected = await propose(...SUPPLY);
+    await cli(["reject", rejected, "--reason", "no such fax", "--by", "bo"]);
+    const left = await propose(...SUPPLY);
+    const guess = [...EDIT.slice(0, 4), "--set", "/street=Low Street", "--reason", "guess"];
+    await cli([...guess, "--yes"]);
+    await expect.poll(() => stateOf("1"), { timeout: 20_000 }).toBe("exception");
+    expect((await cli(["approve", left, "--reason", "seen", "--by", "bo"])).code).toBe(4);
+    const late = await propose(...SUPPLY);
+    const iban = await propose(...EDIT, "--set", "/iban=DE2");
+    expect((await cli(["proposals"])).out.match(/ open /g)).toHaveLength(2);
+    await cli(["approve", iban, "--reason", "seen", "--by", "bo"]);
+    await expect.poll(() => stateOf("1"), { timeout: 20_000 }).toBe("completed");
+    const { proposals } = (await json("proposals", "--all")) as { proposals: { id: string }[] };
+    expect(proposals).toMatchObject([
+      { id: rejected, state: "answered", verdict: "rejected", decidedBy: "bo" },
+      { id: left, state: "withdrawn", verdict: "void", decidedBy: null },
+      { id: late, state: "withdrawn", verdict: null, decidedBy: null },
+      { id: iban, state: "answered", verdict: "approved", decidedBy: "bo" },
+    ]);
+    const { out } = await cli(["proposals", "--all"]);
+    for (const said of ["rejected by bo", "void: its run has moved", "approved by bo"])
+      expect(out).toContain(` ${said} `);
+    expect(out).toContain(" withdrawn: its run has ended ");
+    expect((await cli(["proposals"])).out).toBe("no proposals\n");
   });
 
   test("is kept while no engine runs, and done by the next one", async () => {

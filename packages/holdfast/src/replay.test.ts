@@ -32,6 +32,7 @@ const book = effect("book", {
   output: z.object({ ref: z.string() }),
   editable: ["/street", "/iban"],
   fourEyes: ["/iban"],
+  sensitive: ["/iban"],
   classify: () => ({ class: "data", effect: "never", reasonCode: "SHOP:NO_ACCOUNT" }),
   describe: () => ({ amount: "12.50", currency: "EUR" }),
   run: async ({ id, street }) => {
@@ -43,12 +44,13 @@ const book = effect("book", {
 const order = workflow(
   "order",
   {
-    input: z.object({ id: z.string() }),
+    input: z.object({ id: z.string(), street: z.string() }),
     output: z.string(),
     key: ({ id }) => id,
     owner: "team-orders",
+    editable: ["/street"],
   },
-  async ({ id }, run) => (await run.do(book, { id, street: "Hihg Street", iban: "DE1" })).ref,
+  async ({ id, street }, run) => (await run.do(book, { id, street, iban: "DE1" })).ref,
 );
 
 interface Cli {
@@ -166,7 +168,8 @@ describe.each([
   }
 
   async function stuck(running: App, count: number): Promise<void> {
-    for (let n = 0; n < count; n += 1) await running.start(order, { id: `O-${String(n)}` });
+    for (let n = 0; n < count; n += 1)
+      await running.start(order, { id: `O-${String(n)}`, street: "Hihg Street" });
     await expect
       .poll(
         async () =>
@@ -275,14 +278,18 @@ describe.each([
     await stuck(await open(), 4);
     const edited = await planned("key:[O-0,O-1]", "--set", "/street=High Street");
     expect(edited.plan.shown.again).toEqual([["book (redo)", 2, 2]]);
+    // Whoever starts or approves it sees what would be sent.
+    expect((await cli("replay", edited.plan.id)).out).toContain('with /street = "High Street"\n');
     await cli("replay", edited.plan.id, "--start");
     expect((await untilState(edited.plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
     const misfit = await planned("workflow:order", "--from", "no-such-step");
     expect(misfit.plan.items).toEqual([]);
-    expect(misfit.plan.refused).toMatchObject([
-      [expect.any(String), expect.any(Number), "no-repair"],
-      [expect.any(String), expect.any(Number), "no-repair"],
-    ]);
+    const why = expect.stringContaining('no step "no-such-step"') as string;
+    const refused = [expect.any(String), expect.any(Number), "no-repair", why];
+    expect(misfit.plan.refused).toEqual([refused, refused]);
+    expect((await cli("replay", misfit.plan.id)).out).toMatch(
+      /refused {6}run_\w+: what shall be done to each does not fit it: .* no step "no-such-step"/u,
+    );
     taken.add("O-2").add("O-3");
     const again = await planned("workflow:order", "--from", "book");
     await cli("replay", again.plan.id, "--start");
@@ -290,9 +297,35 @@ describe.each([
     expect(sent.filter((id) => id === "O-2").length).toBe(2);
   });
 
+  test("corrects the input of each run by the same change, and does each again", async () => {
+    await stuck(await open(), 3);
+    const way = ["--set-input", "/street=High Street"];
+    const { plan } = await planned("key:[O-0,O-1]", ...way);
+    expect((await cli("replay", plan.id)).out).toContain(
+      "each is done again from its beginning, with another /street in its input",
+    );
+    await cli("replay", plan.id, "--start");
+    expect((await untilState(plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
+    const { run } = JSON.parse((await cli("--json", "show", "O-1")).out) as {
+      run: { readonly state: string };
+    };
+    expect(run.state).toBe("completed");
+    // A field that nobody has declared is refused for each, by the engine that knows the code.
+    const stray = await planned("workflow:order", "--set-input", "/id=O-9");
+    await cli("replay", stray.plan.id, "--start");
+    const { tally } = await untilState(stray.plan.id, "completed");
+    expect(tally).toMatchObject({ skipped: 1, succeeded: 0 });
+    const both = await cli("replay", "workflow:order", ...way, "--from", "book", "--reason", "x");
+    expect(both).toMatchObject({ code: 2, err: expect.stringContaining("several ways") as string });
+  });
+
   test("leaves a proposal where a change needs two people for each, and does not wait for it", async () => {
     await stuck(await open(), 2);
     const { plan } = await planned("workflow:order", "--set", "/iban=DE2");
+    // What is declared sensitive is shown to nobody.
+    expect(JSON.stringify(plan)).not.toContain("DE2");
+    expect((await cli("replay", plan.id)).out).toMatch(/with \/iban = "\[masked \w+\]"\n/u);
+    expect((await cli("--json", "replay", plan.id)).out).not.toContain("DE2");
     await cli("replay", plan.id, "--start");
     expect((await untilState(plan.id, "completed")).tally).toMatchObject({ skipped: 2 });
     const { proposals } = JSON.parse((await cli("--json", "proposals")).out) as {

@@ -221,7 +221,13 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
       failures: 2,
       met: 2,
       changed: 2,
-      byChange: [{ from: "transient", to: "policy", count: 2 }],
+      byChange: [
+        {
+          from: expect.stringMatching(/^transient, reason [A-Z:_0-9]+, owner as declared$/u),
+          to: "policy, reason BANK:CUT_OFF, owner team-treasury",
+          count: 2,
+        },
+      ],
     });
     await cliWith(JSON.stringify(taught), "rules", "add", "-", ...why);
     await fails("o-2");
@@ -235,7 +241,11 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
 
     await expect(
       cli("rules", "activate", "teach-bank-cut-off", "--by", " ANA", ...why),
-    ).rejects.toThrow(/HF6002.*another person/su);
+    ).rejects.toThrow(
+      /HF6002(?=.*another person)(?=.*\n {8}rule teach-bank-cut-off@1\n)(?=.*test --rule teach-bank-cut-off@1;)/su,
+    );
+    // What it says to be given is a command.
+    await cli("rules", "test", "--rule", "teach-bank-cut-off@1");
     await cli("rules", "activate", "teach-bank-cut-off", "--by", "bob", ...why);
     const ruled = await fails("o-4");
     expect(ruled).toMatchObject({
@@ -269,6 +279,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     });
     const lowers = ruleOnEffect("no-funds", "NO_FUNDS", "never");
     await expect(cli("rules", "add", lowers, ...why)).rejects.toThrow(/HF4121.*nothing happened/su);
+    await expect(cli("rules", "test", lowers)).rejects.toThrow(/HF4121.*nothing happened/su);
+    expect(await cli("rules", "test", lowers, "--assert", "they check")).toMatchObject({
+      changed: 1,
+    });
     await expect(cli("rules", "add", ruleOnEffect("x", "X", "surely"), ...why)).rejects.toThrow(
       /HF4120/u,
     );
@@ -323,6 +337,15 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
       { id: "funds", when: { body: "no_funds .*15:00$" }, decide: { class: "data" } },
     ];
     const trial = await cli<Trial>("rules", "test", fileOf(given));
+    const same = { class: "transient", attemptsMax: 1, waitMs: 60_000 };
+    const slower = { id: "slower", when: { code: ["CUT_OFF"] }, decide: same };
+    expect((await cli<Trial>("rules", "test", fileOf(slower))).byChange).toEqual([
+      {
+        from: "transient, attempts as declared, wait as ever",
+        to: "transient, attempts 1, wait 60 s",
+        count: 2,
+      },
+    ]);
     await cli("rules", "add", fileOf(given), ...why);
     for (const { id } of given) await cli("rules", "activate", id, "--by", "bob", ...why);
     const became: Record<string, number> = {};

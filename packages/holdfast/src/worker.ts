@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { HoldfastError } from "./core/error.ts";
+import type { Rehearsal } from "./core/rehearsal.ts";
 import type { HoldfastOptions } from "./app-settings.ts";
 import { holdfast } from "./holdfast.ts";
 
@@ -34,6 +35,28 @@ export async function definitionIn(path: string): Promise<WorkerDefinition> {
     "HF4102",
     `The module ${path} does not say which workflows there are.`,
     "Let it export them as its default: export default { workflows: [...] }; with version, limits and owner as an app has them.",
+  );
+}
+
+/**
+ * What a module exports for `holdfast rehearse`.
+ *
+ * @throws {HoldfastError} HF4102 if it exports no rehearsal.
+ */
+export async function rehearsalsIn(path: string): Promise<readonly Rehearsal[]> {
+  const found = await imported(path);
+  const rehearsals: readonly unknown[] = Array.isArray(found) ? found : [found];
+  if (rehearsals.length > 0 && rehearsals.every(isRehearsal)) return rehearsals;
+  throw new HoldfastError(
+    "HF4102",
+    `The module ${path} exports no rehearsal.`,
+    'Let it export one as its default: export default rehearsal(workflow, { input, world }), from "holdfast/testing"; or a list of them.',
+  );
+}
+
+function isRehearsal(value: unknown): value is Rehearsal {
+  return (
+    typeof value === "object" && value !== null && "kind" in value && value.kind === "rehearsal"
   );
 }
 

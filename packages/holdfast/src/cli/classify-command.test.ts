@@ -56,6 +56,18 @@ describe("holdfast classify", () => {
     expect(moves[0]?.because).toContain("5");
   });
 
+  test.each([
+    ["23505", "postgres"],
+    ["XX000", "postgres"],
+    ["EPIPE", "node"],
+    ["E2BIG", "node"],
+    ["1062", "node"],
+  ])("takes a code that stands alone, %s, for one of %s", async (code, protocol) => {
+    expect(await explained(["--code", code])).toMatchObject({ protocol, code });
+    const named = await explained(["--code", code, "--protocol", "mysql"]);
+    expect(named.protocol).toBe("mysql");
+  });
+
   test("reads an error with its causes from the input", async () => {
     const error = { message: "fetch failed", cause: { code: "ECONNREFUSED" } };
     const { protocol, failure, moves } = await explained(["-"], JSON.stringify(error));

@@ -14,6 +14,8 @@ export interface Context {
 
 /** What a command found or did: one document for scripts, text for people. */
 export interface Shown {
+  /** Code of the user's has run and may have left timers or connections: the process does not wait for them. */
+  readonly ranCode?: true;
   readonly document: unknown;
   /** In its place where `--json` is asked for: each a document on a line of its own. */
   readonly lines?: readonly unknown[];

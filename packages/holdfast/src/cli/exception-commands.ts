@@ -15,6 +15,8 @@ import { badUse, withReader, type Context, type Shown, type Work } from "./conte
 import { filtered, isFilter, NOBODY, wantedBy, type FilterOptions } from "./exception-filter.ts";
 import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf, waitMs } from "./option-values.ts";
+import type { StoreReader } from "../operate/store-care.ts";
+import { untilOf, withUntil, type UntilOptions } from "./until-options.ts";
 
 type Act = (work: Work) => Promise<void>;
 
@@ -32,6 +34,7 @@ export function addExceptionCommands(program: Command, act: Act): void {
   addTag(program, act);
   addLink(program, act);
   addWait(program, act);
+  addSnooze(program, act);
 }
 
 function addAssign(program: Command, act: Act): void {
@@ -97,7 +100,23 @@ function addWait(program: Command, act: Act): void {
   )(act);
 }
 
-interface Flags {
+function addSnooze(program: Command, act: Act): void {
+  const snooze = program
+    .command("snooze")
+    .description("keep exceptions out of the list until something has happened; they stay due");
+  withUntil(snooze, "until a newer version is deployed");
+  handlingWith(snooze, 0, (_words, options) => snoozed(options), true)(act);
+  const back = program.command("unsnooze").description("let exceptions be listed again");
+  handlingWith(back, 0, () => ({ kind: "unsnoozed" }))(act);
+}
+
+function snoozed(options: UntilOptions): LaterAct {
+  return async (reader, nowMs) => {
+    return { kind: "snoozed", until: await untilOf(reader, options, nowMs) };
+  };
+}
+
+interface Flags extends UntilOptions {
   readonly remove?: true;
   readonly team?: true;
 }
@@ -110,11 +129,14 @@ function handling(
   return handlingWith(command, 1, ([word = ""], options) => actOf(word, options), needsReason);
 }
 
+/** An act that depends on what the store says. */
+type LaterAct = (reader: StoreReader, nowMs: number) => Promise<AskedAct>;
+
 /** The arguments of the act, then the exceptions; or none, and options that say which. */
 function handlingWith(
   command: Command,
   words: number,
-  actOf: (words: readonly string[], options: Flags) => AskedAct,
+  actOf: (words: readonly string[], options: Flags) => AskedAct | LaterAct,
   needsReason = false,
 ): (act: Act) => void {
   command.argument("[exceptions...]", "ids, as listed by: holdfast exceptions");
@@ -142,7 +164,7 @@ function handlingWith(
 
 async function handled(
   context: Context,
-  act: AskedAct,
+  asked: AskedAct | LaterAct,
   ids: readonly string[],
   options: HandleOptions,
 ): Promise<Shown> {
@@ -166,6 +188,7 @@ async function handled(
     const patience = { waitMs: options.wait, nowMs: outside.nowMs, pause: outside.pause };
     const by = personOf(options.by, context);
     const reason = options.reason === undefined ? "" : reasonOf(options.reason);
+    const act = typeof asked === "function" ? await asked(reader, outside.nowMs()) : asked;
     if (!isQuery) {
       if (options.plan === true)
         return planShown({ ...NO_PLAN, count: ids.length, exceptions: ids });

@@ -1,11 +1,10 @@
 /** Commands about groups of exceptions, and about the rules by which exceptions go to owners. */
 import { Argument, Option, type Command } from "commander";
-import { durationMs } from "../core/duration.ts";
 import { ISSUE_LEVELS, type IssueLevel } from "../core/fingerprint.ts";
-import type { IssueAct, MutedUntil } from "../core/issue-overlay.ts";
+import type { IssueAct } from "../core/issue-overlay.ts";
 import type { Patience } from "../operate/command.ts";
 import { decideIssue } from "../operate/exception-acts.ts";
-import { deployedVersions, listIssues } from "../operate/list-issues.ts";
+import { listIssues } from "../operate/list-issues.ts";
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
 import { routingHistory, rulesOf, setRouting, tryRouting } from "../operate/routing.ts";
 import type { StoreReader } from "../operate/store-care.ts";
@@ -13,6 +12,7 @@ import { badUse, withReader, type Context, type Shown, type Work } from "./conte
 import { personOf, reasonOf, waitMs, wholeNumber } from "./option-values.ts";
 import { issuesText, routingText, trialText } from "./show-issues.ts";
 import { receiptShown } from "./deciding.ts";
+import { untilOf, withUntil, type UntilOptions } from "./until-options.ts";
 
 type Act = (work: Work) => Promise<void>;
 
@@ -92,65 +92,22 @@ function decision(
 
 const ISSUE = "id of the group, as listed by: holdfast issues";
 
-interface MuteOptions extends DeciderOptions {
-  readonly for?: string;
-  readonly untilDeploy?: true;
-  readonly untilCount?: number;
-  readonly untilValue?: string;
-}
+type MuteOptions = DeciderOptions & UntilOptions;
 
 function addMute(program: Command, act: Act): void {
   const command = program
     .command("mute")
     .description("keep a group out of the list until something has happened")
-    .argument("<issue>", ISSUE)
-    .option("--for <duration>", "so long, for example 7d")
-    .option("--until-deploy", "until a newer version brings it again")
-    .addOption(
-      new Option("--until-count <exceptions>", "until so many more have come").argParser(
-        wholeNumber("--until-count", 1, 1_000),
+    .argument("<issue>", ISSUE);
+  decider(withUntil(command, "until a newer version brings it again")).action(
+    (issue: string, options: MuteOptions) =>
+      act((context) =>
+        decided(context, issue, options, async (reader) => {
+          const until = await untilOf(reader, options, context.outside.nowMs());
+          return { kind: "muted", until };
+        }),
       ),
-    )
-    .option("--until-value <money>", 'until more of them come to so much, for example "1000 EUR"');
-  decider(command).action((issue: string, options: MuteOptions) =>
-    act((context) =>
-      decided(context, issue, options, async (reader) => {
-        const until = await mutedUntil(reader, options, context.outside.nowMs());
-        return { kind: "muted", until };
-      }),
-    ),
   );
-}
-
-async function mutedUntil(
-  reader: StoreReader,
-  options: MuteOptions,
-  nowMs: number,
-): Promise<MutedUntil> {
-  const { untilDeploy, untilCount, untilValue } = options;
-  const given = [options.for, untilDeploy, untilCount, untilValue];
-  if (given.filter((one) => one !== undefined).length !== 1) {
-    throw badUse(
-      "A group is muted until one thing.",
-      "Give one of --for, --until-deploy, --until-count, --until-value.",
-    );
-  }
-  if (options.for !== undefined) {
-    return { kind: "time", atMs: nowMs + durationMs(options.for, "--for") };
-  }
-  if (untilCount !== undefined) return { kind: "count", count: untilCount };
-  if (untilValue !== undefined) {
-    const [amount = "", currency = "", ...more] = untilValue.trim().split(/\s+/u);
-    if (currency === "" || more.length > 0)
-      throw badUse(
-        "--until-value must be an amount and a currency.",
-        'Write --until-value "1000 EUR".',
-      );
-    return { kind: "value", amount, currency };
-  }
-  const version = (await deployedVersions(reader)).at(-1);
-  if (version !== undefined) return { kind: "deploy", version };
-  throw badUse("No version of an app is on record in this store.", "Mute it for a time instead.");
 }
 
 function addResolve(program: Command, act: Act): void {

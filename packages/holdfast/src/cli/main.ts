@@ -6,6 +6,8 @@ import { outside } from "../command-line.ts";
 import { runCommandLine } from "./program.ts";
 import type { Terminal } from "./terminal.ts";
 
+let isToEnd = false;
+
 const terminal: Terminal = {
   env: process.env,
   hasFile: existsSync,
@@ -17,6 +19,9 @@ const terminal: Terminal = {
     process.stderr.write(text);
   },
   width: process.stdout.isTTY ? process.stdout.columns : null,
+  endsAll: () => {
+    isToEnd = true;
+  },
   ...(process.stdin.isTTY && process.stdout.isTTY ? { ask } : {}),
 };
 
@@ -27,8 +32,17 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-// Not process.exit: what was written to a pipe is still on its way.
+// Not process.exit at once: what was written to a pipe is still on its way.
 process.exitCode = await runCommandLine(process.argv.slice(2), terminal, outside);
+if (isToEnd) {
+  for (const stream of [process.stdout, process.stderr])
+    await new Promise<void>((resolve) => {
+      stream.write("", () => {
+        resolve();
+      });
+    });
+  process.exit();
+}
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });

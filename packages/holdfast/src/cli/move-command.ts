@@ -45,6 +45,7 @@ async function moved(query: string, options: MoveOptions, context: Context): Pro
       how: null,
       to: { version, misfitOf: await build.against(reader) },
     };
-    return plannedShown(await planReplay(reader, request, patience(options, context)));
+    const planned = await planReplay(reader, request, patience(options, context));
+    return { ...plannedShown(planned), ranCode: true };
   });
 }

@@ -1,4 +1,5 @@
 /** Everything that the command line needs from outside its own folder and the process. */
+import type { Rehearsal } from "../core/rehearsal.ts";
 import type { ArchiveSink } from "../operate/archive-runs.ts";
 import type { CellsCare } from "../operate/cells-care.ts";
 import type { StoreCare } from "../operate/store-care.ts";
@@ -52,6 +53,10 @@ export interface Outside {
     path: string,
     store: string | Readonly<Record<string, string>>,
   ) => Promise<WorkerStarted>;
+  /** @throws {HoldfastError} HF4102 if the module exports no rehearsal. */
+  readonly rehearsalsIn: (path: string) => Promise<readonly Rehearsal[]>;
+  /** @throws {HoldfastError} HF4102 if the file cannot be written. */
+  readonly writeText: (file: string, text: string) => Promise<void>;
   /** Several cells as one store, for looking and for commands to runs. */
   readonly storeOverCells: (
     stores: readonly { readonly name: string; readonly address: string }[],

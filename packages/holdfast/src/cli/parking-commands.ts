@@ -29,7 +29,7 @@ function addDependencies(program: Command, act: Act): void {
     .action(() =>
       act((context) =>
         withReader(context, async (reader) => {
-          const list = await listDependencies(reader);
+          const list = await listDependencies(reader, context.outside.nowMs());
           return { document: list, text: (look) => dependenciesText(list, look) };
         }),
       ),
@@ -123,7 +123,8 @@ function rowOf(line: DependencyLine, nowMs: number): TableRow {
     incident === null
       ? ""
       : ` to ${incident.endedAt === null ? "now" : timeText(incident.endedAt)}`;
-  const probe = probeAt === null ? "" : `; one call is tried at ${timeText(probeAt)}`;
+  const again = state === "open" ? "; one call at a time is tried again and again" : "";
+  const probe = probeAt === null ? again : `; one call is tried at ${timeText(probeAt)}`;
   return {
     cells: [
       integration,

@@ -50,6 +50,8 @@ async function run(
   let out = "";
   let err = "";
   const outside: Outside = {
+    rehearsalsIn: () => Promise.reject(new Error("none")),
+    writeText: () => Promise.resolve(),
     version: () => "1.2.3",
     nowMs: () => 0,
     readInput: () => Promise.resolve(input),

@@ -1,5 +1,5 @@
 /** The command line as a function: words in, text and an exit code out. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help, type Option } from "commander";
 import { formatError, HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { quoted } from "../operate/find-run.ts";
@@ -15,6 +15,7 @@ import { addIssueCommands } from "./issue-commands.ts";
 import { addLaneCommands } from "./lane-commands.ts";
 import { addRuleCommands } from "./rule-commands.ts";
 import { addReadCommands } from "./read-commands.ts";
+import { addRehearseCommand } from "./rehearse-command.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { addReplayCommands } from "./replay-commands.ts";
 import { jsonLine, jsonText, visibleLines } from "./safe-text.ts";
@@ -49,6 +50,7 @@ export async function runCommandLine(
   let exitCode: ExitCode = EXIT.ok;
   const show = (shown: Shown) => {
     print(shown, program.opts(), terminal, outside.nowMs());
+    if (shown.ranCode === true) terminal.endsAll?.();
     exitCode = shown.exitCode ?? EXIT.ok;
   };
   const act = async (work: Work) => {
@@ -150,6 +152,7 @@ export function commandTree(
     .option("--json", "print one JSON document")
     .addHelpText("after", AFTER_HELP)
     .exitOverride()
+    .configureHelp({ optionDescription: describedOption })
     .configureOutput({
       writeOut: terminal.out,
       // Help after a mistake; the mistake itself is printed in our own form, below.
@@ -159,6 +162,7 @@ export function commandTree(
     });
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
+  addRehearseCommand(program, outside, show);
   addReadCommands(program, act);
   addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
@@ -177,6 +181,12 @@ export function commandTree(
   addStoreCommands(program, act);
   addKeyCommand(program, outside, show);
   return program;
+}
+
+/** Commander's own words; what cannot be left out says so. */
+function describedOption(this: Help, option: Option): string {
+  const text = Help.prototype.optionDescription.call(this, option);
+  return option.mandatory ? `${text} (required)` : text;
 }
 
 /** Columns of help text where there is no terminal. */

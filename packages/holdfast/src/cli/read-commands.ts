@@ -179,22 +179,33 @@ function addWhy(program: Command, act: Act): void {
 
 interface ExceptionsOptions extends PageOptions, FilterOptions {
   readonly all?: true;
+  readonly snoozed?: true;
   readonly key?: string;
+}
+
+/** Whoever asks for one run, or for all there is, sees what is snoozed among it. */
+function snoozedAre({ all, snoozed, key }: ExceptionsOptions, nowMs: number) {
+  if (snoozed === true) return { snoozed: { are: "alone" as const, nowMs } };
+  if (all === true || key !== undefined) return {};
+  return { snoozed: { are: "left-out" as const, nowMs } };
 }
 
 function addExceptions(program: Command, act: Act): void {
   const list = program.command("exceptions");
   list
     .description("list what needs somebody, oldest run first")
-    .option("--all", "also closed ones");
+    .option("--all", "also closed and snoozed ones")
+    .option("--snoozed", "only snoozed ones");
   paged(filtered(list, "only"))
     .option("--key <key>", "only of the run with this business key or id")
-    .action(({ key, limit, after, all, ...options }: ExceptionsOptions) =>
+    .action((options: ExceptionsOptions) =>
       act((context) =>
         withReader(context, async (reader) => {
+          const { key, limit, after, all } = options;
           const nowMs = context.outside.nowMs();
           const wanted = {
             ...wantedBy(options, nowMs),
+            ...snoozedAre(options, nowMs),
             ...of(key, options.workflow),
             ...(all === undefined ? {} : { all }),
             ...(after === undefined ? {} : { after }),

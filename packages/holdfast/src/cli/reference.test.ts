@@ -59,6 +59,19 @@ describe("the reference of the command line", () => {
     expect(flags.toSorted()).toEqual(flagsOf(command).toSorted());
   });
 
+  test.each(commands)(
+    "the help of %s marks what is required, and nothing else",
+    (_name, command) => {
+      const marked = command
+        .helpInformation()
+        .split(/\n(?= {2}-)/)
+        .filter((part) => part.replaceAll(/\s+/g, " ").includes("(required)"))
+        .map((part) => /--[a-z-]+/.exec(part)?.[0]);
+      const required = command.options.filter(({ mandatory }) => mandatory);
+      expect(marked).toEqual(required.map(({ long }) => long));
+    },
+  );
+
   test("names the options that every command takes, and the exit codes", () => {
     const general = sections.get("For every command") ?? "";
     expect(documented(general)).toEqual(expect.arrayContaining([...flagsOf(program)]));

@@ -3,6 +3,7 @@
  * Each shows what it would do, and does it only when that plan was confirmed.
  */
 import type { Command } from "commander";
+import { lookAtRepair } from "../operate/repair/look-at-repair.ts";
 import type { JsonChange } from "../core/json-edit.ts";
 import { isReplayId } from "../core/replay/replay-plan.ts";
 import type { Receipt } from "../operate/command.ts";
@@ -165,20 +166,43 @@ async function repair(
   await act((context) =>
     withReader(context, async (reader) => {
       const request: RepairRequest = { ...reference(run, options), ...askedFor() };
-      const plan = await planRepair(reader, request);
+      const drafted = await planRepair(reader, request);
+      if (options.yes === true || options.yes === drafted.digest)
+        return await carriedOut(reader, request, drafted, options, context);
+      const plan = await lookedAt(reader, request, drafted, options, context);
       if (options.plan === true) return planned(plan);
       const confirmed = await confirmedPlan(reader, request, plan, options, context);
       if (!("version" in confirmed)) return confirmed;
-      const receipt = await repairRun(
-        reader,
-        confirmed,
-        request,
-        decider(options, context),
-        patience(options, context),
-      );
-      return repairedShown(receipt, plan);
+      return await carriedOut(reader, request, confirmed, options, context);
     }),
   );
+}
+
+async function carriedOut(
+  reader: StoreReader,
+  request: RepairRequest,
+  plan: RepairPlan,
+  options: RepairOptions,
+  context: Context,
+): Promise<Shown> {
+  const by = decider(options, context);
+  const receipt = await repairRun(reader, plan, request, by, patience(options, context));
+  return repairedShown(receipt, plan);
+}
+
+/** With what an engine says of it; as it was drafted where none does. */
+async function lookedAt(
+  reader: StoreReader,
+  request: RepairRequest,
+  drafted: RepairPlan,
+  options: RepairOptions,
+  context: Context,
+): Promise<RepairPlan> {
+  const { by } = decider(options, context);
+  const looked = await lookAtRepair(reader, drafted, request, by, patience(options, context));
+  if (looked === null) return drafted;
+  const { needs } = looked;
+  return { ...drafted, isLookedAt: true, secondPerson: drafted.secondPerson ?? needs };
 }
 
 function planned(plan: RepairPlan): Shown {

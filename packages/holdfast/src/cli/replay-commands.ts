@@ -35,6 +35,7 @@ interface ReplayOptions extends PersonOptions, PlanOptions {
   readonly reason?: string;
   readonly from?: string;
   readonly set?: readonly string[];
+  readonly setInput?: readonly string[];
   readonly evenSameVersion?: true;
   readonly start?: true;
   readonly pause?: true;
@@ -54,6 +55,10 @@ function addReplay(program: Command, act: Act): void {
   )
     .option("--from <step>", "do each run again from this step, in the place of a resume")
     .option("--set <change...>", "/pointer=value: correct the input of each effect, as edit does")
+    .option(
+      "--set-input <change...>",
+      "/pointer=value: correct the input of each run, as correct does",
+    )
     .option("--even-same-version", "also defects of the version that still runs")
     .option("--start", "start a plan that was shown")
     .option("--pause", "begin no item until it is resumed")
@@ -110,26 +115,29 @@ function planned(query: string, options: ReplayOptions, context: Context): Promi
   );
 }
 
-function modeOf({ from, set }: ReplayOptions): ReplayMode | null {
-  if (from !== undefined && set !== undefined)
-    throw badUse("--from and --set are two ways to go on.", "Give one of them.");
+function modeOf({ from, set, setInput }: ReplayOptions): ReplayMode | null {
+  if ([from, set, setInput].filter((one) => one !== undefined).length > 1)
+    throw badUse("--from, --set and --set-input are several ways to go on.", "Give one of them.");
   if (from !== undefined) return { act: "again", step: from };
+  if (setInput !== undefined) return { act: "correct", changes: setInput.map(changeOf) };
   return set === undefined ? null : { act: "edit", changes: set.map(changeOf) };
 }
 
 export function plannedShown(result: PlannedReplay): Shown {
-  const { plan, outcome } = result;
+  const { plan, outcome, notBefore } = result;
   const secondPerson = secondPersonFor(plan);
   return {
-    document: { outcome, plan, secondPerson },
-    text: () => plannedText(plan, secondPerson, outcome),
+    document: { outcome, plan, secondPerson, notBefore },
+    text: () => plannedText(result, secondPerson),
     exitCode: secondPerson === null ? EXIT.ok : EXIT.needsPerson,
   };
 }
 
 function shown(id: string, { limit, after }: ReplayOptions, context: Context): Promise<Shown> {
   return withReader(context, async (reader) =>
-    detailsShown(await showReplay(reader, id, { limit, after: after ?? null })),
+    detailsShown(
+      await showReplay(reader, id, { limit, after: after ?? null }, context.outside.nowMs()),
+    ),
   );
 }
 

@@ -1,6 +1,8 @@
 /** Pages of runs, exceptions, effects and reviews as text. */
+import { lateMs } from "../core/exception-handling.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
 import { durationText } from "../core/duration.ts";
+import { untilText } from "../operate/handling-text.ts";
 import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
 import type { ReceivedPage } from "../operate/list-received.ts";
@@ -79,9 +81,11 @@ export function exceptionsTable(list: readonly ExceptionView[], { screen, nowMs 
 }
 
 function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
-  const { closedAt, closedBy, resolution, dueAt } = exception;
+  const { closedAt, closedBy, resolution } = exception;
   const due =
-    closedAt === null ? dueText(dueAt, nowMs) : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
+    closedAt === null
+      ? dueOfException(exception, nowMs)
+      : `${resolution ?? "closed"} by ${closedBy ?? ""}`;
   return {
     cells: [
       exception.id,
@@ -121,10 +125,13 @@ function otherActs({ acts, classPage }: ExceptionView): readonly string[] {
 const NOTES_SHOWN_MAX = 5;
 
 function careNotes(exception: ExceptionView): readonly string[] {
-  const { status, waitsFor, waitReason, tags, links, notes, crossed } = exception;
+  const { status, waitsFor, waitReason, tags, links, notes, crossed, snoozed } = exception;
   const told = crossed.filter(({ kind }) => kind === "escalation").map(({ to }) => to);
   return [
     ...(status === "waiting" ? [`waits for ${waitsFor ?? ""}: ${waitReason ?? ""}`] : []),
+    ...(snoozed === null
+      ? []
+      : [`snoozed by ${snoozed.by} until ${untilText(snoozed.until)}: ${snoozed.reason}`]),
     ...(told.length === 0 ? [] : [`escalated to ${told.join(", then ")}`]),
     ...(tags.length === 0 ? [] : [`tags ${tags.join(", ")}`]),
     ...links.map(({ kind, to }) => `${kind} ${to}`),
@@ -213,7 +220,7 @@ function outcomeRow({ exception, outcome }: OutcomeView, nowMs: number): TableRo
       valueText(exception),
       exception.owner,
       timeText(exception.openedAt),
-      dueText(exception.dueAt, nowMs),
+      dueOfException(exception, nowMs),
     ],
     notes: [exception.because, ...outcomeLines(outcome), ...exception.kept.map(keptSentence)],
   };
@@ -331,8 +338,15 @@ export function timeText(iso: string): string {
 }
 
 export function dueText(iso: string, nowMs: number): string {
-  const lateMs = nowMs - Date.parse(iso);
-  return lateMs > 0 ? `${timeText(iso)}, overdue ${durationText(lateMs)}` : timeText(iso);
+  const byMs = nowMs - Date.parse(iso);
+  return byMs > 0 ? `${timeText(iso)}, overdue ${durationText(byMs)}` : timeText(iso);
+}
+
+/** Its time stands still while a vendor or a source has the move: it comes no nearer to being due. */
+function dueOfException({ dueAt, stoppedAt }: ExceptionView, nowMs: number): string {
+  if (stoppedAt === null) return dueText(dueAt, nowMs);
+  const byMs = lateMs({ dueAtMs: Date.parse(dueAt), stoppedAtMs: Date.parse(stoppedAt) }, nowMs);
+  return byMs < 0 ? "stands still" : `stands still, overdue ${durationText(byMs)}`;
 }
 
 export function ageText(iso: string, nowMs: number): string {

@@ -24,7 +24,7 @@ const MOVE_TEXT: Readonly<Record<PlannedMove, string>> = {
 };
 
 export function planText(plan: RepairPlan, { screen }: Look): string {
-  const { act, run, step, version, effects, secondPerson, digest } = plan;
+  const { act, run, step, version, effects, digest } = plan;
   const at = step === null ? "" : ` at step "${step}"`;
   const rows = effects.map(({ step: path, contract, proof, what, because }) => ({
     cells: [path, contract, proof ?? "never", MOVE_TEXT[what], because],
@@ -38,10 +38,18 @@ export function planText(plan: RepairPlan, { screen }: Look): string {
       : textTable(EFFECT_COLUMNS, rows, screen),
     ...(anew === "" ? [] : [`begins anew: ${anew}`]),
     ...(twice > 0 ? [`predicted duplicates: ${String(twice)}`] : []),
-    `second person: ${secondPerson ?? "only if a field is declared fourEyes"}`,
+    `second person: ${secondPersonText(plan)}`,
+    ...(plan.isLookedAt ? [] : [NOT_LOOKED_AT]),
     `plan ${digest}`,
   ].join("\n");
 }
+
+function secondPersonText({ secondPerson, isLookedAt }: RepairPlan): string {
+  return secondPerson ?? (isLookedAt ? "none" : "only if a field is declared fourEyes");
+}
+
+const NOT_LOOKED_AT =
+  "no engine has looked at it: whether it fits what the code declares is known when it is done";
 
 function anewText({ localWork, timers, reviews, events, calls }: BeginsAnew): string {
   const parts = [
@@ -67,7 +75,7 @@ const PROPOSAL_COLUMNS: readonly Column[] = [
   { title: "UNTIL (UTC)", isKept: true },
 ];
 
-export function proposalsText({ proposals, next }: ProposalPage, { screen }: Look): string {
+export function proposalsText({ proposals, next }: ProposalPage, { screen, nowMs }: Look): string {
   if (proposals.length === 0) return "no proposals";
   const rows = proposals.map((one) => ({
     cells: [
@@ -76,13 +84,13 @@ export function proposalsText({ proposals, next }: ProposalPage, { screen }: Loo
       whatText(one),
       one.step ?? "",
       one.by,
-      stateText(one),
+      stateText(one, nowMs),
       one.expiresAt,
     ],
     notes: [
       `needed because ${one.needs}; reason: ${one.reason}`,
       ...(one.frozen === null ? [] : [`would be taken: ${payloadText(one.frozen)}`]),
-      ...(one.state === "open"
+      ...(one.state === "open" && Date.parse(one.expiresAt) > nowMs
         ? [
             `holdfast approve ${one.id} --reason "..."   or   holdfast reject ${one.id} --reason "..."`,
           ]
@@ -98,6 +106,18 @@ function whatText({ act, happened }: ProposalView): string {
   return `${act} ${happened ? "happened" : "not"}`;
 }
 
-function stateText({ state, decidedBy }: ProposalView): string {
-  return decidedBy === null ? state : `decided by ${decidedBy}`;
+function stateText({ state, verdict, decidedBy, expiresAt }: ProposalView, nowMs: number): string {
+  // The engine says so once somebody decides about it.
+  if (state === "open") return Date.parse(expiresAt) <= nowMs ? "expired" : "open";
+  switch (verdict) {
+    case "approved":
+    case "rejected":
+      return `${verdict} by ${decidedBy ?? ""}`;
+    case "expired":
+      return "expired";
+    case "void":
+      return "void: its run has moved";
+    case null:
+      return "withdrawn: its run has ended";
+  }
 }

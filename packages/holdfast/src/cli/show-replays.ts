@@ -1,6 +1,8 @@
 /** Replay plans as text. */
 import { totalOf, wavesOf, type ReplayPlan } from "../core/replay/replay-plan.ts";
 import { REPLAY_ENDS, type ReplayTally } from "../core/replay/replay-tally.ts";
+import type { CoolDown } from "../operate/replay/cool-down.ts";
+import type { PlannedReplay } from "../operate/replay/plan-replay.ts";
 import type { ReplayDetails, ReplayItemView, ReplayPage } from "../operate/replay/replay-acts.ts";
 import type { ReplaySummary } from "../operate/replay/replay-view.ts";
 import { ageText, listText, timeText, type Look } from "./show-lists.ts";
@@ -19,13 +21,13 @@ const REFUSED_TEXT: Readonly<Record<string, string>> = {
 
 /** A plan that was just made: everything that a start is bound to. */
 export function plannedText(
-  plan: ReplayPlan,
+  { plan, outcome, notBefore }: PlannedReplay,
   secondPerson: string | null,
-  outcome: "applied" | "kept" | "sent",
 ): string {
   const { id } = plan;
   return [
     ...planLines(plan),
+    ...coolDownLines(notBefore),
     secondPerson === null
       ? `start with:  holdfast replay ${id} --start`
       : `A second person has to approve it (${secondPerson}): holdfast approve ${id} --by NAME --reason "..."`,
@@ -59,8 +61,24 @@ function modeLines({ how, to }: ReplayPlan): readonly string[] {
   if (to !== undefined) return [`each goes on with version ${to} of the code, which fits it`];
   if (how === undefined) return [];
   if (how.act === "again") return [`each is done again from step "${how.step}"`];
-  // Where, and not what: it may be what nobody else shall read.
-  return [`each is tried again with another ${how.changes.map(({ at }) => at).join(", ")}`];
+  // Sealed, and read without its key: then a mark stands in its place.
+  if (!Array.isArray(how.changes)) return ["each is tried again with what cannot be read here"];
+  if (how.act === "correct") {
+    const places = how.changes.map(({ at }) => at).join(", ");
+    return [`each is done again from its beginning, with another ${places} in its input`];
+  }
+  return how.changes.map(
+    ({ at, value }) => `each is tried again with ${at} = ${clipped(JSON.stringify(value))}`,
+  );
+}
+
+/** Characters of one value; the whole of it is in `--json`. */
+const VALUE_CHARS_MAX = 300;
+
+function clipped(text: string): string {
+  return text.length <= VALUE_CHARS_MAX
+    ? text
+    : `${text.slice(0, VALUE_CHARS_MAX).replace(/[\uD800-\uDBFF]$/u, "")}… (${String(text.length)} characters in all)`;
 }
 
 function pairs(list: readonly (readonly [string, number])[]): string {
@@ -70,9 +88,22 @@ function pairs(list: readonly (readonly [string, number])[]): string {
 function refusedLines(refused: ReplayPlan["refused"]): readonly string[] {
   const lines = refused
     .slice(0, NAMED_MAX)
-    .map(([run, , why]) => `refused      ${run}: ${REFUSED_TEXT[why] ?? why}`);
+    .map(([run, , why, found]) => `refused      ${run}: ${refusedText(why, found ?? null)}`);
   const more = refused.length - lines.length;
   return more === 0 ? lines : [...lines, `refused      ${String(more)} more`];
+}
+
+function refusedText(why: string, found: string | null): string {
+  const text = REFUSED_TEXT[why] ?? why;
+  return found === null ? text : `${text}: ${found}`;
+}
+
+function coolDownLines(notBefore: CoolDown | null): readonly string[] {
+  if (notBefore === null) return [];
+  const { after, at } = notBefore;
+  return [
+    `not before   ${timeText(at)} (UTC): ${after}, with the same cause, stopped itself. Look at what failed: holdfast replay ${after}`,
+  ];
 }
 
 const REPLAY_COLUMNS: readonly Column[] = [
@@ -124,6 +155,7 @@ export function replayText(details: ReplayDetails, look: Look): string {
     ...planLines(plan),
     ...peopleLines(details),
     stateLine(details),
+    ...coolDownLines(details.notBefore),
     ...(details.waitsFor.length === 0
       ? []
       : [`waits for    ${details.waitsFor.join(", ")} (parked now)`]),
@@ -133,8 +165,8 @@ export function replayText(details: ReplayDetails, look: Look): string {
   ].join("\n");
 }
 
-function cellsOf({ item, key, run, end, because }: ReplayItemView): readonly string[] {
-  const why = because === null ? "" : (REFUSED_TEXT[because] ?? because);
+function cellsOf({ item, key, run, end, because, found }: ReplayItemView): readonly string[] {
+  const why = because === null ? "" : refusedText(because, found);
   return [String(item), key ?? "", run, end ?? "", why];
 }
 
@@ -163,6 +195,7 @@ const WORD_OF: Readonly<Record<keyof ReplayTally, string>> = {
   "failed-same": "failed the same",
   "failed-anew": "failed anew",
   "not-judged": "not judged",
+  passed: "past the step",
   skipped: "skipped",
   "not-reached": "not reached",
 };

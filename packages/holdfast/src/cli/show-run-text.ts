@@ -77,8 +77,9 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
       head.push(sentence(`they said  ${JSON.stringify(decision.said)}`, 0, look.screen));
   }
   if (dependency !== null) {
+    const again = dependency.state === "open" ? ", tried again and again" : "";
     const probe =
-      dependency.probeAt === null ? "" : `, probed at ${timeText(dependency.probeAt)} UTC`;
+      dependency.probeAt === null ? again : `, probed at ${timeText(dependency.probeAt)} UTC`;
     const text = `${dependency.integration} is ${dependency.state} since ${timeText(dependency.since)} UTC${probe}: ${dependency.reason}`;
     head.push(sentence(text, 0, look.screen));
   }

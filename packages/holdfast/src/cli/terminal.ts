@@ -9,6 +9,8 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** Columns of the terminal that `out` goes to; null if it goes to a file or a pipe. */
   readonly width: number | null;
+  /** The process ends once all is written, whatever still waits in it. */
+  readonly endsAll?: () => void;
   /** Asks the person at the keyboard; not given where nobody sits there. */
   readonly ask?: (question: string) => Promise<string>;
 }

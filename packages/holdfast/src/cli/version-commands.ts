@@ -58,6 +58,7 @@ function versionsText({ versions, hasMoreExceptions }: VersionPage, look: Look):
 function checkedShown(checked: VersionsChecked): Shown {
   const isFit = checked.misfitCount === 0 && !checked.hasMore;
   return {
+    ranCode: true,
     document: checked,
     text: (look) => checkedText(checked, look),
     exitCode: isFit ? EXIT.ok : EXIT.failed,

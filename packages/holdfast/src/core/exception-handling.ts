@@ -5,6 +5,7 @@
 import { assertNever } from "./assert.ts";
 import { HoldfastError } from "./error.ts";
 import type { Crossing, ExceptionRecord } from "./exception-record.ts";
+import type { MutedUntil } from "./issue-overlay.ts";
 
 const HANDLING_STATUSES = ["new", "triaged", "in-progress", "waiting", "closed"] as const;
 export type HandlingStatus = (typeof HANDLING_STATUSES)[number];
@@ -42,6 +43,9 @@ export type HandlingAct =
   | { readonly kind: "waits"; readonly for: WaitsFor; readonly spentMs: number }
   /** It goes on: the times that are left, moved by as long as its time stood still. */
   | { readonly kind: "goes-on"; readonly dueAtMs: number; readonly crossings: readonly Crossing[] }
+  /** Kept out of the list until something has happened; it stays open, and due. */
+  | { readonly kind: "snoozed"; readonly until: MutedUntil }
+  | { readonly kind: "unsnoozed" }
   /** By the engine: a time has passed and it is still open. */
   | { readonly kind: "crossed"; readonly crossing: Crossing };
 
@@ -49,6 +53,13 @@ interface HandlingNote {
   readonly atMs: number;
   readonly by: string;
   readonly text: string;
+}
+
+interface Snoozed {
+  readonly until: MutedUntil;
+  readonly sinceMs: number;
+  readonly by: string;
+  readonly reason: string;
 }
 
 export interface Handling {
@@ -70,6 +81,8 @@ export interface Handling {
   readonly spentMs: number;
   /** Ids of the newest commands: one that is taken again after a crash changes nothing. */
   readonly commands: readonly string[];
+  /** Who keeps it out of the list until when: whether that is over is worked out when it is asked for. */
+  readonly snoozed: Snoozed | null;
   /** What the person said who closed it. */
   readonly closedBecause: string | null;
 }
@@ -89,12 +102,13 @@ const COMMANDS_KEPT_MAX = 8;
 export function handlingOf(
   { crossings }: Pick<ExceptionRecord, "crossings">,
   openedAtMs: number,
+  assignee: string | null = null,
 ): Handling {
   return {
-    status: "new",
+    status: assignee === null ? "new" : "in-progress",
     waitsFor: null,
     waitReason: null,
-    assignee: null,
+    assignee,
     tags: [],
     links: [],
     notes: [],
@@ -104,6 +118,7 @@ export function handlingOf(
     runsFromMs: openedAtMs,
     spentMs: 0,
     commands: [],
+    snoozed: null,
     closedBecause: null,
   };
 }
@@ -112,6 +127,17 @@ export function handlingOf(
 export function nextCrossingAtMs(handling: Handling): number | null {
   if (handling.status === "closed" || handling.stoppedAtMs !== null) return null;
   return handling.crossings[0]?.atMs ?? null;
+}
+
+/**
+ * By how much it is late, milliseconds; 0 or less where it is not. What was late when its time came to a
+ * stand is late by as much as it was then.
+ */
+export function lateMs(
+  { dueAtMs, stoppedAtMs }: { readonly dueAtMs: number; readonly stoppedAtMs: number | null },
+  nowMs: number,
+): number {
+  return (stoppedAtMs ?? nowMs) - dueAtMs;
 }
 
 interface ActOf {
@@ -161,6 +187,10 @@ export function handlingAfter(before: Handling, act: HandlingAct, of: ActOf): Ha
         // Where it never stood still, it runs on from where it did.
         runsFromMs: handling.stoppedAtMs === null ? handling.runsFromMs : atMs,
       };
+    case "snoozed":
+      return { ...handling, snoozed: { until: act.until, sinceMs: atMs, by, reason } };
+    case "unsnoozed":
+      return { ...handling, snoozed: null };
     case "crossed":
       return {
         ...handling,
@@ -216,7 +246,7 @@ export function refuseAct(handling: Handling, act: HandlingAct, what: string): v
     throw new HoldfastError(
       "HF6003",
       `${what} waits already, for ${handling.waitsFor ?? ""}. Nothing was changed.`,
-      "Let it go on first, with: holdfast wait EXCEPTION --over --reason ...",
+      'Let it go on first, with: holdfast wait over EXCEPTION --reason "..."',
     );
   }
   if (act.kind === "goes-on" && handling.status !== "waiting") {
@@ -224,6 +254,13 @@ export function refuseAct(handling: Handling, act: HandlingAct, what: string): v
       "HF6003",
       `${what} waits for nobody: there is nothing to go on from.`,
       "See how it stands with: holdfast show EXCEPTION",
+    );
+  }
+  if (act.kind === "unsnoozed" && handling.snoozed === null) {
+    throw new HoldfastError(
+      "HF6003",
+      `${what} is not snoozed. Nothing was changed.`,
+      "See what is, with: holdfast exceptions --snoozed",
     );
   }
   const [count, max, of] = growthOf(handling, act);

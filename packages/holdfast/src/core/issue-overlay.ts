@@ -203,19 +203,19 @@ function isSameOrNewer(version: string, than: string, versions: readonly string[
   return thanAt !== -1 && at > thanAt;
 }
 
+/** What decides whether its time, its deployment, its number or its amount has come. */
+export type QuietFacts = Pick<IssueFacts, "occurrences" | "versions" | "nowMs">;
+
 function isQuiet(
   muted: NonNullable<IssueOverlay["muted"]>,
-  { occurrences, versions, nowMs }: IssueFacts,
+  { occurrences, versions, nowMs }: QuietFacts,
 ): boolean {
   const since = occurrences.filter(({ openedAtMs }) => openedAtMs > muted.sinceMs);
   switch (muted.kind) {
     case "time":
       return nowMs < muted.atMs;
     case "deploy":
-      return !since.some(
-        ({ codeVersion }) =>
-          codeVersion !== muted.version && isSameOrNewer(codeVersion, muted.version, versions),
-      );
+      return !since.some(({ codeVersion }) => isNewer(codeVersion, muted.version, versions));
     case "count":
       return since.length < muted.count;
     case "value": {
@@ -227,6 +227,25 @@ function isQuiet(
     default:
       return assertNever(muted);
   }
+}
+
+/**
+ * Whether one exception of a group stays quiet. As for the group, but that a newer version is enough:
+ * one exception does not come again.
+ *
+ * @param facts - occurrences of its group.
+ */
+export function isAsleep(
+  { sinceMs, until }: { readonly sinceMs: number; readonly until: MutedUntil },
+  facts: QuietFacts,
+): boolean {
+  if (until.kind !== "deploy") return isQuiet({ ...until, sinceMs }, facts);
+  const newest = facts.versions.at(-1);
+  return newest === undefined || !isNewer(newest, until.version, facts.versions);
+}
+
+function isNewer(version: string, than: string, versions: readonly string[]): boolean {
+  return version !== than && isSameOrNewer(version, than, versions);
 }
 
 /** What is shown of a level: its groups without those that are part of another, or split. */

@@ -321,6 +321,8 @@ export interface OpenedHead extends Described {
   readonly message: string;
   readonly because: string;
   readonly owner: string;
+  /** Who had the last one of this place at this step: it is that person's again. */
+  readonly assignee?: string;
   readonly dueAtMs: number;
   readonly record: ExceptionRecord;
   /** One line for each group that it is counted in, in the order of `groupsOf`. */
@@ -475,7 +477,8 @@ export type KeptHead = AcceptedEvent;
 /**
  * What has payloads and can say what is sensitive in them; and versions of the code, which are on
  * record in the order in which they were deployed first. `step` is named `workflow/step`. Under
- * `payloads` the store itself says what is needed to read them: a key, a directory.
+ * `payloads` the store itself says what is needed to read them: a key, a directory. An integration is
+ * on record so that who names one is told of a slip.
  */
 export const DEFINITION_KINDS = [
   "workflow",
@@ -485,6 +488,7 @@ export const DEFINITION_KINDS = [
   "step",
   "payloads",
   "version",
+  "integration",
 ] as const;
 export type DefinitionKind = (typeof DEFINITION_KINDS)[number];
 

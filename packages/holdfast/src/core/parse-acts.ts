@@ -37,7 +37,10 @@ export function parseHandlingAct(value: object): AskedAct {
     }
     case "waits":
       return { kind, for: wordOf(given, "for", WAITS_FOR) };
+    case "snoozed":
+      return { kind, until: untilOf(given) };
     case "goes-on":
+    case "unsnoozed":
       return { kind };
     default:
       throw misfit("an act that people have upon an exception", "kind");
@@ -49,11 +52,8 @@ export function parseIssueAct(value: object): IssueAct {
   const given = value as Given;
   const kind = given["kind"];
   switch (kind) {
-    case "muted": {
-      const until = given["until"];
-      if (typeof until !== "object" || until === null) throw misfit("an object", "until");
-      return { kind, until: mutedUntil(until as Given) };
-    }
+    case "muted":
+      return { kind, until: untilOf(given) };
     case "resolved":
       return { kind, inVersion: textOf(given, "inVersion") };
     case "merged":
@@ -68,6 +68,12 @@ export function parseIssueAct(value: object): IssueAct {
     default:
       throw misfit("an act that people have upon a group", "kind");
   }
+}
+
+function untilOf(given: Given): MutedUntil {
+  const until = given["until"];
+  if (typeof until !== "object" || until === null) throw misfit("an object", "until");
+  return mutedUntil(until as Given);
 }
 
 function mutedUntil(until: Given): MutedUntil {

@@ -22,7 +22,11 @@ export interface RepairOrder {
 }
 
 /** An order as it lies in the inbox. */
-export type RepairBody = Omit<RepairOrder, "run" | "by" | "command"> & { readonly run: string };
+export type RepairBody = Omit<RepairOrder, "run" | "by" | "command"> & {
+  readonly run: string;
+  /** It is only looked whether it could be done now. */
+  readonly look?: true;
+};
 
 /** What a second person says about a proposal, as it lies in the inbox. */
 export interface DecisionBody {

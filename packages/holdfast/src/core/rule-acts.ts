@@ -103,8 +103,12 @@ function requireRoom(kept: readonly ClassificationRule[]): void {
   );
 }
 
-/** The guard of failure model 2.3. */
-function requireCaution(rule: RuleText, assertion: string | null): void {
+/**
+ * The guard of failure model 2.3.
+ *
+ * @throws {HoldfastError} HF4121
+ */
+export function requireCaution(rule: RuleText, assertion: string | null): void {
   if (rule.decide.effect !== "never" && assertion === null) return;
   const isText = assertion !== null && assertion.trim() !== "";
   if (rule.decide.effect === "never" && isText && assertion.length <= ASSERTION_CHARS_MAX) return;
@@ -156,7 +160,7 @@ function moved(
     throw new HoldfastError(
       "HF6002",
       `${by} has written rule ${ruleName(rule)} and may not put it in force: another person has to look at it first. Nothing was changed.`,
-      `Have somebody else look at: holdfast rules test ${rule.id}; and give: holdfast rules activate ${rule.id} --by NAME --reason TEXT`,
+      `Have somebody else look at: holdfast rules test --rule ${ruleName(rule)}; and give: holdfast rules activate ${ruleName(rule)} --by NAME --reason "..."`,
     );
   }
   const changed = { by, reason, atMs };

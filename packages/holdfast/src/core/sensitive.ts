@@ -104,6 +104,12 @@ export function maskOf(value: unknown): string {
   return `[masked ${jsonTypeOf(value)}]`;
 }
 
+/** True if a part of the value could not be read here, and a mark stands in its place. */
+export function hasMark(value: unknown): boolean {
+  if (typeof value === "string") return value === UNREADABLE_MARK || APART_MARK.test(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(hasMark);
+}
+
 /** Texts and numbers that are sensitive in the value, as they may turn up in a message. */
 export function sensitiveTexts(value: unknown, pointers: readonly string[]): readonly string[] {
   const found: string[] = [];

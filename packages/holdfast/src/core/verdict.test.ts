@@ -50,7 +50,7 @@ function facts(
     run: {
       state: "parked",
       reason: "erp cannot be reached.",
-      wakeAtMs: NOW_MS + 21_000,
+      wakeAtMs: NOW_MS + 300_000,
       deadlineAtMs: null,
       dependency: "erp",
       updatedAtMs: NOW_MS - 46 * MINUTE_MS,
@@ -58,6 +58,7 @@ function facts(
       compensated: "no",
       ...run,
     },
+    dependency: { state: "open", probeAtMs: NOW_MS + 21_000 },
     effects: [CHARGE, INVOICE],
     exceptions: [],
     reviews: [],
@@ -78,6 +79,7 @@ const EXCEPTION: VerdictFacts["exceptions"][number] = {
   because: "After 7 look-ups it is still unknown.",
   owner: "team-finance-it",
   dueAtMs: NOW_MS + 30 * MINUTE_MS,
+  handling: { stoppedAtMs: null },
   subject: null,
 };
 
@@ -263,7 +265,7 @@ describe("a deadline", () => {
     const next = (run: Partial<VerdictFacts["run"]>) =>
       verdictOf(facts({}, { ...run, wakeAtMs, deadlineAtMs: wakeAtMs })).next;
     expect(next({ state: "waiting", reason: "waits for event e." })).toBe("waits for event e");
-    expect(next({ state: "parked" })).not.toContain("answers a probe");
+    expect(next({ state: "parked", dependency: null })).not.toContain("answers a probe");
   });
 
   test("is no step: the owner of a late run deals with the run", () => {
@@ -279,10 +281,45 @@ describe("a deadline", () => {
       because: "Its deadline passed.",
       owner: "team-flow",
       dueAtMs: NOW_MS + MINUTE_MS,
+      handling: { stoppedAtMs: null },
     } as const;
     const verdict = verdictOf(facts({ exceptions: [exception] }, { state: "exception" }));
     expect(verdict.next).toContain("when team-flow has dealt with it, due in 60 s");
     expect(verdict.headline).toMatch(/^EXCEPTION, 46 m\./);
+  });
+
+  test("of an exception whose time stands still it is said how late it was then, and no more", () => {
+    const nextOf = (dueAtMs: number) => {
+      const handling = { stoppedAtMs: NOW_MS - 60 * MINUTE_MS };
+      const exceptions = [{ ...EXCEPTION, dueAtMs, handling }];
+      return verdictOf(facts({ exceptions }, { state: "exception" })).next;
+    };
+    expect(nextOf(NOW_MS - 30 * MINUTE_MS)).toContain(", its time stands still: ");
+    expect(nextOf(NOW_MS - 65 * MINUTE_MS)).toContain(", overdue by 5 m, standing still: ");
+  });
+
+  test.each([
+    [{ state: "open", probeAtMs: NOW_MS + 21_000 }, "when erp answers a probe (in 21 s)"],
+    [
+      { state: "open", probeAtMs: NOW_MS },
+      "when erp answers a probe, which is tried again and again",
+    ],
+    [
+      { state: "parked", probeAtMs: null },
+      "when a setting of erp is changed, or a person resumes it",
+    ],
+    [{ state: "closed", probeAtMs: null }, "erp answers again, and it goes on in its turn"],
+  ] as const)(
+    "a run that is parked goes on by what is known of the system, not when it looks again: %o",
+    (dependency, next) => {
+      expect(verdictOf(facts({ dependency }, { wakeAtMs: NOW_MS + 300_000 })).next).toBe(next);
+    },
+  );
+
+  test("a run that waits for its own look-up says when that is", () => {
+    const look = { dependency: null, wakeAtMs: NOW_MS + 21_000 };
+    const { next } = verdictOf(facts({ dependency: null }, look));
+    expect(next).toBe("when the other system answers a probe (in 21 s)");
   });
 
   test("a run that is taken back says what that waits for", () => {

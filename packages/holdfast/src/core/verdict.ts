@@ -14,6 +14,7 @@ import {
 import { assertNever } from "./assert.ts";
 import type { RepeatKind } from "./contract.ts";
 import { durationText } from "./duration.ts";
+import { lateMs, type Handling } from "./exception-handling.ts";
 import { ANSWER_SCHEMA, type EffectProof } from "./failure.ts";
 import { COMPENSATED_TEXT, type Compensated, type RunState } from "./run-state.ts";
 
@@ -53,6 +54,7 @@ interface VerdictException extends WaitingException {
   readonly because: string;
   readonly owner: string;
   readonly dueAtMs: number;
+  readonly handling: Pick<Handling, "stoppedAtMs">;
 }
 
 interface VerdictReview {
@@ -66,6 +68,11 @@ interface VerdictReview {
 /** Rows of one run; exceptions and reviews only open ones, oldest first. */
 export interface VerdictFacts {
   readonly run: VerdictRun;
+  /** What is on record of the system that it waits for; null for none. */
+  readonly dependency: {
+    readonly state: "closed" | "open" | "parked" | "probing";
+    readonly probeAtMs: number | null;
+  } | null;
   readonly effects: readonly VerdictEffect[];
   readonly exceptions: readonly VerdictException[];
   readonly reviews: readonly VerdictReview[];
@@ -157,10 +164,18 @@ function besideSentences({ exceptions, nowMs }: VerdictFacts): readonly string[]
   const beside = exceptions.filter((one) => one.subject !== null);
   const [first] = beside;
   if (first === undefined) return [];
-  const due = dueWords(first.dueAtMs, nowMs);
+  const due = dueOfException(first, nowMs);
   const count = beside.length === 1 ? "An exception" : `${String(beside.length)} exceptions`;
   const verb = beside.length === 1 ? "stands" : "stand";
   return [`${count} ${verb} beside it (${first.owner}, ${due}): ${first.because}`];
+}
+
+/** The same of an exception, whose time may stand still. */
+function dueOfException({ dueAtMs, handling }: VerdictException, nowMs: number): string {
+  const { stoppedAtMs } = handling;
+  if (stoppedAtMs === null) return dueWords(dueAtMs, nowMs);
+  const byMs = lateMs({ dueAtMs, stoppedAtMs }, nowMs);
+  return byMs < 0 ? "its time stands still" : `overdue by ${durationText(byMs)}, standing still`;
 }
 
 /** "due in 4 h", "overdue by 3 s". */
@@ -214,12 +229,8 @@ function nextOf(facts: VerdictFacts): string {
       return wakeAtMs === null
         ? trimStop(run.reason)
         : `${trimStop(run.reason)}, ${inTime(wakeAtMs)}`;
-    case "parked": {
-      const who = run.dependency ?? "the other system";
-      return wakeAtMs === null
-        ? `when a setting of ${who} is changed, or a person resumes it`
-        : `when ${who} answers a probe (${inTime(wakeAtMs)})`;
-    }
+    case "parked":
+      return whenBack(facts, wakeAtMs);
     case "review": {
       const review = reviews[0];
       if (review === undefined) return "when a person has decided";
@@ -250,17 +261,34 @@ function nextOf(facts: VerdictFacts): string {
     case "cancelled": {
       const [left] = exceptions;
       if (left === undefined) return "nothing, it has ended";
-      return `nothing of the run, it has ended; ${left.owner} has to deal with ${left.step}, ${dueWords(left.dueAtMs, nowMs)}: ${trimStop(left.because)}`;
+      return `nothing of the run, it has ended; ${left.owner} has to deal with ${left.step}, ${dueOfException(left, nowMs)}: ${trimStop(left.because)}`;
     }
     default:
       return assertNever(run.state);
   }
 }
 
+/**
+ * A run that is parked also looks again by itself, in case the gate cannot wake it (`wakeAtMs`): that is
+ * no time at which the other system is tried. A look-up of its own is.
+ */
+function whenBack({ run, dependency, nowMs }: VerdictFacts, wakeAtMs: number | null): string {
+  const who = run.dependency ?? "the other system";
+  if (run.dependency === null && wakeAtMs !== null)
+    return `when ${who} answers a probe (${dueText(wakeAtMs, nowMs)})`;
+  if (run.dependency === null || dependency?.state === "parked")
+    return `when a setting of ${who} is changed, or a person resumes it`;
+  if (dependency?.state === "closed") return `${who} answers again, and it goes on in its turn`;
+  const probeAtMs = dependency?.probeAtMs ?? null;
+  return probeAtMs === null || probeAtMs <= nowMs
+    ? `when ${who} answers a probe, which is tried again and again`
+    : `when ${who} answers a probe (${dueText(probeAtMs, nowMs)})`;
+}
+
 function whenDealtWith(exception: VerdictException, nowMs: number): string {
-  const { owner, step, dueAtMs, because } = exception;
+  const { owner, step, because } = exception;
   const verb = settleOf(exception) === null ? "dealt with" : "settled";
-  return `when ${owner} has ${verb} ${step === "" ? "it" : step}, ${dueWords(dueAtMs, nowMs)}: ${trimStop(because)}`;
+  return `when ${owner} has ${verb} ${step === "" ? "it" : step}, ${dueOfException(exception, nowMs)}: ${trimStop(because)}`;
 }
 
 function advice(facts: VerdictFacts): Pick<Verdict, "safe" | "unsafe"> {

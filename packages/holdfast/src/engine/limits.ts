@@ -63,6 +63,8 @@ export interface EngineLimits {
   readonly ingressOpenMax: number;
   /** Exceptions open beside one run, or beside none; what would open more is refused with HF4203. */
   readonly besideOpenMax: number;
+  /** Proposals of one run that are open; what would make one more is refused with HF4208. */
+  readonly proposalsOpenMax: number;
   /** Answers that are kept although no request has asked for them yet. */
   readonly earlyAnswersMax: number;
   /** How long such an answer is kept before its owner has to know, milliseconds. */
@@ -124,6 +126,8 @@ export const DEFAULT_LIMITS: EngineLimits = {
   // Each may hold a body of a megabyte while it comes in.
   ingressOpenMax: 1_000,
   besideOpenMax: 100,
+  // Each is read by a second person; what nobody approves expires after a day.
+  proposalsOpenMax: 20,
   earlyAnswersMax: 1_000,
   // Longer than a request that has left takes to be on record; a repeat may come later, and its
   // owner knows by then.

@@ -74,11 +74,15 @@ export function explainRequest(request: ExplainRequest): Explanation {
   });
 }
 
+/** Five characters whose first two are a class of the standard or of PostgreSQL; `E2BIG` is none. */
+const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/u;
+
 function protocolFor(
-  { protocol: name, status }: ExplainRequest,
+  { protocol: name, status, code }: ExplainRequest,
   told: Recognised | null,
 ): Protocol {
-  const wanted = name ?? told?.protocol ?? null;
+  const isSqlstate = status === undefined && code !== undefined && SQLSTATE.test(code);
+  const wanted = name ?? told?.protocol ?? (isSqlstate ? "postgres" : null);
   // Nothing tells: then the runtime's own table is asked, and has no row for it either.
   const id = wanted === null ? (status === undefined ? "node" : "http") : wanted;
   const found = PROTOCOLS.find(({ table }) => table.id === (ALSO_CALLED[id] ?? id));

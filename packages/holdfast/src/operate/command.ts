@@ -16,7 +16,8 @@ import type { IssueAct } from "../core/issue-overlay.ts";
 import type { AskedAct } from "../core/parse-acts.ts";
 import type { RuleAct } from "../core/rule-acts.ts";
 import type { RoutingRule } from "../core/routing.ts";
-import { parseRunId } from "../core/run-number.ts";
+import { ruleName } from "../core/classification-rule.ts";
+import { formatItemId, parseRunId } from "../core/run-number.ts";
 import type { InboxRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { keptBefore, keptCommands, type KeptCommand } from "./kept-command.ts";
@@ -163,13 +164,41 @@ export async function giveCommand(
   patience: Patience,
 ): Promise<Receipt> {
   const { topic, by, body } = command;
-  const given = { topic, by, body, run: parseRunId(body.run), where: body.run };
+  const given = { topic, by, body, run: parseRunId(body.run), where: whereOf(command) };
   const answered = await postAndWait(reader, given, patience);
   const { id, outcome } = answered;
   const said = outcome === "applied" ? (parseJson(answered.answer) as CommandAnswer) : null;
   const { proposal = null, run: started = null } = said?.ok === true ? said : {};
   const before = outcome === "kept" ? keptBefore(await keptCommands(reader), id) : null;
   return { id, topic, run: body.run, by, outcome, before, proposal, started };
+}
+
+/** As errors name what it is about: what is about the store itself has a better name than its run. */
+function whereOf({ topic, body }: Command): string {
+  switch (topic) {
+    case "group":
+      return body.fingerprint;
+    case "route":
+      return "routing rules";
+    case "rule": {
+      const { act } = body;
+      return `rule ${act.kind === "add" ? act.rule.id : ruleName(act)}`;
+    }
+    case "handle":
+    case "close":
+      return formatItemId("exc", { run: parseRunId(body.run), seq: body.seq });
+    case "answer":
+    case "settle":
+    case "resume":
+    case "handUp":
+    case "cancel":
+    case "skipHead":
+    case "repair":
+    case "decide":
+      return body.run;
+    default:
+      return assertNever(topic);
+  }
 }
 
 /** A command, and what it is about. */
@@ -234,7 +263,13 @@ async function awaitAnswer(
 
 /** What the engine answers; its `InboxAnswer`, which a test compares with this. */
 export type CommandAnswer =
-  | { readonly ok: true; readonly proposal?: string; readonly run?: string }
+  | {
+      readonly ok: true;
+      readonly proposal?: string;
+      readonly run?: string;
+      /** Of a repair that was only looked at. */
+      readonly needs?: string;
+    }
   | {
       readonly ok: false;
       readonly code: string;
@@ -282,7 +317,7 @@ function wordsOf({ topic, where }: Given): string {
     case "skipHead":
       return `take ${where} out of its lane`;
     case "handle":
-      return `deal with an exception of ${where}`;
+      return `deal with ${where}`;
     case "group":
       return "decide about the group";
     case "route":

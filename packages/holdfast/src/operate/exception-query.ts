@@ -16,7 +16,7 @@ export interface WantedExceptions {
   readonly tag?: string;
   /** Null: of nobody in particular. */
   readonly assignee?: string | null;
-  /** Only those that were due before this time, which does not stand still for them. */
+  /** Only those that were due before this time, or before their own came to a stand. */
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */
   readonly compensation?: boolean;

@@ -1,6 +1,7 @@
 /** What was done to an exception, in words. */
 import { assertNever } from "../core/assert.ts";
 import type { HandlingAct } from "../core/exception-handling.ts";
+import type { MutedUntil } from "../core/issue-overlay.ts";
 import type { HandledHead } from "../core/journal.ts";
 import { isoText } from "./views.ts";
 
@@ -30,12 +31,32 @@ function actText(act: HandlingAct): string {
       return `waits for ${act.for}`;
     case "goes-on":
       return `goes on, due ${isoText(act.dueAtMs)}`;
+    case "snoozed":
+      return `snoozed until ${untilText(act.until)}`;
+    case "unsnoozed":
+      return "no longer snoozed";
     case "crossed": {
       const { kind, atMs, to } = act.crossing;
       return `${CROSSING_TEXT[kind]} at ${isoText(atMs)}, ${to} told`;
     }
     default:
       return assertNever(act);
+  }
+}
+
+/** As the end of a sentence that says what stays quiet. */
+export function untilText(until: MutedUntil): string {
+  switch (until.kind) {
+    case "time":
+      return isoText(until.atMs);
+    case "deploy":
+      return `a version that is newer than ${until.version}`;
+    case "count":
+      return `${String(until.count)} more of its group`;
+    case "value":
+      return `more of its group come to ${until.amount} ${until.currency}`;
+    default:
+      return assertNever(until);
   }
 }
 

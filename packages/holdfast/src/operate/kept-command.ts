@@ -67,6 +67,8 @@ function keptCommand({ id, topic, by, atMs, data }: InboxRow): KeptCommand | nul
   const body = bodyOf(data);
   if (known === undefined || body === null) return null;
   const field = (name: string): unknown => Reflect.get(body, name);
+  // It decides nothing: somebody has looked at what a repair would do.
+  if (field("look") === true) return null;
   const run = field("run");
   if (typeof run !== "string" || !RUN_ID.test(run)) return null;
   const about = aboutOf(known, run, field);

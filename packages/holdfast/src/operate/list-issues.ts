@@ -35,7 +35,7 @@ export interface IssueView {
   readonly totalCount: number;
   readonly firstSeen: string;
   readonly lastSeen: string;
-  /** When the first of those that are open is due; null if none is. */
+  /** When the first of those that are open, and whose time runs, is due; null if there is none. */
   readonly dueAt: string | null;
   /** What is open, one sum for each currency. */
   readonly value: readonly string[];
@@ -195,7 +195,8 @@ async function issueView(
     versions,
     nowMs,
   });
-  const dueAtMs = open.length === 0 ? null : Math.min(...open.map((one) => one.dueAtMs));
+  const running = open.filter(({ handling }) => handling.stoppedAtMs === null);
+  const dueAtMs = running.length === 0 ? null : Math.min(...running.map((one) => one.dueAtMs));
   return {
     id: row.fingerprint,
     level: row.level,

@@ -12,6 +12,7 @@ import { parseRunId } from "../core/run-number.ts";
 import { keptCommands, type KeptCommand } from "./kept-command.ts";
 import { outcomeQuestion, type OutcomeQuestion } from "./outcome-question.ts";
 import { isProposal, proposalDetails, type ProposalView } from "./repair/list-proposals.ts";
+import { Snoozes } from "./snoozes.ts";
 import { reviewDetails } from "./review-details.ts";
 import {
   effectView,
@@ -26,7 +27,17 @@ interface WorkFilter extends PageRequest {
   readonly of?: RunReference;
 }
 
-export type ExceptionFilter = WorkFilter & WantedExceptions;
+/** What is snoozed is left out, or is all that is asked for. */
+interface SnoozedAre {
+  readonly are: "alone" | "left-out";
+  readonly nowMs: number;
+}
+
+export type ExceptionFilter = WorkFilter &
+  WantedExceptions & {
+    /** Not given: they are in it like others. */
+    readonly snoozed?: SnoozedAre;
+  };
 
 export interface EffectFilter extends WorkFilter {
   readonly effect?: string;
@@ -76,7 +87,9 @@ export async function listExceptions(
   filter: ExceptionFilter,
   nowMs: number,
 ): Promise<ExceptionPage> {
-  const query = await exceptionQuery(reader, filter);
+  const { snoozed, ...wanted } = filter;
+  const isSnoozed = snoozed?.are === "alone" ? { isSnoozed: true } : {};
+  const query = { ...(await exceptionQuery(reader, wanted)), ...isSnoozed };
   const ask: Ask<ExceptionRow> = (at) => reader.exceptions({ ...query, ...at });
   // Those of the store itself (run 0) come first.
   const page = await pageOf(reader, filter, ask, -1);
@@ -85,8 +98,23 @@ export async function listExceptions(
     of.set(number, await belongingsOf(reader, number, page.runs.get(number) ?? null, nowMs));
   const kept = await keptCommands(reader);
   const belongings = (row: ExceptionRow) => of.get(row.run) ?? nothingAt(nowMs);
-  const exceptions = await exceptionDetails(reader, page.rows, belongings, kept);
+  const rows = snoozed === undefined ? page.rows : await heard(reader, page.rows, snoozed);
+  const exceptions = await exceptionDetails(reader, rows, belongings, kept);
   return { exceptions, next: page.next };
+}
+
+/** Whether a snooze is over depends on more than a row, so that a page may be shorter than was asked for. */
+async function heard(
+  reader: StoreReader,
+  rows: readonly ExceptionRow[],
+  { are, nowMs }: SnoozedAre,
+): Promise<readonly ExceptionRow[]> {
+  const snoozes = new Snoozes(reader, nowMs);
+  const found: ExceptionRow[] = [];
+  for (const row of rows) {
+    if ((await snoozes.isAsleep(row)) === (are === "alone")) found.push(row);
+  }
+  return found;
 }
 
 function nothingAt(nowMs: number): RunBelongings {

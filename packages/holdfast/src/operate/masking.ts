@@ -49,6 +49,11 @@ export class Masking {
     return cut(shown, "fields", charsMax);
   }
 
+  /** What is sensitive in it; null if nothing is on record about that. */
+  pointersOf(owner: PayloadOwner): readonly string[] | null {
+    return this.#declared.pointersOf(owner);
+  }
+
   /** The time that a run asked for is the engine's, and holds nothing of anybody. */
   time(data: string, charsMax: number): Payload {
     return cut(data, "none", charsMax);

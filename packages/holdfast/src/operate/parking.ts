@@ -2,7 +2,7 @@
 import { parseJson } from "../core/json-text.ts";
 import { HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
-import { PARK_MS_MAX } from "../core/parking.ts";
+import { integrationOfGate, PARK_MS_MAX, unknownIntegration } from "../core/parking.ts";
 import type { DependencyRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { postAndWait, type Patience } from "./command.ts";
@@ -31,15 +31,18 @@ export interface DependencyList {
 }
 
 /** Every integration of which something is on record: those that were never down are not. */
-export async function listDependencies(reader: StoreReader): Promise<DependencyList> {
+export async function listDependencies(
+  reader: StoreReader,
+  nowMs: number,
+): Promise<DependencyList> {
   const rows = await reader.dependencies();
-  return { dependencies: rows.map(lineOf) };
+  return { dependencies: rows.map((row) => lineOf(row, nowMs)) };
 }
 
-function lineOf(row: DependencyRow): DependencyLine {
+function lineOf(row: DependencyRow, nowMs: number): DependencyLine {
   const { incident, retryTokens } = row;
   return {
-    ...dependencyView(row),
+    ...dependencyView(row, nowMs),
     retryTokens,
     incident:
       incident === null
@@ -67,7 +70,7 @@ export interface ParkingReceipt {
 /**
  * Lets nothing be sent to an integration for a while.
  *
- * @throws {HoldfastError} HF4102 (longer than 7 days), HF6005.
+ * @throws {HoldfastError} HF4102 (longer than 7 days), HF6001 (no such integration), HF6005.
  */
 export async function parkIntegration(
   reader: StoreReader,
@@ -84,6 +87,7 @@ export async function parkIntegration(
       { where: integration },
     );
   }
+  await requireKnown(reader, integration);
   const given = { topic: "park", by, body: { integration, reason, forMs } } as const;
   const answered = await postAndWait(reader, { ...given, where: integration }, patience);
   const answer = answered.outcome === "applied" ? parseJson(answered.answer) : null;
@@ -96,6 +100,17 @@ export async function parkIntegration(
     outcome: answered.outcome,
     isKnown: isKnown ? answer.isKnown === true : null,
   };
+}
+
+/** @throws {HoldfastError} HF6001 for a name that neither code nor an outage has on record. */
+async function requireKnown(reader: StoreReader, integration: string): Promise<void> {
+  const declared = (await reader.declarations())
+    .filter(({ definition }) => definition === "integration")
+    .map(({ name }) => name);
+  const down = (await reader.dependencies()).map((row) => row.integration);
+  if (declared.includes(integrationOfGate(integration)) || down.includes(integration)) return;
+  const { message, remedy } = unknownIntegration(integration, [...declared, ...down]);
+  throw new HoldfastError("HF6001", message, remedy, { where: integration });
 }
 
 /**

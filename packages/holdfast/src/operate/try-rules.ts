@@ -1,6 +1,8 @@
 /** What rules would have made of the failures that are on record: nothing is changed. */
 import { ruleName, type ClassificationRule, type RuleText } from "../core/classification-rule.ts";
+import { durationText } from "../core/duration.ts";
 import type { Failure } from "../core/failure.ts";
+import { requireCaution } from "../core/rule-acts.ts";
 import { ruleBook, withoutRules, withRules } from "../core/rule-book.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -41,6 +43,8 @@ export interface RuleTrial {
 /**
  * The rules as if they were in force beside those that are; of one that is there in another version,
  * in its place.
+ *
+ * @throws {HoldfastError} HF4121 for what could not be added so.
  */
 export async function tryRules(
   reader: StoreReader,
@@ -55,6 +59,7 @@ export async function tryRules(
     readonly assertion: string | null;
   },
 ): Promise<RuleTrial> {
+  for (const rule of rules) requireCaution(rule, assertion);
   const ids = new Set(rules.map(({ id }) => id));
   const others = (await keptRules(reader)).filter(
     ({ id, state }) => state === "active" && !ids.has(id),
@@ -86,10 +91,20 @@ export async function tryRules(
   return { days, failures, met, changed, byChange, examples, ...scanned };
 }
 
-/** The class, and the effect where that is what differs. */
+/** The class, and what else of it differs. */
 function saidText(one: Failure, other: Failure): string {
-  return one.effect === other.effect ? one.class : `${one.class}, effect ${one.effect}`;
+  const differs = FACETS.filter((of) => of(one) !== of(other));
+  return [one.class, ...differs.map((of) => of(one))].join(", ");
 }
+
+/** What a rule may say besides the class. */
+const FACETS: readonly ((failure: Failure) => string)[] = [
+  ({ effect }) => `effect ${effect}`,
+  ({ reasonCode }) => `reason ${reasonCode}`,
+  ({ ruled }) => `owner ${ruled?.owner ?? "as declared"}`,
+  ({ ruled }) => `attempts ${String(ruled?.attemptsMax ?? "as declared")}`,
+  ({ ruled }) => `wait ${ruled?.waitMs === undefined ? "as ever" : durationText(ruled.waitMs)}`,
+];
 
 function asActive(rule: RuleText, assertion: string | null, nowMs: number): ClassificationRule {
   const changed = { by: "nobody", reason: "tried", atMs: nowMs };

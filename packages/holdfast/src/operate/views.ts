@@ -6,6 +6,7 @@
  */
 import { parseJson } from "../core/json-text.ts";
 import type { RepeatKind } from "../core/contract.ts";
+import type { MutedUntil } from "../core/issue-overlay.ts";
 import type { ErrorCode } from "../core/error.ts";
 import type { Handling, HandlingStatus, WaitsFor } from "../core/exception-handling.ts";
 import type { Confidence, Crossing, ExceptionRecord, Severity } from "../core/exception-record.ts";
@@ -139,6 +140,13 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly waitsFor: WaitsFor | null;
   readonly waitReason: string | null;
   readonly assignee: string | null;
+  /** Until when somebody keeps it out of the list; it may be over. Null if nobody has, or it was taken back. */
+  readonly snoozed: {
+    readonly until: MutedUntil;
+    readonly since: string;
+    readonly by: string;
+    readonly reason: string;
+  } | null;
   readonly tags: readonly string[];
   readonly links: Handling["links"];
   readonly notes: readonly { readonly at: string; readonly by: string; readonly text: string }[];
@@ -163,7 +171,10 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   /** Of its place. */
   readonly fingerprint: string;
   readonly openedAt: string;
+  /** Where its time stands still: when it would have been due if it had not. */
   readonly dueAt: string;
+  /** Since when its time stands still; null while it runs. */
+  readonly stoppedAt: string | null;
   readonly closedAt: string | null;
   readonly resolution: string | null;
   readonly closedBy: string | null;
@@ -213,6 +224,7 @@ export interface DependencyView {
   readonly reason: string;
   readonly class: FailureClass | null;
   readonly since: string;
+  /** When one call is tried next; null if none is, or that time is over and calls are tried since. */
   readonly probeAt: string | null;
 }
 
@@ -344,6 +356,7 @@ export function exceptionView(
     fingerprint: row.fingerprint,
     openedAt: isoText(row.openedAtMs),
     dueAt: isoText(row.dueAtMs),
+    stoppedAt: isoOrNull(row.handling.stoppedAtMs),
     closedAt: isoOrNull(row.closedAtMs),
     resolution: row.resolution,
     closedBy: row.closedBy,
@@ -356,6 +369,12 @@ export function notesOf({ notes }: Handling): ExceptionView["notes"] {
   return notes.map(({ atMs, by, text }) => ({ at: isoText(atMs), by, text }));
 }
 
+function snoozedOf({ snoozed }: Handling): ExceptionView["snoozed"] {
+  if (snoozed === null) return null;
+  const { until, sinceMs, by, reason } = snoozed;
+  return { until, since: isoText(sinceMs), by, reason };
+}
+
 function careOf({ class: failureClass, record, handling }: ExceptionRow) {
   return {
     classPage: classPage(failureClass),
@@ -365,6 +384,7 @@ function careOf({ class: failureClass, record, handling }: ExceptionRow) {
     waitsFor: handling.waitsFor,
     waitReason: handling.waitReason,
     assignee: handling.assignee,
+    snoozed: snoozedOf(handling),
     tags: handling.tags,
     links: handling.links,
     notes: notesOf(handling),
@@ -418,13 +438,18 @@ export function reviewView(
   };
 }
 
-export function dependencyView(row: DependencyRow): DependencyView {
+export function dependencyView(row: DependencyRow, nowMs: number): DependencyView {
   return {
     integration: row.integration,
     state: row.state,
     reason: row.reason,
     class: row.class,
     since: isoText(row.sinceMs),
-    probeAt: isoOrNull(row.probeAtMs),
+    probeAt: isoOrNull(probeToComeMs(row, nowMs)),
   };
+}
+
+/** The first of each outage is on record, and not each that follows when it has failed. */
+function probeToComeMs({ probeAtMs }: DependencyRow, nowMs: number): number | null {
+  return probeAtMs !== null && probeAtMs > nowMs ? probeAtMs : null;
 }

@@ -1,6 +1,6 @@
 /** `holdfast why`: where a run stands, what is proven outside, what comes next and what is safe. */
 import { verdictOf, type Verdict } from "../core/verdict.ts";
-import type { RunRow } from "../store/rows.ts";
+import type { DependencyRow, RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import { laneHeadOf } from "../core/lane.ts";
@@ -63,13 +63,14 @@ export async function whyRun(
   const of = { run: row, effects, exceptions, nowMs };
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
   const isCancelled = cancel !== null;
+  const dependency = await dependencyOf(reader, row);
   return {
     run: runView(row, exceptionOwnersOf(exceptions)),
-    verdict: verdictOf({ run: row, effects, exceptions, reviews, isCancelled, nowMs }),
+    verdict: verdictOf({ run: row, dependency, effects, exceptions, reviews, isCancelled, nowMs }),
     cancel: cancelOf(row, cancel, kept, seen),
     kept,
     decision,
-    dependency: await dependencyOf(reader, row),
+    dependency: dependency === null ? null : dependencyView(dependency, nowMs),
     gaps,
     blockers: await blockersOf(reader, row),
     effects: effects.map((effect) => effectView(effect, row)),
@@ -99,9 +100,8 @@ async function lookThrough(
   return { decision, cancel, gaps };
 }
 
-async function dependencyOf(reader: StoreReader, row: RunRow): Promise<DependencyView | null> {
+async function dependencyOf(reader: StoreReader, row: RunRow): Promise<DependencyRow | null> {
   if (row.dependency === null) return null;
   const dependencies = await reader.dependencies();
-  const found = dependencies.find(({ integration }) => integration === row.dependency);
-  return found === undefined ? null : dependencyView(found);
+  return dependencies.find(({ integration }) => integration === row.dependency) ?? null;
 }

@@ -64,10 +64,11 @@ export function exceptionList(query: ExceptionQuery): List {
         ? null
         : inRow("handling::jsonb -> 'tags' @> to_jsonb(?::text)", query.tag),
       ofAssignee(query.assignee),
+      query.isSnoozed === true ? inRow("handling::jsonb ->> 'snoozed' is not null") : null,
       query.dueBeforeMs === undefined
         ? null
         : inRow(
-            "due_at_ms < ?::int8 and handling::jsonb ->> 'stoppedAtMs' is null",
+            "due_at_ms < coalesce((handling::jsonb ->> 'stoppedAtMs')::int8, ?::int8)",
             query.dueBeforeMs,
           ),
     ],

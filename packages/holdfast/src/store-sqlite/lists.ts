@@ -70,9 +70,10 @@ export function exceptionList(query: ExceptionQuery): List {
       ofGroups(query.groups),
       query.tag === undefined ? null : [HAS_TAG, query.tag],
       ofAssignee(query.assignee),
+      query.isSnoozed === true ? ["handling ->> '$.snoozed' is not null"] : null,
       query.dueBeforeMs === undefined
         ? null
-        : ["due_at_ms < ? and handling ->> '$.stoppedAtMs' is null", query.dueBeforeMs],
+        : ["due_at_ms < coalesce(handling ->> '$.stoppedAtMs', ?)", query.dueBeforeMs],
     ],
   };
 }

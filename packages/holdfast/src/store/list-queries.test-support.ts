@@ -38,6 +38,7 @@ export const EXCEPTION_QUERIES: Asked<ExceptionQuery> = [
   [{ assignee: "ana" }, "exception_open"],
   [{ assignee: null }, "exception_open"],
   [{ dueBeforeMs: 1_000_000 }, "exception_open"],
+  [{ isSnoozed: true }, "exception_open"],
   [{ groups: [{ level: "cause", fingerprint: "f1" }] }, "exception_open"],
   [{ owner: "rare", tag: "vip" }, "exception_open_owner"],
 ];

@@ -9,7 +9,7 @@ import type { ExceptionRow } from "./rows.ts";
 type JournalRecord = journal.JournalRecord;
 
 function opened(record: JournalRecord, head: journal.OpenedHead): readonly Change[] {
-  const handling = handlingOf(head.record, record.atMs);
+  const handling = handlingOf(head.record, record.atMs, head.assignee);
   const row: ExceptionRow = {
     run: record.run,
     seq: record.seq,

@@ -302,10 +302,12 @@ export interface ExceptionQuery extends Page {
   readonly tag?: string;
   /** Null: of nobody in particular. */
   readonly assignee?: string | null;
-  /** Due before this time, which does not stand still for them. */
+  /** Due before this time, or before their own came to a stand. */
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */
   readonly isOfUndoing?: boolean;
+  /** Only those that somebody keeps out of the list; looked at in the rows, too. */
+  readonly isSnoozed?: boolean;
 }
 
 export interface EffectQuery extends Page {

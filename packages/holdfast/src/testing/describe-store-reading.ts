@@ -168,7 +168,9 @@ export const readingTests: StoreTests = {
     const ofAna = opened(1);
     ofAna({ kind: "assigned", to: "ana" });
     ofAna({ kind: "tagged", tag: "month-end" });
-    opened(2)({ kind: "tagged", tag: "month" });
+    const other = opened(2);
+    other({ kind: "tagged", tag: "month" });
+    other({ kind: "snoozed", until: { kind: "count", count: 1 } });
     const dueAtMs = SAMPLE_START_MS + 1_000;
     opened(3, { dueAtMs, record: exceptionRecord("other") });
     opened(4, { dueAtMs })({ kind: "waits", for: "vendor", spentMs: 0 });
@@ -181,6 +183,7 @@ export const readingTests: StoreTests = {
     assert.deepEqual(await found({ assignee: "ana", run: 2 }), []);
     assert.deepEqual(await found({ tag: "month-end" }), [1]);
     assert.deepEqual(await found({ tag: "month" }), [2]);
+    assert.deepEqual(await found({ isSnoozed: true }), [2]);
     // The time of one that waits for somebody outside stands still.
     assert.deepEqual(await found({ dueBeforeMs: dueAtMs + 1 }), [3]);
     assert.deepEqual(await found({ dueBeforeMs: dueAtMs }), []);

@@ -26,3 +26,13 @@ export type { PostgresServer, PostgresServerOptions } from "./postgres-server.ts
 export { startPostgresServer } from "./postgres-server.ts";
 export type { SeededRandom } from "./seeded-random.ts";
 export { seededRandom } from "./seeded-random.ts";
+export {
+  rehearsal,
+  rehearse,
+  type Law,
+  type Rehearsal,
+  type RehearsalFinding,
+  type RehearsalOptions,
+  type RehearsalReport,
+  type RehearsalRun,
+} from "./rehearse/index.ts";

@@ -3,7 +3,7 @@
  * once its run has ended, stands before a person again, or is past the step that had failed.
  */
 import { parseJson } from "../json-text.ts";
-import type { JournalRecord, OpenedHead } from "../journal.ts";
+import type { ClosedHead, JournalRecord, OpenedHead } from "../journal.ts";
 import { isFinal, type RunState } from "../run-state.ts";
 import type { ReplayResult } from "./replay-tally.ts";
 
@@ -53,10 +53,27 @@ export function judge(
       return { end: "succeeded", because: `"${item.step}" is done; its run is ${state}` };
     return { end: "failed-anew", because: `its run is ${state}` };
   }
-  if (!isPast || !AT_REST.includes(state)) return null;
+  if (!isPast) return null;
   const what = item.step === "" ? "its run goes on" : `"${item.step}" is done`;
-  return { end: "succeeded", because: `${what}; its run is ${state}` };
+  if (AT_REST.includes(state)) return { end: "succeeded", because: `${what}; its run is ${state}` };
+  const other = STANDS.includes(state) ? openBefore(records, taken) : null;
+  if (other === null) return null;
+  const where = other.name === "" ? "its code" : `"${other.name}"`;
+  return { end: "passed", because: `${what}; its run still stands because of ${where}` };
 }
+
+/** What was open before the item went on and still is: nobody has said anything about that. */
+function openBefore(records: readonly JournalRecord[], taken: number): JournalRecord | null {
+  const closed = new Set(records.map(closedOf));
+  const isOpen = (record: JournalRecord) => {
+    const head = record.seq < taken ? openedOf(record) : null;
+    return head !== null && head.beside === undefined && !closed.has(record.seq);
+  };
+  return records.find(isOpen) ?? null;
+}
+
+/** States of a run that stands before a person. */
+const STANDS: readonly RunState[] = ["exception", "held"];
 
 /** A run that is past the step may still come to grief in this turn: it is judged where it rests. */
 const AT_REST: readonly RunState[] = ["waiting", "parked", "review", "paused"];
@@ -64,6 +81,10 @@ const AT_REST: readonly RunState[] = ["waiting", "parked", "review", "paused"];
 function openedOf({ kind, head }: JournalRecord): OpenedHead | null {
   // Written by the engine with this shape.
   return kind === "opened" && head !== null ? (parseJson(head) as OpenedHead) : null;
+}
+
+function closedOf({ kind, head }: JournalRecord): number | null {
+  return kind === "closed" && head !== null ? (parseJson(head) as ClosedHead).opened : null;
 }
 
 /** True for the record that gave the step's value to the code. */

@@ -54,11 +54,38 @@ const REPLAY_REFUSALS = [
 ] as const;
 export type ReplayRefusal = (typeof REPLAY_REFUSALS)[number];
 
+/** Run, number of its exception, and why; with what was found where that says more. */
+type ReplayRefused = readonly [run: string, exception: number, why: ReplayRefusal, found?: string];
+
+/** Characters of what was found about one item. */
+export const REPLAY_FOUND_CHARS_MAX = 300;
+
 export type ReplayMode =
   /** Its effect is tried again with a corrected input. */
   | { readonly act: "edit"; readonly changes: readonly JsonChange[] }
+  /** The input of its run is corrected, and the run done again from its beginning. */
+  | { readonly act: "correct"; readonly changes: readonly JsonChange[] }
   /** Its run is done again from this step on. */
   | { readonly act: "again"; readonly step: string };
+
+/**
+ * What is asked for one item: at which step, null for its run as a whole, and with which value.
+ *
+ * @param failed - path of the step that has failed; "" for the run as a whole.
+ */
+export function repairBy(
+  how: ReplayMode,
+  failed: string,
+): { readonly step: string | null; readonly value: readonly JsonChange[] | null } {
+  switch (how.act) {
+    case "edit":
+      return { step: failed === "" ? null : failed, value: how.changes };
+    case "correct":
+      return { step: null, value: how.changes };
+    case "again":
+      return { step: how.step, value: null };
+  }
+}
 
 /** What else was shown of the items when the plan was made: a part of what is approved. */
 export interface ReplayShown {
@@ -115,7 +142,7 @@ export interface ReplayPlan {
   /** Items that are under way at a time. */
   readonly atOnce: number;
   readonly items: readonly ReplayItem[];
-  readonly refused: readonly (readonly [run: string, exception: number, why: ReplayRefusal])[];
+  readonly refused: readonly ReplayRefused[];
   readonly fingerprints: readonly string[];
   /** Of the items, by currency. */
   readonly money: readonly { readonly currency: string; readonly amount: string }[];
@@ -198,15 +225,23 @@ export function planProblem(value: unknown): string | null {
   const isRepair = field("how") !== undefined;
   if (!isListOf(field("items"), REPLAY_ITEMS_MAX, (one) => isItem(one, isKind, isRepair)))
     return `expected at most ${String(REPLAY_ITEMS_MAX)} items at /items`;
-  if (!isListOf(field("refused"), REPLAY_ITEMS_MAX, (one) => isTuple(one, isWhy)))
+  if (!isListOf(field("refused"), REPLAY_ITEMS_MAX, isRefused))
     return `expected at most ${String(REPLAY_ITEMS_MAX)} refusals at /refused`;
   const shown = field("shown");
   if (typeof shown !== "object" || shown === null) return "expected an object at /shown";
   const to = field("to");
   if (to !== undefined && (typeof to !== "string" || to === "")) return "expected text at /to";
-  if (field("how") !== undefined && !isMode(field("how"))) return "expected edit or again at /how";
+  if (field("how") !== undefined && !isMode(field("how")))
+    return "expected edit, correct or again at /how";
   if (!isListOf(field("money"), REPLAY_ITEMS_MAX, isMoney)) return "expected sums at /money";
   return null;
+}
+
+function isRefused(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length !== 4) return isTuple(value, isWhy);
+  const found: unknown = value[3];
+  const isFound = typeof found === "string" && found.length <= REPLAY_FOUND_CHARS_MAX;
+  return isFound && isTuple(value.slice(0, 3), isWhy);
 }
 
 function isWhy(value: unknown): boolean {
@@ -241,7 +276,8 @@ function isMode(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const act: unknown = Reflect.get(value, "act");
   if (act === "again") return typeof Reflect.get(value, "step") === "string";
-  return act === "edit" && Array.isArray(Reflect.get(value, "changes"));
+  const isChanged = act === "edit" || act === "correct";
+  return isChanged && Array.isArray(Reflect.get(value, "changes"));
 }
 
 function isRate(value: unknown): boolean {

@@ -65,6 +65,23 @@ describe("what becomes of an item", () => {
     expect(judge([RESUMED, tried], "parked", ITEM)).toBeNull();
   });
 
+  test("past the step, and standing because of what was open before, it is past and no more", () => {
+    const done = record(7, "outcome", "book", { end: "value" });
+    const other = record(3, "opened", "mail", { record: { fingerprints: { place: "f2.1.b" } } });
+    const closed = record(6, "closed", "mail", { opened: 3 });
+    const beside = { ...other, head: JSON.stringify({ beside: { subject: "start x" } }) };
+    expect(judge([other, RESUMED, done], "exception", ITEM)).toEqual({
+      end: "passed",
+      because: '"book" is done; its run still stands because of "mail"',
+    });
+    expect(judge([other, RESUMED, done], "held", ITEM)?.end).toBe("passed");
+    // Under way, or with nothing else open, there is more to come.
+    expect(judge([other, RESUMED, done], "running", ITEM)).toBeNull();
+    expect(judge([other, RESUMED], "exception", ITEM)).toBeNull();
+    expect(judge([other, RESUMED, closed, done], "exception", ITEM)).toBeNull();
+    expect(judge([beside, RESUMED, done], "exception", ITEM)).toBeNull();
+  });
+
   test("a run that ended without getting there has failed anew", () => {
     expect(judge([RESUMED], "cancelled", ITEM)?.end).toBe("failed-anew");
   });

@@ -2,6 +2,7 @@
 
 export const REPLAY_ENDS = [
   "succeeded", // it has ended, or is past the step that had failed
+  "passed", // the same, but it stands because of another exception that was open before
   "failed-same", // it stands at the same place for the same reason
   "failed-anew", // something else has come up, or it has ended without getting there
   "not-judged", // it went on, and the plan was stopped before anything could be said of it
@@ -22,6 +23,7 @@ export type ReplayTally = Readonly<Record<ReplayEnd, number>>;
 
 export const EMPTY_TALLY: ReplayTally = {
   succeeded: 0,
+  passed: 0,
   "failed-same": 0,
   "failed-anew": 0,
   "not-judged": 0,
@@ -54,7 +56,7 @@ export function stopsBecause(
   if (fingerprint !== undefined && !known.includes(fingerprint))
     return `something new came up: ${result.because}`;
   const failed = wave["failed-same"] + wave["failed-anew"];
-  const judged = failed + wave.succeeded;
+  const judged = failed + wave.succeeded + wave.passed;
   // Early in a large wave a few say little; a small one is judged by its size.
   const of = Math.max(judged, Math.min(waveSize, JUDGED_MIN));
   if (failed === 0 || failed <= of * FAILURE_RATIO_MAX) return null;

@@ -129,6 +129,8 @@ export type InboxAnswer =
       readonly isNew?: boolean;
       /** Of a repair that a second person has to approve. */
       readonly proposal?: string;
+      /** Of a repair that was only looked at: why a second person would have to approve it. */
+      readonly needs?: string;
       readonly differs?: boolean;
       /** Of a delivery: whether the run has the event. */
       readonly taken?: boolean;

@@ -76,6 +76,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     ref: "text or nothing",
     newKey: "true or nothing",
     reason: "text",
+    look: "true or nothing",
   },
   decide: { run: "text", seq: "whole number", approve: "truth value", reason: "text" },
   handle: { run: "text", seq: "whole number", act: "object", reason: "text" },

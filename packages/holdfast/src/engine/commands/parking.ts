@@ -3,7 +3,12 @@
  * is to be tried now. Source: failure model 4.5 (reason needed, no second person, ends by itself).
  */
 import { HoldfastError } from "../../core/error.ts";
-import { PARK_MS_MAX, PARK_TEXT_MAX } from "../../core/parking.ts";
+import {
+  integrationOfGate,
+  PARK_MS_MAX,
+  PARK_TEXT_MAX,
+  unknownIntegration,
+} from "../../core/parking.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
 import { isoText } from "../clock.ts";
 import type { Engine } from "../engine.ts";
@@ -28,6 +33,7 @@ async function park(
   const untilMs = row.atMs + forMs;
   if (untilMs <= engine.clock.nowMs()) throw isOver(integration, untilMs);
   const isKnown = engine.parking.isKnown(integration);
+  if (!isKnown) requireDeclared(engine, integration);
   const said = `parked by ${row.by} until ${isoText(untilMs)}: ${reason}`;
   await engine.parking.parkByHand(integration, said.slice(0, PARK_TEXT_MAX), untilMs);
   return { ok: true, isKnown };
@@ -46,6 +52,14 @@ async function unpark(
     `"${integration}" is not parked: calls go to it.`,
     "See how each integration is with: holdfast dependencies",
   );
+}
+
+/** @throws {HoldfastError} HF6001: nothing would ever take the parking of such a name back. */
+function requireDeclared({ declarations }: Engine, integration: string): void {
+  const names = declarations.namesOf("integration");
+  if (names.includes(integrationOfGate(integration))) return;
+  const { message, remedy } = unknownIntegration(integration, names);
+  throw new HoldfastError("HF6001", message, remedy);
 }
 
 function badTime(integration: string): HoldfastError {

@@ -15,7 +15,10 @@ interface Calling {
 export function entryOf({ run, effect, journal }: Calling, call: "attempt" | "look-up"): Entry {
   const { namespace } = run.row;
   // A look-up changes nothing, and settles what is open: it is no retry.
-  if (call === "look-up") return { namespace, rank: "repeat", mayTry: true, retryCost: 0 };
+  // As the store has it: those are counted who waited when it answers again.
+  const wasParked = run.row.state === "parked";
+  if (call === "look-up")
+    return { namespace, rank: "repeat", mayTry: true, retryCost: 0, wasParked };
   const { attempt, failure, firstSentAtMs, isReplayed } = journal.state;
   const { timeoutMs } = effect.plan;
   const age = { nowMs: run.host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
@@ -25,6 +28,7 @@ export function entryOf({ run, effect, journal }: Calling, call: "attempt" | "lo
     mayTry: isHarmless(journal.contract, age),
     // What a person has decided is not what a budget is for.
     retryCost: isReplayed ? 0 : retryCost(failure),
+    wasParked,
   };
 }
 

@@ -3,6 +3,7 @@
  * world. The engine sees no difference: intents, deadlines and classification are the same.
  */
 import type { AnyEffect } from "../../workflow/effect.ts";
+import type { Integration } from "../../workflow/integration.ts";
 import type { Attempt } from "../../workflow/attempt.ts";
 
 export interface Outside {
@@ -10,6 +11,8 @@ export interface Outside {
   run(effect: AnyEffect, input: unknown, attempt: Attempt): Promise<unknown>;
   /** One look-up of an effect that declares one. */
   probe(effect: AnyEffect, input: unknown, attempt: Attempt): Promise<unknown>;
+  /** Whether the system is there, of an integration that declares how to ask. */
+  health(integration: Integration): Promise<boolean>;
 }
 
 /** As in production: the code that the effect was declared with. */
@@ -18,4 +21,5 @@ export const REAL_OUTSIDE: Outside = {
   probe: ({ definition }, input, attempt) =>
     // Asked only of an effect that has one.
     definition.probe?.(input, attempt) ?? Promise.resolve(null),
+  health: ({ options }) => options.health?.() ?? Promise.resolve(true),
 };

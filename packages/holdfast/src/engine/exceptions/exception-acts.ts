@@ -21,6 +21,7 @@ import type { ExceptionRow, WaitingCommand } from "../../store/rows.ts";
 import { commandOf } from "../commands/inbox-command.ts";
 import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 import type { Engine } from "../engine.ts";
+import { requireTeam } from "./known-team.ts";
 import { STORE, writeAt } from "./write-at.ts";
 
 /** Who does it, and why. */
@@ -117,23 +118,13 @@ export class ExceptionActs {
     const times = timesOf(policy, { fromMs, spentMs, withinMs, calendar, owner });
     const crossings = timesLeft(times.crossings, crossed);
     if (asked.kind === "goes-on") return { kind: "goes-on", dueAtMs: times.dueAtMs, crossings };
-    this.#requireTeam(owner);
+    requireTeam(policy, owner, "It was to be handed over to");
     return { kind: "handed-over", owner, crossings };
   }
 
   /** By which its time runs; around the clock if the app no longer has it. */
   #calendarOf({ record }: ExceptionRow): BusinessCalendar | null {
     return this.#engine.exceptions.rules.policy.calendars.get(record.calendar ?? "") ?? null;
-  }
-
-  #requireTeam(owner: string): void {
-    const { teams } = this.#engine.exceptions.rules.policy;
-    if (teams === null || teams.has(owner)) return;
-    throw new HoldfastError(
-      "HF6001",
-      `There is no team ${JSON.stringify(owner.slice(0, 40))}: what it had would be nobody's.`,
-      `Hand it over to one of: ${[...teams.keys()].slice(0, 20).join(", ")}.`,
-    );
   }
 
   /** @throws {HoldfastError} HF6001 (no such group), HF6003 (it does not fit). */
@@ -155,12 +146,15 @@ export class ExceptionActs {
 
   /**
    * @param version - that these take the place of, as who sets them has seen it; 0 for none.
-   * @throws {HoldfastError} HF4102 (no rules), HF6003 (others were set meanwhile).
+   * @throws {HoldfastError} HF4102 (no rules), HF6001 (an owner is no team), HF6003 (others were set
+   *   meanwhile).
    */
   route(rules: readonly unknown[], version: number, doing: Doing): Promise<void> {
     return this.inTurn(async () => {
       const { committer, store, clock, journal, exceptions } = this.#engine;
       const parsed = parseRouting(rules);
+      for (const { name, owner } of parsed)
+        requireTeam(exceptions.rules.policy, owner, `Routing rule "${name}" gives exceptions to`);
       await committer.durable();
       const current = await store.routing();
       const { by, reason } = doing;

@@ -358,3 +358,29 @@ describe("groups and routing", () => {
     await expectSound();
   });
 });
+
+const routing = (owner: string) => [{ name: "large", match: { class: "data" }, owner }];
+
+test("rules give exceptions to no team that there is not", async () => {
+  await world.begin([flow], { exceptions: TEAMS });
+  const { acts } = world.engine.exceptions;
+  const unknown = {
+    code: "HF6001",
+    message: expect.stringContaining('"team-epr", and there is no such team') as string,
+    remedy: "The teams of this app are: team-flow, team-erp, stewards.",
+  };
+  await expect(acts.route(routing("team-epr"), 0, doing)).rejects.toMatchObject(unknown);
+  await acts.route(routing("team-erp"), 0, doing);
+  const rule = (owner: string) => {
+    const decide = { class: "data", owner };
+    const text = { id: "cut", order: 100, when: { code: ["X"] }, decide };
+    const act = { kind: "add", rule: text, assertion: null, version: 1 };
+    const data = JSON.stringify({ run: "run_00000000000", act, reason: "so" });
+    const row = { id: `c-${owner}`, topic: "rule" as const, by: "ana", atMs: 0, data };
+    const posted = { ...row, answer: null, isAsPosted: true };
+    return world.engine.rules.command(posted);
+  };
+  await expect(rule("team-epr")).rejects.toMatchObject(unknown);
+  await rule("team-erp");
+  expect(await world.engine.store.rules(0, 10)).toMatchObject([{ id: "cut" }]);
+});

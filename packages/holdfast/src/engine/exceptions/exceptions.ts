@@ -83,7 +83,7 @@ const MESSAGE_CHARS_MAX = 500;
 
 export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
   const { clock, digests, exceptions } = run.host;
-  return openedHead(
+  const head = openedHead(
     {
       workflow: run.workflow.name,
       owners: run.workflow.definition.owners,
@@ -96,6 +96,9 @@ export function exceptionHead(run: LiveRun, c: ExceptionCase): OpenedHead {
     },
     c,
   );
+  if (c.beside !== undefined) return head;
+  const assignee = run.assignees.of(c.step, head.record.fingerprints.place, head.owner);
+  return assignee === null ? head : { ...head, assignee };
 }
 
 export function openedHead(at: ExceptionPlace, c: ExceptionCase): OpenedHead {

@@ -25,6 +25,7 @@ test("stops at wave 2 when the fix helps the first item only: nothing after it i
     tally: {
       succeeded: 1,
       "failed-same": 1,
+      passed: 0,
       "failed-anew": 0,
       "not-judged": 0,
       skipped: 0,

@@ -36,6 +36,8 @@ export interface Entry {
   readonly mayTry: boolean;
   /** What it takes out of the retry budget; 0 for what is no retry. */
   readonly retryCost: number;
+  /** Whether its run was parked and has come back for it. */
+  readonly wasParked: boolean;
 }
 
 /** Leave to make one call. What the call says of the system as a whole goes back to the gate. */
@@ -127,6 +129,8 @@ export class Gate {
           this.#breaker = state;
         },
         feed: (event) => {
+          // A health check: nobody's call.
+          this.#incidents.canaryGoes(false);
           this.#feed(event);
         },
         callParked: (which) => this.#parked.call(1, which),
@@ -219,6 +223,7 @@ export class Gate {
       const { state } = admission;
       if (state.kind !== "probing") throw new Error("a canary goes where one is being tried");
       this.#canaries.gone();
+      this.#incidents.canaryGoes(entry.wasParked);
       return this.#paced(this.#canaries.passOf(state, this.#pass(entry, true)), entry, true);
     }
     const isNext = isInTurn || this.#line.length === 0;
@@ -247,6 +252,7 @@ export class Gate {
     const state = this.#breaker;
     if (isOurs && state.kind === "probing") {
       share.take(this.#inFlight);
+      this.#incidents.canaryGoes(entry.wasParked);
       return this.#canaries.passOf(state, this.#pass(entry, true));
     }
     // There was no place for it, or another worker tries.
@@ -373,6 +379,15 @@ export class Gate {
     const { probeAtMs } = this.#breaker;
     if (probeAtMs !== null) this.#canaries.probeAt(probeAtMs);
     if (reason !== null && this.#needs.share === null) this.#incidents.changed(this.#breaker);
+  }
+
+  /** Nobody calls it, so nothing can be tried: that it was parked is taken back. */
+  letGo(): void {
+    const { share } = this.#needs;
+    this.#breaker = CLOSED_BREAKER;
+    if (share === null) this.#incidents.ended();
+    else share.publish(this.#breaker);
+    this.#releaseAfter(0);
   }
 
   /** A person does not want it called until then. */

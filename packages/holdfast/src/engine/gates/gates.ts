@@ -3,8 +3,9 @@ import { DEFAULT_BREAKER } from "../../core/breaker.ts";
 import { durationMs } from "../../core/duration.ts";
 import { HoldfastError } from "../../core/error.ts";
 import { parseRate } from "../../core/rate.ts";
+import { integrationOfGate } from "../../core/parking.ts";
 import type { DependencyHead } from "../../core/journal.ts";
-import type { Integration, IntegrationOptions } from "../../workflow/integration.ts";
+import type { Integration } from "../../workflow/integration.ts";
 import type { Engine } from "../engine.ts";
 import { Gate, type GateOptions } from "./gate.ts";
 import { GateShare } from "./gate-share.ts";
@@ -80,7 +81,8 @@ export class Gates {
     if (of === on) return gate;
     if (of !== undefined) throw twoOf(name);
     this.#configured.set(name, on);
-    gate.configure(optionsOf(name, on.options));
+    const { outside } = this.#engine;
+    gate.configure(optionsOf(name, on, (asked) => outside.health(asked)));
     return gate;
   }
 
@@ -241,7 +243,11 @@ export class Gates {
     const gate = this.#gates.get(integration);
     await this.#shares.get(integration)?.refresh();
     if (gate === undefined || gate.isClosed) return false;
-    gate.tryNow(reason);
+    const { declarations } = this.#engine;
+    const isDeclared = declarations.namesOf("integration").includes(integrationOfGate(integration));
+    // Of what no code has a name for, no call will ever come that could be tried.
+    if (isDeclared || !gate.isParkedByHand) gate.tryNow(reason);
+    else gate.letGo();
     await this.#onRecord(integration);
     return true;
   }
@@ -305,8 +311,12 @@ function gateName(
   return `${integration}${part}${namespace === null ? "" : `@${namespace}`}`;
 }
 
-function optionsOf(name: string, options: IntegrationOptions): GateOptions {
-  const { limit, breaker } = options;
+function optionsOf(
+  name: string,
+  on: Integration,
+  health: (on: Integration) => Promise<boolean>,
+): GateOptions {
+  const { limit, breaker } = on.options;
   const concurrency = positive(limit?.concurrency ?? CONCURRENCY, `limit.concurrency of "${name}"`);
   // Coming back is over where the integration's own limit holds.
   const rampDoneAt = Math.min(DEFAULT_BREAKER.rampDoneAt, concurrency);
@@ -328,7 +338,7 @@ function optionsOf(name: string, options: IntegrationOptions): GateOptions {
                 ? null
                 : durationMs(breaker.slow, `breaker.slow of "${name}"`),
           },
-    health: options.health ?? null,
+    health: on.options.health === undefined ? null : () => health(on),
   };
 }
 

@@ -39,6 +39,7 @@ export class Incidents {
   #cancel: (() => void) | null = null;
   /** It is on record that it stays down until somebody acts. */
   #isParked = false;
+  #canaryWaited = false;
   #closed = false;
 
   constructor(name: string, needs: IncidentNeeds) {
@@ -46,7 +47,13 @@ export class Incidents {
     this.#needs = needs;
   }
 
+  /** One call is tried. Its run waited like the others, and is not parked any more when they are counted. */
+  canaryGoes(wasParked: boolean): void {
+    this.#canaryWaited = wasParked;
+  }
+
   began(open: Open): void {
+    this.#canaryWaited = false;
     this.#incident = incidentBegan(this.#needs.clock.nowMs());
     this.changed(open);
   }
@@ -119,7 +126,8 @@ export class Incidents {
       if (isOver || this.#closed) return;
       const isDrained = parkedCount === 0;
       const drainedAtMs = isDrained ? this.#needs.clock.nowMs() : null;
-      if (parkedCount !== null) this.#found({ parkedCount, drainedAtMs });
+      if (parkedCount !== null)
+        this.#found({ parkedCount: parkedCount + Number(this.#canaryWaited), drainedAtMs });
       if (isDrained) return;
       this.#cancel = this.#needs.clock.after(againMs, () => {
         this.#count(Math.min(2 * againMs, COUNT_AGAIN_MS_MAX));

@@ -57,6 +57,8 @@ describe("a dependency that is down", () => {
     await world.advance(15 * MINUTE_MS);
     expect(await states(runs)).toEqual({ completed: 50 });
     expect(incidents()).toEqual(["open", "closed"]);
+    // The one that was tried had waited like the others.
+    expect(await world.dependencies()).toMatchObject([{ incident: { parkedCount: 50 } }]);
     for (let n = 0; n < 50; n += 1) expect(system.count("act", String(n))).toBe(1);
     expect(await world.exceptions()).toHaveLength(0);
   });

@@ -114,13 +114,15 @@ describe("an integration that a person has parked", () => {
     await world.advance(15 * MINUTE_MS);
     expect(await world.stateOf(run)).toBe("completed");
     const [dependency] = await world.dependencies();
-    expect(dependency).toMatchObject({ state: "closed", incident: { parkedCount: 0 } });
+    expect(dependency).toMatchObject({ state: "closed", incident: { parkedCount: 1 } });
   });
 
   test("is tried at once where a person says so", async () => {
     const flow = flowOf();
     await world.begin([flow], LIMITS);
-    expect(await said("park", PARK)).toEqual({ ok: true, isKnown: false });
+    await world.start(flow, { id: "before" });
+    await world.settle();
+    expect(await said("park", PARK)).toEqual({ ok: true, isKnown: true });
     const run = await world.start(flow, { id: "1" });
     await world.advance(MINUTE_MS);
     expect(await world.stateOf(run)).toBe("parked");
@@ -161,4 +163,50 @@ test("refuses to park for a time that was over before an engine ran", async () =
   world.clock.setMs(world.clock.nowMs() + 60 * MINUTE_MS);
   await world.begin([flowOf()], LIMITS);
   expect(await answerTo("late")).toMatchObject({ ok: false, code: "HF6003" });
+});
+
+describe("a name that no code has", () => {
+  test("is not parked, and it is said which are known", async () => {
+    const flow = flowOf();
+    await world.begin([flow], LIMITS);
+    expect(await said("park", { ...PARK, integration: "epr" })).toMatchObject({
+      ok: false,
+      code: "HF6001",
+      remedy: "No integration was called yet.",
+    });
+    await world.start(flow, { id: "1" });
+    await world.settle();
+    await post("second", "park", { ...PARK, integration: "epr" });
+    expect(await answerTo("second")).toMatchObject({
+      ok: false,
+      code: "HF6001",
+      remedy: 'Did you mean "erp"? Known are: erp.',
+    });
+    expect(await world.dependencies()).toEqual([]);
+  });
+
+  test("is known over a restart, and in each of its parts, without a call", async () => {
+    const flow = flowOf();
+    await world.begin([flow], LIMITS);
+    await world.start(flow, { id: "1" });
+    await world.settle();
+    await world.close();
+    await world.begin([flow], LIMITS);
+    expect(await said("park", { ...PARK, integration: "erp/invoices@acme" })).toEqual({
+      ok: true,
+      isKnown: false,
+    });
+  });
+
+  test("that was parked before is let go at once by unpark, for good", async () => {
+    const flow = flowOf();
+    await world.begin([flow], LIMITS);
+    const untilMs = world.clock.nowMs() + 60 * MINUTE_MS;
+    await world.engine.parking.parkByHand("epr", "a slip", untilMs);
+    expect(await said("unpark", { integration: "epr", reason: "a slip" })).toEqual({ ok: true });
+    expect(await world.dependencies()).toMatchObject([{ integration: "epr", state: "closed" }]);
+    await world.crash();
+    await world.begin([flow], LIMITS);
+    expect(await world.dependencies()).toMatchObject([{ integration: "epr", state: "closed" }]);
+  });
 });

@@ -52,6 +52,7 @@ describe("what definitions declare", () => {
     expect(await declared()).toEqual([
       { definition: "workflow", name: "flow", sensitive: ["/id"], decision: null },
       { definition: "step", name: "flow/copy", sensitive: ["/a", "/b"], decision: null },
+      { definition: "integration", name: "shop", sensitive: [], decision: null },
       { definition: "effect", name: "pay", sensitive: [], decision: answer },
     ]);
     await world.close();

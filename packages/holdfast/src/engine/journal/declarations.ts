@@ -99,8 +99,16 @@ export class Declarations {
   declareEffect({ name, definition }: AnyEffect): void {
     if (this.#seen.has(definition)) return;
     this.#seen.add(definition);
-    const { sensitive = [], output } = definition;
+    const { sensitive = [], output, on } = definition;
+    this.declare("integration", on.name, {}, on);
     this.#declare("effect", name, sensitive, decisionFields(jsonSchemaOf(output)));
+  }
+
+  /** Names of one kind that are on record, of this app or an earlier one. */
+  namesOf(definition: DefinitionKind): readonly string[] {
+    const prefix = keyOf(definition, "");
+    const keys = [...this.#known.keys()].filter((key) => key.startsWith(prefix));
+    return keys.map((key) => key.slice(prefix.length));
   }
 
   #declare(

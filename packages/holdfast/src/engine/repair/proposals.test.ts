@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
-import { TestWorld } from "../test-world.test-support.ts";
+import { TestWorld, type LifeOptions } from "../test-world.test-support.ts";
 import { Repairing } from "./repair-world.test-support.ts";
 
 let world: TestWorld;
@@ -13,12 +13,12 @@ afterEach(async () => {
   await world.remove();
 });
 
-async function stuck() {
+async function stuck(limits: LifeOptions["limits"] = {}) {
   const shop = world.counterpart("shop", "none");
   shop.always("mail", { kind: "no", class: "data" });
   const mail = testEffect("once", shop, "mail");
   const flow = testWorkflow("flow", async (input, run) => (await run.do(mail, input)).ref);
-  await world.begin([flow]);
+  await world.begin([flow], { limits });
   const run = await world.start(flow, { id: "1" });
   await world.untilState(run, "exception");
   const value = { ref: "x" };
@@ -67,4 +67,48 @@ test("a proposal is not voided by a second one, nor by a run that is only looked
   await people.decide(run, proposal);
   expect(await world.resultOf(run)).toBe("x");
   await expect(people.decide(run, other.proposal)).rejects.toMatchObject({ code: "HF6007" });
+});
+
+test("at the limit of open proposals of a run no further one is made, until one is decided", async () => {
+  const { run, proposal } = await stuck({ proposalsOpenMax: 2 });
+  const skip = (ref: string) =>
+    people.repair(run, "skip", { step: "mail", value: { ref }, by: "cy" });
+  await skip("y");
+  const count = async () => (await world.records(run)).filter((r) => r.kind === "proposed").length;
+  await expect(skip("z")).rejects.toMatchObject({
+    code: "HF4208",
+    message: expect.stringContaining("2 proposals of run") as string,
+  });
+  expect(await count()).toBe(2);
+  await people.decide(run, proposal, "bo", false);
+  await skip("z");
+  await expect(skip("w")).rejects.toMatchObject({ code: "HF4208" });
+  // What nobody has decided waits no more.
+  await world.advance(86_400_000);
+  await skip("w");
+  expect(await count()).toBe(4);
+});
+
+test("what two people say of an outcome is bounded with it; said twice it is one", async () => {
+  const shop = world.counterpart("shop", "none");
+  shop.plan("mail", { kind: "silent", happened: true });
+  const mail = testEffect("once", shop, "mail");
+  const flow = testWorkflow("flow", async (input, run) => (await run.do(mail, input)).ref);
+  await world.begin([flow], { limits: { proposalsOpenMax: 1 } });
+  const run = await world.start(flow, { id: "1" });
+  await world.untilState(run, "exception");
+  const [open] = await world.exceptions(run);
+  const say = (value: unknown) =>
+    world.engine.commands.repairs.settle({
+      run,
+      operation: open?.operation ?? 0,
+      happened: true,
+      value,
+      ref: null,
+      by: "ana",
+      reason: "seen",
+    });
+  const { proposal } = await say({ ref: "x" });
+  expect(await say({ ref: "x" })).toMatchObject({ proposal });
+  await expect(say({ ref: "y" })).rejects.toMatchObject({ code: "HF4208" });
 });

@@ -15,10 +15,12 @@ import {
 } from "../../core/repaired.ts";
 import type { RepairOrder } from "../../core/repair-order.ts";
 import { wasApplied } from "../../core/seen.ts";
-import type { RunRow } from "../../store/rows.ts";
+import type { RunRow, StoredRun } from "../../store/rows.ts";
+import type { Engine } from "../engine.ts";
 import type { Digests } from "../journal/digest.ts";
 import { headOf } from "../run/recovery.ts";
 import type { Prepared } from "./prepared.ts";
+import { tooManyProposals } from "./repair-refusals.ts";
 
 type Frozen = Omit<
   ProposedHead,
@@ -138,6 +140,25 @@ export function verdictOf(records: readonly JournalRecord[], proposed: number): 
     if (head.proposed === proposed) return head;
   }
   return null;
+}
+
+/** Those that may still be approved or rejected. */
+function openCountOf(records: readonly JournalRecord[], nowMs: number): number {
+  const isOpen = (one: JournalRecord) =>
+    one.kind === "proposed" &&
+    headOf<ProposedHead>(one).expiresAtMs > nowMs &&
+    verdictOf(records, one.seq) === null;
+  return records.filter(isOpen).length;
+}
+
+/** @throws {HoldfastError} HF4208 where one more would be more than are read. */
+export function refuseMoreProposals(
+  { row, records }: StoredRun,
+  { clock, limits }: Pick<Engine, "clock" | "limits">,
+): void {
+  const { proposalsOpenMax } = limits;
+  const count = openCountOf(records, clock.nowMs());
+  if (count >= proposalsOpenMax) throw tooManyProposals(row.run, count);
 }
 
 /** The run that this approval has started; null if it has started none. */

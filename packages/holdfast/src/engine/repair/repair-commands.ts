@@ -24,8 +24,12 @@ export async function repairFrom(
     const outcome = { ...rest, ...said, run: parseRunId(run) };
     return answerOf(outcome.run, await repairs.settle(outcome));
   }
-  const { run, ...rest } = commandOf<"repair">({ ...row, topic: "repair" });
+  const { run, look = false, ...rest } = commandOf<"repair">({ ...row, topic: "repair" });
   const order = { ...rest, ...said, run: parseRunId(run) };
+  if (look) {
+    const needs = await repairs.look(order);
+    return { ok: true, ...(needs === null ? {} : { needs }) };
+  }
   return answerOf(order.run, await repairs.repair(order));
 }
 

@@ -48,6 +48,16 @@ export function notEditable(run: number, what: string, at: string, editable: rea
   );
 }
 
+export function tooManyProposals(run: number, count: number): HoldfastError {
+  const id = formatRunId(run);
+  return new HoldfastError(
+    "HF4208",
+    `${String(count)} proposals of run ${id} wait for a second person, the limit proposalsOpenMax. Nothing was proposed.`,
+    "Approve or reject those that are open: holdfast proposals",
+    { where: id },
+  );
+}
+
 export function noProposal(run: number, seq: number): HoldfastError {
   return new HoldfastError(
     "HF6001",

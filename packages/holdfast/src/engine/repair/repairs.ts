@@ -6,7 +6,7 @@
 import { Turns } from "../turns.ts";
 import { HoldfastError } from "../../core/error.ts";
 import { isSamePerson } from "../../core/person.ts";
-import type { ByHand, ProposedHead } from "../../core/repaired.ts";
+import type { ByHand, ProposedHead, RepairAct } from "../../core/repaired.ts";
 import type { DecisionBody, RepairOrder } from "../../core/repair-order.ts";
 import { formatRunId, parseItemId, parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
@@ -15,15 +15,14 @@ import { unknownEffects } from "../../core/unknown-effects.ts";
 import { sentCountOf, wasApplied } from "../../core/seen.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { isoText } from "../clock.ts";
-import { ended } from "../commands/command-refusals.ts";
 import type { SettleCommand } from "../commands/settle-command.ts";
 import type { Engine } from "../engine.ts";
 import { withStored } from "../journal/stored-runs.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
-import { withoutCode } from "../run/without-code.ts";
 import type { Routed } from "../workers/routes.ts";
+import { prepareRun } from "./prepare-run.ts";
 import type { Prepared, Write } from "./prepared.ts";
 import {
   decidedHead,
@@ -32,18 +31,10 @@ import {
   proposalOf,
   proposedHead,
   startedBy,
+  refuseMoreProposals,
   verdictOf,
 } from "./proposals.ts";
-import {
-  hasNotEnded,
-  misfit,
-  moved,
-  noProposal,
-  samePerson,
-  unknownFirst,
-} from "./repair-refusals.ts";
-import { correctedInput, fromSeqOf, refuseTakenBack, writeAgain } from "./run-repairs.ts";
-import { startAnew } from "./start-anew.ts";
+import { misfit, moved, noProposal, samePerson, unknownFirst } from "./repair-refusals.ts";
 import { settleOrPropose, settleTogether } from "./settling.ts";
 import { prepareEdit, prepareSupply } from "./step-repairs.ts";
 
@@ -84,6 +75,27 @@ export class Repairs {
    */
   async repair(order: RepairOrder): Promise<Repaired> {
     return await this.#turns.in(String(order.run), () => this.#repair(order));
+  }
+
+  /**
+   * Whether it could be done now. Nothing is done or written.
+   *
+   * @returns why a second person would have to approve it; null if one is enough.
+   * @throws {HoldfastError} as `repair`.
+   */
+  async look(order: RepairOrder): Promise<string | null> {
+    return await this.#turns.in(String(order.run), async () => {
+      const found: { needs: string | null } = { needs: null };
+      if (isOfStep(order.act)) {
+        await this.#preparedAtStep(order, null, async ({ needs }) => {
+          found.needs = needs;
+        });
+        return found.needs;
+      }
+      const seen = await this.#seenRun(order);
+      const prepare = await prepareRun(this.#engine, seen, order, null);
+      return prepare(seen, neverWritten).needs;
+    });
   }
 
   async #repair(order: RepairOrder): Promise<Repaired> {
@@ -203,87 +215,57 @@ export class Repairs {
   }
 
   async #carryOut(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
-    switch (order.act) {
-      case "supply":
-      case "skip":
-      case "edit":
-        return await this.#atStep(order, approval);
-      case "again":
-      case "correct":
-      case "anew":
-        return await this.#atRun(order, approval);
-    }
+    if (isOfStep(order.act)) return await this.#atStep(order, approval);
+    return await this.#atRun(order, approval);
   }
 
   /** With its code at hand: the schemas of the effect say what fits. */
   async #atStep(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
     const done = { value: DONE };
-    await this.#engine.commands.withRun(order.run, async (live) => {
-      refuseMoved(order, live.version);
-      await this.#refuseUnknown(order.run);
-      const prepare = order.act === "edit" ? prepareEdit : prepareSupply;
-      const prepared = await prepare(live, order, approval?.data ?? null);
-      // A schema may have taken its time.
-      refuseMoved(order, live.version);
-      done.value = this.#doOrPropose(order, approval, prepared, live.row, writeTo(live));
+    await this.#preparedAtStep(order, approval?.data ?? null, async (prepared, live, stored) => {
+      done.value = this.#doOrPropose(order, approval, prepared, stored, writeTo(live));
       await this.#engine.committer.durable();
     });
     return done.value;
   }
 
-  async #refuseUnknown(run: number): Promise<void> {
-    const unknown = unknownEffects((await this.#stored(run)).records);
+  async #preparedAtStep(
+    order: RepairOrder,
+    frozen: string | null,
+    act: (prepared: Prepared, live: LiveRun, stored: StoredRun) => Promise<void>,
+  ): Promise<void> {
+    await this.#engine.commands.withRun(order.run, async (live) => {
+      refuseMoved(order, live.version);
+      const stored = await this.#known(order.run);
+      const prepare = order.act === "edit" ? prepareEdit : prepareSupply;
+      const prepared = await prepare(live, order, frozen);
+      // A schema may have taken its time.
+      refuseMoved(order, live.version);
+      await act(prepared, live, stored);
+    });
+  }
+
+  /** A run of which every outcome is known. */
+  async #known(run: number): Promise<StoredRun> {
+    const stored = await this.#stored(run);
+    const unknown = unknownEffects(stored.records);
     if (unknown.length > 0) throw unknownFirst(run, unknown);
+    return stored;
   }
 
   async #atRun(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
-    const seen = await this.#stored(order.run);
-    refuseMoved(order, versionOf(seen.records));
-    const unknown = unknownEffects(seen.records);
-    if (unknown.length > 0) throw unknownFirst(order.run, unknown);
-    const prepare = await this.#prepareRun(seen, order, approval?.data ?? null);
+    const seen = await this.#seenRun(order);
+    const prepare = await prepareRun(this.#engine, seen, order, approval?.data ?? null);
     const reached = await this.#withWhole(order, (stored, write) =>
-      this.#doOrPropose(order, approval, prepare(stored, write), stored.row, write),
+      this.#doOrPropose(order, approval, prepare(stored, write), stored, write),
     );
     await this.#engine.committer.durable();
     return reached;
   }
 
-  /** Looks at it; what comes back is asked again with the run as it is then, and must not wait. */
-  async #prepareRun(
-    seen: StoredRun,
-    order: RepairOrder,
-    frozen: string | null,
-  ): Promise<(stored: StoredRun, write: Write) => Prepared> {
-    const { limits } = this.#engine;
-    const { run, act, value } = order;
-    const workflow = this.#engine.workflow(seen.row.workflow);
-    if (act === "anew") {
-      if (!isFinal(seen.row.state)) throw hasNotEnded(run);
-      if (workflow === null) throw withoutCode(seen.row);
-      const changes = { ...order, value: value ?? [] };
-      const start = await correctedInput(seen, workflow, changes, frozen, limits);
-      const anew = await startAnew(this.#engine, seen, workflow, start);
-      return () => ({ data: start.text, needs: NEW_KEYS, start: anew, apply: NOTHING });
-    }
-    if (isFinal(seen.row.state)) throw ended(run, seen.row.state);
-    refuseTakenBack(seen);
-    const fromSeq = fromSeqOf(seen.records, act === "again" ? order : { ...order, step: null });
-    if (act === "correct" && workflow === null) throw withoutCode(seen.row);
-    const corrected =
-      act === "correct" && workflow !== null
-        ? await correctedInput(seen, workflow, order, frozen, limits)
-        : null;
-    if (corrected?.changed.length === 0)
-      throw misfit(run, "That changes nothing in the input of the run.");
-    const step = act === "again" ? order.step : null;
-    return (stored, write) => ({
-      data: corrected?.text ?? null,
-      needs: corrected?.needs ?? null,
-      apply(hand) {
-        writeAgain(stored, write, { fromSeq, step }, hand, corrected);
-      },
-    });
+  async #seenRun(order: RepairOrder): Promise<StoredRun> {
+    refuseMoved(order, versionOf((await this.#stored(order.run)).records));
+    return await this.#known(order.run);
   }
 
   /** The run as it is, in memory or not; after `act` it comes back from its journal. */
@@ -340,7 +322,7 @@ export class Repairs {
     order: RepairOrder,
     approval: Approval | null,
     prepared: Prepared,
-    row: StoredRun["row"],
+    stored: StoredRun,
     write: Write,
   ): Repaired {
     const { clock, digests } = this.#engine;
@@ -348,7 +330,8 @@ export class Repairs {
     const command = approval?.decision.command ?? order.command;
     if (prepared.needs !== null && approval === null) {
       const at = { nowMs: clock.nowMs(), digests };
-      const head = proposedHead(order, prepared, row, at);
+      refuseMoreProposals(stored, this.#engine);
+      const head = proposedHead(order, prepared, stored.row, at);
       return { proposal: write("proposed", "", head, prepared.data), run: null };
     }
     const hand: ByHand = {
@@ -379,11 +362,26 @@ export class Repairs {
   }
 }
 
-/** The run itself has ended: nothing of it is written. */
-const NOTHING = (): void => undefined;
 const ANEW = "Propose it anew, with the plan as it is now.";
-const NEW_KEYS =
-  "a run is started in the place of another: under its new keys the other systems would do again what was done";
+
+/** What is prepared is not carried out. */
+const neverWritten: Write = () => {
+  throw new Error("a repair that is looked at writes nothing");
+};
+
+/** Whether it is about one step; else it is about the run as a whole. */
+function isOfStep(act: RepairAct): boolean {
+  switch (act) {
+    case "supply":
+    case "skip":
+    case "edit":
+      return true;
+    case "again":
+    case "correct":
+    case "anew":
+      return false;
+  }
+}
 
 function refuseMoved(order: RepairOrder, version: number): void {
   if (version !== order.version) throw moved(order, version);

@@ -20,7 +20,13 @@ import { toJson } from "../journal/payload.ts";
 import { withStored, type Append } from "../journal/stored-runs.ts";
 import { settleEnded } from "../run/ended-runs.ts";
 import { headOf } from "../run/recovery.ts";
-import { decidedHead, proposalOf, proposedOutcome, verdictOf } from "./proposals.ts";
+import {
+  decidedHead,
+  proposalOf,
+  proposedOutcome,
+  refuseMoreProposals,
+  verdictOf,
+} from "./proposals.ts";
 import { moved } from "./repair-refusals.ts";
 import type { Decision } from "./repairs.ts";
 
@@ -145,7 +151,10 @@ function write(
     },
     at,
   );
-  return openOf(records, head, at.nowMs) ?? append("proposed", "", head, { data });
+  const same = openOf(records, head, at.nowMs);
+  if (same !== null) return same;
+  refuseMoreProposals({ row, records }, engine);
+  return append("proposed", "", head, { data });
 }
 
 /** The number of one that says the same and may still be approved. */

@@ -2,9 +2,15 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseJson } from "../../core/json-text.ts";
 import { parseRate } from "../../core/rate.ts";
-import { REPLAY_DECISIONS_MAX, type ReplayPlan } from "../../core/replay/replay-plan.ts";
+import {
+  REPLAY_COOL_DOWN_MS,
+  REPLAY_DECISIONS_MAX,
+  type ReplayPlan,
+} from "../../core/replay/replay-plan.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { versionOf } from "../../core/run-version.ts";
+import { coolDownOf } from "../../operate/replay/cool-down.ts";
+import { showReplay } from "../../operate/replay/replay-acts.ts";
 import { readReplay, summaryOf } from "../../operate/replay/replay-view.ts";
 import { openSqliteReader } from "../../store-sqlite/index.ts";
 import { workflow } from "../../workflow/workflow.ts";
@@ -116,6 +122,62 @@ test("a plan that waits for its place behind another can be stopped", async () =
   await replay.say(first, "stop");
   await world.advance(2 * MINUTE_MS);
   expect(world.engine.replays.keptCount).toBe(0);
+});
+
+test("of several exceptions of one run each item is judged by itself, wave after wave", async () => {
+  const book = testEffect("keyed", replay.bank, "book", { keyWindow: "7d" });
+  const mail = testEffect("keyed", replay.bank, "mail", { keyWindow: "7d" });
+  const flow = testWorkflow("flow", (input, run) =>
+    Promise.all([run.do(book, input), run.do(mail, input)]),
+  );
+  await world.begin([flow]);
+  const stands = await world.start(flow, { id: "0" });
+  await world.settle();
+  replay.refuses = () => null;
+  const plan = await replay.planned({ canary: [1] });
+  expect(plan.items).toHaveLength(2);
+  const run = await replay.laid(plan);
+  await replay.say(plan, "start");
+  expect(await replay.outcome(run)).toMatchObject({
+    end: "completed",
+    tally: { passed: 1, succeeded: 1 },
+  });
+  expect(await world.stateOf(stands)).toBe("completed");
+});
+
+test("what stopped itself is told with the next plan of its cause, until its time is over", async () => {
+  await replay.begin();
+  await replay.stand(2);
+  const plan = await replay.planned();
+  const run = await replay.laid(plan);
+  await replay.say(plan, "start");
+  expect(await replay.outcome(run)).toMatchObject({ end: "stopped" });
+  const endedAtMs = (await world.row(run)).endedAtMs ?? 0;
+  const next = await replay.planned({ reason: "once more" });
+  const reader = await openSqliteReader({ path: world.path });
+  try {
+    const at = new Date(endedAtMs + REPLAY_COOL_DOWN_MS).toISOString();
+    const told = { after: plan.id, at };
+    const nowMs = world.clock.nowMs();
+    expect(await coolDownOf(reader, next, nowMs)).toEqual(told);
+    await replay.laid(next);
+    const page = { after: null, limit: 1 };
+    expect((await showReplay(reader, next.id, page, nowMs)).notBefore).toEqual(told);
+    expect((await showReplay(reader, plan.id, page, nowMs)).notBefore).toBeNull();
+    const other = { fingerprints: ["f2.1.00"] };
+    expect(await coolDownOf(reader, other, nowMs)).toBeNull();
+    expect(await coolDownOf(reader, next, endedAtMs + REPLAY_COOL_DOWN_MS)).toBeNull();
+    // The command line alone refuses it: started all the same, it waits for nothing.
+    replay.refuses = () => null;
+    replay.bank.plan("book", { kind: "slow", takesMs: 3_000 });
+    await replay.say(next, "start");
+    expect(await showReplay(reader, next.id, page, nowMs)).toMatchObject({
+      state: "running",
+      notBefore: null,
+    });
+  } finally {
+    await reader.close();
+  }
 });
 
 test("the sums of the store count, not those that the plan says of itself", async () => {

@@ -11,6 +11,7 @@ import type { ReplayChecked } from "../../core/replay/replay-control.ts";
 import { moneyAtStake, type AtStake } from "../../core/replay/replay-money.ts";
 import {
   REPLAY_WORKFLOW,
+  repairBy,
   replayCommandId,
   secondPersonFor,
   type ReplayPlan,
@@ -270,13 +271,7 @@ export class Replays {
       await this.#engine.commands.resume(run, step, by, reason, decided);
       return;
     }
-    const order = {
-      act: how.act,
-      step: how.act === "again" ? how.step : step,
-      version,
-      value: how.act === "edit" ? how.changes : null,
-      reason,
-    };
+    const order = { act: how.act, ...repairBy(how, row.step), version, reason };
     const { commands, routes } = this.#engine;
     const act = async () => {
       await commands.repairs.repair({ ...order, run, by, command });

@@ -11,6 +11,7 @@ import type { WaitingCommand } from "../../store/rows.ts";
 import { commandOf } from "../commands/inbox-command.ts";
 import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 import type { Engine } from "../engine.ts";
+import { requireTeam } from "../exceptions/known-team.ts";
 import { ruleActOf } from "./rule-command.ts";
 
 /** Every worker of a shared store has seen a change by then, milliseconds. */
@@ -84,7 +85,7 @@ export class ClassificationRules {
     this.#book = this.#inUse.size === 0 ? EMPTY_BOOK : ruleBook([...this.#inUse.values()]);
   }
 
-  /** @throws {HoldfastError} as `changedRules`; HF4120 for what is no rule, HF4102 for what is no act. */
+  /** @throws {HoldfastError} as `changedRules`; HF6001 (an owner is no team), HF4120 for what is no rule, HF4102 for what is no act. */
   async command(row: WaitingCommand & { readonly topic: "rule" }): Promise<InboxAnswer> {
     const { act, reason } = commandOf<"rule">(row);
     await this.#inTurn(() => this.#act(ruleActOf(act), { by: row.by, reason, command: row.id }));
@@ -95,7 +96,10 @@ export class ClassificationRules {
     act: RuleAct,
     doing: { readonly by: string; readonly reason: string; readonly command: string },
   ): Promise<void> {
-    const { committer, clock, journal } = this.#engine;
+    const { committer, clock, journal, exceptions } = this.#engine;
+    const owner = act.kind === "add" ? act.rule.decide.owner : undefined;
+    if (act.kind === "add" && owner !== undefined)
+      requireTeam(exceptions.rules.policy, owner, `Rule ${act.rule.id} gives its exceptions to`);
     await committer.durable();
     const kept = await this.#kept();
     const changed = changedRules(kept, act, { ...doing, atMs: clock.nowMs() });

@@ -13,6 +13,7 @@ import { inputOf } from "../../core/run-life.ts";
 import { isActive, isFinal, type RunState } from "../../core/run-state.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
+import { Assignees } from "../exceptions/assignees.ts";
 import { Answers } from "./answers.ts";
 import { heldLanesOf } from "../starts/lanes.ts";
 import { restoredIn, Told, type Restored } from "./restored-run.ts";
@@ -20,7 +21,7 @@ import { goLive } from "./go-live.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
-import { dueBy, mostPressing, pathOf, restOf, soonest } from "./rest-of-steps.ts";
+import { dueBy, mostPressing, pathOf, restOf, soonest, waitsSo } from "./rest-of-steps.ts";
 import { NamedRecords } from "./named-records.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunDeadline } from "./run-deadline.ts";
@@ -32,13 +33,7 @@ import { Scopes } from "./scopes.ts";
 import { SensitiveValues } from "../journal/sensitive-values.ts";
 import { requireFreeName } from "../steps/step-name.ts";
 import { StepTimer } from "./step-timer.ts";
-import {
-  OVER,
-  overAndStaying,
-  type StepSlot,
-  type StepVerb,
-  type Wait,
-} from "../steps/step-slot.ts";
+import { OVER, overAndStaying, type StepSlot, type StepVerb } from "../steps/step-slot.ts";
 
 /** `byRecord`: its steps are being made from the journal; its code has no more say. */
 export type RunMode = "recovering" | "byRecord" | "live" | "unwinding" | "gone";
@@ -64,7 +59,9 @@ export class LiveRun {
   state: RunState;
   mode: RunMode;
   #seq: number;
+  readonly #loadedSeq: number;
   readonly told: Told;
+  readonly assignees: Assignees;
   readonly #recovery: Recovery;
   /** Set if a backup was restored: its original may have done what this run does next. */
   readonly restored: () => Restored | null;
@@ -86,7 +83,9 @@ export class LiveRun {
     this.state = stored.row.state;
     this.inputText = inputOf(stored.records);
     this.#seq = stored.records.at(-1)?.seq ?? 0;
+    this.#loadedSeq = this.#seq;
     this.told = new Told(stored.records);
+    this.assignees = new Assignees(stored.records);
     this.#recovery = new Recovery(stored.records);
     this.mode = this.#recovery.isFresh ? "live" : "recovering";
     this.sensitive = new SensitiveValues(host.limits.sensitiveValuesMax);
@@ -164,6 +163,7 @@ export class LiveRun {
     if (!QUIET_KINDS.has(kind)) this.goOn();
     this.#seq += 1;
     this.told.note(kind, this.#seq);
+    this.assignees.note(kind, name, this.#seq, head);
     const record = { run: this.row.run, seq: this.#seq, kind, attempt, name, head, data };
     const written = this.host.committer.add(record);
     this.#written.note(written);
@@ -402,7 +402,7 @@ export class LiveRun {
   }
 
   /** Says what a step waits for; null: something of it is under way again. */
-  setWait(slot: StepSlot, wait: Wait | null): void {
+  setWait(slot: StepSlot, wait: StepSlot["wait"]): void {
     slot.wait = wait;
     if (wait !== null) this.recheck();
   }
@@ -464,12 +464,14 @@ export class LiveRun {
     });
   }
 
-  #suspend(waits: readonly Wait[], stepsWakeAtMs: number | null): void {
+  #suspend(waits: readonly NonNullable<StepSlot["wait"]>[], stepsWakeAtMs: number | null): void {
     const wakeAtMs = soonest(stepsWakeAtMs, this.deadline.atMs);
     const first = mostPressing(waits);
     if (first === null) return;
     const state = this.ending.unwinding ? this.ending.suspendedState(first.state) : first.state;
-    this.changeState(state, first.reason, wakeAtMs, first.dependency);
+    // Where somebody has only looked at it, since when it waits stays as it is.
+    if (this.#seq !== this.#loadedSeq || !waitsSo(this.row, { ...first, state, wakeAtMs }))
+      this.changeState(state, first.reason, wakeAtMs, first.dependency);
     this.leave({ kind: "suspended", state, wakeAtMs });
   }
 

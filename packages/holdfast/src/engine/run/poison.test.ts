@@ -81,6 +81,24 @@ describe("a run that crashes the process", () => {
     expect(world.life.watched.isDead).toBe(false);
   });
 
+  test("is no suspect any more once an engine that had it at work has ended in order", async () => {
+    const sleepless = testWorkflow("sleepless", async (_input, run) => {
+      await run.step("work", () => new Promise(() => undefined));
+      return null;
+    });
+    await world.begin([sleepless]);
+    await world.start(sleepless, { id: "0" });
+    for (let round = 0; round < 4; round += 1) {
+      await world.crash();
+      await world.begin([sleepless]);
+      expect(await world.engine.store.openGroups()).toMatchObject([{ crashes: 1 }]);
+      await world.close();
+      await world.begin([sleepless]);
+      expect(await world.engine.store.openGroups()).toEqual([]);
+    }
+    expect(await putAway()).toEqual([]);
+  });
+
   test("is found among others that do the same", async () => {
     for (const id of ["3", "11", "17"]) deadly.add(id);
     await world.begin([flow]);

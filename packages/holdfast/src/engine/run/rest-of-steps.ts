@@ -1,5 +1,6 @@
 /** What the open steps of a run come to when its code is at rest. */
 import type { RunState } from "../../core/run-state.ts";
+import type { RunRow } from "../../store/rows.ts";
 import type { StepSlot, StepVerb, Wait } from "../steps/step-slot.ts";
 
 /** Which of several waits the run is said to be in: the one that needs somebody most. */
@@ -11,6 +12,12 @@ export interface RestOfSteps {
   readonly wakeAtMs: number | null;
   /** Something of a step is under way. */
   readonly isBusy: boolean;
+}
+
+/** Whether that is what the run is on record as waiting for. */
+export function waitsSo(row: RunRow, { state, reason, wakeAtMs, dependency }: Wait): boolean {
+  const isSame = row.state === state && row.reason === reason;
+  return isSame && row.wakeAtMs === wakeAtMs && row.dependency === (dependency ?? null);
 }
 
 /** @param runWait - what the run as a whole waits for, apart from its steps. */

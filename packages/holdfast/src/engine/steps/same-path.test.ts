@@ -200,6 +200,8 @@ class Trial {
     const world = this.#world;
     this.#walkers = [];
     await world.begin([flow], {
+      // Its one run is at work whenever it dies, and is not to be put away for that.
+      limits: { crashesMax: 1_000 },
       fateOf: (flush) => (flush.number === death?.atFlush ? death.fate : "applied"),
     });
     if (this.#run === 0 && !world.life.watched.isDead) {

@@ -1,11 +1,18 @@
 /** Proposals: what one person wants done to a run, and another has to approve. */
 import { parseJson } from "../../core/json-text.ts";
 import { payloadOwner } from "../../core/payload-owner.ts";
-import { PROPOSAL_PREFIX, type ProposalAct, type ProposedHead } from "../../core/repaired.ts";
+import {
+  PROPOSAL_PREFIX,
+  type DecidedHead,
+  type ProposalAct,
+  type ProposedHead,
+  type Verdict,
+} from "../../core/repaired.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ReviewRow, RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
 import type { Masking, Payload } from "../masking.ts";
+import { scanRun } from "../scan-run.ts";
 import { isoText } from "../views.ts";
 
 /** Characters of what is frozen that are shown. */
@@ -30,6 +37,8 @@ export interface ProposalView {
   readonly proposedAt: string;
   readonly expiresAt: string;
   readonly decidedBy: string | null;
+  /** What was decided; null while it is open, or where its run has ended before. `void`: its run has moved. */
+  readonly verdict: Verdict | null;
   /** The result, or the whole input, that would be taken; masked as declared. */
   readonly frozen: Payload | null;
   /** Digest of all that is frozen. */
@@ -48,6 +57,7 @@ export async function proposalDetails(
   runOf: (run: number) => RunRow | undefined,
 ): Promise<readonly ProposalView[]> {
   const views: ProposalView[] = [];
+  const verdicts = new Verdicts(reader);
   // By primary key, and at most one for each row of a bounded page.
   for (const row of rows) {
     const [record] = await reader.records(row.run, row.seq - 1, 1);
@@ -70,9 +80,36 @@ export async function proposalDetails(
       proposedAt: isoText(record.atMs),
       expiresAt: isoText(head.expiresAtMs),
       decidedBy: row.answeredBy,
+      verdict: row.state === "open" ? null : await verdicts.of(row),
       frozen: record.data === null ? null : masking.payload(record.data, owner, FROZEN_CHARS_MAX),
       digest: head.digest,
     });
   }
   return views;
+}
+
+/** What became of proposals, by the journals of their runs: each is looked through once. */
+class Verdicts {
+  readonly #reader: StoreReader;
+  readonly #ofRuns = new Map<number, ReadonlyMap<number, Verdict>>();
+
+  constructor(reader: StoreReader) {
+    this.#reader = reader;
+  }
+
+  async of({ run, seq }: ReviewRow): Promise<Verdict | null> {
+    const ofRun = this.#ofRuns.get(run) ?? (await this.#look(run));
+    this.#ofRuns.set(run, ofRun);
+    return ofRun.get(seq) ?? null;
+  }
+
+  async #look(run: number): Promise<ReadonlyMap<number, Verdict>> {
+    const found = new Map<number, Verdict>();
+    await scanRun(this.#reader, run, ({ kind, head }) => {
+      if (kind !== "decided") return;
+      const { proposed, verdict } = parseJson(head ?? "{}") as DecidedHead;
+      found.set(proposed, verdict);
+    });
+    return found;
+  }
 }

@@ -24,6 +24,7 @@ import type { RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { findRun, type RunReference } from "../find-run.ts";
 import { scanRun } from "../scan-run.ts";
+import { refuseUnfit } from "./repair-fit.ts";
 
 export interface RepairRequest extends RunReference {
   readonly act: RepairAct;
@@ -69,6 +70,8 @@ export interface RepairPlan {
   readonly beginsAnew: BeginsAnew;
   /** Why a second person is needed; null where that depends on what the deployed code declares. */
   readonly secondPerson: string | null;
+  /** Whether an engine has looked at it with the deployed code, and would do it now. */
+  readonly isLookedAt: boolean;
   /** Of everything above and of what was asked for: what a confirmation is bound to. */
   readonly digest: string;
 }
@@ -84,6 +87,7 @@ export async function planRepair(reader: StoreReader, request: RepairRequest): P
   const records: JournalRecord[] = [];
   await scanRun(reader, row.run, (record) => records.push(record));
   refuse(row, records, request);
+  await refuseUnfit(reader, row, records, request);
   const life = lifeOf(records);
   const { act, step, value, ref = null, newKey = false } = request;
   const plan = {
@@ -97,7 +101,7 @@ export async function planRepair(reader: StoreReader, request: RepairRequest): P
   };
   const text = canonicalJson([plan, { value: value ?? null, ref, newKey }]);
   const digest = createHash("sha256").update(text).digest("hex").slice(0, DIGEST_HEX_LENGTH);
-  return { ...plan, digest };
+  return { ...plan, isLookedAt: false, digest };
 }
 
 function refuse(row: RunRow, records: readonly JournalRecord[], request: RepairRequest): void {
@@ -144,17 +148,23 @@ function refuse(row: RunRow, records: readonly JournalRecord[], request: RepairR
     );
   }
   if (act === "again") return;
-  refuseStep(run, step, own);
+  refuseStep(run, { act, step }, own);
 }
 
-function refuseStep(run: string, step: string, own: readonly JournalRecord[]): void {
+function refuseStep(
+  run: string,
+  { act, step }: { readonly act: RepairAct; readonly step: string },
+  own: readonly JournalRecord[],
+): void {
   const { next, failure, proof } = stateOf(own);
   const isEffect = failure !== null || proof !== null || next.kind !== "fresh";
   const why = !isEffect
     ? `"${step}" is no effect.`
     : next.kind === "ended" && next.end === "value"
       ? `"${step}" has its result already.`
-      : null;
+      : act === "edit" && proof !== null && proof !== "never"
+        ? `"${step}" was done, and that is proven: it is not sent again with another input.`
+        : null;
   if (why === null) return;
   throw new HoldfastError(
     "HF6003",

@@ -9,6 +9,7 @@ import type { Rate } from "../../core/rate.ts";
 import { moneyAtStake } from "../../core/replay/replay-money.ts";
 import {
   agesOf,
+  REPLAY_FOUND_CHARS_MAX,
   REPLAY_WORKFLOW,
   replayIdOf,
   type ReplayMode,
@@ -23,8 +24,11 @@ import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
 import { quoted } from "../find-run.ts";
 import { deployedVersions } from "../list-issues.ts";
+import { Masking } from "../masking.ts";
+import { coolDownOf, type CoolDown } from "./cool-down.ts";
 import { parseReplayQuery } from "./replay-query.ts";
 import { RepairsOfAll } from "./repairs-of-all.ts";
+import { withShownChanges } from "./shown-changes.ts";
 import { selectItems, type Candidate } from "./select-items.ts";
 
 export interface ReplayRequest extends Decider {
@@ -48,7 +52,10 @@ interface MoveTo {
 }
 
 export interface PlannedReplay {
+  /** As it may be shown. */
   readonly plan: ReplayPlan;
+  /** Why it cannot be started yet; null if it can. */
+  readonly notBefore: CoolDown | null;
   /** As of other commands: `Receipt.outcome`. */
   readonly outcome: "applied" | "kept" | "sent";
 }
@@ -63,36 +70,42 @@ export async function planReplay(
   request: ReplayRequest,
   patience: Patience,
 ): Promise<PlannedReplay> {
-  const plan = await draftReplay(reader, request, patience.nowMs());
+  const plan = await draftReplay(reader, request, patience);
   const { id, by } = plan;
   const body = { workflow: REPLAY_WORKFLOW, input: plan };
   const { outcome } = await postAndWait(reader, { topic: "start", by, body, where: id }, patience);
-  return { plan, outcome };
+  const notBefore = await coolDownOf(reader, plan, patience.nowMs());
+  return { plan: withShownChanges(plan, await Masking.of(reader)), outcome, notBefore };
 }
 
 async function draftReplay(
   reader: StoreReader,
   request: ReplayRequest,
-  nowMs: number,
+  patience: Patience,
 ): Promise<ReplayPlan> {
+  const nowMs = patience.nowMs();
   const { query, by, reason, canary, rate, atOnce, first, evenSameVersion, how, to } = request;
-  const found = await selectItems(reader, parseReplayQuery(query), first, nowMs);
-  if (found.length === 0) throw nothingFits(query);
+  const selected = await selectItems(reader, parseReplayQuery(query), first, nowMs);
+  if (selected.length === 0) throw nothingFits(query);
   const version = to?.version ?? (await deployedVersions(reader)).at(-1) ?? null;
-  const repairs = new RepairsOfAll(reader, how);
+  const repairs = new RepairsOfAll(reader, how, { by, patience });
   const running: Candidate[] = [];
   const versions: number[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
-  for (const one of found) {
+  for (const one of selected) {
     let why = refusalOf(one, evenSameVersion ? null : version, nowMs);
-    if (why === null && to !== null && (await to.misfitOf(one.run)) !== null) why = "does-not-fit";
+    let found: string | null = null;
+    if (why === null && to !== null) {
+      found = (await to.misfitOf(one.run))?.message ?? null;
+      if (found !== null) why = "does-not-fit";
+    }
     if (why === null && how !== null) {
       const stands = await repairs.look(one, how);
-      if (stands === null) why = "no-repair";
-      else versions.push(stands);
+      if (typeof stands === "number") versions.push(stands);
+      else [why, found] = ["no-repair", stands.message];
     }
     if (why === null) running.push(one);
-    else refused.push([formatRunId(one.run.run), one.exception.seq, why]);
+    else refused.push(refusedItem(one, why, found));
   }
   const fingerprints = [...new Set(running.map(({ exception }) => exception.fingerprint))];
   const numbers = new Map(fingerprints.map((fingerprint, at) => [fingerprint, at]));
@@ -119,6 +132,17 @@ async function draftReplay(
     ...(evenSameVersion ? { evenSameVersion } : {}),
   };
   return { id: replayIdOf(plan, sha256), ...plan };
+}
+
+function refusedItem(
+  { run, exception }: Candidate,
+  why: ReplayRefusal,
+  found: string | null,
+): ReplayPlan["refused"][number] {
+  const item = [formatRunId(run.run), exception.seq, why] as const;
+  if (found === null) return item;
+  // Half of a pair that was cut has no form in the store.
+  return [...item, found.slice(0, REPLAY_FOUND_CHARS_MAX).replace(/\p{Cs}$/u, "\ufffd")];
 }
 
 function sha256(text: string): string {

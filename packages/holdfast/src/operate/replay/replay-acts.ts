@@ -3,7 +3,6 @@ import { durationText } from "../../core/duration.ts";
 import { HoldfastError } from "../../core/error.ts";
 import { decide, isOverdue, type ReplayAct } from "../../core/replay/replay-control.ts";
 import {
-  REPLAY_COOL_DOWN_MS,
   REPLAY_DECISIONS_MAX,
   REPLAY_EVENT,
   REPLAY_WORKFLOW,
@@ -14,7 +13,10 @@ import { formatItemId, parseRunId } from "../../core/run-number.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { postAndWait, type Patience } from "../command.ts";
 import type { Decider } from "../decisions.ts";
-import { afterRunOf, nextCursor, PAGE_LIMIT_MAX, type PageRequest } from "../paging.ts";
+import { Masking } from "../masking.ts";
+import { afterRunOf, nextCursor, type PageRequest } from "../paging.ts";
+import { coolDownOf, type CoolDown } from "./cool-down.ts";
+import { withShownChanges } from "./shown-changes.ts";
 import { downOf } from "./plan-replay.ts";
 import {
   courseOf,
@@ -47,11 +49,16 @@ export interface ReplayItemView {
   /** Null while nothing has come of it. */
   readonly end: ReplayEnd | null;
   readonly because: string | null;
+  /** Of one that was refused: what was found, where that says more; else null. */
+  readonly found: string | null;
 }
 
 export interface ReplayDetails extends ReplaySummary {
   /** Systems that its items need and that are parked now: they wait. None once it has ended. */
   readonly waitsFor: readonly string[];
+  /** Why it cannot be started yet; null if it can, or was started. */
+  readonly notBefore: CoolDown | null;
+  /** As it may be shown. */
   readonly plan: ReplayPlan;
   readonly items: readonly ReplayItemView[];
   /** Number of the item after which there is more; null if this was all. */
@@ -69,6 +76,7 @@ export async function showReplay(
   reader: StoreReader,
   id: string,
   request: ItemsRequest,
+  nowMs: number,
 ): Promise<ReplayDetails> {
   const course = await readReplay(reader, id);
   const from = request.after === null ? 0 : request.after + 1;
@@ -83,7 +91,10 @@ export async function showReplay(
   const next = last < all.length - 1 ? last : null;
   const { plan, outcome } = course;
   const waitsFor = outcome === null ? await downOf(reader, plan.shown.needs) : [];
-  return { ...summaryOf(course), waitsFor, plan, items, next };
+  const isToStart = outcome === null && course.control.phase === "planned";
+  const notBefore = isToStart ? await coolDownOf(reader, plan, nowMs) : null;
+  const shown = withShownChanges(plan, await Masking.of(reader));
+  return { ...summaryOf(course), waitsFor, notBefore, plan: shown, items, next };
 }
 
 /** Those that would run, then those that were refused; each has exactly one end once all is over. */
@@ -92,12 +103,12 @@ function itemsOf({ plan, results, outcome }: ReplayCourse): readonly ReplayItemV
     const result = results.get(item);
     const end = result?.end ?? (outcome === null ? null : ("not-reached" as const));
     const because = result?.because ?? outcome?.because ?? null;
-    return { item, run, exception: exceptionId(run, seq), key: null, end, because };
+    return { item, run, exception: exceptionId(run, seq), key: null, end, because, found: null };
   });
-  const refused = plan.refused.map(([run, seq, because], at) => {
+  const refused = plan.refused.map(([run, seq, because, found = null], at) => {
     const item = plan.items.length + at;
     const exception = exceptionId(run, seq);
-    return { item, run, exception, key: null, end: "skipped" as const, because };
+    return { item, run, exception, key: null, end: "skipped" as const, because, found };
   });
   return [...reached, ...refused];
 }
@@ -148,38 +159,17 @@ export async function decideReplay(
   return { id, act, by, outcome };
 }
 
-/** A replay of the same cause has just stopped itself: another would knock at the same place (R36). */
+/** A replay of the same cause has just stopped itself: another would knock at the same place. */
 async function refuseWhileHot(reader: StoreReader, plan: ReplayPlan, nowMs: number): Promise<void> {
-  for (let afterRun = 0; ;) {
-    const states = ["completed"] as const;
-    const query = { workflow: REPLAY_WORKFLOW, states, afterRun, limit: PAGE_LIMIT_MAX };
-    const rows = await reader.runs(query);
-    for (const row of rows) {
-      const sinceMs = nowMs - (row.endedAtMs ?? 0);
-      if (sinceMs >= REPLAY_COOL_DOWN_MS) continue;
-      const other = await courseOf(reader, row);
-      if (!hasStoppedItself(other) || !haveSameCause(other.plan, plan)) continue;
-      const left = durationText(REPLAY_COOL_DOWN_MS - sinceMs);
-      throw new HoldfastError(
-        "HF6003",
-        `${plan.id} was not started: ${other.plan.id}, with the same cause, stopped itself just now.`,
-        `Look at what failed: holdfast replay ${other.plan.id}. It can be started in ${left}.`,
-        { where: plan.id },
-      );
-    }
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < PAGE_LIMIT_MAX) return;
-    afterRun = last.run;
-  }
-}
-
-/** Nobody has said so: the last that was decided let it run. */
-function hasStoppedItself({ outcome, control }: ReplayCourse): boolean {
-  return outcome?.end === "stopped" && control.phase === "running";
-}
-
-function haveSameCause(left: ReplayPlan, right: ReplayPlan): boolean {
-  return left.fingerprints.some((one) => right.fingerprints.includes(one));
+  const hot = await coolDownOf(reader, plan, nowMs);
+  if (hot === null) return;
+  const left = durationText(Date.parse(hot.at) - nowMs);
+  throw new HoldfastError(
+    "HF6003",
+    `${plan.id} was not started: ${hot.after}, with the same cause, stopped itself just now.`,
+    `Look at what failed: holdfast replay ${hot.after}. It can be started in ${left}.`,
+    { where: plan.id },
+  );
 }
 
 function misplaced(id: string, why: string): HoldfastError {

@@ -261,7 +261,8 @@ create table dependency (
 create table declaration (
   shard smallint not null,
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version',
+      'integration')),
   name text collate "C" not null,
   list bytea not null,
   sensitive text not null,

@@ -258,7 +258,8 @@ create table dependency (
 -- had, because what was sensitive once stays masked. Both lists are JSON.
 create table declaration (
   definition text not null
-    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version')),
+    check (definition in ('workflow', 'effect', 'review', 'event', 'step', 'payloads', 'version',
+      'integration')),
   name text not null,
   sensitive text not null,
   decision text,

@@ -4,11 +4,12 @@
  */
 import { Engine } from "../../engine/engine.ts";
 import type { EngineOptions } from "../../engine/engine-options.ts";
+import { Deferred } from "../../engine/run/deferred.ts";
 import { LocalStep } from "../../engine/steps/local-step.ts";
 import type { LiveRun } from "../../engine/run/live-run.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { openSqliteStore, type SqliteStore } from "../../store-sqlite/index.ts";
-import { SqliteMemory } from "../../store-sqlite/memory.ts";
+import { SqliteMemory, type RunStands } from "../../store-sqlite/memory.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { FakeWorld } from "./fake-world.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -22,6 +23,8 @@ const TURNS_MAX = 1_000_000;
 /** Timers that may fire in one minute of virtual time before the wait is given up. */
 const TIMERS_MAX = 20_000;
 const MINUTE_MS = 60_000;
+/** A test may let the process die whenever it is asked something. */
+const ASKED_MAX = 100;
 /** How long the own code of a step may take, milliseconds of the real clock. */
 const STEP_MS_MAX = 10_000;
 /** Between two looks whether such a step has come back, milliseconds of the real clock. */
@@ -34,6 +37,7 @@ interface Life {
   readonly watched: WatchedStore;
   readonly store: SqliteStore;
   readonly number: number;
+  readonly death: Deferred<void>;
   eventCount: number;
 }
 
@@ -101,24 +105,73 @@ export class BedLives {
     await this.settle();
   }
 
-  /** Lets time pass until then, or until it is so. */
-  async passUntil(untilMs: number, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  /**
+   * Lets time pass until then, or until it is so.
+   *
+   * @throws {Error} if it would fire more timers than that in all, or too many in one minute.
+   */
+  async passUntil(
+    untilMs: number,
+    isSo: () => boolean | Promise<boolean>,
+    timersMax = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     await this.settle();
     let minuteMs = this.clock.nowMs();
-    for (let fired = 0; fired < TIMERS_MAX; fired += 1) {
+    let inMinute = 0;
+    for (let fired = 0; fired < timersMax && inMinute < TIMERS_MAX; fired += 1) {
       if ((await isSo()) || !this.clock.fireNext(untilMs)) return;
       await this.settle();
+      inMinute += 1;
       if (this.clock.nowMs() - minuteMs < MINUTE_MS) continue;
       minuteMs = this.clock.nowMs();
-      fired = 0;
+      inMinute = 0;
     }
-    throw new Error(`more than ${String(TIMERS_MAX)} timers: something goes round in circles`);
+    throw new Error(
+      `It does not come to rest: ${String(Math.min(timersMax, TIMERS_MAX))} timers have fired, and more are to come. Does the workflow wait in a loop that never ends?`,
+    );
+  }
+
+  /**
+   * What an engine says to this; asked anew of the next one where it dies before it has answered.
+   *
+   * @throws {Error} if it answers only when time passes, or dies each time.
+   */
+  async ask<T>(question: (engine: Engine) => Promise<T>): Promise<T> {
+    for (let tries = 0; tries < ASKED_MAX; tries += 1) {
+      const engine = await this.engine();
+      const told: {
+        answer: { readonly value: T } | null;
+        failure: { readonly error: unknown } | null;
+      } = { answer: null, failure: null };
+      question(engine).then(
+        (value) => (told.answer = { value }),
+        (error: unknown) => (told.failure = { error }),
+      );
+      await this.settle();
+      if (told.answer !== null) return told.answer.value;
+      if (told.failure !== null) throw told.failure.error;
+      if (this.#life?.engine === engine)
+        throw new Error(
+          "This is answered only when a call that is under way has come back: let time pass.",
+        );
+    }
+    throw new Error(`The process died ${String(ASKED_MAX)} times before it had answered.`);
+  }
+
+  /** Where every run stands, as far as it is on disk. */
+  stands(): readonly RunStands[] {
+    return this.#memory.stands();
   }
 
   async stored(runs: readonly number[]): Promise<readonly StoredRun[]> {
-    const { store, committer } = await this.engine();
-    await committer.durable();
-    return await store.load(runs);
+    for (let tries = 0; tries < ASKED_MAX; tries += 1) {
+      const { store, committer } = await this.engine();
+      const death = this.#life?.death.promise.then(() => null);
+      const read = committer.durable().then(() => store.load(runs));
+      const found = await Promise.race([read, death]);
+      if (found !== null && found !== undefined) return found;
+    }
+    throw new Error(`The process died ${String(ASKED_MAX)} times before it had answered.`);
   }
 
   async #begin(): Promise<Life> {
@@ -131,11 +184,13 @@ export class BedLives {
       nowMs: () => this.clock.nowMs(),
       randomBytes: (count) => Uint8Array.from({ length: count }, () => bytes.integer(256)),
     });
+    const death = new Deferred<void>();
     const watched = new WatchedStore(
       store,
       (flush) => this.#fateOf(flush),
       () => {
         this.clock.endLife(number);
+        death.resolve();
       },
     );
     const { limits, ...options } = this.#options;
@@ -148,7 +203,7 @@ export class BedLives {
       // No other process writes to this store: looking for that would fill long waits with timers.
       limits: { ...ALONE, ...limits },
     });
-    const life: Life = { engine, watched, store, number, eventCount: 0 };
+    const life: Life = { engine, watched, store, number, death, eventCount: 0 };
     engine.on(() => {
       life.eventCount += 1;
     });

@@ -41,6 +41,8 @@ const UNDO = "undo-";
 const CALLS_MAX = 100_000;
 
 export class EffectWorld {
+  /** Null until it is first called. */
+  effect: AnyEffect | null = null;
   readonly calls: SeenCall[] = [];
   readonly deeds: Deed[] = [];
   readonly plans: Fault[] = [];
@@ -53,6 +55,8 @@ export class FakeWorld implements Outside {
   problem: Error | null = null;
   /** Called before each call; the answer is a fault that comes before those that were planned. */
   meddle: (effect: AnyEffect, call: SeenCall) => Fault | null = () => null;
+  /** Requests that have not been carried out yet. */
+  onItsWay = 0;
   readonly #clock: ManualClock;
   readonly #effects = new Map<string, EffectWorld>();
   #activity = 0;
@@ -89,10 +93,16 @@ export class FakeWorld implements Outside {
     if (world.calls.length >= CALLS_MAX)
       throw this.#wrong(`Effect "${effect.name}" was called ${String(CALLS_MAX)} times.`);
     world.calls.push(call);
+    world.effect = effect;
     attempt.calls.count += 1;
     const fault = this.meddle(effect, call) ?? world.plans.shift() ?? null;
     const work = () => this.#do(effect, world, call);
     return fault === null ? work() : await this.#fail(fault, { effect, attempt, work });
+  }
+
+  /** The systems of a bed are there; what goes wrong goes wrong with calls. */
+  health(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   async probe(effect: AnyEffect, input: unknown): Promise<unknown> {
@@ -102,6 +112,15 @@ export class FakeWorld implements Outside {
     const reference = canonicalJson(input);
     const deed = deeds.find((one) => one.reference === reference);
     return await Promise.resolve(deed === undefined ? notDone() : done(deed.answer));
+  }
+
+  /** Whoever gave up does not hear of it; it is done all the same. */
+  #later(afterMs: number, work: () => unknown): void {
+    this.onItsWay += 1;
+    this.#clock.after(afterMs, () => {
+      this.onItsWay -= 1;
+      work();
+    });
   }
 
   /** Does it, unless its system knows that it was done before. The answer is that of the first time. */
@@ -153,11 +172,14 @@ export class FakeWorld implements Outside {
         if (fault.happened) work();
         throw lostError(effect, attempt);
       case "late":
-        this.#clock.after(fault.afterMs, work);
+        this.#later(fault.afterMs, work);
         throw lostError(effect, attempt);
       case "slow":
-        await new Promise<void>((resolve) => this.#clock.after(fault.takesMs, resolve));
-        return work();
+        return await new Promise<unknown>((resolve) => {
+          this.#later(fault.takesMs, () => {
+            resolve(work());
+          });
+        });
       case "silent":
         if (fault.happened) work();
         attempt.mark("sent");

@@ -10,6 +10,8 @@ import type { StoredRun } from "../../store/rows.ts";
 export interface OpenException {
   readonly step: string;
   readonly class: FailureClass;
+  /** The stable name of the reason: `HTTP:422`, `HF2104`. */
+  readonly reasonCode: string;
   readonly owner: string;
   /** Why the engine gives it to a person. */
   readonly because: string;
@@ -44,7 +46,7 @@ export function runView({ row, records }: StoredRun): RunView {
   };
 }
 
-function openExceptions({ records }: Pick<StoredRun, "records">): readonly OpenException[] {
+export function openExceptions({ records }: Pick<StoredRun, "records">): readonly OpenException[] {
   const closed = new Set(
     records
       .filter(({ kind }) => kind === "closed")
@@ -55,7 +57,7 @@ function openExceptions({ records }: Pick<StoredRun, "records">): readonly OpenE
     .filter(({ kind, seq }) => kind === "opened" && !closed.has(seq))
     .map(({ name, head }) => {
       const opened = parseJson(head ?? "null") as OpenedHead;
-      const { owner, because, message } = opened;
-      return { step: name, class: opened.class, owner, because, message };
+      const { owner, because, message, reasonCode } = opened;
+      return { step: name, class: opened.class, reasonCode, owner, because, message };
     });
 }

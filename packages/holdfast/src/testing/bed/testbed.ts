@@ -17,6 +17,7 @@ import type { EventType } from "../../workflow/run.ts";
 import type { In, Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
 import { BedLives } from "./bed-lives.ts";
+import type { RunStands } from "../../store-sqlite/memory.ts";
 import { EffectStub, type AnyStub } from "./effect-stub.ts";
 import { runView, type RunView } from "./run-view.ts";
 
@@ -71,7 +72,10 @@ export interface Testbed {
   runs(): Promise<readonly RunView[]>;
   /** Lets that much time pass: timers fire in order, and nobody waits for real. */
   advance(time: Duration): Promise<void>;
-  /** Lets time pass until every run has ended, or waits for a person or an event. At most 60 days. */
+  /**
+   * Lets time pass until every run has ended, or waits for a person or an event, and no request is on
+   * its way any more. At most 60 days.
+   */
   rest(): Promise<readonly RunView[]>;
   /** Lets everything happen that needs no time. */
   settled(): Promise<void>;
@@ -84,8 +88,8 @@ export interface Testbed {
 
 /** How long `rest` waits: longer than any deadline that a test would declare. */
 const REST_MS_MAX = 60 * 86_400_000;
-/** A test may let the process die at every start. */
-const START_TRIES_MAX = 100;
+/** Timers that `rest` lets fire: a run that waits more often than that in 60 days goes round in circles. */
+const REST_TIMERS_MAX = 1_000;
 /** Times that standing decisions are given in one wait: a review that asks again and again. */
 const DECISIONS_MAX = 1_000;
 
@@ -99,7 +103,7 @@ interface Standing {
   readonly user: string;
 }
 
-class Bed implements Testbed {
+export class Bed implements Testbed {
   readonly lives: BedLives;
   readonly #stubs = new Map<string, AnyStub>();
   readonly #standing = new Map<string, Standing>();
@@ -124,7 +128,8 @@ class Bed implements Testbed {
     input: unknown,
     options: { readonly by?: string } = {},
   ): Promise<RunView> {
-    const run = await this.#started(workflow, input, options);
+    // Asked again after a crash, it is the same run: it has the same key.
+    const { run } = await this.lives.ask((engine) => engine.startRun(workflow, input, options));
     await this.settled();
     return await this.run(formatRunId(run));
   }
@@ -143,7 +148,7 @@ class Bed implements Testbed {
       const runs = open.map((one) => formatRunId(one.run)).join(", ");
       throw new Error(`Several reviews "${review.name}" are open: give { run }, one of ${runs}.`);
     }
-    await this.#give(first, { decision, user });
+    await this.lives.ask(({ commands }) => commands.answer(first.run, first.seq, decision, user));
     await this.settled();
     return await this.run(formatRunId(first.run));
   }
@@ -152,12 +157,12 @@ class Bed implements Testbed {
     event: EventType<Schema>,
     { key, id, payload }: { readonly key: string; readonly id: string; readonly payload: unknown },
   ): Promise<void> {
-    await (await this.lives.engine()).commands.send(event.name, key, id, payload);
+    await this.lives.ask(({ commands }) => commands.send(event.name, key, id, payload));
     await this.settled();
   }
 
   async complete(integration: string, ref: string, outcome: LateOutcome): Promise<void> {
-    await (await this.lives.engine()).commands.complete(integration, ref, outcome);
+    await this.lives.ask(({ commands }) => commands.complete(integration, ref, outcome));
     await this.settled();
   }
 
@@ -165,7 +170,7 @@ class Bed implements Testbed {
     run: string,
     { by, reason }: { readonly by: string; readonly reason: string },
   ): Promise<RunView> {
-    await (await this.lives.engine()).commands.cancel(numberOf(run), by, reason);
+    await this.lives.ask(({ commands }) => commands.cancel(numberOf(run), by, reason));
     await this.settled();
     return await this.run(run);
   }
@@ -193,10 +198,11 @@ class Bed implements Testbed {
 
   async rest(): Promise<readonly RunView[]> {
     const untilMs = this.lives.clock.nowMs() + REST_MS_MAX;
-    await this.lives.passUntil(untilMs, async () => {
+    const isAtRestNow = async () => {
       await this.#decideStanding();
-      return (await this.#stored()).every(isAtRest);
-    });
+      return this.lives.world.onItsWay === 0 && this.lives.stands().every(isAtRest);
+    };
+    await this.lives.passUntil(untilMs, isAtRestNow, REST_TIMERS_MAX);
     return await this.runs();
   }
 
@@ -223,42 +229,32 @@ class Bed implements Testbed {
   }
 
   async #openReviews() {
-    return (await this.#stored()).flatMap(openReviews);
+    const asking = this.lives
+      .stands()
+      .filter(({ state }) => !isFinal(state) && state !== "waiting");
+    return (await this.lives.stored(asking.map(({ run }) => run))).flatMap(openReviews);
   }
 
   async #decideStanding(): Promise<void> {
     if (this.#standing.size === 0) return;
+    // Refused, and open all the same: not because it was answered in the life before.
+    const refused = new Map<string, unknown>();
     for (let given = 0; given < DECISIONS_MAX; given += 1) {
       const open = (await this.#openReviews()).find((one) => this.#standing.has(one.review));
       const standing = open === undefined ? undefined : this.#standing.get(open.review);
       if (open === undefined || standing === undefined) return;
-      await this.#give(open, standing);
+      const { run, seq } = open;
+      const of = `${String(run)} ${String(seq)}`;
+      if (refused.has(of)) throw refused.get(of);
+      const { commands } = await this.lives.engine();
+      commands.answer(run, seq, standing.decision, standing.user).catch((error: unknown) => {
+        refused.set(of, error);
+      });
       await this.lives.settle();
     }
     throw new Error(`More than ${String(DECISIONS_MAX)} reviews were asked for in one moment.`);
   }
-
-  async #give({ run, seq }: OpenReview, { decision, user }: Standing): Promise<void> {
-    await (await this.lives.engine()).commands.answer(run, seq, decision, user);
-  }
-
-  /** Whoever dies meanwhile never says whether it was accepted: asked again, it is the same run. */
-  async #started(...asked: Parameters<BedEngine["startRun"]>): Promise<number> {
-    for (let tries = 0; tries < START_TRIES_MAX; tries += 1) {
-      const told: { run: number | null; error: unknown } = { run: null, error: null };
-      (await this.lives.engine()).startRun(...asked).then(
-        ({ run }) => (told.run = run),
-        (error: unknown) => (told.error = error),
-      );
-      await this.lives.settle();
-      if (told.error !== null) throw told.error;
-      if (told.run !== null) return told.run;
-    }
-    throw new Error(`The bed died at each of ${String(START_TRIES_MAX)} tries to start the run.`);
-  }
 }
-
-type BedEngine = Awaited<ReturnType<BedLives["engine"]>>;
 
 interface OpenReview {
   readonly run: number;
@@ -283,7 +279,7 @@ function isAnswered(records: readonly JournalRecord[], { name, seq }: JournalRec
 }
 
 /** Nothing happens to it before somebody acts: a person, or whoever sends what it waits for. */
-function isAtRest({ row: { state, wakeAtMs } }: StoredRun): boolean {
+function isAtRest({ state, wakeAtMs }: RunStands): boolean {
   if (isFinal(state) || state === "exception" || state === "held" || state === "paused")
     return true;
   return (state === "review" || state === "waiting") && wakeAtMs === null;

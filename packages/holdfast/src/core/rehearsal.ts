@@ -1,0 +1,43 @@
+/** What a rehearsal is and what it finds, as those see it who show it. */
+
+/** A law that was broken in one scenario. */
+export interface RehearsalFinding {
+  readonly law: string;
+  /** What is wrong, in words. */
+  readonly what: string;
+  /** How that is usually mended; empty for laws of the user. */
+  readonly hint: string;
+  /** Plays this one alone: `holdfast rehearse MODULE --only ID`. */
+  readonly scenario: string;
+  /** What happens in it. */
+  readonly story: string;
+  /** What was done over there in the end, by effect. */
+  readonly world: Readonly<Record<string, number>>;
+  /** The journals of its runs, a line each record. */
+  readonly journal: readonly string[];
+}
+
+export interface RehearsalReport {
+  readonly workflow: string;
+  readonly seed: number;
+  /** Ids of all scenarios that were played, in order. */
+  readonly scenarios: readonly string[];
+  /** Scenarios that are left with a person: no law is broken by that. */
+  readonly withPerson: number;
+  /** Each broken law of each scenario. */
+  readonly failed: readonly RehearsalFinding[];
+}
+
+export interface RehearsalRun {
+  /** Only the scenario with this id. */
+  readonly only?: string;
+  readonly seed?: number;
+  /** Told after each scenario. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface Rehearsal {
+  readonly kind: "rehearsal";
+  readonly workflow: string;
+  run(options?: RehearsalRun): Promise<RehearsalReport>;
+}

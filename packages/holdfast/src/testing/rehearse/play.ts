@@ -1,0 +1,110 @@
+/** Plays one scenario of a rehearsal in a bed of its own. */
+import { HoldfastError } from "../../core/error.ts";
+import type { StoredRun } from "../../store/rows.ts";
+import type { AnyWorkflow } from "../../workflow/workflow.ts";
+import { openExceptions } from "../bed/run-view.ts";
+import { Bed, type TestbedOptions } from "../bed/testbed.ts";
+import type { FlushFate, FlushSeen } from "../bed/watched-store.ts";
+import type { Course, PlannedCall, Scenario } from "./scenario.ts";
+
+export interface Staged {
+  readonly workflow: AnyWorkflow;
+  readonly input: unknown;
+  readonly world: (bed: Bed) => void;
+  readonly bed: TestbedOptions;
+}
+
+/** What is left of a scenario; the bed is still open. */
+export interface Played {
+  readonly bed: Bed;
+  readonly runs: readonly StoredRun[];
+  readonly exceptions: ReadonlyMap<number, ReturnType<typeof openExceptions>>;
+  readonly course: Course;
+}
+
+/** @throws {Error} if it does not come to rest, or the test itself is not complete. */
+export async function play(scenario: Scenario, staged: Staged): Promise<Played> {
+  const bed = new Bed(staged.bed);
+  try {
+    staged.world(bed);
+    const calls = meddling(bed, scenario);
+    bed.lives.fateOf = fates(bed, scenario, calls);
+    await act(bed, scenario, staged);
+    const runs = await bed.lives.stored(bed.lives.runs);
+    const exceptions = new Map(runs.map((one) => [one.row.run, openExceptions(one)]));
+    return {
+      bed,
+      runs,
+      exceptions,
+      course: { flushCount: bed.lives.flushCount, calls: calls.all },
+    };
+  } catch (error) {
+    await bed.close();
+    throw error;
+  }
+}
+
+async function act(bed: Bed, scenario: Scenario, { workflow, input }: Staged): Promise<void> {
+  const start = () => bed.start(workflow, input, { by: "rehearsal" });
+  await start();
+  if (scenario.again === "at once") await start();
+  await bed.rest();
+  if (scenario.again !== "afterwards") return;
+  await start();
+  await bed.rest();
+}
+
+interface Calls {
+  readonly all: PlannedCall[];
+  /** Whether the call that is to fail was made. */
+  hasMet: boolean;
+}
+
+function meddling(bed: Bed, { fault }: Scenario): Calls {
+  const calls: Calls = { all: [], hasMet: false };
+  const counts = new Map<string, number>();
+  bed.lives.world.meddle = (effect) => {
+    const number = (counts.get(effect.name) ?? 0) + 1;
+    counts.set(effect.name, number);
+    calls.all.push({ effect, number });
+    if (fault === undefined || calls.hasMet) return null;
+    const { call } = fault;
+    if (call.effect.name !== effect.name || call.number !== number) return null;
+    calls.hasMet = true;
+    return fault.fault;
+  };
+  return calls;
+}
+
+function fates(bed: Bed, scenario: Scenario, calls: Calls): (flush: FlushSeen) => FlushFate {
+  const { death, cancelAt } = scenario;
+  let hasDied = false;
+  return ({ kinds }) => {
+    const number = bed.lives.flushCount;
+    if (number === cancelAt) void cancel(bed);
+    if (death === undefined || hasDied) return "applied";
+    const isIt =
+      death.at === "outcome"
+        ? calls.hasMet && (kinds.includes("outcome") || kinds.includes("finished"))
+        : number === death.at;
+    if (!isIt) return "applied";
+    hasDied = true;
+    return death.when === "before" ? "diesBefore" : "diesAfter";
+  };
+}
+
+/** A person cancels the run while it is under way. */
+async function cancel({ lives }: Bed): Promise<void> {
+  // In the turn after the flush: what it holds is on disk by then.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  const [run] = lives.runs;
+  if (run === undefined) return;
+  try {
+    const { commands } = await lives.engine();
+    await commands.cancel(run, "rehearsal", "cancelled by the rehearsal");
+  } catch (error) {
+    const hasEnded = error instanceof HoldfastError && error.code === "HF6003";
+    if (!hasEnded)
+      lives.world.problem ??= error instanceof Error ? error : new Error(String(error));
+  }
+}

@@ -1,0 +1,58 @@
+/** `holdfast rehearse` as a user gives it: a module of his own, and files for others to read. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { holdfastCli, LIFE_MS_MAX } from "./processes.ts";
+
+vi.setConfig({ testTimeout: LIFE_MS_MAX });
+
+const folder = mkdtempSync(join(tmpdir(), "holdfast-rehearse-"));
+const module = fileURLToPath(new URL("order.rehearsal.ts", import.meta.url));
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("holdfast rehearse", () => {
+  test("says what does not hold, why, how to mend it, and writes reports", async () => {
+    const [html, junit] = [join(folder, "report.html"), join(folder, "report.xml")];
+    const words = ["rehearse", module, "--html", html, "--junit", junit];
+    const { code, out } = await holdfastCli(words, { env: {} });
+    expect(code).toBe(1);
+    expect(out).toContain("broken: nothing is done twice");
+    expect(out).toContain("invoice.done-late: invoice lost its answer, and was done when");
+    expect(out).toContain("make `settle` longer");
+    expect(out).toContain(`holdfast rehearse ${module} --only invoice.done-late`);
+    expect(readFileSync(junit, "utf8")).toMatch(
+      /<testcase classname="order" name="invoice.done-late">\s*<failure message="nothing is done twice">/u,
+    );
+    // What came from the input is text in the page, and no markup.
+    expect(readFileSync(html, "utf8")).toContain("&quot;order&quot;:&quot;&lt;1&gt;&quot;");
+  });
+
+  test("plays one scenario alone, with its journal", async () => {
+    const words = ["rehearse", module, "--only", "invoice.refused", "--json"];
+    const { code, out } = await holdfastCli(words, { env: {} });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      rehearsals: [{ workflow: "order", scenarios: ["invoice.refused"], failed: [] }],
+    });
+    const broken = await holdfastCli(["rehearse", module, "--only", "invoice.done-late"], {
+      env: {},
+    });
+    expect(broken.out).toContain("order <1>: intent invoice");
+  });
+
+  test("says what is wrong with a module", async () => {
+    const other = join(folder, "other.mjs");
+    writeFileSync(other, "export default { workflows: [] };");
+    const { code, err } = await holdfastCli(["rehearse", other], { env: {} });
+    expect(code).toBe(2);
+    expect(err).toContain("exports no rehearsal");
+    const none = await holdfastCli(["rehearse", module, "--only", "no.such"], { env: {} });
+    expect(none).toMatchObject({ code: 2 });
+    expect(none.err).toContain('There is no scenario "no.such"');
+  });
+});
