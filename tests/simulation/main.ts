@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   const linesMax = wholeNumber("trace", values.trace);
   const seconds = values.seconds === undefined ? null : wholeNumber("seconds", values.seconds);
   const all = orders(from, count, workers, linesMax);
-  return await runSeeds(seconds === null ? all : within(seconds, all));
+  return await runSeeds(seconds === null ? all : startedBefore(seconds, all));
 }
 
 async function plantAll(only: string | undefined): Promise<number> {
@@ -69,7 +69,7 @@ function* orders(from: number, count: number, workers: number | null, linesMax: 
 }
 
 /** Begins none after that: the rest is left to another run. */
-function* within(seconds: number, all: Iterable<Order>) {
+function* startedBefore(seconds: number, all: Iterable<Order>) {
   for (const one of all) {
     // Since this program began.
     if (performance.now() > seconds * 1000) return;
