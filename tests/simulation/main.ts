@@ -1,7 +1,7 @@
 /**
- * `npm run simulate -- --seeds N [--from S] [--workers W] [--trace N] [--seconds T]`: runs seeds, those
- * that fit into that time, and shows what broke which promise, with the command that repeats it. With `--mutants [--only WORDS]`: plants
- * bugs, and counts the seeds until each is noticed.
+ * `npm run simulate -- --seeds N [--from S] [--workers W] [--seconds T] [--trace N]`: runs seeds, those
+ * that fit into that time, and shows what broke which promise, with the command that repeats it. With
+ * `--mutants [--only WORDS]`: plants bugs, and counts the seeds until each is noticed.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -11,6 +11,8 @@ import { runAll } from "./pool.ts";
 import { LINES_SHOWN, type SeedResult } from "./run-seed.ts";
 import type { Order } from "./worker.ts";
 
+/** Seeds between two lines that say how far it has come. */
+const PROGRESS_EVERY = 1_000;
 /** Of what a planted bug has shown. */
 const HOW_CHARS = 160;
 /** A simulator that cannot run ends its processes with every seed. */
@@ -39,7 +41,7 @@ async function main(): Promise<number> {
   const linesMax = wholeNumber("trace", values.trace);
   const seconds = values.seconds === undefined ? null : wholeNumber("seconds", values.seconds);
   const all = orders(from, count, workers, linesMax);
-  return await runSeeds(seconds === null ? all : begunWithin(seconds, all));
+  return await runSeeds(seconds === null ? all : startedBefore(seconds, all));
 }
 
 async function plantAll(only: string | undefined): Promise<number> {
@@ -67,7 +69,7 @@ function* orders(from: number, count: number, workers: number | null, linesMax: 
 }
 
 /** Begins none after that: the rest is left to another run. */
-function* begunWithin(seconds: number, all: Iterable<Order>) {
+function* startedBefore(seconds: number, all: Iterable<Order>) {
   for (const one of all) {
     // Since this program began.
     if (performance.now() > seconds * 1000) return;
@@ -86,6 +88,8 @@ async function runSeeds(all: Iterable<Order>): Promise<number> {
       seeds += 1;
       for (const [what, times] of Object.entries(result.counts))
         totals.set(what, (totals.get(what) ?? 0) + times);
+      if (seeds % PROGRESS_EVERY === 0)
+        console.log(`${String(seeds)} seeds, ${String(failed)} with a violation so far`);
       if (result.violation === null) return true;
       failed += 1;
       if (failed <= SHOWN_MAX) show(result);
