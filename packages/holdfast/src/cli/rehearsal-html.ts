@@ -21,7 +21,7 @@ function section(
   const broken = new Set(failed.map(({ scenario }) => scenario)).size;
   const counts =
     `${String(scenarios.length)} scenarios with seed ${String(seed)}: ` +
-    `${String(scenarios.length - broken)} hold (${String(withPerson)} end with a person), ${String(broken)} broken.`;
+    `${String(scenarios.length - broken)} hold (${String(withPerson.length)} end with a person), ${String(broken)} broken.`;
   const findings = failed.map((one) => findingHtml(one, module)).join("");
   return `<h2>${markup(workflow)}</h2><p>${markup(counts)}</p>\n${findings}`;
 }

@@ -1,5 +1,5 @@
 /** A rehearsal for the terminal: what was played, and each broken law once, with the scenarios that break it. */
-import type { RehearsalFinding, RehearsalReport } from "../core/rehearsal.ts";
+import type { RehearsalAsked, RehearsalFinding, RehearsalReport } from "../core/rehearsal.ts";
 import type { Look } from "./show-lists.ts";
 import { sentence } from "./text-table.ts";
 
@@ -23,14 +23,20 @@ export function rehearsalText(
   const seconds = (ms / 1000).toFixed(1);
   const head =
     `rehearse ${workflow}: ${String(scenarios.length)} scenarios in ${seconds} s, ` +
-    `${String(scenarios.length - brokenCount)} hold (${String(withPerson)} end with a person), ${String(brokenCount)} broken`;
+    `${String(scenarios.length - brokenCount)} hold (${String(withPerson.length)} end with a person), ${String(brokenCount)} broken`;
   const laws = byLaw(failed);
   const shown = laws
     .slice(0, LAWS_MAX)
     .flatMap((findings) => lawLines(findings, { module, isAlone }));
+  const asked = isAlone ? withPerson.map(askedLine) : [];
   const more = laws.length > LAWS_MAX ? [`and ${String(laws.length - LAWS_MAX)} more laws`] : [];
-  const lines = [head, ...shown, ...more];
+  const lines = [head, ...asked, ...shown, ...more];
   return lines.map((line) => sentence(line.trimStart(), indentOf(line), screen)).join("\n");
+}
+
+function askedLine({ step, class: failureClass, owner, because }: RehearsalAsked): string {
+  const where = step === "" ? "the code" : step;
+  return `  asked in the end: ${owner}, about ${where} (${failureClass}): ${because}`;
 }
 
 function indentOf(line: string): number {

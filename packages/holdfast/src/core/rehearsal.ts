@@ -17,13 +17,22 @@ export interface RehearsalFinding {
   readonly journal: readonly string[];
 }
 
+/** A scenario that ends with somebody being asked: the first exception that is open then. */
+export interface RehearsalAsked {
+  readonly scenario: string;
+  readonly step: string;
+  readonly class: string;
+  readonly owner: string;
+  readonly because: string;
+}
+
 export interface RehearsalReport {
   readonly workflow: string;
   readonly seed: number;
   /** Ids of all scenarios that were played, in order. */
   readonly scenarios: readonly string[];
   /** Scenarios that are left with a person: no law is broken by that. */
-  readonly withPerson: number;
+  readonly withPerson: readonly RehearsalAsked[];
   /** Each broken law of each scenario. */
   readonly failed: readonly RehearsalFinding[];
 }

@@ -8,6 +8,7 @@ export interface RunStands {
   readonly run: number;
   readonly state: RunState;
   readonly wakeAtMs: number | null;
+  readonly parentRun: number | null;
 }
 
 export class SqliteMemory {
@@ -20,14 +21,17 @@ export class SqliteMemory {
   stands(): readonly RunStands[] {
     if (this.kept === null) return [];
     this.#stands ??= this.kept.database.prepare(
-      "select run, state, wake_at_ms from run order by run",
+      "select run, state, wake_at_ms, parent_run from run order by run",
     );
-    return this.#stands.all().map(({ run, state, wake_at_ms: wakeAtMs }) => ({
-      run: run as number,
-      // The schema has no other numbers.
-      state: RUN_STATES[state as number] as RunState,
-      wakeAtMs: wakeAtMs as number | null,
-    }));
+    return this.#stands
+      .all()
+      .map(({ run, state, wake_at_ms: wakeAtMs, parent_run: parentRun }) => ({
+        run: run as number,
+        // The schema has no other numbers.
+        state: RUN_STATES[state as number] as RunState,
+        wakeAtMs: wakeAtMs as number | null,
+        parentRun: parentRun as number | null,
+      }));
   }
 
   /** Nothing may be open on it any more. */

@@ -31,6 +31,7 @@ export {
   rehearse,
   type Law,
   type Rehearsal,
+  type RehearsalAsked,
   type RehearsalFinding,
   type RehearsalOptions,
   type RehearsalReport,

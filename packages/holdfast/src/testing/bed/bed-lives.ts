@@ -54,6 +54,7 @@ export class BedLives {
   readonly #options: BedEngineOptions;
   readonly #seed: number;
   #life: Life | null = null;
+  #beginning: Promise<Life> | null = null;
   #lifeCount = 0;
   #isClosed = false;
 
@@ -71,7 +72,12 @@ export class BedLives {
   async engine(): Promise<Engine> {
     if (this.#isClosed) throw new Error("the test bed was closed");
     if (this.#life?.watched.isDead === true) await this.#bury();
-    return (this.#life ?? (await this.#begin())).engine;
+    if (this.#life !== null) return this.#life.engine;
+    // One at a time: whoever asks meanwhile waits for the same.
+    this.#beginning ??= this.#begin().finally(() => {
+      this.#beginning = null;
+    });
+    return (await this.#beginning).engine;
   }
 
   /** The process is gone from one moment to the next, and another one starts. */
@@ -207,21 +213,16 @@ export class BedLives {
     engine.on(() => {
       life.eventCount += 1;
     });
+    // Only now: whoever asks for the engine before waits until it has started.
+    await this.#orDeath(life, engine.start());
     this.#life = life;
-    await this.#orDeath(engine.start());
     return life;
   }
 
   /** A process that dies while it starts never says that it has. */
-  async #orDeath(starting: Promise<void>): Promise<void> {
-    const start = { isOver: false };
-    const started = starting.finally(() => {
-      start.isOver = true;
-    });
-    started.catch(() => undefined);
-    await this.#quiet();
-    if (start.isOver) await started;
-    else if (this.#life?.watched.isDead !== true) await started;
+  async #orDeath({ death }: Life, starting: Promise<void>): Promise<void> {
+    starting.catch(() => undefined);
+    await Promise.race([starting, death.promise]);
   }
 
   #fateOf(flush: FlushSeen): FlushFate {

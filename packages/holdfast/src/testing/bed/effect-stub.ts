@@ -2,7 +2,7 @@
 import { HoldfastError } from "../../core/error.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import type { In, Out, Schema } from "../../workflow/schema.ts";
-import type { Seen } from "../../workflow/seen.ts";
+import type { Pending, Seen } from "../../workflow/seen.ts";
 import type { EffectWorld, FakeWorld } from "./fake-world.ts";
 import type { Fault } from "./fault.ts";
 
@@ -23,12 +23,15 @@ export class EffectStub<I extends Schema, O extends Schema> {
     this.#undoing = world.undoingOf(effect.name);
   }
 
-  /** What the system answers when it has done it: a value, or made of the input. */
-  answer(value: In<O> | ((input: Out<I>) => In<O>)): this {
+  /**
+   * What the system answers when it has done it: a value, or made of the input; or `pending(...)`, where it
+   * answers later (`bed.complete`). The last word counts.
+   */
+  answer(value: In<O> | Pending | ((input: Out<I>) => In<O> | Pending)): this {
     this.#world.answer =
       typeof value === "function"
         ? // The engine calls it with the parsed input.
-          (input) => (value as (given: Out<I>) => In<O>)(input)
+          (input) => (value as (given: Out<I>) => In<O> | Pending)(input)
         : () => value;
     return this;
   }
@@ -38,7 +41,18 @@ export class EffectStub<I extends Schema, O extends Schema> {
    *
    * @throws {HoldfastError} HF1001 for a number of times that is none.
    */
-  fail(fault: Fault, { times = 1 }: { readonly times?: number } = {}): this {
+  fail(fault: Fault, options: { readonly times?: number } = {}): this {
+    this.#plan(this.#world, fault, options);
+    return this;
+  }
+
+  /** The same for the calls that undo it, where `compensate` is a function. */
+  failUndo(fault: Fault, options: { readonly times?: number } = {}): this {
+    this.#plan(this.#undoing, fault, options);
+    return this;
+  }
+
+  #plan(world: EffectWorld, fault: Fault, { times = 1 }: { readonly times?: number }): void {
     if (!Number.isInteger(times) || times < 1 || times > TIMES_MAX) {
       throw new HoldfastError(
         "HF1001",
@@ -46,8 +60,7 @@ export class EffectStub<I extends Schema, O extends Schema> {
         `Give a whole number from 1 to ${String(TIMES_MAX)}.`,
       );
     }
-    for (let time = 0; time < times; time += 1) this.#world.plans.push(fault);
-    return this;
+    for (let time = 0; time < times; time += 1) world.plans.push(fault);
   }
 
   /** What a look-up finds, in the place of the truth: a search that lags, or that cannot tell. */

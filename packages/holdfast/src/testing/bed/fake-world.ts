@@ -7,7 +7,7 @@ import { durationMs } from "../../core/duration.ts";
 import type { Outside } from "../../engine/effects/outside.ts";
 import type { Attempt } from "../../workflow/attempt.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
-import { done, notDone, type Seen } from "../../workflow/seen.ts";
+import { cannotTell, done, isPending, notDone, type Seen } from "../../workflow/seen.ts";
 import type { Fault } from "./fault.ts";
 import { lostError, refusedError, statusError } from "./fault-error.ts";
 import type { ManualClock } from "./manual-clock.ts";
@@ -111,7 +111,9 @@ export class FakeWorld implements Outside {
     if (lookUp !== null) return lookUp(input, deeds);
     const reference = canonicalJson(input);
     const deed = deeds.find((one) => one.reference === reference);
-    return await Promise.resolve(deed === undefined ? notDone() : done(deed.answer));
+    if (deed === undefined) return await Promise.resolve(notDone());
+    const isPromised = isPending(deed.answer);
+    return isPromised ? cannotTell("it was accepted, and is not done yet") : done(deed.answer);
   }
 
   /** Whoever gave up does not hear of it; it is done all the same. */

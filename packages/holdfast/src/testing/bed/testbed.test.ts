@@ -174,4 +174,54 @@ describe("a test bed", () => {
     await bed.advance("30d");
     expect(await bed.runs()).toMatchObject([{ state: "completed", result: 100 }]);
   });
+
+  test("fails the call that undoes, and takes options that there are and no others", async () => {
+    makeBed();
+    bed.on(invoice).fail(fault.status(422));
+    bed.on(charge).failUndo(fault.refused());
+    await bed.start(order, { order: "1" });
+    const [run] = await bed.rest();
+    await bed.cancel(run?.id ?? "", { by: "ana", reason: "no invoice" });
+    expect(bed.on(charge).undone).toBe(0);
+    expect(await bed.rest()).toMatchObject([{ state: "cancelled" }]);
+    expect(bed.on(charge).undone).toBe(1);
+    expect(() => testbed({ workflows: [], seeds: 7 } as never)).toThrow('has no option "seeds"');
+    expect(() => testbed({} as never)).toThrow("testbed needs `workflows`");
+  });
+
+  test("is one engine, whoever asks first", async () => {
+    makeBed();
+    await Promise.all([bed.start(order, { order: "1" }), bed.start(order, { order: "2" })]);
+    expect(await bed.runs()).toMatchObject([{ state: "completed" }, { state: "completed" }]);
+  });
+
+  test("sees that whoever waits for a child waits for its person", async () => {
+    const child = workflow(
+      "child",
+      {
+        owner: "team-orders",
+        input: z.object({ order: z.string() }),
+        output: z.object({ chargeId: z.string() }),
+        key: (input) => input.order,
+      },
+      async (input, run) => await run.do(charge, input),
+    );
+    const parent = workflow(
+      "parent",
+      {
+        owner: "team-orders",
+        input: z.object({ order: z.string() }),
+        output: z.object({ chargeId: z.string() }),
+        key: (input) => input.order,
+      },
+      async (input, run) => await run.call(child, input),
+    );
+    bed = testbed({ workflows: [parent, child] });
+    bed.on(charge).fail(fault.status(422)).answer({ chargeId: "ch_1" });
+    await bed.start(parent, { order: "1" });
+    const beganAt = bed.now();
+    const runs = await bed.rest();
+    expect(runs.map(({ state }) => state)).toContain("exception");
+    expect(bed.now().getTime() - beganAt.getTime()).toBeLessThan(3_600_000);
+  });
 });

@@ -14,6 +14,7 @@ import type { StoredRun } from "../../store/rows.ts";
 import type { AnyEffect, Effect } from "../../workflow/effect.ts";
 import type { AnyReview, Review } from "../../workflow/review.ts";
 import type { EventType } from "../../workflow/run.ts";
+import { checkOptions } from "../../workflow/known-options.ts";
 import type { In, Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
 import { BedLives } from "./bed-lives.ts";
@@ -41,6 +42,13 @@ export interface Testbed {
     decision: In<D>,
     as: { readonly user: string },
   ): void;
+  /** The event comes once a run has begun: at once, or when a run waits for it. */
+  sends<S extends Schema>(
+    event: EventType<S>,
+    message: { readonly key: string; readonly id: string; readonly payload: In<S> },
+  ): void;
+  /** The late answer to an accepted request comes: kept for it if it is too early. */
+  completes(integration: string, ref: string, outcome: LateOutcome): void;
   /** Starts a run, and lets everything happen that needs no time. Twice with one key is one run. */
   start<N extends string, I extends Schema, O extends Schema>(
     workflow: Workflow<N, I, O>,
@@ -93,6 +101,14 @@ const REST_TIMERS_MAX = 1_000;
 /** Times that standing decisions are given in one wait: a review that asks again and again. */
 const DECISIONS_MAX = 1_000;
 
+const KNOWN = {
+  workflows: "any",
+  effects: "any",
+  seed: "number",
+  version: "text",
+  limits: "object",
+} as const;
+
 /** Made at once; the engine starts with the first thing that is asked of it. */
 export function testbed(options: TestbedOptions): Testbed {
   return new Bed(options);
@@ -107,8 +123,18 @@ export class Bed implements Testbed {
   readonly lives: BedLives;
   readonly #stubs = new Map<string, AnyStub>();
   readonly #standing = new Map<string, Standing>();
+  /** What comes from outside once a run has begun, and has not come yet. */
+  readonly #toCome: ((commands: Commands) => Promise<void>)[] = [];
 
-  constructor({ workflows, effects = [], seed = 1, version = "1", limits = {} }: TestbedOptions) {
+  constructor(options: TestbedOptions) {
+    checkOptions("testbed", options, KNOWN);
+    const { workflows, effects = [], seed = 1, version = "1", limits = {} } = options;
+    if (!Array.isArray(workflows))
+      throw new HoldfastError(
+        "HF1001",
+        "testbed needs `workflows`: a list of those that are started or called in it.",
+        "Write testbed({ workflows: [placeOrder] }).",
+      );
     this.lives = new BedLives({ workflows, effects, version, limits }, seed);
   }
 
@@ -121,6 +147,17 @@ export class Bed implements Testbed {
 
   decide(review: AnyReview, decision: unknown, { user }: { readonly user: string }): void {
     this.#standing.set(review.name, { decision, user });
+  }
+
+  sends(
+    event: EventType<Schema>,
+    { key, id, payload }: { readonly key: string; readonly id: string; readonly payload: unknown },
+  ): void {
+    this.#toCome.push((commands) => commands.send(event.name, key, id, payload));
+  }
+
+  completes(integration: string, ref: string, outcome: LateOutcome): void {
+    this.#toCome.push((commands) => commands.complete(integration, ref, outcome));
   }
 
   async start(
@@ -143,7 +180,7 @@ export class Bed implements Testbed {
       (one) => one.review === review.name && (run === undefined || formatRunId(one.run) === run),
     );
     const [first, second] = open;
-    if (first === undefined) throw new Error(`No review "${review.name}" is open.`);
+    if (first === undefined) throw await this.#noReview(review.name);
     if (second !== undefined) {
       const runs = open.map((one) => formatRunId(one.run)).join(", ");
       throw new Error(`Several reviews "${review.name}" are open: give { run }, one of ${runs}.`);
@@ -189,7 +226,7 @@ export class Bed implements Testbed {
     await this.settled();
     const untilMs = this.lives.clock.nowMs() + durationMs(time, "advance");
     await this.lives.passUntil(untilMs, async () => {
-      await this.#decideStanding();
+      await this.#actOutside();
       return false;
     });
     this.lives.clock.setMs(untilMs);
@@ -199,8 +236,8 @@ export class Bed implements Testbed {
   async rest(): Promise<readonly RunView[]> {
     const untilMs = this.lives.clock.nowMs() + REST_MS_MAX;
     const isAtRestNow = async () => {
-      await this.#decideStanding();
-      return this.lives.world.onItsWay === 0 && this.lives.stands().every(isAtRest);
+      await this.#actOutside();
+      return this.lives.world.onItsWay === 0 && areAtRest(this.lives.stands());
     };
     await this.lives.passUntil(untilMs, isAtRestNow, REST_TIMERS_MAX);
     return await this.runs();
@@ -208,7 +245,27 @@ export class Bed implements Testbed {
 
   async settled(): Promise<void> {
     await this.lives.settle();
+    await this.#actOutside();
+  }
+
+  async #actOutside(): Promise<void> {
+    await this.#letCome();
     await this.#decideStanding();
+  }
+
+  /** Each under an id or a reference: come twice, because the process died meanwhile, it is one. */
+  async #letCome(): Promise<void> {
+    if (this.#toCome.length === 0 || this.lives.runs.length === 0) return;
+    for (const come of this.#toCome.splice(0)) {
+      const { crashCount } = this.lives;
+      try {
+        await this.lives.ask(({ commands }) => come(commands));
+      } catch (error) {
+        // Its sender asks again where the process died before it said that it has it.
+        const isKnown = error instanceof HoldfastError && error.code === "HF6003";
+        if (!isKnown || this.lives.crashCount === crashCount) throw error;
+      }
+    }
   }
 
   async crash(): Promise<void> {
@@ -222,6 +279,19 @@ export class Bed implements Testbed {
 
   async close(): Promise<void> {
     await this.lives.close();
+  }
+
+  async #noReview(name: string): Promise<HoldfastError> {
+    const runs = await this.runs();
+    const stand = runs.map(
+      ({ workflow, key, state, reason }) =>
+        `${workflow} ${JSON.stringify(key)} is ${state}${reason === "" ? "" : ` (${reason})`}`,
+    );
+    return new HoldfastError(
+      "HF6001",
+      `No review "${name}" is open in this bed. ${stand.length === 0 ? "No run was started" : stand.join("; ")}.`,
+      "Let the run come to it first: await bed.advance or bed.rest; or say bed.decide, for whenever it is asked.",
+    );
   }
 
   async #stored(): Promise<readonly StoredRun[]> {
@@ -256,6 +326,8 @@ export class Bed implements Testbed {
   }
 }
 
+type Commands = Awaited<ReturnType<BedLives["engine"]>>["commands"];
+
 interface OpenReview {
   readonly run: number;
   readonly seq: number;
@@ -276,6 +348,14 @@ function openReviews({ row, records }: StoredRun): readonly OpenReview[] {
 
 function isAnswered(records: readonly JournalRecord[], { name, seq }: JournalRecord): boolean {
   return records.some((one) => one.seq > seq && one.name === name && one.kind === "answered");
+}
+
+/** Whoever waits for a child that is at rest is so as well, although it looks after it now and then. */
+function areAtRest(all: readonly RunStands[]): boolean {
+  const waitedFor = new Set(
+    all.filter((one) => !isFinal(one.state) && isAtRest(one)).map(({ parentRun }) => parentRun),
+  );
+  return all.every((one) => isAtRest(one) || (one.state === "waiting" && waitedFor.has(one.run)));
 }
 
 /** Nothing happens to it before somebody acts: a person, or whoever sends what it waits for. */

@@ -1,7 +1,9 @@
 export type {
   Rehearsal,
+  RehearsalAsked,
   RehearsalFinding,
   RehearsalReport,
   RehearsalRun,
 } from "../../core/rehearsal.ts";
-export { rehearsal, rehearse, type Law, type RehearsalOptions } from "./rehearse.ts";
+export type { Law, RehearsalOptions } from "./rehearsal-options.ts";
+export { rehearsal, rehearse } from "./rehearse.ts";

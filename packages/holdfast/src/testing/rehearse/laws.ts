@@ -136,8 +136,8 @@ function leftAlone({ runs, exceptions }: Outcome): readonly Breach[] {
     return [
       {
         law: "nothing is left alone",
-        what: `the run is ${row.state} for ever (${row.reason}), and nobody is asked`,
-        hint: "Look at what it waits for: holdfast why shows it for a run in a store.",
+        what: `the run is ${row.state} for ever${row.reason === "" ? "" : ` (${row.reason})`}, and nobody is asked`,
+        hint: "Does its code await something that is not of `run`? Use run.sleep, run.step or run.wait: nothing else is on record.",
       },
     ];
   });
@@ -196,6 +196,26 @@ function otherEnd({ scenario, runs, plain, exceptions }: Outcome): readonly Brea
       hint: "Something in the code is not the same each time: take times from run.now and chance from run.random.",
     },
   ];
+}
+
+/** What stands in the way of the run without faults: nothing after that is rehearsed. */
+export function unready(
+  runs: readonly StoredRun[],
+  exceptions: ReadonlyMap<number, readonly OpenException[]>,
+): readonly Breach[] {
+  return runs.flatMap(({ row }) => {
+    const [open] = exceptions.get(row.run) ?? [];
+    if (isFinal(row.state) && open === undefined) return [];
+    const where = row.parentRun === null ? "the run" : `its child ${row.workflow}`;
+    const why = open === undefined ? row.reason : `${open.because} ${open.message}`;
+    return [
+      {
+        law: "it works when nothing goes wrong",
+        what: `${where} is ${row.state}${why === "" ? "" : `: ${why}`}`,
+        hint: "Say in `world` what it waits for: answers of effects, bed.decide for reviews, bed.sends for events, bed.completes for late answers; name child workflows in `workflows`. What comes after that is not rehearsed.",
+      },
+    ];
+  });
 }
 
 export function plainEnd(world: FakeWorld, [first]: readonly StoredRun[]): PlainEnd {

@@ -10,7 +10,7 @@ import type { Course, PlannedCall, Scenario } from "./scenario.ts";
 export interface Staged {
   readonly workflow: AnyWorkflow;
   readonly input: unknown;
-  readonly world: (bed: Bed) => void;
+  readonly world: (bed: Bed) => unknown;
   readonly bed: TestbedOptions;
 }
 
@@ -26,7 +26,7 @@ export interface Played {
 export async function play(scenario: Scenario, staged: Staged): Promise<Played> {
   const bed = new Bed(staged.bed);
   try {
-    staged.world(bed);
+    requireNothing(staged.world(bed));
     const calls = meddling(bed, scenario);
     bed.lives.fateOf = fates(bed, scenario, calls);
     await act(bed, scenario, staged);
@@ -107,4 +107,15 @@ async function cancel({ lives }: Bed): Promise<void> {
     if (!hasEnded)
       lives.world.problem ??= error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** @throws {HoldfastError} HF1001 for a world that is made later: the run would begin before it. */
+function requireNothing(made: unknown): void {
+  if (!(made instanceof Promise)) return;
+  made.catch(() => undefined);
+  throw new HoldfastError(
+    "HF1001",
+    "`world` of a rehearsal is asynchronous: it only says what other systems and people do, and plays nothing.",
+    "Let it say what happens: bed.on(effect).answer, bed.decide, bed.sends, bed.completes.",
+  );
 }

@@ -6,56 +6,33 @@
 import { HoldfastError } from "../../core/error.ts";
 import type {
   Rehearsal,
+  RehearsalAsked,
   RehearsalFinding,
   RehearsalReport,
   RehearsalRun,
 } from "../../core/rehearsal.ts";
-import { isFinal } from "../../core/run-state.ts";
-import type { AnyEffect } from "../../workflow/effect.ts";
-import type { In, Schema } from "../../workflow/schema.ts";
+import type { Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
-import type { Testbed } from "../bed/testbed.ts";
-import { brokenLaws, plainEnd, type Breach, type PlainEnd } from "./laws.ts";
-import { play, type Played, type Staged } from "./play.ts";
-import { scenariosOf, story, type Course, type Scenario, type Variety } from "./scenario.ts";
-
-/** True if it holds. Asked when nothing happens any more before somebody acts. */
-export type Law = (bed: Testbed) => boolean | Promise<boolean>;
-
-export interface RehearsalOptions<I extends Schema> {
-  readonly input: In<I>;
-  /** Says what the other systems answer, and what people decide: called for each scenario anew. */
-  readonly world: (bed: Testbed) => void;
-  /** Workflows that are called besides the one that is rehearsed. */
-  readonly workflows?: readonly AnyWorkflow[];
-  /** As `effects` of `holdfast`. */
-  readonly effects?: readonly AnyEffect[];
-  /** Whether the process dies at each write. Default "every-checkpoint". */
-  readonly crash?: Variety["crash"];
-  /** Whether each call of each effect meets each fault. Default "each-effect". */
-  readonly faults?: Variety["faults"];
-  /** Whether the input is given twice. Default true. */
-  readonly duplicates?: boolean;
-  /** Whether the run is cancelled at each write. Default true. */
-  readonly cancels?: boolean;
-  /** Laws of your own, by name, that hold also where a person is asked. */
-  readonly always?: Readonly<Record<string, Law>>;
-  /** Laws of your own, by name, that hold where every run has ended. */
-  readonly atEnd?: Readonly<Record<string, Law>>;
-  /** Default 1. */
-  readonly seed?: number;
-}
+import { finding, judge, unplayed } from "./judge.ts";
+import { plainEnd, unready, type PlainEnd } from "./laws.ts";
+import { play, type Staged } from "./play.ts";
+import { checkRehearsal, varietyOf, type RehearsalOptions } from "./rehearsal-options.ts";
+import { scenariosOf, undoingScenarios, type Course, type Scenario } from "./scenario.ts";
 
 /** More than this is no rehearsal of one run any more. */
 const SCENARIOS_MAX = 20_000;
-/** Records of a finding's journals that are shown. */
-const JOURNAL_MAX = 200;
+const PLAIN: Scenario = { id: "0" };
 
-/** Declares a rehearsal, for `holdfast rehearse` as the default export of a module. */
+/**
+ * Declares a rehearsal, for `holdfast rehearse` as the default export of a module.
+ *
+ * @throws {HoldfastError} HF1001 for an option that is not known.
+ */
 export function rehearsal<N extends string, I extends Schema, O extends Schema>(
   workflow: Workflow<N, I, O>,
   options: RehearsalOptions<I>,
 ): Rehearsal {
+  checkRehearsal(workflow, options);
   return {
     kind: "rehearsal",
     workflow: workflow.name,
@@ -66,12 +43,13 @@ export function rehearsal<N extends string, I extends Schema, O extends Schema>(
 /**
  * Rehearses at once: `expect((await rehearse(placeOrder, options)).failed).toEqual([])`.
  *
- * @throws {Error} if the run without faults does not come to rest, or the world is not complete.
+ * @throws {HoldfastError} HF1001 for an option that is not known, or no scenario with that id.
  */
 export async function rehearse<N extends string, I extends Schema, O extends Schema>(
   workflow: Workflow<N, I, O>,
   options: RehearsalOptions<I> & RehearsalRun,
 ): Promise<RehearsalReport> {
+  checkRehearsal(workflow, options);
   return await rehearsed(workflow, options, options);
 }
 
@@ -81,116 +59,73 @@ async function rehearsed<I extends Schema>(
   { only, seed = options.seed ?? 1, onProgress }: RehearsalRun,
 ): Promise<RehearsalReport> {
   const { workflows = [], effects = [], input, world } = options;
-  const staged: Staged = {
-    workflow,
-    input,
-    world,
-    bed: { workflows: [workflow, ...workflows], effects, seed },
-  };
+  const bed = { workflows: [workflow, ...workflows], effects, seed };
+  const staged: Staged = { workflow, input, world, bed };
+  const failed: RehearsalFinding[] = [];
+  const withPerson: RehearsalAsked[] = [];
+  const report = { workflow: workflow.name, seed, failed, withPerson };
   const plain = await playPlain(staged);
-  const all = scenariosOf(plain.course, varietyOf(options));
+  failed.push(...plain.findings);
+  if (plain.course === null) return { ...report, scenarios: [PLAIN.id] };
+  const variety = varietyOf(options);
+  const undoing =
+    variety.cancels && variety.faults !== "none" ? await ofUndoing(plain.course, staged) : [];
+  const all = [...scenariosOf(plain.course, variety), ...undoing];
   if (all.length > SCENARIOS_MAX) throw tooMany(all.length);
   const chosen = only === undefined ? all : all.filter(({ id }) => id === only);
   if (chosen.length === 0) throw noScenario(only ?? "", all);
-  const failed: RehearsalFinding[] = [];
-  let withPerson = 0;
   for (const [index, scenario] of chosen.entries()) {
-    const judged = await judge(scenario, staged, options, plain.end);
-    failed.push(...judged.findings);
-    if (judged.isWithPerson) withPerson += 1;
+    const of = scenario.id === PLAIN.id ? null : plain.end;
+    const { findings, asked } = await judge(scenario, staged, options, of);
+    failed.push(...findings);
+    if (asked !== null) withPerson.push(asked);
     onProgress?.(index + 1, chosen.length);
   }
-  const scenarios = chosen.map(({ id }) => id);
-  return { workflow: workflow.name, seed, scenarios, withPerson, failed };
+  return { ...report, scenarios: chosen.map(({ id }) => id) };
 }
 
-async function playPlain(
-  staged: Staged,
-): Promise<{ readonly course: Course; readonly end: PlainEnd }> {
-  const { bed, runs, course } = await play({ id: "0" }, staged);
-  const end = plainEnd(bed.lives.world, runs);
-  await bed.close();
-  return { course, end };
+interface Plain {
+  /** Null if it could not be played: then nothing else is. */
+  readonly course: Course | null;
+  readonly end: PlainEnd;
+  readonly findings: readonly RehearsalFinding[];
 }
 
-async function judge<I extends Schema>(
-  scenario: Scenario,
-  staged: Staged,
-  options: RehearsalOptions<I>,
-  plain: PlainEnd,
-): Promise<{ readonly findings: readonly RehearsalFinding[]; readonly isWithPerson: boolean }> {
-  let played: Played;
+/** What does not work when nothing goes wrong is said first, whatever scenario was asked for. */
+async function playPlain(staged: Staged): Promise<Plain> {
   try {
-    played = await play(scenario, staged);
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    return { findings: [finding(scenario, unrest(what), null)], isWithPerson: false };
-  }
-  const { bed, runs, exceptions } = played;
-  try {
-    const { world } = bed.lives;
-    const of = scenario.id === "0" ? null : plain;
-    const breaches = [
-      ...brokenLaws({ scenario, world, runs, exceptions, plain: of }),
-      ...(await brokenOwn(played, options)),
-    ];
-    const isWithPerson = [...exceptions.values()].some((open) => open.length > 0);
-    return { findings: breaches.map((breach) => finding(scenario, breach, played)), isWithPerson };
-  } finally {
+    const played = await play(PLAIN, staged);
+    const { bed, runs, exceptions, course } = played;
+    const end = plainEnd(bed.lives.world, runs);
+    const findings = unready(runs, exceptions).map((breach) => finding(PLAIN, breach, played));
     await bed.close();
-  }
-}
-
-async function brokenOwn<I extends Schema>(
-  { bed, runs }: Played,
-  { always = {}, atEnd = {} }: RehearsalOptions<I>,
-): Promise<readonly Breach[]> {
-  const isOver = runs.every(({ row }) => isFinal(row.state));
-  const laws = [...Object.entries(always), ...(isOver ? Object.entries(atEnd) : [])];
-  const broken: Breach[] = [];
-  for (const [law, holds] of laws) {
-    const what = await brokenHow(holds, bed);
-    if (what !== null) broken.push({ law, what, hint: "" });
-  }
-  return broken;
-}
-
-/** Null if it holds. One that throws, as an assertion does, does not. */
-async function brokenHow(holds: Law, bed: Testbed): Promise<string | null> {
-  try {
-    return (await holds(bed)) ? null : "it does not hold";
+    return { course, end, findings };
   } catch (error) {
-    return `it threw: ${error instanceof Error ? error.message : String(error)}`;
+    const end: PlainEnd = { state: "none", result: "null", deeds: new Map() };
+    return { course: null, end, findings: [finding(PLAIN, unplayed(error), null)] };
   }
 }
 
-function unrest(what: string): Breach {
-  return { law: "it comes to rest", what, hint: "" };
+/** Calls that are made only where the run is taken back: each meets each fault as well. */
+async function ofUndoing(course: Course, staged: Staged): Promise<readonly Scenario[]> {
+  // The latest point at which there is something to undo, and it is not over yet.
+  for (let cancelAt = course.flushCount - 1; cancelAt > 0; cancelAt -= 1) {
+    const takenBack = await courseOf({ id: "", cancelAt }, staged);
+    const found = takenBack === null ? [] : undoingScenarios(course, takenBack, cancelAt);
+    if (found.length > 0) return found;
+  }
+  return [];
 }
 
-function finding(scenario: Scenario, breach: Breach, played: Played | null): RehearsalFinding {
-  const world = played?.bed.lives.world;
-  const counts = world?.names.map((name) => [name, world.of(name).deeds.length] as const) ?? [];
-  const journal =
-    played?.runs.flatMap(({ row, records }) =>
-      records.map(({ kind, name }) => `${row.workflow} ${row.key}: ${kind} ${name}`.trimEnd()),
-    ) ?? [];
-  return {
-    ...breach,
-    scenario: scenario.id,
-    story: story(scenario),
-    world: Object.fromEntries(counts.filter(([, count]) => count > 0)),
-    journal: journal.slice(0, JOURNAL_MAX),
-  };
-}
-
-function varietyOf<I extends Schema>({
-  crash = "every-checkpoint",
-  faults = "each-effect",
-  duplicates = true,
-  cancels = true,
-}: RehearsalOptions<I>): Variety {
-  return { crash, faults, duplicates, cancels };
+/** Null if it cannot be played: why is said by the scenario that cancels there. */
+async function courseOf(scenario: Scenario, staged: Staged): Promise<Course | null> {
+  try {
+    const { bed, course } = await play(scenario, staged);
+    await bed.close();
+    return course;
+  } catch {
+    return null;
+  }
 }
 
 function tooMany(count: number): HoldfastError {

@@ -106,6 +106,28 @@ export function scenariosOf(course: Course, variety: Variety): readonly Scenario
   ];
 }
 
+/** Each fault at each call that is made only when the run is taken back. */
+export function undoingScenarios(
+  course: Course,
+  takenBack: Course,
+  cancelAt: number,
+): readonly Scenario[] {
+  const planned = new Set(course.calls.map(idOf));
+  return takenBack.calls
+    .filter((call) => !planned.has(idOf(call)))
+    .flatMap((call) =>
+      FAULT_NAMES.map((name) => ({
+        id: `cancel.${String(cancelAt)}.${idOf(call)}.${name}`,
+        cancelAt,
+        fault: { call, name, fault: faultOf(name, call.effect) },
+      })),
+    );
+}
+
+function idOf({ effect, number }: PlannedCall): string {
+  return `${effect.name}${number === 1 ? "" : `#${String(number)}`}`;
+}
+
 const DEATHS: readonly Death[] = ["before", "after"];
 
 function upTo(count: number): readonly number[] {
@@ -120,12 +142,12 @@ function crashes({ flushCount }: Course): readonly Scenario[] {
 
 function faults({ calls }: Course, { crash }: Variety): readonly Scenario[] {
   return calls.flatMap((call) => {
-    const { effect, number } = call;
+    const { effect } = call;
     const isRead = effect.definition.repeat === "read";
     const names = FAULT_NAMES.filter((name) => !isRead || !NOT_OF_READS.includes(name));
     return names.flatMap((name): readonly Scenario[] => {
       const alone = {
-        id: `${effect.name}${number === 1 ? "" : `#${String(number)}`}.${name}`,
+        id: `${idOf(call)}.${name}`,
         fault: { call, name, fault: faultOf(name, effect) },
       };
       if (crash === "none") return [alone];
