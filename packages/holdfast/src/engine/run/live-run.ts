@@ -435,10 +435,8 @@ export class LiveRun {
       // An attempt that has left is waited for: its answer is not to be lost.
       if (this.isUnderWay) return;
       // What is being taken back stands still as well, and whoever lets it go on has to find it.
-      if (this.#pins > 0) {
-        this.#down.open();
-        return;
-      }
+      this.#down.open();
+      if (this.#pins > 0) return;
       this.ending.standStill();
       this.leave({ kind: "suspended", state: this.state, wakeAtMs: null });
       return;
