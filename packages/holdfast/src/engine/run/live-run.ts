@@ -434,6 +434,9 @@ export class LiveRun {
     if ((this.#lent && !this.ending.unwinding) || this.ending.isFrozen) {
       // An attempt that has left is waited for: its answer is not to be lost.
       if (this.isUnderWay) return;
+      // What is being taken back stands still as well, and whoever lets it go on has to find it.
+      this.#down.open();
+      if (this.#pins > 0) return;
       this.ending.standStill();
       this.leave({ kind: "suspended", state: this.state, wakeAtMs: null });
       return;
