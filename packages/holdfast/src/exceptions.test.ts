@@ -179,7 +179,7 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await countOf("--assignee", "bo", "--owner", "team-data", "--class", "data")).toBe(3);
     expect(await countOf("--assignee", "nobody")).toBe(0);
     expect(await countOf("--overdue")).toBe(0);
-    expect(await printed("exceptions", "--with-tag", "tax")).toContain("time stands still");
+    expect(await printed("exceptions", "--with-tag", "tax")).toContain("  stands still");
     expect(await printed("exceptions", "--with-tag", "tax")).toMatch(
       /or {2}holdfast edit \| correct \| supply \| skip \| cancel {3}see docs\/operate\/classes\/data\.md/u,
     );
