@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { testWorkflow } from "../test-effects.test-support.ts";
+import { effect } from "../../workflow/effect.ts";
+import { ANSWER, integrationOf, REFERENCE, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
 
 const HOUR_MS = 3_600_000;
@@ -79,6 +80,52 @@ describe("a run that crashes the process", () => {
     // The last of these lives has put it away instead of dying of it.
     expect(crashes - 1).toBe(3);
     expect(world.life.watched.isDead).toBe(false);
+  });
+
+  test("is put away while it is being undone, and goes on once somebody says so", async () => {
+    const bank = world.counterpart("bank", "keys");
+    const isDeadly = { now: true };
+    const pay = effect("pay", {
+      on: integrationOf(bank),
+      repeat: "keyed",
+      keyWindow: "30d",
+      input: REFERENCE,
+      output: ANSWER,
+      run: ({ id }, attempt) => bank.call("pay", id, attempt),
+      compensate: async ({ id }, _output, attempt) => {
+        if (isDeadly.now) {
+          world.life.watched.isDead = true;
+          await new Promise<never>(() => undefined);
+        }
+        await bank.call("refund", id, attempt);
+      },
+    });
+    const taken = testWorkflow("taken-back", async (input, run) => {
+      await run.do(pay, input);
+      await run.sleep("30d");
+      return null;
+    });
+    await world.begin([taken]);
+    const run = await world.start(taken, { id: "1" });
+    await world.untilState(run, "waiting");
+    void world.engine.commands.cancel(run, "ana", "wrong").catch(() => undefined);
+    await world.settle();
+    const isAway = async () => (await world.exceptions(run)).some((one) => one.class === "poison");
+    for (let crashes = 0; crashes < 10 && !(await isAway()); crashes += 1) {
+      await world.crash();
+      await world.beginOnly([taken]);
+      await world.settle();
+      await world.advance(2_000);
+    }
+    expect(await isAway()).toBe(true);
+    expect(world.life.watched.isDead).toBe(false);
+    isDeadly.now = false;
+    await world.close();
+    await world.begin([taken]);
+    await world.advance(HOUR_MS);
+    await world.engine.commands.resume(run, null, "bo", "mended");
+    await world.untilState(run, "cancelled");
+    expect(bank.count("refund", "1")).toBe(1);
   });
 
   test("is no suspect any more once an engine that had it at work has ended in order", async () => {
