@@ -9,6 +9,7 @@
  */
 import { crashesAtFirst, groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts";
 import type { IncarnationHead, GroupHead, HeldLane } from "../core/journal.ts";
+import { REPLAY_WORKFLOW } from "../core/replay/replay-plan.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
 import type { DepartureWatch } from "./run/departures.ts";
@@ -183,12 +184,10 @@ export class StartUp {
       seenCount += page.length;
       if (crashed) {
         const crashes = crashesAtFirst({ runs: seenCount, isLast });
-        for (let i = 0; i < normal.length; i += limits.groupRunsMax) {
+        const suspects = normal.filter(isSuspect).map((stored) => stored.row.run);
+        for (let i = 0; i < suspects.length; i += limits.groupRunsMax) {
           // Nobody waits for it here: the next page may come while this one is at work.
-          void this.#mark(
-            normal.slice(i, i + limits.groupRunsMax).map((s) => s.row.run),
-            crashes,
-          );
+          void this.#mark(suspects.slice(i, i + limits.groupRunsMax), crashes);
         }
       }
       const last = isLast ? null : (page.at(-1)?.row.run ?? null);
@@ -398,4 +397,9 @@ export class StartUp {
 /** In a lane, and nothing of it has begun. */
 function isBeforeItsTurn({ row, records }: StoredRun): boolean {
   return row.state === "waiting" && !hasBegun(records);
+}
+
+/** A replay plan is at work for hours, and its code is our own: what it resumes may end the process, it does not. */
+function isSuspect({ row }: StoredRun): boolean {
+  return row.workflow !== REPLAY_WORKFLOW;
 }
