@@ -43,9 +43,12 @@ function waits(disk: Disk, run: number): boolean {
   if (tables.pending.some((one) => one.run === run)) return true;
   const others = [...tables.runs.values()].map((entry) => entry.row);
   if (others.some((other) => other.parentRun === run)) return true;
-  return others.some(
-    (other) =>
-      other.lane !== null && other.lane === row.lane && other.run !== run && !isFinal(other.state),
+  const inLane = others.filter(
+    ({ lane, run: other }) => lane !== null && lane === row.lane && other !== run,
+  );
+  // One that has ended in this very write hands its turn on next; whether it does, the end tells.
+  return inLane.some(
+    ({ state, endedAtMs }) => !isFinal(state) || (endedAtMs ?? 0) >= row.startedAtMs,
   );
 }
 
