@@ -40,6 +40,7 @@ function callOf({ name, definition }: AnyEffect, attempt: Attempt): FailedCall {
     host: { isHostKnown: true, connectTimeoutsInRow: 0 },
     secrets: [],
     errorCode: () => null,
+    // Counts only for an answer that names a date, and none of a bed does.
     nowMs: attempt.deadlineAtMs,
     isDone: false,
   };

@@ -66,10 +66,9 @@ const FAULT_WORDS: Readonly<Record<FaultName, string>> = {
 
 /** After a call's timeout, milliseconds: a request that is still on its way lands then. */
 const LATE_MS = 3_000;
-const TIMEOUT_MS = 30_000;
 
 function faultOf(name: FaultName, { plan }: AnyEffect): Fault {
-  const timeoutMs = plan.timeoutMs || TIMEOUT_MS;
+  const { timeoutMs } = plan;
   switch (name) {
     case "refused":
       return fault.refused();
