@@ -149,6 +149,8 @@ function addLongRun(sample: SampleJournal, run: number): void {
     data: '{"paid":true}',
   });
   sample.add(run, "code", { version: "1.1.0", from: "1.0.0" });
+  sample.add(run, "suspected", { event: "started", by: 7, group: 1, size: 2, crashes: 0 });
+  sample.add(run, "suspected", { event: "passed" });
   sample.add(run, "timer", { dueAtMs: SAMPLE_START_MS + 1000 }, { name: "pause" });
   sample.add(run, "state", stateHead("running", "waiting", { wakeAtMs: SAMPLE_START_MS + 1000 }));
   sample.add(run, "fired", null, { name: "pause" });
