@@ -15,6 +15,7 @@ import type { StoredRun } from "../store/rows.ts";
 import type { Taken } from "../store/shards.ts";
 import type { DepartureWatch } from "./run/departures.ts";
 import type { Engine } from "./engine.ts";
+import type { LiveRun } from "./run/live-run.ts";
 import { exceptionHead } from "./exceptions/exceptions.ts";
 import { heldAboveOf } from "./starts/lanes.ts";
 import { standingGroups, type KnownGroup } from "./run/suspect-groups.ts";
@@ -390,6 +391,12 @@ export class StartUp {
       this.#left.delete(group);
       this.#pass(group);
     }
+  }
+
+  /** A run has left memory: it has come through. */
+  left(run: LiveRun): void {
+    this.#taken.left(run);
+    this.progressed(run.row.run);
   }
 
   /** A run has come through what it was doing when the process died. */

@@ -13,9 +13,11 @@ import {
   type Suspect,
   type SuspectedHead,
 } from "../../core/suspicion.ts";
+import { isActive } from "../../core/run-state.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { DepartureWatch } from "../run/departures.ts";
+import type { LiveRun } from "../run/live-run.ts";
 
 interface OpenGroup {
   readonly waiting: Set<number>;
@@ -119,16 +121,31 @@ export class TakenSuspects {
     return this.#write(stored, { event: "passed" }, watch);
   }
 
-  /** A run has come through what it was doing. One that has left memory says so itself. */
+  /** A run has come through what it was doing. */
   progressed(run: number): void {
-    const open = this.#open.get(run);
-    if (open === undefined) return;
-    this.#open.delete(run);
+    if (!this.#open.has(run)) return;
     const live = this.#engine.live.get(run);
     if (live !== undefined && !live.isGone)
       live.append("suspected", "", { event: "passed" } satisfies SuspectedHead);
-    open.waiting.delete(run);
-    if (open.waiting.size === 0) open.passed();
+    this.#forget(run);
+  }
+
+  /** A run has just left memory. Where it stands still, its `state` says that it has come through. */
+  left({ row: { run }, state, nextSeq: seq }: LiveRun): void {
+    if (!this.#open.has(run)) return;
+    if (isActive(state)) {
+      const head: SuspectedHead = { event: "passed" };
+      const kind = "suspected";
+      this.#engine.committer.add({ run, seq, kind, attempt: 0, name: "", head, data: null });
+    }
+    this.#forget(run);
+  }
+
+  #forget(run: number): void {
+    const open = this.#open.get(run);
+    this.#open.delete(run);
+    open?.waiting.delete(run);
+    if (open?.waiting.size === 0) open.passed();
     if (this.#open.size === 0) this.#tellQuiet();
   }
 
