@@ -3,6 +3,7 @@
  * it. It is the input of a run of the engine's own workflow, so it is journalled, taken over and
  * archived like any other run. Source: failure model R34 to R36; decision 0028.
  */
+import { areChangedFields, type ChangedField } from "./changed-fields.ts";
 import { isAtLeast } from "../amount.ts";
 import { base32OfHex } from "../base32.ts";
 import { canonicalJson } from "../canonical-json.ts";
@@ -99,6 +100,8 @@ export interface ReplayShown {
   readonly again: readonly (readonly [effect: string, count: number, sentCount: number])[];
   /** Items that could be done a second time: their key is too old, or may be sent once only. */
   readonly duplicateCount: number;
+  /** Fields that are changed, with what stood there. Absent where nothing is changed. */
+  readonly changes?: readonly ChangedField[];
   /** Systems whose effects run again. */
   readonly needs: readonly string[];
   /** Those of them that were parked then: items that need them wait. */
@@ -229,6 +232,9 @@ export function planProblem(value: unknown): string | null {
     return `expected at most ${String(REPLAY_ITEMS_MAX)} refusals at /refused`;
   const shown = field("shown");
   if (typeof shown !== "object" || shown === null) return "expected an object at /shown";
+  const changes: unknown = Reflect.get(shown, "changes");
+  if (changes !== undefined && !areChangedFields(changes))
+    return "expected fields with what stood there at /shown/changes";
   const to = field("to");
   if (to !== undefined && (typeof to !== "string" || to === "")) return "expected text at /to";
   if (field("how") !== undefined && !isMode(field("how")))
