@@ -321,6 +321,47 @@ describe.each([
     expect(both).toMatchObject({ code: 2, err: expect.stringContaining("several ways") as string });
   });
 
+  test("gives each the same result, or skips each, once a second person has approved that", async () => {
+    await stuck(await open(), 3);
+    const { plan, secondPerson } = await planned("key:[O-0,O-1]", "--supply", '{"ref":"by hand"}');
+    expect(secondPerson).toBe("results are given by hand");
+    expect(plan.shown.again).toEqual([["book (supply)", 2, 2]]);
+    expect((await cli("replay", plan.id)).out).toContain(
+      'each effect gets the result {"ref":"by hand"}\n',
+    );
+    expect((await cli("replay", plan.id, "--start")).err).toMatch(/^HF6002/);
+    expect(await cli("approve", plan.id, "--reason", "ok")).toMatchObject({ code: 3 });
+    await cli("approve", plan.id, "--by", "bo", "--reason", "ok");
+    expect(await cli("replay", plan.id, "--start")).toMatchObject({ code: 0 });
+    expect((await untilState(plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
+    const shown = (await cli("show", "O-1", "--payloads")).out;
+    expect(shown).toContain("by hand");
+    expect(sent.filter((id) => id === "O-1").length).toBe(1);
+    const misfit = await planned("workflow:order", "--skip", "7");
+    expect(misfit.plan).toMatchObject({
+      items: [],
+      refused: [
+        [
+          expect.any(String),
+          expect.any(Number),
+          "no-repair",
+          expect.stringContaining("does not fit"),
+        ],
+      ],
+    });
+    const both = await cli(
+      "replay",
+      "workflow:order",
+      "--skip",
+      "1",
+      "--supply",
+      "2",
+      "--reason",
+      "x",
+    );
+    expect(both).toMatchObject({ code: 2, err: expect.stringContaining("several ways") as string });
+  });
+
   test("leaves a proposal where a change needs two people for each, and does not wait for it", async () => {
     await stuck(await open(), 2);
     const { plan } = await planned("workflow:order", "--set", "/iban=DE2");

@@ -63,6 +63,9 @@ function modeLines({ how, to, shown }: ReplayPlan): readonly string[] {
   if (to !== undefined) return [`each goes on with version ${to} of the code, which fits it`];
   if (how === undefined) return [];
   if (how.act === "again") return [`each is done again from step "${how.step}"`];
+  if (how.act === "supply") return [`each effect gets the result ${clippedJson(how.value)}`];
+  if (how.act === "skip")
+    return [`each effect is skipped; the code gets ${clippedJson(how.value)} in its place`];
   // Sealed, and read without its key: then a mark stands in its place.
   if (!Array.isArray(how.changes)) return ["each is tried again with what cannot be read here"];
   const what =

@@ -1,7 +1,12 @@
 /** What a replay that repairs each of its items would do outside, by the plan that each would have alone. */
 import { HoldfastError } from "../../core/error.ts";
 import { CHANGED_FIELDS_MAX, ChangedFields } from "../../core/replay/changed-fields.ts";
-import { repairBy, type ReplayMode, type ReplayShown } from "../../core/replay/replay-plan.ts";
+import {
+  changesOfMode,
+  repairBy,
+  type ReplayMode,
+  type ReplayShown,
+} from "../../core/replay/replay-plan.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import type { StoreReader } from "../../store/store.ts";
 import type { Patience } from "../command.ts";
@@ -39,7 +44,7 @@ export class RepairsOfAll {
     this.#how = how;
     this.#asking = asking;
     this.#masking = masking;
-    this.#fields = new ChangedFields(how === null || how.act === "again" ? [] : how.changes);
+    this.#fields = new ChangedFields(changesOfMode(how));
   }
 
   /** Counts what would follow for one item. The answer is where its run stands; or why it cannot be repaired so. */
@@ -62,7 +67,7 @@ export class RepairsOfAll {
       }
       if (effects.some(({ what }) => what === "duplicate")) this.#duplicateCount += 1;
       const owner = changedOwner(
-        how,
+        how.act,
         how.act === "correct" ? run.workflow : (effects[0]?.effect ?? ""),
       );
       this.#fields.note(owner.name, input, this.#masking.pointersOf(owner));

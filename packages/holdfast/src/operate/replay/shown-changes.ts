@@ -6,11 +6,11 @@ import { touches } from "../../core/json-edit.ts";
 import type { PayloadOwner } from "../../core/payload-owner.ts";
 import type { ChangedField } from "../../core/replay/changed-fields.ts";
 import type { ReplayMode, ReplayPlan } from "../../core/replay/replay-plan.ts";
-import { maskOf } from "../../core/sensitive.ts";
+import { masked, maskOf } from "../../core/sensitive.ts";
 import type { Masking } from "../masking.ts";
 
 /** Whose input it is in which a plan changes a field. */
-export function changedOwner({ act }: Pick<ReplayMode, "act">, name: string): PayloadOwner {
+export function changedOwner(act: ReplayMode["act"], name: string): PayloadOwner {
   return { definition: act === "correct" ? "workflow" : "effect", name };
 }
 
@@ -18,9 +18,12 @@ export function changedOwner({ act }: Pick<ReplayMode, "act">, name: string): Pa
 export function withShownChanges(plan: ReplayPlan, masking: Masking): ReplayPlan {
   const { how, shown } = plan;
   // Sealed, and read without its key: then a mark stands in its place already.
-  if (how === undefined || how.act === "again" || !Array.isArray(how.changes)) return plan;
+  if (how === undefined || how.act === "again") return plan;
+  if (how.act === "supply" || how.act === "skip")
+    return { ...plan, how: { ...how, value: shownResult(plan, how.value, masking) } };
+  if (!Array.isArray(how.changes)) return plan;
   const isOpenIn = (name: string, at: string) => {
-    const sensitive = masking.pointersOf(changedOwner(how, name));
+    const sensitive = masking.pointersOf(changedOwner(how.act, name));
     return sensitive !== null && !touches(at, sensitive);
   };
   const fields = shown.changes ?? [];
@@ -33,6 +36,16 @@ export function withShownChanges(plan: ReplayPlan, masking: Masking): ReplayPlan
   const before = fields.map((field) => (isOpenIn(field.of, field.at) ? field : covered(field)));
   const changed = shown.changes === undefined ? shown : { ...shown, changes: before };
   return { ...plan, how: { ...how, changes }, shown: changed };
+}
+
+/** What every effect that gets it has declared sensitive is covered. */
+function shownResult({ shown }: ReplayPlan, value: unknown, masking: Masking): unknown {
+  const effects = shown.again.map(([name]) => name.replace(/ \([a-z]+\)$/u, ""));
+  if (effects.length === 0) return maskOf(value);
+  return effects.reduce((result: unknown, name) => {
+    const sensitive = masking.pointersOf({ definition: "effect", name });
+    return sensitive === null ? maskOf(value) : masked(result, sensitive);
+  }, value);
 }
 
 function covered(field: ChangedField): ChangedField {
