@@ -175,6 +175,8 @@ function addLongRun(sample: SampleJournal, run: number): void {
   const by = { by: "anna", reason: "so that it is done" };
   const handled = (act: HandlingAct) => sample.add(run, "handled", { opened, act, ...by });
   handled({ kind: "assigned", to: "bert" });
+  handled({ kind: "watched", who: "cyd" });
+  handled({ kind: "duplicate", of: "exc_0" });
   handled({ kind: "noted", text: "asked the customer" });
   handled({ kind: "waits", for: "source", spentMs: 10 });
   handled({ kind: "goes-on", dueAtMs: SAMPLE_START_MS + 4_000_000, crossings: [] });
