@@ -7,6 +7,7 @@ export {
   EffectStub,
   fault,
   testbed,
+  type ByHand,
   type Fault,
   type OpenException,
   type RunView,
