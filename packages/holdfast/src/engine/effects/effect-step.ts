@@ -122,8 +122,11 @@ export class EffectStep implements StepVerb {
     const { plan, definition } = this.effect;
     const declared = { contract: plan.contract.kind, integration: definition.on.name };
     return (
-      stepDrift(this.path, records, asked, { text: this.askedText, sensitive }) ??
-      contractDrift(this.path, records, declared)
+      stepDrift(this.path, records, asked, {
+        text: this.askedText,
+        sensitive,
+        check: this.run.host.check,
+      }) ?? contractDrift(this.path, records, declared)
     );
   }
 
