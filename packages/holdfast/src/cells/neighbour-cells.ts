@@ -1,4 +1,5 @@
 /** What the engine of one cell is told of the others. */
+import type { Stays } from "../core/retention.ts";
 import { partOfRun } from "../core/run-number.ts";
 import type { Engine } from "../engine/engine.ts";
 import { CellAway, type FormerCell, type Neighbours } from "../engine/neighbours.ts";
@@ -120,6 +121,16 @@ export class NeighbourCells implements Neighbours {
     }
     this.#requireAll();
     return false;
+  }
+
+  async awaited(runs: ReadonlySet<number>): Promise<Stays | null> {
+    this.#requireAll();
+    for (const [, engine] of this.#others()) {
+      await engine.committer.durable();
+      const stays = await engine.removals.awaited(runs);
+      if (stays !== null) return stays;
+    }
+    return null;
   }
 
   get #own(): Engine | undefined {

@@ -4,6 +4,7 @@
  * store. See docs/decisions/0026-cells.md.
  */
 import { HoldfastError } from "../core/error.ts";
+import type { Stays } from "../core/retention.ts";
 import type { EventAddress } from "../store/store.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { Engine } from "./engine.ts";
@@ -49,6 +50,8 @@ export interface Neighbours {
   answered(integration: string, ref: string, outcome: LateOutcome): Promise<boolean>;
   /** Whether a request with this reference has ended in another cell. @throws {CellAway} */
   endedByRef(integration: string, ref: string): Promise<boolean>;
+  /** One of these runs of which a run in another cell has yet to hear how it ended. @throws {CellAway} */
+  awaited(runs: ReadonlySet<number>): Promise<Stays | null>;
 }
 
 /** Thrown where a cell is needed that cannot be reached now. */
