@@ -7,7 +7,7 @@ import type { Started, StartOptions } from "../engine/starts/starts.ts";
 import type { LateOutcome } from "../engine/steps/step-slot.ts";
 import type { EventAddress } from "../store/store.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
-import { type Places, homeNames, placeEvent, placeStart } from "./placing.ts";
+import { type Places, homeNames, placeEvent, placeIn, placeStart } from "./placing.ts";
 
 export interface Directory extends Places {
   /** Those that are there now, by name. */
@@ -52,6 +52,19 @@ export class NeighbourCells implements Neighbours {
       // It has ended meanwhile: whoever starts is to hear of that, and of nothing else.
       throw new CellAway(nameOf(this.#cells, engine), "it has just ended.");
     }
+  }
+
+  async beginningAt(
+    workflow: AnyWorkflow,
+    input: unknown,
+    { by, here }: { readonly by: string; readonly here: boolean },
+  ): Promise<Engine | null> {
+    const start = { workflow, input, options: { by } };
+    const via = this.#cells.engine(this.#self);
+    const engine = here
+      ? await placeIn(this.#cells, this.#self, start)
+      : await placeStart(this.#cells, start, via);
+    return engine === via ? null : engine;
   }
 
   async find(workflow: AnyWorkflow, input: unknown): Promise<number | null> {

@@ -32,6 +32,17 @@ export interface Neighbours {
    * @throws {CellAway} if that cannot be reached, or one that may have the key already.
    */
   start(workflow: AnyWorkflow, input: unknown, options: StartOptions): Promise<Started>;
+  /**
+   * The engine of another cell in which a message begins its run, or joins one; null: this one.
+   *
+   * @param how - `here`: a key that is new begins in this cell, and leads here from now on.
+   * @throws {CellAway}
+   */
+  beginningAt(
+    workflow: AnyWorkflow,
+    input: unknown,
+    how: { readonly by: string; readonly here: boolean },
+  ): Promise<Engine | null>;
   /** The run that a start with this input would join, in whatever cell; null if there is none. */
   find(workflow: AnyWorkflow, input: unknown): Promise<number | null>;
   /** The engine of another cell that has this run; null if none has. @throws {CellAway} */
