@@ -145,6 +145,10 @@ function holds(condition: HttpCondition, facts: AnswerFacts, waitMs: number | nu
       return says("setting");
     case "says-rule":
       return says("rule");
+    case "says-declined":
+      return says("declined");
+    case "says-too-late":
+      return says("tooLate");
     case "says-no-route":
       return says("noRoute");
     case "says-malformed":

@@ -29,6 +29,8 @@ const CONDITIONS = {
   "says-used-up": "the reason names a quota, a budget or a daily limit",
   "says-setting": "the reason names credentials, or a bucket, table or queue that is missing",
   "says-rule": "the reason names a rule or an authority: approval, sanctions, a closed period",
+  "says-declined": "the reason says that a payment was declined, or why",
+  "says-too-late": "the reason names a cut-off, a deadline or an offer that is over",
   "says-no-route": "the reason says that there is no such route or operation",
   "says-malformed": "the reason says that the request cannot be parsed",
 } as const;
@@ -86,26 +88,36 @@ const REASON_ROWS: readonly Row[] = [
   }),
   signal([400, 403, 503], "says-slower", "throttled", {
     ...DEPENDENCY,
-    source: "AWS and Google, error codes",
+    source: "AWS, Google and Microsoft, error codes",
   }),
-  signal([400, 409, 429], "says-lost-race", "contention", {
+  signal([400, 409, 422, 429], "says-lost-race", "contention", {
     scope: "key",
     source: "AWS, Azure and Stripe, error codes",
   }),
-  signal([400, 403], "says-used-up", "exhausted", {
-    ...DEPENDENCY,
-    source: "OpenAI, Anthropic and Google, error codes",
+  signal([402], "says-declined", "policy", {
+    source: "Stripe and PayPal, error codes",
+    note: "somebody's bank has said no: not our own money",
   }),
-  signal([400, 404], "says-setting", "misconfigured", {
-    ...DEPENDENCY,
-    source: "RFC 6749 5.2; AWS, error codes",
+  signal([400, 403, 409, 410, 422], "says-too-late", "expired", {
+    source: "failure model 2.2, expired",
+    note: "by the words of its definition",
   }),
   signal([400, 403, 409, 422], "says-rule", "policy", {
     source: "failure model 2.2, policy",
     note: "by the words of its definition",
   }),
+  signal([400, 403, 409, 422], "says-used-up", "exhausted", {
+    ...DEPENDENCY,
+    source: "OpenAI, Anthropic, Google and Salesforce, error codes",
+  }),
+  signal([400, 404, 422], "says-setting", "misconfigured", {
+    ...DEPENDENCY,
+    source: "RFC 6749 5.2; AWS, error codes",
+  }),
   signal([400, 404], "says-no-route", "permanent", { source: "AWS, common errors" }),
-  signal([400], "says-malformed", "defect", { source: "GraphQL servers and AWS, error codes" }),
+  signal([400, 422], "says-malformed", "defect", {
+    source: "GraphQL servers, AWS, Stripe and Fastify, error codes",
+  }),
 ];
 
 const SIGNAL_ROWS: readonly Row[] = [
@@ -266,7 +278,7 @@ function table(
 ): ProtocolTable {
   return protocolTable<"answered", HttpCondition>({
     ...own,
-    version: 2,
+    version: 3,
     pick: "first",
     reason: { domain: "HTTP", by: "status" },
     origin: "remote",
