@@ -76,10 +76,10 @@ export function readLoosely(
  */
 const REASON_PATHS: readonly (readonly string[])[] = [
   ["error", "details", "0", "reason"],
+  ["error", "errors", "0", "reason"],
   ["error", "innererror", "code"],
   ["error", "code"],
   ["error", "type"],
-  ["error", "errors", "0", "reason"],
   ["error", "status"],
   ["errors", "0", "code"],
   ["errors", "0", "extensions", "code"],

@@ -30,13 +30,14 @@ function ianaType(name: string): string {
 
 /**
  * Failure model 2.5, line by line; where it names two classes, the one without further knowledge.
- * 405 is as 2.2 defines it, 521 and 522 are as Cloudflare documents them (decision 0031).
+ * 405 is as 2.2 defines it, 302 and 304 prove nothing, 521 and 522 are as Cloudflare documents them (decision 0031).
  */
 const TABLE_2_5: readonly (readonly [readonly number[], string])[] = [
   [[200, 201, 203, 204, 205, 206], "ok"],
   [[202], "ambiguous maybe"],
   [[207], "ambiguous partial"],
-  [[301, 302, 307, 308], "misconfigured never"],
+  [[301, 307, 308], "misconfigured never"],
+  [[302, 304], "misconfigured maybe"],
   [[303], "transient surely"],
   [[400], "data never"],
   [[401, 403, 407, 511], "misconfigured never"],

@@ -17,6 +17,8 @@ const CONDITIONS = {
   quota: "the reason names a quota, a budget or billing, and no wait is given",
   "key-reused": "the reason says that our key came with another request",
   outstanding: "the reason says that a request with our key is still at work",
+  "at-work": "it is said that the same was processed already, or still is",
+  "upload-over": "the reason says that an upload in parts is not there: aborted, or completed",
   version: "the reason names a version, a lock or a concurrent change",
   duplicate: "the reason says that it exists or was done already",
   "should-retry": "x-should-retry or stripe-should-retry is true",
@@ -156,7 +158,12 @@ const STATUS_ROWS: readonly Row[] = [
   row([303], "surely", "transient", {
     note: "followed by a GET; a failure only where that GET failed: it happened, the result is lost",
   }),
-  row([300, 301, 302, 304, 305, 307, 308], "never", "misconfigured", {
+  row([302, 304], "maybe", "misconfigured", {
+    ...DEPENDENCY,
+    source: "RFC 9110 15.4.3",
+    note: "302: pages of old show so what they have done (303 is meant); 304 is no answer to a write",
+  }),
+  row([300, 301, 305, 307, 308], "never", "misconfigured", {
     ...DEPENDENCY,
     note: "a write is never sent on to another address",
   }),
@@ -164,6 +171,12 @@ const STATUS_ROWS: readonly Row[] = [
     is: "key-reused",
     source: KEYS,
     note: "our key derivation is broken: stop and alert",
+  }),
+  row([409, 422], "maybe", "throttled", {
+    is: "at-work",
+    scope: "key",
+    source: "Adyen, error codes (704)",
+    note: "words may raise caution: ask again with the same key",
   }),
   row([400], "never", "data", { note: "a defect, if nearly all items of a step get it" }),
   row([401], "never", "misconfigured", {
@@ -174,6 +187,11 @@ const STATUS_ROWS: readonly Row[] = [
   row([403], "never", "misconfigured", {
     ...DEPENDENCY,
     note: "policy, if a business rule refused",
+  }),
+  row([404], "maybe", "data", {
+    is: "upload-over",
+    source: "Amazon S3, error codes (NoSuchUpload)",
+    note: "to complete it once more: our own earlier success looks so",
   }),
   row([404], "never", "data", { is: "delete", echo: true, note: "already gone" }),
   row([404], "never", "data", {

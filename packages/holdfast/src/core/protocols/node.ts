@@ -185,6 +185,7 @@ const BEFORE_ROWS: readonly Row[] = [
       "CRL_*",
       "HOSTNAME_MISMATCH",
       "INVALID_CA",
+      "INVALID_PURPOSE",
     ],
     { class: "misconfigured", scope: "dependency", origin: "network" },
     OPENSSL,

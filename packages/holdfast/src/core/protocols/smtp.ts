@@ -155,6 +155,10 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
     row("bad-argument", { status: FIVE, code: ["5.5.2", "5.5.4"] }, "defect", "item", {
       source: "RFC 3463 3.6",
     }),
+    row("sender-quota", { status: FIVE, code: ["5.4.5"] }, "exhausted", "dependency", {
+      source: "Google Workspace, SMTP error reference",
+      note: "what this account may send in a day is used up",
+    }),
     row("mailbox-full", { status: FIVE, code: ["5.2.2*"] }, "exhausted", "item", {
       source: ENHANCED,
       note: "data, if it lasts for three days",
