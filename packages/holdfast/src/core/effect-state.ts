@@ -126,6 +126,8 @@ export interface EffectState {
   readonly immediateUsed: number;
   /** A person has let it go on: what is sent since is a replay. */
   readonly isReplayed: boolean;
+  /** The next attempt is the one that a person has let go: those after it are retries like any other. */
+  readonly isAskedFor: boolean;
   readonly failure: Failure | null;
   /** Sequence number of the open exception about this step. */
   readonly opened: number | null;
@@ -150,6 +152,7 @@ export const FRESH_EFFECT: EffectState = {
   probes: [],
   immediateUsed: 0,
   isReplayed: false,
+  isAskedFor: false,
   failure: null,
   opened: null,
   ref: null,
@@ -237,6 +240,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     proof,
     openMaybe: proof === "maybe",
     maybeBefore: from.maybeBefore || proof === "maybe",
+    isAskedFor: false,
     unknown: null,
     probes: [],
     next: { kind: "inDoubt", attempt: record.attempt, sentAtMs: record.atMs },
@@ -263,6 +267,7 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
       proof,
       openMaybe: proof === "maybe",
       maybeBefore: !isSettled && (state.maybeBefore || proof !== "never"),
+      isAskedFor: false,
       immediateUsed: state.immediateUsed + (immediate ? 1 : 0),
       meters: head.meters ?? state.meters,
       failure: head.failure ?? state.failure,
@@ -422,6 +427,7 @@ function afterResumed(state: EffectState, record: Placed): EffectState {
     meters: NO_METERS,
     immediateUsed: 0,
     isReplayed: true,
+    isAskedFor: true,
     budgetFromMs: record.atMs,
     // Nothing of what was asked was done: whether it is sent now its contract decides once more.
     next: wasDoneOtherwise(state) ? { kind: "again" } : due(state, record.atMs, "attempt"),

@@ -18,7 +18,7 @@ export async function thrownBy(call: Promise<unknown>): Promise<unknown> {
 /** @param seen - what is known of the call where no connector has made it. */
 export function failureOf(error: unknown, seen: Evidence = {}): Failure {
   const isCall = error instanceof CallFailed;
-  const foreign = isCall ? null : classifyForeign(error, seen);
+  const foreign = isCall ? null : classifyForeign(error, seen, 0);
   const told = isCall ? [error.signal, error.table] : [];
   const inputs: ClassifierInput[] = told.flatMap((each) =>
     each === undefined

@@ -11,6 +11,7 @@ import type { AnyEffect } from "../../workflow/effect.ts";
 export type ForeignClassifier = (
   error: unknown,
   evidence: Evidence,
+  nowMs: number,
 ) => { readonly input: ClassifierInput; readonly evidence: Evidence } | null;
 
 /** Version of `classify` functions in code: they change with the deployment. */
@@ -52,7 +53,7 @@ export function classifyThrown(
     thrownBy = "connector";
     inputs.push(ownDeadline());
   } else {
-    const known = host.foreign(error, seen);
+    const known = host.foreign(error, seen, host.clock.nowMs());
     if (known !== null) {
       thrownBy = "connector";
       inputs.push(known.input);

@@ -4,6 +4,7 @@
  * is not on record yet, so it begins anew, finds its command taken, and goes on following.
  */
 import { HoldfastError } from "../../core/error.ts";
+import { integrationOfGate } from "../../core/parking.ts";
 import { isSamePerson } from "../../core/person.ts";
 import { emptyBucket, fullBucket, takeToken, type Rate, type RateState } from "../../core/rate.ts";
 import { judge, takenBy, type JudgedItem } from "../../core/replay/replay-judge.ts";
@@ -195,6 +196,7 @@ export class Replays {
     if (own.isGone) throw new RunLeft(own.id);
   }
 
+  /** Also if only a part of it is: an exception names the integration alone. */
   async #isParked(integration: string | null): Promise<boolean> {
     if (integration === null) return false;
     const nowMs = this.#engine.clock.nowMs();
@@ -202,7 +204,7 @@ export class Replays {
       const rows = await this.#read(() => this.#engine.store.dependencies());
       // Once its time has come somebody has to try it, and nobody else may want anything of it.
       const down = rows.filter(({ state, probeAtMs }) => isDown(state) && !isDue(probeAtMs, nowMs));
-      this.#parked = { names: new Set(down.map((row) => row.integration)), atMs: nowMs };
+      this.#parked = { names: new Set(down.map((row) => integrationOfGate(row.integration))), atMs: nowMs };
     }
     return this.#parked.names.has(integration);
   }
