@@ -17,6 +17,7 @@ import {
   KEY,
   type TestDatabase,
   makeDatabase,
+  makeEmptyDatabase,
   openStore,
   runSql,
 } from "./test-store.test-support.ts";
@@ -46,7 +47,7 @@ let database: TestDatabase;
 let connection: Connection;
 
 beforeAll(async () => {
-  database = await makeDatabase();
+  database = await makeEmptyDatabase();
   await (await openStore(database.url)).close();
   // Enough rows that the planner has a choice.
   await runSql(
@@ -117,7 +118,7 @@ describe("the schema", () => {
   });
 
   test("is not made in a schema that somebody else uses", async () => {
-    const other = await makeDatabase();
+    const other = await makeEmptyDatabase();
     await runSql(other.url, "create schema holdfast; create table holdfast.customer (id integer)");
     await expect(openStore(other.url)).rejects.toMatchObject({ code: "HF5002" });
     await other.drop();

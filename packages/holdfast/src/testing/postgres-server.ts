@@ -43,13 +43,14 @@ const WORDS_BYTES_MAX = 8192;
 
 /**
  * Runs the server until `stop`, or until this process ends, however it does: a shell beside it
- * waits for the end of a pipe that only this process holds open.
+ * waits for the end of a pipe that only this process holds open. SIGQUIT: the server writes nothing
+ * more to data that is removed next.
  */
 const KEEPER = [
   '"$@" </dev/null & server=$!',
   "trap '' INT TERM HUP",
   "cat >/dev/null",
-  'kill -INT "$server" 2>/dev/null',
+  'kill -QUIT "$server" 2>/dev/null',
   'wait "$server"',
   'rm -rf "$HOLDFAST_PG_FOLDER"',
 ].join("\n");
