@@ -223,6 +223,14 @@ create table flush (
   CHECK ((taken >= 0))
 );
 
+create table forgotten_command (
+  incarnation bigint not null,
+  number integer not null,
+  digests bytea not null,
+  PRIMARY KEY (incarnation, number),
+  CHECK (((length(digests) > 0) AND ((length(digests) % 16) = 0)))
+);
+
 create table gate (
   shard smallint not null,
   integration text collate "C" not null,
@@ -314,7 +322,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 48)))
+  CHECK (((kind >= 0) AND (kind <= 49)))
 );
 
 create table kept_event (

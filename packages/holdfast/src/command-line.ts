@@ -1,7 +1,7 @@
 /** The composition root of the command line: which driver serves which store, and whose clock. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { linesOf, newArchive, writeText } from "./archive-files.ts";
+import { linesOf, newArchive, requireAbsent, writeText } from "./archive-files.ts";
 import { careOverCells, cellsCare } from "./cells-care.ts";
 import { accessOfCell } from "./cli/context.ts";
 import type { Outside } from "./cli/outside.ts";
@@ -48,6 +48,7 @@ export const outside: Outside = {
   rehearsalsIn,
   writeText,
   newArchive,
+  requireAbsent,
   linesOf,
   storeAt,
   storeOverCells: (stores, access) =>

@@ -49,6 +49,8 @@ export interface Outside {
   readonly rotateKeyRing: (file: string) => string;
   /** @throws {HoldfastError} HF4102 if the file is there, or cannot be made. */
   readonly newArchive: (file: string) => Promise<ArchiveSink>;
+  /** @throws {HoldfastError} HF4102 if there is a file of this name. */
+  readonly requireAbsent: (file: string) => Promise<void>;
   /** Lines of a file. @throws {HoldfastError} HF5017 if it cannot be read. */
   readonly linesOf: (file: string) => AsyncIterable<string>;
   /** @throws {HoldfastError} HF5002 if no driver serves this address. */

@@ -51,6 +51,7 @@ async function run(
   let err = "";
   const outside: Outside = {
     rehearsalsIn: () => Promise.reject(new Error("none")),
+    requireAbsent: () => Promise.resolve(),
     writeText: () => Promise.resolve(),
     version: () => "1.2.3",
     nowMs: () => 0,
