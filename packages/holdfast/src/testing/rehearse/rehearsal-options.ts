@@ -50,6 +50,7 @@ const KNOWN = {
   seed: "number",
   // Of `rehearse`, which plays at once.
   only: "text",
+  mayLack: "truth value",
   onProgress: "function",
 } as const;
 
