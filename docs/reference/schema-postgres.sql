@@ -223,6 +223,14 @@ create table flush (
   CHECK ((taken >= 0))
 );
 
+create table forgotten_command (
+  incarnation bigint not null,
+  number integer not null,
+  digests bytea not null,
+  PRIMARY KEY (incarnation, number),
+  CHECK (((length(digests) > 0) AND ((length(digests) % 16) = 0)))
+);
+
 create table gate (
   shard smallint not null,
   integration text collate "C" not null,

@@ -21,6 +21,7 @@ describe("an app in JavaScript", () => {
     [{ payloads: { keyring: "k" } }, 'has no option "keyring"', 'Did you mean "keyRing"?'],
     [{ limits: { drainMS: 5 } }, 'has no option "drainMS"', 'Did you mean "drainMs"?'],
     [{ limits: { drainMs: "5s" } }, '"drainMs" is not valid', "Give a number"],
+    [{ limits: { commandsKeptMs: 3_599_999 } }, "expected at least 3600000", "commandsKeptMax"],
     [{ version: "v 45" }, "without a space", 'version: "v45"'],
     [{ store: undefined }, 'holdfast() needs "store"', 'store: "sqlite:./holdfast.db"'],
     [{ workflows: greet }, 'holdfast() needs "workflows"', "workflows: [order]"],

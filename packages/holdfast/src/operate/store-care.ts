@@ -47,7 +47,15 @@ export interface Accepting extends Decider {
   readonly anchorFile?: string;
 }
 
+/** One of several cells that are named together. */
+export interface NamedCare {
+  readonly name: string;
+  readonly care: StoreCare;
+}
+
 export interface StoreCare {
+  /** Given where it is several cells: each by itself. */
+  readonly cells?: readonly NamedCare[];
   /** Needs no engine and disturbs none. */
   readonly openReader: () => Promise<StoreReader>;
   readonly verify: () => Promise<Verification>;
