@@ -569,6 +569,8 @@ CREATE INDEX exception_next ON exception USING btree (next_at_ms, run, seq) WHER
 
 CREATE INDEX exception_open ON exception USING btree (run, seq) WHERE (closed_at_ms IS NULL);
 
+CREATE INDEX exception_open_assignee ON exception USING btree ("left"(((handling)::jsonb ->> 'assignee'::text), 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
+
 CREATE INDEX exception_open_class ON exception USING btree (class, ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 
 CREATE INDEX exception_open_owner ON exception USING btree ("left"(owner, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);

@@ -315,7 +315,7 @@ export interface ExceptionQuery extends Page {
   /** Of one of these. As the next three, it is looked at in the rows: what is open is not much. */
   readonly groups?: readonly Group[];
   readonly tag?: string;
-  /** Null: of nobody in particular. */
+  /** Of this person, what is open by an index; null: of nobody in particular, as the tag. */
   readonly assignee?: string | null;
   /** Of those that this person watches. */
   readonly watcher?: string;
