@@ -322,7 +322,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 48)))
+  CHECK (((kind >= 0) AND (kind <= 49)))
 );
 
 create table kept_event (

@@ -21,6 +21,7 @@ import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store
 import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
 import { readInput } from "./read-input.ts";
+import { testPulled } from "./test-pulled.ts";
 import { rehearsalsIn, startWorker } from "./worker.ts";
 
 /** Bytes of a store's key. */
@@ -39,6 +40,8 @@ export const outside: Outside = {
     new Promise((resolve) => {
       systemClock.after(ms, resolve);
     }),
+  randomKey: () => randomBytes(KEY_BYTES),
+  testPulled,
   newStoreKey: () => randomBytes(KEY_BYTES).toString("base64"),
   newKeyRing: (file) => makeKeyRing(file, randomBytes(KEY_BYTES)),
   rotateKeyRing: (file) => rotateKeyRing(file, randomBytes(KEY_BYTES)),

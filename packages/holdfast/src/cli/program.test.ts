@@ -58,6 +58,8 @@ async function run(
     readInput: () => Promise.resolve(input),
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
+    randomKey: () => new Uint8Array(32),
+    testPulled: () => Promise.reject(new Error("none")),
     startWorker: () => Promise.reject(new Error("no worker here")),
     storeOverCells: (stores) => {
       addresses.push(...stores.map(({ address }) => address));

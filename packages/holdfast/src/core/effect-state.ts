@@ -113,6 +113,12 @@ export interface EffectState {
   readonly proof: EffectProof | null;
   /** Something may have happened that nothing has settled since. */
   readonly openMaybe: boolean;
+  /**
+   * An attempt of this operation before the last one may have happened. It stays so when look-ups find
+   * nothing, since a request may land late; not when the other system has fenced it, the answer under its
+   * key tells, or a person has said so.
+   */
+  readonly maybeBefore: boolean;
   /** What a look-up or a person has to find out, if anything. */
   readonly unknown: Unknown | null;
   /** Look-ups since the last intent, oldest first. */
@@ -139,6 +145,7 @@ export const FRESH_EFFECT: EffectState = {
   budgetFromMs: null,
   proof: null,
   openMaybe: false,
+  maybeBefore: false,
   unknown: null,
   probes: [],
   immediateUsed: 0,
@@ -229,6 +236,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     budgetFromMs: from.budgetFromMs ?? record.atMs,
     proof,
     openMaybe: proof === "maybe",
+    maybeBefore: from.maybeBefore || proof === "maybe",
     unknown: null,
     probes: [],
     next: { kind: "inDoubt", attempt: record.attempt, sentAtMs: record.atMs },
@@ -254,6 +262,7 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
       budgetFromMs: state.budgetFromMs ?? record.atMs,
       proof,
       openMaybe: proof === "maybe",
+      maybeBefore: !isSettled && (state.maybeBefore || proof !== "never"),
       immediateUsed: state.immediateUsed + (immediate ? 1 : 0),
       meters: head.meters ?? state.meters,
       failure: head.failure ?? state.failure,
@@ -276,6 +285,7 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
       ...state,
       proof: head.proof,
       openMaybe: head.proof === "maybe",
+      maybeBefore: state.maybeBefore && !(head.proof === "never" && isForGood(state, head)),
       probes: [...state.probes, answer],
       meters: head.meters ?? state.meters,
       failure: head.failure ?? state.failure,
@@ -287,6 +297,11 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
   );
 }
 
+/** Fenced; or "it is there already" was looked into, and is not ours. */
+function isForGood({ failure }: EffectState, { fenced }: ProbeHead): boolean {
+  return fenced === true || failure?.unlessOurs !== undefined;
+}
+
 const LOOK_AGAIN: Move = { kind: "resolve", unknown: "outcome-unknown", because: "" };
 
 function afterSettled(state: EffectState, record: EffectRecord, head: SettledHead): EffectState {
@@ -294,6 +309,7 @@ function afterSettled(state: EffectState, record: EffectRecord, head: SettledHea
     ...state,
     proof: head.proof,
     openMaybe: head.proof === "maybe",
+    maybeBefore: head.proof !== "never",
     unknown: null,
     ref: head.ref ?? state.ref,
   };

@@ -64,6 +64,12 @@ export function exceptionList(query: ExceptionQuery): List {
         ? null
         : inRow("handling::jsonb -> 'tags' @> to_jsonb(?::text)", query.tag),
       ofAssignee(query.assignee),
+      query.watcher === undefined
+        ? null
+        : inRow("handling::jsonb -> 'watchers' @> to_jsonb(?::text)", query.watcher),
+      query.duplicateOf === undefined
+        ? null
+        : inRow("handling::jsonb ->> 'duplicateOf' = ?", query.duplicateOf),
       query.isSnoozed === true ? inRow("handling::jsonb ->> 'snoozed' is not null") : null,
       query.dueBeforeMs === undefined
         ? null

@@ -78,7 +78,7 @@ describe("a worker of a shared store", () => {
     const next = await join();
     await next.sees(isFree(9));
     expect(next.store.lastRun).toBe(21);
-    expect(await next.shards.take([9])).toEqual({ shards: [9], lastRun: 21 });
+    expect(await next.shards.take([9])).toMatchObject({ shards: [9], lastRun: 21 });
   });
 
   test("counts on behind a run that has left, where that had the highest number of its shard", async () => {
@@ -90,7 +90,7 @@ describe("a worker of a shared store", () => {
     await one.shards.release([9]);
     const two = await join();
     await two.sees(isFree(9));
-    expect(await two.shards.take([9])).toEqual({ shards: [9], lastRun: 20 });
+    expect(await two.shards.take([9])).toMatchObject({ shards: [9], lastRun: 20 });
   });
 
   test("removes nothing that is another one's", async () => {

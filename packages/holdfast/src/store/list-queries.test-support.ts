@@ -37,6 +37,8 @@ export const EXCEPTION_QUERIES: Asked<ExceptionQuery> = [
   [{ tag: "vip" }, "exception_open"],
   [{ assignee: "ana" }, "exception_open"],
   [{ assignee: null }, "exception_open"],
+  [{ watcher: "ana" }, "exception_open"],
+  [{ duplicateOf: "exc_1" }, "exception_open"],
   [{ dueBeforeMs: 1_000_000 }, "exception_open"],
   [{ isSnoozed: true }, "exception_open"],
   [{ groups: [{ level: "cause", fingerprint: "f1" }] }, "exception_open"],

@@ -317,6 +317,10 @@ export interface ExceptionQuery extends Page {
   readonly tag?: string;
   /** Null: of nobody in particular. */
   readonly assignee?: string | null;
+  /** Of those that this person watches. */
+  readonly watcher?: string;
+  /** Of those that are duplicates of the exception with this id. */
+  readonly duplicateOf?: string;
   /** Due before this time, or before their own came to a stand. */
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */

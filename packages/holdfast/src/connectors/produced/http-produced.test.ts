@@ -105,6 +105,8 @@ const CODES: readonly (readonly [string, number, object, FailureClass, EffectPro
   ],
   ["http-signal/says-setting", 400, { error: "invalid_grant" }, "misconfigured", "never"],
   ["http-signal/says-rule", 403, { code: "PERIOD_CLOSED" }, "policy", "never"],
+  ["http-signal/says-declined", 402, { error: { code: "card_declined" } }, "policy", "never"],
+  ["http-signal/says-too-late", 422, { code: "CUT_OFF_PASSED" }, "expired", "never"],
   ["http-signal/says-no-route", 404, { code: "ROUTE_NOT_FOUND" }, "permanent", "never"],
   [
     "http-signal/says-malformed",

@@ -20,7 +20,7 @@ export function classifyThrown(
   error: unknown,
   effect: AnyEffect,
   attempt: Attempt,
-  openMaybe: boolean,
+  maybeBefore: boolean,
   { host, sensitive }: Pick<LiveRun, "host" | "sensitive">,
 ): Failure {
   const { definition } = effect;
@@ -43,7 +43,8 @@ export function classifyThrown(
         says: told.says,
         id,
         version,
-        echo: error.echo,
+        // "It is there already" is what the table knows of the answer; a signal speaks for itself.
+        echo: error.echo && told === error.table,
         neverNeeds: "answered",
       });
     }
@@ -60,8 +61,7 @@ export function classifyThrown(
   }
   return classify(inputs, {
     evidence,
-    attempt: attempt.number,
-    openMaybe,
+    maybeBefore,
     thrownBy,
     message,
     ...codeOf(error),

@@ -91,7 +91,7 @@ export class Replays {
     declarations.declare(
       "workflow",
       REPLAY_WORKFLOW,
-      { sensitive: ["/how/changes"] },
+      { sensitive: ["/how/changes", "/how/value"] },
       this.workflow,
     );
   }
@@ -259,7 +259,7 @@ export class Replays {
     return stored !== null && takenBy(stored.records, command) !== null;
   }
 
-  async #goOn({ plan, by, index }: Item, row: ExceptionRow, command: string): Promise<void> {
+  async #goOn({ plan, by: startedBy, index, own }: Item, row: ExceptionRow, command: string) {
     const { how, to } = plan;
     // What was shown is of that version; no run stands at 0.
     const version = plan.items[index]?.[3] ?? 0;
@@ -268,10 +268,14 @@ export class Replays {
     const reason = `${plan.id}: ${plan.reason}`;
     if (how === undefined) {
       const decided = { seen: seq, exception: seq, command, ...(to === undefined ? {} : { to }) };
-      await this.#engine.commands.resume(run, step, by, reason, decided);
+      await this.#engine.commands.resume(run, step, startedBy, reason, decided);
       return;
     }
-    const order = { act: how.act, ...repairBy(how, row.step), version, reason };
+    // What two people do, its maker and who has approved it do: also where a third has started it.
+    const isForTwo = how.act === "supply" || how.act === "skip";
+    const by = isForTwo ? plan.by : startedBy;
+    const planned = isForTwo ? { plan: own.id, item: index } : {};
+    const order = { act: how.act, ...repairBy(how, row.step), version, reason, ...planned };
     const { commands, routes } = this.#engine;
     const act = async () => {
       await commands.repairs.repair({ ...order, run, by, command });

@@ -88,7 +88,7 @@ async function draftReplay(
   const selected = await selectItems(reader, parseReplayQuery(query), first, nowMs);
   if (selected.length === 0) throw nothingFits(query);
   const version = to?.version ?? (await deployedVersions(reader)).at(-1) ?? null;
-  const repairs = new RepairsOfAll(reader, how, { by, patience });
+  const repairs = new RepairsOfAll(reader, how, { by, patience }, await Masking.of(reader));
   const running: Candidate[] = [];
   const versions: number[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
