@@ -16,8 +16,11 @@ import {
   untilReview,
   untilState,
 } from "./sealed-shop.test-support.ts";
+import { systemClock } from "./engine/clock.ts";
+import { sweepFiles } from "./payload/sweep.ts";
 import { connect } from "./store-postgres/client.ts";
-import { makeDatabase } from "./store-postgres/test-store.test-support.ts";
+import { openPostgresReader } from "./store-postgres/index.ts";
+import { makeDatabase, runSql } from "./store-postgres/test-store.test-support.ts";
 
 let folder: string;
 let ring: string;
@@ -89,6 +92,41 @@ test("nor in what workers of a shared store leave each other", async () => {
     const { rows } = await everythingIn(database.url);
     expect(rows.filter(holds)).toEqual([]);
     expect(rows.filter((row) => /,(?:start|send),.*sealed:/.test(row))).not.toEqual([]);
+  } finally {
+    for (const one of workers) await one.close();
+    await database.drop();
+  }
+});
+
+test("a sweep takes no file of an event that a worker has kept, whatever the others have numbered", async () => {
+  const database = await makeDatabase();
+  const directory = join(folder, "payloads");
+  const worker = () =>
+    openShop({
+      store: database.url as `postgres://${string}`,
+      postgres: { key: keyOf(9), shared: true },
+      log: () => undefined,
+      payloads: { directory },
+    });
+  // Each has records of its own under the numbers that the first gives to its events.
+  const workers = Array.from({ length: 7 }, worker);
+  try {
+    for (const one of workers) await one.listen({ signals: [] });
+    for (let number = 0; number < 6; number += 1) {
+      const payload = { iban: "x".repeat(100_000) };
+      await workers[0]?.send(paid, { key: `nobody ${String(number)}`, id: `e${number}`, payload });
+    }
+    const before = filesWith(directory, [""]);
+    expect(before).toHaveLength(6);
+    // With statistics, of records with one number those of another worker may come first.
+    await runSql(database.url, "analyze");
+    const reader = await openPostgresReader({ url: database.url });
+    const hoursLater = systemClock.nowMs() + 7_200_000;
+    const options = { secret: keyOf(9), nowMs: hoursLater, after: "" };
+    const swept = await sweepFiles(directory, reader, options);
+    await reader.close();
+    expect(swept).toMatchObject({ looked: 6, removed: 0 });
+    expect(filesWith(directory, [""])).toEqual(before);
   } finally {
     for (const one of workers) await one.close();
     await database.drop();

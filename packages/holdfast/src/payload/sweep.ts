@@ -1,17 +1,31 @@
 /**
  * Takes away files that no record refers to: what a crash between a file and its flush has left.
  * The name of a file says which record that is, so each takes one look by primary key. Files of the
- * last hour are left alone: their flush may be on its way.
+ * last hour are left alone: their flush may be on its way. So is a file that this store's key has not
+ * named: another store keeps its payloads in the same place.
  */
 import type { StoreReader } from "../store/store.ts";
 import type { FilePlace, ListedFile } from "./file-place.ts";
 import { filePlace } from "./open-place.ts";
-import { fileName, isReference, referenceIn } from "./payload-files.ts";
+import {
+  fileName,
+  isNamedBy,
+  isReference,
+  referenceIn,
+  type PayloadPlace,
+} from "./payload-files.ts";
 
 /** Files looked at in one call. */
 const SWEEP_FILES_MAX = 10_000;
 /** A flush takes seconds at most; an hour also covers clocks that differ. */
 const YOUNG_MS = 3_600_000;
+/**
+ * Records of the store that are looked at for one number: workers that share a store number their own
+ * records each for itself, so as many may have one number as there are workers, 256 at most.
+ */
+const SAME_NUMBER_MAX = 4_096;
+const SAME_NUMBER_FIRST = 8;
+const SAME_NUMBER_GROWTH = 8;
 
 const NAME =
   /^[0-9a-f]{2}\/(?<digest>[0-9a-f]{64})-(?<run>\d{1,16})-(?<seq>\d{1,16})(?<beside>\.tmp)?$/u;
@@ -19,11 +33,15 @@ const NAME =
 export interface Swept {
   readonly looked: number;
   readonly removed: number;
+  /** Left, though no record refers to them: another store's, or not what this one wrote. */
+  readonly foreign: number;
   /** Where to go on, for the next call; null if that was all. */
   readonly next: string | null;
 }
 
 export interface SweepOptions {
+  /** The store's key, which the names of its files are made with. */
+  readonly secret: Uint8Array;
   readonly nowMs: number;
   /** What the last call gave as `next`; "" to begin. */
   readonly after: string;
@@ -37,44 +55,63 @@ export interface SweepOptions {
 export async function sweepFiles(
   directory: string,
   reader: Pick<StoreReader, "records">,
-  { nowMs, after, filesMax = SWEEP_FILES_MAX }: SweepOptions,
+  { secret, nowMs, after, filesMax = SWEEP_FILES_MAX }: SweepOptions,
 ): Promise<Swept> {
   const place = filePlace(directory);
-  let looked = 0;
-  let removed = 0;
+  let [looked, removed, foreign] = [0, 0, 0];
   let before = after;
   for await (const file of place.list(after)) {
-    if (!NAME.test(file.name)) continue;
-    if (looked === filesMax) return { looked, removed, next: before };
+    const named = NAME.exec(file.name)?.groups;
+    if (named === undefined) continue;
+    if (looked === filesMax) return { looked, removed, foreign, next: before };
     looked += 1;
     before = file.name;
-    if (!(await isOrphan(file, reader, nowMs))) continue;
-    await remove(place, file.name);
-    removed += 1;
+    if (nowMs - file.modifiedAtMs < YOUNG_MS) continue;
+    // Half a file under a name of its own: whoever wrote it is gone.
+    const isHalf = named["beside"] !== undefined;
+    const of = { run: Number(named["run"]), seq: Number(named["seq"]) };
+    if (!isHalf && (await isReferredTo(file, of, reader))) continue;
+    if (await isRemoved(place, file.name, isHalf ? null : { of, secret })) removed += 1;
+    else foreign += 1;
   }
-  return { looked, removed, next: null };
+  return { looked, removed, foreign, next: null };
 }
 
-/** Gone already: another sweep was faster. */
-async function remove(place: FilePlace, name: string): Promise<void> {
+interface Owner {
+  readonly of: PayloadPlace;
+  readonly secret: Uint8Array;
+}
+
+/** @param owner - whose it has to be; null: anybody's. False if it is another's, and was left. */
+async function isRemoved(place: FilePlace, name: string, owner: Owner | null): Promise<boolean> {
   try {
+    if (owner !== null) {
+      const bytes = await place.read(name);
+      if (!isNamedBy(owner.secret, { name, bytes }, owner.of)) return false;
+    }
     await place.remove(name);
   } catch (error) {
+    // Gone already: another sweep was faster.
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
   }
+  return true;
 }
 
-async function isOrphan(
-  { name, modifiedAtMs }: ListedFile,
+/** True also where there are more records of one number than are looked at: what is unsure stays. */
+async function isReferredTo(
+  { name }: ListedFile,
+  { run, seq }: PayloadPlace,
   reader: Pick<StoreReader, "records">,
-  nowMs: number,
 ): Promise<boolean> {
-  if (nowMs - modifiedAtMs < YOUNG_MS) return false;
-  const { run, seq, beside } = NAME.exec(name)?.groups ?? {};
-  // Half a file under a name of its own: whoever wrote it is gone.
-  if (beside !== undefined) return true;
-  const place = { run: Number(run), seq: Number(seq) };
-  const [record] = await reader.records(place.run, place.seq - 1, 1);
-  if (record?.seq !== place.seq || record.data === null || !isReference(record.data)) return true;
-  return fileName(referenceIn(record.data, place), place) !== name;
+  for (let limit = SAME_NUMBER_FIRST; limit <= SAME_NUMBER_MAX; limit *= SAME_NUMBER_GROWTH) {
+    const found = await reader.records(run, seq - 1, limit);
+    const same = found.filter((record) => record.seq === seq);
+    if (same.some(({ data }) => data !== null && isNameIn(data, name, { run, seq }))) return true;
+    if (same.length < limit) return false;
+  }
+  return true;
+}
+
+function isNameIn(data: string, name: string, place: PayloadPlace): boolean {
+  return isReference(data) && fileName(referenceIn(data, place), place) === name;
 }
