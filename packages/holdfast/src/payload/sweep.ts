@@ -4,6 +4,7 @@
  * last hour are left alone: their flush may be on its way. So is a file that this store's key has not
  * named: another store keeps its payloads in the same place.
  */
+import { recordsOfNumber } from "../store/records-of-number.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { FilePlace, ListedFile } from "./file-place.ts";
 import { filePlace } from "./open-place.ts";
@@ -19,13 +20,6 @@ import {
 const SWEEP_FILES_MAX = 10_000;
 /** A flush takes seconds at most; an hour also covers clocks that differ. */
 const YOUNG_MS = 3_600_000;
-/**
- * Records of the store that are looked at for one number: workers that share a store number their own
- * records each for itself, so as many may have one number as there are workers, 256 at most.
- */
-const SAME_NUMBER_MAX = 4_096;
-const SAME_NUMBER_FIRST = 8;
-const SAME_NUMBER_GROWTH = 8;
 
 const NAME =
   /^[0-9a-f]{2}\/(?<digest>[0-9a-f]{64})-(?<run>\d{1,16})-(?<seq>\d{1,16})(?<beside>\.tmp)?$/u;
@@ -97,19 +91,13 @@ async function isRemoved(place: FilePlace, name: string, owner: Owner | null): P
   return true;
 }
 
-/** True also where there are more records of one number than are looked at: what is unsure stays. */
 async function isReferredTo(
   { name }: ListedFile,
-  { run, seq }: PayloadPlace,
+  place: PayloadPlace,
   reader: Pick<StoreReader, "records">,
 ): Promise<boolean> {
-  for (let limit = SAME_NUMBER_FIRST; limit <= SAME_NUMBER_MAX; limit *= SAME_NUMBER_GROWTH) {
-    const found = await reader.records(run, seq - 1, limit);
-    const same = found.filter((record) => record.seq === seq);
-    if (same.some(({ data }) => data !== null && isNameIn(data, name, { run, seq }))) return true;
-    if (same.length < limit) return false;
-  }
-  return true;
+  const records = await recordsOfNumber(reader, place.run, place.seq);
+  return records.some(({ data }) => data !== null && isNameIn(data, name, place));
 }
 
 function isNameIn(data: string, name: string, place: PayloadPlace): boolean {
