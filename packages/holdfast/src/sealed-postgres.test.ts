@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { App } from "./index.ts";
-import { makeKeyRing } from "./payload/key-ring.ts";
+import { verifyWithPayloads } from "./payload/audit.ts";
+import { makeKeyRing, readKeyRing } from "./payload/key-ring.ts";
 import { filesWith, keyOf } from "./payload/test-payloads.test-support.ts";
 import {
   CANARIES,
@@ -19,7 +20,7 @@ import {
 import { systemClock } from "./engine/clock.ts";
 import { sweepFiles } from "./payload/sweep.ts";
 import { connect } from "./store-postgres/client.ts";
-import { openPostgresReader } from "./store-postgres/index.ts";
+import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
 import { makeDatabase, runSql } from "./store-postgres/test-store.test-support.ts";
 
 let folder: string;
@@ -129,6 +130,41 @@ test("a sweep takes no file of an event that a worker has kept, whatever the oth
     expect(filesWith(directory, [""])).toEqual(before);
   } finally {
     for (const one of workers) await one.close();
+    await database.drop();
+  }
+});
+
+test("a check opens what the store itself keeps, in its rows and in files, and names what is gone", async () => {
+  const database = await makeDatabase();
+  const directory = join(folder, "payloads");
+  const secret = keyOf(9);
+  const app = openShop({
+    store: database.url as `postgres://${string}`,
+    postgres: { key: secret },
+    log: () => undefined,
+    payloads: { keyRing: ring, directory },
+  });
+  const check = () =>
+    verifyWithPayloads(
+      (visited) => verifyPostgresStore({ url: database.url, key: secret, ...visited }),
+      {
+        ring: readKeyRing(ring),
+        directory,
+        secret,
+      },
+    );
+  try {
+    await app.send(paid, { key: "nobody", id: "e1", payload: { iban: "short" } });
+    await app.send(paid, { key: "nobody", id: "e2", payload: { iban: "x".repeat(100_000) } });
+    const sound = await check();
+    expect(sound.damage).toEqual([]);
+    expect(sound.harmless.join("\n")).not.toMatch(/not opened|not checked/u);
+    for (const file of filesWith(directory, [""])) rmSync(file);
+    const [{ what } = { what: "" }, ...others] = (await check()).damage;
+    expect(what).toMatch(/^the payload of store record \d+ cannot be read/u);
+    expect(others).toEqual([]);
+  } finally {
+    await app.close();
     await database.drop();
   }
 });

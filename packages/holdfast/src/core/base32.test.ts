@@ -64,3 +64,8 @@ test("reading understands what people confuse, and refuses the rest", () => {
   expect(numberOfBase32("-")).toBeNull();
   expect(numberOfBase32("zzzzzzzzzzz")).toBeNull();
 });
+
+test("what is no number of at least 0 has no text", () => {
+  for (const none of [-1, 0.5, Number.NaN, 2 ** 53])
+    expect(() => base32OfNumber(none, 11)).toThrow(RangeError);
+});
