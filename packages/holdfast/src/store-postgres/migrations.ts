@@ -102,6 +102,12 @@ export function migrationSql(): string {
   return [VERSION_TABLE, ...MIGRATIONS].join(";\n");
 }
 
+/** Names of all tables of ours. */
+export function migrationTables(): readonly string[] {
+  const made = migrationSql().matchAll(/^\s*create table (?:if not exists )?(?<table>\w+)/gmu);
+  return [...made].map(({ groups }) => groups?.["table"] ?? "");
+}
+
 function foreignSchema(): HoldfastError {
   return new HoldfastError(
     "HF5002",

@@ -20,13 +20,13 @@ export interface TestDatabase {
   readonly drop: () => Promise<void>;
 }
 
-/** A database of its own, without a store. */
-export async function makeDatabase(): Promise<TestDatabase> {
+/** A database of its own, without a store. With `options` of its making. */
+export async function makeDatabase(options = ""): Promise<TestDatabase> {
   const answer = await fetch(inject("postgresOnDemand"));
   const server = await answer.text();
   if (!answer.ok) throw new Error(server);
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await runScript(server, `create database ${name}`);
+  await runScript(server, `create database ${name} ${options}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   return {
