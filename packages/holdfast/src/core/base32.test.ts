@@ -73,3 +73,8 @@ test("a number is as many characters as were asked for", () => {
     "1",
   ]);
 });
+
+test("what is no number of at least 0 has no text", () => {
+  for (const none of [-1, 0.5, Number.NaN, 2 ** 53])
+    expect(() => base32OfNumber(none, 11)).toThrow(RangeError);
+});

@@ -74,8 +74,12 @@ export interface StoreCare {
   readonly openBuild: (module: string) => Promise<Build>;
   /** Copies the store while its engine may run. */
   readonly backup: (to: string) => Promise<BackedUp>;
-  /** Takes away payload files that no record refers to. */
-  readonly sweep: () => Promise<{ readonly looked: number; readonly removed: number }>;
+  /** Takes away payload files that no record refers to; `foreign` are left, as another store's. */
+  readonly sweep: () => Promise<{
+    readonly looked: number;
+    readonly removed: number;
+    readonly foreign: number;
+  }>;
   /** Payloads as they are stored, with those in files in their place: for an archive. */
   readonly openStored: () => Promise<StoreReader>;
   /** Reads an archive into this store, which is one for looking. `lines` begins anew at each call. */

@@ -136,7 +136,7 @@ class FlushCheck {
       if (!digests.subarray(offset, offset + DIGEST_BYTES).equals(stored)) {
         return named(cells, "was changed");
       }
-      this.#visit?.(toSealedRecord(cells));
+      this.#visit?.(asVisited(cells));
       this.#noteCloses(cells);
       await this.#advance();
     }
@@ -197,6 +197,12 @@ class FlushCheck {
     const { value } = await this.#journal.next();
     this.#next = value ?? null;
   }
+}
+
+/** The store's own journal is run 0 to everybody else; its rows have an incarnation in its place. */
+function asVisited(cells: Cells): ReturnType<typeof toSealedRecord> {
+  const record = toSealedRecord(cells);
+  return { ...record, run: Math.max(0, record.run) };
 }
 
 /** Its run has left for an archive, and only its digest is here. */

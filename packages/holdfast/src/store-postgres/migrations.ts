@@ -103,6 +103,12 @@ export function migrationSql(version = SCHEMA_VERSION): string {
   return [VERSION_TABLE, ...MIGRATIONS.slice(0, version)].join(";\n");
 }
 
+/** Names of all tables of ours. */
+export function migrationTables(): readonly string[] {
+  const made = migrationSql().matchAll(/^\s*create table (?:if not exists )?(?<table>\w+)/gmu);
+  return [...made].map(({ groups }) => groups?.["table"] ?? "");
+}
+
 function foreignSchema(): HoldfastError {
   return new HoldfastError(
     "HF5002",

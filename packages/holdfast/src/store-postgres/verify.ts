@@ -15,7 +15,7 @@ import { ForgottenDigests } from "./forgotten-commands.ts";
 import { isMetaSound, readMeta } from "./meta.ts";
 import { schemaVersion } from "./migrations.ts";
 import { connectTo } from "./open.ts";
-import { ConnectionLost, cannotOpen } from "./postgres-errors.ts";
+import { ConnectionLost, SQL_STATES, StatementRefused, cannotOpen } from "./postgres-errors.ts";
 import { storeIdOf } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { removalDamage } from "./removed-records.ts";
@@ -105,7 +105,7 @@ async function listed(
   return (await attempt(damage, check)) ?? [];
 }
 
-/** A check that cannot even read has found damage. */
+/** A check that cannot even read has found damage, unless it was kept from reading. */
 async function attempt<Value>(
   damage: Damage[],
   check: () => Promise<Value>,
@@ -114,9 +114,30 @@ async function attempt<Value>(
     return await check();
   } catch (error) {
     if (error instanceof HoldfastError || error instanceof ConnectionLost) throw error;
+    if (error instanceof StatementRefused && !saysDamage(error)) throw notChecked(error);
     damage.push({ what: `it cannot be read: ${error instanceof Error ? error.message : "?"}` });
     return undefined;
   }
+}
+
+/**
+ * What a statement is refused for because of what is stored: a value that is none (22), a fold that
+ * breaks a key (23), a table or column that is not there (42, but not a right that is missing), a file
+ * that cannot be read (58), a page that is broken (XX). A time limit, a full disk or somebody who
+ * breaks a statement off says nothing of the store.
+ */
+function saysDamage({ sqlState }: StatementRefused): boolean {
+  const isRight = sqlState === SQL_STATES.insufficientPrivilege;
+  return !isRight && ["22", "23", "42", "58", "XX"].includes(sqlState.slice(0, 2));
+}
+
+function notChecked(error: StatementRefused): HoldfastError {
+  return new HoldfastError(
+    "HF5002",
+    `the store could not be checked: ${error.message}`,
+    "This says nothing of the store's state. Give the check what it lacks (time, a right, room on the server's disk for temporary tables) and run it again.",
+    { cause: error },
+  );
 }
 
 /**

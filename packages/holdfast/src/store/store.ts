@@ -121,7 +121,7 @@ export interface Removal {
   recordSums(runs: readonly number[]): Promise<readonly RecordSum[]>;
   /**
    * Records of the store's own journal by number, each held against its digest. Where workers share
-   * the store several may have one number: then one that keeps an event comes first.
+   * the store several may have one number: all of them are given.
    */
   storeRecords(seqs: readonly number[]): Promise<readonly JournalRecord[]>;
   /** The runs whose parent is one of these. */

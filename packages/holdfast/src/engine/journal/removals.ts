@@ -313,7 +313,7 @@ async function candidate(
   const [started] = records;
   if (started === undefined) throw new Error(`run ${String(row.run)} has no records`);
   const { keyHash, generation, inputDigest } = headOf<StartedHead>(started);
-  const kept = async (seq: number) => (await removal.storeRecords([seq]))[0] ?? null;
+  const kept = (seq: number) => removal.storeRecords([seq]);
   const { run, workflow, namespace } = row;
   const key = { keyHash, generation, inputDigest };
   const place = shard === undefined ? {} : { shard };
