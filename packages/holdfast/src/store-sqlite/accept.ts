@@ -56,6 +56,8 @@ export async function acceptStore(options: AcceptOptions): Promise<Accepted> {
     const flushes = acceptance(session.opened, at, { by, reason, atMs });
     for (const [index, records] of flushes.entries())
       session.flush({ number: index + 1, atMs, records, taken: [] });
+    // Last: a copy of which not all is on record is still one that has to be accepted.
+    session.accepted();
   } catch (error) {
     // Without a new anchor: the store is still one that has to be accepted.
     await session.abandon();

@@ -66,6 +66,8 @@ describe("the key file", () => {
   test("is used if the process that made it died before it made the store", async () => {
     const key = new Uint8Array(32).fill(3);
     writeFileSync(`${path}.key`, key);
+    // SQLite makes the file when it first looks into it.
+    writeFileSync(path, "");
     const store = await openInline(path);
     expect([...store.secret]).toEqual([...key]);
     await store.close();

@@ -119,6 +119,11 @@ export class Session {
     return this.#writer.changed();
   }
 
+  /** A copy is from now on the store to go on with. */
+  accepted(): void {
+    this.#writer.sealAsStore();
+  }
+
   /**
    * Seals the end of the chain, writes the anchor, drops the lock. A second call does nothing.
    *

@@ -22,6 +22,7 @@ import type { DigestsAhead } from "./digests-ahead.ts";
 import { backupInboxes } from "./backup-inboxes.ts";
 import { InboxWriter } from "./inbox-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
+import { sealAs } from "./meta.ts";
 import { beginImmediate } from "./sqlite-errors.ts";
 import { RemovalWriter } from "./removal.ts";
 import { ProjectionsWriter } from "./projections-writer.ts";
@@ -154,6 +155,14 @@ export class SqliteWriter {
     this.requireAlive();
     this.#guarded(() => {
       this.#database.exec("pragma wal_checkpoint(passive)");
+    });
+  }
+
+  /** Takes off the mark of a copy, if it is one. Durable when it returns. */
+  sealAsStore(): void {
+    this.requireAlive();
+    this.#guarded(() => {
+      sealAs(this.#database, this.identity.secret, "store");
     });
   }
 
