@@ -7,6 +7,7 @@ import { HoldfastError } from "./core/error.ts";
 import { checkRetention } from "./core/retention.ts";
 import { DEFAULT_LIMITS } from "./engine/limits.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
+import { requireDefinition } from "./workflow/definition-check.ts";
 import { checkOptions, type OptionKinds } from "./workflow/known-options.ts";
 
 const APP: OptionKinds = {
@@ -43,10 +44,8 @@ const LIMITS: OptionKinds = Object.fromEntries(
 export function checkAppOptions(options: unknown): void {
   checkOptions("holdfast()", options, APP);
   // Checked to be an object above.
-  const { store, workflows, version, postgres, payloads, limits, retention } = options as Record<
-    string,
-    unknown
-  >;
+  const { store, workflows, effects, version, postgres, payloads, limits, retention } =
+    options as Record<string, unknown>;
   if (store === undefined) {
     throw missing("store", "where runs are kept", 'store: "sqlite:./holdfast.db"');
   }
@@ -55,12 +54,28 @@ export function checkAppOptions(options: unknown): void {
   if (!Array.isArray(workflows)) {
     throw missing("workflows", "a list of workflows", "workflows: [order]");
   }
+  for (const [index, one] of workflows.entries())
+    requireDefinition("workflow", one, `workflows[${String(index)}] of holdfast()`);
+  checkEffects(effects);
   if (postgres !== undefined) checkOptions("postgres of holdfast()", postgres, POSTGRES);
   if (payloads !== undefined) checkOptions("payloads of holdfast()", payloads, PAYLOADS);
   if (retention !== undefined) {
     checkRetention("retention of holdfast()", retention as object, RETENTION);
   }
   if (limits !== undefined) checkOptions("limits of holdfast()", limits, LIMITS);
+}
+
+function checkEffects(effects: unknown): void {
+  if (effects === undefined) return;
+  if (!Array.isArray(effects)) {
+    throw new HoldfastError(
+      "HF1001",
+      'The option "effects" of holdfast() is not valid: expected a list of effects.',
+      "Give effects: [refund], or leave it out.",
+    );
+  }
+  for (const [index, one] of effects.entries())
+    requireDefinition("effect", one, `effects[${String(index)}] of holdfast()`);
 }
 
 /** One address, or several by the names of their cells. */
@@ -126,12 +141,16 @@ const CALLS = {
   listen: { signals: "any" },
 } as const satisfies Record<string, OptionKinds>;
 
+/** Calls that need not be given any. */
+const WITHOUT: readonly (keyof typeof CALLS)[] = ["start", "startIn", "listen"];
+
 /**
  * The options, all of which the call has. What their values have to be is the call's to say.
  *
- * @throws {HoldfastError} HF1001 for an option that is not known.
+ * @throws {HoldfastError} HF1001 for an option that is not known, and where there are none.
  */
 export function known<T>(call: keyof typeof CALLS, options: T): T {
-  if (options !== undefined) checkOptions(`app.${call}`, options, CALLS[call]);
+  if (options !== undefined || !WITHOUT.includes(call))
+    checkOptions(`app.${call}`, options, CALLS[call]);
   return options;
 }

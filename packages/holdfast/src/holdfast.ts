@@ -21,6 +21,11 @@ import { Posting, type Posted } from "./start-in.ts";
 import type { PostgresTransaction } from "./store-postgres/post-in.ts";
 import type { SqliteTransaction } from "./store-sqlite/post-in.ts";
 import type { PostgresDatabase, SqliteDatabase } from "./workflow/local-database.ts";
+import {
+  requireDefinition,
+  requireEventType,
+  requireFunction,
+} from "./workflow/definition-check.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { Workflow } from "./workflow/workflow.ts";
@@ -196,7 +201,12 @@ export interface App {
    * @param options - `signals`: which, default SIGTERM; [] for none.
    */
   listen(options?: { readonly signals?: readonly NodeJS.Signals[] }): Promise<void>;
-  /** Everything the engine does, as it does it. The answer ends the subscription. */
+  /**
+   * Everything the engine does, as it does it. The answer ends the subscription. A listener that throws
+   * or rejects disturbs nobody: it gets a warning of the process.
+   *
+   * @throws {HoldfastError} HF1001 for what is no function.
+   */
   on(listener: EngineListener): () => void;
   /** Lets attempts in flight end, then closes the store. */
   close(): Promise<void>;
@@ -217,6 +227,7 @@ export function holdfast(options: HoldfastOptions): App {
   const posting = postingOf(options);
   return {
     async start(workflow, input, startOptions) {
+      requireDefinition("workflow", workflow, "The workflow of app.start");
       const given = known("start", startOptions);
       const running = await engines();
       const { run, ...how } = await running.any().startRun(workflow, input, given);
@@ -244,6 +255,7 @@ export function holdfast(options: HoldfastOptions): App {
       await engines();
     },
     on(listener) {
+      requireFunction(listener, "The listener of app.on");
       listeners.add(listener);
       return () => {
         listeners.delete(listener);
@@ -259,6 +271,7 @@ export function holdfast(options: HoldfastOptions): App {
 function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
   return {
     async startIn(tx, workflow, input, options) {
+      requireDefinition("workflow", workflow, "The workflow of app.startIn");
       return await posting.start(tx, workflow, input, known("startIn", options));
     },
     async sendIn(tx, event, message) {
@@ -363,8 +376,9 @@ function postingOf({ store, workflows, limits, payloads }: HoldfastOptions): Pos
   return new Posting({ ...given, ...(limits === undefined ? {} : { limits }) });
 }
 
-/** @throws {HoldfastError} HF4102 if the event's payload is not what its schema takes. */
+/** @throws {HoldfastError} HF1001 for what is no event, HF4102 if the event's payload is not what its schema takes. */
 async function requireEvent(event: EventType<Schema>, payload: unknown): Promise<void> {
+  requireEventType(event, "The event that is sent");
   checkSensitive(`event "${event.name}"`, event.sensitive);
   const parsed = await parse(event.schema, payload);
   if (!parsed.ok) throw invalidEvent(event.name, maskedProblems(event, payload, parsed.problems));

@@ -3,7 +3,7 @@ import type { Duration } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import { PROPOSAL_PREFIX } from "../core/repaired.ts";
 import type { Described } from "../core/journal.ts";
-import { checkDefinition } from "./definition-check.ts";
+import { checkDefinition, checkNamed } from "./definition-check.ts";
 import { checkOptions } from "./known-options.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
@@ -55,6 +55,7 @@ export function review<S extends Schema, D extends Schema>(
   name: string,
   options: ReviewOptions<S, D>,
 ): Review<S, D> {
+  checkNamed("review", name, options);
   checkDefinition(
     `review "${name}"`,
     {

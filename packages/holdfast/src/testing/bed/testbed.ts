@@ -2,6 +2,7 @@
  * A bed to try workflows in: the same engine as in production, on a database in memory, under virtual
  * time, with a fake world in the place of the other systems. Neutral to the test framework.
  */
+import { requireDefinition, requireEventType } from "../../workflow/definition-check.ts";
 import { durationMs, type Duration } from "../../core/duration.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { AskedHead, JournalRecord } from "../../core/journal.ts";
@@ -135,24 +136,30 @@ export class Bed implements Testbed {
         "testbed needs `workflows`: a list of those that are started or called in it.",
         "Write testbed({ workflows: [placeOrder] }).",
       );
+    for (const [index, one] of workflows.entries())
+      requireDefinition("workflow", one, `workflows[${String(index)}] of testbed`);
+    for (const [index, one] of effects.entries())
+      requireDefinition("effect", one, `effects[${String(index)}] of testbed`);
     this.lives = new BedLives({ workflows, effects, version, limits }, seed);
   }
 
   on<I extends Schema, O extends Schema>(effect: Effect<I, O>): EffectStub<I, O> {
+    requireDefinition("effect", effect, "The effect of bed.on");
     const stub = this.#stubs.get(effect.name) ?? new EffectStub<I, O>(effect, this.lives.world);
     this.#stubs.set(effect.name, stub);
     // Made for this very effect above: one name is one effect.
     return stub as EffectStub<I, O>;
   }
 
-  decide(review: AnyReview, decision: unknown, { user }: { readonly user: string }): void {
+  decide(review: AnyReview, decision: unknown, as: { readonly user: string }): void {
+    requireDefinition("review", review, "The review of bed.decide");
+    checkOptions("who decides, of bed.decide,", as, { user: "any" });
+    const { user } = as;
     this.#standing.set(review.name, { decision, user });
   }
 
-  sends(
-    event: EventType<Schema>,
-    { key, id, payload }: { readonly key: string; readonly id: string; readonly payload: unknown },
-  ): void {
+  sends(event: EventType<Schema>, message: Message): void {
+    const { key, id, payload } = sent("bed.sends", event, message);
     this.#toCome.push((commands) => commands.send(event.name, key, id, payload));
   }
 
@@ -165,6 +172,7 @@ export class Bed implements Testbed {
     input: unknown,
     options: { readonly by?: string } = {},
   ): Promise<RunView> {
+    requireDefinition("workflow", workflow, "The workflow of bed.start");
     // Asked again after a crash, it is the same run: it has the same key.
     const { run } = await this.lives.ask((engine) => engine.startRun(workflow, input, options));
     await this.settled();
@@ -174,8 +182,11 @@ export class Bed implements Testbed {
   async answer(
     review: AnyReview,
     decision: unknown,
-    { user, run }: { readonly user: string; readonly run?: string },
+    as: { readonly user: string; readonly run?: string },
   ): Promise<RunView> {
+    requireDefinition("review", review, "The review of bed.answer");
+    checkOptions("who answers, of bed.answer,", as, { user: "any", run: "any" });
+    const { user, run } = as;
     const open = (await this.#openReviews()).filter(
       (one) => one.review === review.name && (run === undefined || formatRunId(one.run) === run),
     );
@@ -190,10 +201,8 @@ export class Bed implements Testbed {
     return await this.run(formatRunId(first.run));
   }
 
-  async send(
-    event: EventType<Schema>,
-    { key, id, payload }: { readonly key: string; readonly id: string; readonly payload: unknown },
-  ): Promise<void> {
+  async send(event: EventType<Schema>, message: Message): Promise<void> {
+    const { key, id, payload } = sent("bed.send", event, message);
     await this.lives.ask(({ commands }) => commands.send(event.name, key, id, payload));
     await this.settled();
   }
@@ -205,8 +214,10 @@ export class Bed implements Testbed {
 
   async cancel(
     run: string,
-    { by, reason }: { readonly by: string; readonly reason: string },
+    options: { readonly by: string; readonly reason: string },
   ): Promise<RunView> {
+    checkOptions("bed.cancel", options, { by: "any", reason: "any" });
+    const { by, reason } = options;
     await this.lives.ask(({ commands }) => commands.cancel(numberOf(run), by, reason));
     await this.settled();
     return await this.run(run);
@@ -324,6 +335,19 @@ export class Bed implements Testbed {
     }
     throw new Error(`More than ${String(DECISIONS_MAX)} reviews were asked for in one moment.`);
   }
+}
+
+interface Message {
+  readonly key: string;
+  readonly id: string;
+  readonly payload: unknown;
+}
+
+/** @throws {HoldfastError} HF1001 for what is no event, or no message. */
+function sent(verb: string, event: EventType<Schema>, message: Message): Message {
+  requireEventType(event, `The event of ${verb}`);
+  checkOptions(`the message of ${verb}`, message, { key: "any", id: "any", payload: "any" });
+  return message;
 }
 
 type Commands = Awaited<ReturnType<BedLives["engine"]>>["commands"];
