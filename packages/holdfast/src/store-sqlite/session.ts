@@ -82,7 +82,7 @@ export class Session {
 
   /** @throws {HoldfastError} HF5001 to HF5010. */
   constructor(settings: SessionSettings, listeners: SessionListeners) {
-    const { writer, release } = openWriter(settings, listeners);
+    const { writer, release, isNew } = openWriter(settings, listeners);
     this.#writer = writer;
     this.#release = release;
     this.#upkeep =
@@ -96,6 +96,8 @@ export class Session {
       release();
       throw translated(error, settings.path);
     }
+    if (isNew && settings.path !== IN_MEMORY)
+      listeners.onNotice({ kind: "new", path: settings.path });
     const { identity, predecessors, lastRun, lastSystemSeq, lastPos } = writer;
     this.opened = { ...identity, predecessors, lastRun, lastSystemSeq, lastPos };
   }
