@@ -147,6 +147,7 @@ async function engineOn(
     workflows: options.workflows,
     effects: options.effects ?? [],
     version: options.version ?? "1",
+    ...(options.earlierVersions === undefined ? {} : { earlierVersions: options.earlierVersions }),
     limits: options.limits ?? {},
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),

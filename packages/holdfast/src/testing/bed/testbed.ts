@@ -31,6 +31,8 @@ export interface TestbedOptions {
   readonly seed?: number;
   /** Of the code, as in `holdfast`. Default "1". */
   readonly version?: string;
+  /** Versions before it, as in `holdfast`. */
+  readonly earlierVersions?: readonly string[];
   readonly limits?: Partial<EngineLimits>;
 }
 
@@ -50,11 +52,15 @@ export interface Testbed {
   ): void;
   /** The late answer to an accepted request comes: kept for it if it is too early. */
   completes(integration: string, ref: string, outcome: LateOutcome): void;
-  /** Starts a run, and lets everything happen that needs no time. Twice with one key is one run. */
+  /**
+   * Starts a run, and lets everything happen that needs no time. Twice with one key is one run.
+   *
+   * @param options - `began`: one of `earlierVersions`, with which it has begun: for `run.since`.
+   */
   start<N extends string, I extends Schema, O extends Schema>(
     workflow: Workflow<N, I, O>,
     input: In<I>,
-    options?: { readonly by?: string },
+    options?: { readonly by?: string; readonly began?: string },
   ): Promise<RunView>;
   /**
    * Answers the open review of that name.
@@ -107,6 +113,7 @@ const KNOWN = {
   effects: "any",
   seed: "number",
   version: "text",
+  earlierVersions: "any",
   limits: "object",
 } as const;
 
@@ -122,6 +129,7 @@ interface Standing {
 
 export class Bed implements Testbed {
   readonly lives: BedLives;
+  readonly #earlierVersions: readonly string[];
   readonly #stubs = new Map<string, AnyStub>();
   readonly #standing = new Map<string, Standing>();
   /** What comes from outside once a run has begun, and has not come yet. */
@@ -129,7 +137,14 @@ export class Bed implements Testbed {
 
   constructor(options: TestbedOptions) {
     checkOptions("testbed", options, KNOWN);
-    const { workflows, effects = [], seed = 1, version = "1", limits = {} } = options;
+    const {
+      workflows,
+      effects = [],
+      seed = 1,
+      version = "1",
+      earlierVersions = [],
+      limits = {},
+    } = options;
     if (!Array.isArray(workflows))
       throw new HoldfastError(
         "HF1001",
@@ -140,7 +155,8 @@ export class Bed implements Testbed {
       requireDefinition("workflow", one, `workflows[${String(index)}] of testbed`);
     for (const [index, one] of effects.entries())
       requireDefinition("effect", one, `effects[${String(index)}] of testbed`);
-    this.lives = new BedLives({ workflows, effects, version, limits }, seed);
+    this.#earlierVersions = earlierVersions;
+    this.lives = new BedLives({ workflows, effects, version, earlierVersions, limits }, seed);
   }
 
   on<I extends Schema, O extends Schema>(effect: Effect<I, O>): EffectStub<I, O> {
@@ -170,11 +186,14 @@ export class Bed implements Testbed {
   async start(
     workflow: AnyWorkflow,
     input: unknown,
-    options: { readonly by?: string } = {},
+    options: { readonly by?: string; readonly began?: string } = {},
   ): Promise<RunView> {
     requireDefinition("workflow", workflow, "The workflow of bed.start");
     // Asked again after a crash, it is the same run: it has the same key.
-    const { run } = await this.lives.ask((engine) => engine.startRun(workflow, input, options));
+    const { began, ...given } = options;
+    if (began !== undefined && !this.#earlierVersions.includes(began)) throw notEarlier(began);
+    const how = { ...given, ...(began === undefined ? {} : { version: began }) };
+    const { run } = await this.lives.ask((engine) => engine.startRun(workflow, input, how));
     await this.settled();
     return await this.run(formatRunId(run));
   }
@@ -335,6 +354,14 @@ export class Bed implements Testbed {
     }
     throw new Error(`More than ${String(DECISIONS_MAX)} reviews were asked for in one moment.`);
   }
+}
+
+function notEarlier(began: string): HoldfastError {
+  return new HoldfastError(
+    "HF1001",
+    `bed.start: "began" is not valid: ${JSON.stringify(began)} is not among the earlier versions of this bed.`,
+    `List it: testbed({ version: "v45", earlierVersions: [${JSON.stringify(began)}] }).`,
+  );
 }
 
 interface Message {
