@@ -76,6 +76,9 @@ describe("backupStore", () => {
       nowMs: () => NOW_MS,
     });
     expect(accepted.openRuns).toEqual([10, 12]);
+    const records = sample.of(12).concat(sample.of(10), sample.of(11), sample.of(13));
+    expect(accepted.window.untilMs).toBe(NOW_MS);
+    expect(records.map(({ atMs }) => atMs)).toContain(accepted.window.fromMs);
     const restored = await openInline(to);
     expect(restored.storeId).toBe(store.storeId);
     expect((await restored.load([11]))[0]?.records).toEqual(sample.of(11));
