@@ -2,6 +2,7 @@
  * Opening the store to write: lock, disk, key, schema, chain - in that order, so that whatever is
  * refused has changed nothing.
  */
+import { unchanging } from "./unchanging.ts";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError } from "../core/error.ts";
@@ -11,7 +12,7 @@ import { checkStart, isBackup } from "./check-start.ts";
 import { syncFolder } from "../store/files.ts";
 import { refuseImported, requireForLooking } from "./imported.ts";
 import { foreignKey, keyPath, makeKey, readKey } from "./key-file.ts";
-import { takeLock } from "./lock.ts";
+import { lockPath, takeLock } from "./lock.ts";
 import type { SqliteMemory } from "./memory.ts";
 import { insertMeta, readMeta, sealedAs } from "./meta.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
@@ -60,6 +61,7 @@ export function openWriter(
   listeners: { readonly onNotice: OnNotice; readonly onFatal: (error: HoldfastError) => void },
 ): OpenedWriter {
   if (settings.path === IN_MEMORY) return openInMemory(settings, listeners.onFatal);
+  refuseOthers(settings.path);
   const lock = lockFile(settings.path);
   let database: Database | null = null;
   try {
@@ -123,6 +125,38 @@ function makeInMemory({ fresh: { storeId, key }, nowMs }: OpenSettings) {
   migrate(database, 0);
   insertMeta(database, key, { storeId, keyId: keyId(key), createdAtMs: nowMs });
   return { database, of: { storeId, secret: key } };
+}
+
+/**
+ * Before anything is made beside it: an address that names something else, by a slip, is refused and
+ * leaves nothing behind. Where a lock lies there already, a store of ours was opened before.
+ *
+ * @throws {HoldfastError} HF5002 for a folder, a file that is no database, and somebody else's database.
+ */
+function refuseOthers(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file?.isDirectory() === true) throw isFolder(path);
+  // What is in a log alone cannot be seen without it: whoever opens it with its log finds out.
+  if (file === undefined || file.size === 0 || existsSync(lockPath(path)) || isThere(`${path}-wal`))
+    return;
+  try {
+    const database = openDatabase(unchanging(path), { readOnly: true });
+    try {
+      schemaVersion(database, path);
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw translated(error, path);
+  }
+}
+
+function isFolder(path: string): HoldfastError {
+  return new HoldfastError(
+    "HF5002",
+    `the store ${path} cannot be opened: it is a folder`,
+    `Name a file in it, for example sqlite:${path}/holdfast.db.`,
+  );
 }
 
 function lockFile(path: string): Database {
