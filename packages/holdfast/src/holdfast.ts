@@ -1,4 +1,5 @@
 /** The composition root: wires store, engine and tables together. */
+import { constants } from "node:os";
 import { checkAppOptions, known } from "./app-options.ts";
 import type { Duration } from "./core/duration.ts";
 import { parseJson } from "./core/json-text.ts";
@@ -251,6 +252,7 @@ export function holdfast(options: HoldfastOptions): App {
     },
     async listen(listenOptions) {
       const { signals = DRAIN_SIGNALS } = known("listen", listenOptions) ?? {};
+      checkSignals(signals);
       for (const signal of signals) endOnSignal(signal, () => this.close());
       await engines();
     },
@@ -385,6 +387,20 @@ async function requireEvent(event: EventType<Schema>, payload: unknown): Promise
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];
+
+/** @throws {HoldfastError} HF1001 for a name that is no signal of this system: nobody would ever send it. */
+function checkSignals(signals: readonly unknown[]): void {
+  const isList = Array.isArray(signals);
+  const wrong = isList
+    ? signals.find((name) => !Object.keys(constants.signals).includes(name))
+    : signals;
+  if (isList && wrong === undefined) return;
+  throw new HoldfastError(
+    "HF1001",
+    `The option "signals" of app.listen is not valid: expected a list of names of signals, got ${isList ? "one with " : ""}${String(wrong).slice(0, 40)}.`,
+    'Give signals: ["SIGTERM", "SIGINT"], or leave it out.',
+  );
+}
 
 /** The default of a signal is death on the spot; this one drains first. */
 function endOnSignal(signal: NodeJS.Signals, close: () => Promise<void>): void {
