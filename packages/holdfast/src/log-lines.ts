@@ -8,6 +8,7 @@ export function logLine(event: EngineEvent): string | null {
   if (event.type === "exception.opened") return needsPerson(event);
   if (event.type === "exception.due" || event.type === "exception.unowned") return needsCare(event);
   if (event.type === "review.asked" || event.type === "review.overdue") return needsAnswer(event);
+  if (event.type === "store.notice") return `holdfast: ${event.message}`;
   if (event.type === "lane.alarm") return isHeldUp(event);
   return event.type === "store.retry" ? cannotRead(event) : null;
 }

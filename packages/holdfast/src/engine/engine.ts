@@ -63,6 +63,7 @@ export class Engine implements RunHost {
   readonly digests: Digests;
   readonly committer: Committer;
   readonly version: string;
+  readonly earlierVersions: readonly string[];
   readonly namespace: string;
   readonly owner: string;
   readonly foreign: ForeignClassifier;
@@ -110,6 +111,7 @@ export class Engine implements RunHost {
     this.random = options.random;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.version = options.version;
+    this.earlierVersions = options.earlierVersions ?? [];
     this.namespace = options.namespace ?? NAMESPACE_DEFAULT;
     this.owner = options.owner ?? OWNER_DEFAULT;
     this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);

@@ -119,6 +119,15 @@ export type EngineEvent =
       readonly message: string;
       readonly delayMs: number;
     }
+  /**
+   * What the embedded store has to say, on SQLite: `new`, it was made just now; `anchor-missing`, the file
+   * beside it was gone, so all of it was checked; `log-large`, its log grows and somebody has to look.
+   */
+  | {
+      readonly type: "store.notice";
+      readonly notice: "new" | "anchor-missing" | "log-large";
+      readonly message: string;
+    }
   | { readonly type: "engine.fatal"; readonly message: string };
 
 export type EngineListener = (event: EngineEvent) => void;

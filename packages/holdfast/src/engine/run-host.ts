@@ -59,6 +59,8 @@ export interface RunHost {
   readonly committer: Committer;
   readonly rest: RestQueue;
   readonly version: string;
+  /** Of the code, before its own, as it lists them: the oldest first. */
+  readonly earlierVersions: readonly string[];
   /** Whose exceptions are, and until when. */
   readonly exceptions: Pick<ExceptionCare, "rules" | "due">;
   /** What operators say failures are. */

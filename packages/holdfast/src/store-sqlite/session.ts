@@ -83,7 +83,7 @@ export class Session {
 
   /** @throws {HoldfastError} HF5001 to HF5010. */
   constructor(settings: SessionSettings, listeners: SessionListeners) {
-    const { writer, release } = openWriter(settings, listeners);
+    const { writer, release, isNew } = openWriter(settings, listeners);
     this.#writer = writer;
     this.#release = release;
     this.#upkeep =
@@ -97,6 +97,8 @@ export class Session {
       release();
       throw translated(error, settings.path);
     }
+    if (isNew && settings.path !== IN_MEMORY)
+      listeners.onNotice({ kind: "new", path: settings.path });
     const { identity, predecessors, lastRun, lastSystemSeq, lastPos } = writer;
     this.opened = { ...identity, predecessors, lastRun, lastSystemSeq, lastPos };
   }
@@ -122,6 +124,11 @@ export class Session {
 
   changed(): boolean {
     return this.#writer.changed();
+  }
+
+  /** A copy is from now on the store to go on with. */
+  accepted(): void {
+    this.#writer.sealAsStore();
   }
 
   /**

@@ -23,6 +23,7 @@ import { backupInboxes } from "./backup-inboxes.ts";
 import { CommandForgetter } from "./forgotten-commands.ts";
 import { InboxWriter } from "./inbox-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
+import { sealAs } from "./meta.ts";
 import { beginImmediate } from "./sqlite-errors.ts";
 import { RemovalWriter } from "./removal.ts";
 import { ProjectionsWriter } from "./projections-writer.ts";
@@ -171,6 +172,14 @@ export class SqliteWriter {
     this.requireAlive();
     this.#guarded(() => {
       this.#database.exec("pragma wal_checkpoint(passive)");
+    });
+  }
+
+  /** Takes off the mark of a copy, if it is one. Durable when it returns. */
+  sealAsStore(): void {
+    this.requireAlive();
+    this.#guarded(() => {
+      sealAs(this.#database, this.identity.secret, "store");
     });
   }
 

@@ -9,7 +9,7 @@ import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isPromised } from "../../store/promised.ts";
 import { isOfWorker, type WaitingCommand } from "../../store/rows.ts";
 import { repairFrom } from "../repair/repair-commands.ts";
-import { requireText } from "../journal/checked-values.ts";
+import { requireName } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
 import { CommandForgetting } from "./forgetting.ts";
@@ -226,7 +226,7 @@ export class InboxDoor {
   async #command(row: WaitingCommand): Promise<InboxAnswer> {
     const { by } = row;
     requireTopic(row.topic);
-    requireText(by, "name of who sends a command");
+    requireName(by, "sends a command");
     if (!row.isAsPosted) throw tampered(row);
     if (row.unreadable !== undefined) throw row.unreadable;
     const elsewhere = await this.#elsewhere(row);

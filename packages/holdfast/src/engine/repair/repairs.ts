@@ -17,6 +17,12 @@ import type { StoredRun } from "../../store/rows.ts";
 import { isoText } from "../clock.ts";
 import type { SettleCommand } from "../commands/settle-command.ts";
 import type { Engine } from "../engine.ts";
+import {
+  requireName,
+  requireReason,
+  requireText,
+  requireTruth,
+} from "../journal/checked-values.ts";
 import { withStored } from "../journal/stored-runs.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
@@ -121,6 +127,10 @@ export class Repairs {
    */
   async settle(said: SettleCommand): Promise<Repaired> {
     const { run, operation, happened, value, ref, by, reason, exception } = said;
+    requireName(by, "says whether an effect happened");
+    requireReason(reason, "says whether an effect happened");
+    requireTruth(happened, 'word "happened" about an effect');
+    if (ref !== null) requireText(ref, "reference of what has happened");
     const attempts = said.attempts ?? sentCountOf((await this.#stored(run)).records, operation);
     const data = {
       run: formatRunId(run),
@@ -144,6 +154,9 @@ export class Repairs {
   /** Approves a proposal, which is done then; or rejects it. */
   async decide(decision: Decision): Promise<Repaired> {
     const { run, seq, approve, reason, by } = decision;
+    requireName(by, "decides about a proposal");
+    requireReason(reason, "decides about a proposal");
+    requireTruth(approve, "decision about a proposal");
     const data = { run: formatRunId(run), seq, approve, reason };
     return await this.#at(run, { topic: "decide", data, by }, () =>
       this.#turns.in(String(run), () => this.#decide(decision)),

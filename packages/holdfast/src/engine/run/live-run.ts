@@ -265,9 +265,9 @@ export class LiveRun {
     this.#down.open();
   }
 
-  /** True while the code may use verbs. A verb of a run that is gone never answers. */
+  /** True while the code may use verbs. A verb of a run that is gone, or has stopped itself, never answers. */
   get listens(): boolean {
-    return this.mode === "live" || this.mode === "recovering";
+    return (this.mode === "live" || this.mode === "recovering") && !this.ending.hasStopped;
   }
 
   /** A definition that throws (a default, a description) breaks its own run, and no other. */

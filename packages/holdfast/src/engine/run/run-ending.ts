@@ -66,6 +66,11 @@ export class RunEnding {
     return this.#unwinding?.by ?? "(engine)";
   }
 
+  /** True from the moment in which its code has stopped it: a catch in the code does not undo that. */
+  get hasStopped(): boolean {
+    return this.#stop !== null;
+  }
+
   /** True from the moment in which it is decided that the run is taken back. */
   get isTakingBack(): boolean {
     return this.#stop !== null || this.#unwinding !== null;
