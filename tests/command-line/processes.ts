@@ -77,7 +77,7 @@ export async function holdfastCli(
 
 /** Begins one command line, for who ends it before its end. */
 export function startHoldfastCli(words: readonly string[]): ChildProcess {
-  return started([...NODE_OPTIONS, program, ...words]);
+  return started([...NODE_OPTIONS, COMMAND_LINE, ...words]);
 }
 
 function started(

@@ -81,7 +81,7 @@ describe("on PostgreSQL", () => {
 });
 
 test("nor in what workers of a shared store leave each other", async () => {
-  const url = await makeDatabase();
+  const url = await searchedDatabase();
   const worker = () =>
     openShop({
       store: url as `postgres://${string}`,

@@ -204,7 +204,10 @@ export class Replays {
       const rows = await this.#read(() => this.#engine.store.dependencies());
       // Once its time has come somebody has to try it, and nobody else may want anything of it.
       const down = rows.filter(({ state, probeAtMs }) => isDown(state) && !isDue(probeAtMs, nowMs));
-      this.#parked = { names: new Set(down.map((row) => integrationOfGate(row.integration))), atMs: nowMs };
+      this.#parked = {
+        names: new Set(down.map((row) => integrationOfGate(row.integration))),
+        atMs: nowMs,
+      };
     }
     return this.#parked.names.has(integration);
   }
