@@ -88,6 +88,8 @@ export interface EngineLimits {
   readonly laneDepthAlarm: number;
   /** How long who is next in a lane may wait before that is told, milliseconds. */
   readonly laneAgeAlarmMs: number;
+  /** How long an integration may be out of reach before its owner has an exception, milliseconds. */
+  readonly outageAlarmMs: number;
   /** Steps of one run. */
   readonly stepsMax: number;
   /** Definitions (workflows, effects, reviews, events, steps) whose sensitive fields are on record. */
@@ -155,6 +157,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   replayAtOnceMax: 50,
   laneDepthAlarm: 1_000,
   laneAgeAlarmMs: 3_600_000,
+  outageAlarmMs: 900_000,
   stepsMax: 1_000_000,
   declarationsMax: 10_000,
   sensitiveValuesMax: 10_000,
