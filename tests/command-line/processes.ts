@@ -75,6 +75,11 @@ export async function holdfastCli(
   return { code, out, err };
 }
 
+/** Begins one command line, for who ends it before its end. */
+export function startHoldfastCli(words: readonly string[]): ChildProcess {
+  return started([...NODE_OPTIONS, COMMAND_LINE, ...words]);
+}
+
 function started(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { App } from "./index.ts";
-import { makeKeyRing } from "./payload/key-ring.ts";
+import { verifyWithPayloads } from "./payload/audit.ts";
+import { makeKeyRing, readKeyRing } from "./payload/key-ring.ts";
 import { filesWith, keyOf } from "./payload/test-payloads.test-support.ts";
 import {
   CANARIES,
@@ -16,7 +17,11 @@ import {
   untilReview,
   untilState,
 } from "./sealed-shop.test-support.ts";
+import { systemClock } from "./engine/clock.ts";
+import { sweepFiles } from "./payload/sweep.ts";
 import { connect } from "./store-postgres/client.ts";
+import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
+import { makeDatabase, runSql } from "./store-postgres/test-store.test-support.ts";
 import { type PostgresServer, startPostgresServer } from "./testing/postgres-server.ts";
 
 /** Of its own: all that it has in files is searched. */
@@ -27,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function makeDatabase(): Promise<string> {
+async function searchedDatabase(): Promise<string> {
   databases += 1;
   const name = `shop_${String(databases)}`;
   const connection = await connect(server.url());
@@ -49,7 +54,7 @@ afterEach(() => {
 
 /** Rows with a canary while a run is at its review, and the server's files with one. */
 async function found(payloads: { readonly keyRing: string } | null) {
-  const url = await makeDatabase();
+  const url = await searchedDatabase();
   const app = openShop({
     store: url as `postgres://${string}`,
     postgres: { key: keyOf(9) },
@@ -76,7 +81,7 @@ describe("on PostgreSQL", () => {
 });
 
 test("nor in what workers of a shared store leave each other", async () => {
-  const url = await makeDatabase();
+  const url = await searchedDatabase();
   const worker = () =>
     openShop({
       store: url as `postgres://${string}`,
@@ -104,6 +109,76 @@ test("nor in what workers of a shared store leave each other", async () => {
     expect(rows.filter((row) => /,(?:start|send),.*sealed:/.test(row))).not.toEqual([]);
   } finally {
     for (const one of workers) await one.close();
+  }
+});
+
+test("a sweep takes no file of an event that a worker has kept, whatever the others have numbered", async () => {
+  const database = await makeDatabase();
+  const directory = join(folder, "payloads");
+  const worker = () =>
+    openShop({
+      store: database.url as `postgres://${string}`,
+      postgres: { key: keyOf(9), shared: true },
+      log: () => undefined,
+      payloads: { directory },
+    });
+  // Each has records of its own under the numbers that the first gives to its events.
+  const workers = Array.from({ length: 7 }, worker);
+  try {
+    for (const one of workers) await one.listen({ signals: [] });
+    for (let number = 0; number < 6; number += 1) {
+      const payload = { iban: "x".repeat(100_000) };
+      await workers[0]?.send(paid, { key: `nobody ${String(number)}`, id: `e${number}`, payload });
+    }
+    const before = filesWith(directory, [""]);
+    expect(before).toHaveLength(6);
+    // With statistics, of records with one number those of another worker may come first.
+    await runSql(database.url, "analyze");
+    const reader = await openPostgresReader({ url: database.url });
+    const hoursLater = systemClock.nowMs() + 7_200_000;
+    const options = { secret: keyOf(9), nowMs: hoursLater, after: "" };
+    const swept = await sweepFiles(directory, reader, options);
+    await reader.close();
+    expect(swept).toMatchObject({ looked: 6, removed: 0 });
+    expect(filesWith(directory, [""])).toEqual(before);
+  } finally {
+    for (const one of workers) await one.close();
+    await database.drop();
+  }
+});
+
+test("a check opens what the store itself keeps, in its rows and in files, and names what is gone", async () => {
+  const database = await makeDatabase();
+  const directory = join(folder, "payloads");
+  const secret = keyOf(9);
+  const app = openShop({
+    store: database.url as `postgres://${string}`,
+    postgres: { key: secret },
+    log: () => undefined,
+    payloads: { keyRing: ring, directory },
+  });
+  const check = () =>
+    verifyWithPayloads(
+      (visited) => verifyPostgresStore({ url: database.url, key: secret, ...visited }),
+      {
+        ring: readKeyRing(ring),
+        directory,
+        secret,
+      },
+    );
+  try {
+    await app.send(paid, { key: "nobody", id: "e1", payload: { iban: "short" } });
+    await app.send(paid, { key: "nobody", id: "e2", payload: { iban: "x".repeat(100_000) } });
+    const sound = await check();
+    expect(sound.damage).toEqual([]);
+    expect(sound.harmless.join("\n")).not.toMatch(/not opened|not checked/u);
+    for (const file of filesWith(directory, [""])) rmSync(file);
+    const [{ what } = { what: "" }, ...others] = (await check()).damage;
+    expect(what).toMatch(/^the payload of store record \d+ cannot be read/u);
+    expect(others).toEqual([]);
+  } finally {
+    await app.close();
+    await database.drop();
   }
 });
 

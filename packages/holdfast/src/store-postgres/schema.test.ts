@@ -94,7 +94,7 @@ describe("the schema", () => {
     expect(keys.length).toBeGreaterThan(14);
     // The fence's own tables are found by the incarnation.
     const others = keys.filter(([, , key]) => !/^(run, .*\bshard$|shard, )/u.test(key ?? ""));
-    expect(others.map(([, table]) => table)).toEqual(["flush"]);
+    expect(others.map(([, table]) => table)).toEqual(["flush", "forgotten_command"]);
   });
 
   test("names the query of every index in the comment above it", () => {

@@ -1,4 +1,5 @@
 /** Stores in databases of their own on the test run's server, for the tests of this driver. */
+import { randomBytes } from "node:crypto";
 import { inject } from "vitest";
 import type { StoreReader } from "../store/store.ts";
 import type { OpenStoreUnderTest } from "../testing/describe-store.ts";
@@ -28,6 +29,16 @@ export function makeDatabase(): Promise<TestDatabase> {
 /** A database of its own, without a store. */
 export function makeEmptyDatabase(): Promise<TestDatabase> {
   return made("empty");
+}
+
+/** A database without a store, with `options` of its making; on the same server. */
+export async function makeDatabaseWith(options: string): Promise<TestDatabase> {
+  const beside = await makeEmptyDatabase();
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await runScript(beside.url, `create database ${name} ${options}`);
+  const url = new URL(beside.url);
+  url.pathname = `/${name}`;
+  return { url: url.toString(), drop: () => leave(url.toString()) };
 }
 
 async function made(how: "new" | "empty"): Promise<TestDatabase> {
