@@ -95,6 +95,9 @@ export function sharedShards(settings: SharedSettings): SharedShards {
     slot,
     ofStart: runShard,
     ...places(ask),
+    onSilence: (listener) => {
+      lookout.onSilence(listener);
+    },
     onLook: (listener) => {
       lookout.onLook(listener);
     },
