@@ -21,6 +21,7 @@ describe("an app in JavaScript", () => {
     [{ payloads: { keyring: "k" } }, 'has no option "keyring"', 'Did you mean "keyRing"?'],
     [{ limits: { drainMS: 5 } }, 'has no option "drainMS"', 'Did you mean "drainMs"?'],
     [{ limits: { drainMs: "5s" } }, '"drainMs" is not valid', "Give a number"],
+    [{ limits: { commandsKeptMs: 3_599_999 } }, "expected at least 3600000", "commandsKeptMax"],
     [{ limits: { liveRunsMax: -1 } }, '"liveRunsMax" is not valid', "a whole number above 0"],
     [{ limits: { stepsMax: 0 } }, '"stepsMax" is not valid', "a whole number above 0"],
     [{ limits: { stepsMax: 1.5 } }, '"stepsMax" is not valid', "a whole number above 0"],

@@ -5,8 +5,9 @@
 import { requireCellNames } from "./core/cell-list.ts";
 import { HoldfastError } from "./core/error.ts";
 import { checkRetention } from "./core/retention.ts";
-import { DEFAULT_LIMITS } from "./engine/limits.ts";
+import { DEFAULT_LIMITS, type EngineLimits } from "./engine/limits.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
+import { COMMAND_KEPT_MS_MIN } from "./store/forgotten-commands.ts";
 import { requireDefinition } from "./workflow/definition-check.ts";
 import { checkOptions, type OptionKinds } from "./workflow/known-options.ts";
 
@@ -71,7 +72,10 @@ export function checkAppOptions(options: unknown): void {
   if (retention !== undefined) {
     checkRetention("retention of holdfast()", retention as object, RETENTION);
   }
-  if (limits !== undefined) checkLimits(limits);
+  if (limits !== undefined) {
+    checkLimits(limits);
+    checkCommandsKept(limits as Partial<EngineLimits>);
+  }
 }
 
 /** A limit that lets nothing through would refuse all work, with errors that say to wait. */
@@ -128,6 +132,16 @@ function checkStore(store: unknown): void {
   requireCellNames(Object.keys(store));
   const addresses: [string, unknown][] = Object.entries(store);
   for (const [name, address] of addresses) requireLasting(name, address);
+}
+
+/** A store lets none go sooner: who set it lower would rely on what does not happen. */
+function checkCommandsKept({ commandsKeptMs = COMMAND_KEPT_MS_MIN }: Partial<EngineLimits>): void {
+  if (commandsKeptMs >= COMMAND_KEPT_MS_MIN) return;
+  throw new HoldfastError(
+    "HF1001",
+    `The option "commandsKeptMs" of limits of holdfast() is not valid: expected at least ${String(COMMAND_KEPT_MS_MIN)} (an hour), got ${String(commandsKeptMs)}.`,
+    "Give an hour or more. To keep fewer commands, set commandsKeptMax.",
+  );
 }
 
 /** Characters of a version: it is shown in lists, and is a part of every run's row. */

@@ -51,6 +51,16 @@ const greetAll = workflow(
   },
 );
 
+const paid = { name: "paid", schema: z.object({}) };
+const collect = workflow(
+  "collect",
+  { input: z.object({ id: z.string() }), output: z.string(), key: ({ id }) => id, owner: "team" },
+  async ({ id }, run) => {
+    await run.wait(paid, { key: id });
+    return "paid";
+  },
+);
+
 async function open(options: Partial<Parameters<typeof holdfast>[0]> = {}): Promise<App> {
   const store = database.url as `postgres://${string}`;
   app = holdfast({ store, workflows: [greet, greetAll], log: () => undefined, ...options });
@@ -156,4 +166,26 @@ test("what a policy keeps stays, and a key is free again once its time is over",
   expect(again.id).not.toBe(id);
   await again.result();
   expect(await damage(database.url)).toEqual([]);
+});
+
+test("a run stays whose event's id is remembered, whatever other workers have numbered", async () => {
+  const options = { store: database.url as `postgres://${string}`, log: () => undefined };
+  const worker = () =>
+    holdfast({ ...options, workflows: [collect], postgres: { key, shared: true } });
+  // Each has records of its own under the numbers that the first gives to its events.
+  const workers = Array.from({ length: 6 }, worker);
+  try {
+    for (const one of workers) await one.listen({ signals: [] });
+    const [first] = workers as [App];
+    const ids = ["1", "2", "3", "4", "5", "6"];
+    for (const id of ids) await first.send(paid, { key: id, id: `e${id}`, payload: {} });
+    for (const id of ids) await (await first.start(collect, { id })).result();
+    const gone = await archived();
+    expect(gone["stays"]).toHaveLength(ids.length);
+    expect(JSON.stringify(gone)).toContain("the id of an event that it took is remembered");
+    expect((await json(database.url, "runs"))["runs"]).toHaveLength(ids.length);
+    expect(await damage(database.url)).toEqual([]);
+  } finally {
+    for (const one of workers) await one.close();
+  }
 });

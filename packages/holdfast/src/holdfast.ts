@@ -237,9 +237,7 @@ export function holdfast(options: HoldfastOptions): App {
     ...inTransactions(posting),
     ...localCare(engines),
     ...onRuns(engines),
-    ingress: ingressOf({ ...options, log: logOf(options), nowMs: systemNowMs }, () =>
-      onlyEngine(options, engines),
-    ),
+    ingress: ingressOf({ ...options, log: logOf(options), nowMs: systemNowMs }, engines),
     async send(event, message) {
       const { key, id, payload } = known("send", message);
       await requireEvent(event, payload);
@@ -335,21 +333,6 @@ function onRuns(engines: () => Promise<Engines>): Pick<App, OnRuns> {
       await engine.exceptions.beside.close({ run, seq }, by, reason);
     },
   };
-}
-
-/**
- * Messages from outside are on record in one flush with the runs that they start, which belong to
- * several stores where an app has cells.
- *
- * @throws {HoldfastError} HF1001 for an app with cells.
- */
-async function onlyEngine({ store }: HoldfastOptions, engines: () => Promise<Engines>) {
-  if (typeof store === "string") return (await engines()).any();
-  throw new HoldfastError(
-    "HF1001",
-    "app.ingress is for an app with one store, and this one has cells. The message was not taken.",
-    "Take messages with a handler of your own and app.start, whose key makes a repeat harmless.",
-  );
 }
 
 /** A run by its public id, and the engine that has it. */

@@ -19,14 +19,15 @@ function needsCare(
   if (event.type === "exception.unowned") {
     return `holdfast: an exception of ${event.workflow} went to ${event.owner} for want of its own owner: ${event.because}`;
   }
-  const { exception, crossing, to, step } = event;
+  const { exception, crossing, to, step, watchers } = event;
   const what = {
     warning: "will be overdue soon",
     overdue: "is overdue",
     escalation: "is long overdue",
   };
   const where = step === "" ? "" : ` at ${step}`;
-  return `holdfast: ${exception}${where} ${what[crossing]}; ${to} has to look. See: holdfast show ${exception}`;
+  const told = watchers.length === 0 ? "" : ` Watched by ${watchers.join(", ")}.`;
+  return `holdfast: ${exception}${where} ${what[crossing]}; ${to} has to look.${told} See: holdfast show ${exception}`;
 }
 
 function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>): string {

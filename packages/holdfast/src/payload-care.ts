@@ -62,12 +62,16 @@ export function payloadCare(
       return readerOfStored(await openReader(), files);
     },
     verify: () => verifyWithPayloads(verify, { ring: ring(), directory, secret: secret() }),
-    sweep: () => inReader((reader) => sweepAll(directory, reader, nowMs)),
+    sweep: () => inReader((reader) => sweepAll(directory, reader, { secret, nowMs })),
     apart: () => inReader(async (reader) => keptApart(await reader.declarations())),
   };
 }
 
-async function sweepAll(directory: string | null, reader: StoreReader, nowMs: () => number) {
+async function sweepAll(
+  directory: string | null,
+  reader: StoreReader,
+  { secret, nowMs }: Pick<Driver, "secret" | "nowMs">,
+) {
   if (directory === null) {
     throw new HoldfastError(
       "HF4102",
@@ -75,17 +79,18 @@ async function sweepAll(directory: string | null, reader: StoreReader, nowMs: ()
       "Add --payload-files DIRECTORY, or set HOLDFAST_PAYLOAD_FILES, to what the app gives as payloads.directory.",
     );
   }
-  let looked = 0;
-  let removed = 0;
+  let [looked, removed, foreign] = [0, 0, 0];
   let after: string | null = "";
   while (after !== null) {
     const swept: Awaited<ReturnType<typeof sweepFiles>> = await sweepFiles(directory, reader, {
+      secret: secret(),
       nowMs: nowMs(),
       after,
     });
     looked += swept.looked;
     removed += swept.removed;
+    foreign += swept.foreign;
     after = swept.next;
   }
-  return { looked, removed };
+  return { looked, removed, foreign };
 }

@@ -21,6 +21,8 @@ import { runCommandLine } from "./cli/program.ts";
 import { outside } from "./command-line.ts";
 import type { App } from "./index.ts";
 import { makeKeyRing, rotateKeyRing } from "./payload/key-ring.ts";
+import { filePlace } from "./payload/open-place.ts";
+import { PayloadFiles } from "./payload/payload-files.ts";
 import { filesWith, keyOf } from "./payload/test-payloads.test-support.ts";
 import {
   CANARIES,
@@ -35,6 +37,7 @@ import {
   untilState,
 } from "./sealed-shop.test-support.ts";
 import { openSqliteReader } from "./store-sqlite/index.ts";
+import { readKey } from "./store-sqlite/key-file.ts";
 
 let folder: string;
 let ring: string;
@@ -360,18 +363,24 @@ describe("with a directory", () => {
     await open({ directory }).start(pays, orderOf(LONG));
     await close();
     const file = only();
-    const orphan = `${file}0`;
+    const foreign = `${file}0`;
     const half = `${file}.tmp`;
-    for (const path of [orphan, half]) writeFileSync(path, "left by a crash");
+    for (const path of [foreign, half]) writeFileSync(path, "left by a crash");
+    const files = new PayloadFiles(filePlace(directory), readKey(join(folder, "holdfast.db")));
+    const left = files.toFile("left by a crash", { run: 1, seq: 1 }).file;
+    await files.write([left]);
+    const orphan = join(directory, left.name);
     const hoursAgo = statSync(file).mtimeMs / 1000 - 7200;
     for (const path of filesWith(directory, [""])) utimesSync(path, hoursAgo, hoursAgo);
     const young = `${file}1`;
     writeFileSync(young, "being written");
-    expect(await cli("store", "sweep", "--payload-files", directory)).toContain("2 of");
-    expect([file, orphan, half, young].map((path) => existsSync(path))).toEqual([
+    const said = await cli("store", "sweep", "--payload-files", directory);
+    expect(said).toMatch(/2 of \d+ files belonged to no record and were removed\. 1 are another/u);
+    expect([file, orphan, half, young, foreign].map((path) => existsSync(path))).toEqual([
       true,
       false,
       false,
+      true,
       true,
     ]);
     expect(await cli("store", "sweep")).toContain("HF4102");

@@ -44,7 +44,9 @@ export function addStoreCommands(program: Command, act: Act): void {
     .action(() =>
       act(async ({ store: care }) => {
         const swept = await care.sweep();
-        const text = `${String(swept.removed)} of ${String(swept.looked)} files belonged to no record and were removed.`;
+        const gone = `${String(swept.removed)} of ${String(swept.looked)} files belonged to no record and were removed.`;
+        const left = `${String(swept.foreign)} are another store's, or not what this one wrote, and were left.`;
+        const text = swept.foreign === 0 ? gone : `${gone} ${left}`;
         return { document: swept, text: (look) => sentence(text, 0, look.screen) };
       }),
     );

@@ -32,8 +32,14 @@ function digitOfHex(unit: number): number {
   throw new RangeError(`expected a digit of lower-case hex, got unit ${String(unit)}`);
 }
 
-/** A safe integer of at least 0 as base32, padded with zeros so that text sorts like numbers. */
+/**
+ * A safe integer of at least 0 as base32, padded with zeros so that text sorts like numbers.
+ *
+ * @throws {RangeError} if it is none.
+ */
 export function base32OfNumber(number: number, length: number): string {
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new RangeError(`expected a whole number of at least 0, got ${String(number)}`);
   let text = "";
   let rest = number;
   while (text.length < length) {

@@ -315,12 +315,13 @@ export class Engine implements RunHost {
     const { row } = run;
     if (this.live.get(row.run) === run) this.live.delete(row.run);
     this.departures.note(row.run);
-    this.progressed(row.run);
+    this.#startUp.left(run);
+    this.#timers.wakes(row.run);
     this.#gates.forget(row.run);
     this.replays.departed(row.run);
     switch (departure.kind) {
       case "suspended":
-        if (departure.wakeAtMs !== null) this.#timers.add(row.run, departure.wakeAtMs);
+        this.#timers.sleeps(row.run, departure);
         // Its turn in the lane may have come while it was lent to a command.
         if (run.isLent && this.lanes.hasTurn(row)) this.wakes.add([row.run]);
         // Its parent says then who is needed before the family can be taken back.

@@ -55,8 +55,10 @@ export type EngineEvent =
       readonly type: "exception.due";
       readonly exception: string;
       readonly crossing: Crossing["kind"];
-      /** Who is told. */
+      /** Who has to look. */
       readonly to: string;
+      /** Who is told beside. */
+      readonly watchers: readonly string[];
       readonly owner: string;
       readonly workflow: string;
       readonly step: string;

@@ -8,6 +8,7 @@ import { formatRunId } from "../core/run-number.ts";
 import { FINAL_RUN_STATES, isFinal, type FinalRunState } from "../core/run-state.ts";
 import type { JournalRecord } from "../core/journal.ts";
 import { leavingOf, type Leaving } from "../store/leaving.ts";
+import { recordsOfNumber } from "../store/records-of-number.ts";
 import type { RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 
@@ -40,6 +41,9 @@ export interface ArchivePlan {
 
 /** Runs of one archive: some gigabyte at most, and a plan that fits in memory. */
 const ARCHIVE_RUNS_MAX = 100_000;
+
+/** The store's own journal. */
+const STORE = 0;
 
 const RUNS_PER_READ = 500;
 const RECORDS_PER_READ = 2_000;
@@ -142,8 +146,7 @@ class Planning {
   async #leaving(row: RunRow): Promise<Leaving> {
     const records: JournalRecord[] = [];
     for await (const record of recordsOf(this.#reader, row.run)) records.push(record);
-    const kept = async (seq: number) => (await this.#reader.records(0, seq - 1, 1))[0] ?? null;
-    return leavingOf(row, records, kept);
+    return leavingOf(row, records, (seq) => recordsOfNumber(this.#reader, STORE, seq));
   }
 
   #whyStays(family: readonly Leaving[]): Stays | null {

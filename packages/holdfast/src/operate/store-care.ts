@@ -47,7 +47,15 @@ export interface Accepting extends Decider {
   readonly anchorFile?: string;
 }
 
+/** One of several cells that are named together. */
+export interface NamedCare {
+  readonly name: string;
+  readonly care: StoreCare;
+}
+
 export interface StoreCare {
+  /** Given where it is several cells: each by itself. */
+  readonly cells?: readonly NamedCare[];
   /** Needs no engine and disturbs none. */
   readonly openReader: () => Promise<StoreReader>;
   readonly verify: () => Promise<Verification>;
@@ -66,8 +74,12 @@ export interface StoreCare {
   readonly openBuild: (module: string) => Promise<Build>;
   /** Copies the store while its engine may run. */
   readonly backup: (to: string) => Promise<BackedUp>;
-  /** Takes away payload files that no record refers to. */
-  readonly sweep: () => Promise<{ readonly looked: number; readonly removed: number }>;
+  /** Takes away payload files that no record refers to; `foreign` are left, as another store's. */
+  readonly sweep: () => Promise<{
+    readonly looked: number;
+    readonly removed: number;
+    readonly foreign: number;
+  }>;
   /** Payloads as they are stored, with those in files in their place: for an archive. */
   readonly openStored: () => Promise<StoreReader>;
   /** Reads an archive into this store, which is one for looking. `lines` begins anew at each call. */

@@ -24,6 +24,7 @@ import {
   startBucketServer,
 } from "./bucket-server.test-support.ts";
 import { filePlace } from "./open-place.ts";
+import { PayloadFiles } from "./payload-files.ts";
 import { sweepFiles } from "./sweep.ts";
 import { openSealedUnderTest } from "./test-payloads.test-support.ts";
 import { withPayloads } from "./with-payloads.ts";
@@ -112,14 +113,15 @@ describe("payloads in a bucket", () => {
   test("that no record refers to are swept away, some at a time", async () => {
     await flushed(LONG, OTHER);
     const kept = await keys();
-    for (const Key of kept)
-      await client.send(new PutObjectCommand({ Bucket: "payloads", Key: `${Key}7`, Body: "left" }));
+    const files = new PayloadFiles(filePlace(directory), readKey(path));
+    const left = [7, 8].map((seq) => files.toFile("left", { run: 1, seq }).file);
+    await files.write(left);
     const reader = await openSqliteReader({ path });
     const looked: number[] = [];
     for (let after: string | null = ""; after !== null;) {
       // Two hours from now: the objects are new.
       const nowMs = systemClock.nowMs() + 7_200_000;
-      const options = { nowMs, after, filesMax: 3 };
+      const options = { secret: readKey(path), nowMs, after, filesMax: 3 };
       const swept: Awaited<ReturnType<typeof sweepFiles>> = await sweepFiles(
         directory,
         reader,

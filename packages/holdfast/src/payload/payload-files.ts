@@ -53,6 +53,16 @@ export function fileName({ digest }: FileReference, { run, seq }: PayloadPlace):
   return `${digest.slice(0, FOLDER_DIGITS)}/${digest}-${String(run)}-${String(seq)}`;
 }
 
+/** True if this file was made with this store's key, and holds what was written. */
+export function isNamedBy(
+  secret: Uint8Array,
+  { name, bytes }: NewFile,
+  place: PayloadPlace,
+): boolean {
+  const digest = digestOf(secret, bytes, place);
+  return fileName({ digest, sizeBytes: bytes.length }, place) === name;
+}
+
 export class PayloadFiles {
   readonly #place: FilePlace;
   readonly #secret: Uint8Array | null;
@@ -100,12 +110,16 @@ export class PayloadFiles {
     return bytes.toString("utf8");
   }
 
-  #digest(bytes: Buffer, { run, seq }: PayloadPlace): string {
-    return createHmac("sha256", this.#secret ?? new Uint8Array())
-      .update(`holdfast/file/1 ${recordPlace(run, seq)}\n`)
-      .update(bytes)
-      .digest("hex");
+  #digest(bytes: Buffer, place: PayloadPlace): string {
+    return digestOf(this.#secret ?? new Uint8Array(), bytes, place);
   }
+}
+
+function digestOf(secret: Uint8Array, bytes: Buffer, { run, seq }: PayloadPlace): string {
+  return createHmac("sha256", secret)
+    .update(`holdfast/file/1 ${recordPlace(run, seq)}\n`)
+    .update(bytes)
+    .digest("hex");
 }
 
 function isEqual(left: string, right: string): boolean {

@@ -1,12 +1,20 @@
 /**
  * Takes away files that no record refers to: what a crash between a file and its flush has left.
  * The name of a file says which record that is, so each takes one look by primary key. Files of the
- * last hour are left alone: their flush may be on its way.
+ * last hour are left alone: their flush may be on its way. So is a file that this store's key has not
+ * named: another store keeps its payloads in the same place.
  */
+import { recordsOfNumber } from "../store/records-of-number.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { FilePlace, ListedFile } from "./file-place.ts";
 import { filePlace } from "./open-place.ts";
-import { fileName, isReference, referenceIn } from "./payload-files.ts";
+import {
+  fileName,
+  isNamedBy,
+  isReference,
+  referenceIn,
+  type PayloadPlace,
+} from "./payload-files.ts";
 
 /** Files looked at in one call. */
 const SWEEP_FILES_MAX = 10_000;
@@ -19,11 +27,15 @@ const NAME =
 export interface Swept {
   readonly looked: number;
   readonly removed: number;
+  /** Left, though no record refers to them: another store's, or not what this one wrote. */
+  readonly foreign: number;
   /** Where to go on, for the next call; null if that was all. */
   readonly next: string | null;
 }
 
 export interface SweepOptions {
+  /** The store's key, which the names of its files are made with. */
+  readonly secret: Uint8Array;
   readonly nowMs: number;
   /** What the last call gave as `next`; "" to begin. */
   readonly after: string;
@@ -37,44 +49,57 @@ export interface SweepOptions {
 export async function sweepFiles(
   directory: string,
   reader: Pick<StoreReader, "records">,
-  { nowMs, after, filesMax = SWEEP_FILES_MAX }: SweepOptions,
+  { secret, nowMs, after, filesMax = SWEEP_FILES_MAX }: SweepOptions,
 ): Promise<Swept> {
   const place = filePlace(directory);
-  let looked = 0;
-  let removed = 0;
+  let [looked, removed, foreign] = [0, 0, 0];
   let before = after;
   for await (const file of place.list(after)) {
-    if (!NAME.test(file.name)) continue;
-    if (looked === filesMax) return { looked, removed, next: before };
+    const named = NAME.exec(file.name)?.groups;
+    if (named === undefined) continue;
+    if (looked === filesMax) return { looked, removed, foreign, next: before };
     looked += 1;
     before = file.name;
-    if (!(await isOrphan(file, reader, nowMs))) continue;
-    await remove(place, file.name);
-    removed += 1;
+    if (nowMs - file.modifiedAtMs < YOUNG_MS) continue;
+    // Half a file under a name of its own: whoever wrote it is gone.
+    const isHalf = named["beside"] !== undefined;
+    const of = { run: Number(named["run"]), seq: Number(named["seq"]) };
+    if (!isHalf && (await isReferredTo(file, of, reader))) continue;
+    if (await isRemoved(place, file.name, isHalf ? null : { of, secret })) removed += 1;
+    else foreign += 1;
   }
-  return { looked, removed, next: null };
+  return { looked, removed, foreign, next: null };
 }
 
-/** Gone already: another sweep was faster. */
-async function remove(place: FilePlace, name: string): Promise<void> {
+interface Owner {
+  readonly of: PayloadPlace;
+  readonly secret: Uint8Array;
+}
+
+/** @param owner - whose it has to be; null: anybody's. False if it is another's, and was left. */
+async function isRemoved(place: FilePlace, name: string, owner: Owner | null): Promise<boolean> {
   try {
+    if (owner !== null) {
+      const bytes = await place.read(name);
+      if (!isNamedBy(owner.secret, { name, bytes }, owner.of)) return false;
+    }
     await place.remove(name);
   } catch (error) {
+    // Gone already: another sweep was faster.
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
   }
+  return true;
 }
 
-async function isOrphan(
-  { name, modifiedAtMs }: ListedFile,
+async function isReferredTo(
+  { name }: ListedFile,
+  place: PayloadPlace,
   reader: Pick<StoreReader, "records">,
-  nowMs: number,
 ): Promise<boolean> {
-  if (nowMs - modifiedAtMs < YOUNG_MS) return false;
-  const { run, seq, beside } = NAME.exec(name)?.groups ?? {};
-  // Half a file under a name of its own: whoever wrote it is gone.
-  if (beside !== undefined) return true;
-  const place = { run: Number(run), seq: Number(seq) };
-  const [record] = await reader.records(place.run, place.seq - 1, 1);
-  if (record?.seq !== place.seq || record.data === null || !isReference(record.data)) return true;
-  return fileName(referenceIn(record.data, place), place) !== name;
+  const records = await recordsOfNumber(reader, place.run, place.seq);
+  return records.some(({ data }) => data !== null && isNameIn(data, name, place));
+}
+
+function isNameIn(data: string, name: string, place: PayloadPlace): boolean {
+  return isReference(data) && fileName(referenceIn(data, place), place) === name;
 }

@@ -5,6 +5,8 @@ import { openSqliteReader, type SqliteStore } from "../store-sqlite/index.ts";
 import { makeFolder, NOW_MS, openInline } from "../store-sqlite/test-store.test-support.ts";
 import type { Store } from "../store/store.ts";
 import { SampleJournal, startedHead } from "../testing/sample-journal.ts";
+import { DirectoryPlace } from "./directory-place.ts";
+import { PayloadFiles } from "./payload-files.ts";
 import { sweepFiles } from "./sweep.ts";
 import { withPayloads } from "./with-payloads.ts";
 
@@ -88,8 +90,7 @@ test("a sweep looks at a bounded number of files and says where to go on", async
   await sample.flushTo(store);
   const kept = filesOf();
   expect(kept).toHaveLength(3);
-  const orphans = kept.map((name) => `${name}7`);
-  for (const name of orphans) writeFileSync(join(directory, name), "left by a crash");
+  const orphans = await leftByCrash(inner.secret, [7, 8, 9]);
   for (const name of [...kept, ...orphans])
     utimesSync(join(directory, name), NOW_MS / 1000, NOW_MS / 1000);
   const reader = await openSqliteReader({ path });
@@ -98,6 +99,7 @@ test("a sweep looks at a bounded number of files and says where to go on", async
   const looked: number[] = [];
   while (after !== null) {
     const swept: Awaited<ReturnType<typeof sweepFiles>> = await sweepFiles(directory, reader, {
+      secret: inner.secret,
       nowMs,
       after,
       filesMax: 2,
@@ -109,4 +111,27 @@ test("a sweep looks at a bounded number of files and says where to go on", async
   expect(looked).toEqual([2, 2, 2]);
   expect(filesOf()).toEqual(kept);
   expect(orphans.some((name) => existsSync(join(directory, name)))).toBe(false);
+});
+
+/** Files of records that were never flushed. */
+async function leftByCrash(secret: Uint8Array, seqs: readonly number[]): Promise<string[]> {
+  const files = new PayloadFiles(new DirectoryPlace(directory), secret);
+  const made = seqs.map((seq) => files.toFile("left by a crash", { run: 1, seq }).file);
+  await files.write(made);
+  return made.map(({ name }) => name);
+}
+
+test("a sweep leaves the files of another store, and what is not what was written", async () => {
+  await withPayloads(inner, { directory });
+  const [own = "", changed = ""] = await leftByCrash(inner.secret, [1, 2]);
+  const [foreign = ""] = await leftByCrash(new Uint8Array(32).fill(9), [1]);
+  writeFileSync(join(directory, changed), "other bytes");
+  for (const name of [own, changed, foreign])
+    utimesSync(join(directory, name), NOW_MS / 1000, NOW_MS / 1000);
+  const reader = await openSqliteReader({ path });
+  const options = { secret: inner.secret, nowMs: NOW_MS + 3_600_001, after: "" };
+  const swept = await sweepFiles(directory, reader, options);
+  await reader.close();
+  expect(swept).toEqual({ looked: 3, removed: 1, foreign: 2, next: null });
+  expect(filesOf()).toEqual([changed, foreign].toSorted());
 });

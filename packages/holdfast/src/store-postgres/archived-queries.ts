@@ -13,11 +13,11 @@ const ARCHIVED_SQL = {
   digests: `select j.run, j.digest from run r join journal j on j.shard = r.shard and j.run = r.run
     where r.run = any($1::int8[]) order by j.run, j.seq`,
   // Workers that share a store may have given one number to records of several journals. Only the
-  // keepers keep events, one after the other, so among those it is unique: they come first.
+  // keepers keep events, one after the other, so among those it is unique.
   storeRecords: `select ${prefixed("j", RECORD_COLUMNS)}, j.pos, j.digest
     from unnest($1::int4[]) as t (seq) cross join incarnation i
     join journal j on j.shard = i.shard and j.run = -i.incarnation and j.seq = t.seq
-    order by j.seq, j.kind <> ${String(kindNumber("event"))}, j.run`,
+    order by j.seq, j.run`,
   children: `select run, parent_run from run where parent_run = any($1::int8[])
     and parent_run is not null order by run`,
   calls: `select t.called, j.run from unnest($1::int8[]) as t (called) cross join lateral

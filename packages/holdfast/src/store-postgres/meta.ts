@@ -1,5 +1,4 @@
-/** The one row that says who a store is, and the settings without which it would not be durable. */
-import { HoldfastError } from "../core/error.ts";
+/** The one row that says who a store is, and what every connection to it is set to. */
 import { keyId, metaDigest, sealKey } from "../store/seal.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { binaryArray } from "./binary-array.ts";
@@ -14,19 +13,20 @@ export interface StoredMeta extends Meta {
   readonly digest: Uint8Array;
 }
 
-/** Oldest server whose behaviour was tried, as the server counts its versions. */
-const SERVER_VERSION_MIN = 150_000;
-
 /**
  * To be done on every connection: where our tables are, and that a commit is on the disk when it is
- * answered. A stronger setting (a standby that has applied it) is kept.
+ * answered. A stronger setting (a standby that has applied it) is kept. What the role or the database
+ * has as time limits is for people's statements: here they would end an engine in the middle of a
+ * flush, and a check of a large store. From the list of settings, as a server may lack some.
  */
 export async function prepareSession(connection: Connection): Promise<void> {
   await connection.script(`set search_path to ${SCHEMA};
     set idle_in_transaction_session_timeout = 60000;
     select set_config('synchronous_commit',
       case when current_setting('synchronous_commit') = 'remote_apply' then 'remote_apply'
-        else 'on' end, false)`);
+        else 'on' end, false);
+    select set_config(name, '0', false) from pg_settings where name in
+      ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout')`);
 }
 
 /**
@@ -34,44 +34,15 @@ export async function prepareSession(connection: Connection): Promise<void> {
  * one. A plan made while a table was small would read all of it, and would be kept while it grows.
  * So there is one good plan for each, and none is made again for the values at hand, which some
  * statements would have the server do each time (measured: a sixth of its time for a run of one step
- * at a time).
+ * at a time). Nor is any compiled: to the server a statement that reads a whole table although it
+ * should not looks endless, and it would compile it anew each time, for a fifth of a second, where
+ * a table of a few rows is read in no time.
  */
 export async function preferKeys(connection: Connection): Promise<void> {
   // From the list of settings, so that a database without them is no mistake.
   await connection.script(`select set_config(name, case name
       when 'plan_cache_mode' then 'force_generic_plan' else 'off' end, false) from pg_settings
-    where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'plan_cache_mode')`);
-}
-
-/** @throws {HoldfastError} HF5002 for an old server, HF5005 for one that does not sync. */
-export async function requireDurable(connection: Connection): Promise<void> {
-  const [settings] = await connection.rows(
-    "settings",
-    `select current_setting('server_version_num')::int4, current_setting('server_version'),
-      current_setting('fsync', true), current_setting('full_page_writes', true)`,
-  );
-  const [number, version, fsync, pages] = settings as [
-    number,
-    string,
-    string | null,
-    string | null,
-  ];
-  if (number < SERVER_VERSION_MIN) {
-    throw new HoldfastError(
-      "HF5002",
-      `the server is PostgreSQL ${version}`,
-      "Use PostgreSQL 15 or newer.",
-    );
-  }
-  // Null: a server of another kind, without the setting.
-  if (fsync === "off" || pages === "off") {
-    throw new HoldfastError(
-      "HF5005",
-      `the server runs with ${fsync === "off" ? "fsync" : "full_page_writes"} = off`,
-      "Switch it on in the server's configuration. Without it a power cut would lose what was " +
-        "acknowledged, or damage the database.",
-    );
-  }
+    where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'plan_cache_mode', 'jit')`);
 }
 
 /** Null if the store was left half made. */

@@ -11,18 +11,20 @@ import { openHeads } from "./chain.ts";
 import { type Connection, connect } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import type { Writing } from "./flush-builder.ts";
+import { takenCommands } from "./forgotten-commands.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Hearing } from "./hints.ts";
 import { type KeySource, foreignKey, storeKey } from "./key.ts";
 import { beat, joinLease, leaveLease, takeLease } from "./lease.ts";
 import { Link } from "./link.ts";
 import { Lookout } from "./lookout.ts";
-import { isMetaSound, preferKeys, prepareSession, readOrMakeMeta, requireDurable } from "./meta.ts";
-import { migrate, schemaVersion } from "./migrations.ts";
-import { ConnectionLost, cannotOpen, replaced } from "./postgres-errors.ts";
+import { isMetaSound, preferKeys, prepareSession, readOrMakeMeta } from "./meta.ts";
+import { migrate, migrationTables, schemaVersion } from "./migrations.ts";
+import { ConnectionLost, StatementRefused, cannotOpen, replaced } from "./postgres-errors.ts";
 import { engineReads } from "./queries.ts";
 import { OwnedShards } from "./owned-shards.ts";
 import { type SharedSettings, sharedShards } from "./shared-shards.ts";
+import { missingRights, requireFit, requireRights, serverSettings } from "./server-settings.ts";
 import { sealKey } from "../store/seal.ts";
 import { type Ticks, systemTicks } from "./ticks.ts";
 import { PostgresWriter } from "./writer.ts";
@@ -146,12 +148,15 @@ async function openWith(
   }
 }
 
-/** Nobody has to outwait an opening that failed; unless it failed with its connection. */
+/**
+ * Nobody has to outwait an opening that failed; unless it failed with its connection, or with a right
+ * that giving back needs, too: then what it failed with first is the error.
+ */
 async function giveLeaseBack(connection: Connection, incarnation: number): Promise<void> {
   try {
     await leaveLease(connection, incarnation);
   } catch (error) {
-    if (!(error instanceof ConnectionLost)) throw error;
+    if (!(error instanceof ConnectionLost || error instanceof StatementRefused)) throw error;
   }
 }
 
@@ -214,6 +219,7 @@ async function serve(
     // Of a shared store only the keeper closes chains, and only of the dead.
     predecessors: isShared ? [] : heads.map(toPredecessor),
     ...reads,
+    taken: takenCommands(links.reading, incarnation),
     onPosted(listener) {
       hearing.onHint(listener);
       return () => hearing.isOpen;
@@ -259,9 +265,10 @@ async function prepareStore(
   secret: Uint8Array,
   randomBytes: (count: number) => Uint8Array,
 ): Promise<string> {
-  await requireDurable(connection);
+  requireFit(await serverSettings(connection));
   await schemaVersion(connection);
   await migrate(connection);
+  requireRights(await missingRights(connection, migrationTables()));
   const meta = await readOrMakeMeta(connection, secret, {
     storeId: `store_${Buffer.from(randomBytes(16)).toString("hex")}`,
     createdAtMs: options.nowMs(),

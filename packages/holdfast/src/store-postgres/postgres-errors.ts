@@ -30,6 +30,7 @@ export const SQL_STATES = {
   noSuchStatement: "26000",
   undefinedTable: "42P01",
   invalidSchema: "3F000",
+  insufficientPrivilege: "42501",
 } as const;
 
 /** An error of the client library as one of the two above. */

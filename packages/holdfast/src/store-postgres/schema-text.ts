@@ -86,12 +86,15 @@ export async function schemaStatements(
   return statements;
 }
 
-/** Reads what a new store would have, from one that is made and undone again. */
-export async function expectedSchema(connection: Connection): Promise<readonly SchemaStatement[]> {
+/** Reads what a new store of a version would have, from one that is made and undone again. */
+export async function expectedSchema(
+  connection: Connection,
+  version: number,
+): Promise<readonly SchemaStatement[]> {
   const schema = `${SCHEMA}_expected`;
   await connection.script(`begin; create schema ${schema}; set local search_path to ${schema}`);
   try {
-    await connection.script(migrationSql());
+    await connection.script(migrationSql(version));
     return await schemaStatements(connection.rows, schema);
   } finally {
     await connection.script("rollback");

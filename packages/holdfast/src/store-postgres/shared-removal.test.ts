@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { archivedHead } from "../testing/describe-store-removal.ts";
-import { SYSTEM_RUN, SampleJournal, finishedHead } from "../testing/sample-journal.ts";
+import {
+  SYSTEM_RUN,
+  SampleJournal,
+  acceptedEvent,
+  finishedHead,
+} from "../testing/sample-journal.ts";
 import { verifyPostgresStore } from "./index.ts";
+import { SYSTEM_SHARD } from "./shard.ts";
 import {
   type Worker,
   expire,
@@ -78,7 +84,7 @@ describe("a worker of a shared store", () => {
     const next = await join();
     await next.sees(isFree(9));
     expect(next.store.lastRun).toBe(21);
-    expect(await next.shards.take([9])).toEqual({ shards: [9], lastRun: 21 });
+    expect(await next.shards.take([9])).toMatchObject({ shards: [9], lastRun: 21 });
   });
 
   test("counts on behind a run that has left, where that had the highest number of its shard", async () => {
@@ -90,7 +96,20 @@ describe("a worker of a shared store", () => {
     await one.shards.release([9]);
     const two = await join();
     await two.sees(isFree(9));
-    expect(await two.shards.take([9])).toEqual({ shards: [9], lastRun: 20 });
+    expect(await two.shards.take([9])).toMatchObject({ shards: [9], lastRun: 20 });
+  });
+
+  test("sees all of the store's own records of one number: an event may be kept by one of them", async () => {
+    const [one, two] = [await join(), await join()];
+    await takeOnceFree(one, SYSTEM_SHARD);
+    const keeping = new SampleJournal();
+    keeping.add(SYSTEM_RUN, "kept", acceptedEvent("e1"));
+    await keeping.flushTo(one.store);
+    const other = new SampleJournal();
+    other.add(SYSTEM_RUN, "applied", { command: "park", topic: "park", by: "ana", answer: "" });
+    await other.flushTo(two.store);
+    const found = await two.store.removal.storeRecords([1]);
+    expect(found.map(({ kind }) => kind).toSorted()).toEqual(["applied", "kept"]);
   });
 
   test("removes nothing that is another one's", async () => {

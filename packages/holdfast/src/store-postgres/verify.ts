@@ -11,9 +11,11 @@ import { checkAnchor } from "./anchor-keeper.ts";
 import { type CheckedFlushes, checkFlushes } from "./check-flushes.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { type KeySource, foreignKey, storeKey } from "./key.ts";
+import { ForgottenDigests } from "./forgotten-commands.ts";
 import { isMetaSound, readMeta } from "./meta.ts";
+import { schemaVersion } from "./migrations.ts";
 import { connectTo } from "./open.ts";
-import { ConnectionLost, cannotOpen } from "./postgres-errors.ts";
+import { ConnectionLost, SQL_STATES, StatementRefused, cannotOpen } from "./postgres-errors.ts";
 import { storeIdOf } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { removalDamage } from "./removed-records.ts";
@@ -103,7 +105,7 @@ async function listed(
   return (await attempt(damage, check)) ?? [];
 }
 
-/** A check that cannot even read has found damage. */
+/** A check that cannot even read has found damage, unless it was kept from reading. */
 async function attempt<Value>(
   damage: Damage[],
   check: () => Promise<Value>,
@@ -112,9 +114,30 @@ async function attempt<Value>(
     return await check();
   } catch (error) {
     if (error instanceof HoldfastError || error instanceof ConnectionLost) throw error;
+    if (error instanceof StatementRefused && !saysDamage(error)) throw notChecked(error);
     damage.push({ what: `it cannot be read: ${error instanceof Error ? error.message : "?"}` });
     return undefined;
   }
+}
+
+/**
+ * What a statement is refused for because of what is stored: a value that is none (22), a fold that
+ * breaks a key (23), a table or column that is not there (42, but not a right that is missing), a file
+ * that cannot be read (58), a page that is broken (XX). A time limit, a full disk or somebody who
+ * breaks a statement off says nothing of the store.
+ */
+function saysDamage({ sqlState }: StatementRefused): boolean {
+  const isRight = sqlState === SQL_STATES.insufficientPrivilege;
+  return !isRight && ["22", "23", "42", "58", "XX"].includes(sqlState.slice(0, 2));
+}
+
+function notChecked(error: StatementRefused): HoldfastError {
+  return new HoldfastError(
+    "HF5002",
+    `the store could not be checked: ${error.message}`,
+    "This says nothing of the store's state. Give the check what it lacks (time, a right, room on the server's disk for temporary tables) and run it again.",
+    { cause: error },
+  );
 }
 
 /**
@@ -122,7 +145,8 @@ async function attempt<Value>(
  * schema of that name, which is ours, unless it says another one.
  */
 async function schemaDamage(connection: Connection): Promise<Damage[]> {
-  const expected = await expectedSchema(connection);
+  // One of an earlier version is brought up to date by the next engine.
+  const expected = await expectedSchema(connection, await schemaVersion(connection));
   const found = await schemaStatements(connection.rows, SCHEMA);
   const ours = new Set(expected.map(({ table }) => table));
   const missing = without(expected, found);
@@ -177,6 +201,9 @@ async function inboxDamage(
   if (checked !== undefined && stray !== null) {
     damage.push({ what: `command ${stray} was taken by a flush that is not there` });
   }
+  const forgotten = await new ForgottenDigests(connection).stray();
+  if (forgotten !== null)
+    damage.push({ what: `digests of commands are kept for ${forgotten}, which took none` });
   return damage;
 }
 

@@ -70,6 +70,7 @@ export const READS = [
   "hasPlaced",
   "keptFor",
   "carriedRun",
+  "takenCount",
 ] as const;
 export type Read = (typeof READS)[number];
 
@@ -115,6 +116,10 @@ export class Session {
 
   inbox(limit: number): ReturnType<SqliteWriter["inbox"]> {
     return this.#writer.inbox(limit);
+  }
+
+  forgetCommands(untilMs: number, limit: number): number {
+    return this.#writer.forgetCommands(untilMs, limit);
   }
 
   changed(): boolean {

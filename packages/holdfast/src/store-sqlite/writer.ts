@@ -20,6 +20,7 @@ import { ChainQueries, anchorOf } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import type { DigestsAhead } from "./digests-ahead.ts";
 import { backupInboxes } from "./backup-inboxes.ts";
+import { CommandForgetter } from "./forgotten-commands.ts";
 import { InboxWriter } from "./inbox-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { sealAs } from "./meta.ts";
@@ -49,6 +50,7 @@ export class SqliteWriter {
   readonly #journal: JournalWriter;
   readonly #projections: ProjectionsWriter;
   readonly #inbox: InboxWriter;
+  readonly #forgetter: CommandForgetter;
   readonly #removal: RemovalWriter;
   readonly #openChain: Statement;
   readonly #insertFlush: Statement;
@@ -95,6 +97,7 @@ export class SqliteWriter {
     this.#journal = new JournalWriter(database, this.#key);
     this.#projections = new ProjectionsWriter(database);
     this.#inbox = new InboxWriter(database, this.#key);
+    this.#forgetter = new CommandForgetter(database);
     this.#ofBackup = backupInboxes(database);
     this.#removal = new RemovalWriter(database);
     this.#openChain = database.prepare(
@@ -133,6 +136,20 @@ export class SqliteWriter {
       const isAsPosted = postedDigest(command).equals(digest);
       return { ...command, isAsPosted, ...this.#ofBackup(pos, command.atMs) };
     });
+  }
+
+  /** As `TakenCommands.forget`. */
+  forgetCommands(untilMs: number, limit: number): number {
+    this.requireAlive();
+    const newest = this.#last;
+    if (newest === null) return 0;
+    let gone = 0;
+    this.#guarded(() => {
+      beginImmediate(this.#begin);
+      gone = this.#forgetter.forget(untilMs, limit, newest);
+      this.#commit.run();
+    });
+    return gone;
   }
 
   /** Whether another connection has committed since the last call. */

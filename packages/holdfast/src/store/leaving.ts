@@ -23,19 +23,19 @@ export type ArchivedSums = Pick<ArchivedHead, "counts" | "issues" | "taken">;
 
 /**
  * @param records - all of the run, in order.
- * @param keptEvent - the record of the store's own journal that kept an early event; null if none has
- *   that number.
+ * @param ofNumber - the records of the store's own journal that have this number: workers that share
+ *   the store number theirs each for itself, and one at most keeps an event under it.
  */
 export async function leavingOf(
   row: RunRow,
   records: readonly JournalRecord[],
-  keptEvent: (seq: number) => Promise<JournalRecord | null>,
+  ofNumber: (seq: number) => Promise<readonly JournalRecord[]>,
 ): Promise<Leaving> {
   const fold = new LeavingFold();
   for (const record of records) fold.add(record);
   let { eventsUntilMs } = fold;
   for (const seq of fold.taken) {
-    const kept = await keptEvent(seq);
+    const kept = (await ofNumber(seq)).find(({ kind }) => kind === "kept");
     // Written by the engine with the shape of its kind.
     const head = parseJson(kept?.head ?? "null") as AcceptedEvent | null;
     eventsUntilMs = Math.max(eventsUntilMs, head?.untilMs ?? 0);

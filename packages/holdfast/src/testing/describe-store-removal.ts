@@ -25,7 +25,7 @@ export async function archivedHead(
   const sums = [];
   const archived = [];
   for (const { row, records, shard } of stored) {
-    sums.push((await leavingOf(row, records, async () => null)).sums);
+    sums.push((await leavingOf(row, records, async () => [])).sums);
     const { keyHash, generation, inputDigest } = startedHead(row.run);
     const digest = digests.get(row.run) ?? "";
     archived.push({

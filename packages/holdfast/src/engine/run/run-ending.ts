@@ -178,6 +178,14 @@ export class RunEnding {
     return late ?? onFailure ?? "ask";
   }
 
+  /** How the code has ended so far, where nothing has come of it yet; null if it has not. */
+  get said(): { readonly value: unknown } | { readonly because: string } | null {
+    if (this.#result !== null) return this.#result;
+    // A stop is thrown, too.
+    if (this.#stop !== null) return { because: `stops: ${this.#stop.reason}` };
+    return this.#early === null ? null : { because: `throws: ${String(this.#early.error)}` };
+  }
+
   /** Recovery has come through. The run is frozen if it waits for a person and may not move. */
   recovered(): void {
     // What the code threw while it was being taken back says nothing new: it was told of the end.

@@ -60,7 +60,11 @@ export class AskStep implements StepVerb {
     if (records[0]?.kind === "answered") return null;
     const asked = { verb: "review" as const, target: this.#review.name, digest: this.#digest() };
     const { sensitive = [] } = this.#review.definition;
-    return stepDrift(this.#path, records, asked, { text: this.#subject, sensitive });
+    return stepDrift(this.#path, records, asked, {
+      text: this.#subject,
+      sensitive,
+      check: this.#run.host.check,
+    });
   }
 
   #digest(): string {

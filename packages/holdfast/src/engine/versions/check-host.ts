@@ -30,6 +30,8 @@ export interface CheckOptions {
   readonly limits: Partial<EngineLimits>;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of a history that has left its store; a completed run is then held to its result, too. */
+  readonly pulled?: { readonly digests: Digests; readonly isSame: FitWatch["isSame"] };
 }
 
 /** A flush that is durable at once, because nothing of it is kept. */
@@ -68,7 +70,7 @@ export class CheckHost implements RunHost {
     this.clock = clock;
     this.random = random;
     this.limits = { ...DEFAULT_LIMITS, ...limits };
-    this.digests = digestsWith(secret);
+    this.digests = options.pulled?.digests ?? digestsWith(secret);
     this.store = { storeId };
     this.version = version;
     this.earlierVersions = earlierVersions;

@@ -6,6 +6,7 @@ import { requireDefinition, requireEventType } from "../../workflow/definition-c
 import { durationMs, type Duration } from "../../core/duration.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { AskedHead, JournalRecord } from "../../core/journal.ts";
+import type { JsonChange } from "../../core/json-edit.ts";
 import { parseJson } from "../../core/json-text.ts";
 import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
@@ -20,6 +21,7 @@ import type { In, Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
 import { BedLives } from "./bed-lives.ts";
 import type { RunStands } from "../../store-sqlite/memory.ts";
+import { Operators, type ByHand } from "./operators.ts";
 import { EffectStub, type AnyStub } from "./effect-stub.ts";
 import { runView, type RunView } from "./run-view.ts";
 
@@ -81,6 +83,45 @@ export interface Testbed {
   /** The late answer to an accepted request, as `app.complete`. */
   complete(integration: string, ref: string, outcome: LateOutcome): Promise<void>;
   cancel(run: string, options: { readonly by: string; readonly reason: string }): Promise<RunView>;
+  /**
+   * Says what became of a call whose outcome is unknown, as `holdfast settle`: with the result, if it
+   * happened.
+   *
+   * @throws {HoldfastError} HF6001, HF6003 (it is known), HF4102 (the value does not fit), HF6002 (a second
+   *   person is needed).
+   */
+  settle<I extends Schema, O extends Schema>(
+    run: string,
+    effect: Effect<I, O>,
+    said:
+      | { readonly happened: true; readonly value: In<O>; readonly ref?: string }
+      | { readonly happened: false },
+    hand: ByHand,
+  ): Promise<RunView>;
+  /** Lets a run go on that waits for a person, as `holdfast resume`; without `step` all of it that may. */
+  resume(
+    run: string,
+    hand: { readonly by: string; readonly reason: string; readonly step?: string },
+  ): Promise<RunView>;
+  /**
+   * Lets an effect be tried again that waits for a person: with `set` as `holdfast edit`, else as `resume`.
+   *
+   * @param said - `set`: changes by JSON pointers, within what the effect declares `editable`; `newKey`: the
+   *   intent is another one.
+   */
+  retry<I extends Schema, O extends Schema>(
+    run: string,
+    effect: Effect<I, O>,
+    said: { readonly set?: readonly JsonChange[]; readonly newKey?: true },
+    hand: ByHand,
+  ): Promise<RunView>;
+  /** Gives an effect's result by hand, as `holdfast supply`; with `skipped` as `holdfast skip`. */
+  supply<I extends Schema, O extends Schema>(
+    run: string,
+    effect: Effect<I, O>,
+    said: { readonly value: In<O>; readonly ref?: string; readonly skipped?: true },
+    hand: ByHand,
+  ): Promise<RunView>;
   /** The run as it stands now. */
   run(id: string): Promise<RunView>;
   /** All runs of this bed, children among them, in the order of their starts. */
@@ -129,6 +170,7 @@ interface Standing {
 
 export class Bed implements Testbed {
   readonly lives: BedLives;
+  readonly #people: Operators;
   readonly #earlierVersions: readonly string[];
   readonly #stubs = new Map<string, AnyStub>();
   readonly #standing = new Map<string, Standing>();
@@ -157,6 +199,7 @@ export class Bed implements Testbed {
       requireDefinition("effect", one, `effects[${String(index)}] of testbed`);
     this.#earlierVersions = earlierVersions;
     this.lives = new BedLives({ workflows, effects, version, earlierVersions, limits }, seed);
+    this.#people = new Operators(this.lives);
   }
 
   on<I extends Schema, O extends Schema>(effect: Effect<I, O>): EffectStub<I, O> {
@@ -238,6 +281,48 @@ export class Bed implements Testbed {
     checkOptions("bed.cancel", options, { by: "any", reason: "any" });
     const { by, reason } = options;
     await this.lives.ask(({ commands }) => commands.cancel(numberOf(run), by, reason));
+    await this.settled();
+    return await this.run(run);
+  }
+
+  async settle(
+    run: string,
+    effect: AnyEffect,
+    said: { readonly happened: boolean; readonly value?: unknown; readonly ref?: string },
+    hand: ByHand,
+  ): Promise<RunView> {
+    const { happened, value = null, ref = null } = said;
+    const outcome = { happened, value, ref };
+    return await this.#acted(run, (number) => this.#people.settle(number, effect, outcome, hand));
+  }
+
+  async resume(run: string, hand: Omit<ByHand, "approvedBy">): Promise<RunView> {
+    return await this.#acted(run, (number) => this.#people.resume(number, hand));
+  }
+
+  async retry(
+    run: string,
+    effect: AnyEffect,
+    { set = [], newKey }: { readonly set?: readonly JsonChange[]; readonly newKey?: true },
+    hand: ByHand,
+  ): Promise<RunView> {
+    const said = { set, isNewKey: newKey === true };
+    return await this.#acted(run, (number) => this.#people.retry(number, effect, said, hand));
+  }
+
+  async supply(
+    run: string,
+    effect: AnyEffect,
+    said: { readonly value: unknown; readonly ref?: string; readonly skipped?: true },
+    hand: ByHand,
+  ): Promise<RunView> {
+    const { value, ref = null, skipped } = said;
+    const given = { value, ref, isSkipped: skipped === true };
+    return await this.#acted(run, (number) => this.#people.supply(number, effect, given, hand));
+  }
+
+  async #acted(run: string, act: (number: number) => Promise<void>): Promise<RunView> {
+    await act(numberOf(run));
     await this.settled();
     return await this.run(run);
   }

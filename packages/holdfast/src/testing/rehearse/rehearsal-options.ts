@@ -51,6 +51,7 @@ const KNOWN = {
   seed: "number",
   // Of `rehearse`, which plays at once.
   only: "text",
+  mayLack: "truth value",
   onProgress: "function",
 } as const;
 
