@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   HF2105: "A run needs a workflow that this app does not have.",
   HF2106: "The journal of a run cannot be read.",
   HF2107: "A run cannot be checked against code.",
+  HF2108: "The code of a run hangs.",
   HF3001: "An effect may or may not have happened.",
   HF3002: "An effect has failed for good.",
   HF3003: "An effect answered with something that breaks its output schema.",
