@@ -168,11 +168,11 @@ describe("a wrong setting is somebody's, soon", () => {
   });
 });
 
-describe("an outage", () => {
-  async function outages() {
-    return (await world.exceptions(0)).filter(({ reasonCode }) => reasonCode === "HF3009");
-  }
+async function outages() {
+  return (await world.exceptions(0)).filter(({ reasonCode }) => reasonCode === "HF3009");
+}
 
+describe("an outage", () => {
   test("of some minutes is nobody's; one that lasts is its owner's, until it is over", async () => {
     const flow = flowOf({ keyWindow: "7d" });
     await world.begin([flow]);
