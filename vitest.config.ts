@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tests/longest-first.ts";
 
 // Our packages are tested from source: the condition names the .ts files in package.json "exports".
 const conditions = ["holdfast-source"];
@@ -30,12 +31,16 @@ export default defineConfig({
     ],
     exclude: ["tests/real/**", "**/node_modules/**"],
     execArgv,
+    sequence: { sequencer: LongestFirst },
     // Files share their worker's process and modules: to load them anew for each of several hundred files takes
     // longer than many of them run. So no test file may change what another one sees: a global, the environment,
     // the working directory, a handler of the process.
     isolate: false,
     typecheck: { enabled: false },
-    globalSetup: ["packages/holdfast/src/testing/postgres-on-demand.test-support.ts"],
+    globalSetup: [
+      "packages/holdfast/src/testing/postgres-on-demand.test-support.ts",
+      "tests/bundle.ts",
+    ],
     // A bound against hanging, not a measure of speed: machines are shared.
     testTimeout: 60_000,
     // More files at a time than cores: those with workers and leases of their own wait most of the time.

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { eventually, holdfastCli, LIFE_MS_MAX } from "./command-line/processes.ts";
+import { CONDITION_FLAG } from "./program-flags.ts";
 
 const RUNS = 1_500;
 const engineFile = fileURLToPath(new URL("archive-kill/engine.ts", import.meta.url));
@@ -20,11 +21,11 @@ afterEach(() => {
 });
 
 async function startEngine(runs: number): Promise<ChildProcess> {
-  const child = spawn(
-    process.execPath,
-    ["--conditions=holdfast-source", engineFile, address, String(runs)],
-    { stdio: ["ignore", "pipe", "inherit"], timeout: LIFE_MS_MAX, killSignal: "SIGKILL" },
-  );
+  const child = spawn(process.execPath, [CONDITION_FLAG, engineFile, address, String(runs)], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: LIFE_MS_MAX,
+    killSignal: "SIGKILL",
+  });
   engine = child;
   await once(child.stdout, "data");
   return child;

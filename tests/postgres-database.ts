@@ -1,35 +1,38 @@
 /** Databases on the one server of the test run: making a server of its own takes longer than most tests. */
-import { randomBytes } from "node:crypto";
-import pg from "pg";
 import { inject } from "vitest";
 
 export interface TestDatabase {
   readonly url: `postgres://${string}`;
-  /** Removes it, whoever is still connected. */
+  /** Cuts off whoever is still connected. Its data goes with the server. */
   readonly drop: () => Promise<void>;
 }
 
-export async function makeDatabase(): Promise<TestDatabase> {
-  // Provided by the set-up of the run, which starts the server at the first request.
-  const answer = await fetch(inject("postgresOnDemand"));
-  const server = await answer.text();
-  if (!answer.ok) throw new Error(server);
-  const name = `test_${randomBytes(8).toString("hex")}`;
-  await run(server, `create database ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
+/** With the tables of a store, in which nothing is yet. */
+export function makeDatabase(): Promise<TestDatabase> {
+  return made("new");
+}
+
+/** Without a store. */
+export function makeEmptyDatabase(): Promise<TestDatabase> {
+  return made("empty");
+}
+
+async function made(how: "new" | "empty"): Promise<TestDatabase> {
+  // As the server of the run says it.
+  const url = (await ask(how)) as `postgres://${string}`;
+  const name = new URL(url).pathname;
   return {
-    url: `postgres://${url.toString().slice("postgres://".length)}`,
-    drop: () => run(server, `drop database if exists ${name} with (force)`),
+    url,
+    drop: async () => {
+      await ask(`leave${name}`);
+    },
   };
 }
 
-async function run(url: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
+/** Of the set-up of the run, which starts the server at the first request. */
+async function ask(what: string): Promise<string> {
+  const answer = await fetch(new URL(what, inject("postgresOnDemand")));
+  const said = await answer.text();
+  if (!answer.ok) throw new Error(said);
+  return said;
 }

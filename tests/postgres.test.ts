@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { holdfast, workflow } from "holdfast";
 import { z } from "zod";
-import { makeDatabase, type TestDatabase } from "./postgres-database.ts";
+import { CONDITION_FLAG } from "./program-flags.ts";
+import { makeEmptyDatabase, type TestDatabase } from "./postgres-database.ts";
 
 const PROGRAM = fileURLToPath(new URL("../packages/holdfast/bin/holdfast.mjs", import.meta.url));
 const ENGINE = fileURLToPath(new URL("./postgres/engine.ts", import.meta.url));
@@ -16,7 +17,7 @@ const key = randomBytes(32).toString("base64");
 let database: TestDatabase;
 
 beforeAll(async () => {
-  database = await makeDatabase();
+  database = await makeEmptyDatabase();
 });
 
 afterAll(async () => {
@@ -60,7 +61,7 @@ test("an app runs on PostgreSQL, joins what it has done before, and is seen from
 });
 
 test("an app whose process was killed is started again when its lease has run out", async () => {
-  const child = spawn(process.execPath, ["--conditions=holdfast-source", ENGINE], {
+  const child = spawn(process.execPath, [CONDITION_FLAG, ENGINE], {
     env: { ...process.env, HOLDFAST_STORE: store(), HOLDFAST_STORE_KEY: key },
     stdio: ["ignore", "pipe", "inherit"],
   });

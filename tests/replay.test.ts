@@ -147,6 +147,8 @@ test(
     }
     await kill();
     await live(0, () => true);
+    // On the books, as each look at the plan starts a process.
+    await eventually("all to be booked", async () => books().rows >= ITEMS || null);
     const end = await eventually("the plan to end", async () => {
       const found = await stateOf(id);
       return found.left === 0 ? found : null;

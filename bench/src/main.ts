@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- [--store sqlite|postgres | --peers] [--only NAME] [--json] [--out FILE]`:
  * measures the speed of a store, each figure beside the raw limit of the same run; or ours beside
- * the rivals' on the same work. See docs/reference/performance.md.
+ * the rivals' on the same work. `--store postgres --cells N` or `--workers N`: what so many do
+ * together, beside one alone. See docs/reference/performance.md.
  */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -12,15 +13,25 @@ import { rounded } from "./figure.ts";
 import { measurePeers, PACE, PEERS_BUDGET_MS, peerWorkloads } from "./peers/measure-peers.ts";
 import { peersRatios, peersTable } from "./peers/peers-report.ts";
 import { LEFT_OUT } from "./peers/rivals.ts";
-import { BUDGET_MS, LONG_BUDGET_MS, PLAN, POSTGRES_PLAN, type PlannedJob } from "./plan.ts";
+import {
+  BUDGET_MS,
+  LONG_BUDGET_MS,
+  PLAN,
+  POSTGRES_PLAN,
+  SCALE_BUDGET_MS,
+  type PlannedJob,
+} from "./plan.ts";
 import { ratiosOf, tableOf } from "./report.ts";
 import { loadNow, writeResults } from "./results-file.ts";
+import { measureScale, SCALE_KINDS, SCALE_MAX, type ScaleKind } from "./scale/measure-scale.ts";
 import { startJob } from "./start-job.ts";
 
 const { values } = parseArgs({
   options: {
     store: { type: "string" },
     peers: { type: "boolean", default: false },
+    cells: { type: "string" },
+    workers: { type: "string" },
     only: { type: "string" },
     json: { type: "boolean", default: false },
     out: { type: "string" },
@@ -38,8 +49,37 @@ const loadBefore = loadNow();
 const figures: Figure[] = [];
 const missing: string[] = [];
 mkdirSync(PARENT, { recursive: true });
-if (values.peers) await comparePeers();
+const scale = SCALE_KINDS.filter((kind) => values[kind] !== undefined);
+if (scale.length > 0) await scaleOut(scale);
+else if (values.peers) await comparePeers();
 else await measureStore();
+
+async function scaleOut(kinds: readonly ScaleKind[]): Promise<void> {
+  const [kind] = kinds;
+  const isOne = kinds.length === 1 && !values.peers && values.only === undefined;
+  if (kind === undefined || !isOne || values.store !== "postgres") {
+    refuse(
+      process.argv.slice(2).join(" "),
+      SCALE_KINDS.map((one) => `--store postgres --${one} N`),
+    );
+  }
+  const count = Number(values[kind]);
+  if (!Number.isSafeInteger(count) || count < 2 || count > SCALE_MAX) {
+    refuse(`--${kind} ${String(values[kind])}`, [`2 to ${String(SCALE_MAX)}`]);
+  }
+  const folder = mkdtempSync(join(PARENT, "scale-"));
+  chmodSync(folder, 0o755);
+  say(`${String(count)} ${kind}`);
+  try {
+    const endMs = performance.now() + SCALE_BUDGET_MS;
+    await measureScale({ kind, count, folder, endMs, report });
+  } catch (error) {
+    failed(`${kind} not measured: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  end(tableOf(figures), ratiosOf(figures));
+}
 
 async function comparePeers(): Promise<void> {
   if (values.store !== undefined) {

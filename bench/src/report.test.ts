@@ -27,6 +27,14 @@ test("takes the figure with the settings that the target is about", () => {
   expect(lineOf(table, "throughput at 256 /")).toContain("0.9");
 });
 
+test("says what several do together beside one alone, without a verdict", () => {
+  const table = tableOf([
+    figure("cells", "steps_per_s", 150, { cells: 2 }),
+    figure("one-of-cells", "steps_per_s", 100, { cells: 1 }),
+  ]);
+  expect(lineOf(table, "throughput of all cells")).toMatch(/alone +1\.5$/);
+});
+
 test("leaves out ratios that were not measured", () => {
   const table = tableOf([figure("fanout", "p50_ms", 3)]);
   expect(lineOf(table, "fanout")).toContain("p50_ms");

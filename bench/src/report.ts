@@ -102,6 +102,16 @@ const TARGETS: readonly Target[] = [
     atMost: 5000,
   },
   {
+    what: "throughput of all cells / one of them alone",
+    ratio: (find) => find("cells", "steps_per_s") / find("one-of-cells", "steps_per_s"),
+    unit: "",
+  },
+  {
+    what: "throughput of all workers of a store / one alone",
+    ratio: (find) => find("workers", "steps_per_s") / find("one-of-workers", "steps_per_s"),
+    unit: "",
+  },
+  {
     what: "heap per suspended run",
     ratio: (find) => find("sleepers", "heap_bytes_per_run"),
     unit: " B",

@@ -223,6 +223,14 @@ create table flush (
   CHECK ((taken >= 0))
 );
 
+create table forgotten_command (
+  incarnation bigint not null,
+  number integer not null,
+  digests bytea not null,
+  PRIMARY KEY (incarnation, number),
+  CHECK (((length(digests) > 0) AND ((length(digests) % 16) = 0)))
+);
+
 create table gate (
   shard smallint not null,
   integration text collate "C" not null,
@@ -314,7 +322,7 @@ create table journal (
   pos bigint not null,
   digest bytea not null,
   PRIMARY KEY (run, seq, shard),
-  CHECK (((kind >= 0) AND (kind <= 48)))
+  CHECK (((kind >= 0) AND (kind <= 49)))
 );
 
 create table kept_event (
@@ -560,6 +568,8 @@ CREATE INDEX exception_data ON exception USING btree (data_group, opened_at_ms) 
 CREATE INDEX exception_next ON exception USING btree (next_at_ms, run, seq) WHERE (next_at_ms IS NOT NULL);
 
 CREATE INDEX exception_open ON exception USING btree (run, seq) WHERE (closed_at_ms IS NULL);
+
+CREATE INDEX exception_open_assignee ON exception USING btree ("left"(((handling)::jsonb ->> 'assignee'::text), 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 
 CREATE INDEX exception_open_class ON exception USING btree (class, ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 

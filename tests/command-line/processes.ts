@@ -2,11 +2,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { COMMAND_LINE, CONDITION_FLAG } from "../program-flags.ts";
 
 const shop = fileURLToPath(new URL("shop.ts", import.meta.url));
-const program = fileURLToPath(new URL("../../packages/holdfast/src/cli/main.ts", import.meta.url));
-/** Packages resolve from source; the database is no longer news. */
-const NODE_OPTIONS = ["--conditions=holdfast-source", "--disable-warning=ExperimentalWarning"];
+/** The database is no longer news. */
+const NODE_OPTIONS = [CONDITION_FLAG, "--disable-warning=ExperimentalWarning"];
 /** What the developer's own shell may set does not count here. */
 const CLEAN = { HOLDFAST_STORE: undefined, NODE_OPTIONS: undefined };
 /** No process of a test lives longer, milliseconds; nor does a test. */
@@ -65,7 +65,7 @@ export async function holdfastCli(
   words: readonly string[],
   { env = {}, cwd = process.cwd() }: Surroundings = {},
 ): Promise<Ended> {
-  const child = started([...NODE_OPTIONS, program, ...words], env, cwd);
+  const child = started([...NODE_OPTIONS, COMMAND_LINE, ...words], env, cwd);
   let out = "";
   let err = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (out += text));
@@ -73,6 +73,11 @@ export async function holdfastCli(
   // An exit code, or a signal: then there is none, and the test says so.
   const [code] = (await once(child, "close")) as [number | null];
   return { code, out, err };
+}
+
+/** Begins one command line, for who ends it before its end. */
+export function startHoldfastCli(words: readonly string[]): ChildProcess {
+  return started([...NODE_OPTIONS, COMMAND_LINE, ...words]);
 }
 
 function started(

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { holdfastCli, LIFE_MS_MAX } from "./processes.ts";
 
@@ -43,6 +43,28 @@ describe("holdfast rehearse", () => {
       env: {},
     });
     expect(broken.out).toContain("order <1>: intent invoice");
+  });
+
+  test("plays it in those of several rehearsals that have it", async () => {
+    const several = join(folder, "several.mjs");
+    writeFileSync(
+      several,
+      `import one from ${JSON.stringify(pathToFileURL(module).href)};
+      const lacks = { kind: "rehearsal", workflow: "other", run: async ({ only, mayLack }) => {
+        if (only !== "0" && mayLack !== true) throw new Error("no such scenario");
+        return { workflow: "other", seed: 1, scenarios: only === "0" ? ["0"] : [], failed: [], withPerson: [] };
+      } };
+      export default [lacks, one];`,
+    );
+    const played = async (only: string) => {
+      const { code, out, err } = await holdfastCli(["rehearse", several, "--only", only, "--json"]);
+      if (code === 2) return err;
+      const { rehearsals } = JSON.parse(out) as { rehearsals: { workflow: string }[] };
+      return rehearsals.map(({ workflow }) => workflow);
+    };
+    expect(await played("invoice.refused")).toEqual(["order"]);
+    expect(await played("0")).toEqual(["other", "order"]);
+    expect(await played("no.such")).toContain("None of the 2 rehearsals in");
   });
 
   test("says what is wrong with a module", async () => {

@@ -82,8 +82,8 @@ export interface Label {
 
 export interface CorpusCase {
   readonly id: string;
-  /** `held`: made after the tables had been mended by the other two. */
-  readonly part: "first" | "last" | "held";
+  /** `held`: made after the tables had been mended by the first two; `fourth`: by somebody who has not seen them. */
+  readonly part: "first" | "last" | "held" | "fourth";
   readonly protocol: Protocol;
   /** Of the counterpart. */
   readonly server: string;
@@ -117,6 +117,28 @@ export function heldLabel(
   const [reason, ...others] = typeof reasons === "string" ? ([reasons] as const) : reasons;
   const also = others.map((other) => ({ effect, reason: other }));
   return { ...label(effect, reason, why), ...(also.length === 0 ? {} : { also }), told };
+}
+
+/** What a label of the fourth part says beside effect, reasons and why. */
+export interface FourthMore {
+  /** Answers with another effect that the definitions allow as well. */
+  readonly or?: readonly (readonly [Proof, Reason])[];
+  readonly told?: ToldBy;
+}
+
+/** @param reasons - the first is the label's; the definitions allow the others as well. */
+export function fourthLabel(
+  effect: Proof,
+  reasons: Reason | readonly [Reason, ...Reason[]],
+  why: string,
+  { or = [], told = "wire" }: FourthMore = {},
+): Label {
+  const held = heldLabel(effect, reasons, why, told);
+  const also = [
+    ...(held.also ?? []),
+    ...or.map(([otherEffect, reason]) => ({ effect: otherEffect, reason })),
+  ];
+  return { ...held, ...(also.length === 0 ? {} : { also }) };
 }
 
 /**

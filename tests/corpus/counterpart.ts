@@ -105,6 +105,7 @@ function onHttp(request: IncomingMessage, response: ServerResponse): void {
   request.resume().on("end", () => {
     if (answer === undefined) throw new Error(`case ${key} has no answer for the HTTP server`);
     if (answer.works) ledger.record(key);
+    for (const item of answer.items ?? []) ledger.record(key, item);
     response.writeHead(answer.status, answer.headers);
     response.end(answer.body);
   });

@@ -182,7 +182,7 @@ export async function listening(port: number): Promise<void> {
 }
 
 export async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, "exit");
   child.kill(signal);
   await exit;

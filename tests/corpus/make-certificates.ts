@@ -13,6 +13,8 @@ export interface Certificates {
   readonly good: Certificate;
   /** The same, over since 2021. */
   readonly expired: Certificate;
+  /** The same, not to begin before 2099. */
+  readonly early: Certificate;
 }
 
 /** @throws {Error} if the machine has no `openssl`. */
@@ -45,5 +47,6 @@ export function makeCertificates(folder: string): Certificates {
   return {
     good: sign("good.pem", "20200101000000Z", "21250101000000Z"),
     expired: sign("expired.pem", "20200101000000Z", "20210101000000Z"),
+    early: sign("early.pem", "20990101000000Z", "21250101000000Z"),
   };
 }

@@ -23,6 +23,8 @@ export interface HttpScript {
   readonly body: string;
   /** Whether the work is done before the answer leaves. */
   readonly works: boolean;
+  /** Items of a batch that are done before the answer leaves; the others are not. */
+  readonly items?: readonly string[];
 }
 
 /** Ports of a counterpart, on 127.0.0.1. */

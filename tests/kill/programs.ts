@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { CONDITION_FLAG } from "../program-flags.ts";
 
-/** Packages resolve from source; the database is no longer news. */
-const NODE_OPTIONS = ["--conditions=holdfast-source", "--disable-warning=ExperimentalWarning"];
+/** The database is no longer news. */
+const NODE_OPTIONS = [CONDITION_FLAG, "--disable-warning=ExperimentalWarning"];
 /** Node 22 says so of each thread, and the store's thread takes none of the flags above. */
 const SQLITE_IS_NEW = /^\(node:\d+\) ExperimentalWarning: SQLite is .*\n\(Use `node .*\n/gmu;
 

@@ -8,6 +8,8 @@ export interface Mutant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** Notices it, as far as is known; where it does not any more, others do, and it is time to name one. */
+  readonly seed: number;
 }
 
 const SRC = "packages/holdfast/src";
@@ -18,42 +20,49 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/engine/effects/effect-attempt.ts`,
     find: "if (unsure !== null) return unsure.then(() => makeCall(options, call, input));",
     replace: "",
+    seed: 86,
   },
   {
     name: "record after effect, without intent",
     file: `${SRC}/engine/effects/effect-calls.ts`,
     find: "await this.#step.run.host.committer.durable();\n        if (!this.#maySend()) return;",
     replace: "if (!this.#maySend()) return;",
+    seed: 1,
   },
   {
     name: "dedupe window off by one",
     file: `${SRC}/core/situation.ts`,
     find: "return s.nowMs < s.firstSentAtMs + usableMs;",
     replace: "return s.nowMs < s.firstSentAtMs + usableMs + windowMs;",
+    seed: 938,
   },
   {
     name: "probe trusted before the settle time",
     file: `${SRC}/core/after-probe.ts`,
     find: 'return contract.kind === "read" ? 0 : contract.settleMs;',
     replace: "return 0;",
+    seed: 1,
   },
   {
     name: "attempt burned while parked",
     file: `${SRC}/core/proof.ts`,
     find: 'case "transient":\n    case "ambiguous":',
     replace: 'case "transient":\n    case "unavailable":\n    case "ambiguous":',
+    seed: 7,
   },
   {
     name: "compensation of an unknown effect",
     file: `${SRC}/engine/effects/compensation.ts`,
     find: "step.doneSeq !== null && step.undoes === null",
     replace: "step.undoes === null",
+    seed: 23,
   },
   {
     name: "approval bound to nothing",
     file: `${SRC}/core/run-version.ts`,
     find: "return !STANDS.has(kind);",
     replace: 'return kind === "started";',
+    seed: 7,
   },
   {
     name: "timer fired twice",
@@ -61,29 +70,34 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'this.#run.deliver(slot, this.#run.append("fired", this.#path, null));',
     replace:
       'this.#run.append("fired", this.#path, null);\n      this.#run.deliver(slot, this.#run.append("fired", this.#path, null));',
+    seed: 2,
   },
   {
     name: "seal not checked",
     file: `${SRC}/store/record-check.ts`,
     find: "if (!this.#digest.equals(digest))",
     replace: "if (this.#digest.length !== digest.length)",
+    seed: 501,
   },
   {
     name: "lane order lost",
     file: `${SRC}/engine/starts/lanes.ts`,
     find: "queue.push(run);\n    return before;",
     replace: "queue.push(run);\n    return null;",
+    seed: 7,
   },
   {
     name: "event that was kept is not offered when it is repeated",
     file: `${SRC}/engine/deliveries/event-delivery.ts`,
     find: "if (known !== null && known.kept !== null && known.run === null)",
     replace: "if (known !== null && known.kept !== null && known.run !== null)",
+    seed: 175,
   },
   {
     name: "command between workers is not tried again",
     file: `${SRC}/engine/commands/inbox-door.ts`,
     find: "if (isOfWorker(row.topic)) {",
     replace: "if (isOfWorker(row.id)) {",
+    seed: 775,
   },
 ];

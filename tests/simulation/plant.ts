@@ -24,6 +24,10 @@ const COPIED = ["package.json", "packages/holdfast/package.json", "packages/hold
 export interface Noticed {
   /** Seeds that were run until it was noticed; null if it was not. */
   readonly seeds: number | null;
+  /** The seed that has noticed it; null if none has. */
+  readonly seed: number | null;
+  /** True if the one that is run before all others has not noticed it. */
+  readonly hasFirstMissed: boolean;
   /** The promise that it breaks, or how it has ended a process. */
   readonly how: string;
 }
@@ -57,29 +61,45 @@ export function mutated({ name, file, find, replace }: Mutant): string {
   );
 }
 
-export function notice(mutant: Mutant, processes: number): Promise<Noticed> {
+/** @param first - run before all others, which begin with 1; none is run twice. */
+export function notice(
+  mutant: Mutant,
+  { processes, first }: { readonly processes: number; readonly first: number | null },
+): Promise<Noticed> {
   return withMutant(mutant, async (root) => {
     let seeds = 0;
     let how: string | null = null;
+    let found: number | null = null;
+    let hasFirstMissed = false;
     await runAll({
       program: join(root, "tests/simulation/worker.ts"),
       processes,
-      orders: orders(),
+      orders: orders(first),
       onResult: ({ violation, plan: { seed, workers } }) => {
         seeds += 1;
+        if (violation !== null && how === null) found = seed;
+        if (violation === null && seed === first) hasFirstMissed = true;
         if (violation !== null)
           how ??= `seed ${String(seed)} of ${String(workers)}: ${violation.promise}: ${violation.text}`;
         return how === null;
       },
-      onCrash: (_order, ended) => {
+      onCrash: ({ seed }, ended) => {
+        if (how === null) found = seed;
         how ??= `its process has ended: ${ended}`;
         return false;
       },
     });
-    return { seeds: how === null ? null : seeds, how: how ?? "nobody has noticed it" };
+    return {
+      seeds: how === null ? null : seeds,
+      seed: found,
+      hasFirstMissed,
+      how: how ?? "nobody has noticed it",
+    };
   });
 }
 
-function* orders(): Iterable<Order> {
-  for (let seed = 1; seed <= SEEDS_MAX; seed += 1) yield { seed, workers: null, linesMax: 0 };
+function* orders(first: number | null): Iterable<Order> {
+  if (first !== null) yield { seed: first, workers: null, linesMax: 0 };
+  for (let seed = 1; seed <= SEEDS_MAX; seed += 1)
+    if (seed !== first) yield { seed, workers: null, linesMax: 0 };
 }

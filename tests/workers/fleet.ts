@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { CONDITION_FLAG } from "../program-flags.ts";
 import type { Command } from "./worker.ts";
 
 const PROGRAM = fileURLToPath(new URL("worker.ts", import.meta.url));
@@ -33,7 +34,7 @@ export class Worker {
   #lastId = 0;
 
   constructor(env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, ["--conditions=holdfast-source", PROGRAM], {
+    this.#child = spawn(process.execPath, [CONDITION_FLAG, PROGRAM], {
       env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "inherit"],
     });

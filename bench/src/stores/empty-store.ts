@@ -20,6 +20,7 @@ export function emptyStore(): Omit<Store, "flush" | "close"> {
       keptFor: async () => [],
       carriedRun: async () => null,
     },
+    taken: { count: async () => 0, forget: async () => 0 },
     find: async (keys) => keys.map(() => null),
     load: async () => [],
     page: async () => [],

@@ -11,8 +11,11 @@ const STORE_KINDS = ["sqlite", "log", "null", "bare", "bare-sealed"] as const;
 export type StoreKind = (typeof STORE_KINDS)[number];
 
 /** The store on a server of its own; the key is not what is measured. */
-export function openOnPostgres(url: string): Promise<Store> {
-  return openPostgresStore({ url, key: new Uint8Array(32), nowMs: Date.now });
+export function openOnPostgres(
+  url: string,
+  options: { readonly shared?: boolean } = {},
+): Promise<Store> {
+  return openPostgresStore({ url, key: new Uint8Array(32), nowMs: Date.now, ...options });
 }
 
 /** A new store of a kind, with its files in `folder`. */

@@ -9,6 +9,9 @@ import type { Summary } from "../src/summary.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 
+// As Vitest sets it up for the programs of all tests.
+const CONDITION = `--conditions=${process.env["HOLDFAST_TEST_CONDITION"] ?? "holdfast-source"}`;
+
 // Settle times of 5 s pass for real, and a busy machine is slower than that.
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -35,7 +38,7 @@ interface Started {
 }
 
 function start(...flags: readonly string[]): Started {
-  const child = spawn(process.execPath, ["--conditions=holdfast-source", MAIN, ...flags], {
+  const child = spawn(process.execPath, [CONDITION, MAIN, ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.push(child);

@@ -21,7 +21,20 @@ describe("an app in JavaScript", () => {
     [{ payloads: { keyring: "k" } }, 'has no option "keyring"', 'Did you mean "keyRing"?'],
     [{ limits: { drainMS: 5 } }, 'has no option "drainMS"', 'Did you mean "drainMs"?'],
     [{ limits: { drainMs: "5s" } }, '"drainMs" is not valid', "Give a number"],
+    [{ limits: { commandsKeptMs: 3_599_999 } }, "expected at least 3600000", "commandsKeptMax"],
+    [{ limits: { liveRunsMax: -1 } }, '"liveRunsMax" is not valid', "a whole number above 0"],
+    [{ limits: { stepsMax: 0 } }, '"stepsMax" is not valid', "a whole number above 0"],
+    [{ limits: { stepsMax: 1.5 } }, '"stepsMax" is not valid', "a whole number above 0"],
+    [{ limits: { drainMs: -1 } }, '"drainMs" is not valid', "0 or more"],
+    [{ limits: { drainMs: Number.NaN } }, '"drainMs" is not valid', "0 or more"],
+    [{ limits: { intakeShare: 0 } }, '"intakeShare" is not valid', "a share above 0"],
+    [{ limits: { intakeShare: 2 } }, '"intakeShare" is not valid', "a share above 0"],
     [{ version: "v 45" }, "without a space", 'version: "v45"'],
+    [{ earlierVersions: ["v44"] }, '"earlierVersions"', 'version: "v47"'],
+    [{ version: "v45", earlierVersions: "v44" }, '"earlierVersions"', "Give both"],
+    [{ version: "v45", earlierVersions: ["v44", "v45"] }, '"earlierVersions"', "Give both"],
+    [{ version: "v45", earlierVersions: ["v44", "v44"] }, '"earlierVersions"', "Give both"],
+    [{ version: "v45", earlierVersions: ["v 44"] }, '"earlierVersions"', "Give both"],
     [{ store: undefined }, 'holdfast() needs "store"', 'store: "sqlite:./holdfast.db"'],
     [{ workflows: greet }, 'holdfast() needs "workflows"', "workflows: [order]"],
   ])("refuses %j where it is made", (options, message, remedy) => {
@@ -67,4 +80,28 @@ describe("an app in JavaScript", () => {
     });
     await made.close();
   });
+});
+
+test.each([[["SIGFOO"]], [["SIGTERM", 5]], ["SIGTERM"]])(
+  "listen refuses signals that are %j, and opens nothing",
+  async (signals) => {
+    const made = app({});
+    await expect(made.listen({ signals: signals as never })).rejects.toMatchObject({
+      code: "HF1001",
+      message: expect.stringContaining('"signals" of app.listen') as string,
+    });
+    expect(process.listenerCount("SIGTERM")).toBe(0);
+    await made.close();
+  },
+);
+
+test.each(["name", "key", "id"])("send refuses a NUL in the %s of an event", async (what) => {
+  const made = app({});
+  const names = { name: "paid", key: "O-1", id: "1", [what]: "a\u0000b" };
+  const { name, key, id } = names;
+  const sent = made.send({ name, schema: z.string() }, { key, id, payload: "x" });
+  await expect(sent).rejects.toMatchObject({
+    code: what === "name" ? "HF1001" : "HF4102",
+  });
+  await made.close();
 });

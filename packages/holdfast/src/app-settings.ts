@@ -36,6 +36,12 @@ export interface HoldfastOptions {
    * waits for one.
    */
   readonly version?: string;
+  /**
+   * Versions before it, the oldest first: the order in which `run.since` tells old from new. Not given:
+   * the order in which this store has first seen them, which knows nothing of a version that was never
+   * deployed on it. At most 1,000.
+   */
+  readonly earlierVersions?: readonly string[];
   readonly limits?: Partial<EngineLimits>;
   /** Owns what belongs to no run, such as two events with one id. Default "operators". */
   readonly owner?: string;

@@ -102,7 +102,8 @@ export async function writeText(path: string, text: string): Promise<void> {
   }
 }
 
-async function requireAbsent(path: string): Promise<void> {
+/** @throws {HoldfastError} HF4102 if there is a file of this name. */
+export async function requireAbsent(path: string): Promise<void> {
   const isThere = await stat(path).then(
     () => true,
     () => false,

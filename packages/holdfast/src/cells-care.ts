@@ -95,6 +95,7 @@ async function look({ name, openReader }: CellStore): Promise<Looked> {
 /** Several cells together, for looking and for commands to runs. */
 export function careOverCells(stores: readonly Named[], { storeAt }: Needs): StoreCare {
   return {
+    cells: stores.map(({ name, address }) => ({ name, care: storeAt(address, name) })),
     openReader: async () => {
       const opened: { readonly name: string; readonly reader: StoreReader }[] = [];
       try {

@@ -75,7 +75,7 @@ export function openBuildOf(secret: () => Uint8Array, definition: WorkerDefiniti
 async function fitCheck(
   reader: StoreReader,
   secret: Uint8Array,
-  { workflows, effects = [], version = "1", limits = {} }: WorkerDefinition,
+  { workflows, effects = [], version = "1", earlierVersions = [], limits = {} }: WorkerDefinition,
 ): Promise<FitCheck> {
   const check = new FitCheck({
     storeId: reader.storeId,
@@ -84,6 +84,7 @@ async function fitCheck(
     workflows,
     effects,
     version,
+    earlierVersions,
     limits,
     clock: systemClock,
     random: systemRandom,

@@ -1,7 +1,7 @@
 /** The composition root of the command line: which driver serves which store, and whose clock. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { linesOf, newArchive, writeText } from "./archive-files.ts";
+import { linesOf, newArchive, requireAbsent, writeText } from "./archive-files.ts";
 import { careOverCells, cellsCare } from "./cells-care.ts";
 import { accessOfCell } from "./cli/context.ts";
 import type { Outside } from "./cli/outside.ts";
@@ -21,6 +21,7 @@ import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store
 import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
 import { readInput } from "./read-input.ts";
+import { testPulled } from "./test-pulled.ts";
 import { rehearsalsIn, startWorker } from "./worker.ts";
 
 /** Bytes of a store's key. */
@@ -39,12 +40,15 @@ export const outside: Outside = {
     new Promise((resolve) => {
       systemClock.after(ms, resolve);
     }),
+  randomKey: () => randomBytes(KEY_BYTES),
+  testPulled,
   newStoreKey: () => randomBytes(KEY_BYTES).toString("base64"),
   newKeyRing: (file) => makeKeyRing(file, randomBytes(KEY_BYTES)),
   rotateKeyRing: (file) => rotateKeyRing(file, randomBytes(KEY_BYTES)),
   rehearsalsIn,
   writeText,
   newArchive,
+  requireAbsent,
   linesOf,
   storeAt,
   storeOverCells: (stores, access) =>

@@ -1,4 +1,6 @@
 /** Opens the store of an app and its engine: which driver serves it, and with what. */
+import { StoreNotices } from "./store-notices.ts";
+import { tellOne } from "./engine/listeners.ts";
 import type { HoldfastOptions, StoreAddress } from "./app-settings.ts";
 import type { CellDoor } from "./cells/cells.ts";
 import { HoldfastError, formatError } from "./core/error.ts";
@@ -15,7 +17,7 @@ import { readKeyRing, withPayloads } from "./payload/index.ts";
 import { placeOf, shownAddress } from "./store-address.ts";
 import type { Store, StoreReader } from "./store/store.ts";
 import { openPostgresReader, openPostgresStore } from "./store-postgres/index.ts";
-import { openSqliteReader, openSqliteStore } from "./store-sqlite/index.ts";
+import { openSqliteReader, openSqliteStore, type StoreNotice } from "./store-sqlite/index.ts";
 
 /** Where one engine's store is, and what it is told of others. */
 interface Opening {
@@ -106,6 +108,12 @@ function openReaderAt(store: string): Promise<StoreReader> {
   return place.kind === "sqlite" ? openSqliteReader(place) : openPostgresReader(place);
 }
 
+/** What was found out before there is an engine. */
+interface Prepared {
+  readonly neighbours: Neighbours | null;
+  readonly notices: StoreNotices;
+}
+
 async function openEngine(
   options: HoldfastOptions,
   opening: Opening,
@@ -113,11 +121,12 @@ async function openEngine(
 ): Promise<Engine> {
   const { keyRing, ...kept } = options.payloads ?? {};
   const given = { ...kept, ...(keyRing === undefined ? {} : { ring: readKeyRing(keyRing) }) };
-  const store = await openStore(options, opening.store);
+  const notices = new StoreNotices();
+  const store = await openStore(options, opening.store, notices.note);
   try {
     const neighbours = await opening.prepare(store);
     const whole = await withPayloads(store, given);
-    return await engineOn(whole, options, { ...opening, neighbours }, listeners);
+    return await engineOn(whole, options, { ...opening, neighbours, notices }, listeners);
   } catch (error) {
     // The lock and the writer go too, or the next try would be refused by ourselves.
     await store.close();
@@ -128,7 +137,7 @@ async function openEngine(
 async function engineOn(
   store: Store,
   options: HoldfastOptions,
-  { neighbours, onFatal, log }: Opening & { readonly neighbours: Neighbours | null },
+  { neighbours, notices, onFatal, log }: Opening & Prepared,
   listeners: ReadonlySet<EngineListener>,
 ): Promise<Engine> {
   const engine = new Engine({
@@ -138,6 +147,7 @@ async function engineOn(
     workflows: options.workflows,
     effects: options.effects ?? [],
     version: options.version ?? "1",
+    ...(options.earlierVersions === undefined ? {} : { earlierVersions: options.earlierVersions }),
     limits: options.limits ?? {},
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),
@@ -149,7 +159,7 @@ async function engineOn(
     foreign: classifyForeign,
   });
   engine.on((event) => {
-    for (const listener of listeners) listener(event);
+    for (const listener of listeners) tellOne(listener, event);
   });
   engine.on((event) => {
     const line = logLine(event);
@@ -158,6 +168,9 @@ async function engineOn(
   store.onFatal((error) => {
     engine.emit({ type: "engine.fatal", message: error.message });
     onFatal(error);
+  });
+  notices.tellTo((event) => {
+    engine.emit(event);
   });
   await engine.start();
   return engine;
@@ -183,11 +196,12 @@ const LEASE_SLACK_MS = 1000;
 function openStore(
   { postgres = {} }: HoldfastOptions,
   store: StoreAddress | ":memory:",
+  onNotice: (notice: StoreNotice) => void = () => undefined,
 ): Promise<Store> {
   const nowMs = systemNowMs;
   if (store === ":memory:") return openSqliteStore({ path: store, thread: "inline", nowMs });
   const place = placeOf(store);
-  if (place?.kind === "sqlite") return openSqliteStore({ path: place.path, nowMs });
+  if (place?.kind === "sqlite") return openSqliteStore({ path: place.path, nowMs, onNotice });
   if (place?.kind === "postgres") {
     const leaseMs = postgres.leaseMs ?? (postgres.shared === true ? SHARED_LEASE_MS : LEASE_MS);
     const waitMsMax = leaseMs + LEASE_SLACK_MS;

@@ -1,9 +1,11 @@
 /** The engine of an app, or one for each of its cells: opened at first use, once. */
 import type { HoldfastOptions } from "./app-settings.ts";
 import { Cells } from "./cells/cells.ts";
+import { receiveInCell } from "./cells/receiving-over-cells.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { EngineListener } from "./engine/events.ts";
+import type { IncomingMessage, Receipt } from "./workflow/message.ts";
 import { cellDoor, logOf, openAppEngine } from "./engine-opening.ts";
 
 export interface Engines {
@@ -14,6 +16,8 @@ export interface Engines {
   /** The one that has this run. @throws {HoldfastError} HF5023 if that is away. */
   of(run: number): Promise<Engine>;
   ofException(run: number, seq: number): Promise<Engine>;
+  /** Takes a message from outside where it belongs. */
+  receive(message: IncomingMessage): Promise<Receipt>;
   close(): Promise<void>;
 }
 
@@ -34,6 +38,7 @@ export async function openEngines(
     all: () => [...cells.engines.values()],
     of: (run) => cells.of(run),
     ofException: (run, seq) => cells.ofException(run, seq),
+    receive: (message) => receiveInCell(cells, message, cells.any()),
     close: () => cells.close(),
   };
 }
@@ -44,6 +49,7 @@ function ofOne(engine: Engine): Engines {
     all: () => [engine],
     of: () => Promise.resolve(engine),
     ofException: () => Promise.resolve(engine),
+    receive: (message) => engine.commands.receiving.receive(message),
     close: () => engine.close(),
   };
 }

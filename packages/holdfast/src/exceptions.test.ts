@@ -172,6 +172,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     await cli("note", "asked them", first.id);
     await cli("tag", "tax", first.id);
     await cli("link", "ticket", "https://tracker.example/7", first.id);
+    await cli("watch", "cyd", first.id);
+    const [, second, third] = await exceptions();
+    await cli("duplicate", first.id, second?.id ?? "", third?.id ?? "");
+    await cli("duplicate", "none", third?.id ?? "");
     await cli("wait", "vendor", first.id, "--reason", "their move");
     const countOf = async (...words: readonly string[]) => (await exceptions(...words)).length;
     expect(await countOf("--with-tag", "tax")).toBe(1);
@@ -179,6 +183,15 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await countOf("--assignee", "bo", "--owner", "team-data", "--class", "data")).toBe(3);
     expect(await countOf("--assignee", "nobody")).toBe(0);
     expect(await countOf("--overdue")).toBe(0);
+    expect(await countOf("--watcher", "cyd")).toBe(1);
+    const same = await exceptions("--duplicates-of", first.id);
+    expect(same).toMatchObject([{ id: second?.id, duplicateOf: first.id, watchers: [] }]);
+    expect(await printed("exceptions", "--duplicates-of", first.id)).toContain(
+      `duplicate of ${first.id}`,
+    );
+    expect(await printed("exceptions", "--watcher", "cyd")).toContain("watched by cyd");
+    await cli("watch", "cyd", first.id, "--remove");
+    expect(await countOf("--watcher", "cyd")).toBe(0);
     expect(await printed("exceptions", "--with-tag", "tax")).toContain("  stands still");
     expect(await printed("exceptions", "--with-tag", "tax")).toMatch(
       /or {2}holdfast edit \| correct \| supply \| skip \| cancel {3}see docs\/operate\/classes\/data\.md/u,

@@ -1,16 +1,55 @@
-/** What the runtime's own table says of an error that no connector reported (a plain `fetch`). */
+/** What the tables say of an error that no connector reported: a driver's, an SDK's, a plain `fetch`. */
 import type { ClassifierInput } from "./core/classify.ts";
 import type { Evidence } from "./core/failure.ts";
 import { classifyNodeError } from "./connectors/http/node-error.ts";
+import { recognise } from "./explain/recognise.ts";
+import { explainRequest } from "./explain/request.ts";
+
+interface Known {
+  readonly input: ClassifierInput;
+  readonly evidence: Evidence;
+}
 
 /**
  * Null if no row knows the error. Unless the effect has marked its one call itself (`seen` has its
  * phase then), nobody watched, and nothing is proved about what happened.
+ *
+ * @param nowMs - for waits that are said as a date.
  */
-export function classifyForeign(
-  error: unknown,
-  seen: Evidence,
-): { readonly input: ClassifierInput; readonly evidence: Evidence } | null {
+export function classifyForeign(error: unknown, seen: Evidence, nowMs: number): Known | null {
+  return byProtocol(error, seen, nowMs) ?? byRuntime(error, seen);
+}
+
+/** As `holdfast classify` is told of it: by the fields that its client puts on it. */
+function byProtocol(error: unknown, seen: Evidence, nowMs: number): Known | null {
+  const { protocol } = recognise(error);
+  if (protocol === null || protocol === "node" || protocol === "file") return null;
+  const asked = { error, conditions: [], method: "POST", headers: {}, attempt: 1, isOpen: false };
+  const { failure, isKnown, rules } = explainRequest({ ...asked, nowMs });
+  const [rule] = rules;
+  if (failure === null || !isKnown || rule === undefined) return null;
+  const { class: failureClass, scope, origin, reasonCode } = failure;
+  // That it happened has to be seen: an error that was thrown may be about another call.
+  const effect = failure.effect === "surely" ? "maybe" : failure.effect;
+  const { code, status, retryAfterMs } = failure.evidence;
+  return {
+    input: {
+      source: rule.from,
+      says: { class: failureClass, scope, origin, reasonCode, effect },
+      id: rule.id,
+      version: rule.version,
+      neverNeeds: "answered",
+    },
+    evidence: {
+      ...seen,
+      ...(code === undefined ? {} : { code }),
+      ...(status === undefined ? {} : { status }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  };
+}
+
+function byRuntime(error: unknown, seen: Evidence): Known | null {
   const { classified, rule, evidence } = classifyNodeError(error, {
     phase: seen.phase ?? null,
     callCount: 1,

@@ -1,4 +1,5 @@
 /** The composition root: wires store, engine and tables together. */
+import { constants } from "node:os";
 import { checkAppOptions, known } from "./app-options.ts";
 import type { Duration } from "./core/duration.ts";
 import { parseJson } from "./core/json-text.ts";
@@ -21,6 +22,11 @@ import { Posting, type Posted } from "./start-in.ts";
 import type { PostgresTransaction } from "./store-postgres/post-in.ts";
 import type { SqliteTransaction } from "./store-sqlite/post-in.ts";
 import type { PostgresDatabase, SqliteDatabase } from "./workflow/local-database.ts";
+import {
+  requireDefinition,
+  requireEventType,
+  requireFunction,
+} from "./workflow/definition-check.ts";
 import type { EventType } from "./workflow/run.ts";
 import { parse, problemText, type In, type Out, type Schema } from "./workflow/schema.ts";
 import type { Workflow } from "./workflow/workflow.ts";
@@ -196,7 +202,12 @@ export interface App {
    * @param options - `signals`: which, default SIGTERM; [] for none.
    */
   listen(options?: { readonly signals?: readonly NodeJS.Signals[] }): Promise<void>;
-  /** Everything the engine does, as it does it. The answer ends the subscription. */
+  /**
+   * Everything the engine does, as it does it. The answer ends the subscription. A listener that throws
+   * or rejects disturbs nobody: it gets a warning of the process.
+   *
+   * @throws {HoldfastError} HF1001 for what is no function.
+   */
   on(listener: EngineListener): () => void;
   /** Lets attempts in flight end, then closes the store. */
   close(): Promise<void>;
@@ -217,6 +228,7 @@ export function holdfast(options: HoldfastOptions): App {
   const posting = postingOf(options);
   return {
     async start(workflow, input, startOptions) {
+      requireDefinition("workflow", workflow, "The workflow of app.start");
       const given = known("start", startOptions);
       const running = await engines();
       const { run, ...how } = await running.any().startRun(workflow, input, given);
@@ -225,9 +237,7 @@ export function holdfast(options: HoldfastOptions): App {
     ...inTransactions(posting),
     ...localCare(engines),
     ...onRuns(engines),
-    ingress: ingressOf({ ...options, log: logOf(options), nowMs: systemNowMs }, () =>
-      onlyEngine(options, engines),
-    ),
+    ingress: ingressOf({ ...options, log: logOf(options), nowMs: systemNowMs }, engines),
     async send(event, message) {
       const { key, id, payload } = known("send", message);
       await requireEvent(event, payload);
@@ -240,10 +250,12 @@ export function holdfast(options: HoldfastOptions): App {
     },
     async listen(listenOptions) {
       const { signals = DRAIN_SIGNALS } = known("listen", listenOptions) ?? {};
+      checkSignals(signals);
       for (const signal of signals) endOnSignal(signal, () => this.close());
       await engines();
     },
     on(listener) {
+      requireFunction(listener, "The listener of app.on");
       listeners.add(listener);
       return () => {
         listeners.delete(listener);
@@ -259,6 +271,7 @@ export function holdfast(options: HoldfastOptions): App {
 function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
   return {
     async startIn(tx, workflow, input, options) {
+      requireDefinition("workflow", workflow, "The workflow of app.startIn");
       return await posting.start(tx, workflow, input, known("startIn", options));
     },
     async sendIn(tx, event, message) {
@@ -322,21 +335,6 @@ function onRuns(engines: () => Promise<Engines>): Pick<App, OnRuns> {
   };
 }
 
-/**
- * Messages from outside are on record in one flush with the runs that they start, which belong to
- * several stores where an app has cells.
- *
- * @throws {HoldfastError} HF1001 for an app with cells.
- */
-async function onlyEngine({ store }: HoldfastOptions, engines: () => Promise<Engines>) {
-  if (typeof store === "string") return (await engines()).any();
-  throw new HoldfastError(
-    "HF1001",
-    "app.ingress is for an app with one store, and this one has cells. The message was not taken.",
-    "Take messages with a handler of your own and app.start, whose key makes a repeat harmless.",
-  );
-}
-
 /** A run by its public id, and the engine that has it. */
 async function runOf(engines: () => Promise<Engines>, runId: string) {
   const run = parseRunId(runId);
@@ -363,14 +361,29 @@ function postingOf({ store, workflows, limits, payloads }: HoldfastOptions): Pos
   return new Posting({ ...given, ...(limits === undefined ? {} : { limits }) });
 }
 
-/** @throws {HoldfastError} HF4102 if the event's payload is not what its schema takes. */
+/** @throws {HoldfastError} HF1001 for what is no event, HF4102 if the event's payload is not what its schema takes. */
 async function requireEvent(event: EventType<Schema>, payload: unknown): Promise<void> {
+  requireEventType(event, "The event that is sent");
   checkSensitive(`event "${event.name}"`, event.sensitive);
   const parsed = await parse(event.schema, payload);
   if (!parsed.ok) throw invalidEvent(event.name, maskedProblems(event, payload, parsed.problems));
 }
 
 const DRAIN_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM"];
+
+/** @throws {HoldfastError} HF1001 for a name that is no signal of this system: nobody would ever send it. */
+function checkSignals(signals: readonly unknown[]): void {
+  const isList = Array.isArray(signals);
+  const wrong = isList
+    ? signals.find((name) => !Object.keys(constants.signals).includes(name))
+    : signals;
+  if (isList && wrong === undefined) return;
+  throw new HoldfastError(
+    "HF1001",
+    `The option "signals" of app.listen is not valid: expected a list of names of signals, got ${isList ? "one with " : ""}${String(wrong).slice(0, 40)}.`,
+    'Give signals: ["SIGTERM", "SIGINT"], or leave it out.',
+  );
+}
 
 /** The default of a signal is death on the spot; this one drains first. */
 function endOnSignal(signal: NodeJS.Signals, close: () => Promise<void>): void {

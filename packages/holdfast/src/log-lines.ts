@@ -8,6 +8,7 @@ export function logLine(event: EngineEvent): string | null {
   if (event.type === "exception.opened") return needsPerson(event);
   if (event.type === "exception.due" || event.type === "exception.unowned") return needsCare(event);
   if (event.type === "review.asked" || event.type === "review.overdue") return needsAnswer(event);
+  if (event.type === "store.notice") return `holdfast: ${event.message}`;
   if (event.type === "lane.alarm") return isHeldUp(event);
   return event.type === "store.retry" ? cannotRead(event) : null;
 }
@@ -18,14 +19,15 @@ function needsCare(
   if (event.type === "exception.unowned") {
     return `holdfast: an exception of ${event.workflow} went to ${event.owner} for want of its own owner: ${event.because}`;
   }
-  const { exception, crossing, to, step } = event;
+  const { exception, crossing, to, step, watchers } = event;
   const what = {
     warning: "will be overdue soon",
     overdue: "is overdue",
     escalation: "is long overdue",
   };
   const where = step === "" ? "" : ` at ${step}`;
-  return `holdfast: ${exception}${where} ${what[crossing]}; ${to} has to look. See: holdfast show ${exception}`;
+  const told = watchers.length === 0 ? "" : ` Watched by ${watchers.join(", ")}.`;
+  return `holdfast: ${exception}${where} ${what[crossing]}; ${to} has to look.${told} See: holdfast show ${exception}`;
 }
 
 function needsPerson(event: Extract<EngineEvent, { type: "exception.opened" }>): string {

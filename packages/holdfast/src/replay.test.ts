@@ -279,7 +279,9 @@ describe.each([
     const edited = await planned("key:[O-0,O-1]", "--set", "/street=High Street");
     expect(edited.plan.shown.again).toEqual([["book (redo)", 2, 2]]);
     // Whoever starts or approves it sees what would be sent.
-    expect((await cli("replay", edited.plan.id)).out).toContain('with /street = "High Street"\n');
+    expect((await cli("replay", edited.plan.id)).out).toContain(
+      'each is tried again, its input changed:\n  book /street: "Hihg Street" (2) -> "High Street"\n',
+    );
     await cli("replay", edited.plan.id, "--start");
     expect((await untilState(edited.plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
     const misfit = await planned("workflow:order", "--from", "no-such-step");
@@ -302,7 +304,7 @@ describe.each([
     const way = ["--set-input", "/street=High Street"];
     const { plan } = await planned("key:[O-0,O-1]", ...way);
     expect((await cli("replay", plan.id)).out).toContain(
-      "each is done again from its beginning, with another /street in its input",
+      'each is done again from its beginning, its input changed:\n  order /street: "Hihg Street" (2) -> "High Street"\n',
     );
     await cli("replay", plan.id, "--start");
     expect((await untilState(plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
@@ -319,12 +321,56 @@ describe.each([
     expect(both).toMatchObject({ code: 2, err: expect.stringContaining("several ways") as string });
   });
 
+  test("gives each the same result, or skips each, once a second person has approved that", async () => {
+    await stuck(await open(), 3);
+    const { plan, secondPerson } = await planned("key:[O-0,O-1]", "--supply", '{"ref":"by hand"}');
+    expect(secondPerson).toBe("results are given by hand");
+    expect(plan.shown.again).toEqual([["book (supply)", 2, 2]]);
+    expect((await cli("replay", plan.id)).out).toContain(
+      'each effect gets the result {"ref":"by hand"}\n',
+    );
+    expect((await cli("replay", plan.id, "--start")).err).toMatch(/^HF6002/);
+    expect(await cli("approve", plan.id, "--reason", "ok")).toMatchObject({ code: 3 });
+    await cli("approve", plan.id, "--by", "bo", "--reason", "ok");
+    expect(await cli("replay", plan.id, "--start")).toMatchObject({ code: 0 });
+    expect((await untilState(plan.id, "completed")).tally).toMatchObject({ succeeded: 2 });
+    const shown = (await cli("show", "O-1", "--payloads")).out;
+    expect(shown).toContain("by hand");
+    expect(sent.filter((id) => id === "O-1").length).toBe(1);
+    const misfit = await planned("workflow:order", "--skip", "7");
+    expect(misfit.plan).toMatchObject({
+      items: [],
+      refused: [
+        [
+          expect.any(String),
+          expect.any(Number),
+          "no-repair",
+          expect.stringContaining("does not fit"),
+        ],
+      ],
+    });
+    const both = await cli(
+      "replay",
+      "workflow:order",
+      "--skip",
+      "1",
+      "--supply",
+      "2",
+      "--reason",
+      "x",
+    );
+    expect(both).toMatchObject({ code: 2, err: expect.stringContaining("several ways") as string });
+  });
+
   test("leaves a proposal where a change needs two people for each, and does not wait for it", async () => {
     await stuck(await open(), 2);
     const { plan } = await planned("workflow:order", "--set", "/iban=DE2");
     // What is declared sensitive is shown to nobody.
     expect(JSON.stringify(plan)).not.toContain("DE2");
-    expect((await cli("replay", plan.id)).out).toMatch(/with \/iban = "\[masked \w+\]"\n/u);
+    expect((await cli("replay", plan.id)).out).toContain(
+      'book /iban: "[masked string]" (2) -> "[masked string]"\n',
+    );
+    expect((await cli("--json", "replay", plan.id)).out).not.toContain("DE1");
     expect((await cli("--json", "replay", plan.id)).out).not.toContain("DE2");
     await cli("replay", plan.id, "--start");
     expect((await untilState(plan.id, "completed")).tally).toMatchObject({ skipped: 2 });

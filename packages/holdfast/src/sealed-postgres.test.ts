@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { App } from "./index.ts";
 import { verifyWithPayloads } from "./payload/audit.ts";
 import { makeKeyRing, readKeyRing } from "./payload/key-ring.ts";
@@ -22,6 +22,24 @@ import { sweepFiles } from "./payload/sweep.ts";
 import { connect } from "./store-postgres/client.ts";
 import { openPostgresReader, verifyPostgresStore } from "./store-postgres/index.ts";
 import { makeDatabase, runSql } from "./store-postgres/test-store.test-support.ts";
+import { type PostgresServer, startPostgresServer } from "./testing/postgres-server.ts";
+
+/** Of its own: all that it has in files is searched. */
+let server: PostgresServer;
+let databases = 0;
+beforeAll(async () => {
+  server = await startPostgresServer();
+});
+afterAll(() => server.stop());
+
+async function searchedDatabase(): Promise<string> {
+  databases += 1;
+  const name = `shop_${String(databases)}`;
+  const connection = await connect(server.url());
+  await connection.script(`create database ${name}`);
+  await connection.close();
+  return server.url(name);
+}
 
 let folder: string;
 let ring: string;
@@ -36,21 +54,17 @@ afterEach(() => {
 
 /** Rows with a canary while a run is at its review, and the server's files with one. */
 async function found(payloads: { readonly keyRing: string } | null) {
-  const database = await makeDatabase();
-  try {
-    const app = openShop({
-      store: database.url as `postgres://${string}`,
-      postgres: { key: keyOf(9) },
-      log: () => undefined,
-      ...(payloads === null ? {} : { payloads }),
-    });
-    await untilReview(app);
-    const { rows, files } = await everythingIn(database.url);
-    await app.close();
-    return { rows: rows.filter(holds), files: filesWith(files, CANARY_FORMS) };
-  } finally {
-    await database.drop();
-  }
+  const url = await searchedDatabase();
+  const app = openShop({
+    store: url as `postgres://${string}`,
+    postgres: { key: keyOf(9) },
+    log: () => undefined,
+    ...(payloads === null ? {} : { payloads }),
+  });
+  await untilReview(app);
+  const { rows, files } = await everythingIn(url);
+  await app.close();
+  return { rows: rows.filter(holds), files: filesWith(files, CANARY_FORMS) };
 }
 
 function holds(text: string): boolean {
@@ -67,10 +81,10 @@ describe("on PostgreSQL", () => {
 });
 
 test("nor in what workers of a shared store leave each other", async () => {
-  const database = await makeDatabase();
+  const url = await searchedDatabase();
   const worker = () =>
     openShop({
-      store: database.url as `postgres://${string}`,
+      store: url as `postgres://${string}`,
       postgres: { key: keyOf(9), shared: true },
       log: () => undefined,
       payloads: { keyRing: ring },
@@ -90,12 +104,11 @@ test("nor in what workers of a shared store leave each other", async () => {
       };
       await (second as App).send(paid, event);
     }
-    const { rows } = await everythingIn(database.url);
+    const { rows } = await everythingIn(url);
     expect(rows.filter(holds)).toEqual([]);
     expect(rows.filter((row) => /,(?:start|send),.*sealed:/.test(row))).not.toEqual([]);
   } finally {
     for (const one of workers) await one.close();
-    await database.drop();
   }
 });
 
@@ -186,6 +199,8 @@ async function everythingIn(url: string) {
       for (const [row] of await connection.rows(`all ${String(name)}`, text))
         rows.push(String(row));
     }
+    // What is in memory only would not be found.
+    await connection.script("checkpoint");
     const [[files] = []] = await connection.rows("files", "show data_directory");
     return { rows, files: String(files) };
   } finally {

@@ -10,7 +10,7 @@ import type {
   PostgresTx,
   Run,
 } from "./index.ts";
-import { makeDatabase, type TestDatabase } from "./store-postgres/test-store.test-support.ts";
+import { makeEmptyDatabase, type TestDatabase } from "./store-postgres/test-store.test-support.ts";
 import type { OnFailure } from "./workflow/workflow.ts";
 
 const OWNER = "team-stock";
@@ -41,7 +41,7 @@ export class Warehouse {
   }
 
   static async make(): Promise<Warehouse> {
-    const warehouse = new Warehouse(await makeDatabase());
+    const warehouse = new Warehouse(await makeEmptyDatabase());
     await warehouse.pool().query(STOCK_SQL);
     return warehouse;
   }

@@ -10,12 +10,23 @@ export interface Sent {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly options?: Partial<HttpClientOptions>;
+  /** Where the answer is no JSON by the other side's documents. */
+  readonly expect?: "text";
+  /** After so many milliseconds our own side gives up. */
+  readonly giveUpMs?: number;
 }
 
 export async function send(
   key: string,
   baseUrl: string,
-  { path = "/orders", body = '{"currency":"EUR"}', headers = {}, options = {} }: Sent,
+  {
+    path = "/orders",
+    body = '{"currency":"EUR"}',
+    headers = {},
+    options = {},
+    expect,
+    giveUpMs,
+  }: Sent,
 ): Promise<Seen> {
   const client = httpClient({
     baseUrl,
@@ -24,13 +35,15 @@ export async function send(
     bodyTimeoutMs: PATIENCE_MS,
     ...options,
   });
-  const attempt = recordedAttempt(key);
+  const signal = giveUpMs === undefined ? undefined : AbortSignal.timeout(giveUpMs);
+  const attempt = recordedAttempt(key, signal);
   try {
     const answer = await client.request(attempt, {
       method: "POST",
       path,
       body,
       headers: { "content-type": "application/json", ...headers },
+      ...(expect === undefined ? {} : { expect }),
     });
     return {
       phase: attempt.calls.phase,

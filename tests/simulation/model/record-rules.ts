@@ -38,6 +38,7 @@ const STANDS: ReadonlySet<RecordKind> = new Set([
   "state",
   "applied",
   "handled",
+  "suspected",
   "proposed",
   "decided",
   "lane",

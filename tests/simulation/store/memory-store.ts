@@ -4,7 +4,14 @@
  */
 import type { RunState } from "#src/core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun, WaitingCommand } from "#src/store/rows.ts";
-import type { EventAddress, FoundRun, Page, Removal, Store } from "#src/store/store.ts";
+import type {
+  EventAddress,
+  FoundRun,
+  Page,
+  Removal,
+  Store,
+  TakenCommands,
+} from "#src/store/store.ts";
 import type { CellReads } from "#src/store/cells.ts";
 import { postedDigest } from "#src/store/seal.ts";
 import type { Shards } from "#src/store/shards.ts";
@@ -36,6 +43,7 @@ export function memoryStore(options: StoreOptions): Store {
     lastSystemSeq: disk.lastSystemSeq,
     removal: noRemoval,
     cells: noCells,
+    taken: noForgetting,
     flush,
     onPosted,
     onFatal,
@@ -306,6 +314,9 @@ const noRemoval: Removal = {
   callsOf: async () => [],
   archivedRuns: async () => [],
 };
+
+/** No simulation lasts until a command may be forgotten. */
+const noForgetting: TakenCommands = { count: async () => 0, forget: async () => 0 };
 
 /** The store is the app's only one. */
 const noCells: CellReads = {

@@ -181,7 +181,14 @@ export class SharedPart {
             .map(({ row }) => row.run),
         );
         for (const [id, epoch] of taken) this.#owned.set(id, epoch);
-        return { shards: [...got], lastRun: Math.max(0, ...runs) };
+        const lastOwners = new Map(
+          [...got].flatMap((id) => {
+            const last = disk.chains.find(({ incarnation }) => incarnation === seen.get(id));
+            if (last === undefined || last === chain) return [];
+            return [[id, { incarnation: last.incarnation, clean: last.isClean }] as const];
+          }),
+        );
+        return { shards: [...got], lastRun: Math.max(0, ...runs), lastOwners };
       },
       release: async (shards) => {
         for (const id of shards) this.#owned.delete(id);

@@ -16,6 +16,7 @@ import { HoldfastError } from "../core/error.ts";
 import { runKeyHash } from "../core/operation-key.ts";
 import { digestsWith } from "../engine/journal/digest.ts";
 import type { UsedKey } from "../store/cells.ts";
+import type { ReceivedRow } from "../store/rows.ts";
 import type { Store, StoreReader } from "../store/store.ts";
 import { StoreJournal } from "./list-record.ts";
 import { openSecret, sealSecret } from "./sealed-secret.ts";
@@ -90,6 +91,9 @@ interface Left {
   readonly keptEvents: number;
   readonly earlyAnswers: number;
   readonly commands: number;
+  /** Messages that wait for what they follow, and all that are remembered, each up to 1,000. */
+  readonly heldMessages: number;
+  readonly messages: number;
   /** Ids of events that are remembered, and until when the last is. */
   readonly eventIds: number;
   readonly eventIdsUntilMs: number | null;
@@ -205,12 +209,16 @@ async function leftIn({ openReader }: CellStore, nowMs: number): Promise<Left> {
     const { cells } = reader;
     const ids = await cells.rememberedIds(nowMs);
     const page = { afterRun: -1, limit: LEFT_SHOWN_MAX };
+    const firstPage = { after: null, limit: LEFT_SHOWN_MAX };
+    const isRemembered = ({ untilMs }: ReceivedRow) => untilMs === null || untilMs > nowMs;
     return {
       unfinishedRuns: await cells.openRunsCount(),
       openExceptions: (await reader.exceptions(page)).length,
       keptEvents: await cells.keptCount(),
       earlyAnswers: (await reader.earlyAnswers(LEFT_SHOWN_MAX)).length,
       commands: (await reader.inbox(LEFT_SHOWN_MAX)).length,
+      heldMessages: (await reader.received({ ...firstPage, state: "held" })).length,
+      messages: (await reader.received(firstPage)).filter(isRemembered).length,
       eventIds: ids.count,
       eventIdsUntilMs: ids.untilMs,
     };
@@ -223,9 +231,10 @@ async function leftIn({ openReader }: CellStore, nowMs: number): Promise<Left> {
 const LEFT_SHOWN_MAX = 1_000;
 
 function isEmpty(left: Left, forgetIds: boolean): boolean {
-  const { unfinishedRuns, openExceptions, keptEvents, earlyAnswers, commands, eventIds } = left;
-  const open = unfinishedRuns + openExceptions + keptEvents + earlyAnswers + commands;
-  return open === 0 && (forgetIds || eventIds === 0);
+  const { unfinishedRuns, openExceptions, keptEvents, earlyAnswers, commands, heldMessages } = left;
+  const open =
+    unfinishedRuns + openExceptions + keptEvents + earlyAnswers + commands + heldMessages;
+  return open === 0 && (forgetIds || left.eventIds + left.messages === 0);
 }
 
 /**

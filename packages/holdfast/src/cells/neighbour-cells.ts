@@ -1,4 +1,5 @@
 /** What the engine of one cell is told of the others. */
+import type { Stays } from "../core/retention.ts";
 import { partOfRun } from "../core/run-number.ts";
 import type { Engine } from "../engine/engine.ts";
 import { CellAway, type FormerCell, type Neighbours } from "../engine/neighbours.ts";
@@ -6,7 +7,7 @@ import type { Started, StartOptions } from "../engine/starts/starts.ts";
 import type { LateOutcome } from "../engine/steps/step-slot.ts";
 import type { EventAddress } from "../store/store.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
-import { type Places, homeNames, placeEvent, placeStart } from "./placing.ts";
+import { type Places, homeNames, placeEvent, placeIn, placeStart } from "./placing.ts";
 
 export interface Directory extends Places {
   /** Those that are there now, by name. */
@@ -51,6 +52,19 @@ export class NeighbourCells implements Neighbours {
       // It has ended meanwhile: whoever starts is to hear of that, and of nothing else.
       throw new CellAway(nameOf(this.#cells, engine), "it has just ended.");
     }
+  }
+
+  async beginningAt(
+    workflow: AnyWorkflow,
+    input: unknown,
+    { by, here }: { readonly by: string; readonly here: boolean },
+  ): Promise<Engine | null> {
+    const start = { workflow, input, options: { by } };
+    const via = this.#cells.engine(this.#self);
+    const engine = here
+      ? await placeIn(this.#cells, this.#self, start)
+      : await placeStart(this.#cells, start, via);
+    return engine === via ? null : engine;
   }
 
   async find(workflow: AnyWorkflow, input: unknown): Promise<number | null> {
@@ -120,6 +134,16 @@ export class NeighbourCells implements Neighbours {
     }
     this.#requireAll();
     return false;
+  }
+
+  async awaited(runs: ReadonlySet<number>): Promise<Stays | null> {
+    this.#requireAll();
+    for (const [, engine] of this.#others()) {
+      await engine.committer.durable();
+      const stays = await engine.removals.awaited(runs);
+      if (stays !== null) return stays;
+    }
+    return null;
   }
 
   get #own(): Engine | undefined {

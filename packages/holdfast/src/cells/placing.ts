@@ -36,6 +36,36 @@ export function homeNames(list: CellList, placed: Placed) {
   return { home: home.name, earlier: earlier.map(({ name }) => name) };
 }
 
+/** What a place is looked for. */
+interface Start {
+  readonly workflow: AnyWorkflow;
+  readonly input: unknown;
+  readonly options: StartOptions;
+}
+
+/**
+ * The same for a start that is to begin its run in this cell: unless its key has a run elsewhere, or
+ * leads there already.
+ */
+export async function placeIn(
+  places: Places,
+  cell: string,
+  { workflow, input, options }: Start,
+): Promise<Engine> {
+  const via = places.engine(cell);
+  const { namespace, limits } = via;
+  const checked = await checkedStart(workflow, input, options, limits);
+  const of = { workflow: workflow.name, key: checked.key };
+  const known = await findKey(places, of, namespace);
+  if (known !== null) return known;
+  const atKey = places.engine(homeNames(places.list, { kind: "run", namespace, ...of }).home);
+  await atKey.committer.durable();
+  const [found] = await atKey.store.find([{ namespace, ...of, keyHash: keyHashIn(atKey, of) }]);
+  if (found !== null && found !== undefined) return atKey;
+  const led = await lead(atKey, keyHashIn(atKey, of), cell);
+  return isListed(places, led) ? places.engine(led) : via;
+}
+
 /**
  * The engine in which this start begins a run or joins one.
  *
@@ -43,15 +73,7 @@ export function homeNames(list: CellList, placed: Placed) {
  */
 export async function placeStart(
   places: Places,
-  {
-    workflow,
-    input,
-    options,
-  }: {
-    readonly workflow: AnyWorkflow;
-    readonly input: unknown;
-    readonly options: StartOptions;
-  },
+  { workflow, input, options }: Start,
   via: Engine,
 ): Promise<Engine> {
   const checked = await checkedStart(workflow, input, options, via.limits);

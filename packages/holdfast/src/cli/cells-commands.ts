@@ -51,7 +51,10 @@ export function addCellsCommands(program: Command, act: Act): void {
   cells
     .command("drain")
     .argument("<cell>", "name of the cell")
-    .option("--forget-event-ids", "do not wait until the ids of its events are forgotten")
+    .option(
+      "--forget-event-ids",
+      "do not wait until the ids of its events and messages are forgotten",
+    )
     .option("--by <name>", "who changes the list; default: your name on this system")
     .description("take a cell out, as far as it has nothing left to do; stop the workers first")
     .action((name: string, options: { readonly forgetEventIds?: true; readonly by?: string }) =>
@@ -101,13 +104,19 @@ function drainText(name: string, { left, keys }: DrainView): string {
     counted(left.keptEvents, "kept event"),
     counted(left.earlyAnswers, "early answer"),
     counted(left.commands, "waiting command"),
+    counted(left.heldMessages, "held message"),
+    counted(left.messages, "remembered message"),
     counted(left.eventIds, "event id"),
   ].filter((part) => part !== "");
   const until =
     left.eventIdsUntil === null
       ? ""
       : ` Ids of events are remembered until ${left.eventIdsUntil}; --forget-event-ids gives them up.`;
-  return `${name} takes nothing new any more and stays in the list: it has ${parts.join(", ")}.${until} Start the workers with the same cells, and drain it again later.`;
+  const messages =
+    left.messages === 0
+      ? ""
+      : " What it remembers of messages goes with it: --forget-event-ids gives that up, too, and a repeat then joins the run of its key.";
+  return `${name} takes nothing new any more and stays in the list: it has ${parts.join(", ")}.${until}${messages} Start the workers with the same cells, and drain it again later.`;
 }
 
 function counted(count: number, what: string): string {

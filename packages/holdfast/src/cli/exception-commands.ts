@@ -33,6 +33,8 @@ export function addExceptionCommands(program: Command, act: Act): void {
   addNote(program, act);
   addTag(program, act);
   addLink(program, act);
+  addWatch(program, act);
+  addDuplicate(program, act);
   addWait(program, act);
   addSnooze(program, act);
 }
@@ -83,6 +85,29 @@ function addLink(program: Command, act: Act): void {
 function linkAct(kind: string, { remove }: Flags, to: string): AskedAct {
   const known = LINK_KINDS.find((one) => one === kind) ?? "ticket";
   return { kind: remove === true ? "unlinked" : "linked", link: { kind: known, to } };
+}
+
+function addWatch(program: Command, act: Act): void {
+  const command = program
+    .command("watch")
+    .description("let a person be told of the times of exceptions, beside those who have to look")
+    .argument("<who>", "name of the person or team")
+    .option("--remove", "no longer");
+  handling(command, (who: string, options: { readonly remove?: true }) => ({
+    kind: options.remove === true ? "unwatched" : "watched",
+    who,
+  }))(act);
+}
+
+/** In the place of an exception's id. */
+const NONE = "none";
+
+function addDuplicate(program: Command, act: Act): void {
+  const command = program
+    .command("duplicate")
+    .description("say that exceptions are the same as another; they stay open")
+    .argument("<of>", `id of the other one; "${NONE}": each is one of its own`);
+  handling(command, (of: string) => ({ kind: "duplicate", of: of === NONE ? null : of }))(act);
 }
 
 function addWait(program: Command, act: Act): void {
@@ -174,7 +199,7 @@ async function handled(
       isQuery
         ? "Exceptions are named by their ids or by options, not both."
         : "No exceptions are named.",
-      "Name them by their ids, or say which with --class, --owner, --workflow, --issue, --with-tag, --assignee, --overdue or --compensation.",
+      "Name them by their ids, or say which with --class, --owner, --workflow, --issue, --with-tag, --assignee, --watcher, --duplicates-of, --overdue or --compensation.",
     );
   }
   if (ids.length > BULK_MAX) {

@@ -13,6 +13,8 @@ export interface FilterOptions {
   readonly issue?: string;
   readonly withTag?: string;
   readonly assignee?: string;
+  readonly watcher?: string;
+  readonly duplicatesOf?: string;
   readonly overdue?: true;
   readonly compensation?: true;
 }
@@ -24,6 +26,8 @@ const NAMES = [
   "issue",
   "withTag",
   "assignee",
+  "watcher",
+  "duplicatesOf",
   "overdue",
   "compensation",
 ] as const satisfies readonly (keyof FilterOptions)[];
@@ -37,6 +41,8 @@ export function filtered(command: Command, which: "all" | "only"): Command {
     .option("--issue <issue>", `${which} of this group, as listed by: holdfast issues`)
     .option("--with-tag <tag>", `${which} with this tag`)
     .option("--assignee <name>", `${which} that this person has; "${NOBODY}": that nobody has`)
+    .option("--watcher <name>", `${which} that this person watches`)
+    .option("--duplicates-of <exception>", `${which} that are duplicates of this one`)
     .option("--overdue", `${which} that are overdue`)
     .option(
       "--compensation",
@@ -50,7 +56,7 @@ export function isFilter(options: FilterOptions): boolean {
 
 export function wantedBy(options: FilterOptions, nowMs: number): WantedExceptions {
   const { class: failureClass, owner, workflow, issue } = options;
-  const { withTag, assignee, overdue, compensation } = options;
+  const { withTag, assignee, watcher, duplicatesOf, overdue, compensation } = options;
   return {
     ...(failureClass === undefined ? {} : { class: failureClass }),
     ...(owner === undefined ? {} : { owner }),
@@ -58,6 +64,8 @@ export function wantedBy(options: FilterOptions, nowMs: number): WantedException
     ...(issue === undefined ? {} : { issue }),
     ...(withTag === undefined ? {} : { tag: withTag }),
     ...(assignee === undefined ? {} : { assignee: assignee === NOBODY ? null : assignee }),
+    ...(watcher === undefined ? {} : { watcher }),
+    ...(duplicatesOf === undefined ? {} : { duplicateOf: duplicatesOf }),
     ...(overdue === true ? { dueBeforeMs: nowMs } : {}),
     ...(compensation === true ? { compensation } : {}),
   };

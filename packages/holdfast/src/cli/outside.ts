@@ -1,4 +1,5 @@
 /** Everything that the command line needs from outside its own folder and the process. */
+import type { PulledVerdict } from "../core/pulled/verdict.ts";
 import type { Rehearsal } from "../core/rehearsal.ts";
 import type { ArchiveSink } from "../operate/archive-runs.ts";
 import type { CellsCare } from "../operate/cells-care.ts";
@@ -20,6 +21,17 @@ export interface Outside {
    * @throws {HoldfastError} HF4104 above `bytesMax`.
    */
   readonly readInput: (bytesMax: number) => Promise<string>;
+  /** 32 random bytes that nobody keeps. */
+  readonly randomKey: () => Uint8Array;
+  /**
+   * Holds pulled runs against the workflows that a module exports; one that cannot be read does not fit.
+   *
+   * @throws {HoldfastError} HF4102 if the module cannot be used.
+   */
+  readonly testPulled: (
+    files: readonly string[],
+    module: string,
+  ) => Promise<readonly PulledVerdict[]>;
   readonly pause: (ms: number) => Promise<void>;
   /** 32 random bytes as a text, for a store whose key is not beside it. */
   readonly newStoreKey: () => string;
@@ -37,6 +49,8 @@ export interface Outside {
   readonly rotateKeyRing: (file: string) => string;
   /** @throws {HoldfastError} HF4102 if the file is there, or cannot be made. */
   readonly newArchive: (file: string) => Promise<ArchiveSink>;
+  /** @throws {HoldfastError} HF4102 if there is a file of this name. */
+  readonly requireAbsent: (file: string) => Promise<void>;
   /** Lines of a file. @throws {HoldfastError} HF5017 if it cannot be read. */
   readonly linesOf: (file: string) => AsyncIterable<string>;
   /** @throws {HoldfastError} HF5002 if no driver serves this address. */

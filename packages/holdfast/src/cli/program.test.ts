@@ -51,12 +51,15 @@ async function run(
   let err = "";
   const outside: Outside = {
     rehearsalsIn: () => Promise.reject(new Error("none")),
+    requireAbsent: () => Promise.resolve(),
     writeText: () => Promise.resolve(),
     version: () => "1.2.3",
     nowMs: () => 0,
     readInput: () => Promise.resolve(input),
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
+    randomKey: () => new Uint8Array(32),
+    testPulled: () => Promise.reject(new Error("none")),
     startWorker: () => Promise.reject(new Error("no worker here")),
     storeOverCells: (stores) => {
       addresses.push(...stores.map(({ address }) => address));

@@ -14,6 +14,7 @@ import { addHeldCommand } from "./held-command.ts";
 import { addIssueCommands } from "./issue-commands.ts";
 import { addLaneCommands } from "./lane-commands.ts";
 import { addRuleCommands } from "./rule-commands.ts";
+import { addPullCommand } from "./pull-command.ts";
 import { addReadCommands } from "./read-commands.ts";
 import { addRehearseCommand } from "./rehearse-command.ts";
 import { addRepairCommands } from "./repair-commands.ts";
@@ -24,6 +25,7 @@ import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
 import type { StoreCare } from "../operate/store-care.ts";
 import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
+import { addTestCommand } from "./test-command.ts";
 import { addMoveCommand } from "./move-command.ts";
 import { addVersionCommands } from "./version-commands.ts";
 import { addWorkerCommand, workerShown } from "./worker-command.ts";
@@ -163,6 +165,8 @@ export function commandTree(
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
   addRehearseCommand(program, outside, show);
+  addPullCommand(program, act);
+  addTestCommand(program, outside, show);
   addReadCommands(program, act);
   addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);

@@ -48,19 +48,24 @@ async function rehearsed(
   outside: Outside,
 ): Promise<Shown> {
   const { only, seed, html, junit } = options;
-  const how = { ...(only === undefined ? {} : { only }), ...(seed === undefined ? {} : { seed }) };
   const rehearsals = await outside.rehearsalsIn(module);
-  if (only !== undefined && rehearsals.length > 1)
-    throw badUse(
-      `The module ${module} has ${String(rehearsals.length)} rehearsals, and --only names a scenario of one.`,
-      "Export the one alone, from a file of its own.",
-    );
+  // Of several, those play it that have it.
+  const mayLack = rehearsals.length > 1;
+  const how = {
+    ...(only === undefined ? {} : { only, mayLack }),
+    ...(seed === undefined ? {} : { seed }),
+  };
   const played: { report: RehearsalReport; ms: number }[] = [];
   for (const rehearsal of rehearsals) {
     const beganAtMs = outside.nowMs();
     const report = await rehearsal.run(how);
-    played.push({ report, ms: outside.nowMs() - beganAtMs });
+    if (report.scenarios.length > 0) played.push({ report, ms: outside.nowMs() - beganAtMs });
   }
+  if (played.length === 0)
+    throw badUse(
+      `None of the ${String(rehearsals.length)} rehearsals in ${module} has a scenario "${only ?? ""}".`,
+      "Give an id of a report: holdfast rehearse MODULE, without --only.",
+    );
   const reports = played.map(({ report }) => report);
   if (html !== undefined) await outside.writeText(html, rehearsalHtml(reports, module));
   if (junit !== undefined) await outside.writeText(junit, rehearsalJunit(reports));

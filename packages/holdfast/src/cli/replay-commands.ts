@@ -17,7 +17,7 @@ import {
   type ReplayReceipt,
 } from "../operate/replay/replay-acts.ts";
 import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
-import { changeOf } from "./decision-text.ts";
+import { changeOf, jsonValueOf } from "./decision-text.ts";
 import { byPerson, patience, type PersonOptions } from "./deciding.ts";
 import { EXIT } from "./exit-code.ts";
 import { personOf, reasonOf, wholeNumber } from "./option-values.ts";
@@ -36,6 +36,8 @@ interface ReplayOptions extends PersonOptions, PlanOptions {
   readonly from?: string;
   readonly set?: readonly string[];
   readonly setInput?: readonly string[];
+  readonly supply?: string;
+  readonly skip?: string;
   readonly evenSameVersion?: true;
   readonly start?: true;
   readonly pause?: true;
@@ -59,6 +61,8 @@ function addReplay(program: Command, act: Act): void {
       "--set-input <change...>",
       "/pointer=value: correct the input of each run, as correct does",
     )
+    .option("--supply <json>", "give each effect this result, as supply does; sends nothing")
+    .option("--skip <json>", "go on without each effect, as skip does; the code gets this value")
     .option("--even-same-version", "also defects of the version that still runs")
     .option("--start", "start a plan that was shown")
     .option("--pause", "begin no item until it is resumed")
@@ -115,12 +119,18 @@ function planned(query: string, options: ReplayOptions, context: Context): Promi
   );
 }
 
-function modeOf({ from, set, setInput }: ReplayOptions): ReplayMode | null {
-  if ([from, set, setInput].filter((one) => one !== undefined).length > 1)
-    throw badUse("--from, --set and --set-input are several ways to go on.", "Give one of them.");
+function modeOf({ from, set, setInput, supply, skip }: ReplayOptions): ReplayMode | null {
+  const ways = { "--from": from, "--set": set, "--set-input": setInput, "--supply": supply };
+  const given = Object.entries({ ...ways, "--skip": skip }).filter(([, way]) => way !== undefined);
+  if (given.length > 1) {
+    const names = given.map(([name]) => name).join(" and ");
+    throw badUse(`${names} are several ways to go on.`, "Give one of them.");
+  }
   if (from !== undefined) return { act: "again", step: from };
   if (setInput !== undefined) return { act: "correct", changes: setInput.map(changeOf) };
-  return set === undefined ? null : { act: "edit", changes: set.map(changeOf) };
+  if (set !== undefined) return { act: "edit", changes: set.map(changeOf) };
+  if (supply !== undefined) return { act: "supply", value: jsonValueOf(supply, "--supply") };
+  return skip === undefined ? null : { act: "skip", value: jsonValueOf(skip, "--skip") };
 }
 
 export function plannedShown(result: PlannedReplay): Shown {

@@ -126,6 +126,7 @@ const NOTES_SHOWN_MAX = 5;
 
 function careNotes(exception: ExceptionView): readonly string[] {
   const { status, waitsFor, waitReason, tags, links, notes, crossed, snoozed } = exception;
+  const { watchers, duplicateOf } = exception;
   const told = crossed.filter(({ kind }) => kind === "escalation").map(({ to }) => to);
   return [
     ...(status === "waiting" ? [`waits for ${waitsFor ?? ""}: ${waitReason ?? ""}`] : []),
@@ -133,6 +134,8 @@ function careNotes(exception: ExceptionView): readonly string[] {
       ? []
       : [`snoozed by ${snoozed.by} until ${untilText(snoozed.until)}: ${snoozed.reason}`]),
     ...(told.length === 0 ? [] : [`escalated to ${told.join(", then ")}`]),
+    ...(duplicateOf === null ? [] : [`duplicate of ${duplicateOf}`]),
+    ...(watchers.length === 0 ? [] : [`watched by ${watchers.join(", ")}`]),
     ...(tags.length === 0 ? [] : [`tags ${tags.join(", ")}`]),
     ...links.map(({ kind, to }) => `${kind} ${to}`),
     ...notes.slice(-NOTES_SHOWN_MAX).map(({ at, by, text }) => `${timeText(at)} ${by}: ${text}`),

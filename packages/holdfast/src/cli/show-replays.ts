@@ -1,4 +1,6 @@
 /** Replay plans as text. */
+import type { JsonChange } from "../core/json-edit.ts";
+import { clippedJson, type ChangedField } from "../core/replay/changed-fields.ts";
 import { totalOf, wavesOf, type ReplayPlan } from "../core/replay/replay-plan.ts";
 import { REPLAY_ENDS, type ReplayTally } from "../core/replay/replay-tally.ts";
 import type { CoolDown } from "../operate/replay/cool-down.ts";
@@ -57,28 +59,33 @@ function planLines(plan: ReplayPlan): readonly string[] {
   ];
 }
 
-function modeLines({ how, to }: ReplayPlan): readonly string[] {
+function modeLines({ how, to, shown }: ReplayPlan): readonly string[] {
   if (to !== undefined) return [`each goes on with version ${to} of the code, which fits it`];
   if (how === undefined) return [];
   if (how.act === "again") return [`each is done again from step "${how.step}"`];
+  if (how.act === "supply") return [`each effect gets the result ${clippedJson(how.value)}`];
+  if (how.act === "skip")
+    return [`each effect is skipped; the code gets ${clippedJson(how.value)} in its place`];
   // Sealed, and read without its key: then a mark stands in its place.
   if (!Array.isArray(how.changes)) return ["each is tried again with what cannot be read here"];
-  if (how.act === "correct") {
-    const places = how.changes.map(({ at }) => at).join(", ");
-    return [`each is done again from its beginning, with another ${places} in its input`];
-  }
-  return how.changes.map(
-    ({ at, value }) => `each is tried again with ${at} = ${clipped(JSON.stringify(value))}`,
-  );
+  const what =
+    how.act === "correct"
+      ? "each is done again from its beginning, its input changed:"
+      : "each is tried again, its input changed:";
+  const changes = how.changes.flatMap((change) => changeLines(change, shown.changes ?? []));
+  return [what, ...changes];
 }
 
-/** Characters of one value; the whole of it is in `--json`. */
-const VALUE_CHARS_MAX = 300;
-
-function clipped(text: string): string {
-  return text.length <= VALUE_CHARS_MAX
-    ? text
-    : `${text.slice(0, VALUE_CHARS_MAX).replace(/[\uD800-\uDBFF]$/u, "")}… (${String(text.length)} characters in all)`;
+/** Of each workflow, or effect: what stood there, and what shall. */
+function changeLines({ at, value }: JsonChange, fields: readonly ChangedField[]): string[] {
+  const to = clippedJson(value);
+  const own = fields.filter((field) => field.at === at);
+  if (own.length === 0) return [`  ${at}: ${to}`];
+  return own.map(({ of, from, others }) => {
+    const before = from.map(([text, count]) => `${text} (${String(count)})`);
+    const rest = others === 0 ? [] : [`other values (${String(others)})`];
+    return `  ${of} ${at}: ${[...before, ...rest].join(", ")} -> ${to}`;
+  });
 }
 
 function pairs(list: readonly (readonly [string, number])[]): string {

@@ -120,12 +120,13 @@ function verificationText(verification: VerifiedStore, { screen }: Look): string
 }
 
 function acceptedText(accepted: AcceptedStore, look: Look): string {
-  const { storeId, operations, openRuns, refused, startsCount } = accepted;
+  const { storeId, operations, openRuns, window, refused, startsCount } = accepted;
   const open =
     openRuns.length === 0
       ? "No run was open when it was written."
       : `${openRuns.length === 1 ? "1 run was" : `${String(openRuns.length)} runs were`} open when it was written. Each may have gone on since, so look at them before an engine starts: ${openRuns.join(" ")}`;
   const lines = [`accepted: ${storeId}`, sentence(open, 0, look.screen)];
+  lines.push(sentence(windowText(window), 0, look.screen));
   if (operations.length > 0) {
     lines.push("may have been done since:", effectsTable(operations, look));
   }
@@ -139,4 +140,11 @@ function acceptedText(accepted: AcceptedStore, look: Look): string {
     lines.push(sentence(text, 0, look.screen));
   }
   return lines.join("\n");
+}
+
+/** What this store cannot know of, and what an operator can do about it. */
+function windowText({ from, until }: AcceptedStore["window"]): string {
+  const since =
+    from === null ? "It holds no work of any run. What" : `Its newest work is of ${from}. What`;
+  return `${since} its original began after that, until ${until}, is not in it: an order that was taken in that time and comes again is a new run here, and its effects are done again, under new keys. Before an engine starts, find out what came in that time (ask the senders, and read the logs), look into the other systems for it by its business keys, and let nothing of it be sent again that was done.`;
 }

@@ -55,6 +55,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     haveResult: false,
     policy: POLICY,
     hintMs: null,
+    othersPass: true,
     deadlineAtMs: null,
     timeoutMs: 0,
     probeCount: 1,

@@ -127,11 +127,13 @@ function afterAbsent(answer: ProbeAnswer, probe: ProbeCase, s: Situation): After
 
 /** It did not happen and cannot: from here on like a failure that was never sent. */
 function provenNever(probe: ProbeCase, s: Situation): AfterProbe {
+  const { unlessOurs, ...seen } = probe.failure;
   const failure: Failure = {
-    ...probe.failure,
+    ...seen,
     effect: "never",
-    // The uncertainty is gone; what is left of it is a call that did not work.
-    class: probe.failure.class === "ambiguous" ? "transient" : probe.failure.class,
+    // The uncertainty is gone; what is left of it is a call that did not work, or an answer that was
+    // not about us.
+    ...(unlessOurs ?? { class: seen.class === "ambiguous" ? "transient" : seen.class }),
   };
   // An in-process retry is for what failed this moment, not for what was looked up since.
   const settled: Situation = { ...s, openMaybe: false, immediateUsed: Number.MAX_SAFE_INTEGER };

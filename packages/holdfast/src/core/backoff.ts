@@ -74,6 +74,22 @@ export function throttledDelayMs(
 }
 
 /**
+ * Wait of an operation that is parked while its integration lets others through: the fault is its own
+ * then, and nobody else's answer will wake it. 5 s, 10 s and so on, at most 10 minutes.
+ *
+ * @param parked - how many times this operation was parked, this one included.
+ */
+export function parkedAloneMs(parked: number, random01: number): number {
+  const leastMs = growth(THROTTLED_FIRST_MS, 2, parked, THROTTLED_MAX_MS);
+  return leastMs + Math.round(leastMs * 0.2 * random01);
+}
+
+/** The least that was asked for, and up to a fifth more, so that all who were told the same come apart. */
+export function hintedMs(hintMs: number, random01: number): number {
+  return hintMs + Math.round(hintMs * 0.2 * random01);
+}
+
+/**
  * Wait while the first request with our key is still at work: 1, 2, 4 s and so on. Source: R20.
  *
  * @param hintMs - what the other side asked for, or null.

@@ -7,7 +7,8 @@ function hexOf(bytes: Uint8Array): string {
 }
 
 test("refuses what is not lower-case hex", () => {
-  for (const text of ["0", "AB", "zz", "0g"]) expect(() => base32OfHex(text)).toThrow(RangeError);
+  for (const text of ["0", "AB", "zz", "0g", "0/", "0:", "0`", "  "])
+    expect(() => base32OfHex(text)).toThrow(RangeError);
 });
 
 test.each([
@@ -63,6 +64,14 @@ test("reading understands what people confuse, and refuses the rest", () => {
   expect(numberOfBase32("u")).toBeNull();
   expect(numberOfBase32("-")).toBeNull();
   expect(numberOfBase32("zzzzzzzzzzz")).toBeNull();
+});
+
+test("a number is as many characters as were asked for", () => {
+  expect([base32OfNumber(0, 3), base32OfNumber(33, 2), base32OfNumber(1, 1)]).toEqual([
+    "000",
+    "11",
+    "1",
+  ]);
 });
 
 test("what is no number of at least 0 has no text", () => {

@@ -20,7 +20,8 @@ export function feedOf(failure: Failure): Feed {
       return phase === "none" || phase === "created" ? "hard" : "soft";
     case "misconfigured":
     case "exhausted":
-      return "setting";
+      // A mailbox that is full is nobody else's: only what every call meets stops them all.
+      return isAboutOne(failure) ? phaseFeed(failure) : "setting";
     case "transient":
       if (GATEWAY_STATUSES.includes(status)) return "soft";
       // Our own lack of sockets or memory is not the other system's fault.
@@ -42,6 +43,10 @@ export function feedOf(failure: Failure): Feed {
     default:
       return assertNever(failure.class);
   }
+}
+
+function isAboutOne({ scope }: Failure): boolean {
+  return scope === "item" || scope === "key";
 }
 
 /** Only an answer shows that somebody is there. */

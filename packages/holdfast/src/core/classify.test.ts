@@ -15,8 +15,7 @@ import {
 function context(evidence: Evidence = {}, over: Partial<ClassifyContext> = {}): ClassifyContext {
   return {
     evidence,
-    attempt: 1,
-    openMaybe: false,
+    maybeBefore: false,
     thrownBy: "connector",
     message: "no answer in 30 s",
     ...over,
@@ -181,8 +180,8 @@ describe("the guard", () => {
       { maxLength: 5 },
     );
     fc.assert(
-      fc.property(inputs, evidence, fc.boolean(), (given, proof, openMaybe) => {
-        const failure = classify(given, context(proof, { openMaybe }));
+      fc.property(inputs, evidence, fc.boolean(), (given, proof, maybeBefore) => {
+        const failure = classify(given, context(proof, { maybeBefore }));
         if (failure.effect !== "never") return;
         expect(proof.callCount).toBeLessThanOrEqual(1);
         expect(["none", "created", "answered"]).toContain(proof.phase);
@@ -199,32 +198,43 @@ describe("the echo rule", () => {
     { echo: true, neverNeeds: "answered" },
   );
 
-  test("takes a duplicate for our own success on a repeat, and after an earlier maybe", () => {
-    for (const over of [{ attempt: 2 }, { openMaybe: true }]) {
-      expect(classify([duplicate], context(ANSWERED, over))).toMatchObject({
-        class: "ambiguous",
-        effect: "surely",
-        reasonCode: "HTTP:STATUS_409",
-        scope: "key",
-      });
-    }
+  const repeat = context(ANSWERED, { maybeBefore: true });
+
+  test("presumes a duplicate to be our own success after an earlier maybe, which is no proof", () => {
+    expect(classify([duplicate], repeat)).toMatchObject({
+      class: "ambiguous",
+      effect: "maybe",
+      reasonCode: "HTTP:STATUS_409",
+      scope: "key",
+      unlessOurs: { class: "data", scope: "item" },
+    });
   });
 
-  test("leaves it a data failure on the first attempt", () => {
+  test("leaves it a data failure where no attempt before can have happened", () => {
     expect(classify([duplicate], context(ANSWERED))).toMatchObject({
       class: "data",
       effect: "never",
     });
   });
 
+  test.each(["policy", "throttled", "exhausted", "transient", "misconfigured"] as const)(
+    "gives way to a signal that names another reason: %s",
+    (failureClass) => {
+      const signal = input("signal", { class: failureClass });
+      expect(classify([signal, duplicate], repeat)).toMatchObject({
+        class: failureClass,
+        effect: "never",
+      });
+    },
+  );
+
   test("gives way to code that says what happened, but not to a mere class", () => {
-    const repeat = context(ANSWERED, { attempt: 2 });
     const code = input("integration", { class: "data", effect: "never" });
     expect(classify([code, duplicate], repeat)).toMatchObject({ class: "data", effect: "never" });
     const mere = input("integration", { class: "data" });
     expect(classify([mere, duplicate], repeat)).toMatchObject({
       class: "ambiguous",
-      effect: "surely",
+      effect: "maybe",
       rule: { source: "table", id: "table/rule" },
     });
     const weaker = input("fallback", { class: "data", effect: "never" });

@@ -38,10 +38,8 @@ export interface ClassifierInput {
 
 export interface ClassifyContext {
   readonly evidence: Evidence;
-  /** Ordinal of the attempt; the first is 1. */
-  readonly attempt: number;
-  /** An earlier attempt of this operation may have happened. */
-  readonly openMaybe: boolean;
+  /** An earlier attempt of this operation may have happened: see `EffectState.maybeBefore`. */
+  readonly maybeBefore: boolean;
   /** Whether a connector reported it, or user code threw something of its own. */
   readonly thrownBy: "connector" | "code";
   /** What was said, for people. */
@@ -76,23 +74,38 @@ function rank(input: ClassifierInput): number {
   return CLASSIFIER_SOURCES.indexOf(input.source);
 }
 
+/** Classes of "it is there already": whoever says one of these of it says nothing against an echo. */
+const OF_ECHOES: readonly FailureClass[] = ["data", "contention", "permanent", "ambiguous"];
+
 /**
- * Whether "it is there already" is presumed to be our own earlier attempt. A stronger source that
- * says what happened outside overrules the presumption.
+ * Whether "it is there already" is presumed to be our own earlier attempt. Of attempts that are all
+ * proven never to have happened it cannot be the echo. A stronger source overrules the presumption if
+ * it says what happened outside, or that the reason is another one (a limit, a rule).
  */
-function isEcho(spoken: readonly Speaking[], context: ClassifyContext): boolean {
-  if (context.attempt <= 1 && !context.openMaybe) return false;
+function isEcho(spoken: readonly Speaking[], { maybeBefore }: ClassifyContext): boolean {
+  if (!maybeBefore) return false;
   const at = spoken.findIndex((input) => input.echo === true);
-  return at >= 0 && spoken.slice(0, at).every((input) => input.says.effect === undefined);
+  const stronger = spoken.slice(0, Math.max(0, at));
+  return (
+    at >= 0 &&
+    stronger.every(({ says }) => says.effect === undefined && OF_ECHOES.includes(says.class))
+  );
 }
 
+/**
+ * A presumption is no proof: somebody else may have got there first. So it is looked up like any
+ * other unknown outcome, and if nothing of ours is found the answer means what it says.
+ */
 function echo(spoken: readonly Speaking[], context: ClassifyContext): Failure {
   const teller = spoken.find((input) => input.echo === true);
+  const told = teller === undefined ? spoken : [teller];
+  const failureClass = told[0]?.says.class ?? "data";
   return {
-    ...fill(teller === undefined ? spoken : [teller], "ambiguous", context),
+    ...fill(told, "ambiguous", context),
     scope: DEFAULT_SCOPE.ambiguous,
     class: "ambiguous",
-    effect: "surely",
+    effect: "maybe",
+    unlessOurs: { class: failureClass, scope: fill(told, failureClass, context).scope },
   };
 }
 

@@ -109,6 +109,7 @@ function live(contract: Contract, luck: Luck): Life {
     haveResult: false,
     policy,
     hintMs: null,
+    othersPass: true,
     deadlineAtMs: null,
     timeoutMs: 0,
     probeCount: state.probes.length,

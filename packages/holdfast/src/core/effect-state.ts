@@ -113,6 +113,12 @@ export interface EffectState {
   readonly proof: EffectProof | null;
   /** Something may have happened that nothing has settled since. */
   readonly openMaybe: boolean;
+  /**
+   * An attempt of this operation before the last one may have happened. It stays so when look-ups find
+   * nothing, since a request may land late; not when the other system has fenced it, the answer under its
+   * key tells, or a person has said so.
+   */
+  readonly maybeBefore: boolean;
   /** What a look-up or a person has to find out, if anything. */
   readonly unknown: Unknown | null;
   /** Look-ups since the last intent, oldest first. */
@@ -120,6 +126,8 @@ export interface EffectState {
   readonly immediateUsed: number;
   /** A person has let it go on: what is sent since is a replay. */
   readonly isReplayed: boolean;
+  /** The next attempt is the one that a person has let go: those after it are retries like any other. */
+  readonly isAskedFor: boolean;
   readonly failure: Failure | null;
   /** Sequence number of the open exception about this step. */
   readonly opened: number | null;
@@ -139,10 +147,12 @@ export const FRESH_EFFECT: EffectState = {
   budgetFromMs: null,
   proof: null,
   openMaybe: false,
+  maybeBefore: false,
   unknown: null,
   probes: [],
   immediateUsed: 0,
   isReplayed: false,
+  isAskedFor: false,
   failure: null,
   opened: null,
   ref: null,
@@ -229,6 +239,8 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     budgetFromMs: from.budgetFromMs ?? record.atMs,
     proof,
     openMaybe: proof === "maybe",
+    maybeBefore: from.maybeBefore || proof === "maybe",
+    isAskedFor: false,
     unknown: null,
     probes: [],
     next: { kind: "inDoubt", attempt: record.attempt, sentAtMs: record.atMs },
@@ -254,6 +266,8 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
       budgetFromMs: state.budgetFromMs ?? record.atMs,
       proof,
       openMaybe: proof === "maybe",
+      maybeBefore: !isSettled && (state.maybeBefore || proof !== "never"),
+      isAskedFor: false,
       immediateUsed: state.immediateUsed + (immediate ? 1 : 0),
       meters: head.meters ?? state.meters,
       failure: head.failure ?? state.failure,
@@ -276,6 +290,7 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
       ...state,
       proof: head.proof,
       openMaybe: head.proof === "maybe",
+      maybeBefore: state.maybeBefore && !(head.proof === "never" && isForGood(state, head)),
       probes: [...state.probes, answer],
       meters: head.meters ?? state.meters,
       failure: head.failure ?? state.failure,
@@ -287,6 +302,11 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
   );
 }
 
+/** Fenced; or "it is there already" was looked into, and is not ours. */
+function isForGood({ failure }: EffectState, { fenced }: ProbeHead): boolean {
+  return fenced === true || failure?.unlessOurs !== undefined;
+}
+
 const LOOK_AGAIN: Move = { kind: "resolve", unknown: "outcome-unknown", because: "" };
 
 function afterSettled(state: EffectState, record: EffectRecord, head: SettledHead): EffectState {
@@ -294,6 +314,7 @@ function afterSettled(state: EffectState, record: EffectRecord, head: SettledHea
     ...state,
     proof: head.proof,
     openMaybe: head.proof === "maybe",
+    maybeBefore: head.proof !== "never",
     unknown: null,
     ref: head.ref ?? state.ref,
   };
@@ -406,6 +427,7 @@ function afterResumed(state: EffectState, record: Placed): EffectState {
     meters: NO_METERS,
     immediateUsed: 0,
     isReplayed: true,
+    isAskedFor: true,
     budgetFromMs: record.atMs,
     // Nothing of what was asked was done: whether it is sent now its contract decides once more.
     next: wasDoneOtherwise(state) ? { kind: "again" } : due(state, record.atMs, "attempt"),

@@ -79,6 +79,8 @@ export const ERROR_CODES = {
   HF5022: "A database cannot hold local transactions as it is.",
   HF5023: "A cell cannot be reached.",
   HF5024: "The list of cells is another one.",
+  HF5025: "The file is no pulled run, or it was changed.",
+  HF5026: "The pulled run was written by a newer Holdfast.",
   HF6001: "There is nothing with that name.",
   HF6002: "This person may not do that.",
   HF6003: "The action does not fit the present state.",

@@ -39,6 +39,10 @@ export type HandlingAct =
   | { readonly kind: "noted"; readonly text: string }
   | { readonly kind: "tagged" | "untagged"; readonly tag: string }
   | { readonly kind: "linked" | "unlinked"; readonly link: ExceptionLink }
+  /** Who is told of its times beside those who have to look. */
+  | { readonly kind: "watched" | "unwatched"; readonly who: string }
+  /** Id of the exception that it is the same as; null: it is one of its own. */
+  | { readonly kind: "duplicate"; readonly of: string | null }
   /** `spentMs`: of its time by then, by its calendar. */
   | { readonly kind: "waits"; readonly for: WaitsFor; readonly spentMs: number }
   /** It goes on: the times that are left, moved by as long as its time stood still. */
@@ -69,6 +73,10 @@ export interface Handling {
   readonly assignee: string | null;
   readonly tags: readonly string[];
   readonly links: readonly ExceptionLink[];
+  /** Who is told of its times beside those who have to look, sorted. */
+  readonly watchers: readonly string[];
+  /** Id of the exception that it is the same as, by what somebody said; null: it is one of its own. */
+  readonly duplicateOf: string | null;
   readonly notes: readonly HandlingNote[];
   /** Times that have passed while it was open, oldest first. */
   readonly crossed: readonly Crossing[];
@@ -93,6 +101,7 @@ export const HANDLING_LIMITS = {
   noteChars: 2_000,
   tags: 20,
   links: 20,
+  watchers: 20,
   textChars: 200,
 } as const;
 
@@ -111,6 +120,8 @@ export function handlingOf(
     assignee,
     tags: [],
     links: [],
+    watchers: [],
+    duplicateOf: null,
     notes: [],
     crossed: [],
     crossings,
@@ -171,6 +182,12 @@ export function handlingAfter(before: Handling, act: HandlingAct, of: ActOf): Ha
       return { ...handling, links: [...withoutLink(handling, act.link), act.link] };
     case "unlinked":
       return { ...handling, links: withoutLink(handling, act.link) };
+    case "watched":
+      return { ...handling, watchers: [...new Set([...handling.watchers, act.who])].toSorted() };
+    case "unwatched":
+      return { ...handling, watchers: handling.watchers.filter((who) => who !== act.who) };
+    case "duplicate":
+      return { ...handling, duplicateOf: act.of };
     case "waits":
       return {
         ...handling,
@@ -226,6 +243,14 @@ function isSame(one: Crossing, other: Crossing): boolean {
   return one.kind === other.kind && one.atMs === other.atMs && one.to === other.to;
 }
 
+/** What says something about it, and asks nobody for anything. */
+const MAY_BE_CLOSED: ReadonlySet<HandlingAct["kind"]> = new Set<HandlingAct["kind"]>([
+  "noted",
+  "linked",
+  "tagged",
+  "duplicate",
+]);
+
 /**
  * Refuses what would not be an act upon it as it is now.
  *
@@ -234,12 +259,12 @@ function isSame(one: Crossing, other: Crossing): boolean {
  */
 export function refuseAct(handling: Handling, act: HandlingAct, what: string): void {
   const isClosed = handling.status === "closed";
-  const mayBeClosed = act.kind === "noted" || act.kind === "linked" || act.kind === "tagged";
+  const mayBeClosed = MAY_BE_CLOSED.has(act.kind);
   if (isClosed && !mayBeClosed) {
     throw new HoldfastError(
       "HF6003",
       `${what} is closed: nobody has to deal with it any more. Nothing was changed.`,
-      "A note, a tag and a link are taken all the same. See what is open with: holdfast exceptions",
+      "A note, a tag, a link and what it is a duplicate of are taken all the same. See what is open with: holdfast exceptions",
     );
   }
   if (act.kind === "waits" && handling.status === "waiting") {
@@ -263,6 +288,14 @@ export function refuseAct(handling: Handling, act: HandlingAct, what: string): v
       "See what is, with: holdfast exceptions --snoozed",
     );
   }
+  if (act.kind === "duplicate" && act.of === handling.duplicateOf) {
+    const stands = act.of === null ? "is no duplicate" : `is a duplicate of ${act.of} already`;
+    throw new HoldfastError(
+      "HF6003",
+      `${what} ${stands}. Nothing was changed.`,
+      "See how it stands with: holdfast show EXCEPTION",
+    );
+  }
   const [count, max, of] = growthOf(handling, act);
   if (count < max) return;
   throw new HoldfastError(
@@ -273,10 +306,12 @@ export function refuseAct(handling: Handling, act: HandlingAct, what: string): v
 }
 
 function growthOf(handling: Handling, act: HandlingAct): readonly [number, number, string] {
-  const { notes, tags } = handling;
+  const { notes, tags, watchers } = handling;
   if (act.kind === "noted") return [notes.length, HANDLING_LIMITS.notes, "notes"];
   if (act.kind === "tagged" && !tags.includes(act.tag))
     return [tags.length, HANDLING_LIMITS.tags, "tags"];
+  if (act.kind === "watched" && !watchers.includes(act.who))
+    return [watchers.length, HANDLING_LIMITS.watchers, "watchers"];
   if (act.kind === "linked") {
     const others = withoutLink(handling, act.link).length;
     return [others, HANDLING_LIMITS.links, "links"];

@@ -108,6 +108,11 @@ export interface Failure {
   readonly rule: RuleReference;
   /** True if no rule knew this failure: it is listed as "teach me a rule". */
   readonly unclassified?: boolean;
+  /**
+   * Set if the answer reads "it is there already" and is presumed to be the echo of an earlier attempt
+   * of ours: what it means if it is not.
+   */
+  readonly unlessOurs?: Pick<Failure, "class" | "scope">;
   /** Set if an operator's rule has decided; `rule` says which. */
   readonly ruled?: FailureRuling;
   /** Operators' rules that only watch, and what they would have said. */

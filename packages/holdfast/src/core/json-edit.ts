@@ -45,6 +45,17 @@ export function edited(value: unknown, changes: readonly JsonChange[]): unknown 
   return after;
 }
 
+/** What stands at a pointer; undefined where nothing does. */
+export function memberAt(value: unknown, at: string): unknown {
+  let member = value;
+  for (const name of segmentsOf(at)) {
+    if (typeof member !== "object" || member === null || !Object.hasOwn(member, name))
+      return undefined;
+    member = Reflect.get(member, name);
+  }
+  return member;
+}
+
 function withMember(value: unknown, path: Segments, member: unknown, at: string): unknown {
   const [name, ...rest] = path;
   if (name === undefined) return member;

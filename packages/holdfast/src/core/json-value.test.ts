@@ -150,3 +150,13 @@ test("jsonPointer escapes as RFC 6901 prescribes", () => {
   expect(jsonPointer([])).toBe("");
   expect(jsonPointer(["a/b", 0, "~1", ""])).toBe("/a~1b/0/~01/");
 });
+
+test("an array of a class, or with another prototype, is refused", () => {
+  class Rows extends Array {}
+  for (const value of [
+    Rows.from([1]),
+    Object.setPrototypeOf([1], [2]),
+    Object.setPrototypeOf([1], null),
+  ])
+    expect(refusal(value).code).toBe("HF4103");
+});

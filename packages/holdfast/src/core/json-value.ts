@@ -87,8 +87,7 @@ function problemOfNumber(value: number): Problem | null {
 }
 
 function problemOfArray(value: unknown[], depthLeft: number, walk: Walk): Problem | null {
-  if (Object.getPrototypeOf(value) !== Array.prototype)
-    return problem("value", instanceName(value));
+  if (!isPlainArray(value)) return problem("value", instanceName(value));
   for (let index = 0; index < value.length; index += 1) {
     const found = problemOf(value[index], depthLeft - 1, walk);
     if (found !== null) return at(found, index);
@@ -111,6 +110,18 @@ function problemOfObject(value: object, depthLeft: number, walk: Walk): Problem 
     if (found !== null) return at(found, key);
   }
   return null;
+}
+
+/** Made by `[]` or `JSON.parse`, in this realm or another one: only such a prototype is an array itself. */
+function isPlainArray(value: unknown[]): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Array.prototype || (Array.isArray(prototype) && hasRoot(prototype));
+}
+
+/** True for a prototype right below that of objects. */
+function hasRoot(prototype: object): boolean {
+  const above: unknown = Object.getPrototypeOf(prototype);
+  return typeof above === "object" && above !== null && Object.getPrototypeOf(above) === null;
 }
 
 /** Made by `{}`, `JSON.parse` or `Object.create(null)`, in this realm or another one. */

@@ -48,7 +48,8 @@ export type Move = Because &
     | { readonly kind: "retry"; readonly delayMs: number }
     | { readonly kind: "wait"; readonly delayMs: number }
     | { readonly kind: "redo"; readonly delayMs: number }
-    | { readonly kind: "park"; readonly scope: FailureScope }
+    /** `leastMs`: how long it waits by itself, where its integration lets calls through. */
+    | { readonly kind: "park"; readonly scope: FailureScope; readonly leastMs?: number }
     | { readonly kind: "resolve"; readonly unknown: Unknown }
     | { readonly kind: "adopt" }
     | { readonly kind: "askOutcome"; readonly unknown: Unknown }

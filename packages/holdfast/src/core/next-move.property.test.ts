@@ -55,6 +55,7 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   haveResult: fc.boolean(),
   policy: fc.constant(DEFAULT_RETRY),
   hintMs: atMs,
+  othersPass: fc.boolean(),
   deadlineAtMs: atMs,
   timeoutMs: fc.integer({ min: 0, max: HOUR_MS }),
   probeCount: count,
@@ -194,6 +195,7 @@ describe("for every failure, contract and situation", () => {
       deadlineAtMs: null,
       budgetFromMs: null,
       hintMs: null,
+      othersPass: true,
       meters: { attempts: 1, contentions: 1, crashes: 0 },
     };
     expect(breach(followsTheModel, easy)).toBeNull();

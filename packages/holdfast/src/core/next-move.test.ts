@@ -46,6 +46,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     haveResult: false,
     policy: POLICY,
     hintMs: null,
+    othersPass: true,
     deadlineAtMs: null,
     timeoutMs: 0,
     probeCount: 0,
@@ -358,11 +359,16 @@ describe("waiting and parking", () => {
 
   test("parks an unreachable system after any time, without using up attempts", () => {
     const s = situation({
+      othersPass: false,
       budgetFromMs: 0,
       nowMs: 100 * HOUR_MS,
       meters: { attempts: 5, contentions: 0, crashes: 0 },
     });
-    expect(nextMove(failed("unavailable", { effect: "never" }), ONCE, s).kind).toBe("park");
+    expect(nextMove(failed("unavailable", { effect: "never" }), ONCE, s)).toEqual({
+      kind: "park",
+      scope: "dependency",
+      because: expect.stringContaining("(5 of 5 used)"),
+    });
   });
 
   test("gives up as late when the wait would pass the deadline", () => {

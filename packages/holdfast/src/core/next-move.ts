@@ -10,8 +10,10 @@ import {
   IMMEDIATE_MAX,
   backoffDelayMs,
   contentionDelayMs,
+  hintedMs,
   immediateDelayMs,
   outstandingDelayMs,
+  parkedAloneMs,
   throttledDelayMs,
 } from "./backoff.ts";
 import type { Contract } from "./contract.ts";
@@ -93,8 +95,11 @@ function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poi
     case "transient":
       return repeatOrGiveUp(c);
     case "ambiguous":
-      // Only where a repeat is harmless; a look-up tells more than a repeat if there is one.
-      return isProbeable(c.contract) ? findOut(c, "before it is repeated") : repeatOrGiveUp(c);
+      // Only where a repeat is harmless; a look-up tells more than a repeat if there is one. What is
+      // there already is there for the next attempt as well.
+      return isProbeable(c.contract) || failure.unlessOurs !== undefined
+        ? findOut(c, "before it is repeated")
+        : repeatOrGiveUp(c);
     case "throttled":
       return waitOrPark(c);
     case "contention":
@@ -171,13 +176,37 @@ const PARKED = {
   exhausted: "A quota or a budget is used up",
 } as const;
 
-function park({ failure, s, ...c }: Case, failureClass: keyof typeof PARKED): Move {
-  const used = `${String(s.meters.attempts)} of ${String(attemptsMaxOf({ failure, s, ...c }))}`;
-  return {
-    kind: "park",
-    scope: failure.scope,
-    because: `${PARKED[failureClass]} (${failure.reasonCode}); it waits without using up attempts (${used} used).`,
-  };
+function park(c: Case, failureClass: keyof typeof PARKED): Move {
+  const { failure, s } = c;
+  const sentence = `${PARKED[failureClass]} (${failure.reasonCode})`;
+  const used = `${String(s.meters.attempts)} of ${String(attemptsMaxOf(c))}`;
+  return (
+    aloneTooLong(c, sentence) ?? {
+      kind: "park",
+      scope: failure.scope,
+      ...(s.othersPass ? { leastMs: parkedAloneMs(freeEnds(s), s.random01) } : {}),
+      because: `${sentence}; it waits without using up attempts (${used} used).`,
+    }
+  );
+}
+
+/**
+ * While the other system is away all its runs wait, and one incident tells of it. Where others pass,
+ * nobody would ever hear of the one that does not: past its horizon it is its owner's (settled 9).
+ */
+function aloneTooLong(c: Case, sentence: string): Move | null {
+  const { s } = c;
+  if (!s.othersPass || elapsedMs(s) < s.policy.horizonMs) return null;
+  return usedUp(
+    c,
+    "horizon-passed",
+    `${sentence}, while other calls pass, and ${durationText(elapsedMs(s))} of ${durationText(s.policy.horizonMs)} are gone`,
+  );
+}
+
+/** How many ends of attempts have cost nothing, the last one included. */
+function freeEnds({ attempt, meters }: Situation): number {
+  return Math.max(1, attempt - meters.attempts - meters.contentions);
 }
 
 /**
@@ -186,8 +215,8 @@ function park({ failure, s, ...c }: Case, failureClass: keyof typeof PARKED): Mo
  * account at last: so after some more it is its owner's.
  */
 function settingStays(c: Case): Move | null {
-  // Attempts that do not count: parked and sent again each time.
-  const free = c.s.attempt - c.s.meters.attempts - c.s.meters.contentions;
+  // Parked and sent again each time.
+  const free = freeEnds(c.s);
   if (free < SETTING_TRIES_MAX) return null;
   const sentence = `A setting is wrong (${c.failure.reasonCode}), and ${String(free)} calls of it have ended so`;
   return usedUp(c, "setting-stays-wrong", sentence);
@@ -241,11 +270,15 @@ function repeatOrGiveUp(c: Case): Move {
       : usedUp(c, "attempts-used-up", `Still failing (${failure.reasonCode}), ${of}`);
   }
   const immediate =
-    failure.effect === "never" && failure.class === "transient" && s.immediateUsed < IMMEDIATE_MAX;
-  const delayMs = immediate
+    failure.effect === "never" &&
+    failure.class === "transient" &&
+    s.hintMs === null &&
+    s.immediateUsed < IMMEDIATE_MAX;
+  const ownMs = immediate
     ? immediateDelayMs(s.random01)
     : backoffDelayMs(s.policy, Math.max(1, used), s.random01);
-  const beyond = beyondLimit(c, delayMs);
+  const delayMs = atLeastAsked(ownMs, s);
+  const beyond = askedTooLong(c, ownMs, delayMs) ?? beyondLimit(c, delayMs);
   if (beyond !== null) return beyond;
   const harmless =
     c.unsure || failure.effect !== "never" ? repeatText(contract, s) : "nothing was done";
@@ -256,10 +289,27 @@ function repeatOrGiveUp(c: Case): Move {
   };
 }
 
+function atLeastAsked(ownMs: number, { hintMs, random01 }: Situation): number {
+  return hintMs === null ? ownMs : Math.max(ownMs, hintedMs(hintMs, random01));
+}
+
+/** Only what was asked for goes beyond the horizon: it is kept, and said (R4). */
+function askedTooLong(c: Case, ownMs: number, delayMs: number): Move | null {
+  const { failure, s } = c;
+  const { horizonMs } = s.policy;
+  const goneMs = elapsedMs(s);
+  if (s.hintMs === null || goneMs + ownMs >= horizonMs || goneMs + delayMs < horizonMs) return null;
+  if (pastDeadline(c, delayMs) !== null) return null;
+  return {
+    kind: "park",
+    scope: failure.scope,
+    because: `The other system asks for a wait of ${durationText(s.hintMs)} (${failure.reasonCode}), which goes beyond the ${durationText(horizonMs)} allowed, ${durationText(goneMs)} of them gone.`,
+  };
+}
+
 function waitOrPark(c: Case): Move {
   const { failure, s } = c;
-  // Only these ends do not count as attempts, so this is how often we were told to slow down.
-  const throttled = Math.max(1, s.attempt - s.meters.attempts - s.meters.contentions);
+  const throttled = freeEnds(s);
   const delayOf = failure.scope === "key" ? outstandingDelayMs : throttledDelayMs;
   const delayMs = delayOf(s.hintMs, throttled, s.random01);
   const slower =
@@ -270,9 +320,12 @@ function waitOrPark(c: Case): Move {
   const late = pastDeadline(c, delayMs);
   if (late !== null) return late;
   if (elapsedMs(s) + delayMs >= s.policy.horizonMs) {
+    const alone = aloneTooLong(c, `${slower} (${failure.reasonCode})`);
+    if (alone !== null) return alone;
     return {
       kind: "park",
       scope: failure.scope,
+      ...(s.othersPass ? { leastMs: delayMs } : {}),
       because: `${slower}${asked}: the wait of ${durationText(delayMs)} goes beyond the ${durationText(s.policy.horizonMs)} allowed, ${durationText(elapsedMs(s))} of them gone.`,
     };
   }
@@ -290,8 +343,9 @@ function redoOrGiveUp(c: Case): Move {
   if (lost >= s.policy.contentionMax) {
     return usedUp(c, "contention-used-up", `Lost every race (${failure.reasonCode}), ${of}`);
   }
-  const delayMs = contentionDelayMs(Math.max(1, lost), s.random01);
-  const beyond = beyondLimit(c, delayMs);
+  const ownMs = contentionDelayMs(Math.max(1, lost), s.random01);
+  const delayMs = atLeastAsked(ownMs, s);
+  const beyond = askedTooLong(c, ownMs, delayMs) ?? beyondLimit(c, delayMs);
   if (beyond !== null) return beyond;
   return {
     kind: "redo",

@@ -57,6 +57,17 @@ test("no two lists of parts have the same text", () => {
   expect(canonicalText("p", ["a", "bc"])).toBe("holdfast/1 p 1:a 2:bc");
 });
 
+test("a run's key hash is of its namespace, workflow and key, and frozen like its operations'", () => {
+  const hash = runKeyHash("main", "place-order", "A-1", hmac);
+  expect(hash).toBe(hmac("holdfast/1 run-key 4:main 11:place-order 3:A-1"));
+  const others = [
+    runKeyHash("acme", "place-order", "A-1", hmac),
+    runKeyHash("main", "refund", "A-1", hmac),
+    runKeyHash("main", "place-order", "A-2", hmac),
+  ];
+  expect(new Set([hash, ...others]).size).toBe(4);
+});
+
 test("digests of different purposes never meet, even over the same text", () => {
   expect(runKeyHash("a", "b", "c", hmac)).not.toBe(inputDigest(["a", "b", "c"], hmac));
 });

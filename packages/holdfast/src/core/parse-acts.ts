@@ -35,6 +35,11 @@ export function parseHandlingAct(value: object): AskedAct {
       const of = link as Given;
       return { kind, link: { kind: wordOf(of, "kind", LINK_KINDS), to: textOf(of, "to") } };
     }
+    case "watched":
+    case "unwatched":
+      return { kind, who: textOf(given, "who") };
+    case "duplicate":
+      return { kind, of: given["of"] === null ? null : textOf(given, "of") };
     case "waits":
       return { kind, for: wordOf(given, "for", WAITS_FOR) };
     case "snoozed":

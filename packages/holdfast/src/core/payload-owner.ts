@@ -107,6 +107,7 @@ export function payloadOwner(record: OwnedRecord, workflow: string | null): Payl
     case "lane":
     case "ruled":
     case "code":
+    case "suspected":
       return null;
     default:
       return assertNever(record.kind);

@@ -7,13 +7,28 @@
 /** On record as the starter of a run where `start` was given no name. */
 export const UNNAMED_STARTER = "app";
 
-/** True if both names are of one person: letter case and space around them make no difference. */
+/**
+ * True if both names are of one person: letter case, space, and characters that nobody sees make no
+ * difference.
+ */
 export function isSamePerson(left: string, right: string): boolean {
   return plain(left) === plain(right);
 }
 
+/** True for a name of which nothing is to be seen: it would be another person than everybody. */
+export function isNobody(name: string): boolean {
+  return plain(name) === "";
+}
+
+/** Format and control characters, and letters that are drawn as nothing. */
+const UNSEEN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+
 function plain(name: string): string {
-  return name.normalize("NFKC").trim().toLowerCase();
+  const seen = name.normalize("NFKC").replaceAll(UNSEEN, "");
+  return seen
+    .replaceAll(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+    .toLowerCase();
 }
 
 /** Why somebody may not decide, as a sentence. */

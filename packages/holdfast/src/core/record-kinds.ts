@@ -62,6 +62,7 @@ export const RECORD_KINDS = [
   "ruled", // a version of a classification rule was added, or put in another state
   // of a run
   "code", // from here on another version of the code goes on with it
+  "suspected", // its worker has crashed with it at work, or it has come through: see suspicion.ts
 ] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 

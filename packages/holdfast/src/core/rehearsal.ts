@@ -40,6 +40,8 @@ export interface RehearsalReport {
 export interface RehearsalRun {
   /** Only the scenario with this id. */
   readonly only?: string;
+  /** One that has no scenario with the id of `only` plays none, and is no error. Default false. */
+  readonly mayLack?: boolean;
   readonly seed?: number;
   /** Told after each scenario. */
   readonly onProgress?: (done: number, total: number) => void;

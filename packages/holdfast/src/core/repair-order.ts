@@ -19,6 +19,10 @@ export interface RepairOrder {
   readonly reason: string;
   /** Id of the command in the inbox. */
   readonly command: string | null;
+  /** Run of the replay plan that it is an item of: what was approved of that holds here. */
+  readonly plan?: string;
+  /** Which item of that plan, first is 0. */
+  readonly item?: number;
 }
 
 /** An order as it lies in the inbox. */

@@ -7,7 +7,8 @@ import type { RecordKind } from "./record-kinds.ts";
 
 /**
  * Kinds that change nothing a repair depends on: that the run waits, who has its exception, what was
- * asked or refused, whether it is in its lane, and which version of the code has it.
+ * asked or refused, whether it is in its lane, which version of the code has it, and what speaks against
+ * it after a crash.
  */
 const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "state",
@@ -17,6 +18,7 @@ const STANDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "decided",
   "lane",
   "code",
+  "suspected",
 ]);
 
 /** True if a record of this kind moves the run. */

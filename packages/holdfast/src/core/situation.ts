@@ -25,6 +25,8 @@ export interface Situation {
   readonly policy: RetryPolicy;
   /** Smallest wait the other side asked for; null if it did not. */
   readonly hintMs: number | null;
+  /** Its integration lets calls through: what fails is this call, and not the other system as a whole. */
+  readonly othersPass: boolean;
   /** When doing it becomes harmful or pointless; null if never. */
   readonly deadlineAtMs: number | null;
   /** How long an attempt may take: one that could end after the deadline is not begun (R7). */

@@ -71,6 +71,17 @@ export function stepNameOf(path: string): StepName {
   return as === undefined ? { name: unescape(name) } : { name: unescape(name), as: unescape(as) };
 }
 
+/**
+ * The name of a definition: the same rule as for steps, whose names are made of it.
+ *
+ * @param what - for example `a workflow`.
+ * @throws {HoldfastError} HF1001 for anything but 1 to 200 characters without control characters.
+ */
+export function checkName(name: unknown, what: string): void {
+  // `checked` looks at the type itself.
+  checked(name as string, what);
+}
+
 function segment(name: string, as: string | undefined): string {
   const first = escape(checked(name, "a step"));
   return as === undefined ? first : `${first}#${escape(checked(as, `"as" of step ${name}`))}`;

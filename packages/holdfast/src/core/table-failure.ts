@@ -55,8 +55,7 @@ export function failureByTable(
       ...(said.retryAfterMs === undefined ? {} : { retryAfterMs: said.retryAfterMs }),
       callCount: 1,
     },
-    attempt: facts.attempt,
-    openMaybe: said.openMaybe,
+    maybeBefore: said.openMaybe,
     thrownBy: "connector",
     message: said.message,
   });
@@ -125,6 +124,7 @@ export function plainMove(failure: Failure, contract: Contract, plain: PlainSitu
     haveResult: false,
     policy: retryPolicyFor(contract, undefined, "an effect of a plain situation"),
     hintMs,
+    othersPass: true,
     deadlineAtMs: null,
     timeoutMs: 0,
     probeCount: 0,

@@ -18,6 +18,8 @@ export interface EngineOptions extends RemovalOptions {
   /** Effects by which a run is undone whose code does not fit; more are known once code asks. */
   readonly effects?: readonly AnyEffect[];
   readonly version: string;
+  /** Those before it, the oldest first. Default: as the store has seen them. */
+  readonly earlierVersions?: readonly string[];
   readonly namespace?: string;
   readonly limits?: Partial<EngineLimits>;
   readonly foreign?: ForeignClassifier;

@@ -63,6 +63,7 @@ export class Engine implements RunHost {
   readonly digests: Digests;
   readonly committer: Committer;
   readonly version: string;
+  readonly earlierVersions: readonly string[];
   readonly namespace: string;
   readonly owner: string;
   readonly foreign: ForeignClassifier;
@@ -110,6 +111,7 @@ export class Engine implements RunHost {
     this.random = options.random;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.version = options.version;
+    this.earlierVersions = options.earlierVersions ?? [];
     this.namespace = options.namespace ?? NAMESPACE_DEFAULT;
     this.owner = options.owner ?? OWNER_DEFAULT;
     this.exceptions = new ExceptionCare(this, options.exceptions ?? DEFAULT_POLICY);
@@ -313,12 +315,13 @@ export class Engine implements RunHost {
     const { row } = run;
     if (this.live.get(row.run) === run) this.live.delete(row.run);
     this.departures.note(row.run);
-    this.progressed(row.run);
+    this.#startUp.left(run);
+    this.#timers.wakes(row.run);
     this.#gates.forget(row.run);
     this.replays.departed(row.run);
     switch (departure.kind) {
       case "suspended":
-        if (departure.wakeAtMs !== null) this.#timers.add(row.run, departure.wakeAtMs);
+        this.#timers.sleeps(row.run, departure);
         // Its turn in the lane may have come while it was lent to a command.
         if (run.isLent && this.lanes.hasTurn(row)) this.wakes.add([row.run]);
         // Its parent says then who is needed before the family can be taken back.

@@ -55,8 +55,10 @@ export type EngineEvent =
       readonly type: "exception.due";
       readonly exception: string;
       readonly crossing: Crossing["kind"];
-      /** Who is told. */
+      /** Who has to look. */
       readonly to: string;
+      /** Who is told beside. */
+      readonly watchers: readonly string[];
       readonly owner: string;
       readonly workflow: string;
       readonly step: string;
@@ -116,6 +118,15 @@ export type EngineEvent =
       readonly what: string;
       readonly message: string;
       readonly delayMs: number;
+    }
+  /**
+   * What the embedded store has to say, on SQLite: `new`, it was made just now; `anchor-missing`, the file
+   * beside it was gone, so all of it was checked; `log-large`, its log grows and somebody has to look.
+   */
+  | {
+      readonly type: "store.notice";
+      readonly notice: "new" | "anchor-missing" | "log-large";
+      readonly message: string;
     }
   | { readonly type: "engine.fatal"; readonly message: string };
 

@@ -43,6 +43,17 @@ export interface EngineLimits {
   readonly inboxIdleMs: number;
   /** And while none do, of a store that tells of most of them by itself. */
   readonly inboxToldMs: number;
+  /**
+   * How long a command that was taken is remembered, milliseconds: until then the same id is the same
+   * command, and its answer can be asked for. At least an hour.
+   */
+  readonly commandsKeptMs: number;
+  /** Such commands; beyond it the oldest are forgotten sooner, never within an hour. */
+  readonly commandsKeptMax: number;
+  /** Commands that are forgotten in one write. */
+  readonly commandsForgottenAtOnceMax: number;
+  /** Between two looks at what may be forgotten, while commands come in, milliseconds. */
+  readonly commandsForgetEveryMs: number;
   /** Commands that wait for the answers of other workers; beyond it they are refused with HF4201. */
   readonly routedMax: number;
   /** Shards that are given up at a time. */
@@ -111,6 +122,13 @@ export const DEFAULT_LIMITS: EngineLimits = {
   inboxBusyMs: 25,
   inboxIdleMs: 200,
   inboxToldMs: 1000,
+  // Who commands waits for seconds; what a queue delivers anew after days has ids of its own.
+  commandsKeptMs: 7 * 86_400_000,
+  // Some 500 bytes each and what they brought.
+  commandsKeptMax: 1_000_000,
+  // Some ten milliseconds between flushes.
+  commandsForgottenAtOnceMax: 500,
+  commandsForgetEveryMs: 3_600_000,
   routedMax: 10_000,
   shardsLeavingMax: 256,
   drainMs: 10_000,

@@ -1,4 +1,5 @@
 /** Those who are told of what the engine does. */
+import { isThenable } from "./thenable.ts";
 import { thrownText } from "./exceptions/thrown-text.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
 
@@ -14,16 +15,24 @@ export class Listeners {
   }
 
   tell(event: EngineEvent): void {
-    for (const listener of this.#all) {
-      try {
-        listener(event);
-      } catch (error) {
-        // Whoever only listens must not stop what is told of.
-        process.emitWarning(
-          `a listener threw at ${event.type}: ${thrownText(error).message}`,
-          "HoldfastWarning",
-        );
-      }
-    }
+    for (const listener of this.#all) tellOne(listener, event);
+  }
+}
+
+/** Whoever only listens must not stop what is told of, nor the others: it gets a warning. */
+export function tellOne(listener: EngineListener, event: EngineEvent): void {
+  const warn = (error: unknown) => {
+    process.emitWarning(
+      `a listener threw at ${event.type}: ${thrownText(error).message}`,
+      "HoldfastWarning",
+    );
+  };
+  try {
+    // An async function is one that answers nothing, to the compiler.
+    const said: unknown = listener(event);
+    // Else its rejection would be nobody's, and would end the process.
+    if (isThenable(said)) void Promise.resolve(said).catch(warn);
+  } catch (error) {
+    warn(error);
   }
 }

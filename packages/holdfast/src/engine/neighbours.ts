@@ -4,6 +4,7 @@
  * store. See docs/decisions/0026-cells.md.
  */
 import { HoldfastError } from "../core/error.ts";
+import type { Stays } from "../core/retention.ts";
 import type { EventAddress } from "../store/store.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { Engine } from "./engine.ts";
@@ -31,6 +32,17 @@ export interface Neighbours {
    * @throws {CellAway} if that cannot be reached, or one that may have the key already.
    */
   start(workflow: AnyWorkflow, input: unknown, options: StartOptions): Promise<Started>;
+  /**
+   * The engine of another cell in which a message begins its run, or joins one; null: this one.
+   *
+   * @param how - `here`: a key that is new begins in this cell, and leads here from now on.
+   * @throws {CellAway}
+   */
+  beginningAt(
+    workflow: AnyWorkflow,
+    input: unknown,
+    how: { readonly by: string; readonly here: boolean },
+  ): Promise<Engine | null>;
   /** The run that a start with this input would join, in whatever cell; null if there is none. */
   find(workflow: AnyWorkflow, input: unknown): Promise<number | null>;
   /** The engine of another cell that has this run; null if none has. @throws {CellAway} */
@@ -49,6 +61,8 @@ export interface Neighbours {
   answered(integration: string, ref: string, outcome: LateOutcome): Promise<boolean>;
   /** Whether a request with this reference has ended in another cell. @throws {CellAway} */
   endedByRef(integration: string, ref: string): Promise<boolean>;
+  /** One of these runs of which a run in another cell has yet to hear how it ended. @throws {CellAway} */
+  awaited(runs: ReadonlySet<number>): Promise<Stays | null>;
 }
 
 /** Thrown where a cell is needed that cannot be reached now. */

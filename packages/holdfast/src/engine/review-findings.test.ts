@@ -1,4 +1,5 @@
 /** Findings of a review of the engine, each a scenario that once broke a promise. */
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { effect } from "../workflow/effect.ts";
@@ -187,7 +188,19 @@ describe("review findings", () => {
     expect(await world.exceptions(run)).toMatchObject([{ owner: "o", class: "defect" }]);
   });
 
-  test("a listener that throws changes nothing", async () => {
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("listener");
+      },
+    ],
+    ["rejects", async () => await Promise.reject(new Error("listener"))],
+    [
+      "rejects with a promise of another realm",
+      () => runInNewContext("Promise.reject(new Error('listener'))"),
+    ],
+  ])("a listener that %s changes nothing", async (_how, listener) => {
     const done: string[] = [];
     const flow = workflow(
       "w",
@@ -201,9 +214,7 @@ describe("review findings", () => {
     const onWarning = (warning: Error) => warned.push(warning.message);
     process.on("warning", onWarning);
     await world.begin([flow]);
-    world.engine.on(() => {
-      throw new Error("listener");
-    });
+    world.engine.on(listener);
     const run = await world.start(flow, { id: "1" });
     expect(await world.resultOf(run)).toBe("book-1");
     await world.settle();

@@ -25,7 +25,14 @@ import type { FitWatch } from "./versions/fit-watch.ts";
 
 /** How a run left memory. */
 export type Departure =
-  | { readonly kind: "suspended"; readonly state: RunState; readonly wakeAtMs: number | null }
+  | {
+      readonly kind: "suspended";
+      readonly state: RunState;
+      /** As it is on record. */
+      readonly wakeAtMs: number | null;
+      /** When this engine wakes it, if not then: see `Wait`. */
+      readonly lookAtMs?: number | null;
+    }
   | {
       readonly kind: "finished";
       readonly state: FinalRunState;
@@ -52,6 +59,8 @@ export interface RunHost {
   readonly committer: Committer;
   readonly rest: RestQueue;
   readonly version: string;
+  /** Of the code, before its own, as it lists them: the oldest first. */
+  readonly earlierVersions: readonly string[];
   /** Whose exceptions are, and until when. */
   readonly exceptions: Pick<ExceptionCare, "rules" | "due">;
   /** What operators say failures are. */

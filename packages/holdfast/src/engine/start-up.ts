@@ -12,8 +12,10 @@ import type { IncarnationHead, GroupHead, HeldLane } from "../core/journal.ts";
 import { REPLAY_WORKFLOW } from "../core/replay/replay-plan.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
+import type { Taken } from "../store/shards.ts";
 import type { DepartureWatch } from "./run/departures.ts";
 import type { Engine } from "./engine.ts";
+import type { LiveRun } from "./run/live-run.ts";
 import { exceptionHead } from "./exceptions/exceptions.ts";
 import { heldAboveOf } from "./starts/lanes.ts";
 import { standingGroups, type KnownGroup } from "./run/suspect-groups.ts";
@@ -22,6 +24,8 @@ import { RunException } from "./run/run-exception.ts";
 import { withStored } from "./journal/stored-runs.ts";
 import { isLatestWins } from "../workflow/lane.ts";
 import { leaveQuarantined } from "./starts/leaving-lanes.ts";
+import { Elsewhere } from "./workers/places.ts";
+import { CameApart, TakenSuspects } from "./workers/taken-suspects.ts";
 
 const ACTIVE: readonly RunState[] = ["running", "cancelling", "compensating"];
 
@@ -33,6 +37,13 @@ interface ReadPage {
   readonly page: readonly StoredRun[];
   readonly limit: number;
   readonly watch: DepartureWatch;
+}
+
+/** Which of the runs that were at work are brought back page by page, and how. */
+interface Bringing {
+  /** Those of a page that come back with it, as they are on record then. */
+  readonly select: (read: ReadPage) => readonly StoredRun[];
+  readonly shards?: readonly number[];
 }
 
 interface OpenGroup {
@@ -54,15 +65,20 @@ export class StartUp {
   readonly #left = new Map<number, Set<number>>();
   readonly #leftIn = new Map<number, number>();
   #recovered: Promise<void> = Promise.resolve();
+  /** Where workers share the store. */
+  readonly #taken: TakenSuspects;
+  /** The turn of the last group that came with a take-over. */
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#taken = new TakenSuspects(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
     const groups = this.#suspects.size + this.#timers.size + this.#left.size + this.#leftIn.size;
-    return groups + this.#laneHeads.length;
+    return groups + this.#laneHeads.length + this.#taken.keptCount;
   }
 
   get recovered(): Promise<void> {
@@ -115,6 +131,7 @@ export class StartUp {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#suspects.clear();
+    this.#taken.close();
   }
 
   /** Starts bringing runs back; `recovered` resolves when all of them are at work again. */
@@ -134,11 +151,56 @@ export class StartUp {
     await this.#patiently(() => this.#knowLanes(shards));
   }
 
-  /** Brings back the runs of shards that have come. */
-  async cameIn(shards: readonly number[]): Promise<void> {
-    const runs = await this.#recoverPages(false, new Set(), shards);
+  /**
+   * Brings back the runs of shards that have come. Those that a worker has crashed with before wait
+   * for their turn, one group after the other.
+   */
+  async cameIn({ shards, lastOwners }: Taken): Promise<void> {
+    const came = new CameApart(lastOwners);
+    const count = await this.#recoverPages({
+      select: (read) => this.#selectTaken(read, came),
+      shards,
+    });
     await this.#handTurnsOn();
-    this.#engine.emit({ type: "recovery.done", runs, suspects: 0 });
+    const { groups, quarantined } = came.groups(this.#engine.limits.crashesMax);
+    for (const run of quarantined) await this.#quarantine(run);
+    const turn = this.#afterTurn(this.#lastTurn, groups);
+    this.#lastTurn = turn;
+    await turn;
+    const runs = count + came.count;
+    this.#engine.emit({ type: "recovery.done", runs, suspects: came.count });
+  }
+
+  #selectTaken({ page, watch }: ReadPage, came: CameApart): readonly StoredRun[] {
+    const normal: StoredRun[] = [];
+    const fresh: StoredRun[] = [];
+    for (const stored of page) {
+      const standing = isSuspect(stored) ? came.standing(stored) : "clear";
+      if (standing === "new") fresh.push(stored);
+      else if (standing === "passed") normal.push(this.#taken.clear(stored, watch));
+      else if (standing === "clear") normal.push(stored);
+    }
+    const { groupRunsMax } = this.#engine.limits;
+    for (let i = 0; i < fresh.length; i += groupRunsMax)
+      normal.push(...this.#taken.mark(fresh.slice(i, i + groupRunsMax), 0, watch));
+    return normal;
+  }
+
+  async #afterTurn(before: Promise<void>, groups: readonly RecoveryGroup[]): Promise<void> {
+    await before;
+    for (const group of groups) await this.#recoverTaken(group);
+  }
+
+  async #recoverTaken(group: RecoveryGroup): Promise<void> {
+    await this.#taken.quiet();
+    if (this.#engine.draining) return;
+    const { committer } = this.#engine;
+    const { watch, here } = await this.#readGroup(group);
+    const marked = this.#taken.mark(here, group.crashes, watch);
+    await committer.durable();
+    for (const stored of marked) this.#revive(stored, watch);
+    watch.end();
+    await this.#taken.quiet();
   }
 
   async #recover(crashed: boolean, known: readonly KnownGroup[]): Promise<void> {
@@ -151,7 +213,15 @@ export class StartUp {
     const split = groupsAfterCrash(tried, this.#engine.limits.crashesMax);
     const groups = [...split.groups, ...untried];
     const apart = new Set([...groups.flatMap((g) => g.runs), ...split.quarantined]);
-    const count = await this.#recoverPages(crashed, apart);
+    let seenCount = apart.size;
+    const count = await this.#recoverPages({
+      select: ({ page, limit }) => {
+        const normal = page.filter((stored) => !apart.has(stored.row.run));
+        seenCount += page.length;
+        if (crashed) this.#markAll(normal, { runs: seenCount, isLast: page.length < limit });
+        return normal;
+      },
+    });
     await this.#handTurnsOn();
     for (const run of split.quarantined) {
       await this.#quarantine(run);
@@ -162,35 +232,31 @@ export class StartUp {
     this.#engine.emit({ type: "recovery.done", runs: count + apart.size, suspects: apart.size });
   }
 
+  #markAll(normal: readonly StoredRun[], seen: Parameters<typeof crashesAtFirst>[0]): void {
+    const { groupRunsMax } = this.#engine.limits;
+    const crashes = crashesAtFirst(seen);
+    const suspects = normal.filter(isSuspect).map((stored) => stored.row.run);
+    for (let i = 0; i < suspects.length; i += groupRunsMax) {
+      // Nobody waits for it here: the next page may come while this one is at work.
+      void this.#mark(suspects.slice(i, i + groupRunsMax), crashes);
+    }
+  }
+
   /** Runs that were at work and are not known suspects, page by page, as there is room. */
-  async #recoverPages(
-    crashed: boolean,
-    apart: ReadonlySet<number>,
-    shards?: readonly number[],
-  ): Promise<number> {
-    const { limits, committer } = this.#engine;
+  async #recoverPages({ select, shards }: Bringing): Promise<number> {
+    const { committer } = this.#engine;
     let count = 0;
-    let seenCount = apart.size;
     let reading = this.#readPage(0, Math.min(FIRST_PAGE_RUNS, this.#pageMax), shards);
     for (;;) {
-      const { page, limit, watch } = await reading;
+      const read = await reading;
+      const { page, limit, watch } = read;
       await this.#room();
       if (this.#engine.draining) {
         watch.end();
         return count;
       }
-      const normal = page.filter((stored) => !apart.has(stored.row.run));
-      const isLast = page.length < limit;
-      seenCount += page.length;
-      if (crashed) {
-        const crashes = crashesAtFirst({ runs: seenCount, isLast });
-        const suspects = normal.filter(isSuspect).map((stored) => stored.row.run);
-        for (let i = 0; i < suspects.length; i += limits.groupRunsMax) {
-          // Nobody waits for it here: the next page may come while this one is at work.
-          void this.#mark(suspects.slice(i, i + limits.groupRunsMax), crashes);
-        }
-      }
-      const last = isLast ? null : (page.at(-1)?.row.run ?? null);
+      const normal = select(read);
+      const last = page.length < limit ? null : (page.at(-1)?.row.run ?? null);
       // The store reads the next page while this one is brought back.
       if (last !== null) reading = this.#readPage(last, Math.min(4 * limit, this.#pageMax), shards);
       await committer.durable();
@@ -229,19 +295,9 @@ export class StartUp {
   }
 
   async #recoverApart(group: RecoveryGroup): Promise<void> {
-    const { store, committer, departures } = this.#engine;
-    const watch = departures.watch();
-    const stored = await this.#patiently(async () => {
-      await committer.durable();
-      return store.load(group.runs);
-    });
-    if (stored === null) {
-      watch.end();
-      return;
-    }
-    const here = stored.filter((one) => ACTIVE.includes(one.row.state));
+    const { watch, here, isRead } = await this.#readGroup(group);
     // What has gone on or ended meanwhile is no suspect any more.
-    const gone = new Set(group.runs);
+    const gone = new Set(isRead ? group.runs : []);
     for (const one of here) gone.delete(one.row.run);
     this.#supersede([...gone]);
     if (here.length === 0) {
@@ -252,10 +308,22 @@ export class StartUp {
       here.map((one) => one.row.run),
       group.crashes,
     );
-    await committer.durable();
+    await this.#engine.committer.durable();
     for (const one of here) this.#revive(one, watch);
     watch.end();
     await open;
+  }
+
+  /** Those of a group that are at work still. Not read: the engine ends. */
+  async #readGroup({ runs }: RecoveryGroup) {
+    const { store, committer, departures } = this.#engine;
+    const watch = departures.watch();
+    const stored = await this.#patiently(async () => {
+      await committer.durable();
+      return store.load(runs);
+    });
+    const here = (stored ?? []).filter((one) => ACTIVE.includes(one.row.state));
+    return { watch, here, isRead: stored !== null };
   }
 
   #revive(stored: StoredRun, watch: DepartureWatch): boolean {
@@ -325,8 +393,15 @@ export class StartUp {
     }
   }
 
+  /** A run has left memory: it has come through. */
+  left(run: LiveRun): void {
+    this.#taken.left(run);
+    this.progressed(run.row.run);
+  }
+
   /** A run has come through what it was doing when the process died. */
   progressed(run: number): void {
+    this.#taken.progressed(run);
     const open = this.#suspects.get(run);
     if (open === undefined) return;
     this.#suspects.delete(run);
@@ -335,18 +410,18 @@ export class StartUp {
   }
 
   async #quarantine(run: number): Promise<void> {
-    // In memory: somebody (a cancel) has it in hand, and it is not brought back by us.
+    const { committer, store } = this.#engine;
     await this.#patiently(() =>
-      withStored(this.#engine, run, (stored) => {
-        this.#giveUp(stored);
+      unlessElsewhere(async () => {
+        // In memory: somebody (a cancel) has it in hand, and it is not brought back by us.
+        await withStored(this.#engine, run, (stored) => {
+          this.#giveUp(stored);
+        });
+        await committer.durable();
+        const [stored] = await store.load([run]);
+        if (stored !== undefined) await leaveQuarantined(this.#engine, stored);
       }),
     );
-    const { committer, store } = this.#engine;
-    await this.#patiently(async () => {
-      await committer.durable();
-      const [stored] = await store.load([run]);
-      if (stored !== undefined) await leaveQuarantined(this.#engine, stored);
-    });
   }
 
   #giveUp(stored: StoredRun): void {
@@ -399,7 +474,22 @@ function isBeforeItsTurn({ row, records }: StoredRun): boolean {
   return row.state === "waiting" && !hasBegun(records);
 }
 
-/** A replay plan is at work for hours, and its code is our own: what it resumes may end the process, it does not. */
+/** Another worker's by now: that one goes by what is on record. */
+async function unlessElsewhere(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Elsewhere)) throw error;
+  }
+}
+
+/**
+ * A replay plan is none. It is at work for as long as its items are, so it is there at each crash that
+ * they cause, and alone with the last of them: counted, the innocent plan is put away and its items
+ * stay. What else was in hand cannot tell the two apart: an item may bring the process down before the
+ * flush that says it runs, and is on record as waiting then. A plan runs no code but the engine's, which
+ * reaches items by commands that are theirs; a defect of it that ends processes is stopped by hand.
+ */
 function isSuspect({ row }: StoredRun): boolean {
   return row.workflow !== REPLAY_WORKFLOW;
 }

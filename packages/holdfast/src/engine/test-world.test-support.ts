@@ -33,6 +33,7 @@ const TIMERS_MAX = 20_000;
 export interface LifeOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly version?: string;
+  readonly earlierVersions?: readonly string[];
   readonly effects?: readonly AnyEffect[];
   readonly retention?: AppRetention;
   readonly exceptions?: ExceptionPolicy;
@@ -117,6 +118,9 @@ export class TestWorld {
       ...(options.effects === undefined ? {} : { effects: options.effects }),
       ...(options.retention === undefined ? {} : { retention: options.retention }),
       version: options.version ?? "1",
+      ...(options.earlierVersions === undefined
+        ? {}
+        : { earlierVersions: options.earlierVersions }),
       ...(options.exceptions === undefined ? {} : { exceptions: options.exceptions }),
       // Polls of an inbox that nobody uses would fill every long wait with timers.
       limits: { inboxIdleMs: 30 * DAY_MS, inboxBusyMs: 30 * DAY_MS, ...options.limits },

@@ -2,10 +2,14 @@
 import { KINDS, viewOf } from "./corpus-views.test-support.ts";
 import { classified, type CorpusCase, type Verdict } from "./corpus.test-support.ts";
 
-/** Of held-out cases, whose labels say so. */
-export const isToldByWire = ({ label }: CorpusCase): boolean => label.told === "wire";
+/** Labelled by somebody who had seen no table, with error bodies of many APIs. */
+export const isFourth = ({ part }: CorpusCase): boolean => part === "fourth";
 
-const isHeld = ({ part }: CorpusCase): boolean => part === "held";
+const isToldByWire = (one: CorpusCase): boolean => isFourth(one) && one.label.told === "wire";
+
+/** An answer whose status is a success: only the API's own schema tells that it is none. */
+export const isUnderSuccess = ({ seen }: CorpusCase): boolean =>
+  seen.answer !== undefined && seen.answer.status >= 200 && seen.answer.status < 300;
 
 /** What would be agreed if a label named one answer only. */
 function firstOnly({ one, verdict }: Judged): Judged {
@@ -67,15 +71,19 @@ export function corpusReport(cases: readonly CorpusCase[]): string {
   return [
     HEAD,
     table("of|cases|effect|effect and class|with reason|false never|false surely|no rule", [
-      of("**held out**", isHeld),
-      of("held out, told by the wire", isToldByWire),
-      figures(
-        "held out, the label's first answer only",
-        judged.filter(({ one }) => isHeld(one)).map(firstOnly),
+      of("**fourth part**", isFourth),
+      of("fourth part, told by the wire", isToldByWire),
+      of(
+        "fourth part, without failures under a status of success",
+        (one) => isFourth(one) && !isUnderSuccess(one),
       ),
-      ...perProtocol("held out", isHeld),
-      of("learned from", (one) => !isHeld(one)),
-      ...perProtocol("learned from", (one) => !isHeld(one)),
+      figures(
+        "fourth part, the label's first answer only",
+        judged.filter(({ one }) => isFourth(one)).map(firstOnly),
+      ),
+      ...perProtocol("fourth part", isFourth),
+      of("earlier parts", (one) => !isFourth(one)),
+      ...perProtocol("earlier parts", (one) => !isFourth(one)),
       of("all", () => true),
     ]),
     "## Effects: the label's down, the classification's across\n",
@@ -106,11 +114,23 @@ Made by \`npx vitest run explain/corpus -u\` from [tests/corpus](../../tests/cor
 before any classifier was asked. Each case is put to what \`holdfast classify\` asks, as a first attempt of a write that
 may not be repeated.
 
-*Learned from*: cases whose disagreements have bettered the [tables](classification.md); their labels are by somebody who
-had not seen them. What is claimed is the figure of the cases *held out*: made after that, with other servers and
-scenarios, and asked once; their labels are by who bettered the tables. Of these a label may name several answers that
-the definitions allow, each of which is agreed, and says what tells the class. *Told by the wire* leaves out what only the
-words of a message for people tell: no table reads those; an operator's rule or \`classify\` can.
+Each part was asked once before the tables were bettered from it; only those first answers say how well the tables do on
+what they were not made for:
+
+| part, asked first | cases | effect | effect and class | false never | labels by |
+| --- | --- | --- | --- | --- | --- |
+| held, 29 November 2026 | 312 | 99.7 % | 87.5 % | 0 | who had made the tables |
+| fourth, 30 November 2026 | 314 | 81.5 % | 65.3 % | 10 | somebody who had seen no table |
+
+The issue asks for 97 %: it is **not met**. Of the 109 disagreements of the fourth part then, 42 were failures that an API
+reports under a status of success (GraphQL, JSON-RPC, Slack, batches): no table of HTTP tells those, and an integration
+that has such an API says so with \`classify\`. Of the 10 that were called never, four came of how the question was put
+here, one of the library's own status, two of a 302 and a 304, and three of codes of one vendor; all are careful now. What
+is below is after that: the tables have learned from all parts.
+
+A label of the later parts may name several answers that the definitions allow, each of which is agreed, and says what
+tells the class. *Told by the wire* leaves out what only the words of a message for people tell: no table reads those for a
+class; an operator's rule or \`classify\` can.
 
 *Effect* is what is proved of it. *Class* is that of a write that may not be repeated: \`ambiguous\` wherever it may have
 happened or its result is lost. *Reason* is the class that counts where a repeat is harmless: it is told by the table.

@@ -9,7 +9,8 @@ import {
   bothFit,
   corpusReport,
   effectFits,
-  isToldByWire,
+  isFourth,
+  isUnderSuccess,
   shareOf,
 } from "./corpus-report.test-support.ts";
 
@@ -17,19 +18,19 @@ const PAGE = "../../../../docs/reference/classification-corpus.md";
 /** Fewer prove little; more than this is no longer read by anybody. */
 const CASES = { min: 300, max: 2_000 };
 /**
- * Shares of the held-out part that were agreed when it was asked, in percent, rounded down: its effects,
- * effects and classes of all, of those that the wire tells; and of what the tables were bettered from.
+ * Shares that are agreed now, in percent, rounded down, so that what was learned stays: of the fourth
+ * part its effects, effects and classes of all, of those without failures under a status of success;
+ * and of the earlier parts.
  */
-const FLOORS = { effect: 99, class: 87, byWire: 91, learned: 80 };
+const FLOORS = { effect: 84, class: 73, refused: 84, earlier: 85 };
 const cases = readCorpus();
-const held = cases.filter(({ part }) => part === "held");
+const fourth = cases.filter(isFourth);
 
-test("the corpus is large enough, a third of it is held out, and every case has a name of its own", () => {
+test("the corpus is large enough, a quarter of it has labels by another hand, and every case has a name of its own", () => {
   expect(cases.length).toBeGreaterThanOrEqual(CASES.min);
   expect(cases.length).toBeLessThanOrEqual(CASES.max);
   expect(new Set(cases.map(({ id }) => id)).size).toBe(cases.length);
-  // Not quite a third of all: that many beside those that the tables were first held against.
-  expect(held.length / cases.length).toBeGreaterThanOrEqual(0.3);
+  expect(fourth.length / cases.length).toBeGreaterThanOrEqual(0.24);
 });
 
 test("no label claims more than the ledger of the counterpart allows", () => {
@@ -55,19 +56,20 @@ test("the same evidence never has labels that have no answer in common", () => {
   expect([...answers].filter(([, common]) => common.length === 0)).toEqual([]);
 });
 
-test("only held-out cases have other answers, and each of them says what tells it", () => {
-  const others = cases.filter(({ part }) => part !== "held");
-  expect(ids(others.filter(({ label }) => (label.also ?? label.told) !== undefined))).toEqual([]);
-  expect(ids(held.filter(({ label }) => label.told === undefined))).toEqual([]);
+test("cases of the later parts alone have other answers, and each of them says what tells it", () => {
+  const early = cases.filter(({ part }) => part === "first" || part === "last");
+  const late = cases.filter((one) => !early.includes(one));
+  expect(ids(early.filter(({ label }) => (label.also ?? label.told) !== undefined))).toEqual([]);
+  expect(ids(late.filter(({ label }) => label.told === undefined))).toEqual([]);
 });
 
-test("the claims for cases that the tables were not made for hold, and what was learned stays", () => {
-  const byWire = held.filter(isToldByWire);
-  const learned = cases.filter(({ part }) => part !== "held");
-  expect(shareOf(held, effectFits)).toBeGreaterThanOrEqual(FLOORS.effect);
-  expect(shareOf(held, bothFit)).toBeGreaterThanOrEqual(FLOORS.class);
-  expect(shareOf(byWire, bothFit)).toBeGreaterThanOrEqual(FLOORS.byWire);
-  expect(shareOf(learned, bothFit)).toBeGreaterThanOrEqual(FLOORS.learned);
+test("what was learned stays", () => {
+  const refused = fourth.filter((one) => !isUnderSuccess(one));
+  const earlier = cases.filter((one) => !isFourth(one));
+  expect(shareOf(fourth, effectFits)).toBeGreaterThanOrEqual(FLOORS.effect);
+  expect(shareOf(fourth, bothFit)).toBeGreaterThanOrEqual(FLOORS.class);
+  expect(shareOf(refused, bothFit)).toBeGreaterThanOrEqual(FLOORS.refused);
+  expect(shareOf(earlier, bothFit)).toBeGreaterThanOrEqual(FLOORS.earlier);
 });
 
 test("never says that nothing happened where it did, or may have", () => {

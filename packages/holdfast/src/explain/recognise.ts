@@ -98,9 +98,22 @@ function sqliteError({ code, errcode }: Fields): Partial<Recognised> | null {
 function grpcError({ code, details, metadata }: Fields): Partial<Recognised> | null {
   const isStatus = typeof code === "number" && code >= 0 && code <= 16;
   if (!isStatus || (typeof details !== "string" && metadata === undefined)) return null;
-  const said = JSON.stringify(metadata ?? null);
-  const conditions = /retryinfo|grpc-retry-pushback-ms/iu.test(said) ? ["retry-info"] : [];
+  const said = `${JSON.stringify(metadata ?? null)}${statusDetailsIn(metadata)}`;
+  const conditions = [
+    ...(/retryinfo|grpc-retry-pushback-ms/iu.test(said) ? ["retry-info"] : []),
+    ...(CLIENT_MADE.test(String(details)) ? ["client-made"] : []),
+  ];
   return { protocol: "grpc", code: canonicalCode(GRPC_TABLE, String(code)), conditions };
+}
+
+/** Sentences of the libraries themselves about an answer that they could not take. */
+const CLIENT_MADE =
+  /\(CLIENT:|larger than max|failed to (?:deserialize|decompress)|error parsing response/iu;
+
+/** `google.rpc.Status` in Base64: the names of its messages stand in it as they are. */
+function statusDetailsIn(metadata: unknown): string {
+  const packed = fieldsOf(metadata)?.["grpc-status-details-bin"];
+  return typeof packed === "string" ? Buffer.from(packed, "base64").toString("latin1") : "";
 }
 
 /** `kafkajs`: the name of the code as `type`. */

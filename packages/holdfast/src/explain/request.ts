@@ -5,7 +5,7 @@
 import type { HeaderFields } from "../connectors/http/retry-after.ts";
 import { conditionsOf, isSuccess, type AnswerFacts } from "../connectors/http/status-error.ts";
 import { retryAfterMs } from "../connectors/http/retry-after.ts";
-import { reasonOf } from "../connectors/http/http-answer.ts";
+import { reasonOf, saidOf } from "../connectors/http/http-answer.ts";
 import type { RepeatKind } from "../core/contract.ts";
 import { HoldfastError } from "../core/error.ts";
 import { didYouMean } from "../core/nearest.ts";
@@ -120,7 +120,22 @@ function answerFacts(
           body,
           bodyText: typeof body === "string" ? body : "",
         });
-  return { status: status ?? 0, method, headers, reason: code ?? inBody, callCount: 1, nowMs };
+  const said = saidIn(body);
+  return {
+    status: status ?? 0,
+    method,
+    headers,
+    reason: code ?? inBody,
+    ...(said === undefined ? {} : { said }),
+    callCount: 1,
+    nowMs,
+  };
+}
+
+function saidIn(body: unknown): string | undefined {
+  if (body === undefined) return undefined;
+  const bodyText = typeof body === "string" ? body : "";
+  return saidOf({ status: 0, headers: {}, body, bodyText }, []);
 }
 
 /** The status of an answer that broke off, to a method that asks for a change. */

@@ -17,7 +17,7 @@ import type { Facts, StatusRange } from "../core/rule-match.ts";
 import { explain } from "./explain.ts";
 
 /** Raised when the form of the files changes. */
-const VECTORS_FORMAT = 1;
+const VECTORS_FORMAT = 2;
 
 export interface Vector {
   readonly code: string | null;
@@ -25,6 +25,8 @@ export interface Vector {
   readonly phase: string;
   readonly conditions: readonly string[];
   readonly attempt: number;
+  /** An attempt before it may have happened. */
+  readonly maybeBefore: boolean;
   readonly rule: string;
   /** Null, like the two after it, if it is no failure. */
   readonly effect: EffectProof | null;
@@ -86,10 +88,12 @@ function vectorsOf(protocol: Protocol, table: ProtocolTable, row: ProtocolRow): 
   return codesOf(table, row).flatMap((code) =>
     statusesOf(row).flatMap((status) =>
       places.flatMap(({ phase, conditions }) =>
-        attemptsOf(row).flatMap((attempt) => {
+        attemptsOf(row).flatMap(({ attempt, maybeBefore }) => {
           const holds = (condition: string) => conditions.includes(condition);
           const facts: Facts = { code, status, phase, attempt, holds };
-          return rowFor(table, facts) === row ? [vectorOf(protocol, facts, conditions)] : [];
+          return rowFor(table, facts) === row
+            ? [vectorOf(protocol, facts, conditions, maybeBefore)]
+            : [];
         }),
       ),
     ),
@@ -108,7 +112,12 @@ function conditionsOf(
   return hasWord && isAnswered && effect === "by-phase" ? [own, [...own, DONE]] : [own];
 }
 
-function vectorOf(protocol: Protocol, facts: Facts, conditions: readonly string[]): Vector {
+function vectorOf(
+  protocol: Protocol,
+  facts: Facts,
+  conditions: readonly string[],
+  maybeBefore: boolean,
+): Vector {
   const { code, status, phase, attempt } = facts;
   const { failure, rules, moves } = explain({
     protocol,
@@ -117,7 +126,7 @@ function vectorOf(protocol: Protocol, facts: Facts, conditions: readonly string[
     phase,
     conditions,
     attempt,
-    isOpen: false,
+    isOpen: maybeBefore,
     retryAfterMs: null,
     message: "",
     contract: null,
@@ -128,6 +137,7 @@ function vectorOf(protocol: Protocol, facts: Facts, conditions: readonly string[
     phase: phase ?? protocol.table.phaseAssumed,
     conditions,
     attempt,
+    maybeBefore,
     rule: rules[0]?.id ?? "",
     effect: failure?.effect ?? null,
     class: failure?.class ?? null,
@@ -165,7 +175,12 @@ function phasesOf(table: ProtocolTable, row: ProtocolRow): readonly string[] {
   return row.effect === "by-phase" ? Object.keys(table.phases) : [table.phaseAssumed];
 }
 
-function attemptsOf({ echo, when }: ProtocolRow): readonly number[] {
-  const first = when.attemptFrom ?? 1;
-  return echo === true ? [first, first + 1] : [first];
+/** Once more where "it is there already" may be about an attempt of ours. */
+function attemptsOf({
+  echo,
+  when,
+}: ProtocolRow): readonly Pick<Vector, "attempt" | "maybeBefore">[] {
+  const attempt = when.attemptFrom ?? 1;
+  const first = { attempt, maybeBefore: false };
+  return echo === true ? [first, { attempt: attempt + 1, maybeBefore: true }] : [first];
 }

@@ -27,6 +27,9 @@ export interface LeftView {
   readonly keptEvents: number;
   readonly earlyAnswers: number;
   readonly commands: number;
+  readonly heldMessages: number;
+  /** Received and remembered, counted up to 1,000. */
+  readonly messages: number;
   readonly eventIds: number;
   readonly eventIdsUntil: string | null;
 }

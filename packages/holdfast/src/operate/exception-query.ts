@@ -16,6 +16,9 @@ export interface WantedExceptions {
   readonly tag?: string;
   /** Null: of nobody in particular. */
   readonly assignee?: string | null;
+  readonly watcher?: string;
+  /** Id of the exception that they are duplicates of. */
+  readonly duplicateOf?: string;
   /** Only those that were due before this time, or before their own came to a stand. */
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */
@@ -28,7 +31,7 @@ export async function exceptionQuery(
   wanted: WantedExceptions,
 ): Promise<Omit<ExceptionQuery, keyof Page>> {
   const { issue, compensation, class: failureClass, ...named } = wanted;
-  const { all, owner, workflow, tag, assignee, dueBeforeMs } = named;
+  const { all, owner, workflow, tag, assignee, watcher, duplicateOf, dueBeforeMs } = named;
   return {
     ...(all === undefined ? {} : { all }),
     ...(failureClass === undefined ? {} : { class: failureClass }),
@@ -36,6 +39,8 @@ export async function exceptionQuery(
     ...(workflow === undefined ? {} : { workflow }),
     ...(tag === undefined ? {} : { tag }),
     ...(assignee === undefined ? {} : { assignee }),
+    ...(watcher === undefined ? {} : { watcher }),
+    ...(duplicateOf === undefined ? {} : { duplicateOf }),
     ...(issue === undefined ? {} : { groups: await groupsOfIssue(reader, issue) }),
     ...(dueBeforeMs === undefined ? {} : { dueBeforeMs }),
     ...(compensation === true ? { isOfUndoing: true } : {}),

@@ -27,6 +27,12 @@ function actText(act: HandlingAct): string {
       return `linked to the ${act.link.kind} ${act.link.to}`;
     case "unlinked":
       return `no longer linked to the ${act.link.kind} ${act.link.to}`;
+    case "watched":
+      return `watched by ${act.who}`;
+    case "unwatched":
+      return `no longer watched by ${act.who}`;
+    case "duplicate":
+      return act.of === null ? "is one of its own" : `is a duplicate of ${act.of}`;
     case "waits":
       return `waits for ${act.for}`;
     case "goes-on":

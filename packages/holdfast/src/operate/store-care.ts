@@ -8,7 +8,7 @@ import type { StoreReader } from "../store/store.ts";
 import type { Decider } from "./decisions.ts";
 import { COMMANDS_MAX, keptCommands, type KeptCommand } from "./kept-command.ts";
 import type { Build, VersionsChecked } from "./versions-check.ts";
-import { effectView, type EffectView } from "./views.ts";
+import { effectView, isoOrNull, isoText, type EffectView } from "./views.ts";
 
 interface DamageFound {
   /** One sentence: what is wrong, and where. */
@@ -47,7 +47,15 @@ export interface Accepting extends Decider {
   readonly anchorFile?: string;
 }
 
+/** One of several cells that are named together. */
+export interface NamedCare {
+  readonly name: string;
+  readonly care: StoreCare;
+}
+
 export interface StoreCare {
+  /** Given where it is several cells: each by itself. */
+  readonly cells?: readonly NamedCare[];
   /** Needs no engine and disturbs none. */
   readonly openReader: () => Promise<StoreReader>;
   readonly verify: () => Promise<Verification>;
@@ -81,6 +89,8 @@ export interface StoreCare {
     readonly storeId: string;
     readonly operations: readonly EffectRow[];
     readonly openRuns: readonly number[];
+    /** Milliseconds; `fromMs` null for a store without any work. */
+    readonly window: { readonly fromMs: number | null; readonly untilMs: number };
   }>;
 }
 
@@ -102,6 +112,11 @@ export interface AcceptedStore {
   readonly operations: readonly EffectView[];
   /** Runs that had not ended when the backup was made. */
   readonly openRuns: readonly string[];
+  /**
+   * What the original began in that time is not in this store: started again, it is done again. ISO 8601;
+   * `from`, its newest work, is null for a store without any.
+   */
+  readonly window: { readonly from: string | null; readonly until: string };
   /**
    * Commands in the backup's inbox that say that an effect did not happen: the original may have done
    * it since it had them, so the engine refuses them.
@@ -136,7 +151,7 @@ export async function verifyStore(care: StoreCare): Promise<VerifiedStore> {
 
 /** Accepts the store and says what may have happened since it was written. */
 export async function acceptStore(care: StoreCare, decider: Accepting): Promise<AcceptedStore> {
-  const { storeId, operations, openRuns } = await care.accept(decider);
+  const { storeId, operations, openRuns, window } = await care.accept(decider);
   const reader = await care.openReader();
   try {
     const views: EffectView[] = [];
@@ -149,6 +164,10 @@ export async function acceptStore(care: StoreCare, decider: Accepting): Promise<
       storeId,
       operations: views,
       openRuns: openRuns.map(formatRunId),
+      window: {
+        from: isoOrNull(window.fromMs),
+        until: isoText(window.untilMs),
+      },
       refused,
       startsCount,
     };

@@ -15,6 +15,7 @@ import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import { REFUSED_LATER } from "../core/journal.ts";
+import type { SuspectedHead } from "../core/suspicion.ts";
 import type { LaneHead } from "../core/lane.ts";
 import type { Move, MoveKind } from "../core/move.ts";
 import { COMPENSATED_TEXT } from "../core/run-state.ts";
@@ -30,6 +31,7 @@ import type {
 import { laneText } from "./lane-text.ts";
 import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
+import { suspicionText } from "./suspicion-text.ts";
 import { checked, REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { codeSaid, resultSaid } from "./timeline-versions.ts";
 import { isoOrNull, isoText } from "./views.ts";
@@ -244,6 +246,7 @@ interface Heads extends CellHeads {
   readonly lane: LaneHead;
   readonly ruled: journal.RuledHead;
   readonly code: journal.CodeHead;
+  readonly suspected: SuspectedHead;
 }
 
 function sayingOf(record: journal.JournalRecord): Said {
@@ -363,6 +366,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
   }),
   lane: (head) => ({ what: laneText(head), by: head.by }),
   code: codeSaid,
+  suspected: (head) => ({ what: suspicionText(head) }),
   handled: (head) => ({ what: `exception ${handledText(head)}`, by: head.by }),
   grouped: (head) => ({
     what: `group ${head.fingerprint} ${head.act.kind}: ${head.overlay.reason}`,

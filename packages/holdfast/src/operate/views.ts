@@ -149,6 +149,10 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   } | null;
   readonly tags: readonly string[];
   readonly links: Handling["links"];
+  /** Who is told of its times beside those who have to look. */
+  readonly watchers: readonly string[];
+  /** Id of the exception that it is the same as; null: it is one of its own. */
+  readonly duplicateOf: string | null;
   readonly notes: readonly { readonly at: string; readonly by: string; readonly text: string }[];
   /** Times that have passed while it was open. */
   readonly crossed: readonly {
@@ -387,6 +391,8 @@ function careOf({ class: failureClass, record, handling }: ExceptionRow) {
     snoozed: snoozedOf(handling),
     tags: handling.tags,
     links: handling.links,
+    watchers: handling.watchers,
+    duplicateOf: handling.duplicateOf,
     notes: notesOf(handling),
     crossed: handling.crossed.map(({ kind, atMs, to }) => ({ kind, at: isoText(atMs), to })),
     ownership: record.ownership,

@@ -88,6 +88,7 @@ function decorated(
     // No payload is in what they answer: of the store's own records only heads are looked at.
     removal: store.removal,
     cells: store.cells,
+    taken: store.taken,
     flush: (batch) => flushes.flush(batch),
     find: (keys) => store.find(keys),
     load: async (runs) => opened(await store.load(runs)),

@@ -5,7 +5,13 @@
 import { rmSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
 import { kindNumber } from "../core/record-kinds.ts";
-import { type Accepted, type AtBackup, acceptance, openOperations } from "../store/acceptance.ts";
+import {
+  type Accepted,
+  type AtBackup,
+  acceptance,
+  lostTime,
+  openOperations,
+} from "../store/acceptance.ts";
 import type { Connection } from "./client.ts";
 import type { KeySource } from "./key.ts";
 import { LEASE_MS, connectTo, openPostgresStore } from "./open.ts";
@@ -66,7 +72,8 @@ export async function acceptPostgresStore(options: AcceptOptions): Promise<Accep
   const openRuns = at.ends.map(({ run }) => run);
   const reader = await openPostgresReader({ url: place.url });
   try {
-    return { storeId: store.storeId, operations: await openOperations(reader), openRuns };
+    const operations = await openOperations(reader);
+    return { storeId: store.storeId, operations, openRuns, window: lostTime(at, atMs) };
   } finally {
     await reader.close();
   }

@@ -74,6 +74,16 @@ test("digests side by side are an array of them", async () => {
   );
 });
 
+test("no statement of an engine is compiled, also where it has to read a whole table", async () => {
+  // So that it would be whatever it costs, as far as the server can.
+  await connection.script("set jit = on; set jit_above_cost = 0");
+  await preferKeys(connection);
+  const plan = await connection.rows("", "explain (analyze) select word from kept where id > 0");
+  expect(plan.join("\n")).toContain("Seq Scan");
+  expect(plan.join("\n")).not.toContain("JIT");
+  expect(await connection.rows("", "show jit")).toEqual([["off"]]);
+});
+
 test("a statement of an engine is planned once, and not again for its values", async () => {
   await preferKeys(connection);
   for (let id = 0; id < 10; id += 1) {

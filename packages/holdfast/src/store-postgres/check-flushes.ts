@@ -12,9 +12,11 @@ import { RecordDigests } from "../store/record-digest.ts";
 import { DIGEST_BYTES, flushSeal, genesis, takenDigest } from "../store/seal.ts";
 import type { Predecessor } from "../store/store.ts";
 import { hex } from "../store/chain-heads.ts";
+import { ForgottenCommands } from "../store/forgotten-commands.ts";
 import { type FlushRow, flushesAfter } from "./chain.ts";
 import type { Connection } from "./client.ts";
 import { byId } from "./flush-builder.ts";
+import { ForgottenDigests } from "./forgotten-commands.ts";
 import { CHAINS_SQL, journalWithGaps } from "./journal-reading.ts";
 
 export interface CheckedFlushes {
@@ -53,6 +55,8 @@ class FlushCheck {
   readonly #visit: CheckedStore["visit"];
   readonly #journal: AsyncGenerator<Cells, void, undefined>;
   #next: Cells | null = null;
+  readonly #forgotten = new ForgottenCommands();
+  readonly #forgottenDigests: ForgottenDigests;
   readonly #heads = new Map<number, FlushRow>();
   /** Ends of chains as later chains have recorded them. */
   readonly #closes: Predecessor[] = [];
@@ -64,6 +68,7 @@ class FlushCheck {
     this.#storeId = store.storeId;
     this.#visit = store.visit;
     this.#journal = journalWithGaps(connection);
+    this.#forgottenDigests = new ForgottenDigests(connection);
   }
 
   async all(): Promise<Damage | null> {
@@ -73,7 +78,7 @@ class FlushCheck {
       if (damage !== null) return damage;
     }
     if (this.#next !== null) return named(this.#next, "belongs to no flush");
-    return this.#ends();
+    return this.#ends() ?? this.#forgotten.damage();
   }
 
   async #chain(incarnation: number): Promise<Damage | null> {
@@ -105,6 +110,7 @@ class FlushCheck {
     const taken = await this.#takenDigests(row, name);
     if (!Buffer.isBuffer(taken)) return taken;
     const seal = flushSeal(this.#key, previous, row, Buffer.concat([records, taken]));
+    this.#forgotten.seen(row.atMs);
     if (seal.equals(row.seal)) return null;
     return { what: `the seal of ${name} does not hold`, pos: row.firstPos };
   }
@@ -141,8 +147,14 @@ class FlushCheck {
     if (row.taken === 0) return Buffer.alloc(0);
     const { incarnation, number, taken } = row;
     const rows = await this.#connection.rows("taken", TAKEN_SQL, [incarnation, number]);
-    if (rows.length !== taken) {
-      return { what: `${name} took ${taken} commands, the inbox shows ${rows.length}` };
+    const left = rows.length === 0 ? await this.#forgottenDigests.of(incarnation, number) : null;
+    const shown = rows.length + (left?.length ?? 0) / DIGEST_BYTES;
+    if (shown !== taken) {
+      return { what: `${name} took ${taken} commands, the inbox shows ${shown}` };
+    }
+    if (left !== null) {
+      this.#forgotten.left(name, row.atMs);
+      return left;
     }
     const digests: { id: string; digest: Buffer }[] = [];
     for (const cells of rows) {

@@ -115,6 +115,7 @@ function asIn(lead: Lead | null, column: string): string {
 /** What each column is in its index: what others choose may be longer than an index takes. */
 const INDEXED: Readonly<Record<LeadColumn, "text" | "word" | "number">> = {
   answer_by: "text",
+  assignee: "text",
   class: "word",
   effect: "text",
   key: "text",
@@ -126,7 +127,11 @@ const INDEXED: Readonly<Record<LeadColumn, "text" | "word" | "number">> = {
 };
 
 function indexed(column: LeadColumn): string {
-  return INDEXED[column] === "text" ? `left(${column}, 200)` : column;
+  return INDEXED[column] === "text" ? `left(${valueOf(column)}, 200)` : column;
+}
+
+function valueOf(column: LeadColumn): string {
+  return column === "assignee" ? "(handling::jsonb ->> 'assignee')" : column;
 }
 
 function marked(column: LeadColumn): string {
@@ -146,5 +151,5 @@ function isExact(lead: Lead | null, column: LeadColumn, value: string | undefine
 /** Looked at in the rows: no index has these expressions, though some have their columns. */
 function equals(column: LeadColumn, value: string | undefined): Condition {
   if (value === undefined) return null;
-  return [`${INDEXED[column] === "word" ? `${column} || ''` : column} = ?`, value];
+  return [`${INDEXED[column] === "word" ? `${column} || ''` : valueOf(column)} = ?`, value];
 }

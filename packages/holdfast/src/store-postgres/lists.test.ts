@@ -47,7 +47,7 @@ const FILLED = (from: number, to: number) => `
       'm', 'b', case when ${RARE} then 'rare' else 'team-1' end, 'f-' || n % 300, null, n, n,
       case when ${RARE} then null else n end, case when ${RARE} then null else 'resumed' end,
       case when ${RARE} then null else 'anna' end, null, null, '{}',
-      case when ${RARE} and n % 2 = 0 then '{"tags":["vip"],"assignee":"ana","snoozed":{}}' else '{}' end, null, 'f1', 'f3', null
+      case when ${RARE} and n % 2 = 0 then '{"tags":["vip"],"assignee":"ana","watchers":["ana"],"duplicateOf":"exc_1","snoozed":{}}' else '{}' end, null, 'f1', 'f3', null
     from generate_series(${from}, ${to}) as t (n);
   insert into review select n % 256, n, 4, 's', 'r', case when ${RARE} then 'rare' else 'team-1' end,
       null, case when ${RARE} then 'open' else 'withdrawn' end, n, null, null, null, null, 'd', null,

@@ -55,6 +55,7 @@ export function exceptionList(query: ExceptionQuery): List {
       ["owner", query.owner],
       ["workflow", query.workflow],
       ["class", query.class],
+      ["assignee", query.assignee ?? undefined],
     ],
     where: [
       query.all === true ? null : isOpen(query),
@@ -63,7 +64,13 @@ export function exceptionList(query: ExceptionQuery): List {
       query.tag === undefined
         ? null
         : inRow("handling::jsonb -> 'tags' @> to_jsonb(?::text)", query.tag),
-      ofAssignee(query.assignee),
+      query.assignee === null ? inRow("handling::jsonb ->> 'assignee' is null") : null,
+      query.watcher === undefined
+        ? null
+        : inRow("handling::jsonb -> 'watchers' @> to_jsonb(?::text)", query.watcher),
+      query.duplicateOf === undefined
+        ? null
+        : inRow("handling::jsonb ->> 'duplicateOf' = ?", query.duplicateOf),
       query.isSnoozed === true ? inRow("handling::jsonb ->> 'snoozed' is not null") : null,
       query.dueBeforeMs === undefined
         ? null
@@ -94,12 +101,6 @@ function ofGroups(groups: ExceptionQuery["groups"]): Condition {
   if (groups === undefined) return null;
   const any = groups.map(({ level }) => `${GROUP_COLUMN[level]} = ?`).join(" or ");
   return inRow(any === "" ? "false" : any, ...groups.map(({ fingerprint }) => fingerprint));
-}
-
-function ofAssignee(assignee: ExceptionQuery["assignee"]): Condition {
-  if (assignee === undefined) return null;
-  const has = "handling::jsonb ->> 'assignee'";
-  return assignee === null ? inRow(`${has} is null`) : inRow(`${has} = ?`, assignee);
 }
 
 /** Row by row, which "offset 0" asks for: planned while the table was small, it would all be read. */

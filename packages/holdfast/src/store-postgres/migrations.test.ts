@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Connection } from "./client.ts";
 import { migrate } from "./migrations.ts";
 import { connectTo } from "./open.ts";
-import { type TestDatabase, makeDatabase } from "./test-store.test-support.ts";
+import { type TestDatabase, makeEmptyDatabase } from "./test-store.test-support.ts";
 
 const FIRST = "create table customer (id integer primary key)";
 const SECOND = "alter table customer add column name text not null default ''";
@@ -12,7 +12,7 @@ let database: TestDatabase;
 let connection: Connection;
 
 beforeEach(async () => {
-  database = await makeDatabase();
+  database = await makeEmptyDatabase();
   connection = await connectTo(database.url);
 });
 

@@ -8,10 +8,11 @@ import { sql as archive } from "./migrations/0001_archive.sql.ts";
 import { sql as cell } from "./migrations/0001_cell.sql.ts";
 import { sql as gate } from "./migrations/0001_gate.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
+import { sql as forgottenCommands } from "./migrations/0002_forgotten-commands.sql.ts";
 import { SQL_STATES, isRefused } from "./postgres-errors.ts";
 
 /** In order; a migration is never edited or removed once released. */
-const MIGRATIONS: readonly string[] = [initial + gate + archive + cell];
+const MIGRATIONS: readonly string[] = [initial + gate + archive + cell, forgottenCommands];
 
 const SCHEMA_VERSION = MIGRATIONS.length;
 
@@ -97,9 +98,9 @@ function versionIs(version: number): string {
   return `update schema_version set version = ${String(version)}`;
 }
 
-/** All tables, made in the schema that comes first in the search path. */
-export function migrationSql(): string {
-  return [VERSION_TABLE, ...MIGRATIONS].join(";\n");
+/** All tables of a version, made in the schema that comes first in the search path. */
+export function migrationSql(version = SCHEMA_VERSION): string {
+  return [VERSION_TABLE, ...MIGRATIONS.slice(0, version)].join(";\n");
 }
 
 /** Names of all tables of ours. */

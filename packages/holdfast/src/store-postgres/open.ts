@@ -11,6 +11,7 @@ import { openHeads } from "./chain.ts";
 import { type Connection, connect } from "./client.ts";
 import { ENGINE_SQL } from "./engine-sql.ts";
 import type { Writing } from "./flush-builder.ts";
+import { takenCommands } from "./forgotten-commands.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Hearing } from "./hints.ts";
 import { type KeySource, foreignKey, storeKey } from "./key.ts";
@@ -226,6 +227,7 @@ async function serve(
     // Of a shared store only the keeper closes chains, and only of the dead.
     predecessors: isShared ? [] : heads.map(toPredecessor),
     ...reads,
+    taken: takenCommands(links.reading, incarnation),
     onPosted(listener) {
       hearing.onHint(listener);
       return () => hearing.isOpen;

@@ -87,13 +87,16 @@ export async function schemaStatements(
 }
 
 /**
- * Reads what a new store would have, from one that is made and undone again: of temporary tables,
- * which need no right to make a schema.
+ * Reads what a new store of a version would have, from one that is made and undone again: of temporary
+ * tables, which need no right to make a schema.
  */
-export async function expectedSchema(connection: Connection): Promise<readonly SchemaStatement[]> {
+export async function expectedSchema(
+  connection: Connection,
+  version: number,
+): Promise<readonly SchemaStatement[]> {
   await connection.script("begin; set local search_path to pg_temp");
   try {
-    await connection.script(migrationSql());
+    await connection.script(migrationSql(version));
     const [row] = await connection.rows(
       "own-schema",
       "select pg_my_temp_schema()::regnamespace::text",

@@ -8,6 +8,7 @@ import {
   KEY,
   type TestDatabase,
   makeDatabase,
+  makeDatabaseWith,
   openStore,
   runSql,
 } from "./test-store.test-support.ts";
@@ -45,7 +46,7 @@ async function makeStore(): Promise<void> {
 
 describe("a store is refused at its start", () => {
   test("in a database whose encoding does not hold every character", async () => {
-    const latin = await makeDatabase("encoding 'LATIN1' locale 'C' template template0");
+    const latin = await makeDatabaseWith("encoding 'LATIN1' locale 'C' template template0");
     await expect(openStore(latin.url)).rejects.toMatchObject({
       code: "HF5002",
       message: expect.stringContaining("LATIN1"),

@@ -94,9 +94,9 @@ describe("a worker of a shared store", () => {
     const [one, two] = [await join(), await join()];
     await one.sees(({ workers }) => workers.length === 2);
     await two.sees(isFree(9));
-    expect(await one.shards.take([7, 8, 9])).toEqual({ shards: [7, 8, 9], lastRun: 0 });
+    expect(await one.shards.take([7, 8, 9])).toMatchObject({ shards: [7, 8, 9], lastRun: 0 });
     // It saw them free before the other took them.
-    expect(await two.shards.take([9, 10])).toEqual({ shards: [10], lastRun: 0 });
+    expect(await two.shards.take([9, 10])).toMatchObject({ shards: [10], lastRun: 0 });
     expect(one.shards.slot).not.toBe(two.shards.slot);
   });
 
@@ -120,7 +120,7 @@ describe("a worker of a shared store", () => {
     await sample.flushTo(one.store);
     await one.shards.release([5]);
     await two.sees(isFree(5));
-    expect(await two.shards.take([5])).toEqual({ shards: [5], lastRun: 1 });
+    expect(await two.shards.take([5])).toMatchObject({ shards: [5], lastRun: 1 });
     sample.add(1, "result", null, { name: "late" });
     await expect(sample.flushTo(one.store)).rejects.toMatchObject({ code: "HF5012" });
     expect((await two.store.load([1]))[0]).toMatchObject({ shard: 5, records: [{ seq: 1 }] });
@@ -178,6 +178,32 @@ describe("a worker of a shared store", () => {
     await expire(database.url, one);
     await two.sees(isFree(5));
     expect((await two.shards.take([5])).shards).toEqual([5]);
+  });
+
+  test("is told who had the shards that it takes, and whether that one had closed its store", async () => {
+    const [dead, left, still] = [await join(), await join(), await join()];
+    for (const [worker, shard] of [
+      [dead, 5],
+      [left, 6],
+      [still, 7],
+    ] as const) {
+      await worker.sees(isFree(shard));
+      await worker.shards.take([shard]);
+      const sample = new SampleJournal();
+      sample.add(shard, "started", headIn(shard, shard));
+      await sample.flushTo(worker.store);
+    }
+    await still.shards.release([7]);
+    await left.store.close();
+    await dead.store.abandon();
+    await expire(database.url, dead);
+    const next = await join();
+    await next.sees((seen) => [5, 6, 7].every((shard) => isFree(shard)(seen)));
+    const { lastOwners } = await next.shards.take([5, 6, 7]);
+    expect([...lastOwners]).toEqual([
+      [5, { incarnation: dead.store.incarnation, clean: false }],
+      [6, { incarnation: left.store.incarnation, clean: true }],
+    ]);
   });
 
   test(

@@ -1,4 +1,5 @@
 /** What a worker does in a store that it shares: takes and gives shards, leaves commands. */
+import type { LastOwner } from "../core/suspicion.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
 import type { RoutedCommand, SeenGate, SharedShards, Taken } from "../store/shards.ts";
 import { postedDigest } from "../store/seal.ts";
@@ -40,6 +41,10 @@ const SHARED_SQL = {
   lastRunOf: `select max(r.run) from unnest($1::int2[]) as s (id) cross join lateral
     ((select run from run where run.shard = s.id order by run desc limit 1) union all
       (select run from archived_run a where a.shard = s.id order by run desc limit 1)) r`,
+  // Who has written the end of its chain has closed its store. One without a flush did nothing at all.
+  endedInOrder: `select o.incarnation from unnest($1::int8[]) as o (incarnation) cross join lateral
+    (select closed from flush where flush.incarnation = o.incarnation order by number desc limit 1) f
+    where f.closed = 1`,
   // A flush holds this row: after the lock none is under way.
   lockSelf: "select 1 from worker where incarnation = $1::int8 for update",
   release: `update shard set owner = null where owner = $1::int8 and id = any($2::int2[])`,
@@ -233,7 +238,7 @@ async function take(
   // A look that was under way while they were taken still shows them as free: to take them again
   // would change their epoch under a flush.
   const wanted = shards.filter((shard) => lookout.owners.has(shard) && !owned.has(shard));
-  if (wanted.length === 0) return { shards: [], lastRun: 0 };
+  if (wanted.length === 0) return { shards: [], lastRun: 0, lastOwners: new Map() };
   const owners = wanted.map((shard) => lookout.owners.get(shard) ?? null);
   const rows = await ask("take", [
     incarnation,
@@ -243,9 +248,29 @@ async function take(
   const got = rows.map((cells) => cells[0] as number);
   // A snapshot after the taking: it has every run that an owner before has written.
   const [row] = await ask("lastRunOf", [binaryArray("int2", got)]);
+  const before = new Map(wanted.map((shard, at) => [shard, owners[at] ?? incarnation]));
+  const lastOwners = await lastOwnersOf(got, before, incarnation, ask);
   // Last: what is not known here is free to be taken again, by us.
   for (const [id, epoch] of rows) owned.add(id as number, epoch as number);
-  return { shards: got, lastRun: (row?.[0] as number | null | undefined) ?? 0 };
+  return { shards: got, lastRun: (row?.[0] as number | null | undefined) ?? 0, lastOwners };
+}
+
+/** @param before - whose each shard was; this engine's own incarnation stands for nobody's. */
+async function lastOwnersOf(
+  shards: readonly number[],
+  before: ReadonlyMap<number, number>,
+  self: number,
+  ask: Ask,
+): Promise<Map<number, LastOwner>> {
+  const found = shards.map((shard) => [shard, before.get(shard) ?? self] as const);
+  const others = found.filter(([, incarnation]) => incarnation !== self);
+  const names = [...new Set(others.map(([, incarnation]) => incarnation))];
+  if (names.length === 0) return new Map();
+  const rows = await ask("endedInOrder", [binaryArray("int8", names)]);
+  const inOrder = new Set(rows.map(([incarnation]) => incarnation as number));
+  return new Map(
+    others.map(([shard, incarnation]) => [shard, { incarnation, clean: inOrder.has(incarnation) }]),
+  );
 }
 
 function postValues(incarnation: number, commands: readonly RoutedCommand[]) {

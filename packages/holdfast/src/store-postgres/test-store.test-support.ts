@@ -17,22 +17,45 @@ export const KEY = new Uint8Array(32).fill(7);
 
 export interface TestDatabase {
   readonly url: string;
+  /** Cuts off whoever is still connected. Its data goes with the server. */
   readonly drop: () => Promise<void>;
 }
 
-/** A database of its own, without a store. With `options` of its making. */
-export async function makeDatabase(options = ""): Promise<TestDatabase> {
-  const answer = await fetch(inject("postgresOnDemand"));
-  const server = await answer.text();
-  if (!answer.ok) throw new Error(server);
+/** A database of its own, with the tables of a store, in which nothing is yet. */
+export function makeDatabase(): Promise<TestDatabase> {
+  return made("new");
+}
+
+/** A database of its own, without a store. */
+export function makeEmptyDatabase(): Promise<TestDatabase> {
+  return made("empty");
+}
+
+/** A database without a store, with `options` of its making; on the same server. */
+export async function makeDatabaseWith(options: string): Promise<TestDatabase> {
+  const beside = await makeEmptyDatabase();
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await runScript(server, `create database ${name} ${options}`);
-  const url = new URL(server);
+  await runScript(beside.url, `create database ${name} ${options}`);
+  const url = new URL(beside.url);
   url.pathname = `/${name}`;
-  return {
-    url: url.toString(),
-    drop: () => runScript(server, `drop database ${name} with (force)`),
-  };
+  return { url: url.toString(), drop: () => leave(url.toString()) };
+}
+
+async function made(how: "new" | "empty"): Promise<TestDatabase> {
+  const url = await ask(how);
+  return { url, drop: () => leave(url) };
+}
+
+async function leave(url: string): Promise<void> {
+  await ask(`leave${new URL(url).pathname}`);
+}
+
+/** Of the set-up of the run, which starts the server at the first request. */
+async function ask(what: string): Promise<string> {
+  const answer = await fetch(new URL(what, inject("postgresOnDemand")));
+  const said = await answer.text();
+  if (!answer.ok) throw new Error(said);
+  return said;
 }
 
 /** As a restored backup is: every row as it was. Nobody may be connected to the original. */
@@ -43,8 +66,8 @@ export async function copyDatabase(original: TestDatabase): Promise<TestDatabase
   server.pathname = "/postgres";
   await runScript(server.toString(), `create database ${name} template ${from.pathname.slice(1)}`);
   from.pathname = `/${name}`;
-  const drop = () => runScript(server.toString(), `drop database ${name} with (force)`);
-  return { url: from.toString(), drop };
+  const url = from.toString();
+  return { url, drop: () => leave(url) };
 }
 
 /** Runs SQL on the store's tables behind the driver's back. */

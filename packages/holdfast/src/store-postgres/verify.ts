@@ -11,7 +11,9 @@ import { checkAnchor } from "./anchor-keeper.ts";
 import { type CheckedFlushes, checkFlushes } from "./check-flushes.ts";
 import { SCHEMA, type Connection } from "./client.ts";
 import { type KeySource, foreignKey, storeKey } from "./key.ts";
+import { ForgottenDigests } from "./forgotten-commands.ts";
 import { isMetaSound, readMeta } from "./meta.ts";
+import { schemaVersion } from "./migrations.ts";
 import { connectTo } from "./open.ts";
 import { ConnectionLost, SQL_STATES, StatementRefused, cannotOpen } from "./postgres-errors.ts";
 import { storeIdOf } from "./reader.ts";
@@ -144,7 +146,8 @@ function notChecked(error: StatementRefused): HoldfastError {
  * schema of that name, which is ours, unless it says another one.
  */
 async function schemaDamage(connection: Connection): Promise<Damage[]> {
-  const expected = await expectedSchema(connection);
+  // One of an earlier version is brought up to date by the next engine.
+  const expected = await expectedSchema(connection, await schemaVersion(connection));
   const found = await schemaStatements(connection.rows, SCHEMA);
   const ours = new Set(expected.map(({ table }) => table));
   const missing = without(expected, found);
@@ -199,6 +202,9 @@ async function inboxDamage(
   if (checked !== undefined && stray !== null) {
     damage.push({ what: `command ${stray} was taken by a flush that is not there` });
   }
+  const forgotten = await new ForgottenDigests(connection).stray();
+  if (forgotten !== null)
+    damage.push({ what: `digests of commands are kept for ${forgotten}, which took none` });
   return damage;
 }
 

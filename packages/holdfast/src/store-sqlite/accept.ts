@@ -6,7 +6,14 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { kindNumber } from "../core/record-kinds.ts";
-import { type Accepted, type AtBackup, acceptance, openOperations } from "../store/acceptance.ts";
+import {
+  type Accepted,
+  type AtBackup,
+  type LostTime,
+  acceptance,
+  lostTime,
+  openOperations,
+} from "../store/acceptance.ts";
 import { lastCommand } from "./backup-inboxes.ts";
 import { refuseForeignLog } from "./foreign-log.ts";
 import { freshRandom } from "./open.ts";
@@ -49,13 +56,17 @@ export async function acceptStore(options: AcceptOptions): Promise<Accepted> {
     { onNotice: () => undefined, onFatal: () => undefined },
   );
   let openRuns: readonly number[];
+  let window: LostTime;
   try {
     const at = atTheBackup(path);
     openRuns = at.ends.map(({ run }) => run);
+    window = lostTime(at, atMs);
     const { by, reason } = options;
     const flushes = acceptance(session.opened, at, { by, reason, atMs });
     for (const [index, records] of flushes.entries())
       session.flush({ number: index + 1, atMs, records, taken: [] });
+    // Last: a copy of which not all is on record is still one that has to be accepted.
+    session.accepted();
   } catch (error) {
     // Without a new anchor: the store is still one that has to be accepted.
     await session.abandon();
@@ -65,7 +76,7 @@ export async function acceptStore(options: AcceptOptions): Promise<Accepted> {
   const reader = await openSqliteReader({ path });
   try {
     const operations = await openOperations(reader);
-    return { storeId: session.opened.storeId, operations, openRuns };
+    return { storeId: session.opened.storeId, operations, openRuns, window };
   } finally {
     await reader.close();
   }

@@ -1,4 +1,4 @@
-import { existsSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { everyKind } from "../testing/sample-every-kind.ts";
@@ -10,6 +10,7 @@ import {
   openSqliteStore,
   verifyStore,
 } from "./index.ts";
+import { runSql } from "./tampering.test-support.ts";
 import { NOW_MS, makeFolder, openInline } from "./test-store.test-support.ts";
 
 let folder: ReturnType<typeof makeFolder>;
@@ -25,6 +26,10 @@ beforeEach(() => {
 afterEach(() => {
   folder.remove();
 });
+
+async function accept() {
+  return await acceptStore({ path: to, reason: "disk lost", by: "anna", nowMs: () => NOW_MS });
+}
 
 describe("backupStore", () => {
   test("copies a store whose engine goes on writing, and the copy is sound", async () => {
@@ -50,7 +55,7 @@ describe("backupStore", () => {
       flushes: backup.flushId,
       records: backup.position,
     });
-    expect(report.harmless).toEqual([]);
+    expect(report.harmless).toEqual([expect.stringMatching(/^it is a backup/u)]);
     expect(statSync(`${to}.key`).mode & 0o777).toBe(0o600);
   });
 
@@ -71,11 +76,70 @@ describe("backupStore", () => {
       nowMs: () => NOW_MS,
     });
     expect(accepted.openRuns).toEqual([10, 12]);
+    const records = sample.of(12).concat(sample.of(10), sample.of(11), sample.of(13));
+    expect(accepted.window.untilMs).toBe(NOW_MS);
+    expect(records.map(({ atMs }) => atMs)).toContain(accepted.window.fromMs);
     const restored = await openInline(to);
     expect(restored.storeId).toBe(store.storeId);
     expect((await restored.load([11]))[0]?.records).toEqual(sample.of(11));
     await restored.close();
     expect((await verifyStore({ path: to })).damage).toEqual([]);
+  });
+
+  test("does not start without its anchor either, and nothing was written to it", async () => {
+    const store = await openInline(path);
+    await everyKind(store).flushTo(store);
+    await store.close();
+    await backupStore({ path, to });
+    rmSync(`${to}.anchor`);
+    const before = readFileSync(to);
+    await expect(openInline(to)).rejects.toMatchObject({
+      code: "HF5007",
+      message: expect.stringMatching(/is a backup/u) as unknown,
+    });
+    expect(readFileSync(to).equals(before)).toBe(true);
+    await accept();
+    await (await openInline(to)).close();
+    const report = await verifyStore({ path: to });
+    expect(report).toMatchObject({ isSound: true });
+    expect(report.harmless.join()).not.toMatch(/backup|anchor/u);
+  });
+
+  test("is a backup until all of its acceptance is on record", async () => {
+    const store = await openInline(path);
+    await everyKind(store).flushTo(store);
+    await store.close();
+    await backupStore({ path, to });
+    rmSync(`${to}.anchor`);
+    // The disk is full for the acceptance: it ends before its record.
+    runSql(
+      to,
+      "create trigger full before insert on journal when new.run = 0 begin select raise(abort, 'full'); end",
+    );
+    await expect(accept()).rejects.toMatchObject({ code: "HF5008" });
+    runSql(to, "drop trigger full");
+    await expect(openInline(to)).rejects.toMatchObject({ code: "HF5007" });
+  });
+
+  test("whose mark was taken off by hand is damaged", async () => {
+    const store = await openInline(path);
+    await everyKind(store).flushTo(store);
+    await store.close();
+    await backupStore({ path, to });
+    rmSync(`${to}.anchor`);
+    runSql(to, "update meta set digest = zeroblob(16)");
+    await expect(openInline(to)).rejects.toMatchObject({ code: "HF5006" });
+  });
+
+  test("of a backup is one", async () => {
+    const store = await openInline(path);
+    await everyKind(store).flushTo(store);
+    await store.close();
+    await backupStore({ path, to });
+    const again = join(folder.path, "again.db");
+    await backupStore({ path: to, to: again });
+    rmSync(`${again}.anchor`);
+    await expect(openInline(again)).rejects.toMatchObject({ code: "HF5007" });
   });
 
   test("leaves deleted payloads behind", async () => {

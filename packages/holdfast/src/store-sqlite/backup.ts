@@ -13,7 +13,7 @@ import { anchorPath, anchorText } from "../store/anchor.ts";
 import { ChainQueries, anchorOf } from "./chain.ts";
 import { replaceFile, syncFolder, syncPath } from "../store/files.ts";
 import { foreignKey, keyPath, readKey, writeKey } from "./key-file.ts";
-import { readMeta } from "./meta.ts";
+import { readMeta, sealAs } from "./meta.ts";
 import { translated } from "./open-writer.ts";
 import { openReadOnly } from "./reader.ts";
 import { openDatabase } from "./runtime.ts";
@@ -51,6 +51,7 @@ export async function backupStore(options: BackupOptions): Promise<Backup> {
   rmSync(beside, { force: true });
   const key = readKey(path);
   copy(path, beside, key);
+  markAsCopy(beside, key);
   syncPath(beside);
   const backup = describe(beside, to);
   writeKey(to, key);
@@ -67,6 +68,15 @@ function copy(path: string, to: string, key: Uint8Array): void {
     database.prepare("vacuum into ?").run(to);
   } catch (error) {
     throw translated(error, path);
+  } finally {
+    database.close();
+  }
+}
+
+function markAsCopy(copied: string, key: Uint8Array): void {
+  const database = openDatabase(copied);
+  try {
+    sealAs(database, key, "copy");
   } finally {
     database.close();
   }

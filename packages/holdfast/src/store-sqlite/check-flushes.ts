@@ -3,8 +3,10 @@
  * does not hold. Start-up does it from the anchor on, `store verify` from the beginning.
  */
 import type { CheckedStore, Damage } from "../store/damage.ts";
+import { ForgottenCommands } from "../store/forgotten-commands.ts";
 import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
+import { ForgottenDigests } from "./forgotten-commands.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import { RemovedRecords } from "./removed-records.ts";
 import { INBOX_COLUMNS, toInbox } from "../store/row-columns.ts";
@@ -52,13 +54,15 @@ export function checkFlushes(
     }
     if (rows.length < FLUSHES_PER_READ) break;
   }
-  const damage = check.beyond(last) ?? check.removed.damage();
+  const damage = check.beyond(last) ?? check.removed.damage() ?? check.forgotten.damage();
   return { damage, last, flushes, records, removed: check.removed.count };
 }
 
 class FlushCheck {
   readonly chain: ChainQueries;
   readonly removed: RemovedRecords;
+  readonly forgotten = new ForgottenCommands();
+  readonly #forgottenDigests: ForgottenDigests;
   readonly #key: string;
   readonly #digests: RecordDigests;
   readonly #storeId: string;
@@ -73,6 +77,7 @@ class FlushCheck {
   constructor(database: Database, store: CheckedStore) {
     this.chain = new ChainQueries(database);
     this.removed = new RemovedRecords(database);
+    this.#forgottenDigests = new ForgottenDigests(database);
     this.#key = store.key;
     this.#digests = new RecordDigests(store.key);
     this.#storeId = store.storeId;
@@ -112,6 +117,7 @@ class FlushCheck {
       return { what: `the seal of ${name} does not hold`, pos: row.firstPos };
     }
     this.#heads.set(row.incarnation, row);
+    this.forgotten.seen(row.atMs);
     return null;
   }
 
@@ -123,9 +129,12 @@ class FlushCheck {
       return { what: `record ${pos} belongs to no flush`, pos, run, seq };
     }
     const command = rowsOf(this.#takenBeyond, last?.id ?? 0)[0];
-    return command === undefined
+    if (command !== undefined)
+      return { what: `command ${String(command[0])} was taken by a flush that is not there` };
+    const stray = this.#forgottenDigests.stray();
+    return stray === null
       ? null
-      : { what: `command ${String(command[0])} was taken by a flush that is not there` };
+      : { what: `digests of commands are kept for flush ${stray}, which took none` };
   }
 
   /** Seal that this flush's seal is built on; null if that flush is missing. */
@@ -190,10 +199,17 @@ class FlushCheck {
   }
 
   #takenDigests(row: FlushRow): Buffer | Damage {
+    const name = `flush ${row.number} of incarnation ${row.incarnation}`;
     const rows = rowsOf(this.#taken, row.id);
-    if (rows.length !== row.taken) {
-      const what = `flush ${row.number} of incarnation ${row.incarnation} took ${row.taken} commands, the inbox shows ${rows.length}`;
+    const left = rows.length === 0 && row.taken > 0 ? this.#forgottenDigests.of(row.id) : null;
+    const shown = rows.length + (left?.length ?? 0) / DIGEST_BYTES;
+    if (shown !== row.taken) {
+      const what = `${name} took ${row.taken} commands, the inbox shows ${shown}`;
       return { what, pos: row.firstPos };
+    }
+    if (left !== null) {
+      this.forgotten.left(name, row.atMs);
+      return left;
     }
     const digests: Buffer[] = [];
     for (const cells of rows) {

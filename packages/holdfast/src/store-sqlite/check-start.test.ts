@@ -1,4 +1,12 @@
-import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { everyKind } from "../testing/sample-every-kind.ts";
@@ -63,6 +71,10 @@ async function opens(over: Partial<SqliteStoreOptions> = {}): Promise<void> {
   const store = await openInline(path, over);
   await store.close();
 }
+
+const accept = () => acceptStore({ path, reason: "disk lost", by: "anna", nowMs: () => NOW_MS });
+
+const contentOf = (name: string) => readFileSync(join(folder.path, name), "hex");
 
 describe("start-up", () => {
   test("goes on where a crash left the chain, though the anchor is older", async () => {
@@ -219,6 +231,31 @@ describe("start-up", () => {
     rmSync(path);
     expect(await startError()).toMatchObject(
       error("HF5007", /is gone, its anchor is still there/u),
+    );
+  });
+
+  const WITHOUT_ANCHOR = [".anchor"];
+  test.each([
+    ["one without a byte", [], [], ""],
+    ["one without a byte, its log beside it", [], ["-wal"], ""],
+    ["one without a byte nor anchor, its log beside it", WITHOUT_ANCHOR, ["-wal"], ""],
+    ["one that is gone, with a key alone", WITHOUT_ANCHOR, [], null],
+    ["one without a table", [], [], "pragma user_version = 0; create table t (c); drop table t"],
+  ] as const)("does not make a new store in the place of %s", async (_name, gone, left, made) => {
+    await makeStore();
+    rmSync(path);
+    for (const suffix of gone) rmSync(path + suffix);
+    for (const suffix of left) writeFileSync(path + suffix, "frames");
+    if (made !== null) writeFileSync(path, "");
+    if (made !== null && made !== "") runSql(path, made);
+    const before = readdirSync(folder.path).map((name) => [name, contentOf(name)]);
+    expect(await startError()).toMatchObject(
+      error("HF5007", /is (empty|gone), its (anchor|log|key) is still there/u),
+    );
+    await expect(accept()).rejects.toMatchObject({ code: expect.stringMatching(/^HF500[27]$/u) });
+    const after = readdirSync(folder.path).filter((name) => !name.endsWith(".lock"));
+    expect(after.map((name) => [name, contentOf(name)])).toEqual(
+      before.filter(([name]) => !name?.endsWith(".lock")),
     );
   });
 });

@@ -11,7 +11,7 @@ import { ChainQueries } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import { checkFlushes } from "./check-flushes.ts";
 import type { Damage } from "../store/damage.ts";
-import { isMetaSound, readMeta } from "./meta.ts";
+import { readMeta, sealedAs } from "./meta.ts";
 import type { OnNotice } from "./notice.ts";
 import type { Database } from "./runtime.ts";
 import { sealKey } from "../store/seal.ts";
@@ -35,7 +35,8 @@ export function checkStart(
 ): void {
   const key = sealKey(identity.secret);
   const meta = readMeta(database);
-  if (meta === null || !isMetaSound(key, meta)) throw damaged(path, "its first row was changed");
+  if (meta === null || sealedAs(key, meta) === "nothing")
+    throw damaged(path, "its first row was changed");
   const from = anchor === null ? null : anchoredFlush(database, identity.storeId, anchor, path);
   const checked = checkFlushes(database, { key, storeId: identity.storeId }, from);
   if (checked.damage !== null) throw damaged(path, checked.damage.what, checked.damage);

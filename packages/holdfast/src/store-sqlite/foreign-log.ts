@@ -10,7 +10,8 @@ import { ChainQueries, type FlushRow } from "./chain.ts";
 import { isLocked } from "./lock.ts";
 import { openReadOnly } from "./reader.ts";
 import type { Database } from "./runtime.ts";
-import { onStillFile, unchanging } from "./verify-file.ts";
+import { unchanging } from "./unchanging.ts";
+import { onStillFile } from "./verify-file.ts";
 import { verifyFile } from "./verify.ts";
 
 /**

@@ -32,6 +32,10 @@ export function openInline(
       keptFor: async (afterSeq, limit) => session.queries.keptFor(afterSeq, limit),
       carriedRun: async (run) => session.queries.carriedRun(run),
     },
+    taken: {
+      count: async () => session.queries.takenCount(),
+      forget: async (untilMs, limit) => session.forgetCommands(untilMs, limit),
+    },
     flush: async (batch) => session.flush(batch),
     find: async (keys) => session.queries.find(keys),
     load: async (runs) => unpackRuns(session.queries.load(runs)),

@@ -1,7 +1,15 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqliteReader } from "./index.ts";
@@ -66,9 +74,28 @@ describe("the key file", () => {
   test("is used if the process that made it died before it made the store", async () => {
     const key = new Uint8Array(32).fill(3);
     writeFileSync(`${path}.key`, key);
+    // SQLite makes the file when it first looks into it.
+    writeFileSync(path, "");
     const store = await openInline(path);
     expect([...store.secret]).toEqual([...key]);
     await store.close();
+  });
+});
+
+describe("a place that was named by a slip", () => {
+  test("a folder is refused, and nothing is made beside it", async () => {
+    mkdirSync(path);
+    await expect(openInline(path)).rejects.toMatchObject({
+      code: "HF5002",
+      message: expect.stringContaining("it is a folder") as string,
+    });
+    expect(readdirSync(folder.path)).toEqual(["store.db"]);
+  });
+
+  test("a text is refused, and nothing is made beside it", async () => {
+    writeFileSync(path, "root:x:0:0\n".repeat(100));
+    await expect(openInline(path)).rejects.toMatchObject({ code: "HF5002" });
+    expect(readdirSync(folder.path)).toEqual(["store.db"]);
   });
 });
 
@@ -81,7 +108,7 @@ describe("the file", () => {
     const before = readFileSync(path);
     await expect(openInline(path)).rejects.toMatchObject({ code: "HF5002" });
     expect(readFileSync(path).equals(before)).toBe(true);
-    expect(existsSync(`${path}.key`)).toBe(false);
+    expect(readdirSync(folder.path)).toEqual(["store.db"]);
     await expect(openSqliteReader({ path })).rejects.toMatchObject({ code: "HF5002" });
   });
 

@@ -1,5 +1,5 @@
 /** The statement of one page of a list: by the index that leads (store/list-lead.ts), in its order. */
-import type { Lead } from "../store/list-lead.ts";
+import type { Lead, LeadColumn } from "../store/list-lead.ts";
 
 export type Value = null | number | string;
 
@@ -47,7 +47,9 @@ export function listSql(list: List, afterRun: number, limit: number): Statement 
 function rangeSql(list: List, lead: Lead | null, afterRun: number, limit: number): Statement {
   const { from, join = "", columns, run, within, only } = list;
   const where = conditions([
-    ...(lead === null ? [] : lead.values.map((value, at) => equals(lead.columns[at] ?? "", value))),
+    ...(lead === null
+      ? []
+      : lead.values.map((value, at) => equals(indexed(lead.columns[at]), value))),
     [`${run} > ?`, afterRun],
     equals(run, only),
     lead === null || lead.condition === null ? null : [lead.condition],
@@ -56,12 +58,17 @@ function rangeSql(list: List, lead: Lead | null, afterRun: number, limit: number
     ...list.where,
   ]);
   const index = lead === null ? list.index : lead.index;
-  const indexed = index === undefined || index === null ? "" : `indexed by ${index}`;
+  const by = index === undefined || index === null ? "" : `indexed by ${index}`;
   const order = within === undefined ? run : `${run}, ${within}`;
   return {
-    sql: `select ${columns} from ${from} ${indexed} ${join} where ${where.sql} order by ${order} limit ?`,
+    sql: `select ${columns} from ${from} ${by} ${join} where ${where.sql} order by ${order} limit ?`,
     values: [...where.values, limit],
   };
+}
+
+/** What a column is in its index. */
+function indexed(column: LeadColumn | undefined): string {
+  return column === "assignee" ? "handling ->> '$.assignee'" : (column ?? "");
 }
 
 function conditions(given: readonly Condition[]): Statement {

@@ -70,6 +70,10 @@ export function exceptionList(query: ExceptionQuery): List {
       ofGroups(query.groups),
       query.tag === undefined ? null : [HAS_TAG, query.tag],
       ofAssignee(query.assignee),
+      query.watcher === undefined ? null : [IS_WATCHED, query.watcher],
+      query.duplicateOf === undefined
+        ? null
+        : ["handling ->> '$.duplicateOf' = ?", query.duplicateOf],
       query.isSnoozed === true ? ["handling ->> '$.snoozed' is not null"] : null,
       query.dueBeforeMs === undefined
         ? null
@@ -78,6 +82,8 @@ export function exceptionList(query: ExceptionQuery): List {
   };
 }
 
+const IS_WATCHED =
+  "exists (select 1 from json_each(handling, '$.watchers') watcher where watcher.value = ?)";
 const HAS_TAG = "exists (select 1 from json_each(handling, '$.tags') tag where tag.value = ?)";
 
 /** Looked at in the rows, which the plus says: no index serves that. */
@@ -90,7 +96,8 @@ function ofGroups(groups: ExceptionQuery["groups"]): Condition {
 function ofAssignee(assignee: ExceptionQuery["assignee"]): Condition {
   if (assignee === undefined) return null;
   const has = "handling ->> '$.assignee'";
-  return assignee === null ? [`${has} is null`] : [`${has} = ?`, assignee];
+  // Nobody has most of them: what is asked for so is not looked for in the index of assignees.
+  return assignee === null ? [`${has} || '' is null`] : [`${has} = ?`, assignee];
 }
 
 export function effectList(query: EffectQuery): List {

@@ -15,7 +15,7 @@ import { isBusy } from "./sqlite-errors.ts";
 /** A reader's probe holds the file for microseconds; an engine that starts outwaits it. */
 const PROBE_PATIENCE_MS = 250;
 
-function lockPath(path: string): string {
+export function lockPath(path: string): string {
   return `${path}.lock`;
 }
 

@@ -1,6 +1,6 @@
 /** The one row that says who a store is. */
 import type { Database } from "./runtime.ts";
-import { metaDigest, sealKey } from "../store/seal.ts";
+import { copyDigest, metaDigest, sealKey } from "../store/seal.ts";
 
 export interface Meta {
   readonly storeId: string;
@@ -36,6 +36,19 @@ export function insertMeta(database: Database, key: Uint8Array, meta: Meta): voi
     .run(storeId, keyId, createdAtMs, metaDigest(sealKey(key), { storeId, keyId, createdAtMs }));
 }
 
-export function isMetaSound(key: string, meta: StoredMeta): boolean {
-  return metaDigest(key, meta).equals(meta.digest);
+/**
+ * What the row is sealed as. A copy that nobody has accepted is told by its own row: a file beside it
+ * may be left behind when it is moved. Whoever has no key can neither set nor take off that mark.
+ */
+export function sealedAs(key: string, meta: StoredMeta): "store" | "copy" | "nothing" {
+  if (metaDigest(key, meta).equals(meta.digest)) return "store";
+  return copyDigest(key, meta).equals(meta.digest) ? "copy" : "nothing";
+}
+
+/** Durable when it returns. */
+export function sealAs(database: Database, key: Uint8Array, kind: "store" | "copy"): void {
+  const meta = readMeta(database);
+  if (meta === null) return;
+  const digest = (kind === "copy" ? copyDigest : metaDigest)(sealKey(key), meta);
+  database.prepare("update meta set digest = ? where one = 1").run(digest);
 }

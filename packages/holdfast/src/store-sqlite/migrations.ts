@@ -5,11 +5,12 @@
 import { HoldfastError } from "../core/error.ts";
 import { sql as cell } from "./migrations/0001_cell.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
+import { sql as forgottenCommands } from "./migrations/0002_forgotten-commands.sql.ts";
 import { readPragma } from "./pragmas.ts";
 import type { Database } from "./runtime.ts";
 
 /** In order; a migration is never edited or removed once released. */
-const MIGRATIONS: readonly string[] = [initial + cell];
+const MIGRATIONS: readonly string[] = [initial + cell, forgottenCommands];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
@@ -44,9 +45,9 @@ export function schemaVersion(database: Database, path: string): number {
   return version;
 }
 
-/** Applies what is missing, each migration in a transaction of its own. */
-export function migrate(database: Database, from: number): void {
-  for (const [index, sql] of MIGRATIONS.entries()) {
+/** Applies what is missing up to version `to`, each migration in a transaction of its own. */
+export function migrate(database: Database, from: number, to = SCHEMA_VERSION): void {
+  for (const [index, sql] of MIGRATIONS.slice(0, to).entries()) {
     if (index < from) continue;
     database.exec("begin immediate");
     database.exec(sql);

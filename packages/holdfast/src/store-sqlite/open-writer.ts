@@ -2,25 +2,26 @@
  * Opening the store to write: lock, disk, key, schema, chain - in that order, so that whatever is
  * refused has changed nothing.
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { unchanging } from "./unchanging.ts";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError } from "../core/error.ts";
-import { readAnchor } from "../store/anchor.ts";
+import { anchorPath, readAnchor } from "../store/anchor.ts";
 import { ChainQueries } from "./chain.ts";
 import { checkStart, isBackup } from "./check-start.ts";
 import { syncFolder } from "../store/files.ts";
 import { refuseImported, requireForLooking } from "./imported.ts";
 import { foreignKey, keyPath, makeKey, readKey } from "./key-file.ts";
-import { takeLock } from "./lock.ts";
+import { lockPath, takeLock } from "./lock.ts";
 import type { SqliteMemory } from "./memory.ts";
-import { insertMeta, readMeta } from "./meta.ts";
+import { insertMeta, readMeta, sealedAs } from "./meta.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { refuseNetworkDisk } from "./network-disk.ts";
 import type { OnNotice } from "./notice.ts";
 import { makeDurable } from "./pragmas.ts";
 import { openDatabase } from "./runtime.ts";
 import type { Database } from "./runtime.ts";
-import { keyId } from "../store/seal.ts";
+import { keyId, sealKey } from "../store/seal.ts";
 import { sqliteCode } from "./sqlite-errors.ts";
 import { SqliteWriter } from "./writer.ts";
 import type { WriterIdentity } from "./writer.ts";
@@ -60,13 +61,13 @@ export function openWriter(
   listeners: { readonly onNotice: OnNotice; readonly onFatal: (error: HoldfastError) => void },
 ): OpenedWriter {
   if (settings.path === IN_MEMORY) return openInMemory(settings, listeners.onFatal);
+  refuseOthers(settings.path);
   const lock = lockFile(settings.path);
   let database: Database | null = null;
   try {
-    const isNew = !existsSync(settings.path);
+    const isNew = !isThere(settings.path);
     const anchor = settings.anchor === "checked" ? readAnchor(settings.path) : null;
-    if (isNew && settings.anchor === "accepting") throw nothingThere(settings.path);
-    if (isNew && anchor !== null) throw databaseGone(settings.path);
+    if (isNew) requireNothingLeft(settings);
     // Before it is opened: SQLite would put a log into it that another database has left beside it.
     if (anchor?.isBackup === true) throw isBackup(settings.path);
     database = openFile(settings);
@@ -126,6 +127,38 @@ function makeInMemory({ fresh: { storeId, key }, nowMs }: OpenSettings) {
   return { database, of: { storeId, secret: key } };
 }
 
+/**
+ * Before anything is made beside it: an address that names something else, by a slip, is refused and
+ * leaves nothing behind. Where a lock lies there already, a store of ours was opened before.
+ *
+ * @throws {HoldfastError} HF5002 for a folder, a file that is no database, and somebody else's database.
+ */
+function refuseOthers(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file?.isDirectory() === true) throw isFolder(path);
+  // What is in a log alone cannot be seen without it: whoever opens it with its log finds out.
+  if (file === undefined || file.size === 0 || existsSync(lockPath(path)) || isThere(`${path}-wal`))
+    return;
+  try {
+    const database = openDatabase(unchanging(path), { readOnly: true });
+    try {
+      schemaVersion(database, path);
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw translated(error, path);
+  }
+}
+
+function isFolder(path: string): HoldfastError {
+  return new HoldfastError(
+    "HF5002",
+    `the store ${path} cannot be opened: it is a folder`,
+    `Name a file in it, for example sqlite:${path}/holdfast.db.`,
+  );
+}
+
 function lockFile(path: string): Database {
   try {
     mkdirSync(dirname(path), { recursive: true });
@@ -144,7 +177,10 @@ function openFile(settings: OpenSettings): Database {
 function prepare(database: Database, settings: OpenSettings): WriterIdentity {
   const { path, fresh } = settings;
   const version = schemaVersion(database, path);
+  if (version === 0) requireNoStoreBefore(settings);
   const key = version === 0 ? makeKey(path, fresh.key) : readKey(path);
+  // Its anchor may have stayed behind when it was copied.
+  if (settings.anchor === "checked" && version !== 0) refuseCopy(database, key, path);
   makeDurable(database, settings.busyTimeoutMs);
   migrate(database, version);
   const meta = readMeta(database) ?? {
@@ -161,6 +197,31 @@ function prepare(database: Database, settings: OpenSettings): WriterIdentity {
   return { storeId: meta.storeId, secret: key, incarnation: fresh.incarnation };
 }
 
+function requireNoStoreBefore({ path, anchor }: Pick<OpenSettings, "path" | "anchor">): void {
+  if (anchor === "accepting") throw nothingThere(path);
+  if (existsSync(anchorPath(path))) throw databaseGone(path, "its anchor");
+}
+
+function refuseCopy(database: Database, key: Uint8Array, path: string): void {
+  const meta = readMeta(database);
+  if (meta !== null && sealedAs(sealKey(key), meta) === "copy") throw isBackup(path);
+}
+
+/** A file without a byte is what a full disk, or a slip of the shell, leaves of a database. */
+function isThere(path: string): boolean {
+  return existsSync(path) && statSync(path).size > 0;
+}
+
+/**
+ * What lies beside a database says that there was one: a store is made only where there is nothing of
+ * it. Of one that was not made to its end, the empty file and its key are there, and nothing more.
+ */
+function requireNothingLeft({ path, anchor }: Pick<OpenSettings, "path" | "anchor">): void {
+  requireNoStoreBefore({ path, anchor });
+  if (isThere(`${path}-wal`)) throw databaseGone(path, "its log");
+  if (!existsSync(path) && existsSync(keyPath(path))) throw databaseGone(path, "its key");
+}
+
 function nothingThere(path: string): HoldfastError {
   return new HoldfastError(
     "HF5002",
@@ -169,12 +230,12 @@ function nothingThere(path: string): HoldfastError {
   );
 }
 
-function databaseGone(path: string): HoldfastError {
+function databaseGone(path: string, left: string): HoldfastError {
   return new HoldfastError(
     "HF5007",
-    `the database ${path} is gone, its anchor is still there`,
+    `the database ${path} is ${existsSync(path) ? "empty" : "gone"}, ${left} is still there`,
     "Restore a backup to this place and run `holdfast store accept --reason`. If the store was " +
-      "removed on purpose, remove the .anchor and .key files beside it as well.",
+      "removed on purpose, remove what is left of it as well: the files whose names begin alike.",
   );
 }
 

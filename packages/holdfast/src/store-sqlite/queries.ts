@@ -122,6 +122,7 @@ export const ENGINE_SQL = {
   groups: "select number, runs, crashes from recovery_group order by number",
   inbox: `select ${INBOX_COLUMNS}, pos, digest from inbox where taken_by is null
     order by pos limit ?`,
+  takenCount: "select count(*) from inbox where taken_by is not null",
   dataVersion: "pragma data_version",
 } as const;
 
@@ -410,6 +411,10 @@ export class EngineQueries {
       pos: cells[6] as number,
       digest: cells[7] as Uint8Array,
     }));
+  }
+
+  takenCount(): number {
+    return rowsOf(this.#sql.takenCount)[0]?.[0] as number;
   }
 
   /** Changes when another connection has committed. */

@@ -1,6 +1,6 @@
 /** Compares the schema that a file says it has with the one that our migrations make. */
 import type { Damage } from "../store/damage.ts";
-import { migrate } from "./migrations.ts";
+import { migrate, schemaVersion } from "./migrations.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 
 import { openDatabase } from "./runtime.ts";
@@ -14,11 +14,11 @@ export interface SchemaItem {
   readonly sql: string | null;
 }
 
-/** What a new store would have. */
-export function expectedSchema(): SchemaItem[] {
+/** What a new store would have; or one of an earlier version, which the next engine brings up to date. */
+export function expectedSchema(version?: number): SchemaItem[] {
   const fresh = openDatabase(":memory:");
   try {
-    migrate(fresh, 0);
+    migrate(fresh, 0, version);
     return readSchema(fresh);
   } finally {
     fresh.close();
@@ -28,7 +28,7 @@ export function expectedSchema(): SchemaItem[] {
 /** Tables of the user's are no damage: who starts runs with data of their own keeps it in this file. */
 export function schemaDamage(database: Database): readonly Damage[] {
   const found = new Map(readSchema(database).map((item) => [item.name, item]));
-  const expected = expectedSchema();
+  const expected = expectedSchema(schemaVersion(database, "it"));
   const ours = new Set(expected.map(({ table }) => table));
   const damage: Damage[] = [];
   for (const item of expected) {

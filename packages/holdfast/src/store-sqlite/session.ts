@@ -70,6 +70,7 @@ export const READS = [
   "hasPlaced",
   "keptFor",
   "carriedRun",
+  "takenCount",
 ] as const;
 export type Read = (typeof READS)[number];
 
@@ -82,7 +83,7 @@ export class Session {
 
   /** @throws {HoldfastError} HF5001 to HF5010. */
   constructor(settings: SessionSettings, listeners: SessionListeners) {
-    const { writer, release } = openWriter(settings, listeners);
+    const { writer, release, isNew } = openWriter(settings, listeners);
     this.#writer = writer;
     this.#release = release;
     this.#upkeep =
@@ -96,6 +97,8 @@ export class Session {
       release();
       throw translated(error, settings.path);
     }
+    if (isNew && settings.path !== IN_MEMORY)
+      listeners.onNotice({ kind: "new", path: settings.path });
     const { identity, predecessors, lastRun, lastSystemSeq, lastPos } = writer;
     this.opened = { ...identity, predecessors, lastRun, lastSystemSeq, lastPos };
   }
@@ -115,8 +118,17 @@ export class Session {
     return this.#writer.inbox(limit);
   }
 
+  forgetCommands(untilMs: number, limit: number): number {
+    return this.#writer.forgetCommands(untilMs, limit);
+  }
+
   changed(): boolean {
     return this.#writer.changed();
+  }
+
+  /** A copy is from now on the store to go on with. */
+  accepted(): void {
+    this.#writer.sealAsStore();
   }
 
   /**

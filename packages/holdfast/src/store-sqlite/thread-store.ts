@@ -17,7 +17,7 @@ import type { Opened, Read } from "./session.ts";
 import { OPENING, fromSent } from "./thread-messages.ts";
 import type { Reply, Request, SentError, ThreadSettings } from "./thread-messages.ts";
 
-type Verb = keyof Store | Read | "abandon";
+type Verb = keyof Store | Read | "forgetCommands" | "abandon";
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -49,6 +49,10 @@ export async function openInThread(
       hasPlaced: () => thread.ask("hasPlaced"),
       keptFor: (afterSeq, limit) => thread.ask("keptFor", afterSeq, limit),
       carriedRun: (run) => thread.ask("carriedRun", run),
+    },
+    taken: {
+      count: () => thread.ask("takenCount"),
+      forget: (untilMs, limit) => thread.ask("forgetCommands", untilMs, limit),
     },
     flush: ({ records, ...batch }) =>
       thread.ask("flush", batch, packRecords(records), digester.of(records)),

@@ -8,11 +8,11 @@
  * - An engine has crashed: a copy of the file and of the log that it left.
  */
 import { copyFileSync, rmSync, statSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { HoldfastError } from "../core/error.ts";
 import { isLocked } from "./lock.ts";
 import { openReadOnly } from "./reader.ts";
 import { loadSqlite } from "./runtime.ts";
+import { unchanging } from "./unchanging.ts";
 import type { Database } from "./runtime.ts";
 
 /** Tries to read a store in one piece while engines come and go. */
@@ -80,13 +80,6 @@ function copyFiles(path: string, to: string): void {
 
 function remove(copy: string): void {
   for (const side of ["", ...SIDES]) rmSync(`${copy}${side}`, { force: true });
-}
-
-/** Read as it is, without a log and without locks: nothing is made beside it. */
-export function unchanging(path: string): string {
-  const url = pathToFileURL(path);
-  url.searchParams.set("immutable", "1");
-  return url.href;
 }
 
 /** Changes whenever an engine has written; names the log if it holds anything. */

@@ -10,7 +10,7 @@ import type { CheckedFlushes } from "./check-flushes.ts";
 import type { Damage, RecordVisit, VerifyReport } from "../store/damage.ts";
 import { anchoredFlush } from "./check-start.ts";
 import { foreignKey, keyPath, readKey } from "./key-file.ts";
-import { isMetaSound, readMeta } from "./meta.ts";
+import { readMeta, sealedAs } from "./meta.ts";
 import { readPragma } from "./pragmas.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 import { rebuildProjections } from "./rebuild.ts";
@@ -84,7 +84,10 @@ function verifyDatabase(
     ...attempt(() => integrity(database)),
   ];
   const meta = attemptOne(() => readMeta(database), damage);
-  if (meta === null || (meta !== undefined && !isMetaSound(key, meta))) {
+  const kind = meta === undefined || meta === null ? "nothing" : sealedAs(key, meta);
+  if (kind === "copy")
+    harmless.push("it is a backup: no engine starts on it before `holdfast store accept`");
+  if (meta !== undefined && kind === "nothing") {
     damage.push({ what: "the row that says who this store is was changed" });
   }
   const storeId = meta?.storeId ?? "";

@@ -53,6 +53,8 @@ function perform(session: Session, { verb, args }: Request): unknown {
       return undefined;
     case "inbox":
       return session.inbox(args[0] as number);
+    case "forgetCommands":
+      return session.forgetCommands(args[0] as number, args[1] as number);
     case "changed":
       return session.changed();
     case "close":

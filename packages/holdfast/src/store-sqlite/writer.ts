@@ -20,8 +20,10 @@ import { ChainQueries, anchorOf } from "./chain.ts";
 import type { FlushRow } from "./chain.ts";
 import type { DigestsAhead } from "./digests-ahead.ts";
 import { backupInboxes } from "./backup-inboxes.ts";
+import { CommandForgetter } from "./forgotten-commands.ts";
 import { InboxWriter } from "./inbox-writer.ts";
 import { JournalWriter } from "./journal-writer.ts";
+import { sealAs } from "./meta.ts";
 import { beginImmediate } from "./sqlite-errors.ts";
 import { RemovalWriter } from "./removal.ts";
 import { ProjectionsWriter } from "./projections-writer.ts";
@@ -48,6 +50,7 @@ export class SqliteWriter {
   readonly #journal: JournalWriter;
   readonly #projections: ProjectionsWriter;
   readonly #inbox: InboxWriter;
+  readonly #forgetter: CommandForgetter;
   readonly #removal: RemovalWriter;
   readonly #openChain: Statement;
   readonly #insertFlush: Statement;
@@ -94,6 +97,7 @@ export class SqliteWriter {
     this.#journal = new JournalWriter(database, this.#key);
     this.#projections = new ProjectionsWriter(database);
     this.#inbox = new InboxWriter(database, this.#key);
+    this.#forgetter = new CommandForgetter(database);
     this.#ofBackup = backupInboxes(database);
     this.#removal = new RemovalWriter(database);
     this.#openChain = database.prepare(
@@ -134,6 +138,20 @@ export class SqliteWriter {
     });
   }
 
+  /** As `TakenCommands.forget`. */
+  forgetCommands(untilMs: number, limit: number): number {
+    this.requireAlive();
+    const newest = this.#last;
+    if (newest === null) return 0;
+    let gone = 0;
+    this.#guarded(() => {
+      beginImmediate(this.#begin);
+      gone = this.#forgetter.forget(untilMs, limit, newest);
+      this.#commit.run();
+    });
+    return gone;
+  }
+
   /** Whether another connection has committed since the last call. */
   changed(): boolean {
     this.requireAlive();
@@ -154,6 +172,14 @@ export class SqliteWriter {
     this.requireAlive();
     this.#guarded(() => {
       this.#database.exec("pragma wal_checkpoint(passive)");
+    });
+  }
+
+  /** Takes off the mark of a copy, if it is one. Durable when it returns. */
+  sealAsStore(): void {
+    this.requireAlive();
+    this.#guarded(() => {
+      sealAs(this.#database, this.identity.secret, "store");
     });
   }
 

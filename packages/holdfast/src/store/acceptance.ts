@@ -18,6 +18,19 @@ export interface Accepted {
   readonly operations: readonly EffectRow[];
   /** Runs that had not ended when the backup was made, by number. */
   readonly openRuns: readonly number[];
+  /** What was begun in that time is not in this store. */
+  readonly window: LostTime;
+}
+
+/** From the newest work that a backup holds until it was accepted. */
+export interface LostTime {
+  /** Milliseconds; null for a store without any work. */
+  readonly fromMs: number | null;
+  readonly untilMs: number;
+}
+
+export function lostTime({ waiting }: AtBackup, atMs: number): LostTime {
+  return { fromMs: waiting.fromMs === 0 ? null : waiting.fromMs, untilMs: atMs };
 }
 
 /** The store as it was when the backup was made. */

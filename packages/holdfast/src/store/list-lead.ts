@@ -9,7 +9,7 @@
  * - what concerns undoings leads before all but these: it is rare, and has indexes of its own;
  * - a state leads but for `completed`, in which most runs are: then a workflow or an owner does;
  * - a workflow leads before an owner, who mostly has several, and both before a namespace;
- * - of exceptions the owner leads before the workflow, and both before the class, of which there are
+ * - of exceptions who has them leads, then the owner before the workflow, and both before the class, of which there are
  *   few; of effects what has no end or an unusual one leads before a name.
  * An index more for each pair would cost every run that starts and ends more than a list gains.
  */
@@ -35,6 +35,7 @@ export interface Lead {
 
 export type LeadColumn =
   | "answer_by"
+  | "assignee" // in the JSON of what people have done to an exception
   | "class"
   | "effect"
   | "key"
@@ -83,7 +84,7 @@ const EXCEPTION_PARTS = { open: "closed_at_ms is null", closed: "closed_at_ms is
 
 /** Null: all of them or of one run. */
 export function leadsOfExceptions(query: ExceptionQuery): readonly Lead[] | null {
-  const { run, owner, workflow, class: failureClass, all, isOfUndoing } = query;
+  const { run, owner, workflow, class: failureClass, assignee, all, isOfUndoing } = query;
   if (run !== undefined) return null;
   if (isOfUndoing === true)
     return [{ index: "exception_undoing", columns: [], values: [], condition: ABOUT_UNDOING }];
@@ -94,6 +95,8 @@ export function leadsOfExceptions(query: ExceptionQuery): readonly Lead[] | null
       condition: EXCEPTION_PARTS[part],
     }));
   };
+  // Of what is open alone, which is what somebody still has to do; nobody has most of that.
+  if (assignee !== undefined && assignee !== null && all !== true) return of("assignee", assignee);
   if (owner !== undefined) return of("owner", owner);
   if (workflow !== undefined) return of("workflow", workflow);
   return failureClass === undefined ? null : of("class", failureClass);

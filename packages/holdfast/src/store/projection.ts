@@ -127,6 +127,7 @@ function ofOther(kind: OtherKind, record: JournalRecord): readonly Change[] {
     case "applied":
     case "restored":
     case "edited":
+    case "suspected":
       return NOTHING;
     default:
       return assertNever(kind);

@@ -80,6 +80,14 @@ export function metaDigest(
   return cut(`${key}meta|${meta.storeId}|${meta.keyId}|${meta.createdAtMs}`);
 }
 
+/** As `metaDigest`, of a copy that nobody has accepted as the store to go on with. */
+export function copyDigest(
+  key: string,
+  meta: { readonly storeId: string; readonly keyId: string; readonly createdAtMs: number },
+): Buffer {
+  return cut(`${key}copy|${meta.storeId}|${meta.keyId}|${meta.createdAtMs}`);
+}
+
 /** Names a key without showing it. */
 export function keyId(secret: Uint8Array): string {
   return hash("sha256", `holdfast key id|${sealKey(secret)}`, "hex").slice(0, 32);

@@ -5,6 +5,7 @@
  * A worker writes only what its shards hold, leaves commands for the rest, and learns by its looks
  * who else lives. See docs/decisions/0015-many-workers.md.
  */
+import type { LastOwner } from "../core/suspicion.ts";
 import type { InboxRow } from "./rows.ts";
 import type { Predecessor } from "./store.ts";
 
@@ -36,6 +37,8 @@ export interface Taken {
   readonly shards: readonly number[];
   /** Highest number of a run in them; 0 if there is none. */
   readonly lastRun: number;
+  /** Who had each of them; one that was given up in order is not in it. */
+  readonly lastOwners: ReadonlyMap<number, LastOwner>;
 }
 
 /** What workers share of some gates. */

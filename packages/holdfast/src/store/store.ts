@@ -132,6 +132,20 @@ export interface Removal {
   archivedRuns(runs: readonly number[]): Promise<readonly ArchivedRunRow[]>;
 }
 
+/** Commands that flushes have taken: kept so that their answers can be asked for, for a while. */
+export interface TakenCommands {
+  /** How many are kept. */
+  count(): Promise<number>;
+  /**
+   * Lets those go that were taken until then, never one that was taken within COMMAND_KEPT_MS_MIN
+   * before the newest flush. By whole flushes, the oldest first, until at least `limit` are gone; what
+   * their seals are built on stays. Their ids are not known any more then.
+   *
+   * @returns how many have gone; below `limit` if no more could.
+   */
+  forget(untilMs: number, limit: number): Promise<number>;
+}
+
 export interface DueException {
   readonly run: number;
   readonly seq: number;
@@ -170,6 +184,7 @@ export interface Store {
   readonly removal: Removal;
   /** What it holds as one of several cells. */
   readonly cells: CellReads;
+  readonly taken: TakenCommands;
 
   /** Resolves when durable. Flushes are applied in the order of the calls. */
   flush(batch: FlushBatch): Promise<void>;
@@ -300,8 +315,12 @@ export interface ExceptionQuery extends Page {
   /** Of one of these. As the next three, it is looked at in the rows: what is open is not much. */
   readonly groups?: readonly Group[];
   readonly tag?: string;
-  /** Null: of nobody in particular. */
+  /** Of this person, what is open by an index; null: of nobody in particular, as the tag. */
   readonly assignee?: string | null;
+  /** Of those that this person watches. */
+  readonly watcher?: string;
+  /** Of those that are duplicates of the exception with this id. */
+  readonly duplicateOf?: string;
   /** Due before this time, or before their own came to a stand. */
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */
@@ -388,7 +407,7 @@ export interface StoreReader {
   post(command: Omit<InboxRow, "answer"> & { readonly run?: number }): Promise<void>;
   /** Commands not yet taken, in order of arrival. */
   inbox(limit: number): Promise<readonly InboxRow[]>;
-  /** The answer to a command, or null while it was not taken. */
+  /** The answer to a command; null while it was not taken, and once it was forgotten. */
   answer(id: string): Promise<string | null>;
   /** True if an engine holds the store now. */
   engineRuns(): Promise<boolean>;

@@ -168,6 +168,10 @@ export const readingTests: StoreTests = {
     const ofAna = opened(1);
     ofAna({ kind: "assigned", to: "ana" });
     ofAna({ kind: "tagged", tag: "month-end" });
+    ofAna({ kind: "watched", who: "bo" });
+    ofAna({ kind: "watched", who: "cyd" });
+    ofAna({ kind: "unwatched", who: "cyd" });
+    ofAna({ kind: "duplicate", of: "exc_other" });
     const other = opened(2);
     other({ kind: "tagged", tag: "month" });
     other({ kind: "snoozed", until: { kind: "count", count: 1 } });
@@ -183,6 +187,9 @@ export const readingTests: StoreTests = {
     assert.deepEqual(await found({ assignee: "ana", run: 2 }), []);
     assert.deepEqual(await found({ tag: "month-end" }), [1]);
     assert.deepEqual(await found({ tag: "month" }), [2]);
+    assert.deepEqual(await found({ watcher: "bo" }), [1]);
+    assert.deepEqual(await found({ watcher: "cyd" }), []);
+    assert.deepEqual(await found({ duplicateOf: "exc_other" }), [1]);
     assert.deepEqual(await found({ isSnoozed: true }), [2]);
     // The time of one that waits for somebody outside stands still.
     assert.deepEqual(await found({ dueBeforeMs: dueAtMs + 1 }), [3]);

@@ -5,6 +5,7 @@
  */
 import type { Store, StoreReader } from "../store/store.ts";
 import { cellTests } from "./describe-store-cells.ts";
+import { commandTests } from "./describe-store-commands.ts";
 import { eventTests } from "./describe-store-events.ts";
 import { flushTests } from "./describe-store-flush.ts";
 import { openingTests } from "./describe-store-opening.ts";
@@ -57,6 +58,7 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
   shards: shardTests,
   "runs that leave": removalTests,
   cells: cellTests,
+  "commands that were taken": commandTests,
   projections: projectionTests,
 };
 

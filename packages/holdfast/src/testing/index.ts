@@ -7,12 +7,19 @@ export {
   EffectStub,
   fault,
   testbed,
+  type ByHand,
   type Fault,
   type OpenException,
   type RunView,
   type Testbed,
   type TestbedOptions,
 } from "./bed/index.ts";
+export {
+  checkPulledRun,
+  type CheckedCode,
+  type PulledMisfit,
+  type PulledVerdict,
+} from "./check-pulled-run.ts";
 export { describeStore } from "./describe-store.ts";
 export type { OpenStoreUnderTest, StoreUnderTest, TestFramework } from "./describe-store.ts";
 export type { FaultCounts, FiredFault } from "./fault-context.ts";

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmod, chown, cp, readdir } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,11 @@ export interface PostgresServerOptions {
   readonly fsync?: boolean;
   /** Further settings of the server, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /**
+   * Folder of a base backup, with `recovery.signal` in it where a log is to be replayed: a copy of it is
+   * started in the place of a new database. Its superuser is `holdfast`, as of all servers here.
+   */
+  readonly from?: string;
   /** Where the folder of its data is made; default: the system's folder for temporary files. */
   readonly parent?: string;
   /** Default: those that `findPostgres` finds. */
@@ -43,13 +49,14 @@ const WORDS_BYTES_MAX = 8192;
 
 /**
  * Runs the server until `stop`, or until this process ends, however it does: a shell beside it
- * waits for the end of a pipe that only this process holds open.
+ * waits for the end of a pipe that only this process holds open. SIGQUIT: the server writes nothing
+ * more to data that is removed next.
  */
 const KEEPER = [
   '"$@" </dev/null & server=$!',
   "trap '' INT TERM HUP",
   "cat >/dev/null",
-  'kill -INT "$server" 2>/dev/null',
+  'kill -QUIT "$server" 2>/dev/null',
   'wait "$server"',
   'rm -rf "$HOLDFAST_PG_FOLDER"',
 ].join("\n");
@@ -64,7 +71,8 @@ export async function startPostgresServer(
   if (owner !== null) chownSync(folder, owner.uid, owner.gid);
   const data = join(folder, "data");
   try {
-    await initialise(programs, data, owner);
+    if (options.from === undefined) await initialise(programs, data, owner);
+    else await placeBackup(options.from, data, owner);
     for (let start = 1; ; start += 1) {
       const port = await freePort();
       const started = await startOn(programs, { ...options, data, folder, port, owner });
@@ -111,6 +119,15 @@ async function initialise(
       else reject(new Error(`initdb has failed: ${said}`, { cause: error }));
     });
   });
+}
+
+/** The server refuses data that others may read, or that is not its user's. */
+async function placeBackup(from: string, data: string, owner: Owner | null): Promise<void> {
+  await cp(from, data, { recursive: true });
+  await chmod(data, 0o700);
+  if (owner === null) return;
+  const inside = await readdir(data, { recursive: true, encoding: "utf8" });
+  for (const path of ["", ...inside]) await chown(join(data, path), owner.uid, owner.gid);
 }
 
 interface Start extends PostgresServerOptions {

@@ -149,6 +149,8 @@ function addLongRun(sample: SampleJournal, run: number): void {
     data: '{"paid":true}',
   });
   sample.add(run, "code", { version: "1.1.0", from: "1.0.0" });
+  sample.add(run, "suspected", { event: "started", by: 7, group: 1, size: 2, crashes: 0 });
+  sample.add(run, "suspected", { event: "passed" });
   sample.add(run, "timer", { dueAtMs: SAMPLE_START_MS + 1000 }, { name: "pause" });
   sample.add(run, "state", stateHead("running", "waiting", { wakeAtMs: SAMPLE_START_MS + 1000 }));
   sample.add(run, "fired", null, { name: "pause" });
@@ -173,6 +175,8 @@ function addLongRun(sample: SampleJournal, run: number): void {
   const by = { by: "anna", reason: "so that it is done" };
   const handled = (act: HandlingAct) => sample.add(run, "handled", { opened, act, ...by });
   handled({ kind: "assigned", to: "bert" });
+  handled({ kind: "watched", who: "cyd" });
+  handled({ kind: "duplicate", of: "exc_0" });
   handled({ kind: "noted", text: "asked the customer" });
   handled({ kind: "waits", for: "source", spentMs: 10 });
   handled({ kind: "goes-on", dueAtMs: SAMPLE_START_MS + 4_000_000, crossings: [] });

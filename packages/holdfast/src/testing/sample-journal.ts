@@ -9,6 +9,7 @@ import { kindNumber, type RecordKind } from "../core/record-kinds.ts";
 import type { ArchivedHead, ImportedHead } from "../core/archived.ts";
 import type { CarriedHead, CellsHead, ForwardedHead, PlacedHead } from "../core/cells.ts";
 import type { LaneHead } from "../core/lane.ts";
+import type { SuspectedHead } from "../core/suspicion.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import type {
@@ -71,6 +72,7 @@ export interface HeadOf {
   readonly placed: PlacedHead;
   readonly lane: LaneHead;
   readonly code: journal.CodeHead;
+  readonly suspected: SuspectedHead;
 }
 
 export interface RecordOptions {

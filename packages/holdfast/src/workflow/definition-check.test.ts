@@ -128,3 +128,9 @@ describe("an option that says nothing", () => {
     ).not.toThrow();
   });
 });
+
+test("an effect whose calls may take no time is refused where it is written", () => {
+  expect(() => effect("it", { ...whole.effect, timeout: "0s" } as never)).toThrow(
+    'timeout of effect "it" is not valid: expected more than 0',
+  );
+});

@@ -4,6 +4,7 @@
  */
 import { HoldfastError } from "../core/error.ts";
 import { checkSensitive } from "../core/sensitive.ts";
+import { checkName } from "../core/step-path.ts";
 
 export type Part = "text" | "schema" | "function" | "integration";
 
@@ -20,6 +21,68 @@ const MEANT: Readonly<Record<string, string>> = {
   by: 'the role or team that may answer, for example by: "finance"',
   key: "a function that gives each input its business key, under which it runs once",
 };
+
+type DefinitionKind = "workflow" | "effect" | "integration" | "review";
+
+/**
+ * What every definition begins with.
+ *
+ * @throws {HoldfastError} HF1001 for a name that is none, and for options that are no object.
+ */
+export function checkNamed(kind: DefinitionKind, name: unknown, options: unknown): void {
+  checkName(name, kind === "workflow" || kind === "review" ? `a ${kind}` : `an ${kind}`);
+  if (typeof options === "object" && options !== null) return;
+  throw new HoldfastError(
+    "HF1001",
+    `${kind} "${String(name)}" is not valid: expected an object of options, got ${kindOf(options)}.`,
+    `Write ${kind}("${String(name)}", { ... }).`,
+  );
+}
+
+/**
+ * A definition where one is used: in a list of an app, or by a verb.
+ *
+ * @param where - for example `workflows[0] of holdfast()`.
+ * @throws {HoldfastError} HF1001 for anything else.
+ */
+export function requireDefinition(kind: DefinitionKind, value: unknown, where: string): void {
+  if (typeof value === "object" && value !== null && "kind" in value && value.kind === kind) return;
+  throw new HoldfastError(
+    "HF1001",
+    `${where} is not valid: expected what ${kind}(...) has made, got ${kindOf(value)}.`,
+    value === undefined
+      ? "Is there an import that goes in a circle? Then it is not made yet where it is used. Else look for a slip in its name."
+      : `Give what ${kind}("name", { ... }) has made.`,
+  );
+}
+
+/** @throws {HoldfastError} HF1001 for what is no event. */
+export function requireEventType(value: unknown, where: string): void {
+  const isObject = typeof value === "object" && value !== null;
+  if (!isObject || !("name" in value) || !("schema" in value) || !isA("schema", value.schema)) {
+    throw new HoldfastError(
+      "HF1001",
+      `${where} is not valid: expected an event, got ${kindOf(value)}.`,
+      'Give { name: "paid", schema: ... }, with a Standard Schema. If it is undefined: is there an import that goes in a circle?',
+    );
+  }
+  checkName(value.name, "an event");
+}
+
+/** @throws {HoldfastError} HF1001 for what is no function. */
+export function requireFunction(value: unknown, where: string): void {
+  if (typeof value === "function") return;
+  throw new HoldfastError(
+    "HF1001",
+    `${where} is not valid: expected a function, got ${kindOf(value)}.`,
+    "Give a function.",
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : typeof value;
+}
 
 /**
  * @param what - names the definition, for example `workflow "place-order"`.

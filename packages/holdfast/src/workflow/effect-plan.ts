@@ -27,6 +27,7 @@ export function effectPlan(name: string, definition: EffectDefinition): EffectPl
     definition.timeout === undefined
       ? TIMEOUT_MS
       : durationMs(definition.timeout, `timeout of ${what}`);
+  if (timeoutMs === 0) throw noTime(what);
   const contract = contractOf(what, definition, timeoutMs);
   const { retry } = definition;
   const declared =
@@ -87,5 +88,14 @@ function missing(what: string, option: string, expected: string): HoldfastError 
     "HF1001",
     `${what} needs the option "${option}".`,
     `Give ${option}: ${expected}.`,
+  );
+}
+
+/** No call could ever be made: each would be over before it has begun. */
+function noTime(what: string): HoldfastError {
+  return new HoldfastError(
+    "HF1001",
+    `timeout of ${what} is not valid: expected more than 0.`,
+    'Give the time that a call may take at most, for example timeout: "30s".',
   );
 }

@@ -11,7 +11,7 @@ import type { Classified } from "../core/failure.ts";
 import type { Described } from "../core/journal.ts";
 import type { Attempt } from "./attempt.ts";
 import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
-import { checkDefinition } from "./definition-check.ts";
+import { checkDefinition, checkNamed } from "./definition-check.ts";
 import { checkEditable, type Editable } from "./editable.ts";
 import { checkEffectOptions } from "./effect-options.ts";
 import { effectPlan, type EffectPlan } from "./effect-plan.ts";
@@ -186,6 +186,7 @@ export function effect<I extends Schema, O extends Schema, R extends keyof Repea
   name: string,
   options: EffectOptions<I, O, R>,
 ): Effect<I, O> {
+  checkNamed("effect", name, options);
   if (!(REPEAT_KINDS as readonly string[]).includes(options.repeat)) {
     throw new HoldfastError(
       "HF1101",

@@ -3,7 +3,7 @@ import { durationMs, type Duration } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import type { Classified } from "../core/failure.ts";
 import { parseRate } from "../core/rate.ts";
-import { checkDefinition } from "./definition-check.ts";
+import { checkDefinition, checkNamed } from "./definition-check.ts";
 import { checkOptions } from "./known-options.ts";
 
 export interface IntegrationOptions {
@@ -48,6 +48,7 @@ export interface Integration {
  * @throws {HoldfastError} HF1001 for an option that is not known or not valid.
  */
 export function integration(name: string, options: IntegrationOptions): Integration {
+  checkNamed("integration", name, options);
   const what = `integration "${name}"`;
   checkDefinition(what, { owner: ["text", options.owner] });
   checkOptions(what, options, {

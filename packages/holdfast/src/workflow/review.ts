@@ -1,11 +1,12 @@
 /** A request for a person's decision, with what it is about and who may decide. */
 import type { Duration } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
+import { isNobody } from "../core/person.ts";
 import { PROPOSAL_PREFIX } from "../core/repaired.ts";
 import type { Described } from "../core/journal.ts";
-import { checkDefinition } from "./definition-check.ts";
+import { checkDefinition, checkNamed } from "./definition-check.ts";
 import { checkOptions } from "./known-options.ts";
-import type { In, Out, Schema } from "./schema.ts";
+import { parse, problemText, type In, type Out, type Schema } from "./schema.ts";
 
 export interface ReviewOptions<S extends Schema, D extends Schema> {
   /** What the person sees. */
@@ -55,6 +56,7 @@ export function review<S extends Schema, D extends Schema>(
   name: string,
   options: ReviewOptions<S, D>,
 ): Review<S, D> {
+  checkNamed("review", name, options);
   checkDefinition(
     `review "${name}"`,
     {
@@ -74,7 +76,9 @@ export function review<S extends Schema, D extends Schema>(
     onTimeout: "object",
     describe: "function",
   });
+  checkExcluded(name, options.notBy);
   checkTimeout(name, options.within, options.onTimeout);
+  checkDefault(name, options.decision, options.onTimeout);
   if (name.startsWith(PROPOSAL_PREFIX)) {
     throw new HoldfastError(
       "HF1001",
@@ -83,6 +87,53 @@ export function review<S extends Schema, D extends Schema>(
     );
   }
   return { kind: "review", name, definition: options };
+}
+
+/** Who answered another review of the run is not known to a review: as a name it would exclude nobody. */
+const PREVIOUS = "previous-reviewer";
+
+/** An exclusion that excludes nobody is refused: four-eyes would not hold. */
+function checkExcluded(name: string, notBy: string | undefined): void {
+  if (notBy === undefined || (notBy !== PREVIOUS && !isNobody(notBy))) return;
+  throw new HoldfastError(
+    "HF1001",
+    `review "${name}": "notBy" is not valid: expected "starter" or the name of a person, got ${JSON.stringify(notBy.slice(0, 40))}.`,
+    notBy === PREVIOUS
+      ? 'Whoever has answered another review cannot be excluded yet: give notBy: "starter", or let another team answer (by).'
+      : 'Give notBy: "starter", or leave it out.',
+  );
+}
+
+/**
+ * A default is a decision as any other. A schema that answers later is asked when the time is up.
+ *
+ * @throws {HoldfastError} HF1001 if it does not fit.
+ */
+function checkDefault(
+  name: string,
+  decision: Schema,
+  onTimeout: ReviewDefinition["onTimeout"],
+): void {
+  if (onTimeout === undefined || !("default" in onTimeout)) return;
+  const parsed = parse(decision, onTimeout.default);
+  if (parsed instanceof Promise) {
+    // Its refusal, too, is heard then.
+    parsed.catch(() => undefined);
+    return;
+  }
+  if (!parsed.ok) throw misfitDefault(name, parsed.problems);
+}
+
+/** @throws {HoldfastError} HF1001 if it does not fit. */
+export function misfitDefault(
+  name: string,
+  problems: Parameters<typeof problemText>[0],
+): HoldfastError {
+  return new HoldfastError(
+    "HF1001",
+    `review "${name}": the default of "onTimeout" is no decision: ${problemText(problems)}.`,
+    "Give a default that the schema of its decision takes.",
+  );
 }
 
 /** What happens when nobody has answered in time, where there is a time. */

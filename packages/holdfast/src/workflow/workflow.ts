@@ -5,7 +5,7 @@ import type { Described } from "../core/journal.ts";
 import { ON_LATE, type OnLate } from "../core/run-late.ts";
 import { checkRetention, type RetentionOptions } from "../core/retention.ts";
 import { checkClassOwners, type ClassOwners } from "./class-owners.ts";
-import { checkDefinition } from "./definition-check.ts";
+import { checkDefinition, checkNamed } from "./definition-check.ts";
 import { checkEditable, type Editable } from "./editable.ts";
 import { checkOptions } from "./known-options.ts";
 import { checkLane, type LaneOf } from "./lane.ts";
@@ -98,6 +98,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   options: WorkflowOptions<I, O>,
   body: (input: Out<I>, run: Run) => Promise<In<O>>,
 ): Workflow<N, I, O> {
+  checkNamed("workflow", name, options);
   checkDefinition(
     `workflow "${name}"`,
     {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readLoosely, saidOf } from "./http-answer.ts";
+import { readLoosely, reasonOf, saidOf } from "./http-answer.ts";
 
 const SECRET = "Bearer 0123456789abcdef";
 
@@ -27,4 +27,35 @@ test("what moves up behind a covered secret is covered, too", () => {
 
 test("of two secrets that begin alike nothing is left of the longer", () => {
   expect(said({ message: "got 12345678-tail" }, "12345678", "12345678-tail")).toBe("got ***");
+});
+
+function reasonIn(body: unknown): string | null {
+  return reasonOf(
+    readLoosely(400, { "content-type": "application/json" }, Buffer.from(JSON.stringify(body))),
+  );
+}
+
+test.each([
+  [{ error: { code: 403, status: "DENIED", details: [{ reason: "RATE_LIMIT" }] } }, "RATE_LIMIT"],
+  [{ error: { code: "BadRequest", innererror: { code: "PeriodClosed" } } }, "PeriodClosed"],
+  [{ error: { code: "ZSD/042" } }, "ZSD/042"],
+  [{ errors: [{ type: "ValidationFault", message: "a sentence" }] }, "ValidationFault"],
+  [[{ errorCode: "UNABLE_TO_LOCK_ROW", message: "try again" }], "UNABLE_TO_LOCK_ROW"],
+  [{ name: "UNPROCESSABLE_ENTITY", details: [{ issue: "ORDER_EXPIRED" }] }, "ORDER_EXPIRED"],
+  [{ "o:errorDetails": [{ "o:errorCode": "INVALID_CONTENT" }] }, "INVALID_CONTENT"],
+  [{ category: "VALIDATION_ERROR" }, "VALIDATION_ERROR"],
+  [{ fault: { faultcode: "Client" } }, "Client"],
+  [{ statusCode: 400, code: "81715" }, "81715"],
+])("the code of %j is %s", (body, reason) => {
+  expect(reasonIn(body)).toBe(reason);
+});
+
+test.each([
+  { error: "no such order was found" },
+  { code: "422" },
+  { code: 21610 },
+  { name: "Alice", category: "Customers", reason: "late" },
+  { name: "ALICE" },
+])("%j holds no code", (body) => {
+  expect(reasonIn(body)).toBeNull();
 });

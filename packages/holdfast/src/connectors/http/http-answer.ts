@@ -70,21 +70,44 @@ export function readLoosely(
   }
 }
 
-/** Names of an error code in the bodies of common APIs, the most particular first. */
+/**
+ * Names of an error code in the bodies of common APIs, the most particular first: google.rpc, AWS, Azure
+ * and OData, GraphQL, JSON:API, Salesforce, PayPal, HubSpot, NetSuite, SOAP in JSON.
+ */
 const REASON_PATHS: readonly (readonly string[])[] = [
+  ["error", "details", "0", "reason"],
+  ["error", "errors", "0", "reason"],
+  ["error", "innererror", "code"],
   ["error", "code"],
   ["error", "type"],
-  ["error", "errors", "0", "reason"],
   ["error", "status"],
   ["errors", "0", "code"],
   ["errors", "0", "extensions", "code"],
+  ["errors", "0", "errorCode"],
+  ["errors", "0", "reason"],
+  ["errors", "0", "type"],
   ["0", "errorCode"],
+  ["details", "0", "issue"],
+  ["o:errorDetails", "0", "o:errorCode"],
+  ["subCategory"],
   ["code"],
   ["errorCode"],
   ["error_code"],
+  ["error_type"],
   ["__type"],
+  ["name"],
+  ["category"],
+  ["reason"],
+  ["fault", "code"],
+  ["fault", "faultcode"],
   ["error"],
 ];
+
+/** No sentence, which changes with the wording, and no status. */
+const CODE = /^(?!\d{3}$)[\w.:/#-]{1,200}$/u;
+/** Of a field that may hold the name of anything: only what is written as a constant is one. */
+const CONSTANT = /^[A-Z][A-Z\d]*(?:_[A-Z\d]+)+$/u;
+const LOOSE_FIELDS: readonly string[] = ["name", "reason", "category"];
 
 /** Problem type (RFC 9457) or error code: stable and machine made. Null if the body names none. */
 export function reasonOf(answer: HttpAnswer): string | null {
@@ -96,8 +119,8 @@ export function reasonOf(answer: HttpAnswer): string | null {
   if (typeof header === "string") return cut(header.split(":")[0] ?? header);
   for (const path of REASON_PATHS) {
     const reason = at(answer.body, path);
-    // A sentence is no code: it changes with the wording, and operators group by it.
-    if (typeof reason === "string" && /^[\w.:/#-]{1,200}$/u.test(reason)) return reason;
+    const form = path.length === 1 && LOOSE_FIELDS.includes(path[0] ?? "") ? CONSTANT : CODE;
+    if (typeof reason === "string" && form.test(reason)) return reason;
   }
   return reasonOfXml(answer);
 }

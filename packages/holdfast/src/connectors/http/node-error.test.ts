@@ -176,7 +176,7 @@ describe("classifyNodeError", () => {
   ])("finds a code in %s", (_where, error) => {
     const { classified, rule } = classifyNodeError(error, UNSENT);
     expect(classified).toMatchObject({ class: "unavailable", reasonCode: "NET:REFUSED" });
-    expect(rule).toEqual({ source: "table", id: "node/refused", version: 1 });
+    expect(rule).toEqual({ source: "table", id: "node/refused", version: 2 });
   });
 
   test.each(["socket hang up", "other side closed", "terminated", "fetch failed"])(

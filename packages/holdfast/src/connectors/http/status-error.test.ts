@@ -30,13 +30,14 @@ function ianaType(name: string): string {
 
 /**
  * Failure model 2.5, line by line; where it names two classes, the one without further knowledge.
- * 405 is as 2.2 defines it, 521 and 522 are as Cloudflare documents them (decision 0031).
+ * 405 is as 2.2 defines it, 302 and 304 prove nothing, 521 and 522 are as Cloudflare documents them (decision 0031).
  */
 const TABLE_2_5: readonly (readonly [readonly number[], string])[] = [
   [[200, 201, 203, 204, 205, 206], "ok"],
   [[202], "ambiguous maybe"],
   [[207], "ambiguous partial"],
-  [[301, 302, 307, 308], "misconfigured never"],
+  [[301, 307, 308], "misconfigured never"],
+  [[302, 304], "misconfigured maybe"],
   [[303], "transient surely"],
   [[400], "data never"],
   [[401, 403, 407, 511], "misconfigured never"],
@@ -136,7 +137,7 @@ describe("classifyStatus", () => {
         origin: "remote",
         reasonCode: `HTTP:STATUS_${String(status)}`,
       });
-      expect(signal?.rule).toEqual({ source: "signal", id: "http-signal/wait", version: 2 });
+      expect(signal?.rule).toEqual({ source: "signal", id: "http-signal/wait", version: 3 });
       expect(told?.says.effect).toBe(effect);
       expect(evidence.retryAfterMs).toBe(3_000);
     }
@@ -173,6 +174,41 @@ describe("classifyStatus", () => {
     [null, "HTTP:STATUS_400"],
   ])("groups %s as %s", (reason, reasonCode) => {
     expect(classifyStatus(facts(400, { reason })).table?.says.reasonCode).toBe(reasonCode);
+  });
+
+  test.each([
+    [403, "REQUEST_LIMIT_EXCEEDED", "exhausted"],
+    [400, "daily_volume", "exhausted"],
+    [429, "LimitExceededException", "exhausted"],
+    [403, "rateLimitExceeded", "throttled"],
+    [403, "activityLimitReached", "throttled"],
+    [409, "credit_hold", "policy"],
+    [403, "above_limit", "policy"],
+    [402, "insufficient_funds", "policy"],
+    [402, "insufficient_credits", "exhausted"],
+    [422, "order_cut_off", "expired"],
+    [410, "quote_expired", "expired"],
+    [400, "expired_token", "misconfigured"],
+    [400, "FST_ERR_CTP_EMPTY_JSON_BODY", "defect"],
+    [400, "parameter_unknown", "defect"],
+    [422, "version_mismatch", "contention"],
+    [409, "OperationAborted", "contention"],
+    [400, "MailFromDomainNotVerifiedException", "misconfigured"],
+  ])("reads %i %s as %s", (status, reason, failureClass) => {
+    expect(strongest(status, { reason })).toBe(failureClass);
+  });
+
+  // Each has a word of one of the lists in it, and means something else.
+  test.each([
+    [400, "PERIOD_REQUIRED"],
+    [422, "CREDIT_CARD_NUMBER_INVALID"],
+    [400, "HOLD_DATE_INVALID"],
+    [422, "MONTHLY_AMOUNT_MISSING"],
+    [400, "TOKEN_COUNT_TOO_HIGH"],
+    [422, "EXPIRY_DATE_INVALID"],
+    [400, "ORDER_NOT_FOUND"],
+  ])("leaves %i %s to the data", (status, reason) => {
+    expect(strongest(status, { reason })).toBe("data");
   });
 
   test("never fails and never claims both echo and certainty, whatever comes", () => {

@@ -120,6 +120,10 @@ function holds(condition: HttpCondition, facts: AnswerFacts, waitMs: number | nu
       return isKeyReused(facts.status, reason);
     case "outstanding":
       return WORDS.outstanding.test(reason) || WORDS.idempotency.test(reason);
+    case "at-work":
+      return AT_WORK.test(facts.said ?? "");
+    case "upload-over":
+      return /^(?:NO_SUCH_UPLOAD|UPLOAD_NOT_FOUND)$/u.test(reason);
     case "version":
       return WORDS.version.test(reason);
     case "duplicate":
@@ -145,12 +149,20 @@ function holds(condition: HttpCondition, facts: AnswerFacts, waitMs: number | nu
       return says("setting");
     case "says-rule":
       return says("rule");
+    case "says-declined":
+      return says("declined");
+    case "says-too-late":
+      return says("tooLate");
     case "says-no-route":
       return says("noRoute");
     case "says-malformed":
       return says("malformed");
   }
 }
+
+/** Of what is said to people: it may raise caution, and decides nothing else (failure model 2.3, guard). */
+const AT_WORK =
+  /already (?:been )?(?:processed|submitted|completed)|(?:is|still|already) in progress|still being processed/iu;
 
 /** A 409 about a key without further words is the outstanding request of the draft; 400 and 422 are not. */
 function isKeyReused(status: number, reason: string): boolean {

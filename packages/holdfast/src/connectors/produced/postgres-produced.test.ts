@@ -100,7 +100,7 @@ function expectClaim(error: unknown, state: string, claim: Claim): void {
   expect(stateOf(error)).toBe(state);
   const { rule, attempt = 1, atCommit = false } = claim;
   const failed = sqlFailure(error, atCommit ? "sent" : "answered", atCommit, attempt);
-  expectFailure(failureOf(failed, {}, attempt), rule, claim.class, claim.effect);
+  expectFailure(failureOf(failed), rule, claim.class, claim.effect);
 }
 
 const never = (rule: string, failureClass: FailureClass): Claim => ({

@@ -16,9 +16,9 @@ export async function thrownBy(call: Promise<unknown>): Promise<unknown> {
 }
 
 /** @param seen - what is known of the call where no connector has made it. */
-export function failureOf(error: unknown, seen: Evidence = {}, attempt = 1): Failure {
+export function failureOf(error: unknown, seen: Evidence = {}): Failure {
   const isCall = error instanceof CallFailed;
-  const foreign = isCall ? null : classifyForeign(error, seen);
+  const foreign = isCall ? null : classifyForeign(error, seen, 0);
   const told = isCall ? [error.signal, error.table] : [];
   const inputs: ClassifierInput[] = told.flatMap((each) =>
     each === undefined
@@ -29,7 +29,7 @@ export function failureOf(error: unknown, seen: Evidence = {}, attempt = 1): Fai
             says: each.says,
             id: each.rule.id,
             version: each.rule.version,
-            echo: isCall && error.echo,
+            echo: isCall && error.echo && each === error.table,
             neverNeeds: "answered" as const,
           },
         ],
@@ -37,8 +37,7 @@ export function failureOf(error: unknown, seen: Evidence = {}, attempt = 1): Fai
   if (foreign !== null) inputs.push(foreign.input);
   return classify(inputs, {
     evidence: isCall ? error.evidence : (foreign?.evidence ?? seen),
-    attempt,
-    openMaybe: false,
+    maybeBefore: false,
     thrownBy: isCall || foreign !== null ? "connector" : "code",
     message: "",
   });

@@ -13,7 +13,7 @@ export const GRPC_TABLE = protocolTable({
   id: "grpc",
   title: "gRPC",
   prefix: "grpc",
-  version: 1,
+  version: 2,
   pick: "most-exact",
   reason: { domain: "GRPC", by: "code" },
   origin: "remote",
@@ -146,12 +146,12 @@ export const GRPC_TABLE = protocolTable({
     {
       id: "answer-too-large",
       when: { code: ["RESOURCE_EXHAUSTED"], is: ["client-made"] },
-      effect: "surely",
+      effect: "maybe",
       class: "defect",
       scope: "item",
       origin: "local",
       source: CODES,
-      note: "the answer is larger than our own limit: it happened, its result is lost",
+      note: "the answer is larger than our own limit: what it says of the work is lost",
     },
     {
       id: "slower",
@@ -223,7 +223,7 @@ export const GRPC_TABLE = protocolTable({
       scope: "item",
       origin: "local",
       source: CODES,
-      note: "the answer cannot be parsed: it happened, its result is lost",
+      note: "the answer cannot be parsed: what it says of the work is lost",
     },
     {
       id: "internal",

@@ -17,6 +17,8 @@ const CONDITIONS = {
   quota: "the reason names a quota, a budget or billing, and no wait is given",
   "key-reused": "the reason says that our key came with another request",
   outstanding: "the reason says that a request with our key is still at work",
+  "at-work": "it is said that the same was processed already, or still is",
+  "upload-over": "the reason says that an upload in parts is not there: aborted, or completed",
   version: "the reason names a version, a lock or a concurrent change",
   duplicate: "the reason says that it exists or was done already",
   "should-retry": "x-should-retry or stripe-should-retry is true",
@@ -29,6 +31,8 @@ const CONDITIONS = {
   "says-used-up": "the reason names a quota, a budget or a daily limit",
   "says-setting": "the reason names credentials, or a bucket, table or queue that is missing",
   "says-rule": "the reason names a rule or an authority: approval, sanctions, a closed period",
+  "says-declined": "the reason says that a payment was declined, or why",
+  "says-too-late": "the reason names a cut-off, a deadline or an offer that is over",
   "says-no-route": "the reason says that there is no such route or operation",
   "says-malformed": "the reason says that the request cannot be parsed",
 } as const;
@@ -86,26 +90,36 @@ const REASON_ROWS: readonly Row[] = [
   }),
   signal([400, 403, 503], "says-slower", "throttled", {
     ...DEPENDENCY,
-    source: "AWS and Google, error codes",
+    source: "AWS, Google and Microsoft, error codes",
   }),
-  signal([400, 409, 429], "says-lost-race", "contention", {
+  signal([400, 409, 422, 429], "says-lost-race", "contention", {
     scope: "key",
     source: "AWS, Azure and Stripe, error codes",
   }),
-  signal([400, 403], "says-used-up", "exhausted", {
-    ...DEPENDENCY,
-    source: "OpenAI, Anthropic and Google, error codes",
+  signal([402], "says-declined", "policy", {
+    source: "Stripe and PayPal, error codes",
+    note: "somebody's bank has said no: not our own money",
   }),
-  signal([400, 404], "says-setting", "misconfigured", {
-    ...DEPENDENCY,
-    source: "RFC 6749 5.2; AWS, error codes",
+  signal([400, 403, 409, 410, 422], "says-too-late", "expired", {
+    source: "failure model 2.2, expired",
+    note: "by the words of its definition",
   }),
   signal([400, 403, 409, 422], "says-rule", "policy", {
     source: "failure model 2.2, policy",
     note: "by the words of its definition",
   }),
+  signal([400, 403, 409, 422], "says-used-up", "exhausted", {
+    ...DEPENDENCY,
+    source: "OpenAI, Anthropic, Google and Salesforce, error codes",
+  }),
+  signal([400, 404, 422], "says-setting", "misconfigured", {
+    ...DEPENDENCY,
+    source: "RFC 6749 5.2; AWS, error codes",
+  }),
   signal([400, 404], "says-no-route", "permanent", { source: "AWS, common errors" }),
-  signal([400], "says-malformed", "defect", { source: "GraphQL servers and AWS, error codes" }),
+  signal([400, 422], "says-malformed", "defect", {
+    source: "GraphQL servers, AWS, Stripe and Fastify, error codes",
+  }),
 ];
 
 const SIGNAL_ROWS: readonly Row[] = [
@@ -144,7 +158,12 @@ const STATUS_ROWS: readonly Row[] = [
   row([303], "surely", "transient", {
     note: "followed by a GET; a failure only where that GET failed: it happened, the result is lost",
   }),
-  row([300, 301, 302, 304, 305, 307, 308], "never", "misconfigured", {
+  row([302, 304], "maybe", "misconfigured", {
+    ...DEPENDENCY,
+    source: "RFC 9110 15.4.3",
+    note: "302: pages of old show so what they have done (303 is meant); 304 is no answer to a write",
+  }),
+  row([300, 301, 305, 307, 308], "never", "misconfigured", {
     ...DEPENDENCY,
     note: "a write is never sent on to another address",
   }),
@@ -152,6 +171,12 @@ const STATUS_ROWS: readonly Row[] = [
     is: "key-reused",
     source: KEYS,
     note: "our key derivation is broken: stop and alert",
+  }),
+  row([409, 422], "maybe", "throttled", {
+    is: "at-work",
+    scope: "key",
+    source: "Adyen, error codes (704)",
+    note: "words may raise caution: ask again with the same key",
   }),
   row([400], "never", "data", { note: "a defect, if nearly all items of a step get it" }),
   row([401], "never", "misconfigured", {
@@ -162,6 +187,11 @@ const STATUS_ROWS: readonly Row[] = [
   row([403], "never", "misconfigured", {
     ...DEPENDENCY,
     note: "policy, if a business rule refused",
+  }),
+  row([404], "maybe", "data", {
+    is: "upload-over",
+    source: "Amazon S3, error codes (NoSuchUpload)",
+    note: "to complete it once more: our own earlier success looks so",
   }),
   row([404], "never", "data", { is: "delete", echo: true, note: "already gone" }),
   row([404], "never", "data", {
@@ -266,7 +296,7 @@ function table(
 ): ProtocolTable {
   return protocolTable<"answered", HttpCondition>({
     ...own,
-    version: 2,
+    version: 3,
     pick: "first",
     reason: { domain: "HTTP", by: "status" },
     origin: "remote",

@@ -17,13 +17,19 @@ const UNDICI = "undici, Errors";
 const ERRNO = "errno(3)";
 const OPENSSL = "OpenSSL, X509_STORE_CTX_get_error";
 
-/** The connection or our waiting for it failed; once something was sent, a repeat may do. */
+/**
+ * The connection or our waiting for it failed; once something was sent, a repeat may do.
+ *
+ * @param isAway - who gets this code was not let in, whatever was sent before on another connection: no
+ *   attempt is to be used up, also where nobody watched how far the call had got.
+ */
 function network(
   id: string,
   code: readonly string[],
   unsent: FailureClass,
   source: string,
   note: string,
+  isAway = false,
 ): readonly Row[] {
   const rest = { effect: "by-phase", origin: "network", source, note } as const;
   return [
@@ -38,8 +44,9 @@ function network(
       id: `${id}-sent`,
       when: { code },
       ...rest,
-      class: "transient",
-      scope: "item",
+      ...(isAway
+        ? ({ class: "unavailable", scope: "dependency" } as const)
+        : ({ class: "transient", scope: "item" } as const)),
       reasonCode: `NET:${id.replaceAll("-", "_").toUpperCase()}`,
     },
   ];
@@ -111,6 +118,7 @@ const BEFORE_ROWS: readonly Row[] = [
     "misconfigured",
     "Node.js, dns",
     "unavailable instead, if this host was reached before",
+    true,
   ),
   ...network(
     "resolver-down",
@@ -118,6 +126,7 @@ const BEFORE_ROWS: readonly Row[] = [
     "unavailable",
     "getaddrinfo(3)",
     "the name service failed, not the other system",
+    true,
   ),
   ...network(
     "refused",
@@ -125,6 +134,7 @@ const BEFORE_ROWS: readonly Row[] = [
     "unavailable",
     "connect(2)",
     "no connection; also as an AggregateError over several addresses",
+    true,
   ),
   {
     id: "connect-timeout-often",
@@ -175,6 +185,7 @@ const BEFORE_ROWS: readonly Row[] = [
       "CRL_*",
       "HOSTNAME_MISMATCH",
       "INVALID_CA",
+      "INVALID_PURPOSE",
     ],
     { class: "misconfigured", scope: "dependency", origin: "network" },
     OPENSSL,
@@ -348,7 +359,7 @@ export const NODE_TABLE = protocolTable({
   id: "node",
   title: "Node.js, undici, TLS, HTTP/2: errors without an answer",
   prefix: "node",
-  version: 1,
+  version: 2,
   pick: "most-exact",
   reason: { domain: "NET", by: "id" },
   origin: "network",

@@ -124,7 +124,7 @@ const REFUSALS: readonly Row[] = [
   },
   {
     id: "access",
-    when: { code: ["42501", "28*", "3D000", "3F000", "53400", "57P04"] },
+    when: { code: ["42501", "55P02", "28*", "3D000", "3F000", "53400", "57P04"] },
     effect: "never",
     class: "misconfigured",
     scope: "dependency",

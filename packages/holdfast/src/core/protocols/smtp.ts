@@ -32,14 +32,19 @@ const FIVE: readonly StatusRange[] = [[500, 599]];
 const BUSY = [450, 451, 452];
 /** Of the address that it goes to, not of the sender's. 5.1.10: the domain takes no mail. */
 const RECIPIENT = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"];
-/** Registered for failed authentication of mail, 5.7.20 to 5.7.26. */
-const UNPROVED = [20, 21, 22, 23, 24, 25, 26].map((detail) => `5.7.${String(detail)}`);
+/** Registered for failed authentication of mail, 5.7.20 to 5.7.26, and a sender that takes no mail, 5.7.27. */
+const UNPROVED = [20, 21, 22, 23, 24, 25, 26, 27].map((detail) => `5.7.${String(detail)}`);
+/**
+ * The sender's own side: 5.1.7 and 5.1.8 name its address; Exchange Online's 5.7.50x to 5.7.7xx name
+ * its authentication, addresses of servers that are banned, its tenant.
+ */
+const SENDER = ["5.1.7", "5.1.8", "5.7.5*", "5.7.6*", "5.7.7*"];
 
 export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
   id: "smtp",
   title: "Mail: what a reply means",
   prefix: "smtp",
-  version: 2,
+  version: 3,
   pick: "first",
   reason: { domain: "SMTP", by: "id" },
   origin: "remote",
@@ -147,13 +152,26 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
       note: "whatever the reply before it; put it on the suppression list",
     }),
     row("bad-command", { status: [[500, 504], 555] }, "defect", "item", { source: REPLIES }),
+    row("bad-argument", { status: FIVE, code: ["5.5.2", "5.5.4"] }, "defect", "item", {
+      source: "RFC 3463 3.6",
+    }),
+    row("sender-quota", { status: FIVE, code: ["5.4.5"] }, "exhausted", "dependency", {
+      source: "Google Workspace, SMTP error reference",
+      note: "what this account may send in a day is used up",
+    }),
     row("mailbox-full", { status: FIVE, code: ["5.2.2*"] }, "exhausted", "item", {
       source: ENHANCED,
       note: "data, if it lasts for three days",
     }),
-    row("too-large", { status: FIVE, code: ["5.3.4*"] }, "data", "item", { source: ENHANCED }),
+    row("too-large", { status: FIVE, code: ["5.2.3", "5.3.4*"] }, "data", "item", {
+      source: ENHANCED,
+    }),
+    row("sender-refused", { status: FIVE, code: SENDER }, "misconfigured", "dependency", {
+      source: "RFC 3463 3.2; Microsoft, Exchange Online NDRs",
+      note: "every message from this sender fails alike until a setting changes",
+    }),
     row("sender-unproved", { status: FIVE, code: UNPROVED }, "misconfigured", "dependency", {
-      source: "RFC 7372 3",
+      source: "RFC 7372 3, RFC 7505 4.2",
       note: "SPF, DKIM or reverse DNS of ours: every message fails alike",
     }),
     row("refused-by-policy", { status: FIVE, code: ["5.7.*"] }, "policy", "item", {
@@ -178,7 +196,10 @@ export const SMTP_TABLE = protocolTable<SmtpStage, SmtpCondition>({
     "5.2.2*": "5.2.2",
     "5.3.4*": "5.3.4",
     "5.7.*": "5.7.1",
-    "5.1.*": "5.1.8",
+    "5.1.*": "5.1.9",
+    "5.7.5*": "5.7.509",
+    "5.7.6*": "5.7.606",
+    "5.7.7*": "5.7.708",
     "5.4.*": "5.4.6",
     "5.6.*": "5.6.0",
   },

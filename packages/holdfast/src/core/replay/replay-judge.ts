@@ -46,7 +46,9 @@ export function judge(
     const end = fingerprint === item.fingerprint ? "failed-same" : "failed-anew";
     return { end, because, fingerprint };
   }
-  const isPast = item.step === "" || since.some((record) => isEndOf(record, item.step));
+  // What was supplied is the end of its step.
+  const isEnd = (record: JournalRecord) => record.seq >= taken && isEndOf(record, item.step);
+  const isPast = item.step === "" || records.some(isEnd);
   if (isFinal(state)) {
     if (state === "completed") return { end: "succeeded", because: "its run is completed" };
     if (isPast && item.step !== "")

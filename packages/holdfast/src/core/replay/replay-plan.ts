@@ -3,6 +3,7 @@
  * it. It is the input of a run of the engine's own workflow, so it is journalled, taken over and
  * archived like any other run. Source: failure model R34 to R36; decision 0028.
  */
+import { areChangedFields, type ChangedField } from "./changed-fields.ts";
 import { isAtLeast } from "../amount.ts";
 import { base32OfHex } from "../base32.ts";
 import { canonicalJson } from "../canonical-json.ts";
@@ -66,7 +67,15 @@ export type ReplayMode =
   /** The input of its run is corrected, and the run done again from its beginning. */
   | { readonly act: "correct"; readonly changes: readonly JsonChange[] }
   /** Its run is done again from this step on. */
-  | { readonly act: "again"; readonly step: string };
+  | { readonly act: "again"; readonly step: string }
+  /** Its effect gets this result, or is skipped with it: nothing is sent. A second person approves. */
+  | { readonly act: "supply"; readonly value: unknown }
+  | { readonly act: "skip"; readonly value: unknown };
+
+/** Places in the inputs of the items that are changed; none for what changes no input. */
+export function changesOfMode(how: ReplayMode | null): readonly JsonChange[] {
+  return how?.act === "edit" || how?.act === "correct" ? how.changes : [];
+}
 
 /**
  * What is asked for one item: at which step, null for its run as a whole, and with which value.
@@ -76,8 +85,11 @@ export type ReplayMode =
 export function repairBy(
   how: ReplayMode,
   failed: string,
-): { readonly step: string | null; readonly value: readonly JsonChange[] | null } {
+): { readonly step: string | null; readonly value: unknown } {
   switch (how.act) {
+    case "supply":
+    case "skip":
+      return { step: failed === "" ? null : failed, value: how.value };
     case "edit":
       return { step: failed === "" ? null : failed, value: how.changes };
     case "correct":
@@ -99,6 +111,8 @@ export interface ReplayShown {
   readonly again: readonly (readonly [effect: string, count: number, sentCount: number])[];
   /** Items that could be done a second time: their key is too old, or may be sent once only. */
   readonly duplicateCount: number;
+  /** Fields that are changed, with what stood there. Absent where nothing is changed. */
+  readonly changes?: readonly ChangedField[];
   /** Systems whose effects run again. */
   readonly needs: readonly string[];
   /** Those of them that were parked then: items that need them wait. */
@@ -161,8 +175,10 @@ export function totalOf({ items, refused }: Pick<ReplayPlan, "items" | "refused"
 }
 
 /** Why a second person has to approve the plan; null if one may start it alone. */
-export function secondPersonFor(plan: Pick<ReplayPlan, "items" | "money">): string | null {
-  const { items, money } = plan;
+export function secondPersonFor(plan: Pick<ReplayPlan, "items" | "money" | "how">): string | null {
+  const { items, money, how } = plan;
+  // Failure model 4.5: however few they are.
+  if (how?.act === "supply" || how?.act === "skip") return "results are given by hand";
   if (items.length > REPLAY_ALONE_ITEMS_MAX)
     return `${String(items.length)} items are more than ${String(REPLAY_ALONE_ITEMS_MAX)}`;
   const large = money.find(({ amount }) => isAtLeast(amount, REPLAY_SECOND_PERSON_AMOUNT));
@@ -229,10 +245,13 @@ export function planProblem(value: unknown): string | null {
     return `expected at most ${String(REPLAY_ITEMS_MAX)} refusals at /refused`;
   const shown = field("shown");
   if (typeof shown !== "object" || shown === null) return "expected an object at /shown";
+  const changes: unknown = Reflect.get(shown, "changes");
+  if (changes !== undefined && !areChangedFields(changes))
+    return "expected fields with what stood there at /shown/changes";
   const to = field("to");
   if (to !== undefined && (typeof to !== "string" || to === "")) return "expected text at /to";
   if (field("how") !== undefined && !isMode(field("how")))
-    return "expected edit, correct or again at /how";
+    return "expected edit, correct, again, supply or skip at /how";
   if (!isListOf(field("money"), REPLAY_ITEMS_MAX, isMoney)) return "expected sums at /money";
   return null;
 }
@@ -276,6 +295,7 @@ function isMode(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const act: unknown = Reflect.get(value, "act");
   if (act === "again") return typeof Reflect.get(value, "step") === "string";
+  if (act === "supply" || act === "skip") return Object.hasOwn(value, "value");
   const isChanged = act === "edit" || act === "correct";
   return isChanged && Array.isArray(Reflect.get(value, "changes"));
 }

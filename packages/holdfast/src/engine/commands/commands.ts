@@ -8,7 +8,7 @@ import { formatRunId } from "../../core/run-number.ts";
 import { isFinal, type RunState } from "../../core/run-state.ts";
 import { lastSeqAt, openedSince, otherThanSeen, sentCountOf, wasApplied } from "../../core/seen.ts";
 import { KEEPER_SHARD } from "../../store/shards.ts";
-import { requireText } from "../journal/checked-values.ts";
+import { requireName, requireReason, requireText } from "../journal/checked-values.ts";
 import {
   cameSince,
   ended,
@@ -96,6 +96,8 @@ export class Commands {
     by: string,
     reason = "",
   ): Promise<void> {
+    requireName(by, "answers a review");
+    requireReason(reason, "answers a review");
     const data = { run: formatRunId(run), seq, decision, reason };
     await this.#at(run, { topic: "answer", data, by }, () =>
       this.withRun(run, async (live) => {
@@ -150,6 +152,9 @@ export class Commands {
     reason: string,
     decided: Decided = {},
   ): Promise<void> {
+    requireName(by, "resumes a run");
+    requireReason(reason, "resumes a run");
+    if (step !== null) requireText(step, "step of a run that is resumed");
     const records = await this.#recordsOf(run);
     const command = decided.command ?? null;
     if (command !== null && wasApplied(records, command)) return;
@@ -201,6 +206,9 @@ export class Commands {
 
   /** @param how - `child`: with its parent. Without its code it is not taken back then: it waits for it. */
   async cancel(run: number, by: string, reason: string, how: Cancelled = {}): Promise<void> {
+    requireName(by, "cancels a run");
+    // That of a parent comes with words of ours before it.
+    if (how.child !== true) requireReason(reason, "cancels a run");
     const data = { run: formatRunId(run), reason, ...how };
     await this.#at(run, { topic: "cancel", data, by }, () => this.#cancel(run, by, reason, how));
   }

@@ -77,6 +77,8 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     newKey: "true or nothing",
     reason: "text",
     look: "true or nothing",
+    plan: "text or nothing",
+    item: "whole number or nothing",
   },
   decide: { run: "text", seq: "whole number", approve: "truth value", reason: "text" },
   handle: { run: "text", seq: "whole number", act: "object", reason: "text" },

@@ -9,9 +9,10 @@ import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isPromised } from "../../store/promised.ts";
 import { isOfWorker, type WaitingCommand } from "../../store/rows.ts";
 import { repairFrom } from "../repair/repair-commands.ts";
-import { requireText } from "../journal/checked-values.ts";
+import { requireName } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
+import { CommandForgetting } from "./forgetting.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
 import { recordKeptCancel } from "./kept-cancels.ts";
 import { parkOrUnpark } from "./parking.ts";
@@ -39,6 +40,7 @@ export class InboxDoor {
   /** Answered for good while the inbox was being read: what was read may still list them. */
   readonly #answered = new Set<string>();
   readonly #promises: Promises;
+  readonly #forgetting: CommandForgetting;
   /** What was posted until then was left while this engine did not run. */
   readonly #sinceMs: number;
 
@@ -46,6 +48,7 @@ export class InboxDoor {
     this.#engine = engine;
     this.#sinceMs = engine.clock.nowMs();
     this.#promises = new Promises(engine, () => this.lookSoon());
+    this.#forgetting = new CommandForgetting(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
@@ -65,6 +68,7 @@ export class InboxDoor {
     this.#closed = true;
     this.#cancelPoll?.();
     this.#promises.close();
+    this.#forgetting.close();
   }
 
   /**
@@ -174,6 +178,7 @@ export class InboxDoor {
       committer.take(row.id, JSON.stringify(answer));
       await committer.durable();
       this.#answered.add(row.id);
+      this.#forgetting.tookOne();
     }
     this.#underWay.delete(row.id);
   }
@@ -221,7 +226,7 @@ export class InboxDoor {
   async #command(row: WaitingCommand): Promise<InboxAnswer> {
     const { by } = row;
     requireTopic(row.topic);
-    requireText(by, "name of who sends a command");
+    requireName(by, "sends a command");
     if (!row.isAsPosted) throw tampered(row);
     if (row.unreadable !== undefined) throw row.unreadable;
     const elsewhere = await this.#elsewhere(row);

@@ -250,7 +250,7 @@ describe("the inbox", () => {
     ],
     ["close", {}, "HF4102"],
   ] as const)(
-    "answers a %s that cannot be done with its code, and goes on (%j)",
+    "answers a %s that cannot be done with its code, and goes on",
     async (topic, command, code) => {
       await world.begin([sleeps], OPEN);
       await post("bad", topic, command);

@@ -7,7 +7,7 @@
 import { parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
-import { requireText } from "../journal/checked-values.ts";
+import { requireName } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
 import { commandOf } from "./inbox-command.ts";
 import { withStored } from "../journal/stored-runs.ts";
@@ -32,7 +32,7 @@ export async function recordKeptCancel(
   came?: readonly number[],
 ): Promise<boolean> {
   if (!row.isAsPosted || row.unreadable !== undefined) return false;
-  requireText(row.by, "name of who sends a command");
+  requireName(row.by, "sends a command");
   const { run: id, reason } = commandOf<"cancel">({ ...row, topic: "cancel" });
   const reached = await withStored(engine, parseRunId(id), (stored) => {
     const { state, workflow: name } = stored.row;

@@ -7,7 +7,7 @@ import { HoldfastError } from "../../core/error.ts";
 import type { AcceptedEvent } from "../../core/journal.ts";
 import { canonicalText } from "../../core/operation-key.ts";
 import { repeatOf, type Repeat } from "../../core/same-event.ts";
-import { isWellFormed } from "../../core/well-formed.ts";
+import { isStorable } from "../journal/checked-values.ts";
 import type { AcceptedEventRow } from "../../store/rows.ts";
 import type { EventId, Store } from "../../store/store.ts";
 import type { Clock } from "../clock.ts";
@@ -112,10 +112,10 @@ export class AcceptedEvents {
 export function checkEventNames(names: Readonly<Record<"name" | "key" | "id", unknown>>): void {
   for (const [what, text] of Object.entries(names)) {
     const fits = typeof text === "string" && text !== "" && text.length <= NAME_CHARS_MAX;
-    if (fits && isWellFormed(text)) continue;
+    if (fits && isStorable(text)) continue;
     throw new HoldfastError(
       "HF4102",
-      `The ${what} of an event must be a text of 1 to ${String(NAME_CHARS_MAX)} whole characters. Nothing was sent.`,
+      `The ${what} of an event must be a text of 1 to ${String(NAME_CHARS_MAX)} whole characters without NUL. Nothing was sent.`,
       "Mend the message and send it again.",
     );
   }

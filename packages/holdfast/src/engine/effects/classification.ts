@@ -11,6 +11,7 @@ import type { AnyEffect } from "../../workflow/effect.ts";
 export type ForeignClassifier = (
   error: unknown,
   evidence: Evidence,
+  nowMs: number,
 ) => { readonly input: ClassifierInput; readonly evidence: Evidence } | null;
 
 /** Version of `classify` functions in code: they change with the deployment. */
@@ -20,7 +21,7 @@ export function classifyThrown(
   error: unknown,
   effect: AnyEffect,
   attempt: Attempt,
-  openMaybe: boolean,
+  maybeBefore: boolean,
   { host, sensitive }: Pick<LiveRun, "host" | "sensitive">,
 ): Failure {
   const { definition } = effect;
@@ -43,7 +44,8 @@ export function classifyThrown(
         says: told.says,
         id,
         version,
-        echo: error.echo,
+        // "It is there already" is what the table knows of the answer; a signal speaks for itself.
+        echo: error.echo && told === error.table,
         neverNeeds: "answered",
       });
     }
@@ -51,7 +53,7 @@ export function classifyThrown(
     thrownBy = "connector";
     inputs.push(ownDeadline());
   } else {
-    const known = host.foreign(error, seen);
+    const known = host.foreign(error, seen, host.clock.nowMs());
     if (known !== null) {
       thrownBy = "connector";
       inputs.push(known.input);
@@ -60,8 +62,7 @@ export function classifyThrown(
   }
   return classify(inputs, {
     evidence,
-    attempt: attempt.number,
-    openMaybe,
+    maybeBefore,
     thrownBy,
     message,
     ...codeOf(error),

@@ -309,8 +309,8 @@ export class EffectCalls {
 
   #classify({ error, attempt }: Extract<CallEnd, { ok: false }>): Failure {
     const { effect, journal, run } = this.#step;
-    const { openMaybe } = journal.state;
-    return maskedFailure(run, classifyThrown(error, effect, attempt, openMaybe, run));
+    const { maybeBefore } = journal.state;
+    return maskedFailure(run, classifyThrown(error, effect, attempt, maybeBefore, run));
   }
 
   /** As the operators' rules have it, from what is journalled of it. Look-ups are not their business. */

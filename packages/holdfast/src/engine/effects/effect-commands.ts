@@ -1,4 +1,5 @@
 /** What operators and late answers may do to an effect, and when it is refused. */
+import { durationText } from "../../core/duration.ts";
 import type { EffectState } from "../../core/effect-state.ts";
 import { ANSWER_SCHEMA, PROBE_CONFLICT, type Failure } from "../../core/failure.ts";
 import type { SettledHead } from "../../core/journal.ts";
@@ -187,6 +188,9 @@ export function refusedResume(
   if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
   if (slot.wait.state === "parked" && gate.isParkedByHand)
     return refused("HF6003", parkedByHand(path, gate));
+  const triedMs = slot.wait.state === "parked" ? gate.triedInVainMs : null;
+  if (triedMs !== null && triedMs < TRIES_APART_MS)
+    return refused("HF6003", triedInVain(path, gate, triedMs));
   const since =
     openedSince(state.opened, seen, slot.wait.reason) ?? otherThanSeen(state.opened, exception);
   return since === null ? null : refused("HF6003", since);
@@ -199,6 +203,16 @@ function maySendAgainNow({ journal, effect, run }: EffectStep): boolean {
   const { timeoutMs } = effect.plan;
   const key = { nowMs: run.host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
   return isHarmless(journal.contract, key);
+}
+
+/**
+ * A resume tries a wrong setting once more, and each try may be the one that locks an account: so tries
+ * of many runs, one after the other, are this far apart.
+ */
+const TRIES_APART_MS = 60_000;
+
+function triedInVain(path: string, { name, reason }: Gate, agoMs: number): string {
+  return `"${path}" waits for ${name}: ${reason}. It was tried ${durationText(agoMs)} ago and ended alike, and more tries with a wrong password lock an account. Mend the setting; then holdfast unpark ${name} has it tried.`;
 }
 
 /** What was said of all its calls is not taken back for one of them. */

@@ -47,6 +47,7 @@ function situationOf(
     haveResult: false,
     policy: policyFor(effect, state.failure),
     hintMs,
+    othersPass: run.host.gate(effect.definition, run.row.namespace).isClosed,
     deadlineAtMs: circumstances.deadlineAtMs,
     timeoutMs: effect.plan.timeoutMs,
     probeCount: state.probes.length,

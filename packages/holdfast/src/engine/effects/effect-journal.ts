@@ -38,6 +38,7 @@ export class EffectJournal {
   #state: EffectState = FRESH_EFFECT;
   #key: string | null = null;
   #notBeforeMs: number | null = null;
+  #aloneUntilMs: number | null = null;
   #stack: string | null = null;
   /** Both from the first attempt after a restore on, until a person says what had become of it. */
   #isOfRestore = false;
@@ -85,6 +86,11 @@ export class EffectJournal {
   /** When what was decided last is due; null if that has no time of its own. */
   get notBeforeMs(): number | null {
     return this.#notBeforeMs;
+  }
+
+  /** Until when it waits by itself while calls of others pass; null if it does not. */
+  get aloneUntilMs(): number | null {
+    return this.#aloneUntilMs;
   }
 
   /** JSON text of where the code threw the last failure, where that is kept; else null. */
@@ -220,8 +226,17 @@ export class EffectJournal {
       this.#differs = false;
     }
     if (kind === "outcome") this.#stack = "failure" in head ? record.data : null;
-    if (kind === "resumed" || kind === "edited" || kind === "again") this.#notBeforeMs = null;
-    if (kind === "outcome" || kind === "probe") this.#notBeforeMs = head.nextAtMs ?? null;
+    if (kind === "resumed" || kind === "edited" || kind === "again") this.#waitUntil(null, null);
+    if (kind === "outcome" || kind === "probe") {
+      const { move, nextAtMs } = head;
+      const leastMs = move?.kind === "park" ? move.leastMs : undefined;
+      this.#waitUntil(nextAtMs ?? null, leastMs === undefined ? null : record.atMs + leastMs);
+    }
+  }
+
+  #waitUntil(notBeforeMs: number | null, aloneUntilMs: number | null): void {
+    this.#notBeforeMs = notBeforeMs;
+    this.#aloneUntilMs = aloneUntilMs;
   }
 
   /** How a record has ended the step. The fold knows it already if it was the last: that spares parsing it. */

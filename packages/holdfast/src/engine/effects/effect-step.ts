@@ -122,8 +122,11 @@ export class EffectStep implements StepVerb {
     const { plan, definition } = this.effect;
     const declared = { contract: plan.contract.kind, integration: definition.on.name };
     return (
-      stepDrift(this.path, records, asked, { text: this.askedText, sensitive }) ??
-      contractDrift(this.path, records, declared)
+      stepDrift(this.path, records, asked, {
+        text: this.askedText,
+        sensitive,
+        check: this.run.host.check,
+      }) ?? contractDrift(this.path, records, declared)
     );
   }
 
@@ -349,7 +352,8 @@ export class EffectStep implements StepVerb {
     const wait: Wait = {
       state: "parked",
       reason: `"${this.path}" waits for ${gate.name}: ${gate.reason}`,
-      wakeAtMs: gate.parkedUntilMs,
+      // Where calls pass it waits by itself, each time longer; a gate that was shut wakes it.
+      wakeAtMs: Math.max(gate.parkedUntilMs, gate.isClosed ? (this.journal.aloneUntilMs ?? 0) : 0),
       dependency: gate.name,
       onWake: tryAgain,
     };

@@ -19,15 +19,15 @@ export function entryOf({ run, effect, journal }: Calling, call: "attempt" | "lo
   const wasParked = run.row.state === "parked";
   if (call === "look-up")
     return { namespace, rank: "repeat", mayTry: true, retryCost: 0, wasParked };
-  const { attempt, failure, firstSentAtMs, isReplayed } = journal.state;
+  const { attempt, failure, firstSentAtMs, isReplayed, isAskedFor } = journal.state;
   const { timeoutMs } = effect.plan;
   const age = { nowMs: run.host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
   return {
     namespace,
     rank: isReplayed ? "replay" : attempt === 0 ? "first" : "repeat",
     mayTry: isHarmless(journal.contract, age),
-    // What a person has decided is not what a budget is for.
-    retryCost: isReplayed ? 0 : retryCost(failure),
+    // What a person has decided is not what a budget is for; the retries of that are.
+    retryCost: isAskedFor ? 0 : retryCost(failure),
     wasParked,
   };
 }

@@ -10,6 +10,7 @@ import type { EffectProof, FailureClass } from "../../core/failure.ts";
 import type { ClosedHead, OpenedHead } from "../../core/journal.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, RunRow, StoredRun } from "../../store/rows.ts";
+import { requireName, requireReason } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
 import { describedOf, groupNamesOf, openedHead, type ExceptionCase } from "./exceptions.ts";
 import { announceOpened } from "./announce.ts";
@@ -100,7 +101,8 @@ export class BesideExceptions {
     by: string,
     reason: string,
   ): Promise<void> {
-    if (by.trim() === "" || reason.trim() === "") {
+    requireName(by, "closes an exception");
+    if (requireReason(reason, "closes an exception").trim() === "") {
       throw new HoldfastError(
         "HF4102",
         "An exception is closed by somebody, for a reason. Nothing was closed.",

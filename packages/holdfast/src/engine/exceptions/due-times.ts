@@ -151,6 +151,7 @@ export class DueTimes {
       exception: formatItemId("exc", { run, seq }),
       crossing: crossing.kind,
       to: crossing.to,
+      watchers: row.handling.watchers,
       owner,
       workflow,
       step,

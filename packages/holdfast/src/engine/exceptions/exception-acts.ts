@@ -16,7 +16,7 @@ import {
 import type { GroupedHead, HandledHead, RoutedHead } from "../../core/journal.ts";
 import { parseHandlingAct, parseIssueAct, type AskedAct } from "../../core/parse-acts.ts";
 import { parseRouting } from "../../core/routing.ts";
-import { formatItemId, parseRunId } from "../../core/run-number.ts";
+import { formatItemId, parseItemId, parseRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, WaitingCommand } from "../../store/rows.ts";
 import { commandOf } from "../commands/inbox-command.ts";
 import type { InboxAnswer } from "../commands/inbox-bodies.ts";
@@ -83,6 +83,8 @@ export class ExceptionActs {
       const { by, reason, command } = doing;
       // It was taken before, in an earlier life.
       if (command !== null && row.handling.commands.includes(command)) return;
+      if (asked.kind === "duplicate" && asked.of !== null)
+        await this.#requireOriginal(id, asked.of);
       const act = this.#actOf(row, asked);
       refuseAct(row.handling, act, `Exception ${formatItemId("exc", id)}`);
       const head: HandledHead = {
@@ -96,6 +98,30 @@ export class ExceptionActs {
       await committer.durable();
       if (act.kind === "goes-on" || act.kind === "handed-over") exceptions.due.note(act.crossings);
     });
+  }
+
+  /** One that is a duplicate itself names another: whoever follows it should not go round. */
+  async #requireOriginal(
+    id: { readonly run: number; readonly seq: number },
+    original: string,
+  ): Promise<void> {
+    const of = parseItemId("exc", original);
+    const row = await this.#engine.store.exception(of.run, of.seq);
+    if (row === null) throw unknownException(of);
+    const what = formatItemId("exc", id);
+    const { duplicateOf } = row.handling;
+    if (of.run === id.run && of.seq === id.seq)
+      throw new HoldfastError(
+        "HF6003",
+        `${what} is no duplicate of itself. Nothing was changed.`,
+        "Name the exception that it is the same as.",
+      );
+    if (duplicateOf !== null)
+      throw new HoldfastError(
+        "HF6003",
+        `${original} is a duplicate itself, of ${duplicateOf}. Nothing was changed.`,
+        `Name that one: holdfast duplicate ${duplicateOf} ${what}`,
+      );
   }
 
   /** With what follows from it for the times of the exception. */

@@ -87,6 +87,7 @@ test("a look after 400 ms that finds nothing proves nothing: it is looked up aga
       haveResult: false,
       policy,
       hintMs: null,
+      othersPass: true,
       deadlineAtMs: null,
       timeoutMs: 300,
       probeCount: 0,

@@ -2,7 +2,7 @@
  * T7 of the failure model: the second attempt is told "it is there already". That is the echo of our
  * own first attempt, whose answer was lost: it is looked up and adopted, and is no error of the data.
  */
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { classifyStatus } from "../../connectors/http/status-error.ts";
 import { CallFailed } from "../../workflow/attempt.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
@@ -18,17 +18,18 @@ beforeEach(() => {
 afterEach(() => world.remove());
 
 /** What the connector makes of such an answer. */
-function answered(method: string, status: number): Error {
-  const { table, echo, evidence } = classifyStatus({
+function answered(method: string, status: number, reason: string | null = null): Error {
+  const { table, signal, echo, evidence } = classifyStatus({
     status,
     method,
     headers: {},
-    reason: null,
+    reason,
     callCount: 1,
     nowMs: 0,
   });
   if (table === null) throw new Error(`${String(status)} is no failure`);
-  return new CallFailed({ message: `answered ${String(status)}`, evidence, table, echo });
+  const said = signal === null ? {} : { signal };
+  return new CallFailed({ message: `answered ${String(status)}`, evidence, table, echo, ...said });
 }
 
 const DUPLICATE_KEY = Object.assign(new Error("duplicate key value"), { code: "23505" });
@@ -87,4 +88,71 @@ test.each(WITHOUT_RACE)("%s on attempt 1 is not ours", async (_what, echo) => {
   const run = await ended(true);
   expect(await world.stateOf(run)).toBe("exception");
   expect((await world.exceptions(run))[0]?.class).not.toBe("ambiguous");
+});
+
+// Of attempts that are all proven never to have happened nothing can be the echo.
+test.each([
+  ["two lost races", () => answered("PUT", 412)],
+  ["two conflicts of versions", () => answered("POST", 409, "version_conflict")],
+] as const)("after %s it is done again, and nobody says that it happened", async (_what, race) => {
+  erp.plan("act", { kind: "throws", error: race() }, { kind: "throws", error: race() });
+  const run = await ended(false);
+  expect(await world.stateOf(run)).toBe("completed");
+  expect(erp.requestsOf("act")).toHaveLength(3);
+  expect(erp.count("act")).toBe(1);
+});
+
+test("a rule that refuses what was not let in before is a rule, and no success of ours", async () => {
+  erp.plan("act", { kind: "refused" });
+  erp.always("act", { kind: "throws", error: answered("POST", 409, "credit_limit_exceeded") });
+  const run = await ended(false);
+  const [exception] = await world.exceptions(run);
+  expect(exception).toMatchObject({ class: "policy", effect: "never" });
+});
+
+test("a rule that refuses after a lost answer leaves open what that attempt did", async () => {
+  erp.plan("act", { kind: "lostAnswer", happened: true });
+  erp.always("act", { kind: "throws", error: answered("POST", 409, "credit_limit_exceeded") });
+  const run = await ended(false);
+  const [exception] = await world.exceptions(run);
+  expect(exception?.because).toContain("A rule forbids it");
+  expect(await world.effects(run)).toMatchObject([{ proof: "maybe" }]);
+});
+
+/** The first attempt does nothing; what the second one meets is another's. */
+function overtaken(): void {
+  erp.plan("act", { kind: "lostAnswer", happened: false });
+  erp.plan("act", { kind: "throws", error: answered("PUT", 412) });
+}
+
+describe("where a lost answer was followed by somebody else's write", () => {
+  test("it is looked up, not found, and done again from its last read", async () => {
+    overtaken();
+    const run = await ended(true);
+    expect(await world.stateOf(run)).toBe("completed");
+    expect(erp.count("act")).toBe(1);
+    expect(await world.effects(run)).toMatchObject([{ proof: "surely" }]);
+  });
+
+  test("a person may say that it did not happen, and it is done again", async () => {
+    overtaken();
+    const run = await ended(false);
+    expect(await world.effects(run)).toMatchObject([{ proof: "maybe" }]);
+    const [{ operation } = { operation: 0 }] = await world.effects(run);
+    const said = { run, operation, happened: false, value: null, ref: null, by: "ana" };
+    await world.engine.commands.repairs.settle({ ...said, reason: "looked it up by hand" });
+    await world.untilState(run, "completed");
+    expect(erp.count("act")).toBe(1);
+  });
+
+  test("it is not undone when its run is cancelled, since nothing says that it was done", async () => {
+    overtaken();
+    const run = await ended(false);
+    const [{ operation } = { operation: 0 }] = await world.effects(run);
+    await world.engine.commands.cancel(run, "ana", "not wanted any more");
+    const said = { run, operation, happened: false, value: null, ref: null, by: "ana" };
+    await world.engine.commands.repairs.settle({ ...said, reason: "looked it up by hand" });
+    await world.untilState(run, "cancelled");
+    expect(erp.ledger).toEqual([]);
+  });
 });

@@ -157,8 +157,9 @@ export class GateFlow {
   ended(startedAtMs: number, failure: Failure | null, openCount: number): void {
     const { clock, share } = this.#needs;
     const endedAtMs = clock.nowMs();
-    // About one key, or one payload: that says nothing about the rest.
-    const isRefused = failure?.class === "throttled" && failure.scope !== "key";
+    // About one key, or one payload (a mailbox that is greylisted): that says nothing about the rest.
+    const isRefused =
+      failure?.class === "throttled" && failure.scope !== "key" && failure.scope !== "item";
     const isPressed = isRefused || (failure !== null && isTimeout(failure));
     const end = failure === null ? "well" : isPressed ? "pressed" : "otherwise";
     const call = {

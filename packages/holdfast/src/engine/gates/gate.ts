@@ -104,6 +104,8 @@ export class Gate {
   readonly #incidents: Incidents;
   #cancelRelease: (() => void) | null = null;
   #closed = false;
+  /** When a try found a setting still wrong, or a quota still used up. */
+  #stillWrongAtMs: number | null = null;
 
   constructor(name: string, options: GateOptions, needs: GateNeeds) {
     this.name = name;
@@ -179,6 +181,14 @@ export class Gate {
   /** A person does not want it called now. */
   get isParkedByHand(): boolean {
     return this.#breaker.kind === "open" && this.#breaker.outage.byHand === true;
+  }
+
+  /** How long ago it was tried in vain, while it waits for a setting or a quota; null if it was not. */
+  get triedInVainMs(): number | null {
+    const state = this.#breaker;
+    if (state.kind !== "open" || state.probeAtMs !== null || this.#stillWrongAtMs === null)
+      return null;
+    return Math.max(0, this.#needs.clock.nowMs() - this.#stillWrongAtMs);
   }
 
   /**
@@ -423,6 +433,8 @@ export class Gate {
       share.publish(now);
     if (now.kind === "open") {
       if (before.kind === "closed" && share === null) this.#incidents.began(now);
+      if (before.kind === "probing" && now.probeAtMs === null)
+        this.#stillWrongAtMs = this.#at.nowMs;
       if (before.kind === "probing" && share === null) this.#incidents.tried(now);
       if (before.kind !== "open" && now.probeAtMs !== null) this.#canaries.probeAt(now.probeAtMs);
       this.#moveLine();

@@ -63,8 +63,9 @@ export class Gates {
     this.#onQuiet = listener;
   }
 
-  ownerOf(integration: string): string | null {
-    return this.#known.get(integration)?.options.owner ?? null;
+  /** @param gate - of an integration, or of a part or a tenant of one. */
+  ownerOf(gate: string): string | null {
+    return this.#known.get(integrationOfGate(gate))?.options.owner ?? null;
   }
 
   /** @throws {HoldfastError} HF1002 if another integration has this name, HF1001 for bad options. */

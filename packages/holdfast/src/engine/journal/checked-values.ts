@@ -5,10 +5,13 @@
 import { HoldfastError } from "../../core/error.ts";
 import { EFFECT_PROOFS, FAILURE_CLASSES, type Classified } from "../../core/failure.ts";
 import type { Described } from "../../core/journal.ts";
+import { isNobody } from "../../core/person.ts";
 import { isWellFormed } from "../../core/well-formed.ts";
 
 /** Characters of a key, a lane, a reference, a name. */
 const TEXT_CHARS_MAX = 512;
+/** Characters of a reason. */
+const REASON_CHARS_MAX = 10_000;
 /** Business keys of one description. */
 const KEYS_MAX = 64;
 
@@ -24,6 +27,48 @@ export function requireText(value: unknown, what: string): string {
     "HF4102",
     `The ${what} is not valid: expected a text of 1 to ${String(TEXT_CHARS_MAX)} whole characters without NUL, got ${kindOf(value)}.`,
     "Mend what makes it; nothing was done with it.",
+  );
+}
+
+/**
+ * The name of who does something, as it goes on record.
+ *
+ * @param does - for example `answers a review`.
+ * @throws {HoldfastError} HF4102 unless it is a text as `requireText` has it, of which something is
+ *   to be seen: a name that is none would be another person than everybody that a rule excludes.
+ */
+export function requireName(value: unknown, does: string): string {
+  const name = requireText(value, `name of who ${does}`);
+  if (!isNobody(name)) return name;
+  throw new HoldfastError(
+    "HF4102",
+    `The name of who ${does} is not valid: there is nothing to be seen in it.`,
+    "Say who it is; the name goes on record. Nothing was done.",
+  );
+}
+
+/**
+ * Why somebody does something, as it goes on record; it may be empty.
+ *
+ * @throws {HoldfastError} HF4102 unless it is a text of at most 10,000 whole characters without NUL.
+ */
+export function requireReason(value: unknown, does: string): string {
+  if (typeof value === "string" && value.length <= REASON_CHARS_MAX && isStorable(value))
+    return value;
+  throw new HoldfastError(
+    "HF4102",
+    `The reason of who ${does} is not valid: expected a text of at most ${String(REASON_CHARS_MAX)} whole characters without NUL, got ${kindOf(value)}.`,
+    "Give a reason as a text. Nothing was done.",
+  );
+}
+
+/** @throws {HoldfastError} HF4102 unless it is true or false: "false" would count as true. */
+export function requireTruth(value: unknown, what: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new HoldfastError(
+    "HF4102",
+    `The ${what} is not valid: expected true or false, got ${kindOf(value)}.`,
+    "Give true or false. Nothing was done.",
   );
 }
 

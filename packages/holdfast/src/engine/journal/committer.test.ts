@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../store-sqlite/open.ts";
 import type { FlushBatch } from "../../store/store.ts";
-import { Committer } from "./committer.ts";
+import { Committer, type NewRecord } from "./committer.ts";
 import { DEFAULT_LIMITS, type EngineLimits } from "../limits.ts";
 
 const clock = { nowMs: () => 1, after: () => () => undefined };
@@ -44,6 +44,27 @@ describe("the committer", () => {
     expect(flushed.length).toBeGreaterThan(0);
     await committer.durable();
     expect(flushed.flat()).toEqual(RUNS);
+    await close();
+  });
+
+  test.each<[string, Partial<NewRecord>]>([
+    ["reason", { head: { by: "bo", reason: {} } }],
+    ["ref", { head: { ref: 5 } }],
+    ["workflow", { head: { workflow: ["w"] } }],
+    ["name", { name: {} as never }],
+    ["data", { data: {} as never }],
+  ])("refuses a record whose %s is no text, and goes on with others", async (what, over) => {
+    const { committer, add, flushed, close } = await committerOver();
+    const record = { run: 1, seq: 1, kind: "cancel", attempt: 0, name: "", head: null, data: null };
+    expect(() => committer.add({ ...record, ...over } as NewRecord)).toThrow(
+      expect.objectContaining({
+        code: "HF4102",
+        message: expect.stringContaining(`its ${what} is no text`) as string,
+      }),
+    );
+    add(2);
+    await committer.durable();
+    expect(flushed.flat()).toEqual([2]);
     await close();
   });
 

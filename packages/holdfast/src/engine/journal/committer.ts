@@ -4,6 +4,7 @@
  * The order of records in the buffer is the order in the journal. `durable()` answers for all that
  * was buffered before it was called. A failed flush is fatal: nothing is written after it.
  */
+import { requireTexts } from "./record-texts.ts";
 import type { JournalRecord } from "../../core/journal.ts";
 import { kindNumber, type RecordKind } from "../../core/record-kinds.ts";
 import { HoldfastError } from "../../core/error.ts";
@@ -81,8 +82,14 @@ export class Committer {
     return this.#failed !== null;
   }
 
-  /** Buffers a record, written after all those before it. Answers with it as the journal has it. */
+  /**
+   * Buffers a record, written after all those before it. Answers with it as the journal has it.
+   *
+   * @throws {HoldfastError} HF4102 for a text that is none: the store could not write it, and a
+   *   failed flush would end the process. Nothing is buffered then.
+   */
   add(record: NewRecord): JournalRecord {
+    requireTexts(record);
     const { run, seq, kind, attempt, name, data } = record;
     if (record.joins !== true) this.#cutBefore(run);
     const batch = this.#open(record.joins === true ? this.#lastRun() : run);

@@ -22,6 +22,7 @@ import type { StoredRun } from "../../store/rows.ts";
 import type { Removal } from "../../store/store.ts";
 import type { DepartureWatch } from "../run/departures.ts";
 import type { Engine } from "../engine.ts";
+import { CellAway } from "../neighbours.ts";
 import { familiesOf } from "../../store/families.ts";
 import { openCalls } from "../starts/call-circle.ts";
 import { headOf } from "../run/recovery.ts";
@@ -105,7 +106,10 @@ export class Removals {
     let removed = await this.#goneBefore(order, here, removal, stays);
     const leaving: (readonly Candidate[])[] = [];
     for (const family of familiesOf([...here.values()])) {
-      const because = (await this.#openBeyond(family, here, removal)) ?? this.#whyStays(family);
+      const because =
+        (await this.#openBeyond(family, here, removal)) ??
+        (await this.#openElsewhere(family)) ??
+        this.#whyStays(family);
       if (because === null) leaving.push(family);
       else stays.push(...family.map(({ run }) => stayingWith(because, run)));
     }
@@ -193,11 +197,37 @@ export class Removals {
         return { run, because: `${formatRunId(row.run)}, which it has called, has not ended` };
       }
     }
-    return await this.#awaitedBy(own, removal);
+    return await this.awaited(own);
   }
 
-  async #awaitedBy(family: ReadonlySet<number>, removal: Removal): Promise<Stays | null> {
-    const calls = await removal.callsOf([...family]);
+  /** The same in other cells. While one of them is away, nobody knows. */
+  async #openElsewhere(family: readonly Candidate[]): Promise<Stays | null> {
+    const { neighbours } = this.#engine;
+    const [first] = family;
+    if (neighbours === null || first === undefined) return null;
+    const own = new Set(family.map(({ run }) => run));
+    try {
+      for (const { run, called } of family) {
+        for (const other of called.filter((one) => !own.has(one))) {
+          const engine = await neighbours.engineOf(other);
+          const [stored] = engine === null ? [] : await engine.store.load([other]);
+          if (stored === undefined || isFinal(stored.row.state)) continue;
+          return { run, because: `${formatRunId(other)}, which it has called, has not ended` };
+        }
+      }
+      return await neighbours.awaited(own);
+    } catch (error) {
+      if (!(error instanceof CellAway)) throw error;
+      return {
+        run: first.run,
+        because: `whether a run waits for it is not known: ${error.message}`,
+      };
+    }
+  }
+
+  /** One of these runs of which a run of this store that is none of them has yet to hear how it ended. */
+  async awaited(family: ReadonlySet<number>): Promise<Stays | null> {
+    const calls = await this.#engine.store.removal.callsOf([...family]);
     for (const { called, caller } of calls) {
       if (family.has(caller)) continue;
       const [stored] = await this.#engine.store.load([caller]);

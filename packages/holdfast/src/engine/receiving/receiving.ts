@@ -19,6 +19,7 @@ import { CountedList } from "../journal/counted-list.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { Engine } from "../engine.ts";
 import { checkedStart } from "../starts/start-input.ts";
+import type { Started } from "../starts/starts.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
 import { aboutDuplicate, aboutMissing, closeMissing } from "./message-exceptions.ts";
@@ -92,11 +93,9 @@ export class Receiving {
    *   Nothing of it is remembered then.
    */
   async receive(incoming: IncomingMessage): Promise<Receipt> {
-    const { routes, places, limits, namespace, digests } = this.#engine;
-    const { workflow, by } = incoming;
-    const checked = await checkedStart(workflow, incoming.input, { by }, limits);
-    const parsed = { plain: parseJson(checked.text), input: checked.input };
-    const message = messageOf(incoming, parsed, namespace, (text) => digests.hex(text));
+    const { routes, places } = this.#engine;
+    const { by } = incoming;
+    const message = await this.#message(incoming);
     if (routes === null) return await this.take(message);
     if (places.isKeeper) {
       try {
@@ -110,6 +109,35 @@ export class Receiving {
     const { receipt } = await routes.ask(KEEPER_SHARD, routed);
     if (receipt === undefined) throw new Error("the keeper has taken a message without a receipt");
     return receipt;
+  }
+
+  async #message(incoming: IncomingMessage): Promise<Message> {
+    const { limits, namespace, digests } = this.#engine;
+    const { workflow, by } = incoming;
+    const checked = await checkedStart(workflow, incoming.input, { by }, limits);
+    const parsed = { plain: parseJson(checked.text), input: checked.input };
+    return messageOf(incoming, parsed, namespace, (text) => digests.hex(text));
+  }
+
+  /**
+   * What became of a message before, as far as this store knows; null if it does not.
+   *
+   * @throws {HoldfastError} HF4110 if its id belongs to another payload.
+   */
+  async recall(incoming: IncomingMessage): Promise<Receipt | null> {
+    const { head } = await this.#message(incoming);
+    const known = await this.#known(head.name);
+    if (repeatOfReceipt(known, head.digest) === "conflict") throw refusals.otherPayload(head.id);
+    return known === null ? null : receiptOf(known, true);
+  }
+
+  /** Whether a message of the order that this one stands in was taken here. */
+  async hasOrder(incoming: IncomingMessage): Promise<boolean> {
+    const { store, committer } = this.#engine;
+    const name = (await this.#message(incoming)).head.order?.name;
+    if (name === undefined) return false;
+    await committer.durable();
+    return this.#held.lowest(name) !== null || (await store.newestInOrder(name)) !== null;
   }
 
   /** At the keeper. */
@@ -177,7 +205,13 @@ export class Receiving {
       head: { ...begun, state: "started", duplicateOf: null } as const,
       duplicates,
     };
-    const { run, isNew } = await this.#engine.startRun(workflow, input, { by, received });
+    const there = await this.#engine.neighbours?.beginningAt(workflow, input, {
+      by,
+      here: head.order !== null,
+    });
+    if (there)
+      return await this.#joinElsewhere(message, await there.startHere(workflow, input, { by }));
+    const { run, isNew } = await this.#engine.startHere(workflow, input, { by, received });
     const started = { state: "started", run, duplicateOf: null } as const;
     if (isNew) {
       this.#held.remove(head.name);
@@ -189,6 +223,22 @@ export class Receiving {
       this.#held.remove(head.name);
       return receiptOf(known, false);
     }
+    return await this.#duplicate(message, run);
+  }
+
+  /**
+   * The key of its run leads to another cell, and what is remembered of it belongs here: no flush can
+   * hold both. Where that run has just begun, a repeat after a crash in between would join it.
+   */
+  async #joinElsewhere(message: Message, { run, isNew }: Started): Promise<Receipt> {
+    if (isNew) return await this.#write(message, { state: "joined", run, duplicateOf: run });
+    return await this.#duplicate(message, run);
+  }
+
+  /** Another message about the same fact came before. */
+  async #duplicate(message: Message, run: number): Promise<Receipt> {
+    const { duplicates } = message;
+    const workflow = this.#workflowOf(message.head.workflow);
     if (duplicates === "merge")
       return await this.#write(message, { state: "joined", run, duplicateOf: run });
     if (duplicates === "reject")

@@ -17,11 +17,18 @@ import type { StoredRun } from "../../store/rows.ts";
 import { isoText } from "../clock.ts";
 import type { SettleCommand } from "../commands/settle-command.ts";
 import type { Engine } from "../engine.ts";
+import {
+  requireName,
+  requireReason,
+  requireText,
+  requireTruth,
+} from "../journal/checked-values.ts";
 import { withStored } from "../journal/stored-runs.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import { headOf } from "../run/recovery.ts";
 import { requireReadable } from "../run/unreadable-run.ts";
 import type { Routed } from "../workers/routes.ts";
+import { approverOfPlan } from "./planned-item.ts";
 import { prepareRun } from "./prepare-run.ts";
 import type { Prepared, Write } from "./prepared.ts";
 import {
@@ -51,8 +58,13 @@ export interface Repaired {
   readonly run: number | null;
 }
 
-/** A second person's word. */
+/** A second person's word: about a proposal, or about the replay plan that it is an item of. */
 interface Approval {
+  readonly by: string;
+  readonly proposal: ApprovedProposal | null;
+}
+
+interface ApprovedProposal {
   readonly decision: Decision;
   /** What was frozen, as JSON. */
   readonly data: string | null;
@@ -102,7 +114,9 @@ export class Repairs {
     const { records } = await this.#stored(order.run);
     if (order.command !== null && wasApplied(records, order.command))
       return { ...DONE, proposal: proposalOf(records, order.command) };
-    return await this.#carryOut(order, null);
+    const { plan } = order;
+    const by = plan === undefined ? null : await approverOfPlan(this.#engine, order, plan);
+    return await this.#carryOut(order, by === null ? null : { by, proposal: null });
   }
 
   /**
@@ -113,6 +127,10 @@ export class Repairs {
    */
   async settle(said: SettleCommand): Promise<Repaired> {
     const { run, operation, happened, value, ref, by, reason, exception } = said;
+    requireName(by, "says whether an effect happened");
+    requireReason(reason, "says whether an effect happened");
+    requireTruth(happened, 'word "happened" about an effect');
+    if (ref !== null) requireText(ref, "reference of what has happened");
     const attempts = said.attempts ?? sentCountOf((await this.#stored(run)).records, operation);
     const data = {
       run: formatRunId(run),
@@ -136,6 +154,9 @@ export class Repairs {
   /** Approves a proposal, which is done then; or rejects it. */
   async decide(decision: Decision): Promise<Repaired> {
     const { run, seq, approve, reason, by } = decision;
+    requireName(by, "decides about a proposal");
+    requireReason(reason, "decides about a proposal");
+    requireTruth(approve, "decision about a proposal");
     const data = { run: formatRunId(run), seq, approve, reason };
     return await this.#at(run, { topic: "decide", data, by }, () =>
       this.#turns.in(String(run), () => this.#decide(decision)),
@@ -187,7 +208,10 @@ export class Repairs {
     }
     const { act, said } = head;
     if (act !== "settle")
-      return await this.#carryOut(orderOf(run, { ...head, act }), { decision, data: record.data });
+      return await this.#carryOut(orderOf(run, { ...head, act }), {
+        by,
+        proposal: { decision, data: record.data },
+      });
     if (said === undefined) throw noProposal(run, seq);
     try {
       await settleTogether(this.#engine, decision, head, said, record.data);
@@ -222,10 +246,14 @@ export class Repairs {
   /** With its code at hand: the schemas of the effect say what fits. */
   async #atStep(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
     const done = { value: DONE };
-    await this.#preparedAtStep(order, approval?.data ?? null, async (prepared, live, stored) => {
-      done.value = this.#doOrPropose(order, approval, prepared, stored, writeTo(live));
-      await this.#engine.committer.durable();
-    });
+    await this.#preparedAtStep(
+      order,
+      approval?.proposal?.data ?? null,
+      async (prepared, live, stored) => {
+        done.value = this.#doOrPropose(order, approval, prepared, stored, writeTo(live));
+        await this.#engine.committer.durable();
+      },
+    );
     return done.value;
   }
 
@@ -255,7 +283,7 @@ export class Repairs {
 
   async #atRun(order: RepairOrder, approval: Approval | null): Promise<Repaired> {
     const seen = await this.#seenRun(order);
-    const prepare = await prepareRun(this.#engine, seen, order, approval?.data ?? null);
+    const prepare = await prepareRun(this.#engine, seen, order, approval?.proposal?.data ?? null);
     const reached = await this.#withWhole(order, (stored, write) =>
       this.#doOrPropose(order, approval, prepare(stored, write), stored, write),
     );
@@ -327,7 +355,8 @@ export class Repairs {
   ): Repaired {
     const { clock, digests } = this.#engine;
     const { by, reason } = order;
-    const command = approval?.decision.command ?? order.command;
+    const decision = approval?.proposal?.decision ?? null;
+    const command = decision?.command ?? order.command;
     if (prepared.needs !== null && approval === null) {
       const at = { nowMs: clock.nowMs(), digests };
       refuseMoreProposals(stored, this.#engine);
@@ -337,13 +366,12 @@ export class Repairs {
     const hand: ByHand = {
       by,
       reason,
-      ...(approval === null ? {} : { approvedBy: approval.decision.by }),
+      ...(approval === null ? {} : { approvedBy: approval.by }),
       ...(command === null ? {} : { command }),
     };
     // First what may be refused for now, by a full intake: the approval is not used up then.
     const run = prepared.start?.(hand) ?? null;
-    if (approval !== null) {
-      const { decision } = approval;
+    if (decision !== null) {
       const head = decidedHead(decision.seq, "approved", decision);
       write("decided", "", run === null ? head : { ...head, started: run });
     }

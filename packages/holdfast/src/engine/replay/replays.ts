@@ -4,6 +4,7 @@
  * is not on record yet, so it begins anew, finds its command taken, and goes on following.
  */
 import { HoldfastError } from "../../core/error.ts";
+import { integrationOfGate } from "../../core/parking.ts";
 import { isSamePerson } from "../../core/person.ts";
 import { emptyBucket, fullBucket, takeToken, type Rate, type RateState } from "../../core/rate.ts";
 import { judge, takenBy, type JudgedItem } from "../../core/replay/replay-judge.ts";
@@ -91,7 +92,7 @@ export class Replays {
     declarations.declare(
       "workflow",
       REPLAY_WORKFLOW,
-      { sensitive: ["/how/changes"] },
+      { sensitive: ["/how/changes", "/how/value"] },
       this.workflow,
     );
   }
@@ -195,6 +196,7 @@ export class Replays {
     if (own.isGone) throw new RunLeft(own.id);
   }
 
+  /** Also if only a part of it is: an exception names the integration alone. */
   async #isParked(integration: string | null): Promise<boolean> {
     if (integration === null) return false;
     const nowMs = this.#engine.clock.nowMs();
@@ -202,7 +204,10 @@ export class Replays {
       const rows = await this.#read(() => this.#engine.store.dependencies());
       // Once its time has come somebody has to try it, and nobody else may want anything of it.
       const down = rows.filter(({ state, probeAtMs }) => isDown(state) && !isDue(probeAtMs, nowMs));
-      this.#parked = { names: new Set(down.map((row) => row.integration)), atMs: nowMs };
+      this.#parked = {
+        names: new Set(down.map((row) => integrationOfGate(row.integration))),
+        atMs: nowMs,
+      };
     }
     return this.#parked.names.has(integration);
   }
@@ -259,7 +264,7 @@ export class Replays {
     return stored !== null && takenBy(stored.records, command) !== null;
   }
 
-  async #goOn({ plan, by, index }: Item, row: ExceptionRow, command: string): Promise<void> {
+  async #goOn({ plan, by: startedBy, index, own }: Item, row: ExceptionRow, command: string) {
     const { how, to } = plan;
     // What was shown is of that version; no run stands at 0.
     const version = plan.items[index]?.[3] ?? 0;
@@ -268,10 +273,14 @@ export class Replays {
     const reason = `${plan.id}: ${plan.reason}`;
     if (how === undefined) {
       const decided = { seen: seq, exception: seq, command, ...(to === undefined ? {} : { to }) };
-      await this.#engine.commands.resume(run, step, by, reason, decided);
+      await this.#engine.commands.resume(run, step, startedBy, reason, decided);
       return;
     }
-    const order = { act: how.act, ...repairBy(how, row.step), version, reason };
+    // What two people do, its maker and who has approved it do: also where a third has started it.
+    const isForTwo = how.act === "supply" || how.act === "skip";
+    const by = isForTwo ? plan.by : startedBy;
+    const planned = isForTwo ? { plan: own.id, item: index } : {};
+    const order = { act: how.act, ...repairBy(how, row.step), version, reason, ...planned };
     const { commands, routes } = this.#engine;
     const act = async () => {
       await commands.repairs.repair({ ...order, run, by, command });

@@ -7,6 +7,8 @@ export interface DepartureWatch {
   hasLeft(run: number): boolean;
   /** True if it was written to from outside: then nobody else has it in hand. */
   wasWritten(run: number): boolean;
+  /** Tells all others that who holds this watch has written to the run, and has it as it is now. */
+  wrote(run: number): void;
   end(): void;
 }
 
@@ -39,6 +41,9 @@ export class Departures {
     return {
       hasLeft: (run) => noted.left.has(run) || noted.written.has(run),
       wasWritten: (run) => noted.written.has(run),
+      wrote: (run) => {
+        for (const other of this.#watches) if (other !== noted) other.written.add(run);
+      },
       end: () => {
         this.#watches.delete(noted);
       },

@@ -21,7 +21,7 @@ import { goLive } from "./go-live.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
-import { dueBy, mostPressing, pathOf, restOf, soonest, waitsSo } from "./rest-of-steps.ts";
+import { dueBy, pathOf, restOf, sleepOf, waitsSo, type Sleep } from "./rest-of-steps.ts";
 import { NamedRecords } from "./named-records.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunDeadline } from "./run-deadline.ts";
@@ -265,9 +265,9 @@ export class LiveRun {
     this.#down.open();
   }
 
-  /** True while the code may use verbs. A verb of a run that is gone never answers. */
+  /** True while the code may use verbs. A verb of a run that is gone, or has stopped itself, never answers. */
   get listens(): boolean {
-    return this.mode === "live" || this.mode === "recovering";
+    return (this.mode === "live" || this.mode === "recovering") && !this.ending.hasStopped;
   }
 
   /** A definition that throws (a default, a description) breaks its own run, and no other. */
@@ -442,15 +442,17 @@ export class LiveRun {
       return;
     }
     this.#timer.cancel();
-    const { waits, wakeAtMs, isBusy } = restOf(this.open, this.ending.runWait);
+    const rest = restOf(this.open, this.ending.runWait);
+    const { lookAtMs, isBusy } = rest;
+    const sleep = sleepOf(rest, this.deadline.atMs);
     const busy = isBusy || (this.open.size === 0 && this.ending.isUndoing);
-    if (!busy && waits.length > 0) this.#down.open();
+    if (!busy && sleep !== null) this.#down.open();
     if (this.#pins > 0) return;
-    const delayMs = wakeAtMs === null ? null : wakeAtMs - this.host.clock.nowMs();
+    const delayMs = lookAtMs === null ? null : lookAtMs - this.host.clock.nowMs();
     if (busy || (delayMs !== null && delayMs <= this.host.limits.keepLiveMs)) {
       if (delayMs !== null) this.#wakeAfter(delayMs);
-    } else if (waits.length > 0) {
-      this.#suspend(waits, wakeAtMs);
+    } else if (sleep !== null) {
+      this.#suspend(sleep);
       return;
     }
     // Code that waits for something of its own (not for a step) stays in memory too.
@@ -467,15 +469,12 @@ export class LiveRun {
     });
   }
 
-  #suspend(waits: readonly NonNullable<StepSlot["wait"]>[], stepsWakeAtMs: number | null): void {
-    const wakeAtMs = soonest(stepsWakeAtMs, this.deadline.atMs);
-    const first = mostPressing(waits);
-    if (first === null) return;
+  #suspend({ first, wakeAtMs, lookAtMs }: Sleep): void {
     const state = this.ending.unwinding ? this.ending.suspendedState(first.state) : first.state;
     // Where somebody has only looked at it, since when it waits stays as it is.
     if (this.#seq !== this.#loadedSeq || !waitsSo(this.row, { ...first, state, wakeAtMs }))
       this.changeState(state, first.reason, wakeAtMs, first.dependency);
-    this.leave({ kind: "suspended", state, wakeAtMs });
+    this.leave({ kind: "suspended", state, wakeAtMs, lookAtMs });
   }
 
   /** Journals that the run is in another state. */

@@ -177,6 +177,7 @@ const DECIDES_NOTHING: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "handled",
   "lane",
   "code",
+  "suspected",
 ]);
 
 function decidesNothing(record: JournalRecord): boolean {
@@ -198,6 +199,7 @@ export const QUIET_KINDS: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "handled",
   "lane",
   "code",
+  "suspected",
 ]);
 
 /** True if this record is the one that gave the code its answer. */

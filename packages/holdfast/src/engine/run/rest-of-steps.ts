@@ -8,8 +8,10 @@ const WAIT_RANK: readonly RunState[] = ["exception", "held", "review", "parked",
 
 export interface RestOfSteps {
   readonly waits: readonly Wait[];
-  /** When the first of them is to be woken; null if none has a time. */
+  /** When the first of them is to be woken, as it is put on record; null if none has a time. */
   readonly wakeAtMs: number | null;
+  /** When this engine wakes the first of them. */
+  readonly lookAtMs: number | null;
   /** Something of a step is under way. */
   readonly isBusy: boolean;
 }
@@ -24,6 +26,7 @@ export function waitsSo(row: RunRow, { state, reason, wakeAtMs, dependency }: Wa
 export function restOf(open: Iterable<StepSlot>, runWait: Wait | null): RestOfSteps {
   const waits = runWait === null ? [] : [runWait];
   let wakeAtMs: number | null = null;
+  let lookAtMs: number | null = null;
   let isBusy = false;
   for (const { wait } of open) {
     if (wait === null) {
@@ -31,12 +34,32 @@ export function restOf(open: Iterable<StepSlot>, runWait: Wait | null): RestOfSt
     } else {
       waits.push(wait);
       wakeAtMs = soonest(wakeAtMs, wait.wakeAtMs);
+      lookAtMs = soonest(lookAtMs, lookOf(wait));
     }
   }
-  return { waits, wakeAtMs, isBusy };
+  return { waits, wakeAtMs, lookAtMs, isBusy };
 }
 
-export function mostPressing(waits: readonly Wait[]): Wait | null {
+/** What a run that has come to rest is put on record with, and when it is woken. */
+export interface Sleep {
+  readonly first: Wait;
+  readonly wakeAtMs: number | null;
+  readonly lookAtMs: number | null;
+}
+
+/** Null if it waits for nothing. */
+export function sleepOf(rest: RestOfSteps, deadlineAtMs: number | null): Sleep | null {
+  const first = mostPressing(rest.waits);
+  if (first === null) return null;
+  const wakeAtMs = soonest(rest.wakeAtMs, deadlineAtMs);
+  return { first, wakeAtMs, lookAtMs: soonest(rest.lookAtMs, deadlineAtMs) };
+}
+
+function lookOf({ lookAtMs, wakeAtMs }: Wait): number | null {
+  return lookAtMs ?? wakeAtMs;
+}
+
+function mostPressing(waits: readonly Wait[]): Wait | null {
   return waits.toSorted((a, b) => rank(a) - rank(b))[0] ?? null;
 }
 
@@ -45,7 +68,7 @@ function rank({ state }: Wait): number {
 }
 
 /** The earlier of two times, of which either may be missing. */
-export function soonest(left: number | null, right: number | null): number | null {
+function soonest(left: number | null, right: number | null): number | null {
   return left === null || right === null ? (left ?? right) : Math.min(left, right);
 }
 
@@ -65,6 +88,7 @@ export function dueBy(
 ): readonly { readonly slot: StepSlot; readonly wait: Wait }[] {
   return [...open].flatMap((slot) => {
     const { wait } = slot;
-    return wait?.wakeAtMs == null || wait.wakeAtMs > nowMs ? [] : [{ slot, wait }];
+    const atMs = wait === null ? null : lookOf(wait);
+    return wait === null || atMs === null || atMs > nowMs ? [] : [{ slot, wait }];
   });
 }

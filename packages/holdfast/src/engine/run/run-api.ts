@@ -1,4 +1,9 @@
 /** Builds the `run` object that a workflow's code gets. Each verb is a file of its own. */
+import {
+  requireDefinition,
+  requireEventType,
+  requireFunction,
+} from "../../workflow/definition-check.ts";
 import { checkSensitive } from "../../core/sensitive.ts";
 import { stepDefinitionName, stepPath, type StepName } from "../../core/step-path.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
@@ -53,17 +58,20 @@ export function makeRunApi(
     do: (effect: AnyEffect, input: unknown, named?: Named) =>
       enter(() => {
         known("do", named);
+        requireDefinition("effect", effect, "The effect of run.do");
         return new EffectStep(run, path(effect.name, named), effect, input, "do");
       }),
     try: (effect: AnyEffect, input: unknown, named?: Named & { readonly handOver?: boolean }) =>
       enter(() => {
         known("try", named);
+        requireDefinition("effect", effect, "The effect of run.try");
         const mode = named?.handOver === true ? "tryHandOver" : "try";
         return new EffectStep(run, path(effect.name, named), effect, input, mode);
       }),
     ask: (review: AnyReview, subject: unknown, named?: Named) =>
       enter(() => {
         known("ask", named);
+        requireDefinition("review", review, "The review of run.ask");
         return new AskStep(run, path(review.name, named), review, subject);
       }),
     wait: (
@@ -71,12 +79,14 @@ export function makeRunApi(
       options: Named & { readonly key: string; readonly within?: string },
     ) =>
       enter(() => {
-        known("wait", options);
+        known("wait", options ?? null);
+        requireEventType(event, "The event of run.wait");
         return new EventStep(run, path(event.name, options), event, options);
       }),
     call: (workflow: AnyWorkflow, input: unknown, named?: Named) =>
       enter(() => {
         known("call", named);
+        requireDefinition("workflow", workflow, "The workflow of run.call");
         return new CallStep(run, path(workflow.name, named), workflow, input);
       }),
     sleep: (until: string | Date, named?: Named) =>
@@ -91,6 +101,7 @@ export function makeRunApi(
     ) =>
       enter(() => {
         known("scope", options);
+        requireFunction(work, `The work of scope "${name}"`);
         return new ScopeStep(run, { scopes, name, options, api: inner, work });
       }),
     stop(reason: string, options: { readonly compensate?: boolean } = {}): never {
@@ -112,6 +123,7 @@ function localVerbs(run: LiveRun, path: PathOf, enter: Enter) {
     step: (name: string, work: () => unknown, options: StepOptions = {}) =>
       enter(() => {
         known("step", options);
+        requireFunction(work, `The work of step "${name}"`);
         declareStep(run, name, options);
         return new LocalStep(run, path(name, options), work, options);
       }),

@@ -66,6 +66,11 @@ export class RunEnding {
     return this.#unwinding?.by ?? "(engine)";
   }
 
+  /** True from the moment in which its code has stopped it: a catch in the code does not undo that. */
+  get hasStopped(): boolean {
+    return this.#stop !== null;
+  }
+
   /** True from the moment in which it is decided that the run is taken back. */
   get isTakingBack(): boolean {
     return this.#stop !== null || this.#unwinding !== null;
@@ -171,6 +176,14 @@ export class RunEnding {
     const late =
       failure.class === "expired" ? (onLate ?? (hasDeadline ? "ask" : undefined)) : undefined;
     return late ?? onFailure ?? "ask";
+  }
+
+  /** How the code has ended so far, where nothing has come of it yet; null if it has not. */
+  get said(): { readonly value: unknown } | { readonly because: string } | null {
+    if (this.#result !== null) return this.#result;
+    // A stop is thrown, too.
+    if (this.#stop !== null) return { because: `stops: ${this.#stop.reason}` };
+    return this.#early === null ? null : { because: `throws: ${String(this.#early.error)}` };
   }
 
   /** Recovery has come through. The run is frozen if it waits for a person and may not move. */

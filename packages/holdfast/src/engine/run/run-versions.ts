@@ -50,9 +50,9 @@ export class RunVersions {
   since(path: string, version: string, hasPassed: () => boolean): boolean {
     const known = this.#recorded(path);
     if (known !== null) return this.#same(path, known);
-    const problem = sinceProblem(version, this.#deployed);
-    if (problem !== null) throw misplaced(version, problem, this.#run.id);
     const began = this.#run.row.version;
+    const problem = sinceProblem(version, began, this.#deployed);
+    if (problem !== null) throw misplaced(version, problem, this.#run.id);
     const facts = { began, hasPassed: hasPassed() };
     // One that has taken the old path once stays on it, wherever it is asked again.
     const isNew =
@@ -77,8 +77,8 @@ export class RunVersions {
   }
 
   get #deployed(): Deployed {
-    const { version, declarations } = this.#run.host;
-    return { running: version, known: declarations.versions };
+    const { version, declarations, earlierVersions } = this.#run.host;
+    return { running: version, known: declarations.versions, earlier: earlierVersions };
   }
 
   /** Also one from before the run was done again: it stays on its path. */
@@ -112,6 +112,6 @@ function misplaced(version: string, why: string, run: string): HoldfastError {
   return new HoldfastError(
     "HF1111",
     `run.since(${JSON.stringify(version)}) of run ${run} cannot be answered: ${why}. The run is held.`,
-    "Name the version with which the change is deployed, and give that name to the app: holdfast({ version }). For a later change at another place name a later version.",
+    "Name the version with which the change is deployed, and give that name to the app: holdfast({ version }). Where a store has not seen all versions, list those before: earlierVersions. For a later change at another place name a later version.",
   );
 }

@@ -42,12 +42,17 @@ const cleaned: Body = async (input, run) => {
   return "vat";
 };
 
-async function deploy(version: string, body: Body, how: "closes" | "crashes" = "closes") {
+async function deploy(
+  version: string,
+  body: Body,
+  how: "closes" | "crashes" = "closes",
+  earlierVersions: readonly string[] = [],
+) {
   await (how === "closes" ? world.close() : world.crash());
   // Versions are told apart by when they came first.
   world.clock.setMs(world.clock.nowMs() + 1_000);
   const flow = flowOf(body);
-  await world.begin([flow], { version });
+  await world.begin([flow], { version, earlierVersions });
   return flow;
 }
 
@@ -87,6 +92,26 @@ describe("run.since", () => {
     expect(await world.resultOf(after)).toBe("vat");
     expect([system.count("tax"), system.count("vat")]).toEqual([1, 1]);
     expect(await answers(before)).toHaveLength(1);
+  });
+
+  test("on a store that has never seen the version new runs take the new path, and keep it", async () => {
+    const run = await begunOn("v47", changed);
+    await anHour();
+    expect(await answers(run)).toEqual([["since v45", true]]);
+    await deploy("v48", changed, "crashes");
+    expect(await world.resultOf(run)).toBe("vat");
+  });
+
+  test("a deployment that skipped the version holds older runs until the code lists it", async () => {
+    const run = await begunOn("v44", old);
+    await deploy("v47", changed);
+    await anHour();
+    await expectHeld(run, "HF1111", /nobody can say.*earlierVersions/u);
+    const flow = await deploy("v47", changed, "closes", ["v44", "v45", "v46"]);
+    const later = await world.start(flow, { id: "2" });
+    await world.engine.commands.resume(run, null, "op", "listed");
+    expect(await world.resultOf(run)).toBe("tax");
+    expect(await world.resultOf(later)).toBe("vat");
   });
 
   test("a run whose history has come past without asking takes the old path, whatever it began with", async () => {
@@ -134,13 +159,15 @@ describe("run.since", () => {
 
 describe("run.since that cannot be answered", () => {
   test.each([
-    ["of a version that nobody has deployed", "v45", "v99", /none that was deployed before/],
+    ["of a version that nobody has deployed", "v45", "v99", /never deployed on this store/],
     ["of the files that the app is made of", "sha256:0011", "v45", /those have no order/],
   ])("%s: held, and nothing is executed", async (_what, running, asked, says) => {
-    const run = await begunOn(running, async (input, r) => {
+    const run = await begunOn("v44", (_input, r) => r.sleep("1h"));
+    await deploy(running, async (input, r) => {
       const isNew = await r.since(asked);
       return r.do(isNew ? vat : tax, input);
     });
+    await anHour();
     await expectHeld(run, "HF1111", says);
     expect(system.requests).toEqual([]);
   });

@@ -20,6 +20,18 @@ const actions = () => system.ledger.map((row) => row.action);
 const openOnes = async (run: number) =>
   (await world.exceptions(run)).filter((exception) => exception.closedAtMs === null);
 
+/** What the code has done after it was stopped. */
+const done: string[] = [];
+const child = testWorkflow("child", async () => done.push("child"));
+
+function swallowStop(run: Run): void {
+  try {
+    run.stop("no", { compensate: true });
+  } catch {
+    // The code goes on as if nothing was.
+  }
+}
+
 async function begun(body: (input: { id: string }, run: Run) => Promise<unknown>, options = {}) {
   const flow = testWorkflow("flow", body, options);
   await world.begin([flow]);
@@ -65,6 +77,39 @@ describe("run.stop", () => {
     });
     await world.untilState(run, "stopped");
     expect(actions()).toEqual([]);
+  });
+
+  test.each<[string, (input: { id: string }, r: Run) => Promise<unknown>]>([
+    ["do", (input, r) => r.do(charge, input)],
+    ["try", (input, r) => r.try(charge, input)],
+    ["step", (_input, r) => r.step("later", () => done.push("step"))],
+    ["call", (input, r) => r.call(child, input)],
+    ["scope", (_input, r) => r.scope("unit", async () => done.push("scope"))],
+    ["sleep", (_input, r) => r.sleep("1ms").then(() => done.push("slept"))],
+    ["since", (_input, r) => r.since("1").then(() => done.push("asked"))],
+    [
+      "step, in a scope",
+      (_input, r) => {
+        return r.scope("unit", async (unit) => {
+          swallowStop(unit);
+          await unit.step("later", () => done.push("step"));
+        });
+      },
+    ],
+  ])("after it nothing of the code begins: run.%s", async (_verb, act) => {
+    done.length = 0;
+    const flow = testWorkflow("flow", async (input, r) => {
+      await r.do(reserve, input);
+      swallowStop(r);
+      await act(input, r);
+      return "went on";
+    });
+    await world.begin([flow, child]);
+    const run = await world.start(flow, { id: "1" });
+    await world.untilState(run, "stopped");
+    expect(done).toEqual([]);
+    expect(actions()).toEqual(["reserve", "undo-reserve"]);
+    expect(await world.row(run)).toMatchObject({ reason: "no", compensated: "fully" });
   });
 
   test("works in code that is no async function", async () => {

@@ -198,6 +198,26 @@ describe("a parent that is taken back", () => {
     expect(actions()).toEqual(["reserve", "mail", "undo-reserve"]);
   });
 
+  test("leaves no record for each look at a child that needs a person for days", async () => {
+    const mail = testEffect("once", shop, "mail");
+    shop.plan("mail", { kind: "lostAnswer", happened: true });
+    const child = testWorkflow("child", (input, r) => r.do(mail, input));
+    const parent = testWorkflow("parent", (input, r) => r.call(child, input));
+    const run = await begun([parent, child]);
+    await cancel(run);
+    await world.advance(HOUR_MS);
+    const before = await world.records(run);
+    await world.advance(4 * 24 * HOUR_MS);
+    expect(await world.records(run)).toEqual(before);
+    // Nor does it where it is loaded for something else, or by the next engine.
+    await world.engine.commands.cancel(run, "bo", "again");
+    await world.crash();
+    await world.begin([parent, child]);
+    await world.advance(12 * HOUR_MS);
+    const later = (await world.records(run)).slice(before.length);
+    expect(later.filter(({ kind }) => kind === "state")).toEqual([]);
+  });
+
   test("waits for a child whose code is not here, and says so", async () => {
     const { workflows, parent } = family(shop);
     const run = await begun(workflows);

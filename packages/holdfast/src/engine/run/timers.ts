@@ -4,6 +4,7 @@
  */
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../clock.ts";
+import { LookTimers } from "./look-timers.ts";
 import type { Places } from "../workers/places.ts";
 
 /** Width of a bucket: runs due within it wake together, milliseconds. */
@@ -22,6 +23,7 @@ export class DurableTimers {
   /** Runs due within this are held in memory, milliseconds. */
   readonly #aheadMs: number;
   readonly #buckets = new Map<number, { runs: number[]; cancel: () => void }>();
+  readonly #looks: LookTimers;
   /** Everything in the store due up to here is held. */
   #heldUntilMs = -1;
   #cancelRefill: (() => void) | null = null;
@@ -40,6 +42,7 @@ export class DurableTimers {
     this.#store = store;
     this.#clock = clock;
     this.#wake = wake;
+    this.#looks = new LookTimers(clock, wake);
     this.#durable = durable;
     this.#background = background;
     this.#patiently = patiently;
@@ -49,7 +52,7 @@ export class DurableTimers {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#buckets.size;
+    return this.#buckets.size + this.#looks.keptCount;
   }
 
   /** Reads what is due soon and goes on doing so. */
@@ -97,6 +100,21 @@ export class DurableTimers {
     });
   }
 
+  /** @param lookAtMs - when this engine looks at it, where what is on record of that is over. */
+  sleeps(
+    run: number,
+    { wakeAtMs, lookAtMs }: { readonly wakeAtMs: number | null; readonly lookAtMs?: number | null },
+  ): void {
+    if (lookAtMs !== undefined && lookAtMs !== null && lookAtMs !== wakeAtMs)
+      this.#looks.set(run, lookAtMs);
+    else if (wakeAtMs !== null) this.add(run, wakeAtMs);
+  }
+
+  /** It is at work, or has ended: nothing of it is looked at. */
+  wakes(run: number): void {
+    this.#looks.clear(run);
+  }
+
   /** A run has gone to sleep; its record may not be durable yet. */
   add(run: number, wakeAtMs: number): void {
     if (wakeAtMs <= this.#heldUntilMs) this.#hold(run, wakeAtMs);
@@ -107,6 +125,7 @@ export class DurableTimers {
     this.#cancelRefill?.();
     for (const bucket of this.#buckets.values()) bucket.cancel();
     this.#buckets.clear();
+    this.#looks.close();
   }
 
   #hold(run: number, wakeAtMs: number): void {

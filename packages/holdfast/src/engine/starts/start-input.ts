@@ -6,7 +6,7 @@ import { UNNAMED_STARTER } from "../../core/person.ts";
 import { sensitiveTexts } from "../../core/sensitive.ts";
 import { parse, problemText } from "../../workflow/schema.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
-import { isStorable, requireText } from "../journal/checked-values.ts";
+import { isStorable, requireName, requireText } from "../journal/checked-values.ts";
 import type { EngineLimits } from "../limits.ts";
 import { toJson } from "../journal/payload.ts";
 
@@ -39,7 +39,7 @@ export async function checkedStart(
   limits: EngineLimits,
   asItCame: (plain: unknown) => void = () => undefined,
 ): Promise<StartInput> {
-  if (by !== undefined) requireText(by, `name of who starts workflow "${workflow.name}"`);
+  if (by !== undefined) requireName(by, `starts workflow "${workflow.name}"`);
   if (correlationId !== undefined)
     requireText(correlationId, `correlationId of a start of workflow "${workflow.name}"`);
   const what = `input of ${workflow.name}`;

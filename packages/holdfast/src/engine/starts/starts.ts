@@ -39,6 +39,8 @@ import { checkedStart, keyOf, refuseUnnamed } from "./start-input.ts";
 export interface StartOptions {
   readonly by?: string;
   readonly correlationId?: string;
+  /** Version of the code that it begins with. Default: that of this engine. */
+  readonly version?: string;
   readonly parent?: StartingParent;
   /** The shard that has a claim on the key: asked whether a run with it is about to begin there. */
   readonly claimed?: number;
@@ -339,7 +341,7 @@ export class Starts {
       keyHash,
       inputDigest: digest,
       generation: options.anew?.generation ?? 1,
-      version,
+      version: options.version ?? version,
       owner: definition.owner,
       lane,
       correlationId: options.correlationId ?? formatRunId(run),

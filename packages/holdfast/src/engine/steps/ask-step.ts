@@ -6,7 +6,7 @@ import { HoldfastError } from "../../core/error.ts";
 import type { AskedHead, AnsweredHead, JournalRecord } from "../../core/journal.ts";
 import { formatItemId } from "../../core/run-number.ts";
 import { excludedText, isSamePerson, UNNAMED_STARTER } from "../../core/person.ts";
-import type { AnyReview } from "../../workflow/review.ts";
+import { misfitDefault, type AnyReview } from "../../workflow/review.ts";
 import { parse, problemText } from "../../workflow/schema.ts";
 import { checkedDescription } from "../journal/checked-values.ts";
 import { Deferred } from "../run/deferred.ts";
@@ -60,7 +60,11 @@ export class AskStep implements StepVerb {
     if (records[0]?.kind === "answered") return null;
     const asked = { verb: "review" as const, target: this.#review.name, digest: this.#digest() };
     const { sensitive = [] } = this.#review.definition;
-    return stepDrift(this.#path, records, asked, { text: this.#subject, sensitive });
+    return stepDrift(this.#path, records, asked, {
+      text: this.#subject,
+      sensitive,
+      check: this.#run.host.check,
+    });
   }
 
   #digest(): string {
@@ -168,13 +172,7 @@ export class AskStep implements StepVerb {
   #timeOut(slot: StepSlot, asked: number): void {
     const { onTimeout } = this.#review.definition;
     if (onTimeout !== undefined && "default" in onTimeout) {
-      const text = toJson(
-        onTimeout.default,
-        this.#run.host.limits,
-        `default of review "${this.#path}"`,
-      );
-      const head: AnsweredHead = { asked, end: "value", by: "(timeout)", timedOut: true };
-      this.#run.deliver(slot, this.#run.append("answered", this.#path, head, text));
+      this.#decideByDefault(slot, asked, onTimeout.default);
       return;
     }
     // Without a declared default nothing is decided: the review stays open and goes up.
@@ -183,6 +181,24 @@ export class AskStep implements StepVerb {
     const to = this.#escalatedTo;
     this.#run.host.emit({ type: "review.overdue", ...this.#told(asked), to });
     this.#wait(slot);
+  }
+
+  /** Held against its schema as every decision: one that does not fit would be on record for ever. */
+  #decideByDefault(slot: StepSlot, asked: number, decision: unknown): void {
+    const parsed = parse(this.#review.definition.decision, decision);
+    const decide = (p: Awaited<typeof parsed>) => {
+      this.#run.guarded(slot, () => {
+        // Somebody may have answered while the schema was asked.
+        if (slot.ended) return;
+        if (!p.ok) throw misfitDefault(this.#review.name, p.problems);
+        const what = `default of review "${this.#path}"`;
+        const text = toJson(decision, this.#run.host.limits, what);
+        const head: AnsweredHead = { asked, end: "value", by: "(timeout)", timedOut: true };
+        this.#run.deliver(slot, this.#run.append("answered", this.#path, head, text));
+      });
+    };
+    if (parsed instanceof Promise) this.#run.host.background(parsed.then(decide));
+    else decide(parsed);
   }
 
   /** Its scope is undone: nobody needs the answer any more. */

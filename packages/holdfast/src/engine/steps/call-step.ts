@@ -24,7 +24,9 @@ import {
 
 /**
  * A waiting parent looks after its child again after this time at the latest, and then after twice
- * as long: the process may have died between the child's end and the parent's hearing of it.
+ * as long: the process may have died between the child's end and the parent's hearing of it. Only the
+ * first look is on record. Later ones are this engine's own, or a parent whose child waits for months
+ * would have a record for each hour of them; the next engine looks at once.
  */
 const LOOK_FIRST_MS = 60_000;
 const LOOK_MS_MAX = 3_600_000;
@@ -187,7 +189,7 @@ export class CallStep implements StepVerb {
     this.#run.setWait(slot, {
       state: "waiting",
       reason: `waits until ${who} has been taken back; ${why}`,
-      wakeAtMs: this.#askAgainAtMs(),
+      ...this.#looks(),
       onWake: () => {
         this.#run.host.background(this.#takeBack(slot));
       },
@@ -250,7 +252,7 @@ export class CallStep implements StepVerb {
     this.#run.setWait(slot, {
       state: "waiting",
       reason: `waits for workflow "${this.#workflow.name}" (${formatRunId(this.#child)})`,
-      wakeAtMs: this.#lookAgainAtMs(),
+      ...this.#looks(),
       onWake: () => {
         this.#run.host.background(this.#callAndWait(slot));
       },
@@ -272,16 +274,15 @@ export class CallStep implements StepVerb {
   }
 
   /** The child tells of its end, and of needing a person; this is for what was lost in a crash. */
-  #askAgainAtMs(): number {
+  #looks(): Pick<NonNullable<StepSlot["wait"]>, "wakeAtMs" | "lookAtMs"> {
     const { row, host } = this.#run;
-    const lastMs = row.wakeAtMs === null ? 0 : row.wakeAtMs - row.updatedAtMs;
-    return host.clock.nowMs() + Math.min(LOOK_MS_MAX, Math.max(LOOK_FIRST_MS, 2 * lastMs));
-  }
-
-  #lookAgainAtMs(): number {
-    const nowMs = this.#run.host.clock.nowMs();
-    const sinceMs = Math.max(LOOK_FIRST_MS, nowMs - this.#calledAtMs);
-    return nowMs + Math.min(LOOK_MS_MAX, sinceMs);
+    const nowMs = host.clock.nowMs();
+    const wakeAtMs = row.wakeAtMs ?? Number.POSITIVE_INFINITY;
+    const isOver = wakeAtMs <= nowMs;
+    const sinceMs = isOver ? nowMs - Math.max(this.#calledAtMs, row.updatedAtMs) : 0;
+    const lookAtMs = nowMs + Math.min(LOOK_MS_MAX, Math.max(LOOK_FIRST_MS, sinceMs));
+    // Loaded for something else meanwhile, it goes on waiting as it is on record.
+    return isOver ? { wakeAtMs, lookAtMs } : { wakeAtMs: Math.min(wakeAtMs, lookAtMs) };
   }
 
   #returned(

@@ -54,6 +54,24 @@ describe("run.call", () => {
     },
   );
 
+  test("leaves no record for each look at a child that is at it for days", async () => {
+    const slow = testWorkflow("slow", async (_input, run) => {
+      await run.sleep("4d");
+      return "done";
+    });
+    const patient = testWorkflow("patient", async (input, run) => {
+      const [got] = await Promise.all([run.call(slow, input), run.sleep("2d")]);
+      return got;
+    });
+    await world.begin([patient, slow]);
+    const run = await world.start(patient, { id: "1" });
+    await world.advance(3 * 24 * 3_600_000);
+    const states = (await world.records(run)).filter(({ kind }) => kind === "state");
+    // It waits; the sleep is over; it waits.
+    expect(states.length).toBeLessThanOrEqual(3);
+    expect(await world.resultOf(run)).toBe("done");
+  });
+
   test("tells a parent that was asleep when the process died between the child's end and its hearing of it", async () => {
     let armed = false;
     await world.begin([parent, child], {

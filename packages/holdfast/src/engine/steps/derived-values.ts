@@ -17,13 +17,21 @@ export function recordedNow(run: LiveRun, path: string): Date {
 /** In [0, 1): 48 bits of the digest of (run, name). */
 export function derivedRandom(run: LiveRun, path: string): number {
   enterValue(run, path);
-  return Buffer.from(derivedBytes(run, "random", path)).readUIntBE(0, 6) / 2 ** 48;
+  return fractionOf(derivedBytes(run, "random", path));
+}
+
+export function fractionOf(bytes: Uint8Array): number {
+  return Buffer.from(bytes).readUIntBE(0, 6) / 2 ** 48;
 }
 
 /** Version 4 in form (RFC 9562), its bits from the digest of (run, name). */
 export function derivedUuid(run: LiveRun, path: string): string {
   enterValue(run, path);
-  const bytes = Buffer.from(derivedBytes(run, "uuid", path)).subarray(0, 16);
+  return uuidOf(derivedBytes(run, "uuid", path));
+}
+
+export function uuidOf(digest: Uint8Array): string {
+  const bytes = Buffer.from(digest).subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytes.toString("hex");

@@ -1,4 +1,5 @@
 /** `run.step`: local work whose result is recorded. */
+import { isThenable } from "../thenable.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { JournalRecord, ResultHead } from "../../core/journal.ts";
 import { StepFailed } from "../../workflow/run.ts";
@@ -71,8 +72,8 @@ export class LocalStep implements StepVerb {
   live(slot: StepSlot): void {
     try {
       const value = this.#work();
-      if (value instanceof Promise) {
-        value.then(
+      if (isThenable(value)) {
+        Promise.resolve(value).then(
           (result: unknown) => {
             this.#done(slot, result);
           },

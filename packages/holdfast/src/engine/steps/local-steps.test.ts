@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HoldfastError } from "../../core/error.ts";
 import { StepFailed, type Run } from "../../workflow/run.ts";
@@ -125,6 +126,33 @@ describe("run.step", () => {
     expect(exception).toMatchObject({ class: "defect", owner: "team-flow" });
     expect(exception?.because).toContain("HoldfastError");
     expect(exception?.message).toMatch(/result of step "odd"/);
+  });
+});
+
+describe("what another realm has made", () => {
+  const foreign = (code: string): unknown => runInNewContext(code);
+  const builder = { then: (tell: (rows: unknown) => void) => tell([{ id: 1 }]) };
+
+  test.each([
+    ["a promise", () => foreign("Promise.resolve({ a: [1] })"), { a: [1] }],
+    ["an array", () => foreign("[1, [2]]"), [1, [2]]],
+    ["a query builder, which is no promise", () => builder, [{ id: 1 }]],
+    ["a function that can be awaited", () => Object.assign(() => 1, builder), [{ id: 1 }]],
+  ])("%s is awaited and kept", async (_name, work, expected) => {
+    const flow = testWorkflow("flow", (_input, run) => run.step("read", work));
+    await world.begin([flow]);
+    expect(await world.resultOf(await world.start(flow, { id: "1" }))).toEqual(expected);
+  });
+
+  test("the error of what can be awaited is the step's", async () => {
+    const flow = testWorkflow("flow", async (_input, run) => {
+      const failed = await run
+        .step("read", () => foreign("Promise.reject(new Error('no rows'))"))
+        .catch((error: unknown) => error);
+      return failed instanceof StepFailed ? failed.message : "no";
+    });
+    await world.begin([flow]);
+    expect(await world.resultOf(await world.start(flow, { id: "1" }))).toContain("no rows");
   });
 });
 

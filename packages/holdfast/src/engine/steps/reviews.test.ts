@@ -191,6 +191,17 @@ describe("run.ask", () => {
     expect((await world.reviews(run))[0]).toMatchObject({ answeredBy: "(timeout)" });
   });
 
+  test("decides by no default that its schema does not take, also where that answers later", async () => {
+    const later = DECISION.refine(async ({ ok }) => ok, "expected yes");
+    const flow = asking({ within: "4h", onTimeout: { default: { ok: false } }, decision: later });
+    const run = await waiting(flow);
+    await world.advance(5 * HOUR_MS);
+    const row = await world.row(run);
+    expect(row.reason).toContain("HF1001");
+    expect(row.reason).toContain("expected yes");
+    expect((await world.records(run)).some(({ kind }) => kind === "answered")).toBe(false);
+  });
+
   test("goes up when nobody answers in time, stays open, and takes a late answer", async () => {
     const run = await waiting(asking({ within: "4h", onTimeout: { escalateTo: "lead" } }));
     await world.advance(4 * HOUR_MS + 1_000);

@@ -15,6 +15,11 @@ export interface Wait {
   readonly state: RunState;
   readonly reason: string;
   readonly wakeAtMs: number | null;
+  /**
+   * What is on record is over, and this engine looks again then; the next engine looks at once. For
+   * looks that find nothing new, so that they leave no records. Absent: at `wakeAtMs`.
+   */
+  readonly lookAtMs?: number;
   readonly dependency?: string;
   /** Called when the time has come while the run is still in memory. */
   readonly onWake?: () => void;

@@ -26,9 +26,12 @@ export interface CheckOptions {
   readonly workflows: readonly AnyWorkflow[];
   readonly effects: readonly AnyEffect[];
   readonly version: string;
+  readonly earlierVersions?: readonly string[];
   readonly limits: Partial<EngineLimits>;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of a history that has left its store; a completed run is then held to its result, too. */
+  readonly pulled?: { readonly digests: Digests; readonly isSame: FitWatch["isSame"] };
 }
 
 /** A flush that is durable at once, because nothing of it is kept. */
@@ -43,6 +46,7 @@ export class CheckHost implements RunHost {
   readonly committer: Committer;
   readonly rest = new RestQueue();
   readonly version: string;
+  readonly earlierVersions: readonly string[];
   readonly declarations: Declarations;
   readonly effects: KnownEffects;
   readonly check: FitWatch;
@@ -51,15 +55,25 @@ export class CheckHost implements RunHost {
   readonly #options: CheckOptions;
 
   constructor(options: CheckOptions, check: FitWatch) {
-    const { clock, random, limits, secret, storeId, version, effects } = options;
+    const {
+      clock,
+      random,
+      limits,
+      secret,
+      storeId,
+      version,
+      earlierVersions = [],
+      effects,
+    } = options;
     this.#options = options;
     this.check = check;
     this.clock = clock;
     this.random = random;
     this.limits = { ...DEFAULT_LIMITS, ...limits };
-    this.digests = digestsWith(secret);
+    this.digests = options.pulled?.digests ?? digestsWith(secret);
     this.store = { storeId };
     this.version = version;
+    this.earlierVersions = earlierVersions;
     this.effects = new KnownEffects(effects);
     this.committer = new Committer(NOWHERE, clock, this.limits, ignore, ignore);
     const journal = new SystemJournal(this.committer, 0);

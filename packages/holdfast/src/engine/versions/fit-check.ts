@@ -4,12 +4,14 @@
  */
 import { HoldfastError } from "../../core/error.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import type { JournalRecord } from "../../core/journal.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { KnownWorkflows } from "../starts/known-workflows.ts";
 import { LiveRun } from "../run/live-run.ts";
 import { requireBeginning } from "../run/unreadable-run.ts";
 import { codeOf, withoutCode } from "../run/without-code.ts";
 import { CheckHost, type CheckOptions } from "./check-host.ts";
+import { endMisfit } from "./end-misfit.ts";
 
 /** How long the code of one run may take to come to where its history ends, milliseconds. */
 const CHECK_MS_MAX = 10_000;
@@ -21,6 +23,8 @@ export class FitCheck {
   readonly #workflows: KnownWorkflows;
   /** Runs that were waited for in vain, by workflow. */
   readonly #inVain = new Map<string, number>();
+  /** How completed runs had ended, where that is looked at. */
+  readonly #ends = new WeakMap<LiveRun, JournalRecord>();
   /** Of runs that are being looked at. */
   readonly #heard = new Map<LiveRun, (misfit: HoldfastError | null) => void>();
 
@@ -28,8 +32,14 @@ export class FitCheck {
   constructor(options: CheckOptions) {
     this.#workflows = new KnownWorkflows(options.workflows);
     this.#host = new CheckHost(options, {
-      fits: (run) => this.#hear(run, null),
+      fits: (run) => {
+        const end = options.pulled !== undefined ? this.#ends.get(run) : undefined;
+        if (end === undefined) this.#hear(run, null);
+        else void this.#lookAtEnd(run, end.data);
+      },
       misfits: (run, error) => this.#hear(run, error),
+      isSame: (recorded, asked, sensitive) =>
+        options.pulled?.isSame(recorded, asked, sensitive) ?? false,
     });
   }
 
@@ -45,7 +55,10 @@ export class FitCheck {
       const workflow = codeOf(this.#workflows, stored);
       if (workflow === null) return withoutCode(stored.row);
       if ((this.#inVain.get(workflow.name) ?? 0) >= WAITED_FOR_MAX) return notChecked(stored.row);
-      return await this.#judged(new LiveRun(this.#host, workflow, stored));
+      const run = new LiveRun(this.#host, workflow, stored);
+      const end = stored.records.findLast(({ kind }) => kind === "finished");
+      if (end !== undefined && stored.row.state === "completed") this.#ends.set(run, end);
+      return await this.#judged(run);
     } catch (error) {
       if (error instanceof HoldfastError) return error;
       throw error;
@@ -65,6 +78,12 @@ export class FitCheck {
       });
       run.start();
     });
+  }
+
+  async #lookAtEnd(run: LiveRun, recorded: string | null): Promise<void> {
+    const sentence = await endMisfit(run, recorded);
+    if (sentence === null) this.#hear(run, null);
+    else run.ending.drift(sentence);
   }
 
   /** The first word counts; what the code does afterwards is of no account. */

@@ -161,7 +161,7 @@ export class Membership {
     this.#engine.exceptions.due.cameIn();
     inbox.lookSoon();
     // Others may look meanwhile: there is no end to what may have to be brought back.
-    this.#engine.background(startUp.cameIn(taken.shards));
+    this.#engine.background(startUp.cameIn(taken));
     await this.#patiently(() => gates.cameIn());
     if (!isKeeperNow) return;
     early.start();
@@ -216,10 +216,11 @@ export class Membership {
     const { live, departures, wakes } = this.#engine;
     for (const [number, run] of live) {
       if (run.shard === undefined || !shards.has(run.shard)) continue;
+      // Before it is let go: that it has come through is the last that is written of it here.
+      this.#engine.progressed(number);
       run.abandon();
       live.delete(number);
       departures.note(number);
-      this.#engine.progressed(number);
       this.#parts.gates.forget(number);
     }
     wakes.pump();

@@ -13,7 +13,7 @@ import type { JournalRecord } from "../../core/journal.ts";
 import type { RecordKind } from "../../core/record-kinds.ts";
 import type { RepairAct } from "../../core/repaired.ts";
 import { repeatOf, type RepeatMove } from "../../core/repeat.ts";
-import { lifeOf, type RunLife } from "../../core/run-life.ts";
+import { inputOf, lifeOf, type RunLife } from "../../core/run-life.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import { versionOf } from "../../core/run-version.ts";
@@ -24,7 +24,7 @@ import type { RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { findRun, type RunReference } from "../find-run.ts";
 import { scanRun } from "../scan-run.ts";
-import { refuseUnfit } from "./repair-fit.ts";
+import { inputOfStep, refuseUnfit } from "./repair-fit.ts";
 
 export interface RepairRequest extends RunReference {
   readonly act: RepairAct;
@@ -83,6 +83,18 @@ const DIGEST_HEX_LENGTH = 12;
  *   HF6004 (an outcome is unknown and must be settled first).
  */
 export async function planRepair(reader: StoreReader, request: RepairRequest): Promise<RepairPlan> {
+  return (await repairWithInput(reader, request)).plan;
+}
+
+/**
+ * The same, and what a change would be made to.
+ *
+ * @returns `input` as JSON; null where nothing is changed, or no record has it.
+ */
+export async function repairWithInput(
+  reader: StoreReader,
+  request: RepairRequest,
+): Promise<{ readonly plan: RepairPlan; readonly input: string | null }> {
   const row = await findRun(reader, request);
   const records: JournalRecord[] = [];
   await scanRun(reader, row.run, (record) => records.push(record));
@@ -101,7 +113,24 @@ export async function planRepair(reader: StoreReader, request: RepairRequest): P
   };
   const text = canonicalJson([plan, { value: value ?? null, ref, newKey }]);
   const digest = createHash("sha256").update(text).digest("hex").slice(0, DIGEST_HEX_LENGTH);
-  return { ...plan, isLookedAt: false, digest };
+  return { plan: { ...plan, isLookedAt: false, digest }, input: changedInput(records, request) };
+}
+
+function changedInput(
+  records: readonly JournalRecord[],
+  { act, step }: RepairRequest,
+): string | null {
+  switch (act) {
+    case "edit":
+      return inputOfStep(records, step);
+    case "correct":
+    case "anew":
+      return inputOf(records);
+    case "supply":
+    case "skip":
+    case "again":
+      return null;
+  }
 }
 
 function refuse(row: RunRow, records: readonly JournalRecord[], request: RepairRequest): void {

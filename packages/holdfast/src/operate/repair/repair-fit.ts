@@ -78,7 +78,7 @@ function refuseResult(
 }
 
 /** JSON of what it is asked with, or was corrected to; null where no record has it. */
-function inputOfStep(records: readonly JournalRecord[], step: string | null): string | null {
+export function inputOfStep(records: readonly JournalRecord[], step: string | null): string | null {
   const own = lifeOf(records).steps.get(step ?? "") ?? [];
   return own.findLast(holdsInput)?.data ?? null;
 }

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { resumeOf, settleFirst } from "../../core/acts.ts";
 import { HoldfastError } from "../../core/error.ts";
+import { integrationOfGate } from "../../core/parking.ts";
 import type { Rate } from "../../core/rate.ts";
 import { moneyAtStake } from "../../core/replay/replay-money.ts";
 import {
@@ -88,7 +89,7 @@ async function draftReplay(
   const selected = await selectItems(reader, parseReplayQuery(query), first, nowMs);
   if (selected.length === 0) throw nothingFits(query);
   const version = to?.version ?? (await deployedVersions(reader)).at(-1) ?? null;
-  const repairs = new RepairsOfAll(reader, how, { by, patience });
+  const repairs = new RepairsOfAll(reader, how, { by, patience }, await Masking.of(reader));
   const running: Candidate[] = [];
   const versions: number[] = [];
   const refused: ReplayPlan["refused"][number][] = [];
@@ -203,7 +204,8 @@ export async function downOf(
   needed: readonly string[],
 ): Promise<readonly string[]> {
   const down = (await reader.dependencies()).filter(({ state }) => state !== "closed");
-  return down.map(({ integration }) => integration).filter((name) => needed.includes(name));
+  const gates = down.map(({ integration }) => integration);
+  return gates.filter((gate) => needed.includes(integrationOfGate(gate)));
 }
 
 /** What surely did not happen is no duplicate, however old its key is. */

@@ -64,7 +64,7 @@ create table journal (
   shard smallint not null,
   run bigint not null,
   seq integer not null,
-  kind smallint not null check (kind between 0 and 48),
+  kind smallint not null check (kind between 0 and 49),
   attempt integer not null,
   name text not null,
   at_ms bigint not null,

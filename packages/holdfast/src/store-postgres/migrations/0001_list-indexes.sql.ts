@@ -35,6 +35,10 @@ create index exception_open_class on exception (class, (run + 0), (seq + 0))
 -- Serves lists of all exceptions by class, with the one before.
 create index exception_closed_class on exception (class, (run + 0), (seq + 0))
   where closed_at_ms is not null;
+-- Serves the queue by who has it.
+create index exception_open_assignee
+  on exception (left(handling::jsonb ->> 'assignee', 200), (run + 0), (seq + 0))
+  where closed_at_ms is null;
 -- Serves lists of what is left of undoings, and of runs that have such. The query repeats the condition.
 create index exception_undoing on exception ((run + 0), (seq + 0))
   where (reason_code = 'HF3004' or substr(step, 1, 5) = 'undo/');

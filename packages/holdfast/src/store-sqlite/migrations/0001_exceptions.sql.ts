@@ -45,7 +45,7 @@ create table exception (
 ) strict;
 -- Serves closing one, and lists of all exceptions by run.
 create unique index exception_run on exception (run, seq);
--- Serves the queue of open exceptions. The query repeats the condition, as it does for the next six.
+-- Serves the queue of open exceptions. The query repeats the condition, as it does for the next seven.
 create index exception_open on exception (run, seq) where closed_at_ms is null;
 -- Serves the queue by owner.
 create index exception_open_owner on exception (owner, run, seq)
@@ -65,6 +65,9 @@ create index exception_open_class on exception (class, run, seq)
 -- Serves lists of all exceptions by class, with the one before.
 create index exception_closed_class on exception (class, run, seq)
   where closed_at_ms is not null;
+-- Serves the queue by who has it.
+create index exception_open_assignee on exception (handling ->> '$.assignee', run, seq)
+  where closed_at_ms is null;
 -- Serves lists of what is left of undoings, and of runs that have such. The query repeats the condition.
 create index exception_undoing on exception (run, seq)
   where (reason_code = 'HF3004' or substr(step, 1, 5) = 'undo/');

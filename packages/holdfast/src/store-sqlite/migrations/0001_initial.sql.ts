@@ -29,7 +29,7 @@ create table journal (
   pos integer primary key,
   run integer not null,
   seq integer not null,
-  kind integer not null check (kind between 0 and 48),
+  kind integer not null check (kind between 0 and 49),
   attempt integer not null,
   name text not null,
   at_ms integer not null,

@@ -43,7 +43,7 @@ interface Life {
 
 export class BedLives {
   readonly clock = new ManualClock();
-  readonly world = new FakeWorld(this.clock);
+  readonly world: FakeWorld;
   /** What becomes of each flush; a death of the process ends this life, and the next one begins. */
   fateOf: (flush: FlushSeen) => FlushFate = () => "applied";
   /** Flushes of all lives. */
@@ -61,6 +61,7 @@ export class BedLives {
   constructor(options: BedEngineOptions, seed: number) {
     this.#options = options;
     this.#seed = seed;
+    this.world = new FakeWorld(this.clock, seed);
   }
 
   /** How often the process has died, or was killed. */

@@ -8,6 +8,7 @@ import type { Outside } from "../../engine/effects/outside.ts";
 import type { Attempt } from "../../workflow/attempt.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import { cannotTell, done, isPending, notDone, type Seen } from "../../workflow/seen.ts";
+import { seededRandom, type SeededRandom } from "../seeded-random.ts";
 import type { Fault } from "./fault.ts";
 import { lostError, refusedError, statusError } from "./fault-error.ts";
 import type { ManualClock } from "./manual-clock.ts";
@@ -48,6 +49,18 @@ export class EffectWorld {
   readonly plans: Fault[] = [];
   answer: Answer | null = null;
   lookUp: LookUp | null = null;
+  /** For how long its system drops repeats of a key; null: as the effect's contract says. */
+  keysForMs: number | null = null;
+  /** A look-up does not see what was done since. */
+  lagMs = 0;
+  unreliable: Unreliable | null = null;
+}
+
+/** One of so many calls goes wrong, with one of these. */
+export interface Unreliable {
+  readonly oneIn: number;
+  readonly faults: readonly Fault[];
+  readonly random: SeededRandom;
 }
 
 export class FakeWorld implements Outside {
@@ -58,11 +71,13 @@ export class FakeWorld implements Outside {
   /** Requests that have not been carried out yet. */
   onItsWay = 0;
   readonly #clock: ManualClock;
+  readonly #seed: number;
   readonly #effects = new Map<string, EffectWorld>();
   #activity = 0;
 
-  constructor(clock: ManualClock) {
+  constructor(clock: ManualClock, seed: number) {
     this.#clock = clock;
+    this.#seed = seed;
   }
 
   /** Grows with everything that happens here. */
@@ -82,6 +97,11 @@ export class FakeWorld implements Outside {
     return made;
   }
 
+  /** Chance of this one effect, the same for the same seed. */
+  chanceOf(name: string): SeededRandom {
+    return seededRandom(this.#seed, `world ${name}`);
+  }
+
   undoingOf(name: string): EffectWorld {
     return this.of(`${UNDO}${name}`);
   }
@@ -95,7 +115,7 @@ export class FakeWorld implements Outside {
     world.calls.push(call);
     world.effect = effect;
     attempt.calls.count += 1;
-    const fault = this.meddle(effect, call) ?? world.plans.shift() ?? null;
+    const fault = this.meddle(effect, call) ?? world.plans.shift() ?? chanceFault(world.unreliable);
     const work = () => this.#do(effect, world, call);
     return fault === null ? work() : await this.#fail(fault, { effect, attempt, work });
   }
@@ -107,10 +127,11 @@ export class FakeWorld implements Outside {
 
   async probe(effect: AnyEffect, input: unknown): Promise<unknown> {
     this.#activity += 1;
-    const { deeds, lookUp } = this.of(effect.name);
+    const { deeds, lookUp, lagMs } = this.of(effect.name);
     if (lookUp !== null) return lookUp(input, deeds);
     const reference = canonicalJson(input);
-    const deed = deeds.find((one) => one.reference === reference);
+    const seenMs = this.#clock.nowMs() - lagMs;
+    const deed = deeds.find((one) => one.reference === reference && one.atMs <= seenMs);
     if (deed === undefined) return await Promise.resolve(notDone());
     const isPromised = isPending(deed.answer);
     return isPromised ? cannotTell("it was accepted, and is not done yet") : done(deed.answer);
@@ -131,10 +152,11 @@ export class FakeWorld implements Outside {
     const { repeat, keyWindow } = definition;
     const nowMs = this.#clock.nowMs();
     const reference = canonicalJson(input);
+    const declaredMs = repeat === "keyed" ? durationMs(keyWindow ?? "0ms", "keyWindow") : 0;
+    const windowMs = world.keysForMs ?? declaredMs;
     const before = world.deeds.findLast((deed) => {
-      if (repeat === "idempotent") return deed.reference === reference;
-      const windowMs = durationMs(keyWindow ?? "0ms", `keyWindow of ${name}`);
-      return repeat === "keyed" && deed.key === key && nowMs - deed.atMs < windowMs;
+      if (repeat === "idempotent" && deed.reference === reference) return true;
+      return deed.key === key && nowMs - deed.atMs < windowMs;
     });
     this.#activity += 1;
     if (before !== undefined) return before.answer;
@@ -194,6 +216,11 @@ export class FakeWorld implements Outside {
         return fault.body;
     }
   }
+}
+
+function chanceFault(unreliable: Unreliable | null): Fault | null {
+  if (unreliable === null || unreliable.random.integer(unreliable.oneIn) !== 0) return null;
+  return unreliable.random.pick(unreliable.faults);
 }
 
 function untilAborted(signal: AbortSignal): Promise<never> {

@@ -2,9 +2,11 @@
  * A bed to try workflows in: the same engine as in production, on a database in memory, under virtual
  * time, with a fake world in the place of the other systems. Neutral to the test framework.
  */
+import { requireDefinition, requireEventType } from "../../workflow/definition-check.ts";
 import { durationMs, type Duration } from "../../core/duration.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { AskedHead, JournalRecord } from "../../core/journal.ts";
+import type { JsonChange } from "../../core/json-edit.ts";
 import { parseJson } from "../../core/json-text.ts";
 import { formatRunId, parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
@@ -19,6 +21,7 @@ import type { In, Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
 import { BedLives } from "./bed-lives.ts";
 import type { RunStands } from "../../store-sqlite/memory.ts";
+import { Operators, type ByHand } from "./operators.ts";
 import { EffectStub, type AnyStub } from "./effect-stub.ts";
 import { runView, type RunView } from "./run-view.ts";
 
@@ -30,6 +33,8 @@ export interface TestbedOptions {
   readonly seed?: number;
   /** Of the code, as in `holdfast`. Default "1". */
   readonly version?: string;
+  /** Versions before it, as in `holdfast`. */
+  readonly earlierVersions?: readonly string[];
   readonly limits?: Partial<EngineLimits>;
 }
 
@@ -49,11 +54,15 @@ export interface Testbed {
   ): void;
   /** The late answer to an accepted request comes: kept for it if it is too early. */
   completes(integration: string, ref: string, outcome: LateOutcome): void;
-  /** Starts a run, and lets everything happen that needs no time. Twice with one key is one run. */
+  /**
+   * Starts a run, and lets everything happen that needs no time. Twice with one key is one run.
+   *
+   * @param options - `began`: one of `earlierVersions`, with which it has begun: for `run.since`.
+   */
   start<N extends string, I extends Schema, O extends Schema>(
     workflow: Workflow<N, I, O>,
     input: In<I>,
-    options?: { readonly by?: string },
+    options?: { readonly by?: string; readonly began?: string },
   ): Promise<RunView>;
   /**
    * Answers the open review of that name.
@@ -74,6 +83,45 @@ export interface Testbed {
   /** The late answer to an accepted request, as `app.complete`. */
   complete(integration: string, ref: string, outcome: LateOutcome): Promise<void>;
   cancel(run: string, options: { readonly by: string; readonly reason: string }): Promise<RunView>;
+  /**
+   * Says what became of a call whose outcome is unknown, as `holdfast settle`: with the result, if it
+   * happened.
+   *
+   * @throws {HoldfastError} HF6001, HF6003 (it is known), HF4102 (the value does not fit), HF6002 (a second
+   *   person is needed).
+   */
+  settle<I extends Schema, O extends Schema>(
+    run: string,
+    effect: Effect<I, O>,
+    said:
+      | { readonly happened: true; readonly value: In<O>; readonly ref?: string }
+      | { readonly happened: false },
+    hand: ByHand,
+  ): Promise<RunView>;
+  /** Lets a run go on that waits for a person, as `holdfast resume`; without `step` all of it that may. */
+  resume(
+    run: string,
+    hand: { readonly by: string; readonly reason: string; readonly step?: string },
+  ): Promise<RunView>;
+  /**
+   * Lets an effect be tried again that waits for a person: with `set` as `holdfast edit`, else as `resume`.
+   *
+   * @param said - `set`: changes by JSON pointers, within what the effect declares `editable`; `newKey`: the
+   *   intent is another one.
+   */
+  retry<I extends Schema, O extends Schema>(
+    run: string,
+    effect: Effect<I, O>,
+    said: { readonly set?: readonly JsonChange[]; readonly newKey?: true },
+    hand: ByHand,
+  ): Promise<RunView>;
+  /** Gives an effect's result by hand, as `holdfast supply`; with `skipped` as `holdfast skip`. */
+  supply<I extends Schema, O extends Schema>(
+    run: string,
+    effect: Effect<I, O>,
+    said: { readonly value: In<O>; readonly ref?: string; readonly skipped?: true },
+    hand: ByHand,
+  ): Promise<RunView>;
   /** The run as it stands now. */
   run(id: string): Promise<RunView>;
   /** All runs of this bed, children among them, in the order of their starts. */
@@ -106,6 +154,7 @@ const KNOWN = {
   effects: "any",
   seed: "number",
   version: "text",
+  earlierVersions: "any",
   limits: "object",
 } as const;
 
@@ -121,6 +170,8 @@ interface Standing {
 
 export class Bed implements Testbed {
   readonly lives: BedLives;
+  readonly #people: Operators;
+  readonly #earlierVersions: readonly string[];
   readonly #stubs = new Map<string, AnyStub>();
   readonly #standing = new Map<string, Standing>();
   /** What comes from outside once a run has begun, and has not come yet. */
@@ -128,31 +179,46 @@ export class Bed implements Testbed {
 
   constructor(options: TestbedOptions) {
     checkOptions("testbed", options, KNOWN);
-    const { workflows, effects = [], seed = 1, version = "1", limits = {} } = options;
+    const {
+      workflows,
+      effects = [],
+      seed = 1,
+      version = "1",
+      earlierVersions = [],
+      limits = {},
+    } = options;
     if (!Array.isArray(workflows))
       throw new HoldfastError(
         "HF1001",
         "testbed needs `workflows`: a list of those that are started or called in it.",
         "Write testbed({ workflows: [placeOrder] }).",
       );
-    this.lives = new BedLives({ workflows, effects, version, limits }, seed);
+    for (const [index, one] of workflows.entries())
+      requireDefinition("workflow", one, `workflows[${String(index)}] of testbed`);
+    for (const [index, one] of effects.entries())
+      requireDefinition("effect", one, `effects[${String(index)}] of testbed`);
+    this.#earlierVersions = earlierVersions;
+    this.lives = new BedLives({ workflows, effects, version, earlierVersions, limits }, seed);
+    this.#people = new Operators(this.lives);
   }
 
   on<I extends Schema, O extends Schema>(effect: Effect<I, O>): EffectStub<I, O> {
+    requireDefinition("effect", effect, "The effect of bed.on");
     const stub = this.#stubs.get(effect.name) ?? new EffectStub<I, O>(effect, this.lives.world);
     this.#stubs.set(effect.name, stub);
     // Made for this very effect above: one name is one effect.
     return stub as EffectStub<I, O>;
   }
 
-  decide(review: AnyReview, decision: unknown, { user }: { readonly user: string }): void {
+  decide(review: AnyReview, decision: unknown, as: { readonly user: string }): void {
+    requireDefinition("review", review, "The review of bed.decide");
+    checkOptions("who decides, of bed.decide,", as, { user: "any" });
+    const { user } = as;
     this.#standing.set(review.name, { decision, user });
   }
 
-  sends(
-    event: EventType<Schema>,
-    { key, id, payload }: { readonly key: string; readonly id: string; readonly payload: unknown },
-  ): void {
+  sends(event: EventType<Schema>, message: Message): void {
+    const { key, id, payload } = sent("bed.sends", event, message);
     this.#toCome.push((commands) => commands.send(event.name, key, id, payload));
   }
 
@@ -163,10 +229,14 @@ export class Bed implements Testbed {
   async start(
     workflow: AnyWorkflow,
     input: unknown,
-    options: { readonly by?: string } = {},
+    options: { readonly by?: string; readonly began?: string } = {},
   ): Promise<RunView> {
+    requireDefinition("workflow", workflow, "The workflow of bed.start");
     // Asked again after a crash, it is the same run: it has the same key.
-    const { run } = await this.lives.ask((engine) => engine.startRun(workflow, input, options));
+    const { began, ...given } = options;
+    if (began !== undefined && !this.#earlierVersions.includes(began)) throw notEarlier(began);
+    const how = { ...given, ...(began === undefined ? {} : { version: began }) };
+    const { run } = await this.lives.ask((engine) => engine.startRun(workflow, input, how));
     await this.settled();
     return await this.run(formatRunId(run));
   }
@@ -174,8 +244,11 @@ export class Bed implements Testbed {
   async answer(
     review: AnyReview,
     decision: unknown,
-    { user, run }: { readonly user: string; readonly run?: string },
+    as: { readonly user: string; readonly run?: string },
   ): Promise<RunView> {
+    requireDefinition("review", review, "The review of bed.answer");
+    checkOptions("who answers, of bed.answer,", as, { user: "any", run: "any" });
+    const { user, run } = as;
     const open = (await this.#openReviews()).filter(
       (one) => one.review === review.name && (run === undefined || formatRunId(one.run) === run),
     );
@@ -190,10 +263,8 @@ export class Bed implements Testbed {
     return await this.run(formatRunId(first.run));
   }
 
-  async send(
-    event: EventType<Schema>,
-    { key, id, payload }: { readonly key: string; readonly id: string; readonly payload: unknown },
-  ): Promise<void> {
+  async send(event: EventType<Schema>, message: Message): Promise<void> {
+    const { key, id, payload } = sent("bed.send", event, message);
     await this.lives.ask(({ commands }) => commands.send(event.name, key, id, payload));
     await this.settled();
   }
@@ -205,9 +276,53 @@ export class Bed implements Testbed {
 
   async cancel(
     run: string,
-    { by, reason }: { readonly by: string; readonly reason: string },
+    options: { readonly by: string; readonly reason: string },
   ): Promise<RunView> {
+    checkOptions("bed.cancel", options, { by: "any", reason: "any" });
+    const { by, reason } = options;
     await this.lives.ask(({ commands }) => commands.cancel(numberOf(run), by, reason));
+    await this.settled();
+    return await this.run(run);
+  }
+
+  async settle(
+    run: string,
+    effect: AnyEffect,
+    said: { readonly happened: boolean; readonly value?: unknown; readonly ref?: string },
+    hand: ByHand,
+  ): Promise<RunView> {
+    const { happened, value = null, ref = null } = said;
+    const outcome = { happened, value, ref };
+    return await this.#acted(run, (number) => this.#people.settle(number, effect, outcome, hand));
+  }
+
+  async resume(run: string, hand: Omit<ByHand, "approvedBy">): Promise<RunView> {
+    return await this.#acted(run, (number) => this.#people.resume(number, hand));
+  }
+
+  async retry(
+    run: string,
+    effect: AnyEffect,
+    { set = [], newKey }: { readonly set?: readonly JsonChange[]; readonly newKey?: true },
+    hand: ByHand,
+  ): Promise<RunView> {
+    const said = { set, isNewKey: newKey === true };
+    return await this.#acted(run, (number) => this.#people.retry(number, effect, said, hand));
+  }
+
+  async supply(
+    run: string,
+    effect: AnyEffect,
+    said: { readonly value: unknown; readonly ref?: string; readonly skipped?: true },
+    hand: ByHand,
+  ): Promise<RunView> {
+    const { value, ref = null, skipped } = said;
+    const given = { value, ref, isSkipped: skipped === true };
+    return await this.#acted(run, (number) => this.#people.supply(number, effect, given, hand));
+  }
+
+  async #acted(run: string, act: (number: number) => Promise<void>): Promise<RunView> {
+    await act(numberOf(run));
     await this.settled();
     return await this.run(run);
   }
@@ -324,6 +439,27 @@ export class Bed implements Testbed {
     }
     throw new Error(`More than ${String(DECISIONS_MAX)} reviews were asked for in one moment.`);
   }
+}
+
+function notEarlier(began: string): HoldfastError {
+  return new HoldfastError(
+    "HF1001",
+    `bed.start: "began" is not valid: ${JSON.stringify(began)} is not among the earlier versions of this bed.`,
+    `List it: testbed({ version: "v45", earlierVersions: [${JSON.stringify(began)}] }).`,
+  );
+}
+
+interface Message {
+  readonly key: string;
+  readonly id: string;
+  readonly payload: unknown;
+}
+
+/** @throws {HoldfastError} HF1001 for what is no event, or no message. */
+function sent(verb: string, event: EventType<Schema>, message: Message): Message {
+  requireEventType(event, `The event of ${verb}`);
+  checkOptions(`the message of ${verb}`, message, { key: "any", id: "any", payload: "any" });
+  return message;
 }
 
 type Commands = Awaited<ReturnType<BedLives["engine"]>>["commands"];

@@ -85,6 +85,11 @@ export class WatchedStore {
       inbox: (limit) => this.#read("inbox", limit, () => inner.inbox(limit)),
       changed: () => this.#read("changed", null, () => inner.changed()),
       removal: this.#removal(inner.removal),
+      taken: {
+        count: () => this.#read("taken.count", null, () => inner.taken.count()),
+        forget: (untilMs, limit) =>
+          this.#read("taken.forget", limit, () => inner.taken.forget(untilMs, limit)),
+      },
       close: () => this.#watch(() => inner.close()),
       flush: (batch) => this.#watch(() => this.#flush(batch)),
     };

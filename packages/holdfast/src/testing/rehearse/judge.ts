@@ -31,6 +31,16 @@ export async function judge(
   } catch (error) {
     return { findings: [finding(scenario, unplayed(error), null)], asked: null };
   }
+  return await judgePlayed(scenario, played, own, plain);
+}
+
+/** The same of one that was played already; its bed is closed. */
+export async function judgePlayed(
+  scenario: Scenario,
+  played: Played,
+  own: OwnLaws,
+  plain: PlainEnd | null,
+): Promise<Judged> {
   const { bed, runs, exceptions } = played;
   try {
     const { world } = bed.lives;
@@ -107,7 +117,7 @@ export function finding(
   return {
     ...breach,
     scenario: scenario.id,
-    story: story(scenario),
+    story: story(scenario, played?.at),
     world: Object.fromEntries(counts.filter(([, count]) => count > 0)),
     journal: journal.slice(0, JOURNAL_MAX),
   };

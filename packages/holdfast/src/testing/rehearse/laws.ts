@@ -6,6 +6,7 @@ import type { StoredRun } from "../../store/rows.ts";
 import { undoingOf } from "../../workflow/effect.ts";
 import type { EffectWorld, FakeWorld } from "../bed/fake-world.ts";
 import type { OpenException } from "../bed/run-view.ts";
+import { wronglyUndone } from "./wrong-undoing.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** A law that was broken. */
@@ -146,6 +147,18 @@ function leftAlone({ runs, exceptions }: Outcome): readonly Breach[] {
 function notUndone({ world, runs }: Outcome): readonly Breach[] {
   const [first] = runs;
   if (first === undefined || runs.some(({ row }) => row.compensated !== "fully")) return [];
+  return [...undoneTooFewTimes(world), ...runs.flatMap(undoneWrongly)];
+}
+
+function undoneWrongly(run: StoredRun): readonly Breach[] {
+  return wronglyUndone(run).map(({ step, effect }) => ({
+    law: "what was taken back is undone",
+    what: `the undoing of ${step} does not name what ${effect} has done there`,
+    hint: "Look at compensate of the effect: its input has to name what this one call was asked, or has answered.",
+  }));
+}
+
+function undoneTooFewTimes(world: FakeWorld): readonly Breach[] {
   return effectsOf(world).flatMap(([name, { effect, deeds }]) => {
     const undoing = effect === null ? null : undoingOf(effect.definition);
     if (effect === null || undoing === null) return [];

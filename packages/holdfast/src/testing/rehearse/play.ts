@@ -6,6 +6,7 @@ import { openExceptions } from "../bed/run-view.ts";
 import { Bed, type TestbedOptions } from "../bed/testbed.ts";
 import type { FlushFate, FlushSeen } from "../bed/watched-store.ts";
 import type { Course, PlannedCall, Scenario } from "./scenario.ts";
+import { writeWords } from "./write-words.ts";
 
 export interface Staged {
   readonly workflow: AnyWorkflow;
@@ -20,6 +21,8 @@ export interface Played {
   readonly runs: readonly StoredRun[];
   readonly exceptions: ReadonlyMap<number, ReturnType<typeof openExceptions>>;
   readonly course: Course;
+  /** What the write holds at which the process died, or somebody cancelled; empty if there was none. */
+  readonly at: string;
 }
 
 /** @throws {Error} if it does not come to rest, or the test itself is not complete. */
@@ -28,7 +31,8 @@ export async function play(scenario: Scenario, staged: Staged): Promise<Played> 
   try {
     requireNothing(staged.world(bed));
     const calls = meddling(bed, scenario);
-    bed.lives.fateOf = fates(bed, scenario, calls);
+    const write = { words: "" };
+    bed.lives.fateOf = fates(bed, scenario, { calls, write });
     await act(bed, scenario, staged);
     const runs = await bed.lives.stored(bed.lives.runs);
     const exceptions = new Map(runs.map((one) => [one.row.run, openExceptions(one)]));
@@ -37,6 +41,7 @@ export async function play(scenario: Scenario, staged: Staged): Promise<Played> 
       runs,
       exceptions,
       course: { flushCount: bed.lives.flushCount, calls: calls.all },
+      at: write.words,
     };
   } catch (error) {
     await bed.close();
@@ -76,12 +81,24 @@ function meddling(bed: Bed, { fault }: Scenario): Calls {
   return calls;
 }
 
-function fates(bed: Bed, scenario: Scenario, calls: Calls): (flush: FlushSeen) => FlushFate {
-  const { death, cancelAt } = scenario;
+interface Watched {
+  readonly calls: Calls;
+  /** Told when it comes to the write that the scenario is about. */
+  readonly write: { words: string };
+}
+
+function fates(
+  bed: Bed,
+  { death, cancelAt }: Scenario,
+  { calls, write }: Watched,
+): (flush: FlushSeen) => FlushFate {
   let hasDied = false;
-  return ({ kinds }) => {
+  return ({ kinds, records }) => {
     const number = bed.lives.flushCount;
-    if (number === cancelAt) void cancel(bed);
+    if (number === cancelAt) {
+      write.words = writeWords(kinds, records);
+      void cancel(bed);
+    }
     if (death === undefined || hasDied) return "applied";
     const isIt =
       death.at === "outcome"
@@ -89,6 +106,7 @@ function fates(bed: Bed, scenario: Scenario, calls: Calls): (flush: FlushSeen) =
         : number === death.at;
     if (!isIt) return "applied";
     hasDied = true;
+    write.words = writeWords(kinds, records);
     return death.when === "before" ? "diesBefore" : "diesAfter";
   };
 }

@@ -1,4 +1,5 @@
 /** What a rehearsal is declared with, and what is refused of it. */
+import { requireDefinition } from "../../workflow/definition-check.ts";
 import { checkOptions } from "../../workflow/known-options.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import type { In, Schema } from "../../workflow/schema.ts";
@@ -50,11 +51,13 @@ const KNOWN = {
   seed: "number",
   // Of `rehearse`, which plays at once.
   only: "text",
+  mayLack: "truth value",
   onProgress: "function",
 } as const;
 
 /** @throws {HoldfastError} HF1001 for an option that is not known, or of another kind. */
 export function checkRehearsal(workflow: AnyWorkflow, options: object): void {
+  requireDefinition("workflow", workflow, "The workflow of rehearse");
   checkOptions(`rehearsal of "${workflow.name}"`, options, KNOWN);
 }
 

@@ -342,3 +342,34 @@ test("a rehearsal lets events and late answers come", async () => {
   expect(report.withPerson.map(({ step }) => step)).toEqual(["invoice"]);
   expect(report.scenarios.length).toBeGreaterThan(10);
 });
+
+test("a rehearsal says what the write holds that its story is about", async () => {
+  const always = { "never at work": (bed: Testbed) => bed.on(charge).calls.length === 0 };
+  const { failed } = await rehearse(good, { ...OPTIONS, always, faults: "none" });
+  const storyOf = (id: string) => failed.find(({ scenario }) => scenario === id)?.story;
+  const cut = failed.map(({ story }) => story).filter((story) => story.includes("dies before"));
+  expect(cut.join("; ")).toMatch(/dies before write 2 \(.*the request of charge\) is on disk/);
+  expect(storyOf("cancel.1")).toMatch(
+    /^a person cancels the run after write 1 \(the start of the process/,
+  );
+  expect(storyOf("0")).toBe("nothing goes wrong");
+});
+
+test("a rehearsal plays the run without faults once", async () => {
+  let beds = 0;
+  await rehearse(good, {
+    ...FAULTS_ALONE,
+    input: { order: "1" },
+    faults: "none",
+    world: (bed) => {
+      beds += 1;
+      world(bed);
+    },
+  });
+  expect(beds).toBe(1);
+});
+
+test("a rehearsal that may lack a scenario plays none", async () => {
+  const how = { ...OPTIONS, ...FAULTS_ALONE, only: "no.such", mayLack: true };
+  expect(await rehearse(good, how)).toMatchObject({ scenarios: [], failed: [] });
+});

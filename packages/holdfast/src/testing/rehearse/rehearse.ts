@@ -13,10 +13,15 @@ import type {
 } from "../../core/rehearsal.ts";
 import type { Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
-import { finding, judge, unplayed } from "./judge.ts";
+import { finding, judge, judgePlayed, unplayed, type Judged } from "./judge.ts";
 import { plainEnd, unready, type PlainEnd } from "./laws.ts";
 import { play, type Staged } from "./play.ts";
-import { checkRehearsal, varietyOf, type RehearsalOptions } from "./rehearsal-options.ts";
+import {
+  checkRehearsal,
+  varietyOf,
+  type OwnLaws,
+  type RehearsalOptions,
+} from "./rehearsal-options.ts";
 import { scenariosOf, undoingScenarios, type Course, type Scenario } from "./scenario.ts";
 
 /** More than this is no rehearsal of one run any more. */
@@ -56,7 +61,7 @@ export async function rehearse<N extends string, I extends Schema, O extends Sch
 async function rehearsed<I extends Schema>(
   workflow: AnyWorkflow,
   options: RehearsalOptions<I>,
-  { only, seed = options.seed ?? 1, onProgress }: RehearsalRun,
+  { only, seed = options.seed ?? 1, onProgress, mayLack = false }: RehearsalRun,
 ): Promise<RehearsalReport> {
   const { workflows = [], effects = [], input, world } = options;
   const bed = { workflows: [workflow, ...workflows], effects, seed };
@@ -64,7 +69,7 @@ async function rehearsed<I extends Schema>(
   const failed: RehearsalFinding[] = [];
   const withPerson: RehearsalAsked[] = [];
   const report = { workflow: workflow.name, seed, failed, withPerson };
-  const plain = await playPlain(staged);
+  const plain = await playPlain(staged, options);
   failed.push(...plain.findings);
   if (plain.course === null) return { ...report, scenarios: [PLAIN.id] };
   const variety = varietyOf(options);
@@ -73,10 +78,12 @@ async function rehearsed<I extends Schema>(
   const all = [...scenariosOf(plain.course, variety), ...undoing];
   if (all.length > SCENARIOS_MAX) throw tooMany(all.length);
   const chosen = only === undefined ? all : all.filter(({ id }) => id === only);
-  if (chosen.length === 0) throw noScenario(only ?? "", all);
+  if (chosen.length === 0 && !mayLack) throw noScenario(only ?? "", all);
   for (const [index, scenario] of chosen.entries()) {
-    const of = scenario.id === PLAIN.id ? null : plain.end;
-    const { findings, asked } = await judge(scenario, staged, options, of);
+    const isPlain = scenario.id === PLAIN.id;
+    const { findings, asked } = isPlain
+      ? plain.judged
+      : await judge(scenario, staged, options, plain.end);
     failed.push(...findings);
     if (asked !== null) withPerson.push(asked);
     onProgress?.(index + 1, chosen.length);
@@ -89,20 +96,22 @@ interface Plain {
   readonly course: Course | null;
   readonly end: PlainEnd;
   readonly findings: readonly RehearsalFinding[];
+  /** What the laws say of it; told only where that scenario is asked for. */
+  readonly judged: Judged;
 }
 
 /** What does not work when nothing goes wrong is said first, whatever scenario was asked for. */
-async function playPlain(staged: Staged): Promise<Plain> {
+async function playPlain(staged: Staged, own: OwnLaws): Promise<Plain> {
   try {
     const played = await play(PLAIN, staged);
     const { bed, runs, exceptions, course } = played;
     const end = plainEnd(bed.lives.world, runs);
     const findings = unready(runs, exceptions).map((breach) => finding(PLAIN, breach, played));
-    await bed.close();
-    return { course, end, findings };
+    return { course, end, findings, judged: await judgePlayed(PLAIN, played, own, null) };
   } catch (error) {
     const end: PlainEnd = { state: "none", result: "null", deeds: new Map() };
-    return { course: null, end, findings: [finding(PLAIN, unplayed(error), null)] };
+    const findings = [finding(PLAIN, unplayed(error), null)];
+    return { course: null, end, findings, judged: { findings: [], asked: null } };
   }
 }
 

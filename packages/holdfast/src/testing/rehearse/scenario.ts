@@ -186,9 +186,14 @@ function letter(when: Death): string {
   return when === "before" ? "b" : "a";
 }
 
-/** What happens in it, in words. */
-export function story({ fault: met, death, again, cancelAt }: Scenario): string {
+/**
+ * What happens in it, in words.
+ *
+ * @param holds - what the write holds that it is about, in words; empty where that is not known.
+ */
+export function story({ fault: met, death, again, cancelAt }: Scenario, holds = ""): string {
   const parts: string[] = [];
+  const write = (number: number) => `write ${String(number)}${holds === "" ? "" : ` (${holds})`}`;
   if (again === "at once") parts.push("the same input is given twice");
   if (met !== undefined) {
     const { effect, number } = met.call;
@@ -196,11 +201,10 @@ export function story({ fault: met, death, again, cancelAt }: Scenario): string 
     parts.push(`${call} ${FAULT_WORDS[met.name]}`);
   }
   if (death !== undefined) {
-    const at = death.at === "outcome" ? "what came of that" : `write ${String(death.at)}`;
+    const at = death.at === "outcome" ? "what came of that" : write(death.at);
     parts.push(`the process dies ${death.when === "before" ? "before" : "after"} ${at} is on disk`);
   }
-  if (cancelAt !== undefined)
-    parts.push(`a person cancels the run after write ${String(cancelAt)}`);
+  if (cancelAt !== undefined) parts.push(`a person cancels the run after ${write(cancelAt)}`);
   if (again === "afterwards") parts.push("the same input is given again when all is over");
   return parts.length === 0 ? "nothing goes wrong" : parts.join(", then ");
 }

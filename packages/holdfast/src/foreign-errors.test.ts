@@ -1,0 +1,72 @@
+/** Errors as clients throw them, without one of our connectors between. */
+import { describe, expect, test } from "vitest";
+import { classifyForeign } from "./foreign-errors.ts";
+
+function thrown(fields: object, message = "it failed"): Error {
+  return Object.assign(new Error(message), fields);
+}
+
+const NOW_MS = Date.UTC(2026, 10, 30);
+
+/** Class, effect and rule of what an error says. */
+function said(error: unknown, seen = {}): string | null {
+  const known = classifyForeign(error, seen, NOW_MS);
+  if (known === null) return null;
+  const { says, id } = known.input;
+  return `${says?.class ?? "-"} ${says?.effect ?? "-"} ${id}`;
+}
+
+describe("an error that a client has thrown", () => {
+  test.each([
+    ["pg", { code: "40P01", severity: "ERROR" }, "contention never sqlstate/contention"],
+    [
+      "pg in a cause",
+      { cause: thrown({ code: "23505", severity: "ERROR" }) },
+      "data never sqlstate/duplicate",
+    ],
+    [
+      "mysql2",
+      { code: "ER_LOCK_DEADLOCK", errno: 1213, sqlState: "40001" },
+      "contention never mysql/deadlock",
+    ],
+    ["node:sqlite", { code: "ERR_SQLITE_ERROR", errcode: 5 }, "contention never sqlite/contention"],
+    [
+      "grpc-js",
+      { code: 14, details: "no connection", metadata: {} },
+      "unavailable maybe grpc/unavailable",
+    ],
+    ["an SDK with a status", { status: 429 }, "throttled never http-status/429"],
+    [
+      "axios",
+      { response: { status: 422, headers: {}, data: { code: "CREDIT_HOLD" } } },
+      "policy never http-signal/says-rule",
+    ],
+    [
+      "nodemailer",
+      { code: "EAUTH", responseCode: 535, response: "535 5.7.8 no", command: "AUTH" },
+      "misconfigured never smtp/auth-refused",
+    ],
+    ["fetch", { cause: thrown({ code: "ECONNREFUSED" }) }, "unavailable maybe node/refused-sent"],
+  ])("%s means what its protocol says", (_client, fields, expected) => {
+    expect(said(thrown(fields))).toBe(expected);
+  });
+
+  test("keeps the wait that its answer asks for", () => {
+    const error = thrown({ status: 503, headers: { "retry-after": "90" } });
+    const { evidence } = classifyForeign(error, { message: "busy" }, NOW_MS) ?? {};
+    expect(evidence).toEqual({ message: "busy", status: 503, retryAfterMs: 90_000 });
+  });
+
+  test("proves no success: it may be about another call", () => {
+    expect(said(thrown({ status: 303 }))).toMatch(/^transient maybe/u);
+  });
+
+  test.each([
+    ["an error of the user's own", thrown({ code: "E_STOCK", errno: "7" })],
+    ["a text", "no"],
+    ["nothing", undefined],
+    ["a code that a database could have", thrown({ code: "23505" })],
+  ])("is unknown if it is %s", (_what, error) => {
+    expect(said(error)).toBeNull();
+  });
+});
