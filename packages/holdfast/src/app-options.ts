@@ -66,9 +66,7 @@ export function checkAppOptions(options: unknown): void {
   if (!Array.isArray(workflows)) {
     throw missing("workflows", "a list of workflows", "workflows: [order]");
   }
-  for (const [index, one] of workflows.entries())
-    requireDefinition("workflow", one, `workflows[${String(index)}] of holdfast()`);
-  checkEffects(effects);
+  checkDefinitions(workflows, effects);
   if (postgres !== undefined) checkOptions("postgres of holdfast()", postgres, POSTGRES);
   if (payloads !== undefined) checkOptions("payloads of holdfast()", payloads, PAYLOADS);
   if (retention !== undefined) {
@@ -106,7 +104,9 @@ function isLimit(name: string, value: number): boolean {
   return name === "intakeShare" ? value > 0 && value <= 1 : Number.isInteger(value) && value > 0;
 }
 
-function checkEffects(effects: unknown): void {
+function checkDefinitions(workflows: readonly unknown[], effects: unknown): void {
+  for (const [index, one] of workflows.entries())
+    requireDefinition("workflow", one, `workflows[${String(index)}] of holdfast()`);
   if (effects === undefined) return;
   if (!Array.isArray(effects)) {
     throw new HoldfastError(

@@ -76,6 +76,10 @@ export function explainedRunText(explained: ExplainedRun, look: Look): string {
     if (decision.said !== null)
       head.push(sentence(`they said  ${JSON.stringify(decision.said)}`, 0, look.screen));
   }
+  if (explained.thrownAt !== null) {
+    const all = `all of it: holdfast show ${run.id} --stack`;
+    head.push(sentence(`thrown at  ${explained.thrownAt}   ${all}`, 0, look.screen));
+  }
   if (dependency !== null) {
     const again = dependency.state === "open" ? ", tried again and again" : "";
     const probe =

@@ -1,5 +1,6 @@
 /** `holdfast why`: where a run stands, what is proven outside, what comes next and what is safe. */
 import { verdictOf, type Verdict } from "../core/verdict.ts";
+import { firstPlace } from "../core/stack-place.ts";
 import type { DependencyRow, RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { JournalRecord } from "../core/journal.ts";
@@ -14,7 +15,7 @@ import { reviewDetails } from "./review-details.ts";
 import { scanRun } from "./scan-run.ts";
 import { findRun, type RunReference } from "./find-run.ts";
 import { belongings } from "./show-run.ts";
-import { decisionOf, type DecisionView } from "./timeline.ts";
+import { decisionOf, stackOf, type DecisionView } from "./timeline.ts";
 import {
   dependencyView,
   effectView,
@@ -36,6 +37,11 @@ export interface ExplainedRun {
   readonly kept: readonly KeptCommand[];
   /** The last decision that was made after a failure, with its rule; null if nothing failed. */
   readonly decision: DecisionView | null;
+  /**
+   * Where in its own code the newest error was thrown, while somebody has to look at it; null if no stack
+   * is kept. The whole of it: `holdfast show RUN --stack`.
+   */
+  readonly thrownAt: string | null;
   /** The integration that a parked run waits for, as the engine last saw it. */
   readonly dependency: DependencyView | null;
   readonly effects: readonly EffectView[];
@@ -58,7 +64,7 @@ export async function whyRun(
   const row = await findRun(reader, reference);
   const { effects, exceptions, reviews } = await belongings(reader, row);
   const masking = await Masking.of(reader);
-  const { decision, cancel, gaps } = await lookThrough(reader, row);
+  const { decision, cancel, gaps, stack } = await lookThrough(reader, row);
   const kept = await keptOf(reader, row);
   const of = { run: row, effects, exceptions, nowMs };
   const seen = await exceptionDetails(reader, exceptions, () => of, kept);
@@ -70,6 +76,7 @@ export async function whyRun(
     cancel: cancelOf(row, cancel, kept, seen),
     kept,
     decision,
+    thrownAt: stack === null || seen.length === 0 ? null : firstPlace(stack),
     dependency: dependency === null ? null : dependencyView(dependency, nowMs),
     gaps,
     blockers: await blockersOf(reader, row),
@@ -79,7 +86,7 @@ export async function whyRun(
   };
 }
 
-/** The last decision after a failure, the cancel that is on record, and gaps in its lane. */
+/** The last decision after a failure, the cancel that is on record, gaps in its lane, and the newest stack. */
 async function lookThrough(
   reader: StoreReader,
   { run }: RunRow,
@@ -87,18 +94,24 @@ async function lookThrough(
   readonly decision: DecisionView | null;
   readonly cancel: JournalRecord | null;
   readonly gaps: readonly string[];
+  readonly stack: string | null;
 }> {
   // At most two: a run leaves one lane once, and there is one run before it.
   const gaps: string[] = [];
   let decision: DecisionView | null = null;
   let cancel: JournalRecord | null = null;
+  let stack: string | null = null;
   await scanRun(reader, run, (record) => {
     decision = decisionOf(record) ?? decision;
     if (record.kind === "cancel") cancel = record;
+    if (KEEPS_STACKS.has(record.kind)) stack = stackOf(record) ?? stack;
     if (record.kind === "lane") gaps.push(laneText(laneHeadOf(record)));
   });
-  return { decision, cancel, gaps };
+  return { decision, cancel, gaps, stack };
 }
+
+/** Records of what user code has thrown: an attempt, a step, the code of the run itself. */
+const KEEPS_STACKS: ReadonlySet<JournalRecord["kind"]> = new Set(["outcome", "result", "opened"]);
 
 async function dependencyOf(reader: StoreReader, row: RunRow): Promise<DependencyRow | null> {
   if (row.dependency === null) return null;

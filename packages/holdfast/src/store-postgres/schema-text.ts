@@ -87,8 +87,8 @@ export async function schemaStatements(
 }
 
 /**
- * Reads what a new store of a version would have, from one that is made and undone again: of temporary
- * tables, which need no right to make a schema.
+ * Reads what a new store of a version would have, from one that is made and undone again: of temporary tables,
+ * which need no right to make a schema.
  */
 export async function expectedSchema(
   connection: Connection,

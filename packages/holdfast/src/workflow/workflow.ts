@@ -54,6 +54,12 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> extends Edi
    * before that. Default `ask`.
    */
   readonly onLate?: OnLate;
+  /**
+   * How long its code may hang before its owner is asked (HF2108): nothing of the run moves, and it waits
+   * for nothing that is on record. `never`: for as long as it likes. A run with a `deadline` is looked at
+   * when that passes instead. Default: `limits.stillMs`, 2 hours.
+   */
+  readonly stillAfter?: Duration | "never";
   readonly describe?: (input: Out<I>) => Described;
   readonly sensitive?: readonly string[];
   /** How long its runs are kept at least; what is not said here is as the app's `retention` says. */
@@ -71,6 +77,7 @@ interface WorkflowDefinition extends Editable {
   readonly reviews?: readonly AnyReview[];
   readonly deadline?: Duration | ((input: unknown) => Date | Duration);
   readonly onLate?: OnLate;
+  readonly stillAfter?: Duration | "never";
   readonly describe?: (input: unknown) => Described;
   readonly sensitive?: readonly string[];
   readonly retention?: RetentionOptions;
@@ -120,6 +127,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
     editable: "any",
     fourEyes: "any",
     deadline: "any",
+    stillAfter: "any",
     onFailure: ON_FAILURE,
     lane: "any",
     reviews: "any",
@@ -133,6 +141,7 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
   checkLane(`workflow "${name}"`, options.lane);
   checkReviews(name, options.reviews);
   checkDeadline(name, options.deadline);
+  checkStillAfter(name, options.stillAfter);
   return {
     kind: "workflow",
     name,
@@ -145,6 +154,17 @@ export function workflow<N extends string, I extends Schema, O extends Schema>(
 function checkDeadline(name: string, deadline: unknown): void {
   if (deadline === undefined || typeof deadline === "function") return;
   durationMs(deadline as string, `deadline of workflow "${name}"`);
+}
+
+function checkStillAfter(name: string, stillAfter: unknown): void {
+  if (stillAfter === undefined || stillAfter === "never") return;
+  const what = `stillAfter of workflow "${name}"`;
+  if (durationMs(stillAfter as string, what) > 0) return;
+  throw new HoldfastError(
+    "HF1001",
+    `${what} is not valid: expected more than 0.`,
+    'Give a time such as "2h", or "never".',
+  );
 }
 
 function checkReviews(name: string, reviews: unknown): void {

@@ -53,7 +53,14 @@ export function replayWorkflow(owner: string, work: ReplayWork): AnyWorkflow {
   return workflow(
     REPLAY_WORKFLOW,
     // The schema has looked at what comes in.
-    { input: PLAN, output: ANYTHING, owner, key: (plan) => (plan as ReplayPlan).id },
+    {
+      input: PLAN,
+      output: ANYTHING,
+      owner,
+      key: (plan) => (plan as ReplayPlan).id,
+      // It waits for its items, each of which says for itself what it waits for.
+      stillAfter: "never",
+    },
     (plan, run) => new ReplayCourse(plan as ReplayPlan, run, work).take(),
   );
 }

@@ -6,6 +6,7 @@
  * same order, so `Promise.all` and `Promise.race` take the same path again. Nothing is executed
  * until recovery has come through without a misfit.
  */
+import { Stillness } from "./stillness.ts";
 import type { HeldLane, JournalRecord } from "../../core/journal.ts";
 import type { RecordKind } from "../../core/record-kinds.ts";
 import { formatRunId } from "../../core/run-number.ts";
@@ -71,6 +72,7 @@ export class LiveRun {
   #lent = false;
   readonly #answers: Answers;
   readonly #timer: StepTimer;
+  readonly stillness: Stillness;
   #restCheck = false;
   /** Whether the steps that recovery has left open have gone live. */
   #isAwake = false;
@@ -95,6 +97,7 @@ export class LiveRun {
     this.versions = new RunVersions(this);
     this.#answers = new Answers(this, host.rest);
     this.#timer = new StepTimer(host.clock);
+    this.stillness = new Stillness(this);
   }
 
   get id(): string {
@@ -457,6 +460,7 @@ export class LiveRun {
     }
     // Code that waits for something of its own (not for a step) stays in memory too.
     this.deadline.watch(() => this.recheck());
+    this.stillness.watch();
   }
 
   #wakeAfter(delayMs: number): void {
@@ -495,6 +499,7 @@ export class LiveRun {
   abandon(): void {
     this.mode = "gone";
     this.deadline.close();
+    this.stillness.close();
     this.#down.open();
     this.#timer.cancel();
   }

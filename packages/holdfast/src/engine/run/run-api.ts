@@ -51,23 +51,11 @@ export function makeRunApi(
     makeRunApi(run, within, () => listens() && isAtWork());
   const api = {
     ...valueVerbs(run, path),
+    ...effectVerbs(run, path, enter),
     ...localVerbs(run, path, enter),
     id: run.id,
     key: run.row.key,
     correlationId: run.row.correlationId,
-    do: (effect: AnyEffect, input: unknown, named?: Named) =>
-      enter(() => {
-        known("do", named);
-        requireDefinition("effect", effect, "The effect of run.do");
-        return new EffectStep(run, path(effect.name, named), effect, input, "do");
-      }),
-    try: (effect: AnyEffect, input: unknown, named?: Named & { readonly handOver?: boolean }) =>
-      enter(() => {
-        known("try", named);
-        requireDefinition("effect", effect, "The effect of run.try");
-        const mode = named?.handOver === true ? "tryHandOver" : "try";
-        return new EffectStep(run, path(effect.name, named), effect, input, mode);
-      }),
     ask: (review: AnyReview, subject: unknown, named?: Named) =>
       enter(() => {
         known("ask", named);
@@ -116,6 +104,25 @@ export function makeRunApi(
 
 type PathOf = (name: string, named?: Named) => string;
 type Enter = <T>(makeStep: () => { readonly promise: Promise<T> }) => Promise<T>;
+
+/** What asks another system for something. */
+function effectVerbs(run: LiveRun, path: PathOf, enter: Enter) {
+  return {
+    do: (effect: AnyEffect, input: unknown, named?: Named) =>
+      enter(() => {
+        known("do", named);
+        requireDefinition("effect", effect, "The effect of run.do");
+        return new EffectStep(run, path(effect.name, named), effect, input, "do");
+      }),
+    try: (effect: AnyEffect, input: unknown, named?: Named & { readonly handOver?: boolean }) =>
+      enter(() => {
+        known("try", named);
+        requireDefinition("effect", effect, "The effect of run.try");
+        const mode = named?.handOver === true ? "tryHandOver" : "try";
+        return new EffectStep(run, path(effect.name, named), effect, input, mode);
+      }),
+  };
+}
 
 /** What asks nobody: work in this process, which version it is, and writes to a database of the user's. */
 function localVerbs(run: LiveRun, path: PathOf, enter: Enter) {

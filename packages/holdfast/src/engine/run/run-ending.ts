@@ -219,6 +219,17 @@ export class RunEnding {
     });
   }
 
+  /** Its code hangs: its owner is asked, and it leaves memory. */
+  still(): void {
+    const run = this.#run;
+    this.#exception ??= RunException.open(run, run.stillness.exceptionHead());
+    const { state, reason } = this.#exception.wait;
+    run.changeState(state, reason);
+    this.#frozen = true;
+    run.mode = "unwinding";
+    run.recheck();
+  }
+
   /** The run stands still until its owner has decided; one question at a time is enough. */
   #askOwner(): void {
     const run = this.#run;

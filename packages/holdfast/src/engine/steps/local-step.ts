@@ -19,6 +19,7 @@ export interface StepOptions {
 }
 
 export class LocalStep implements StepVerb {
+  readonly isOwnCode = true;
   readonly #run: LiveRun;
   readonly #path: string;
   readonly #work: () => unknown;

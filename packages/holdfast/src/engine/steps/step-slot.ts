@@ -71,6 +71,8 @@ export interface StepVerb {
   readonly blocksUndoing?: boolean;
   /** Set if it was done, and nobody has said how it is undone or that it need not be. */
   readonly staying?: StayingEffect | null;
+  /** True for work in this process that no timeout ends. */
+  readonly isOwnCode?: true;
   /** True while an effect of this step may still come or go: the run does not end before. */
   isOpen?(): boolean;
   /** True once nobody will ask anything of this step again: then only its name stays taken. */

@@ -234,19 +234,17 @@ describe("code of a later version", () => {
   );
 
   test("takes the new path where nothing is said of versions", async () => {
-    const bed = testbed({ workflows: [priced] });
+    bed = testbed({ workflows: [priced] });
     expect((await bed.start(priced, "1")).result).toBe("new");
-    await bed.close();
   });
 
   test("takes the old path in a run that began with an earlier one", async () => {
-    const bed = testbed({ workflows: [priced], version: "v47", earlierVersions: ["v44", "v45"] });
+    bed = testbed({ workflows: [priced], version: "v47", earlierVersions: ["v44", "v45"] });
     expect((await bed.start(priced, "1")).result).toBe("new");
     expect((await bed.start(priced, "2", { began: "v44" })).result).toBe("old");
     expect((await bed.start(priced, "3", { began: "v45" })).result).toBe("new");
     await expect(bed.start(priced, "4", { began: "v43" })).rejects.toMatchObject({
       code: "HF1001",
     });
-    await bed.close();
   });
 });
