@@ -49,15 +49,18 @@ afterEach(async () => {
   await database.drop();
 });
 
+/** When it has looked and waits for its next beat. */
+function idle(): Promise<void> {
+  return new Promise((resolve) => {
+    onBeatSet = resolve;
+  });
+}
+
 test("the shards of a dead worker are taken at the first beat after its lease, two looks later", async () => {
   await takeOnceFree(dead, 5);
   const { shards } = living;
   if (shards.isWhole) throw new Error("it has the store for itself");
   const looks: Surroundings[] = [];
-  const idle = () =>
-    new Promise<void>((resolve) => {
-      onBeatSet = resolve;
-    });
   const first = idle();
   shards.onLook((seen) => looks.push(seen));
   await first;
