@@ -4,6 +4,7 @@
  * clean checkout Vitest knows no durations and would go by the size of the files, which says little:
  * most of these wait for processes.
  */
+import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -40,6 +41,12 @@ const LONGEST = [
 
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const gone = LONGEST.filter((path) => !existsSync(ROOT + path));
+    if (gone.length > 0) {
+      throw new Error(
+        `tests/longest-first.ts names ${gone.join(", ")}, which is not there: take it out, or name what it has become`,
+      );
+    }
     return files.toSorted(
       (one, other) => placeOf(one) - placeOf(other) || one.moduleId.localeCompare(other.moduleId),
     );

@@ -46,6 +46,8 @@ export class SharedPart {
       isWhole: false,
       slot: options.chain.slot,
       ofStart: runShard,
+      // The simulated disk answers, or its worker is dead.
+      onSilence: () => undefined,
       onLook: (listener) => {
         this.#listener = listener;
         this.#lookSoon();

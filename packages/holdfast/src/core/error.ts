@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   HF3006: "An integration is not called until somebody has acted.",
   HF3007: "The other system has something else under our reference.",
   HF3008: "A late answer contradicts what a person has said.",
+  HF3009: "An integration has been out of reach for long.",
   HF4102: "An input does not fit its schema.",
   HF4103: "A value cannot be kept as JSON.",
   HF4104: "A payload is larger than a named limit.",

@@ -88,6 +88,8 @@ export interface EngineLimits {
   readonly laneDepthAlarm: number;
   /** How long who is next in a lane may wait before that is told, milliseconds. */
   readonly laneAgeAlarmMs: number;
+  /** How long an integration may be out of reach before its owner has an exception, milliseconds. */
+  readonly outageAlarmMs: number;
   /**
    * How long nothing of a run may move while it waits for nothing that is on record, milliseconds: then its
    * owner is asked (HF2108). A workflow says otherwise with `stillAfter`.
@@ -160,6 +162,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   replayAtOnceMax: 50,
   laneDepthAlarm: 1_000,
   laneAgeAlarmMs: 3_600_000,
+  outageAlarmMs: 900_000,
   // Work of an hour in this process is ordinary, and held for nothing it would be done twice.
   stillMs: 2 * 3_600_000,
   stepsMax: 1_000_000,

@@ -74,3 +74,16 @@ describe("a key ring", () => {
     expect(() => readKeyRing(file)).toThrow(refused);
   });
 });
+
+test("a ring finds a key that was added since it was read, and keeps those that it had", () => {
+  makeKeyRing(file, keyOf(1));
+  const ring = readKeyRing(file);
+  expect(ring.key("k2")).toBe(null);
+  rotateKeyRing(file, keyOf(2));
+  expect([ring.current, ring.key("k2")]).toEqual(["k1", keyOf(2)]);
+  expect(ring.checkOf("k2", "store_1")).toBe(readKeyRing(file).checkOf("k2", "store_1"));
+  rmSync(file);
+  expect([ring.key("k1"), ring.key("k2"), ring.key("k3")]).toEqual([keyOf(1), keyOf(2), null]);
+  makeKeyRing(file, keyOf(9));
+  expect([ring.key("k3"), ring.key("k1")]).toEqual([null, keyOf(1)]);
+});

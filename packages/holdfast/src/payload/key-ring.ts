@@ -3,6 +3,9 @@
  * the current one; the others are kept for what was sealed before. The file never lies in a store.
  *
  *     {"current": "k2", "keys": {"k1": "base64 of 32 bytes", "k2": "..."}}
+ *
+ * Which key is current is known from the start on. The others are looked for in the file again when
+ * one is asked for that was not there: another worker may seal with a key that was added since.
  */
 import { createHmac } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -27,22 +30,33 @@ interface RingFile {
 export class KeyRing {
   /** Id of the key that seals. */
   readonly current: string;
-  readonly #keys: ReadonlyMap<string, Uint8Array>;
+  readonly #keys: Map<string, Uint8Array>;
+  readonly #readAgain: () => ReadonlyMap<string, Uint8Array>;
 
-  constructor(current: string, keys: ReadonlyMap<string, Uint8Array>) {
+  /** @param readAgain - all keys as they are by now; null if that cannot be told. */
+  constructor(
+    current: string,
+    keys: ReadonlyMap<string, Uint8Array>,
+    readAgain: () => ReadonlyMap<string, Uint8Array> | null = () => null,
+  ) {
     this.current = current;
-    this.#keys = keys;
+    this.#keys = new Map(keys);
+    this.#readAgain = () => readAgain() ?? new Map();
   }
 
-  /** Null if the ring does not have it. */
+  /** Null if the ring does not have it. A key that it had stays the same, whatever the file says. */
   key(id: string): Uint8Array | null {
+    if (!this.#keys.has(id)) {
+      const added = [...this.#readAgain()].filter(([one]) => !this.#keys.has(one));
+      for (const [one, key] of added) this.#keys.set(one, key);
+    }
     return this.#keys.get(id) ?? null;
   }
 
   /** Hex HMAC-SHA-256 of a text with a key of the ring; null if the ring does not have it. */
   digest(id: string, text: string): string | null {
-    const key = this.#keys.get(id);
-    return key === undefined ? null : createHmac("sha256", key).update(text).digest("hex");
+    const key = this.key(id);
+    return key === null ? null : createHmac("sha256", key).update(text).digest("hex");
   }
 
   /**
@@ -61,12 +75,24 @@ export class KeyRing {
  * @throws {HoldfastError} HF5020 if there is none, or it is none.
  */
 export function readKeyRing(file: string): KeyRing {
-  const { current, keys } = readRingFile(file);
+  const ring = readRingFile(file);
+  return new KeyRing(ring.current, bytesOf(ring), () => {
+    try {
+      return bytesOf(readRingFile(file));
+    } catch (error) {
+      // Gone or half copied since: what is known goes on, and what is not is told as a missing key.
+      if (error instanceof HoldfastError) return null;
+      throw error;
+    }
+  });
+}
+
+function bytesOf({ keys }: RingFile): ReadonlyMap<string, Uint8Array> {
   const bytes = Object.entries(keys).map(([id, text]): [string, Uint8Array] => [
     id,
     new Uint8Array(Buffer.from(text, "base64")),
   ]);
-  return new KeyRing(current, new Map(bytes));
+  return new Map(bytes);
 }
 
 /**

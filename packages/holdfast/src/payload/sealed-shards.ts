@@ -23,6 +23,9 @@ function sharedWith(shards: SharedShards, sealer: Sealer): SharedShards {
     ofStart: (start) => shards.ofStart(start),
     ofRuns: (runs) => shards.ofRuns(runs),
     homes: (runs) => shards.homes(runs),
+    onSilence: (listener) => {
+      shards.onSilence(listener);
+    },
     onLook: (listener) => {
       shards.onLook(listener);
     },

@@ -29,6 +29,7 @@ const LIFE = {
   leaseMs: 600_000,
   owned: new OwnedShards(),
   onDeath: () => undefined,
+  onSilence: () => undefined,
 };
 
 /** Begins a beat when `begin` is called. */

@@ -57,6 +57,11 @@ export class Link {
     }
   }
 
+  /** Takes the connection for lost: what waits for an answer on it is done again on another one. */
+  drop(): void {
+    this.#connection.destroy();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#connection.close();

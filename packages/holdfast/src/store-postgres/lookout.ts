@@ -5,6 +5,9 @@
  * A worker that cannot confirm its beat for two thirds of its lease starts nothing outside until it
  * can again; it ends when the database says that it is dead. What it writes meanwhile is for the
  * fence to judge.
+ *
+ * A look that has no answer within a lease has lost its connection, whatever the system says of it: a
+ * balancer or a router that has forgotten one says nothing. It is dropped, and so are the others.
  */
 import type { Surroundings } from "../store/shards.ts";
 import type { Connection } from "./client.ts";
@@ -22,6 +25,8 @@ export interface LookoutSettings {
   /** A new connection for the beat. */
   readonly open: () => Promise<Connection>;
   readonly onDeath: (error: Error) => void;
+  /** A look had no answer within a lease: what else waits for the database will have none either. */
+  readonly onSilence: () => void;
 }
 
 /** Beats in a lease. */
@@ -52,6 +57,9 @@ export class Lookout {
   readonly owners = new Map<number, number | null>();
   readonly #settings: LookoutSettings;
   #connection: Connection;
+  #silenceListener: (message: string, delayMs: number) => void = () => undefined;
+  /** When a silence was told of last. */
+  #toldAtMs = Number.NEGATIVE_INFINITY;
   #listener: (seen: Surroundings) => void = () => undefined;
   /** When the newest beat that was confirmed was sent. */
   #confirmedAtMs: number;
@@ -72,6 +80,10 @@ export class Lookout {
   onLook(listener: (seen: Surroundings) => void): void {
     this.#listener = listener;
     this.lookSoon();
+  }
+
+  onSilence(listener: (message: string, delayMs: number) => void): void {
+    this.#silenceListener = listener;
   }
 
   lookSoon(): void {
@@ -126,8 +138,12 @@ export class Lookout {
   }
 
   async #look(): Promise<void> {
-    const { ticks, incarnation, owned, open } = this.#settings;
+    const { ticks, incarnation, leaseMs, owned, open, onSilence } = this.#settings;
     const sentAtMs = ticks.nowMs();
+    const cancelLimit = ticks.after(leaseMs, () => {
+      this.#connection.destroy();
+      onSilence();
+    });
     try {
       if (!this.#connection.isAlive()) this.#connection = await open();
       const known = binaryArray("int2", owned.list);
@@ -138,10 +154,24 @@ export class Lookout {
       }
       this.#confirm(sentAtMs);
       await this.#tell(cells as [number, string, string | null, number, number]);
-    } catch {
+    } catch (error) {
       // Not confirmed: the next look tries again, and nothing is begun outside before one is.
       this.#connection.destroy();
+      this.#tellOfSilence(error);
+    } finally {
+      cancelLimit();
     }
+  }
+
+  #tellOfSilence(error: unknown): void {
+    const { ticks, leaseMs } = this.#settings;
+    const nowMs = ticks.nowMs();
+    const sinceMs = Math.max(this.#confirmedAtMs, this.#toldAtMs);
+    if (this.#ended || nowMs - sinceMs < leaseMs) return;
+    this.#toldAtMs = nowMs;
+    const silentMs = Math.round(nowMs - this.#confirmedAtMs);
+    const why = error instanceof Error ? error.message : String(error);
+    this.#silenceListener(`not confirmed for ${String(silentMs)} ms (${why})`, RECONNECT_MS);
   }
 
   #confirm(sentAtMs: number): void {

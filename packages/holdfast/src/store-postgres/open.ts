@@ -72,6 +72,8 @@ export const LEASE_MS = 15_000;
 const SHARED_LEASE_MS = 3_000;
 const SHARED_RECONNECT_MS = 10_000;
 const LEASE_MS_MIN = 300;
+/** A server that has let us in, and does not answer the first statement for so long, is gone. */
+const PREPARE_MS_MAX = 10_000;
 
 /**
  * Opens the store, and makes it if there is none. One engine at a time: it holds a lease on all
@@ -108,7 +110,14 @@ async function connectByKeys(url: string): Promise<Connection> {
 /** A connection on which our tables are found and a commit is durable. */
 export async function connectTo(url: string): Promise<Connection> {
   const connection = await connect(url);
-  await prepareSession(connection);
+  const cancelLimit = systemTicks.after(PREPARE_MS_MAX, () => {
+    connection.destroy();
+  });
+  try {
+    await prepareSession(connection);
+  } finally {
+    cancelLimit();
+  }
   return connection;
 }
 
@@ -187,16 +196,14 @@ async function serve(
   });
   await writer.open();
   await anchor?.write();
-  const numbers = {
-    lastRun: await highest(writing, "lastRun"),
-    lastSystemSeq: await highest(writing, "lastSystemSeq"),
-  };
+  const numbers = await numbersOf(writing);
   const confirmedAtMs = ticks.nowMs();
   if (!(await beat(beating, incarnation))) throw replaced("another engine has entered meanwhile");
   // Heard where the engine shows that it lives: on the connection that is always there.
   await hearing.open(beating);
   const lease = { incarnation, leaseMs, ticks, open: hearing.opening(open), onDeath };
-  const lookout = isShared ? new Lookout(beating, { ...lease, owned }) : null;
+  const onSilence = () => dropAll(links);
+  const lookout = isShared ? new Lookout(beating, { ...lease, owned, onSilence }) : null;
   const heartbeat = lookout ?? new Heartbeat(beating, confirmedAtMs, lease);
   const of = { incarnation, slot, owned, link: links.reading, ticks, writer };
   const shards = shardsOf(lookout, of);
@@ -209,7 +216,8 @@ async function serve(
     (error) => writer.die(error),
     await backupInboxes(writing.rows),
   );
-  const end = new StoreEnd(links, writer, heartbeat, anchor);
+  const endMsMax = leaseMs + reconnectMsOf(options);
+  const end = new StoreEnd(links, { writer, heartbeat, anchor, ticks, endMsMax });
   return {
     shards,
     storeId,
@@ -238,9 +246,8 @@ function linksOf(
   options: PostgresStoreOptions,
   ticks: Ticks,
 ) {
-  const { url, shared, reconnectMsMax } = options;
-  const longestMs = shared === true ? SHARED_RECONNECT_MS : (leaseOf(options) * 2) / 3;
-  const bounds = { ticks, reconnectMsMax: reconnectMsMax ?? longestMs };
+  const { url } = options;
+  const bounds = { ticks, reconnectMsMax: reconnectMsOf(options) };
   return {
     writing: new Link(writing, { ...bounds, open: () => connectByKeys(url) }),
     reading: new Link(reading, { ...bounds, open: () => connectByKeys(url) }),
@@ -253,6 +260,11 @@ function shardsOf(
 ): Shards {
   if (lookout === null) return { isWhole: true };
   return sharedShards({ ...settings, lookout, forget: (shards) => writer.forget(shards) });
+}
+
+function reconnectMsOf(options: PostgresStoreOptions): number {
+  const { shared, reconnectMsMax } = options;
+  return reconnectMsMax ?? (shared === true ? SHARED_RECONNECT_MS : (leaseOf(options) * 2) / 3);
 }
 
 function leaseOf({ leaseMs, shared }: PostgresStoreOptions): number {
@@ -284,6 +296,20 @@ async function prepareStore(
   return meta.storeId;
 }
 
+async function numbersOf(
+  connection: Connection,
+): Promise<Pick<Store, "lastRun" | "lastSystemSeq">> {
+  return {
+    lastRun: await highest(connection, "lastRun"),
+    lastSystemSeq: await highest(connection, "lastSystemSeq"),
+  };
+}
+
+function dropAll({ writing, reading }: { readonly writing: Link; readonly reading: Link }): void {
+  writing.drop();
+  reading.drop();
+}
+
 async function highest(connection: Connection, name: "lastRun" | "lastSystemSeq"): Promise<number> {
   const [row] = await connection.rows(name, ENGINE_SQL[name]);
   return (row?.[0] as number | null | undefined) ?? 0;
@@ -295,24 +321,37 @@ class StoreEnd {
   readonly #writer: PostgresWriter;
   readonly #heartbeat: Heartbeat | Lookout;
   readonly #anchor: AnchorKeeper | null;
+  readonly #ticks: Ticks;
+  readonly #endMsMax: number;
   #hasEnded = false;
 
   constructor(
     links: { readonly writing: Link; readonly reading: Link },
-    writer: PostgresWriter,
-    heartbeat: Heartbeat | Lookout,
-    anchor: AnchorKeeper | null,
+    parts: {
+      readonly writer: PostgresWriter;
+      readonly heartbeat: Heartbeat | Lookout;
+      readonly anchor: AnchorKeeper | null;
+      readonly ticks: Ticks;
+      /** An end that takes longer is broken off: others outwait the lease then, as after a crash. */
+      readonly endMsMax: number;
+    },
   ) {
     this.#links = links;
-    this.#writer = writer;
-    this.#heartbeat = heartbeat;
-    this.#anchor = anchor;
+    this.#writer = parts.writer;
+    this.#heartbeat = parts.heartbeat;
+    this.#anchor = parts.anchor;
+    this.#ticks = parts.ticks;
+    this.#endMsMax = parts.endMsMax;
   }
 
   /** Seals the end, lets the next engine in, closes. A second call does nothing. */
   async close(atMs: number, incarnation: number): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    const cancelLimit = this.#ticks.after(this.#endMsMax, () => {
+      this.#links.writing.destroy();
+      this.#links.reading.destroy();
+    });
     try {
       await this.#writer.end(atMs);
       if (this.#writer.isDead) return;
@@ -323,6 +362,7 @@ class StoreEnd {
     } catch (error) {
       throw this.#writer.die(error);
     } finally {
+      cancelLimit();
       await this.#letGo();
     }
   }

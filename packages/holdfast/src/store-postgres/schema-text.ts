@@ -2,7 +2,7 @@
  * The schema of a store as a text, from the database's own catalogue: for people to read
  * (docs/reference/schema-postgres.sql), and for verify to compare.
  */
-import { SCHEMA, type Connection } from "./client.ts";
+import type { Connection } from "./client.ts";
 import { migrationSql } from "./migrations.ts";
 import type { ReadRows } from "./runs-at-hand.ts";
 
@@ -86,16 +86,24 @@ export async function schemaStatements(
   return statements;
 }
 
-/** Reads what a new store of a version would have, from one that is made and undone again. */
+/**
+ * Reads what a new store of a version would have, from one that is made and undone again: of temporary tables,
+ * which need no right to make a schema.
+ */
 export async function expectedSchema(
   connection: Connection,
   version: number,
 ): Promise<readonly SchemaStatement[]> {
-  const schema = `${SCHEMA}_expected`;
-  await connection.script(`begin; create schema ${schema}; set local search_path to ${schema}`);
+  await connection.script("begin; set local search_path to pg_temp");
   try {
     await connection.script(migrationSql(version));
-    return await schemaStatements(connection.rows, schema);
+    const [row] = await connection.rows(
+      "own-schema",
+      "select pg_my_temp_schema()::regnamespace::text",
+    );
+    const statements = await schemaStatements(connection.rows, String(row?.[0]));
+    // Definitions of indexes name it so, whatever it is called in this session.
+    return statements.map(({ table, text }) => ({ table, text: text.replaceAll("pg_temp.", "") }));
   } finally {
     await connection.script("rollback");
   }

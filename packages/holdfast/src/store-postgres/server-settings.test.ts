@@ -109,13 +109,25 @@ test("time limits of the database do not hold for the store's own connections", 
 
 test("a check that is kept from reading finds no damage", async () => {
   await makeStore();
-  const url = await asRole(
-    `${GRANTS}; grant create on database ${nameIn(database.url)} to ROLE;
-      revoke select on holdfast.flush from ROLE`,
-  );
+  const url = await asRole(`${GRANTS}; revoke select on holdfast.flush from ROLE`);
   await expect(verifyPostgresStore({ url, key: KEY })).rejects.toMatchObject({
     code: "HF5002",
     message: expect.stringContaining("could not be checked"),
     remedy: expect.stringContaining("says nothing of the store's state"),
   });
+});
+
+test("a role that may only read checks a store, and one that may make no temporary table is told so", async () => {
+  await makeStore();
+  const name = nameIn(database.url);
+  await runSql(database.url, `revoke temporary on database ${name} from public`);
+  const url = await asRole(GRANTS);
+  await expect(verifyPostgresStore({ url, key: KEY })).rejects.toMatchObject({
+    code: "HF5002",
+    message: expect.stringMatching(
+      /could not be checked: .*permission denied to create temporary/u,
+    ),
+  });
+  await runSql(database.url, `grant temporary on database ${name} to ${role}`);
+  expect((await verifyPostgresStore({ url, key: KEY })).damage).toEqual([]);
 });

@@ -311,6 +311,8 @@ describe("a worker of a shared store", () => {
 
   test("gives a key to the shard that claims it first, until that shard gives it up", async () => {
     const [one, two] = [await join(), await join()];
+    await takeOnceFree(one, 5);
+    await takeOnceFree(two, 6);
     const hash = "ab".repeat(32);
     expect(await one.shards.claimKey(hash, 5)).toBe(5);
     expect(await two.shards.claimKey(hash, 6)).toBe(5);
@@ -318,6 +320,19 @@ describe("a worker of a shared store", () => {
     expect(await two.shards.claimKey(hash, 6)).toBe(5);
     await one.shards.unclaimKey(hash, 5);
     expect(await two.shards.claimKey(hash, 6)).toBe(6);
+  });
+
+  test("gives up and claims no key any more once another has its shard, or it was replaced", async () => {
+    const [one, two] = [await join(), await join()];
+    await takeOnceFree(one, 5);
+    const [hash, other] = ["ab".repeat(32), "cd".repeat(32)];
+    await one.shards.claimKey(hash, 5);
+    await expire(database.url, one);
+    await takeOnceFree(two, 5);
+    await one.shards.unclaimKey(hash, 5);
+    expect(await two.shards.claimKey(hash, 6)).toBe(5);
+    await expect(one.shards.claimKey(other, 5)).rejects.toMatchObject({ code: "HF5012" });
+    expect(await two.shards.claimKey(other, 6)).toBe(6);
   });
 
   test("shares a gate: of two that have read the same, one puts down what becomes of it", async () => {

@@ -71,6 +71,7 @@ const SHARED_SQL = {
     union all select run from archived_run where run = any($1::int8[])`,
   claim: `insert into key_claim (shard, key_hash, run_shard)
     select $1::int2, t.key_hash, $2::int2 from unnest($3::bytea[]) as t (key_hash)
+    where exists (select 1 from worker w where w.incarnation = $4::int8 and w.alive = 1)
     on conflict (shard, key_hash) do nothing`,
   claimed: `select c.run_shard from key_claim c join unnest($2::bytea[]) as t (key_hash)
     on c.key_hash = t.key_hash where c.shard = $1::int2`,
@@ -86,8 +87,11 @@ const SHARED_SQL = {
     where shard = $1::int2 and integration = $3 and version = $5::int8 and exists
       (select 1 from worker w where w.incarnation = $2::int8 and w.alive = 1)
     returning version`,
+  // By the owner of the run's shard alone: what runs there may rest on the claim.
   unclaim: `delete from key_claim where shard = $1::int2 and run_shard = $2::int2
-    and key_hash in (select * from unnest($3::bytea[]))`,
+    and key_hash in (select * from unnest($3::bytea[]))
+    and exists (select 1 from shard s join worker w on w.incarnation = s.owner
+      where s.id = $2::int2 and w.incarnation = $4::int8 and w.alive = 1)`,
 } as const;
 
 export function sharedShards(settings: SharedSettings): SharedShards {
@@ -100,6 +104,9 @@ export function sharedShards(settings: SharedSettings): SharedShards {
     slot,
     ofStart: runShard,
     ...places(ask),
+    onSilence: (listener) => {
+      lookout.onSilence(listener);
+    },
     onLook: (listener) => {
       lookout.onLook(listener);
     },
@@ -122,7 +129,7 @@ export function sharedShards(settings: SharedSettings): SharedShards {
     async post(commands) {
       await ask("post", postValues(incarnation, commands));
       const isAliveStill = await link.use((connection) => isAlive(connection, incarnation));
-      if (!isAliveStill) throw replaced("the database says that it is dead");
+      if (!isAliveStill) throw ended();
       hints.posted(commands.map(({ shard }) => shard));
     },
     async answers(ids) {
@@ -143,7 +150,7 @@ export function sharedShards(settings: SharedSettings): SharedShards {
       );
       return (row?.[0] as number | null | undefined) ?? 0;
     },
-    ...claims(ask),
+    ...claims(ask, settings),
     ...gates(ask, incarnation),
   };
 }
@@ -167,23 +174,31 @@ function places(ask: Ask): Pick<SharedShards, "ofRuns" | "homes"> {
   };
 }
 
-function claims(ask: Ask): Pick<SharedShards, "claimKey" | "unclaimKey"> {
+function claims(
+  ask: Ask,
+  { incarnation, link }: SharedSettings,
+): Pick<SharedShards, "claimKey" | "unclaimKey"> {
   return {
     async claimKey(keyHash, shard) {
       const key = binaryArray("bytea", [Buffer.from(keyHash, "hex")]);
       const home = keyShard(keyHash);
       for (;;) {
-        await ask("claim", [home, shard, key]);
+        await ask("claim", [home, shard, key, incarnation]);
         const [row] = await ask("claimed", [home, key]);
-        // Given up between the two: free again.
         if (row !== undefined) return row[0] as number;
+        // Given up between the two, and free again; or this worker may claim nothing any more.
+        if (!(await link.use((connection) => isAlive(connection, incarnation)))) throw ended();
       }
     },
     async unclaimKey(keyHash, shard) {
       const key = binaryArray("bytea", [Buffer.from(keyHash, "hex")]);
-      await ask("unclaim", [keyShard(keyHash), shard, key]);
+      await ask("unclaim", [keyShard(keyHash), shard, key, incarnation]);
     },
   };
+}
+
+function ended(): Error {
+  return replaced("the database says that it is dead");
 }
 
 function gates(ask: Ask, incarnation: number): Pick<SharedShards, "gates" | "saveGate"> {

@@ -61,7 +61,8 @@ async function verified(
   secret: Uint8Array,
   { anchorFile, startVisit }: VerifyOptions,
 ): Promise<VerifyReport> {
-  const damage: Damage[] = await schemaDamage(connection);
+  const damage: Damage[] = [];
+  damage.push(...(await listed(damage, () => schemaDamage(connection))));
   await connection.script("begin isolation level repeatable read");
   const meta = await readMeta(connection);
   if (meta === null || !isMetaSound(secret, meta)) {

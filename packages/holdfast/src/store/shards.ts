@@ -85,6 +85,11 @@ export interface SharedShards {
   homes(runs: readonly number[]): Promise<readonly RunHome[]>;
   /** Begins to look, and to tell of each look. Once. */
   onLook(listener: (seen: Surroundings) => void): void;
+  /**
+   * Tells, at most once in a lease, that no look was answered for a lease: why, and after how many
+   * milliseconds the next one is sent. Once.
+   */
+  onSilence(listener: (message: string, delayMs: number) => void): void;
   /** Looks now instead of at the next beat. */
   lookSoon(): void;
   /** Takes shards that a look showed as free. */

@@ -224,7 +224,7 @@ export class Gates {
       const gate = this.#named(row.integration);
       gate.restore(row);
       // The process may have died between the record and its exception, or the end of that.
-      if (row.state === "parked" || row.incident?.endedAtMs != null)
+      if (row.state !== "closed" || row.incident?.endedAtMs != null)
         this.#parked.moved(row.integration);
     }
   }
@@ -267,6 +267,9 @@ export class Gates {
   /** Runs have come that another worker had parked: those come back that may by what is known here. */
   async cameIn(): Promise<void> {
     const rows = await this.#engine.store.dependencies();
+    // Whoever would have told of an outage may be gone.
+    for (const { state, integration } of rows)
+      if (state !== "closed") this.#parked.moved(integration);
     await Promise.all(rows.map((row) => this.#named(row.integration).lookForParked()));
   }
 
@@ -277,6 +280,7 @@ export class Gates {
 
   close(): void {
     for (const gate of this.#gates.values()) gate.close();
+    this.#parked.close();
   }
 }
 

@@ -167,3 +167,62 @@ describe("a wrong setting is somebody's, soon", () => {
     ]);
   });
 });
+
+describe("an outage", () => {
+  async function outages() {
+    return (await world.exceptions(0)).filter(({ reasonCode }) => reasonCode === "HF3009");
+  }
+
+  test("of some minutes is nobody's; one that lasts is its owner's, until it is over", async () => {
+    const flow = flowOf({ keyWindow: "7d" });
+    await world.begin([flow]);
+    system.isDown = true;
+    const runs = await startMany(flow, 5);
+    await world.advance(14 * MINUTE_MS);
+    expect(await outages()).toEqual([]);
+    await world.advance(2 * MINUTE_MS);
+    const [exception, ...more] = await outages();
+    expect(more).toEqual([]);
+    expect(exception).toMatchObject({ class: "unavailable", owner: "team-erp", closedAtMs: null });
+    expect(exception?.because).toContain("erp has been out of reach since");
+    await world.advance(10 * 60 * MINUTE_MS);
+    expect(await outages()).toHaveLength(1);
+    system.isDown = false;
+    await world.advance(15 * MINUTE_MS);
+    expect(await states(runs)).toEqual({ completed: 5 });
+    expect(await outages()).toMatchObject([{ resolution: "dealt-with" }]);
+  });
+
+  test("that is over before is nobody's", async () => {
+    const flow = flowOf({ keyWindow: "7d" });
+    await world.begin([flow]);
+    system.isDown = true;
+    await startMany(flow, 3);
+    await world.advance(10 * MINUTE_MS);
+    system.isDown = false;
+    await world.advance(60 * MINUTE_MS);
+    expect(await outages()).toEqual([]);
+  });
+
+  test("is told over a restart, counted from its beginning", async () => {
+    const flow = flowOf({ keyWindow: "7d" });
+    await world.begin([flow]);
+    system.isDown = true;
+    await startMany(flow, 3);
+    await world.advance(10 * MINUTE_MS);
+    await world.crash();
+    await world.begin([flow]);
+    await world.advance(6 * MINUTE_MS);
+    expect(await outages()).toHaveLength(1);
+  });
+
+  test("that a person has parked by hand is no alarm", async () => {
+    const flow = flowOf({ keyWindow: "7d" });
+    await world.begin([flow]);
+    await startMany(flow, 1);
+    const untilMs = world.clock.nowMs() + 60 * MINUTE_MS;
+    await world.engine.parking.parkByHand("erp", "they install a release", untilMs);
+    await world.advance(40 * MINUTE_MS);
+    expect(await outages()).toEqual([]);
+  });
+});

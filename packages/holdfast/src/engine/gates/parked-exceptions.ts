@@ -1,13 +1,15 @@
 /**
- * One exception for each integration that is not called until somebody acts: a wrong setting, or a
- * quota that is used up. Its runs are parked and use up nothing, so nothing of theirs would tell
- * anybody. It stands beside the store, belongs to the owner of the integration, and is closed when
- * the system answers again. Source: failure model 2.2 (`misconfigured`: one incident), R11.
+ * One exception for each integration that is not called until somebody acts (a wrong setting, or a
+ * quota that is used up), or that has been out of reach for long. Its runs are parked and use up
+ * nothing, so nothing of theirs would tell anybody. It stands beside the store, belongs to the owner of
+ * the integration, and is closed when the system answers again. Source: failure model 2.2
+ * (`misconfigured`, `unavailable`: one incident), 4.3, R11.
  */
 import { HoldfastError } from "../../core/error.ts";
 import type { DependencyRow } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { BesideCase } from "../exceptions/beside.ts";
+import { isoText } from "../clock.ts";
 import { toJson } from "../journal/payload.ts";
 
 /** The store's own journal. */
@@ -20,8 +22,18 @@ export class ParkedExceptions {
   /** One step after the other: each looks at what is on record then. */
   #last: Promise<unknown> = Promise.resolve();
 
+  /** By integration: when its outage has lasted for long. */
+  readonly #alarms = new Map<string, () => void>();
+  #closed = false;
+
   constructor(engine: Engine) {
     this.#engine = engine;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const cancel of this.#alarms.values()) cancel();
+    this.#alarms.clear();
   }
 
   /** What is known of this integration has changed, and is on its way to the record. */
@@ -37,14 +49,32 @@ export class ParkedExceptions {
       await committer.durable();
       const rows = await store.dependencies();
       const row = rows.find((each) => each.integration === integration);
-      if (row?.state === "parked") await this.#open(row);
-      else if (row?.state === "closed") await this.#close(row);
+      this.#alarms.get(integration)?.();
+      this.#alarms.delete(integration);
+      if (row?.state === "closed") await this.#close(row);
+      else if (row?.state === "parked") await this.#open(this.#parkedCase(row));
+      // Who has parked it by hand knows, and it ends by itself.
+      else if (row?.byHand === 0) await this.#away(row);
     });
   }
 
-  async #open(row: DependencyRow): Promise<void> {
+  /** It is tried again and again, and mostly comes back by itself: its owner hears of it if it does not. */
+  async #away(row: DependencyRow): Promise<void> {
+    const { clock, limits } = this.#engine;
+    const waitMs = sinceOf(row) + limits.outageAlarmMs - clock.nowMs();
+    if (waitMs <= 0) await this.#open(this.#awayCase(row));
+    else if (!this.#closed)
+      this.#alarms.set(
+        row.integration,
+        clock.after(waitMs, () => {
+          this.moved(row.integration);
+        }),
+      );
+  }
+
+  async #open(found: BesideCase): Promise<void> {
     try {
-      await this.#engine.exceptions.beside.open(this.#caseOf(row));
+      await this.#engine.exceptions.beside.open(found);
     } catch (error) {
       // Too many are open beside the store: somebody has to look there in any case.
       if (!(error instanceof HoldfastError)) throw error;
@@ -53,18 +83,40 @@ export class ParkedExceptions {
 
   async #close(closed: DependencyRow): Promise<void> {
     const { store, exceptions } = this.#engine;
-    const { seq } = await store.besideExceptions(STORE, subjectOf(closed));
-    const row = seq === null ? null : await store.exception(STORE, seq);
-    if (row === null || row.closedAtMs !== null) return;
-    await exceptions.beside.close({ run: STORE, seq: row.seq }, BY, closed.reason);
+    for (const kind of ["parked", "away"] as const) {
+      const { seq } = await store.besideExceptions(STORE, subjectOf(kind, closed));
+      const row = seq === null ? null : await store.exception(STORE, seq);
+      if (row === null || row.closedAtMs !== null) continue;
+      await exceptions.beside.close({ run: STORE, seq: row.seq }, BY, closed.reason);
+    }
   }
 
-  #caseOf(row: DependencyRow): BesideCase {
+  #awayCase(row: DependencyRow): BesideCase {
+    const { integration, reason } = row;
+    const { limits } = this.#engine;
+    const since = isoText(sinceOf(row));
+    return {
+      run: null,
+      subject: subjectOf("away", row),
+      at: integration,
+      reasonCode: "HF3009",
+      rule: "engine/integration-away@1",
+      class: row.class ?? "unavailable",
+      integration,
+      message: `${integration} has been out of reach since ${since}: ${reason}.`,
+      because: () =>
+        `${integration} has been out of reach since ${since}, and its runs wait: ${reason}. It is tried again by itself; somebody should know when it comes back, or give its runs up.`,
+      owner: this.#engine.ownerOf(integration) ?? this.#engine.owner,
+      data: toJson({ integration, reason, since }, limits, `exception about ${integration}`),
+    };
+  }
+
+  #parkedCase(row: DependencyRow): BesideCase {
     const { integration, reason } = row;
     const { limits } = this.#engine;
     return {
       run: null,
-      subject: subjectOf(row),
+      subject: subjectOf("parked", row),
       at: integration,
       reasonCode: "HF3006",
       rule: "engine/integration-parked@1",
@@ -79,7 +131,11 @@ export class ParkedExceptions {
   }
 }
 
+function sinceOf({ incident, sinceMs }: DependencyRow): number {
+  return incident?.startedAtMs ?? sinceMs;
+}
+
 /** By the outage that it is about, which the record of its end names as well. */
-function subjectOf({ integration, incident, sinceMs }: DependencyRow): string {
-  return `parked ${integration} ${String(incident?.startedAtMs ?? sinceMs)}`;
+function subjectOf(kind: "parked" | "away", row: DependencyRow): string {
+  return `${kind} ${row.integration} ${String(sinceOf(row))}`;
 }

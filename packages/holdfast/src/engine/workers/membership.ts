@@ -33,6 +33,9 @@ const BUSY_LOOKS_MAX = 10;
 /** Looks in a row that find nothing of a shard outside: what came back last is on record by then. */
 const QUIET_LOOKS = 2;
 
+/** As it is named to who reads the log. */
+const BEAT = "the beat of this worker, which starts no call and loses its runs to others meanwhile";
+
 export class Membership {
   readonly #engine: Engine;
   readonly #shared: SharedShards;
@@ -62,6 +65,9 @@ export class Membership {
   async start(): Promise<void> {
     const first = new Promise<void>((resolve) => {
       this.#onFirst = resolve;
+    });
+    this.#shared.onSilence((message, delayMs) => {
+      this.#engine.emit({ type: "store.retry", what: BEAT, message, delayMs });
     });
     this.#shared.onLook((seen) => {
       this.#latest = seen;
