@@ -22,7 +22,7 @@ import { goLive } from "./go-live.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
-import { dueBy, pathOf, restOf, sleepOf, waitsSo, type Sleep } from "./rest-of-steps.ts";
+import { wakeDue, pathOf, restOf, sleepOf, waitsSo, type Sleep } from "./rest-of-steps.ts";
 import { NamedRecords } from "./named-records.ts";
 import { makeRunApi } from "./run-api.ts";
 import { RunDeadline } from "./run-deadline.ts";
@@ -72,7 +72,7 @@ export class LiveRun {
   #lent = false;
   readonly #answers: Answers;
   readonly #timer: StepTimer;
-  readonly stillness: Stillness;
+  readonly stillness = new Stillness(this);
   #restCheck = false;
   /** Whether the steps that recovery has left open have gone live. */
   #isAwake = false;
@@ -97,7 +97,6 @@ export class LiveRun {
     this.versions = new RunVersions(this);
     this.#answers = new Answers(this, host.rest);
     this.#timer = new StepTimer(host.clock);
-    this.stillness = new Stillness(this);
   }
 
   get id(): string {
@@ -465,10 +464,7 @@ export class LiveRun {
 
   #wakeAfter(delayMs: number): void {
     this.#timer.set(delayMs, () => {
-      for (const { slot, wait } of dueBy(this.open, this.host.clock.nowMs())) {
-        slot.wait = null;
-        this.guarded(slot, () => wait.onWake?.());
-      }
+      wakeDue(this, this.host.clock.nowMs());
       this.recheck();
     });
   }

@@ -81,8 +81,22 @@ export function pathOf(
   return null;
 }
 
+/** What of a run is woken when a time has come. */
+interface Sleeping {
+  readonly open: Iterable<StepSlot>;
+  guarded(slot: StepSlot, act: () => void): void;
+}
+
+/** Steps whose time has come go on. */
+export function wakeDue(run: Sleeping, nowMs: number): void {
+  for (const { slot, wait } of dueBy(run.open, nowMs)) {
+    slot.wait = null;
+    run.guarded(slot, () => wait.onWake?.());
+  }
+}
+
 /** Steps whose time has come, with what they waited for. A snapshot: waking one changes the set. */
-export function dueBy(
+function dueBy(
   open: Iterable<StepSlot>,
   nowMs: number,
 ): readonly { readonly slot: StepSlot; readonly wait: Wait }[] {

@@ -11,26 +11,22 @@ import type { OpenedHead } from "../../core/journal.ts";
 import { exceptionHead } from "../exceptions/exceptions.ts";
 import type { StepSlot } from "../steps/step-slot.ts";
 import type { LiveRun } from "./live-run.ts";
-import { StepTimer } from "./step-timer.ts";
 
 export class Stillness {
   readonly #run: LiveRun;
-  readonly #timer: StepTimer;
-  #isWatching = false;
+  #cancelWatch: (() => void) | null = null;
 
   constructor(run: LiveRun) {
     this.#run = run;
-    this.#timer = new StepTimer(run.host.clock);
   }
 
   /** The code is at rest and the run stays in memory: if it is still for too long, its owner is asked. */
   watch(): void {
     const limitMs = this.#limitMs;
-    if (this.#isWatching || limitMs === null || !this.#isStill) return;
-    this.#isWatching = true;
+    if (this.#cancelWatch !== null || limitMs === null || !this.#isStill) return;
     const seq = this.#run.nextSeq;
-    this.#timer.set(limitMs, () => {
-      this.#isWatching = false;
+    this.#cancelWatch = this.#run.host.clock.after(limitMs, () => {
+      this.#cancelWatch = null;
       if (!this.#isStill) return;
       // Something was written meanwhile: it is looked at anew from here.
       if (this.#run.nextSeq === seq) this.#run.ending.still();
@@ -39,8 +35,8 @@ export class Stillness {
   }
 
   close(): void {
-    this.#timer.cancel();
-    this.#isWatching = false;
+    this.#cancelWatch?.();
+    this.#cancelWatch = null;
   }
 
   exceptionHead(): OpenedHead {
