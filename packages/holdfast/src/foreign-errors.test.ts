@@ -51,6 +51,26 @@ describe("an error that a client has thrown", () => {
     expect(said(thrown(fields))).toBe(expected);
   });
 
+  test.each([
+    ["pg", { code: "23505", severity: "ERROR" }],
+    ["an SDK", { status: 409 }],
+    ["grpc-js", { code: 6, details: "it exists", metadata: {} }],
+    ["an SDK with a duplicate", { status: 422, body: { code: "duplicate" } }],
+  ])("is an echo where its row says so: %s", (_client, fields) => {
+    expect(classifyForeign(thrown(fields), {}, NOW_MS)?.input.echo).toBe(true);
+  });
+
+  test("stops no calls of others where nobody watched whose it was", () => {
+    const card = thrown({ statusCode: 402, type: "StripeCardError", code: "card_declined" });
+    expect(said(card)).toBe("policy never http-signal/says-declined");
+    const scopeOf = (error: Error, seen = {}) =>
+      classifyForeign(error, seen, NOW_MS)?.input.says?.scope;
+    expect(scopeOf(thrown({ status: 401 }))).toBe("item");
+    expect(scopeOf(thrown({ status: 401 }), { phase: "answered", callCount: 1 })).toBe(
+      "dependency",
+    );
+  });
+
   test("keeps the wait that its answer asks for", () => {
     const error = thrown({ status: 503, headers: { "retry-after": "90" } });
     const { evidence } = classifyForeign(error, { message: "busy" }, NOW_MS) ?? {};

@@ -28,7 +28,11 @@ function byProtocol(error: unknown, seen: Evidence, nowMs: number): Known | null
   const { failure, isKnown, rules } = explainRequest({ ...asked, nowMs });
   const [rule] = rules;
   if (failure === null || !isKnown || rule === undefined) return null;
-  const { class: failureClass, scope, origin, reasonCode } = failure;
+  const { class: failureClass, origin, reasonCode } = failure;
+  // Nobody watched whose call it was: three errors of the user's own must not stop all calls.
+  const isSetting = failureClass === "misconfigured" || failureClass === "exhausted";
+  const scope = isSetting && seen.phase === undefined ? "item" : failure.scope;
+  const repeated = explainRequest({ ...asked, isOpen: true, nowMs }).failure;
   // That it happened has to be seen: an error that was thrown may be about another call.
   const effect = failure.effect === "surely" ? "maybe" : failure.effect;
   const { code, status, retryAfterMs } = failure.evidence;
@@ -38,6 +42,7 @@ function byProtocol(error: unknown, seen: Evidence, nowMs: number): Known | null
       says: { class: failureClass, scope, origin, reasonCode, effect },
       id: rule.id,
       version: rule.version,
+      echo: repeated?.unlessOurs !== undefined,
       neverNeeds: "answered",
     },
     evidence: {

@@ -56,6 +56,8 @@ function situation(over: Partial<Situation> = {}): Situation {
     policy: POLICY,
     hintMs: null,
     othersPass: true,
+    wasAlone: true,
+    attemptsBefore: 0,
     deadlineAtMs: null,
     timeoutMs: 0,
     probeCount: 1,

@@ -141,6 +141,8 @@ function provenNever(probe: ProbeCase, s: Situation): AfterProbe {
   return {
     kind: "decided",
     proof: "never",
+    // What its exception is about is the answer itself, and no unknown outcome any more.
+    ...(unlessOurs === undefined ? {} : { failure }),
     move: { ...move, because: `The other system was asked and does not have it. ${move.because}` },
   };
 }

@@ -110,6 +110,8 @@ function live(contract: Contract, luck: Luck): Life {
     policy,
     hintMs: null,
     othersPass: true,
+    wasAlone: true,
+    attemptsBefore: 0,
     deadlineAtMs: null,
     timeoutMs: 0,
     probeCount: state.probes.length,

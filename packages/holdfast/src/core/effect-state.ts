@@ -102,6 +102,8 @@ export interface EffectState {
   readonly generation: number;
   /** Last attempt, 0 if there was none. */
   readonly attempt: number;
+  /** Attempts when a person let it go on the last time: the meters count from there. */
+  readonly attemptsBefore: number;
   /** Intents so far, as the ledger counts them: some attempts end before they have one. */
   readonly sentCount: number;
   readonly meters: Meters;
@@ -140,6 +142,7 @@ export const FRESH_EFFECT: EffectState = {
   operation: null,
   generation: 1,
   attempt: 0,
+  attemptsBefore: 0,
   sentCount: 0,
   meters: NO_METERS,
   firstSentAtMs: null,
@@ -223,7 +226,14 @@ function ended(state: EffectState): boolean {
 
 function afterIntent(state: EffectState, record: Placed, head: IntentHead): EffectState {
   const isNew = head.operation !== state.operation;
-  const from = isNew ? { ...FRESH_EFFECT, attempt: state.attempt, opened: state.opened } : state;
+  const from = isNew
+    ? {
+        ...FRESH_EFFECT,
+        attempt: state.attempt,
+        attemptsBefore: state.attempt,
+        opened: state.opened,
+      }
+    : state;
   // An intent after an intent: whatever became of the first one was never recorded.
   const lost = !isNew && state.next.kind === "inDoubt";
   const proof = lost ? combineProof(from.proof, "maybe") : from.proof;
@@ -425,6 +435,7 @@ function afterResumed(state: EffectState, record: Placed): EffectState {
   return {
     ...state,
     meters: NO_METERS,
+    attemptsBefore: state.attempt,
     immediateUsed: 0,
     isReplayed: true,
     isAskedFor: true,
@@ -452,7 +463,8 @@ function afterEdited(state: EffectState, record: Placed, head: EditedHead): Effe
   const resumed = afterResumed(state, record);
   if (head.generation === undefined) return resumed;
   const { attempt, opened, next } = resumed;
-  return { ...FRESH_EFFECT, attempt, opened, next, generation: head.generation };
+  const attemptsBefore = attempt;
+  return { ...FRESH_EFFECT, attempt, attemptsBefore, opened, next, generation: head.generation };
 }
 
 /** Its end no longer holds; what was done outside does, and is known by its operation. */
@@ -461,6 +473,7 @@ function afterAgain(state: EffectState, record: Placed): EffectState {
   return {
     ...state,
     meters: NO_METERS,
+    attemptsBefore: state.attempt,
     immediateUsed: 0,
     budgetFromMs: record.atMs,
     unknown: null,

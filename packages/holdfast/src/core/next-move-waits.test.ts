@@ -38,6 +38,8 @@ const PLAIN: Situation = {
   policy: { ...DEFAULT_RETRY, attemptsMax: 5, horizonMs: 600_000 },
   hintMs: null,
   othersPass: true,
+  wasAlone: true,
+  attemptsBefore: 0,
   deadlineAtMs: null,
   timeoutMs: 0,
   probeCount: 0,

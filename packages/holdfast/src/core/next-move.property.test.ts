@@ -56,6 +56,8 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   policy: fc.constant(DEFAULT_RETRY),
   hintMs: atMs,
   othersPass: fc.boolean(),
+  wasAlone: fc.boolean(),
+  attemptsBefore: fc.constant(0),
   deadlineAtMs: atMs,
   timeoutMs: fc.integer({ min: 0, max: HOUR_MS }),
   probeCount: count,
@@ -196,6 +198,8 @@ describe("for every failure, contract and situation", () => {
       budgetFromMs: null,
       hintMs: null,
       othersPass: true,
+      wasAlone: true,
+      attemptsBefore: 0,
       meters: { attempts: 1, contentions: 1, crashes: 0 },
     };
     expect(breach(followsTheModel, easy)).toBeNull();

@@ -196,7 +196,8 @@ function park(c: Case, failureClass: keyof typeof PARKED): Move {
  */
 function aloneTooLong(c: Case, sentence: string): Move | null {
   const { s } = c;
-  if (!s.othersPass || elapsedMs(s) < s.policy.horizonMs) return null;
+  // The first end after an outage says nothing of the others yet.
+  if (!s.othersPass || !s.wasAlone || elapsedMs(s) < s.policy.horizonMs) return null;
   return usedUp(
     c,
     "horizon-passed",
@@ -205,8 +206,8 @@ function aloneTooLong(c: Case, sentence: string): Move | null {
 }
 
 /** How many ends of attempts have cost nothing, the last one included. */
-function freeEnds({ attempt, meters }: Situation): number {
-  return Math.max(1, attempt - meters.attempts - meters.contentions);
+function freeEnds({ attempt, attemptsBefore, meters }: Situation): number {
+  return Math.max(1, attempt - attemptsBefore - meters.attempts - meters.contentions);
 }
 
 /**

@@ -27,6 +27,10 @@ export interface Situation {
   readonly hintMs: number | null;
   /** Its integration lets calls through: what fails is this call, and not the other system as a whole. */
   readonly othersPass: boolean;
+  /** It has waited by itself since its last attempt, and not for an outage to end. */
+  readonly wasAlone: boolean;
+  /** Attempts before a person let it go on the last time: the meters count from there. */
+  readonly attemptsBefore: number;
   /** When doing it becomes harmful or pointless; null if never. */
   readonly deadlineAtMs: number | null;
   /** How long an attempt may take: one that could end after the deadline is not begun (R7). */

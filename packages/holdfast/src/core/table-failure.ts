@@ -125,6 +125,8 @@ export function plainMove(failure: Failure, contract: Contract, plain: PlainSitu
     policy: retryPolicyFor(contract, undefined, "an effect of a plain situation"),
     hintMs,
     othersPass: true,
+    wasAlone: true,
+    attemptsBefore: 0,
     deadlineAtMs: null,
     timeoutMs: 0,
     probeCount: 0,

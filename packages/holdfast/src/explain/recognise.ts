@@ -169,8 +169,13 @@ function httpAnswer(fields: Fields): Partial<Recognised> | null {
   if (answer === undefined || status === null) return null;
   const headers = headersOf(answer["headers"] ?? fields["headers"]);
   const body = answer["body"] ?? answer["data"] ?? null;
-  const code = reasonOf({ status, headers, body, bodyText: "" });
+  const code = reasonOf({ status, headers, body, bodyText: "" }) ?? ownCodeOf(fields);
   return { protocol: "http", status, headers, code };
+}
+
+/** Of an SDK that has read the body itself; codes of Node.js and of HTTP clients say nothing of the answer. */
+function ownCodeOf({ code }: Fields): string | null {
+  return typeof code === "string" && /^(?!ERR_|E[A-Z]+$)[\w.-]{1,200}$/u.test(code) ? code : null;
 }
 
 function statusOf({ status, statusCode }: Fields): number | null {

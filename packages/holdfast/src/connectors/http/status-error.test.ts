@@ -205,6 +205,10 @@ describe("classifyStatus", () => {
     [400, "HOLD_DATE_INVALID"],
     [422, "MONTHLY_AMOUNT_MISSING"],
     [400, "TOKEN_COUNT_TOO_HIGH"],
+    [400, "DEVICE_TOKEN_INVALID"],
+    [422, "CARD_TOKEN_INVALID"],
+    [422, "LIMIT_EXCEEDED"],
+    [409, "LIMIT_EXCEEDED"],
     [422, "EXPIRY_DATE_INVALID"],
     [400, "ORDER_NOT_FOUND"],
   ])("leaves %i %s to the data", (status, reason) => {

@@ -108,11 +108,11 @@ const REASON_ROWS: readonly Row[] = [
     source: "failure model 2.2, policy",
     note: "by the words of its definition",
   }),
-  signal([400, 403, 409, 422], "says-used-up", "exhausted", {
+  signal([400, 403], "says-used-up", "exhausted", {
     ...DEPENDENCY,
     source: "OpenAI, Anthropic, Google and Salesforce, error codes",
   }),
-  signal([400, 404, 422], "says-setting", "misconfigured", {
+  signal([400, 404], "says-setting", "misconfigured", {
     ...DEPENDENCY,
     source: "RFC 6749 5.2; AWS, error codes",
   }),

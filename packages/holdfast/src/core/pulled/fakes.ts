@@ -3,6 +3,7 @@
  * declared it, such as in a sentence or in the input of another effect. Equal values stay equal, so code
  * that hands a value on hands the fake on.
  */
+import { HoldfastError } from "../error.ts";
 import type { Hmac } from "../operation-key.ts";
 import { coverSensitive } from "../sensitive.ts";
 import { fakeBoolean, fakeNumber, fakeText } from "./typed-fake.ts";
@@ -128,10 +129,19 @@ export class Fakes {
   /** One pattern for all, the longest first, so that no fake is looked into again. */
   #patternOfAll(): RegExp {
     const texts = [...this.#fakes.keys()].filter(isLookedFor).map(String);
-    const longest = texts.toSorted((a, b) => b.length - a.length).slice(0, LOOKED_FOR_MAX);
-    if (longest.length === 0) return /(?!)/gu;
+    if (texts.length === 0) return /(?!)/gu;
+    if (texts.length > LOOKED_FOR_MAX) throw tooMany(texts.length);
+    const longest = texts.toSorted((a, b) => b.length - a.length);
     return new RegExp(longest.map(found).join("|"), "gu");
   }
+}
+
+function tooMany(count: number): HoldfastError {
+  return new HoldfastError(
+    "HF4104",
+    `The run has ${String(count)} different sensitive values; at most ${String(LOOKED_FOR_MAX)} are looked for wherever they turn up. Nothing was written.`,
+    "Declare which fields are sensitive (`sensitive: []` where none is), so that only those are replaced, or pull a smaller run.",
+  );
 }
 
 function isLookedFor(leaf: Leaf): boolean {

@@ -309,7 +309,8 @@ export class EffectCalls {
 
   #classify({ error, attempt }: Extract<CallEnd, { ok: false }>): Failure {
     const { effect, journal, run } = this.#step;
-    const { maybeBefore } = journal.state;
+    // A read leaves nothing that could answer for it.
+    const maybeBefore = journal.state.maybeBefore && effect.plan.contract.kind !== "read";
     return maskedFailure(run, classifyThrown(error, effect, attempt, maybeBefore, run));
   }
 

@@ -16,6 +16,9 @@ import { NO_TIME_LEFT } from "./effect-failures.ts";
 import type { EffectJournal } from "./effect-journal.ts";
 import type { LiveRun } from "../run/live-run.ts";
 
+/** A wait of its own may end so much later: others are in line, or the engine was busy. */
+const ALONE_LATE_MS_MAX = 60_000;
+
 /** `do` waits for a decision; `try` takes one more kinds of it as its answer; `undo` never gives up. */
 export type EffectMode = "do" | "try" | "tryHandOver" | "undo";
 
@@ -32,7 +35,7 @@ function situationOf(
   effect: AnyEffect,
   state: EffectState,
   circumstances: Circumstances,
-  hintMs: number | null,
+  { hintMs, wasAlone }: Pick<Situation, "hintMs" | "wasAlone">,
 ): Situation {
   const { clock, random } = run.host;
   return {
@@ -48,6 +51,8 @@ function situationOf(
     policy: policyFor(effect, state.failure),
     hintMs,
     othersPass: run.host.gate(effect.definition, run.row.namespace).isClosed,
+    wasAlone,
+    attemptsBefore: state.attemptsBefore,
     deadlineAtMs: circumstances.deadlineAtMs,
     timeoutMs: effect.plan.timeoutMs,
     probeCount: state.probes.length,
@@ -56,6 +61,14 @@ function situationOf(
     immediateUsed: state.immediateUsed,
   };
 }
+
+/** What was sent later than its own wait says was kept by something else: by an outage. */
+function wasAlone({ aloneUntilMs, state }: EffectJournal): boolean {
+  return aloneUntilMs !== null && (state.lastSentAtMs ?? 0) < aloneUntilMs + ALONE_LATE_MS_MAX;
+}
+
+/** No attempt has just ended. */
+const PLAIN = { hintMs: null, wasAlone: false } as const;
 
 /** Records how an attempt failed and what follows. `stack` is JSON text: where code threw. */
 export function recordFailure(
@@ -73,7 +86,10 @@ export function recordFailure(
   // A refusal may be of the key's second use, if the original asked for something else under it.
   const samePayload = !(journal.isOfRestore && failure.effect === "never");
   const situation = {
-    ...situationOf(run, effect, { ...counted, failure }, circumstances, hintMs),
+    ...situationOf(run, effect, { ...counted, failure }, circumstances, {
+      hintMs,
+      wasAlone: wasAlone(journal),
+    }),
     samePayload,
   };
   const { contract } = journal;
@@ -129,7 +145,7 @@ export function recheckBeforeSend(
 ): { readonly record: JournalRecord; readonly move: Move } | null {
   const { state } = journal;
   if (state.failure === null && circumstances.deadlineAtMs === null) return null;
-  const situation = situationOf(run, effect, state, circumstances, null);
+  const situation = situationOf(run, effect, state, circumstances, PLAIN);
   const failure = state.failure ?? notTried();
   const move = beforeSend(failure, journal.contract, situation);
   if (move === null) return null;
@@ -175,7 +191,7 @@ export function recordProbe(
 ): { readonly record: JournalRecord; readonly move: Move } {
   const { state } = journal;
   const failure = state.failure ?? interrupted("the outcome was never recorded");
-  const situation = situationOf(run, effect, state, circumstances, null);
+  const situation = situationOf(run, effect, state, circumstances, PLAIN);
   const replacedAtMs = run.restored()?.atMs ?? 0;
   const after = afterProbe(
     answer,

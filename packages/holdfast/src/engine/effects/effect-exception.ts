@@ -14,7 +14,8 @@ import { interrupted } from "./effect-decisions.ts";
 
 /** True if something may have happened outside that only a person can settle. */
 export function personNeeded(state: EffectState): boolean {
-  return state.openMaybe || state.unknown !== null;
+  // A read has no operation: it leaves nothing that anybody could settle.
+  return (state.openMaybe && state.operation !== null) || state.unknown !== null;
 }
 
 export function openException(step: EffectStep): void {

@@ -123,7 +123,7 @@ export class EffectJournal {
   /** What it has done stays on record, and what it does next is another operation, with another key. */
   beginAnew(): void {
     const { generation, attempt } = this.#state;
-    this.#state = { ...FRESH_EFFECT, attempt, generation: generation + 1 };
+    this.#state = { ...FRESH_EFFECT, attempt, attemptsBefore: attempt, generation: generation + 1 };
     this.#doneDigest = null;
   }
 

@@ -88,6 +88,8 @@ test("a look after 400 ms that finds nothing proves nothing: it is looked up aga
       policy,
       hintMs: null,
       othersPass: true,
+      wasAlone: true,
+      attemptsBefore: 0,
       deadlineAtMs: null,
       timeoutMs: 300,
       probeCount: 0,

@@ -156,3 +156,22 @@ describe("where a lost answer was followed by somebody else's write", () => {
     expect(erp.ledger).toEqual([]);
   });
 });
+
+test("a read is asked again after a lost answer, and nobody is asked whether it happened", async () => {
+  erp.plan("act", { kind: "lostAnswer", happened: true });
+  erp.plan("act", { kind: "throws", error: answered("GET", 409) });
+  const act = testEffect("read", erp, "act");
+  const flow = testWorkflow("flow", (input, run) => run.do(act, input));
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.untilState(run, "completed", "exception");
+  expect((await world.exceptions(run)).map((one) => one.class)).toEqual(["data"]);
+});
+
+test("an echo that is found not to be ours is what its row says, and may be repaired", async () => {
+  erp.plan("act", { kind: "lostAnswer", happened: false });
+  erp.always("act", { kind: "throws", error: answered("POST", 409) });
+  const run = await ended(true);
+  const [exception] = await world.exceptions(run);
+  expect(exception).toMatchObject({ class: "data", effect: "never" });
+});

@@ -102,6 +102,28 @@ describe("one that is always refused while others pass", () => {
   );
 });
 
+test("after an outage of more than its horizon a run that is slowed down once goes on", async () => {
+  const flow = flowOf("2h");
+  await world.begin([flow]);
+  system.isDown = true;
+  const runs: number[] = [];
+  for (let n = 0; n < 8; n += 1) runs.push(await world.start(flow, { id: String(n) }));
+  await world.advance(3 * HOUR_MS);
+  let slowed = 0;
+  const call = system.call.bind(system);
+  system.call = (action, id, attempt) => {
+    slowed += 1;
+    if (slowed > 4 || slowed === 1) return call(action, id, attempt);
+    const headers = { "retry-after": "1" };
+    return Promise.reject(refusedWith({ status: 429, headers }, world.clock.nowMs()));
+  };
+  system.isDown = false;
+  await world.advance(HOUR_MS);
+  expect(await Promise.all(runs.map((run) => world.stateOf(run)))).toEqual(
+    runs.map(() => "completed"),
+  );
+});
+
 test.each([500, 502, 504, 425, 423])("a wait that comes with a %i is kept", async (status) => {
   const headers = { "retry-after": "3600" };
   refuseBad(() => refusedWith({ status, headers }, world.clock.nowMs()));

@@ -40,10 +40,6 @@ const openOnes = async (run: number) =>
 
 const HANGS: Readonly<Record<string, readonly [Body, RegExp]>> = {
   "a step": [(_input, r) => r.step("read", forever), /step "read" has not come back/u],
-  "a step beside one that sleeps": [
-    (_input, r) => Promise.all([r.step("read", forever), r.sleep("9d")]),
-    /step "read" has not come back/u,
-  ],
   "the code itself": [forever, /waits for something that is no step/u],
   "the code behind an effect": [
     async (input, r) => {
@@ -73,6 +69,16 @@ describe("code that hangs", () => {
     await world.begin([flow], LIMITED);
     await world.advance(60 * MINUTE_MS);
     expect(await openOnes(run)).toHaveLength(1);
+  });
+
+  test("is left to the code's own watch over it, and is its owner's if that does nothing", async () => {
+    const { run } = await begun((_input, r) =>
+      Promise.all([r.step("export", forever), r.sleep("20m")]),
+    );
+    await world.advance(19 * MINUTE_MS);
+    expect(await openOnes(run)).toEqual([]);
+    await world.advance(12 * MINUTE_MS);
+    expect(await openOnes(run)).toMatchObject([{ reasonCode: "HF2108" }]);
   });
 
   test("is its owner's after two hours where nobody says otherwise", async () => {

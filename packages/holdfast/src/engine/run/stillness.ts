@@ -74,6 +74,8 @@ export class Stillness {
       return false;
     if (deadline.atMs !== null) return false;
     const busy = [...open].filter(({ wait }) => wait === null);
+    // A time that comes wakes the code, which may be its own watch over what hangs.
+    if ([...open].some(({ wait }) => wait !== null && wait.wakeAtMs !== null)) return false;
     // With nothing open it is the code itself that does not come back.
     return open.size === 0 || (busy.length > 0 && busy.every(isOwnCode));
   }
