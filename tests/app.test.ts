@@ -181,6 +181,7 @@ test("the log says who is asked, how to answer, and that nobody has in time", as
   const item = id.replace("run_", "rev_");
   const how = `What it takes: npx holdfast reviews. Answer: npx holdfast answer ${item}_`;
   expect(lines).toEqual([
+    expect.stringMatching(/a new one was made/),
     expect.stringMatching(
       /^holdfast: run_\w+ \(asking, "o-log"\) asks finance to decide "soon" until \d/,
     ),
@@ -188,7 +189,7 @@ test("the log says who is asked, how to answer, and that nobody has in time", as
       / is overdue: nobody has answered "soon" in time; it goes to team-orders\./,
     ),
   ]);
-  for (const line of lines) expect(line).toContain(how);
+  for (const line of lines.slice(1)) expect(line).toContain(how);
 });
 
 test("a review is answered by somebody else than the starter, over a restart", async () => {

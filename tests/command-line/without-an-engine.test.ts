@@ -110,6 +110,9 @@ describe("without an engine", () => {
     const accepted = await holdfastCli(words);
     expect({ code: accepted.code, err: accepted.err }).toEqual({ code: 0, err: "" });
     expect(accepted.out).toMatch(/^accepted: store_/);
+    expect(accepted.out.replaceAll(/\s+/g, " ")).toMatch(
+      /Its newest work is of 20\d\d-\S+Z\. What its original began after that, until 20\d\d-\S+Z, is not in it/,
+    );
     const shop = await startShop(copy, []);
     await shop.stop();
   });

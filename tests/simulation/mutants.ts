@@ -98,6 +98,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/engine/commands/inbox-door.ts`,
     find: "if (isOfWorker(row.topic)) {",
     replace: "if (isOfWorker(row.id)) {",
-    seed: 775,
+    seed: 3551,
   },
 ];

@@ -22,7 +22,7 @@ describe("an app in JavaScript", () => {
     [{ limits: { drainMS: 5 } }, 'has no option "drainMS"', 'Did you mean "drainMs"?'],
     [{ limits: { drainMs: "5s" } }, '"drainMs" is not valid', "Give a number"],
     [{ limits: { commandsKeptMs: 3_599_999 } }, "expected at least 3600000", "commandsKeptMax"],
-    [{ limits: { liveRunsMax: -1 } }, '"liveRunsMax" is not valid', "a whole number above 0"],
+    [{ limits: { liveRunsMax: -1 } }, '"liveRunsMax" is not valid', "of 0 or more"],
     [{ limits: { stepsMax: 0 } }, '"stepsMax" is not valid', "a whole number above 0"],
     [{ limits: { stepsMax: 1.5 } }, '"stepsMax" is not valid', "a whole number above 0"],
     [{ limits: { drainMs: -1 } }, '"drainMs" is not valid', "0 or more"],

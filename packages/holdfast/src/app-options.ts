@@ -89,7 +89,7 @@ function checkLimits(limits: unknown): void {
       ? "milliseconds, 0 or more"
       : name === "intakeShare"
         ? "a share above 0, up to 1"
-        : "a whole number above 0";
+        : `a whole number ${name === CLOSES ? "of 0 or more" : "above 0"}`;
     throw new HoldfastError(
       "HF1001",
       `limits of holdfast(): "${name}" is not valid: expected ${expected}, got ${String(value)}.`,
@@ -98,10 +98,15 @@ function checkLimits(limits: unknown): void {
   }
 }
 
+/** At 0 it takes nothing in, and carries on what is under way. */
+const CLOSES = "liveRunsMax";
+
 function isLimit(name: string, value: number): boolean {
   if (!Number.isFinite(value)) return false;
   if (name.endsWith("Ms")) return value >= 0;
-  return name === "intakeShare" ? value > 0 && value <= 1 : Number.isInteger(value) && value > 0;
+  return name === "intakeShare"
+    ? value > 0 && value <= 1
+    : Number.isInteger(value) && value >= (name === CLOSES ? 0 : 1);
 }
 
 function checkDefinitions(workflows: readonly unknown[], effects: unknown): void {

@@ -22,6 +22,8 @@ import { startPostgresServer, type PostgresServer } from "./testing/postgres-ser
 
 const KEY = Buffer.alloc(32, 9);
 const TEST_MS_MAX = 120_000;
+/** At the archive, each after a twentieth of a second. */
+const LOOKS_MAX = 1_000;
 
 /** What the other system has booked: it is not restored with our database. */
 const booked: string[] = [];
@@ -100,6 +102,21 @@ async function baseBackup(client: pg.Client, to: string): Promise<void> {
   writeFileSync(join(to, "backup_label"), stopped.rows[0]?.labelfile ?? "");
 }
 
+/** Waits until all of the log until now is in the archive. */
+async function archived(client: pg.Client): Promise<void> {
+  const switched = await client.query<{ name: string }>(
+    "select pg_walfile_name(pg_switch_wal()) as name",
+  );
+  const name = switched.rows[0]?.name ?? "";
+  for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+    const { rows } = await client.query<{ name: string | null }>(
+      "select last_archived_wal as name, pg_sleep(0.05) from pg_stat_archiver",
+    );
+    if ((rows[0]?.name ?? "") >= name) return;
+  }
+  throw new Error(`${name} was not archived`);
+}
+
 test(
   "a base backup with its log is recognised as restored, and what was sent since is not sent again",
   async () => {
@@ -116,12 +133,12 @@ test(
     const later = await app.start(writes, { to: "bert" });
     await untilState(app, later.id, "waiting");
     await client.query("select pg_create_restore_point('before')");
-    await client.end();
     await app.send(go, { key: "anna", id: "go-anna", payload: {} });
     await untilState(app, id, "completed");
     expect(booked).toEqual(["anna"]);
     await app.close();
-    // What is left of its log is archived while it stops.
+    await archived(client);
+    await client.end();
     await original.stop();
 
     writeFileSync(join(backup, "recovery.signal"), "");

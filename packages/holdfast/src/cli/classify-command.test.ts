@@ -72,7 +72,7 @@ describe("holdfast classify", () => {
     const error = { message: "fetch failed", cause: { code: "ECONNREFUSED" } };
     const { protocol, failure, moves } = await explained(["-"], JSON.stringify(error));
     expect(protocol).toBe("node");
-    expect(failure).toMatchObject({ class: "transient", effect: "maybe" });
+    expect(failure).toMatchObject({ class: "unavailable", effect: "maybe" });
     expect(moves.map(({ contract }) => contract)).toEqual([
       "read",
       "idempotent",

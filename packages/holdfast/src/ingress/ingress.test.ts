@@ -253,7 +253,7 @@ describe("a body", () => {
     socket.destroySoon();
     await once(socket, "close");
     expect(await post('"k-1"')).toMatchObject({ status: 202 });
-    expect(lines).toEqual([]);
+    expect(lines.filter((line) => !line.includes("a new one was made"))).toEqual([]);
   });
 
   test("that something else has read before is told to us, not taken for an empty one", async () => {
