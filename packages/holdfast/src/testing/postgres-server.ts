@@ -49,14 +49,14 @@ const WORDS_BYTES_MAX = 8192;
 
 /**
  * Runs the server until `stop`, or until this process ends, however it does: a shell beside it
- * waits for the end of a pipe that only this process holds open. SIGQUIT: the server writes nothing
- * more to data that is removed next.
+ * waits for the end of a pipe that only this process holds open. Who stops it in order has
+ * its log archived; without its owner (SIGQUIT) it writes nothing more to data that is removed next.
  */
 const KEEPER = [
   '"$@" </dev/null & server=$!',
   "trap '' INT TERM HUP",
-  "cat >/dev/null",
-  'kill -QUIT "$server" 2>/dev/null',
+  "read -r how",
+  'if [ "$how" = stop ]; then kill -INT "$server"; else kill -QUIT "$server"; fi 2>/dev/null',
   'wait "$server"',
   'rm -rf "$HOLDFAST_PG_FOLDER"',
 ].join("\n");
@@ -180,7 +180,7 @@ async function startOn(
     url: (database = "postgres") => `postgres://${USER}@127.0.0.1:${port}/${database}`,
     async stop() {
       keeper.ref();
-      keeper.stdin?.end();
+      keeper.stdin?.end("stop\n");
       await gone;
     },
   };
