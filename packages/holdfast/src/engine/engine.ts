@@ -297,6 +297,10 @@ export class Engine implements RunHost {
     return this.#gates.of(of, namespace);
   }
 
+  isOpenTo(of: { readonly on: Integration; readonly group?: string }, namespace: string): boolean {
+    return this.#gates.isOpenTo(of, namespace);
+  }
+
   /** Who answers for an integration; null before the first of its effects was at work here. */
   ownerOf(integration: string): string | null {
     return this.#gates.ownerOf(integration);

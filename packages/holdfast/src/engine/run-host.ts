@@ -74,6 +74,8 @@ export interface RunHost {
   emit(event: EngineEvent): void;
   /** By integration, group and, where each namespace has its own connection, namespace (R9). */
   gate(of: { readonly on: Integration; readonly group?: string }, namespace: string): Gate;
+  /** Whether calls of such an effect are let through now. */
+  isOpenTo(of: { readonly on: Integration; readonly group?: string }, namespace: string): boolean;
   departed(run: LiveRun, departure: Departure): void;
   /** What the journal holds of a run cannot be read: it leaves memory and is held. */
   unreadable(run: LiveRun, error: unknown): void;

@@ -50,7 +50,7 @@ function situationOf(
     haveResult: false,
     policy: policyFor(effect, state.failure),
     hintMs,
-    othersPass: run.host.gate(effect.definition, run.row.namespace).isClosed,
+    othersPass: run.host.isOpenTo(effect.definition, run.row.namespace),
     wasAlone,
     attemptsBefore: state.attemptsBefore,
     deadlineAtMs: circumstances.deadlineAtMs,

@@ -68,6 +68,15 @@ export class Gates {
     return this.#known.get(integrationOfGate(gate))?.options.owner ?? null;
   }
 
+  /** Whether calls of such an effect are let through now. */
+  isOpenTo(
+    { on, group }: { readonly on: Integration; readonly group?: string },
+    namespace: string,
+  ): boolean {
+    const name = gateName(on.name, group, on.options.perNamespace === true ? namespace : null);
+    return this.#gates.get(name)?.isClosed ?? true;
+  }
+
   /** @throws {HoldfastError} HF1002 if another integration has this name, HF1001 for bad options. */
   of(
     { on, group }: { readonly on: Integration; readonly group?: string },

@@ -100,6 +100,10 @@ export class CheckHost implements RunHost {
 
   emit(): void {}
 
+  isOpenTo(): never {
+    throw outside("a gate");
+  }
+
   gate(): never {
     throw outside("a gate");
   }
