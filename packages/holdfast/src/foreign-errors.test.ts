@@ -16,6 +16,10 @@ function said(error: unknown, seen = {}): string | null {
   return `${says?.class ?? "-"} ${says?.effect ?? "-"} ${id}`;
 }
 
+function scopeOf(error: Error, seen = {}): string | undefined {
+  return classifyForeign(error, seen, NOW_MS)?.input.says?.scope;
+}
+
 describe("an error that a client has thrown", () => {
   test.each([
     ["pg", { code: "40P01", severity: "ERROR" }, "contention never sqlstate/contention"],
@@ -63,8 +67,6 @@ describe("an error that a client has thrown", () => {
   test("stops no calls of others where nobody watched whose it was", () => {
     const card = thrown({ statusCode: 402, type: "StripeCardError", code: "card_declined" });
     expect(said(card)).toBe("policy never http-signal/says-declined");
-    const scopeOf = (error: Error, seen = {}) =>
-      classifyForeign(error, seen, NOW_MS)?.input.says?.scope;
     expect(scopeOf(thrown({ status: 401 }))).toBe("item");
     expect(scopeOf(thrown({ status: 401 }), { phase: "answered", callCount: 1 })).toBe(
       "dependency",

@@ -8,7 +8,6 @@ import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
 import { needsPerson, type FinalRunState } from "../core/run-state.ts";
 import type { KeptEventRow, RunRow, StoredRun } from "../store/rows.ts";
 import type { EventAddress, Store } from "../store/store.ts";
-import type { Integration } from "../workflow/integration.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
 import { REAL_OUTSIDE, type Outside } from "./effects/outside.ts";
@@ -25,7 +24,6 @@ import { digestsWith, type Digests } from "./journal/digest.ts";
 import { EarlyAnswers } from "./deliveries/early-answers.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
 import { Gates } from "./gates/gates.ts";
-import type { Gate } from "./gates/gate.ts";
 import { InboxDoor } from "./commands/inbox-door.ts";
 import { KnownEffects } from "./effects/known-effects.ts";
 import { KnownWorkflows } from "./starts/known-workflows.ts";
@@ -293,12 +291,8 @@ export class Engine implements RunHost {
     return this.#gates;
   }
 
-  gate(of: { readonly on: Integration; readonly group?: string }, namespace: string): Gate {
-    return this.#gates.of(of, namespace);
-  }
-
-  isOpenTo(of: { readonly on: Integration; readonly group?: string }, namespace: string): boolean {
-    return this.#gates.isOpenTo(of, namespace);
+  get gates(): Pick<Gates, "of" | "isOpenTo"> {
+    return this.#gates;
   }
 
   /** Who answers for an integration; null before the first of its effects was at work here. */

@@ -1,6 +1,5 @@
 /** What a live run needs from the engine around it. */
 import type { FinalRunState, RunState } from "../core/run-state.ts";
-import type { Integration } from "../workflow/integration.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { KeptEventRow } from "../store/rows.ts";
 import type { EventAddress, Store } from "../store/store.ts";
@@ -10,7 +9,7 @@ import type { Declarations } from "./journal/declarations.ts";
 import type { Digests } from "./journal/digest.ts";
 import type { EngineEvent } from "./events.ts";
 import type { ExceptionCare } from "./exceptions/exception-care.ts";
-import type { Gate } from "./gates/gate.ts";
+import type { Gates } from "./gates/gates.ts";
 import type { KnownEffects } from "./effects/known-effects.ts";
 import type { EngineLimits } from "./limits.ts";
 import type { ClassificationRules } from "./rules/classification-rules.ts";
@@ -73,9 +72,7 @@ export interface RunHost {
   readonly effects: KnownEffects;
   emit(event: EngineEvent): void;
   /** By integration, group and, where each namespace has its own connection, namespace (R9). */
-  gate(of: { readonly on: Integration; readonly group?: string }, namespace: string): Gate;
-  /** Whether calls of such an effect are let through now. */
-  isOpenTo(of: { readonly on: Integration; readonly group?: string }, namespace: string): boolean;
+  readonly gates: Pick<Gates, "of" | "isOpenTo">;
   departed(run: LiveRun, departure: Departure): void;
   /** What the journal holds of a run cannot be read: it leaves memory and is held. */
   unreadable(run: LiveRun, error: unknown): void;

@@ -50,7 +50,7 @@ function situationOf(
     haveResult: false,
     policy: policyFor(effect, state.failure),
     hintMs,
-    othersPass: run.host.isOpenTo(effect.definition, run.row.namespace),
+    othersPass: run.host.gates.isOpenTo(effect.definition, run.row.namespace),
     wasAlone,
     attemptsBefore: state.attemptsBefore,
     deadlineAtMs: circumstances.deadlineAtMs,
@@ -63,7 +63,7 @@ function situationOf(
 }
 
 /** What was sent later than its own wait says was kept by something else: by an outage. */
-function wasAlone({ aloneUntilMs, state }: EffectJournal): boolean {
+function hasWaitedAlone({ aloneUntilMs, state }: EffectJournal): boolean {
   return aloneUntilMs !== null && (state.lastSentAtMs ?? 0) < aloneUntilMs + ALONE_LATE_MS_MAX;
 }
 
@@ -88,7 +88,7 @@ export function recordFailure(
   const situation = {
     ...situationOf(run, effect, { ...counted, failure }, circumstances, {
       hintMs,
-      wasAlone: wasAlone(journal),
+      wasAlone: hasWaitedAlone(journal),
     }),
     samePayload,
   };

@@ -332,7 +332,7 @@ export class EffectStep implements StepVerb {
   }
 
   get gate(): Gate {
-    return this.run.host.gate(this.effect.definition, this.run.row.namespace);
+    return this.run.host.gates.of(this.effect.definition, this.run.row.namespace);
   }
 
   park(slot: StepSlot): void {

@@ -100,11 +100,7 @@ export class CheckHost implements RunHost {
 
   emit(): void {}
 
-  isOpenTo(): never {
-    throw outside("a gate");
-  }
-
-  gate(): never {
+  get gates(): never {
     throw outside("a gate");
   }
 
