@@ -77,7 +77,7 @@ export function throttledDelayMs(
  * Wait of an operation that is parked while its integration lets others through: the fault is its own
  * then, and nobody else's answer will wake it. 5 s, 10 s and so on, at most 10 minutes.
  *
- * @param parked - how many times this operation was parked, this one included.
+ * @param parked - how many times this operation was parked before this one, at least 1.
  */
 export function parkedAloneMs(parked: number, random01: number): number {
   const leastMs = growth(THROTTLED_FIRST_MS, 2, parked, THROTTLED_MAX_MS);

@@ -68,9 +68,10 @@ function parked(attempt: number, othersPass: boolean) {
 }
 
 test("waits longer each time where others pass, and no longer than the outage where none does", () => {
-  expect([1, 2, 3, 20].map((attempt) => parked(attempt, true))).toMatchObject(
+  expect([2, 3, 4, 20].map((attempt) => parked(attempt, true))).toMatchObject(
     [5_000, 10_000, 20_000, 600_000].map((leastMs) => ({ kind: "park", leastMs })),
   );
+  expect(parked(1, true)).not.toHaveProperty("leastMs");
   expect(parked(3, false)).not.toHaveProperty("leastMs");
 });
 

@@ -184,10 +184,16 @@ function park(c: Case, failureClass: keyof typeof PARKED): Move {
     aloneTooLong(c, sentence) ?? {
       kind: "park",
       scope: failure.scope,
-      ...(s.othersPass ? { leastMs: parkedAloneMs(freeEnds(s), s.random01) } : {}),
+      ...aloneFor(s),
       because: `${sentence}; it waits without using up attempts (${used} used).`,
     }
   );
+}
+
+/** The first wait is the gate's, which knows how soon it is tried again; then it is ever longer. */
+function aloneFor(s: Situation): { readonly leastMs?: number } {
+  const before = freeEnds(s) - 1;
+  return s.othersPass && before > 0 ? { leastMs: parkedAloneMs(before, s.random01) } : {};
 }
 
 /**
