@@ -34,7 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/core/situation.ts`,
     find: "return s.nowMs < s.firstSentAtMs + usableMs;",
     replace: "return s.nowMs < s.firstSentAtMs + usableMs + windowMs;",
-    seed: 918,
+    seed: 2146,
   },
   {
     name: "probe trusted before the settle time",
