@@ -80,8 +80,7 @@ export function throttledDelayMs(
  * @param parked - how many times this operation was parked before this one, at least 1.
  */
 export function parkedAloneMs(parked: number, random01: number): number {
-  const leastMs = growth(THROTTLED_FIRST_MS, 2, parked, THROTTLED_MAX_MS);
-  return leastMs + Math.round(leastMs * 0.2 * random01);
+  return hintedMs(growth(THROTTLED_FIRST_MS, 2, parked, THROTTLED_MAX_MS), random01);
 }
 
 /** The least that was asked for, and up to a fifth more, so that all who were told the same come apart. */
