@@ -14,7 +14,7 @@ import { outside } from "./command-line.ts";
 
 const IBAN = "DE89370400440532013000";
 const CARD = "4111111111111111";
-const SECRETS = [IBAN, CARD, "super-secret-note", "4242"];
+const SECRETS = [IBAN, CARD, "super-secret-note", "424213579246801"];
 
 const bank = integration("bank", { owner: "team-bank" });
 
@@ -39,7 +39,7 @@ const charges = effect("charges", {
   output: z.object({ ref: z.string(), pin: z.number() }),
   sensitive: ["/card", "/pin"],
   compensate: "none",
-  run: async () => ({ ref: "ch_1", pin: 4242 }),
+  run: async () => ({ ref: "ch_1", pin: 424213579246801 }),
 });
 
 const approve = review("approve", {
