@@ -1,11 +1,11 @@
 /** The engine of an app, or one for each of its cells: opened at first use, once. */
 import type { HoldfastOptions } from "./app-settings.ts";
 import { Cells } from "./cells/cells.ts";
-import { receiveInCell } from "./cells/receiving-over-cells.ts";
+import { receiveInCell, receiveUnfitInCell } from "./cells/receiving-over-cells.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { EngineListener } from "./engine/events.ts";
-import type { IncomingMessage, Receipt } from "./workflow/message.ts";
+import type { IncomingMessage, Receipt, UnfitMessage } from "./workflow/message.ts";
 import { cellDoor, logOf, openAppEngine } from "./engine-opening.ts";
 
 export interface Engines {
@@ -18,6 +18,8 @@ export interface Engines {
   ofException(run: number, seq: number): Promise<Engine>;
   /** Takes a message from outside where it belongs. */
   receive(message: IncomingMessage): Promise<Receipt>;
+  /** Keeps a message that does not fit for a person. */
+  receiveUnfit(message: UnfitMessage): Promise<Receipt>;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function openEngines(
     of: (run) => cells.of(run),
     ofException: (run, seq) => cells.ofException(run, seq),
     receive: (message) => receiveInCell(cells, message, cells.any()),
+    receiveUnfit: (message) => receiveUnfitInCell(cells, message, cells.any()),
     close: () => cells.close(),
   };
 }
@@ -50,6 +53,7 @@ function ofOne(engine: Engine): Engines {
     of: () => Promise.resolve(engine),
     ofException: () => Promise.resolve(engine),
     receive: (message) => engine.commands.receiving.receive(message),
+    receiveUnfit: (message) => engine.commands.receiving.receiveUnfit(message),
     close: () => engine.close(),
   };
 }

@@ -40,6 +40,7 @@ export function ingressOf(
       nowMs,
       openMax,
       receive: async (message) => await (await engines()).receive(message),
+      receiveUnfit: async (message) => await (await engines()).receiveUnfit(message),
       report: log,
     });
   };

@@ -2,6 +2,7 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { cliAt } from "../cli-at.test-support.ts";
 import { outside } from "../command-line.ts";
 import type { App, IngressOptions } from "../index.ts";
 import { bill, send, serve, type Order, type Served } from "../ingress/ingress.test-support.ts";
@@ -127,6 +128,38 @@ describe("a message over cells", () => {
     });
     expect(await post("k-3", { id: south })).toMatchObject({ status: 202 });
     renameSync(`${file}.away`, file);
+  });
+});
+
+describe("a message over cells that does not fit", () => {
+  test("is kept once, also when a cell is added, and begins where its key belongs", async () => {
+    await open(NAMES, { unfit: "keep" });
+    const ids = Array.from({ length: 8 }, (_, at) => `k-${String(at)}`);
+    const kept = { status: 202, body: { state: "review" } };
+    for (const id of ids) expect(await post(id, {})).toMatchObject(kept);
+    expect((await inCell("north")).states.length).toBeGreaterThan(0);
+    expect((await inCell("south")).states.length).toBeGreaterThan(0);
+    await served.close();
+    await cells.close(app);
+    const stores = NAMES.map((name) => ({ name, address: cells.address(name) }));
+    await outside.cellsAt(stores).add({ name: "west", address: cells.address("west") }, "ana");
+    await open(["north", "south", "west"], { unfit: "keep" });
+    for (const id of ids) {
+      const again = await post(id, {});
+      expect(again).toMatchObject({ ...kept, headers: { "idempotent-replayed": "true" } });
+    }
+    expect((await inCell("west")).states).toEqual([]);
+    // Each is admitted with a key that belongs to the other cell.
+    for (const [at, name] of NAMES.entries()) {
+      const [key = ""] = keysAt("bill", ["north", "south", "west"], NAMES[1 - at] ?? "", 1);
+      const cli = cliAt(cells.address(name));
+      const { exceptions } = await cli.json<{ exceptions: { id: string }[] }>("exceptions");
+      const input = JSON.stringify({ id: key, cents: 100 });
+      const words = ["admit", exceptions[0]?.id ?? "", "--input", input, "--reason", "asked them"];
+      expect(await cli.say(...words)).toMatchObject({ code: 0, err: "" });
+      expect((await inCell(NAMES[1 - at] ?? "")).keys).toEqual([key]);
+    }
+    expect(await allSound()).toBe(true);
   });
 });
 

@@ -5,7 +5,7 @@
  */
 import { canonicalText } from "../core/operation-key.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { IncomingMessage, Receipt } from "../workflow/message.ts";
+import type { IncomingMessage, Receipt, UnfitMessage } from "../workflow/message.ts";
 import { checkedStart } from "../engine/starts/start-input.ts";
 import type { Directory } from "./neighbour-cells.ts";
 import { homeNames, placeStart } from "./placing.ts";
@@ -17,12 +17,38 @@ export async function receiveInCell(
   via: Engine,
 ): Promise<Receipt> {
   const engine = await engineOfMessage(cells, incoming, via);
-  const others = [...cells.engines.values()].filter((other) => other !== engine);
-  for (const one of [engine, ...others]) {
-    const known = await one.commands.receiving.recall(incoming);
+  const known = await knownBefore(cells, engine, (one) => one.commands.receiving.recall(incoming));
+  return known ?? (await engine.commands.receiving.receive(incoming));
+}
+
+/** One that does not fit leads to no run: the cell that keeps it is that of its id. */
+export async function receiveUnfitInCell(
+  cells: Directory,
+  incoming: UnfitMessage,
+  via: Engine,
+): Promise<Receipt> {
+  const { workflow, ingress, by, source, id } = incoming;
+  const lane = canonicalText("unfit", [workflow.name, ingress, by, source, id]);
+  const { namespace } = via;
+  const engine = cells.engine(homeNames(cells.list, { kind: "lane", namespace, lane }).home);
+  const known = await knownBefore(cells, engine, (one) =>
+    one.commands.receiving.recallUnfit(incoming),
+  );
+  return known ?? (await engine.commands.receiving.receiveUnfit(incoming));
+}
+
+/** Asks the cell that it would belong to first. */
+async function knownBefore(
+  cells: Directory,
+  first: Engine,
+  recall: (engine: Engine) => Promise<Receipt | null>,
+): Promise<Receipt | null> {
+  const others = [...cells.engines.values()].filter((other) => other !== first);
+  for (const one of [first, ...others]) {
+    const known = await recall(one);
     if (known !== null) return known;
   }
-  return await engine.commands.receiving.receive(incoming);
+  return null;
 }
 
 async function engineOfMessage(

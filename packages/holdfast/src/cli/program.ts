@@ -9,6 +9,7 @@ import { addClassifyCommand } from "./classify-command.ts";
 import { accessOfCell, badUse, payloadAccess, type Shown, type Work } from "./context.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
+import { addAdmitCommand } from "./admit-command.ts";
 import { addExceptionCommands } from "./exception-commands.ts";
 import { addHeldCommand } from "./held-command.ts";
 import { addIssueCommands } from "./issue-commands.ts";
@@ -170,6 +171,7 @@ export function commandTree(
   addReadCommands(program, act);
   addClassifyCommand(program, outside, show);
   addWriteCommands(program, act);
+  addAdmitCommand(program, act);
   addReplayCommands(program, act);
   addParkingCommands(program, act);
   addLaneCommands(program, act);

@@ -105,6 +105,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}, ${exception.classPage}`,
       ...careNotes(exception),
       ...exception.kept.map(keptSentence),
+      ...(exception.admitWith === null ? [] : [exception.admitWith]),
       ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
@@ -114,7 +115,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
 }
 
 /** Those whose commands are printed in full; the others need to be told more. */
-const PRINTED = ["settle", "resume", "close"];
+const PRINTED = ["settle", "resume", "admit", "close"];
 
 function otherActs({ acts, classPage }: ExceptionView): readonly string[] {
   const others = acts.filter((act) => !PRINTED.includes(act));

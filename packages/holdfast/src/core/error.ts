@@ -48,6 +48,7 @@ export const ERROR_CODES = {
   HF4112: "A message is not signed as its sender signs.",
   HF4113: "A second message came about the same fact.",
   HF4114: "What a message follows has not come.",
+  HF4115: "A message does not fit, and was kept.",
   HF4120: "A classification rule is not valid.",
   HF4121: "A classification rule would lower caution on nobody's word.",
   HF4201: "The intake is full.",

@@ -14,6 +14,7 @@ import {
 import type { FailureClass } from "./failure.ts";
 import { isFinal } from "./run-state.ts";
 import { isUndoPath } from "./step-path.ts";
+import { UNFIT_MESSAGE } from "./received.ts";
 
 export type ActName =
   | "settle"
@@ -23,6 +24,7 @@ export type ActName =
   | "again"
   | "supply"
   | "skip"
+  | "admit"
   | "close"
   | "anew"
   | "cancel";
@@ -32,12 +34,17 @@ const INPUT_AT_FAULT: readonly FailureClass[] = ["data", "policy", "permanent"];
 
 /** In the order in which they are tried. */
 export function offeredActs(exception: WaitingException, facts: ActFacts): readonly ActName[] {
-  if (exception.subject !== null) return ["close"];
+  if (exception.subject !== null) return besideActs(exception);
   const settles: readonly ActName[] = settleOf(exception) === null ? [] : ["settle"];
   if (isFinal(facts.state)) return [...settles, "close", "anew"];
   const closes: readonly ActName[] = closesAsStaying(exception, facts.state) ? ["close"] : [];
   const cancel: readonly ActName[] = cancels(facts.exceptions) ? ["cancel"] : [];
   return [...settles, ...goingOn(exception, facts), ...closes, ...cancel];
+}
+
+/** What stands beside a run, or beside the store: nobody waits for it. */
+export function besideActs({ reasonCode }: { readonly reasonCode: string }): readonly ActName[] {
+  return reasonCode === UNFIT_MESSAGE ? ["admit", "close"] : ["close"];
 }
 
 function goingOn(exception: WaitingException, facts: ActFacts): readonly ActName[] {

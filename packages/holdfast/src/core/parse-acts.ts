@@ -12,6 +12,15 @@ export type AskedAct =
   | Pick<Extract<HandlingAct, { kind: "waits" }>, "kind" | "for">
   | { readonly kind: "goes-on" };
 
+/** The message that the exception is about is to be taken after all, with another input. */
+export interface Admitting {
+  readonly kind: "admitted";
+}
+
+export function isAdmitting(act: object): act is Admitting {
+  return "kind" in act && act.kind === "admitted";
+}
+
 type Given = Readonly<Record<string, unknown>>;
 
 /** @throws {HoldfastError} HF4102 for what is no act of a person. */

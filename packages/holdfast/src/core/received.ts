@@ -9,10 +9,13 @@ export const RECEIPT_STATES = [
   "started", // a run began with it
   "joined", // a run with its business key was there, and has it
   "rejected", // the same, and its sender was told so
-  "review", // the same, and an owner has to decide
+  "review", // an owner has to decide: it is the same, or it does not fit
   "superseded", // something newer under the same order key was there already
 ] as const;
 export type ReceiptState = (typeof RECEIPT_STATES)[number];
+
+/** Reason of the exception about a message that no run can begin with as it is. */
+export const UNFIT_MESSAGE = "HF4115";
 
 /** What becomes of a second message about one business fact. */
 export const DUPLICATE_RULES = ["merge", "reject", "review"] as const;

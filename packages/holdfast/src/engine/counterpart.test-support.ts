@@ -99,7 +99,8 @@ export class Counterpart {
   }
 
   #do(action: string, id: string, key: string): void {
-    if (this.memory !== "none" && this.#remembers(action, this.memory === "keys" ? key : id)) return;
+    if (this.memory !== "none" && this.#remembers(action, this.memory === "keys" ? key : id))
+      return;
     this.ledger.push({ action, id, key, atMs: this.#clock.nowMs() });
   }
 

@@ -8,12 +8,13 @@ import { HoldfastError } from "../core/error.ts";
 import { JSON_LIMITS } from "../core/json-value.ts";
 import { DUPLICATE_RULES, type DuplicateRule } from "../core/received.ts";
 import { checkOptions } from "../workflow/known-options.ts";
-import type { IncomingMessage, Receipt, SaidOrder } from "../workflow/message.ts";
+import type { IncomingMessage, Receipt, SaidOrder, UnfitMessage } from "../workflow/message.ts";
 import type { Out, Schema } from "../workflow/schema.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { SenderGone } from "./request-body.ts";
 import { isOurFault, problemOf, Refusal, type Answer } from "./refusal.ts";
-import { identifierOf, type AboutMessage, type Sender } from "./sender.ts";
+import { identifierOf, type AboutMessage, type Identified, type Sender } from "./sender.ts";
+import { problemOfMessage, unfitOf } from "./unfit.ts";
 
 export interface IngressOptions<I extends Schema> {
   /** What a message is known by, and who may send it. */
@@ -35,6 +36,13 @@ export interface IngressOptions<I extends Schema> {
   readonly order?: (input: Out<I>) => SaidOrder;
   /** How long a message is held before its owner has to know. Default 10 minutes. */
   readonly hold?: Duration;
+  /**
+   * What becomes of a message whose sender is known and whose body is not JSON, breaks the schema, or
+   * is more than `input` can make something of. `refuse`: its sender is told (400), and nothing is kept.
+   * `keep`: it is accepted and not started, and the owner of the workflow has an exception (HF4115)
+   * with its body; for senders that nobody reads the refusals of. Default `refuse`.
+   */
+  readonly unfit?: UnfitRule;
   /** How long the sender repeats a message that it has no answer to. */
   readonly horizon?: Duration;
   /** How long a message is remembered, at least. Default: for ever. */
@@ -44,6 +52,9 @@ export interface IngressOptions<I extends Schema> {
   /** The input of the run. Default: the body, of a CloudEvent its data. */
   readonly input?: (body: unknown, about: AboutMessage) => unknown;
 }
+
+const UNFIT_RULES = ["refuse", "keep"] as const;
+type UnfitRule = (typeof UNFIT_RULES)[number];
 
 /** For `createServer` of node:http, and for whatever mounts such handlers. Never rejects. */
 export type Ingress = (request: Request, response: ServerResponse) => Promise<void>;
@@ -55,6 +66,8 @@ interface IngressDoor {
   readonly openMax: number;
   /** A message that is received is durable when it resolves. */
   readonly receive: (message: IncomingMessage) => Promise<Receipt>;
+  /** The same of one that does not fit. */
+  readonly receiveUnfit: (message: UnfitMessage) => Promise<Receipt>;
   /** A request that failed through our own fault. */
   readonly report: (line: string) => void;
 }
@@ -77,6 +90,7 @@ export function ingressFor(
     duplicates: DUPLICATE_RULES,
     order: "function",
     hold: "duration",
+    unfit: UNFIT_RULES,
     horizon: "duration",
     window: "duration",
     bodyBytesMax: "number",
@@ -94,13 +108,32 @@ export function ingressFor(
     windowMs: windowOf(options, what),
   };
   const bytesMax = bodyBytesOf(options, what);
+  const { unfit = "refuse" } = options;
+  if (unfit === "keep" && order !== null) throw keepsOrder(what);
   const identify = identifierOf(sender, door.nowMs, what);
   const inputOf = options.input ?? ((body: unknown) => body);
-  const take: Take = async (request) => {
-    const { by, about, body, payload, busy } = await identify(request, bytesMax);
+  const start = async (identified: Identified) => {
+    const { by, about, busy } = identified;
     const { id, source } = about;
+    const { body, payload } = identified.read();
     const input = inputOf(body, about);
     return await door.receive({ ...terms, input, payload, by, source, id, busy });
+  };
+  const take: Take = async (request) => {
+    const identified = await identify(request, bytesMax);
+    try {
+      return await start(identified);
+    } catch (error) {
+      const problem = unfit === "keep" ? problemOfMessage(error, workflow) : null;
+      if (problem === null) throw error;
+      const { "content-type": type = "" } = request.headers;
+      return await door.receiveUnfit({
+        workflow,
+        ingress: name,
+        ...unfitOf(identified, type),
+        problem,
+      });
+    }
   };
   return bounded(take, door, what);
 }
@@ -174,6 +207,15 @@ function bodyBytesOf({ bodyBytesMax = BODY_BYTES_MAX }: IngressOptions<Schema>, 
     "HF1001",
     `${what}: "bodyBytesMax" is not valid: expected a whole number of bytes up to ${String(JSON_LIMITS.bytesMax)}, got ${String(bodyBytesMax)}.`,
     "Leave it out for 1 MiB.",
+  );
+}
+
+/** It would have no place in it. */
+function keepsOrder(what: string): HoldfastError {
+  return new HoldfastError(
+    "HF1001",
+    `The ${what} has an order and keeps what does not fit: nobody could say which place that has.`,
+    'Leave one of them out: with unfit: "refuse" its sender is told, and what follows it is held.',
   );
 }
 

@@ -45,13 +45,21 @@ export interface AboutMessage {
   readonly time: string | null;
 }
 
-interface Identified {
+/** Whose it is and what it is known by: that is certain, also of a body that nobody can read. */
+export interface Identified {
   readonly by: string;
   readonly about: AboutMessage;
+  /** As it came. */
+  readonly bytes: Buffer;
+  /** @throws {HoldfastError} HF4102 to HF4105 for a body that is no JSON that can be kept. */
+  readonly read: () => Read;
+  readonly busy: "refuse" | "wait";
+}
+
+interface Read {
   readonly body: unknown;
   /** What two messages under one id are compared by. */
   readonly payload: unknown;
-  readonly busy: "refuse" | "wait";
 }
 
 export type Identify = (request: Request, bytesMax: number) => Promise<Identified>;
@@ -92,8 +100,9 @@ function byKey(principal: Principal): Identify {
     requireContent(request, [JSON_TYPE]);
     const by = await namedBy(principal, request);
     const id = keyOf(request.headers["idempotency-key"]);
-    const body = jsonOf(await readBody(request, bytesMax), bytesMax);
-    return { by, about: plain(id, by), body, payload: body, busy: "refuse" };
+    const bytes = await readBody(request, bytesMax);
+    const read = () => asItIs(jsonOf(bytes, bytesMax));
+    return { by, about: plain(id, by), bytes, read, busy: "refuse" };
   };
 }
 
@@ -118,8 +127,8 @@ function bySignature(
     const signed = { id, timestamp, signatures, body: bytes };
     const problem = signatureProblem(signed, keys, nowMs(), toleranceMs);
     if (problem !== null) throw unsigned(problem);
-    const body = jsonOf(bytes, bytesMax);
-    return { by: name, about: plain(id, name), body, payload: body, busy: "wait" };
+    const read = () => asItIs(jsonOf(bytes, bytesMax));
+    return { by: name, about: plain(id, name), bytes, read, busy: "wait" };
   };
 }
 
@@ -127,12 +136,17 @@ function byEvent(principal: Principal): Identify {
   return async (request, bytesMax) => {
     const mode = requireContent(request, [JSON_TYPE, STRUCTURED]);
     const by = await namedBy(principal, request);
-    const body = jsonOf(await readBody(request, bytesMax), bytesMax);
-    const event = mode === STRUCTURED ? structuredEvent(body) : binaryEvent(request.headers, body);
-    const { data, ...about } = event;
+    const bytes = await readBody(request, bytesMax);
+    // Of a structured one the id is in the body: one that cannot be read has none.
+    const structured = mode === STRUCTURED ? structuredEvent(jsonOf(bytes, bytesMax)) : null;
+    const { data: inside, ...about } = structured ?? binaryEvent(request.headers, null);
     if (about.id.length > ID_CHARS_MAX) throw longId("id of the CloudEvent");
     const { type, subject } = about;
-    return { by, about, body: data, payload: { type, subject, data }, busy: "wait" };
+    const read = () => {
+      const data = structured === null ? jsonOf(bytes, bytesMax) : inside;
+      return { body: data, payload: { type, subject, data } };
+    };
+    return { by, about, bytes, read, busy: "wait" };
   };
 }
 
@@ -141,9 +155,8 @@ function byContent(principal: Principal): Identify {
     requireContent(request, [JSON_TYPE]);
     const by = await namedBy(principal, request);
     const bytes = await readBody(request, bytesMax);
-    const body = jsonOf(bytes, bytesMax);
-    const id = hash("sha256", bytes);
-    return { by, about: plain(id, by), body, payload: body, busy: "wait" };
+    const read = () => asItIs(jsonOf(bytes, bytesMax));
+    return { by, about: plain(hash("sha256", bytes), by), bytes, read, busy: "wait" };
   };
 }
 
@@ -183,6 +196,10 @@ function headerOf(request: Request, name: string): string {
   const value = request.headers[name];
   if (typeof value === "string" && value !== "") return value;
   throw unsigned(`${name} is missing`);
+}
+
+function asItIs(body: unknown): Read {
+  return { body, payload: body };
 }
 
 function plain(id: string, source: string): AboutMessage {

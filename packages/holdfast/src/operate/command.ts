@@ -13,7 +13,7 @@ import { durationText } from "../core/duration.ts";
 import { HoldfastError, isErrorCode } from "../core/error.ts";
 import type { DecisionBody, RepairBody } from "../core/repair-order.ts";
 import type { IssueAct } from "../core/issue-overlay.ts";
-import type { AskedAct } from "../core/parse-acts.ts";
+import type { Admitting, AskedAct } from "../core/parse-acts.ts";
 import type { RuleAct } from "../core/rule-acts.ts";
 import type { RoutingRule } from "../core/routing.ts";
 import { ruleName } from "../core/classification-rule.ts";
@@ -63,7 +63,8 @@ export interface CommandBodies {
   readonly handle: {
     readonly run: string;
     readonly seq: number;
-    readonly act: AskedAct;
+    readonly act: AskedAct | Admitting;
+    readonly input?: unknown;
     readonly reason: string;
   };
   /** About a group of exceptions, or about routing: the run is the store itself. */

@@ -4,7 +4,7 @@
  */
 import { closesAsStaying, isOutcomeOpen, resumeOf, settleOf } from "../core/acts.ts";
 import { EFFECT_STAYS } from "../core/failure.ts";
-import { offeredActs, type ActName } from "../core/offered-acts.ts";
+import { besideActs, offeredActs, type ActName } from "../core/offered-acts.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
 import type { ExceptionRow } from "../store/rows.ts";
@@ -40,6 +40,11 @@ function valueWords({ operation }: ExceptionRow, { run, effects }: RunBelongings
   return effect.undoes === null ? " --value JSON" : " [--value JSON]";
 }
 
+export function admitCommand(row: ExceptionRow): string | null {
+  if (row.closedAtMs !== null || !besideActs(row).includes("admit")) return null;
+  return `holdfast admit ${formatItemId("exc", row)} --input JSON --reason "..."`;
+}
+
 export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | null {
   const { run, effects, exceptions, nowMs } = of;
   if (row.closedAtMs !== null || run === null) return null;
@@ -50,6 +55,6 @@ export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | nu
 export function actsOn(row: ExceptionRow, of: RunBelongings): readonly ActName[] {
   const { run, effects, exceptions, nowMs } = of;
   if (row.closedAtMs !== null) return [];
-  if (run === null) return ["close"];
+  if (run === null) return besideActs(row);
   return offeredActs(row, { state: run.state, effects, exceptions, nowMs });
 }

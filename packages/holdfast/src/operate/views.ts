@@ -26,7 +26,13 @@ import type { DecisionField } from "../core/decision-fields.ts";
 import type { Payload } from "./masking.ts";
 import { keptAbout, type KeptCommand } from "./kept-command.ts";
 import { classPage, pageOfException } from "./exception-page.ts";
-import { actsOn, closeCommand, resumeCommand, settleCommand } from "./next-commands.ts";
+import {
+  actsOn,
+  admitCommand,
+  closeCommand,
+  resumeCommand,
+  settleCommand,
+} from "./next-commands.ts";
 
 export interface RunView {
   /** Whose it is, where several cells are looked at together. */
@@ -117,6 +123,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly settleWith: string | null;
   /** The command that closes it; null where it would be refused, or its run has ended. */
   readonly closeWith: string | null;
+  /** The command that takes the message after all that it is about; null where it is about none. */
+  readonly admitWith: string | null;
   /** The command that lets what waits because of it go on; null where it would be refused. */
   readonly resumeWith: string | null;
   /** All commands by which it can be dealt with, as far as the store tells; none if closed. */
@@ -344,6 +352,7 @@ export function exceptionView(
     kept: row.closedAtMs === null ? keptAbout(kept, [id, effectId]) : [],
     settleWith: settleCommand(row, of),
     closeWith: closeCommand(row, of),
+    admitWith: admitCommand(row),
     resumeWith: resumeCommand(row, of),
     acts: actsOn(row, of),
     integration: row.integration,

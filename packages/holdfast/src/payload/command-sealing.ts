@@ -22,6 +22,7 @@ const PAYLOAD_MEMBER: Partial<Record<InboxRow["topic"], string>> = {
   answer: "decision",
   settle: "value",
   complete: "outcome",
+  handle: "input",
   repair: "value",
 };
 
@@ -118,7 +119,6 @@ async function ownerOf(
     case "resume":
     case "cancel":
     case "close":
-    case "handle":
     case "group":
     case "route":
     case "rule":
@@ -128,8 +128,9 @@ async function ownerOf(
     case "decide":
     case "handUp":
     case "skipHead":
-    // A result, or changes of an input: sealed whole.
+    // A result, an input, or changes of one: sealed whole.
     case "repair":
+    case "handle":
     // Between workers: sealed whole, see sealed-shards.ts.
     case "returned":
     case "deliver":

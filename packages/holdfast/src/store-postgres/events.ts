@@ -25,11 +25,11 @@ const SQL = {
   // The oldest first, as `Change` says.
   forgetReceived: `delete from received where (shard, name) in (select shard, name
     from received where until_ms <= $1::int8 order by until_ms, name limit 2)`,
-  // What is over, or was held until now, has made room; else the first counts.
+  // What is over, was held, or was with a person until now has made room; else the first counts.
   replaceReceived: `on conflict (shard, name) do update set ${RECEIVED.columns
     .filter(({ role }) => role === "free")
     .map(({ name }) => `${name} = excluded.${name}`)
-    .join(", ")} where received.state = 'held' or received.until_ms <= excluded.at_ms`,
+    .join(", ")} where received.state in ('held', 'review') or received.until_ms <= excluded.at_ms`,
 } as const;
 
 export class Events {

@@ -31,12 +31,12 @@ export const ISSUE_ADDED = `on conflict (fingerprint) do update set
   open_count = open_count + excluded.open_count,
   total_count = total_count + excluded.total_count`;
 
-/** What is over, or was held until now, has made room; else the first counts. */
+/** What is over, was held, or was with a person until now has made room; else the first counts. */
 const RECEIVED_AGAIN = `on conflict (name) do update set ${RECEIVED_COLUMNS.split(",")
   .map((column) => column.trim())
   .filter((column) => column !== "name")
   .map((column) => `${column} = excluded.${column}`)
-  .join(", ")} where state = 'held' or until_ms <= excluded.at_ms`;
+  .join(", ")} where state in ('held', 'review') or until_ms <= excluded.at_ms`;
 export const ISSUE_SEEN = `insert into issue (${ISSUE_COLUMNS})
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1) ${ISSUE_ADDED}`;
 

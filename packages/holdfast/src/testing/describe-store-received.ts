@@ -39,7 +39,10 @@ export const receivedTests: StoreTests = {
     assert.deepEqual(await subject.damage(), []);
   },
 
-  "keeps the first receipt of a name, except of what was held": async ({ store, damage }) => {
+  "keeps the first receipt of a name, except of what was held or is with a person": async ({
+    store,
+    damage,
+  }) => {
     const sample = await startRuns(store, [1, 2]);
     sample.add(SYSTEM_RUN, "received", heldHead("a"), { data: '{"order":1}' });
     sample.add(SYSTEM_RUN, "received", heldHead("b"), { data: "2" });
@@ -65,6 +68,12 @@ export const receivedTests: StoreTests = {
       (await store.heldMessages("", 10)).map(({ id }) => id),
       ["b"],
     );
+    sample.add(SYSTEM_RUN, "received", receivedHead("c", { state: "review", run: null }));
+    sample.add(SYSTEM_RUN, "received", receivedHead("c", { run: 2 }));
+    sample.add(SYSTEM_RUN, "received", receivedHead("c", { run: 1 }));
+    await sample.flushTo(store);
+    const [begun] = await store.received([nameOf("c")]);
+    assert.deepEqual(told(begun), ["c", "started", 2, null]);
     assert.deepEqual(await damage(), []);
   },
 

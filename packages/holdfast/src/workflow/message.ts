@@ -31,6 +31,19 @@ export interface IncomingMessage {
   readonly busy: "refuse" | "wait";
 }
 
+/** A message that no run can begin with as it is: a person has to give what it is to begin with. */
+export type UnfitMessage = Pick<
+  IncomingMessage,
+  "workflow" | "ingress" | "by" | "source" | "id" | "payload" | "busy"
+> & {
+  /** Its body as it came: text, or base64 where it is no UTF-8. */
+  readonly body: string;
+  /** Content type of the request, and whether the body is in base64. */
+  readonly form: string;
+  /** What does not fit, as a sentence. */
+  readonly problem: string;
+};
+
 /** What its sender is told, the same whenever it asks again. */
 export interface Receipt {
   readonly state: ReceiptState;

@@ -81,7 +81,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     item: "whole number or nothing",
   },
   decide: { run: "text", seq: "whole number", approve: "truth value", reason: "text" },
-  handle: { run: "text", seq: "whole number", act: "object", reason: "text" },
+  handle: { run: "text", seq: "whole number", act: "object", input: "any", reason: "text" },
   group: { run: "text", fingerprint: "text", act: "object", reason: "text" },
   route: { run: "text", rules: "list", version: "whole number", reason: "text" },
   rule: { run: "text", act: "object", reason: "text" },

@@ -1,13 +1,15 @@
 /** What commands about exceptions, groups and routing hold, as JSON. Ids are in their public form. */
 import type { IssueAct } from "../../core/issue-overlay.ts";
-import type { AskedAct } from "../../core/parse-acts.ts";
+import type { Admitting, AskedAct } from "../../core/parse-acts.ts";
 import type { RoutingRule } from "../../core/routing.ts";
 
 /** Something is done to an exception that leaves it open. */
 export interface HandleCommand {
   readonly run: string;
   readonly seq: number;
-  readonly act: AskedAct;
+  readonly act: AskedAct | Admitting;
+  /** Of an admission: what the run is to begin with. */
+  readonly input?: unknown;
   readonly reason: string;
 }
 

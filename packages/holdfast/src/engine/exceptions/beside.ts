@@ -19,6 +19,8 @@ import { STORE, writeAt } from "./write-at.ts";
 export interface BesideCase {
   /** Null if it is about no run. */
   readonly run: number | null;
+  /** Of which a run would have begun, where there is none. */
+  readonly workflow?: string;
   /** The same subject at the same run is one exception. */
   readonly subject: string;
   /** What stands for the step in the title of the group. */
@@ -165,9 +167,10 @@ export class BesideExceptions {
     const row = stored?.row ?? null;
     const { subject, at, reasonCode, rule, message, because, event, integration, effect } = given;
     const { clock, digests, exceptions } = this.#engine;
-    const workflow = row === null ? null : this.#engine.workflow(row.workflow);
+    const name = row?.workflow ?? given.workflow ?? "";
+    const workflow = name === "" ? null : this.#engine.workflow(name);
     const place = {
-      workflow: row?.workflow ?? "",
+      workflow: name,
       owners: workflow?.definition.owners,
       fallbackOwner: row?.owner ?? this.#engine.owner,
       run: row,

@@ -14,13 +14,19 @@ import {
   type IssueAct,
 } from "../../core/issue-overlay.ts";
 import type { GroupedHead, HandledHead, RoutedHead } from "../../core/journal.ts";
-import { parseHandlingAct, parseIssueAct, type AskedAct } from "../../core/parse-acts.ts";
+import {
+  isAdmitting,
+  parseHandlingAct,
+  parseIssueAct,
+  type AskedAct,
+} from "../../core/parse-acts.ts";
 import { parseRouting } from "../../core/routing.ts";
 import { formatItemId, parseItemId, parseRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, WaitingCommand } from "../../store/rows.ts";
 import { commandOf } from "../commands/inbox-command.ts";
 import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 import type { Engine } from "../engine.ts";
+import type { Admission } from "../receiving/unfit-messages.ts";
 import { requireTeam } from "./known-team.ts";
 import { STORE, writeAt } from "./write-at.ts";
 
@@ -48,8 +54,10 @@ export class ExceptionActs {
     const doing = { by: row.by, command: row.id };
     switch (row.topic) {
       case "handle": {
-        const { run, seq, act, reason } = commandOf<"handle">({ ...row, topic: "handle" });
+        const { run, seq, act, input, reason } = commandOf<"handle">({ ...row, topic: "handle" });
         const id = { run: parseRunId(run), seq };
+        if (isAdmitting(act))
+          return await this.#admit({ exception: id, input, by: row.by, reason });
         await this.handle(id, parseHandlingAct(act), { ...doing, reason });
         return { ok: true };
       }
@@ -64,6 +72,11 @@ export class ExceptionActs {
         return { ok: true };
       }
     }
+  }
+
+  async #admit(admission: Admission): Promise<InboxAnswer> {
+    const receipt = await this.#engine.commands.receiving.admit(admission);
+    return { ok: true, receipt, ...(receipt.run === null ? {} : { run: receipt.run }) };
   }
 
   /**

@@ -1,11 +1,11 @@
 /** What somebody has to look at that came of a message. */
 import { HoldfastError } from "../../core/error.ts";
 import { formatRunId } from "../../core/run-number.ts";
-import { turnOf } from "../../core/received.ts";
+import { turnOf, UNFIT_MESSAGE } from "../../core/received.ts";
 import type { ReceivedRow } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import type { BesideCase } from "../exceptions/beside.ts";
-import type { Message } from "./messages.ts";
+import type { Message, Unfit } from "./messages.ts";
 import type { Engine } from "../engine.ts";
 import { STORE } from "../exceptions/write-at.ts";
 
@@ -18,8 +18,15 @@ function quoted(text: string): string {
   return JSON.stringify(text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}...` : text);
 }
 
+const SUBJECT = "message ";
+
 function subjectOf(name: string): string {
-  return `message ${name}`;
+  return `${SUBJECT}${name}`;
+}
+
+/** Null if the exception is not about a message. */
+export function messageNameOf(subject: string | null): string | null {
+  return subject?.startsWith(SUBJECT) === true ? subject.slice(SUBJECT.length) : null;
 }
 
 /** A second message about the business fact that a run has. */
@@ -43,6 +50,27 @@ export function aboutDuplicate(
   };
 }
 
+/** No run can begin with it as it is. */
+export function aboutUnfit(
+  { head, body, form, problem, by }: Unfit,
+  { name, definition }: AnyWorkflow,
+): BesideCase {
+  return {
+    run: null,
+    workflow: name,
+    subject: subjectOf(head.name),
+    at: "receive",
+    reasonCode: UNFIT_MESSAGE,
+    rule: "engine/unfit-message@1",
+    message: problem,
+    because: () =>
+      `Message ${quoted(head.id)} of ${by} came by ${quoted(head.ingress)} for workflow ${quoted(name)} and does not fit. Its body is kept as it came (${form}), and its sender was told so. No run began: give the input that one is to begin with, or close this if the message is to be left.`,
+    owner: definition.owner,
+    // A text, so that all of it is covered where the workflow has sensitive fields.
+    data: JSON.stringify(body),
+  };
+}
+
 /** What it follows has not come. No run is there yet that this could stand beside. */
 export function aboutMissing(
   row: ReceivedRow,
@@ -54,6 +82,7 @@ export function aboutMissing(
   const missing = turn.kind === "gap" ? ` ${String(turn.missing)}` : "";
   return {
     run: null,
+    workflow: name,
     subject: subjectOf(row.name),
     at: "receive",
     reasonCode: "HF4114",

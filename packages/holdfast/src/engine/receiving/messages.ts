@@ -5,7 +5,7 @@ import { canonicalText, inputDigest, type Hmac } from "../../core/operation-key.
 import type { DuplicateRule, HeldTerms, OrderPlace, ReceivedHead } from "../../core/received.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import type { ReceivedRow } from "../../store/rows.ts";
-import type { IncomingMessage, Receipt, SaidOrder } from "../../workflow/message.ts";
+import type { IncomingMessage, Receipt, SaidOrder, UnfitMessage } from "../../workflow/message.ts";
 import { isStorable } from "../journal/checked-values.ts";
 
 /** The same as plain JSON, for the worker that takes it. */
@@ -17,6 +17,16 @@ export interface Message {
   readonly mayLeap: boolean;
   readonly holdMs: number;
   readonly windowMs: number | null;
+  readonly busy: "refuse" | "wait";
+}
+
+/** The same for one that does not fit. */
+export interface Unfit {
+  readonly head: MessageHead;
+  readonly body: string;
+  readonly form: string;
+  readonly problem: string;
+  readonly by: string;
   readonly busy: "refuse" | "wait";
 }
 
@@ -38,22 +48,38 @@ export function messageOf(
   namespace: string,
   hmac: Hmac,
 ): Message {
-  const { workflow, ingress, by, source, id, duplicates, holdMs, windowMs, busy } = incoming;
-  for (const [what, text] of Object.entries({ ingress, by, source, id })) requireName(what, text);
+  const { workflow, ingress, by, duplicates, holdMs, windowMs, busy } = incoming;
+  const unordered = headOf(incoming, namespace, hmac);
   const said = incoming.order?.(parsed.input) ?? null;
   const scope = [namespace, workflow.name, ingress];
-  const head: MessageHead = {
-    name: hmac(canonicalText("message", [...scope, by, source, id])),
+  const order = said === null ? null : placeOf(said, scope, hmac);
+  const head: MessageHead = { ...unordered, order };
+  const mayLeap = said !== null && "version" in said;
+  return { head, input: parsed.plain, by, duplicates, mayLeap, holdMs, windowMs, busy };
+}
+
+/** @throws {HoldfastError} HF4102 for a name that is none: nobody could find it again. */
+export function unfitOf(incoming: UnfitMessage, namespace: string, hmac: Hmac): Unfit {
+  const { body, form, problem, by, busy } = incoming;
+  return { head: headOf(incoming, namespace, hmac), body, form, problem, by, busy };
+}
+
+function headOf(
+  { workflow, ingress, by, source, id, payload }: Omit<UnfitMessage, "body" | "form" | "problem">,
+  namespace: string,
+  hmac: Hmac,
+): MessageHead {
+  for (const [what, text] of Object.entries({ ingress, by, source, id })) requireName(what, text);
+  return {
+    name: hmac(canonicalText("message", [namespace, workflow.name, ingress, by, source, id])),
     namespace,
     workflow: workflow.name,
     ingress,
     source,
     id,
-    digest: inputDigest(incoming.payload, hmac).slice(0, DIGEST_HEX_LENGTH),
-    order: said === null ? null : placeOf(said, scope, hmac),
+    digest: inputDigest(payload, hmac).slice(0, DIGEST_HEX_LENGTH),
+    order: null,
   };
-  const mayLeap = said !== null && "version" in said;
-  return { head, input: parsed.plain, by, duplicates, mayLeap, holdMs, windowMs, busy };
 }
 
 function placeOf(said: SaidOrder, scope: readonly string[], hmac: Hmac): OrderPlace {
@@ -91,6 +117,22 @@ export function heldMessage(row: ReceivedRow): Message {
   const windowMs = untilMs === null ? null : untilMs - atMs;
   const input = parseJson(row.data ?? "null");
   return { head, input, by, duplicates, mayLeap: false, holdMs: 0, windowMs, busy: "wait" };
+}
+
+/** One that a person has: it begins with what that person has given, who started it then. */
+export function mendedMessage(row: ReceivedRow, input: unknown, by: string): Message {
+  const { name, namespace, workflow, ingress, source, id, digest, atMs } = row;
+  const head = { name, namespace, workflow, ingress, source, id, digest };
+  return {
+    head: { ...head, order: null, cameAtMs: atMs },
+    input,
+    by,
+    duplicates: "merge",
+    mayLeap: false,
+    holdMs: 0,
+    windowMs: null,
+    busy: "wait",
+  };
 }
 
 function publicId(run: number | null): string | null {

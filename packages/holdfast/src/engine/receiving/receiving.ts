@@ -24,8 +24,16 @@ import { Elsewhere } from "../workers/places.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
 import { aboutDuplicate, aboutMissing, closeMissing } from "./message-exceptions.ts";
 import * as refusals from "./message-refusals.ts";
-import { heldMessage, messageOf, receiptOf, type Message } from "./messages.ts";
-import type { IncomingMessage, Receipt } from "../../workflow/message.ts";
+import {
+  heldMessage,
+  messageOf,
+  receiptOf,
+  unfitOf,
+  type Message,
+  type Unfit,
+} from "./messages.ts";
+import { UnfitMessages, type Admission } from "./unfit-messages.ts";
+import type { IncomingMessage, Receipt, UnfitMessage } from "../../workflow/message.ts";
 import { Turns } from "../turns.ts";
 
 /** Held messages that are read at a time. */
@@ -49,12 +57,19 @@ export class Receiving {
   readonly #held: HeldMessages;
   readonly #list: CountedList;
   #lookups: Lookup[] = [];
+  /** Those that a person has to mend. */
+  readonly #unfits: UnfitMessages;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     const { clock, limits, store } = engine;
     this.#held = new HeldMessages(clock, (due) => {
       for (const message of due) engine.background(this.#tellMissing(message));
+    });
+    this.#unfits = new UnfitMessages(engine, {
+      known: (name) => this.#known(name),
+      begin: (message) => this.#begin(message),
+      append: (head) => this.#append(head, null),
     });
     this.#list = new CountedList(clock, limits.receivedMax, () => store.receivedCount());
   }
@@ -93,9 +108,22 @@ export class Receiving {
    *   Nothing of it is remembered then.
    */
   async receive(incoming: IncomingMessage): Promise<Receipt> {
+    return await this.#atKeeper(await this.#message(incoming));
+  }
+
+  /**
+   * Keeps a message that does not fit for a person to mend, or says what became of it before. Durable
+   * when it resolves.
+   *
+   * @throws {HoldfastError} as `receive`; HF4203 if too many exceptions are open beside the store.
+   */
+  async receiveUnfit(incoming: UnfitMessage): Promise<Receipt> {
+    return await this.#atKeeper(this.#unfit(incoming));
+  }
+
+  async #atKeeper(message: Message | Unfit): Promise<Receipt> {
     const { routes, places } = this.#engine;
-    const { by } = incoming;
-    const message = await this.#message(incoming);
+    const { by } = message;
     if (routes === null) return await this.take(message);
     if (places.isKeeper) {
       try {
@@ -109,6 +137,11 @@ export class Receiving {
     const { receipt } = await routes.ask(KEEPER_SHARD, routed);
     if (receipt === undefined) throw new Error("the keeper has taken a message without a receipt");
     return receipt;
+  }
+
+  #unfit(incoming: UnfitMessage): Unfit {
+    const { namespace, digests } = this.#engine;
+    return unfitOf(incoming, namespace, (text) => digests.hex(text));
   }
 
   async #message(incoming: IncomingMessage): Promise<Message> {
@@ -125,7 +158,15 @@ export class Receiving {
    * @throws {HoldfastError} HF4110 if its id belongs to another payload.
    */
   async recall(incoming: IncomingMessage): Promise<Receipt | null> {
-    const { head } = await this.#message(incoming);
+    return await this.#recall((await this.#message(incoming)).head);
+  }
+
+  /** The same for one that does not fit. */
+  async recallUnfit(incoming: UnfitMessage): Promise<Receipt | null> {
+    return await this.#recall(this.#unfit(incoming).head);
+  }
+
+  async #recall(head: Message["head"]): Promise<Receipt | null> {
     const known = await this.#known(head.name);
     if (repeatOfReceipt(known, head.digest) === "conflict") throw refusals.otherPayload(head.id);
     return known === null ? null : receiptOf(known, true);
@@ -140,8 +181,19 @@ export class Receiving {
     return this.#held.lowest(name) !== null || (await store.newestInOrder(name)) !== null;
   }
 
+  /**
+   * At the keeper: starts the run of a message that did not fit, with what a person has given.
+   *
+   * @throws {HoldfastError} HF4102..HF4105 if that does not fit either, HF6001 (no such exception or
+   *   message), HF6003 (the exception is about something else), HF4201 if there is no room.
+   */
+  async admit(admission: Admission): Promise<Receipt> {
+    const name = await this.#unfits.nameOf(admission.exception);
+    return await this.#turns.in(name, () => this.#unfits.admit(name, admission));
+  }
+
   /** At the keeper. */
-  async take(message: Message): Promise<Receipt> {
+  async take(message: Message | Unfit): Promise<Receipt> {
     const { name } = message.head;
     if (message.busy === "refuse" && this.#turns.has(name))
       throw refusals.inProgress(message.head.id);
@@ -152,7 +204,7 @@ export class Receiving {
     return receipt;
   }
 
-  async #takeInTurn(message: Message): Promise<Receipt> {
+  async #takeInTurn(message: Message | Unfit): Promise<Receipt> {
     const { head } = message;
     const known = await this.#known(head.name);
     const repeat = repeatOfReceipt(known, head.digest);
@@ -160,6 +212,7 @@ export class Receiving {
     if (known !== null) return receiptOf(known, true);
     await this.#refuseIfFull();
     try {
+      if ("problem" in message) return await this.#unfits.keep(message);
       const { order } = head;
       if (order === null) return await this.#begin(message);
       return await this.#orders.in(order.name, () => this.#inOrder(message, false));

@@ -3,7 +3,7 @@ import type { AcceptedEvent, OpenedHead } from "../../core/journal.ts";
 import { parseRunId } from "../../core/run-number.ts";
 import type { WaitingCommand, WorkerTopic } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
-import type { Message } from "../receiving/messages.ts";
+import type { Message, Unfit } from "../receiving/messages.ts";
 import { commandOf } from "../commands/inbox-command.ts";
 import type { InboxAnswer } from "../commands/inbox-bodies.ts";
 
@@ -42,7 +42,7 @@ export async function fromWorker(
     case "receive": {
       const { message } = commandOf<"receive">({ ...row, topic: "receive" });
       // Written by a worker, in this form.
-      return { ok: true, receipt: await commands.receiving.take(message as Message) };
+      return { ok: true, receipt: await commands.receiving.take(message as Message | Unfit) };
     }
     case "beside": {
       const { run, subject, head, data } = commandOf<"beside">({ ...row, topic: "beside" });

@@ -1,0 +1,187 @@
+/** Messages that do not fit, in the engine: kept once, taken after all, over crashes. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { RecordKind } from "../../core/record-kinds.ts";
+import type { IncomingMessage, UnfitMessage } from "../../workflow/message.ts";
+import { verifyStore } from "../../store-sqlite/index.ts";
+import { workflow } from "../../workflow/workflow.ts";
+import type { FlushSeen } from "../../testing/bed/watched-store.ts";
+import { TestWorld } from "../test-world.test-support.ts";
+
+let world: TestWorld;
+beforeEach(() => {
+  world = new TestWorld();
+});
+afterEach(() => world.remove());
+
+const input = z.object({ id: z.string(), cents: z.number() });
+const bill = workflow(
+  "bill",
+  { input, output: z.any(), key: ({ id }) => id, owner: "billing" },
+  async ({ cents }) => cents,
+);
+
+const about = {
+  workflow: bill,
+  ingress: "orders",
+  by: "shop",
+  source: "shop",
+  busy: "wait",
+} as const;
+
+function unfit(id: string, body = '{"id":"O-1","cents":"many"}'): UnfitMessage {
+  const problem = "The input of bill is not valid.";
+  return { ...about, id, body, form: "application/json", problem, payload: { unread: body } };
+}
+
+const receiving = () => world.engine.commands.receiving;
+const keep = (id: string, body?: string) => receiving().receiveUnfit(unfit(id, body));
+
+function fitting(id: string, body: z.infer<typeof input>): IncomingMessage {
+  const terms = { duplicates: "merge", order: null, holdMs: 0, windowMs: null } as const;
+  return { ...about, ...terms, id, input: body, payload: body };
+}
+
+async function admit(body: unknown, by = "bo") {
+  const [exception] = await world.exceptions();
+  if (exception === undefined) throw new Error("nobody has an exception");
+  const { run, seq } = exception;
+  return await receiving().admit({
+    exception: { run, seq },
+    input: body,
+    by,
+    reason: "asked them",
+  });
+}
+
+const mended = { id: "O-1", cents: 100 };
+const kept = { state: "review", run: null, duplicateOf: null };
+
+describe("a message that does not fit", () => {
+  test("is given to the owner of its workflow, once, and starts nothing", async () => {
+    await world.begin([bill]);
+    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: false });
+    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: true });
+    await expect(keep("m-1", "{")).rejects.toMatchObject({ code: "HF4110" });
+    const [open, ...more] = await world.exceptions();
+    expect(more).toEqual([]);
+    expect(open).toMatchObject({
+      reasonCode: "HF4115",
+      class: "data",
+      owner: "billing",
+      workflow: "bill",
+      effect: "never",
+    });
+    expect(open?.because).toContain('Message "m-1" of shop came by "orders"');
+    expect(await world.allRuns()).toEqual([]);
+  });
+
+  test("begins with what a person gives, who started it then; its sender hears of the run", async () => {
+    await world.begin([bill]);
+    await keep("m-1");
+    const receipt = await admit(mended);
+    const [run] = await world.allRuns();
+    expect(receipt).toMatchObject({ state: "started", isRepeat: false });
+    expect(run).toMatchObject({ key: "O-1", startedBy: "bo" });
+    expect(await keep("m-1")).toEqual({ ...receipt, isRepeat: true });
+    const [closed] = await world.exceptions();
+    expect(closed).toMatchObject({ closedBy: "bo", resolution: "dealt-with" });
+    // Said twice, it is still one run.
+    expect(await admit({ id: "O-2", cents: 1 })).toMatchObject({
+      run: receipt.run,
+      isRepeat: true,
+    });
+    expect(await world.allRuns()).toHaveLength(1);
+    await world.close();
+    expect(await verifyStore({ path: world.path })).toMatchObject({ damage: [] });
+  });
+
+  test("joins the run that has its business key by then", async () => {
+    await world.begin([bill]);
+    await keep("m-1");
+    const { run } = await receiving().receive(fitting("m-2", mended));
+    expect(await admit(mended)).toMatchObject({ state: "joined", run, duplicateOf: run });
+    expect(await world.allRuns()).toHaveLength(1);
+  });
+
+  test("stays with its owner where what is given does not fit either", async () => {
+    await world.begin([bill]);
+    await keep("m-1");
+    await expect(admit({ id: "O-1" })).rejects.toMatchObject({ code: "HF4102" });
+    const [open] = await world.exceptions();
+    expect(open?.closedAtMs).toBeNull();
+    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: true });
+    expect(await admit(mended)).toMatchObject({ state: "started" });
+  });
+
+  test("is the only thing that is taken so", async () => {
+    await world.begin([bill]);
+    await receiving().receive(fitting("m-1", mended));
+    await receiving().receive({ ...fitting("m-2", mended), duplicates: "review" });
+    await expect(admit(mended)).rejects.toMatchObject({ code: "HF6003" });
+    const nobody = { exception: { run: 0, seq: 99 }, input: mended, by: "bo", reason: "" };
+    await expect(receiving().admit(nobody)).rejects.toMatchObject({ code: "HF6001" });
+    expect(await world.allRuns()).toHaveLength(1);
+  });
+
+  test("that was taken before under its id gets the receipt of then", async () => {
+    await world.begin([bill]);
+    const first = await receiving().receive(fitting("m-1", mended));
+    // The schema has changed since: the same body does not fit any more.
+    const now = { ...unfit("m-1"), payload: mended };
+    expect(await receiving().receiveUnfit(now)).toEqual({ ...first, isRepeat: true });
+    expect(await world.exceptions()).toEqual([]);
+  });
+
+  test("is refused where no more exceptions may be open, and its id stays free", async () => {
+    await world.begin([bill], { limits: { besideOpenMax: 1 } });
+    await keep("m-1");
+    await expect(keep("m-2")).rejects.toMatchObject({ code: "HF4203" });
+    const fits = await receiving().receive(fitting("m-2", mended));
+    expect(fits).toMatchObject({ state: "started", isRepeat: false });
+  });
+});
+
+describe("a message that does not fit, over a crash", () => {
+  const FATES = ["diesBefore", "diesAfter"] as const;
+  /** The process dies with each flush that holds such a record. */
+  const fateOf =
+    (kind: RecordKind, fate: (typeof FATES)[number]) =>
+    ({ kinds }: FlushSeen) =>
+      kinds.includes(kind) ? fate : "applied";
+
+  for (const kind of ["opened", "received"] as const) {
+    for (const fate of FATES) {
+      test(`is kept once when its sender comes again (${fate} of "${kind}")`, async () => {
+        await world.begin([bill], { fateOf: fateOf(kind, fate) });
+        void keep("m-1").catch(() => undefined);
+        await world.settle();
+        await world.crash();
+        await world.begin([bill]);
+        expect(await keep("m-1")).toMatchObject(kept);
+        expect(await world.exceptions()).toHaveLength(1);
+        expect(await admit(mended)).toMatchObject({ state: "started" });
+      });
+    }
+  }
+
+  for (const kind of ["started", "closed"] as const) {
+    for (const fate of FATES) {
+      test(`begins once when it is admitted again (${fate} of "${kind}")`, async () => {
+        await world.begin([bill]);
+        await keep("m-1");
+        await world.crash();
+        await world.begin([bill], { fateOf: fateOf(kind, fate) });
+        void admit(mended).catch(() => undefined);
+        await world.settle();
+        await world.crash();
+        await world.begin([bill]);
+        expect(await admit(mended)).toMatchObject({ state: "started" });
+        expect(await world.allRuns()).toHaveLength(1);
+        const [exception, ...more] = await world.exceptions();
+        expect(exception?.closedBy).toBe("bo");
+        expect(more).toEqual([]);
+      });
+    }
+  }
+});
