@@ -111,31 +111,62 @@ export async function interruptedIn(reader: Reader): Promise<number> {
 
 /** Broken promises about the runs with these keys, as sentences; none if all were kept. */
 export function brokenPromises(books: Books, keys: readonly string[]): readonly string[] {
-  return [...keys.flatMap((key) => ofRun(books, key)), ...orphans(books, keys)];
+  const runs = groupedBy(books.runs, ({ key }) => key);
+  const ledger = groupedBy(books.ledger, ({ key }) => key);
+  const effects = groupedBy(books.effects, ({ run }) => run);
+  const exceptions = groupedBy(books.exceptions, ({ run }) => run);
+  return keys.flatMap((key) => {
+    const [run, ...others] = runs.get(key) ?? [];
+    if (run === undefined) return [`${key}: its run is gone`];
+    const ofKey: OneOrder = {
+      key,
+      run,
+      ledger: ledger.get(key) ?? [],
+      effects: effects.get(run.run) ?? [],
+      exceptions: exceptions.get(run.run) ?? [],
+    };
+    const twice = others.length > 0 ? [`${key}: it has ${String(others.length + 1)} runs`] : [];
+    const explained = [run, ...others].flatMap((one) => effects.get(one.run) ?? []);
+    return [...twice, ...ofRun(ofKey), ...orphans(ofKey, explained)];
+  });
 }
 
-function ofRun({ ledger, runs, effects, exceptions }: Books, key: string): readonly string[] {
-  const [run, ...others] = runs.filter((one) => one.key === key);
-  if (run === undefined) return [`${key}: its run is gone`];
+function groupedBy<One, Key>(all: readonly One[], keyOf: (one: One) => Key): Map<Key, One[]> {
+  const groups = new Map<Key, One[]>();
+  for (const one of all) {
+    const key = keyOf(one);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
+  }
+  return groups;
+}
+
+/** What the books say of one order. */
+interface OneOrder extends Omit<Books, "runs"> {
+  readonly key: string;
+  readonly run: Row<"runs">;
+}
+
+function ofRun({ key, run, ledger, effects, exceptions }: OneOrder): readonly string[] {
   const broken: string[] = [];
-  if (others.length > 0) broken.push(`${key}: it has ${String(others.length + 1)} runs`);
   if (run.state !== "completed") broken.push(`${key}: it is ${run.state}: ${run.reason}`);
-  const rows = (action: string) =>
-    ledger.filter((row) => row.key === key && row.action === action).length;
+  const rows = (action: string) => ledger.filter((row) => row.action === action).length;
   for (const action of ONE_ROW) {
     if (rows(action) !== 1) broken.push(`${key}: ${action} has ${String(rows(action))} rows`);
   }
   const told = rows(AT_MOST_ONCE);
   if (told > 1) broken.push(`${key}: ${AT_MOST_ONCE} has ${String(told)} rows`);
-  const tell = effects.find((one) => one.run === run.run && one.effect === AT_MOST_ONCE);
-  const asked = exceptions.filter((one) => one.run === run.run);
+  const tell = effects.find((one) => one.effect === AT_MOST_ONCE);
   if (tell?.proof === "surely") {
     if (told !== 1) broken.push(`${key}: ${AT_MOST_ONCE} is proven and has no row`);
-    if (asked.length > 0) broken.push(`${key}: an exception without need: ${asked[0]?.because}`);
-  } else if (!asked.some((one) => one.operation === tell?.operation && isOwned(one))) {
+    const [needless] = exceptions;
+    if (needless !== undefined)
+      broken.push(`${key}: an exception without need: ${needless.because}`);
+  } else if (!exceptions.some((one) => one.operation === tell?.operation && isOwned(one))) {
     broken.push(`${key}: ${AT_MOST_ONCE} is not proven and nobody was asked`);
   }
-  for (const one of asked) {
+  for (const one of exceptions) {
     if (one.effectName !== AT_MOST_ONCE) broken.push(`${key}: ${one.class}: ${one.because}`);
   }
   return broken;
@@ -146,16 +177,11 @@ function isOwned(exception: Row<"exceptions">): boolean {
 }
 
 /** Rows that no run explains. */
-function orphans({ ledger, runs, effects }: Books, keys: readonly string[]): readonly string[] {
+function orphans({ key, ledger }: OneOrder, effects: readonly Row<"effects">[]): readonly string[] {
   const explained = new Set(
-    runs.flatMap(({ run, key }) =>
-      effects
-        .filter((one) => one.run === run && one.proof !== "never")
-        .map((one) => JSON.stringify([key, one.effect])),
-    ),
+    effects.filter(({ proof }) => proof !== "never").map(({ effect }) => effect),
   );
   return ledger
-    .filter(({ key }) => keys.includes(key))
-    .filter(({ key, action }) => !explained.has(JSON.stringify([key, action])))
-    .map(({ key, action }) => `${key}: ${action} was done and no run says so`);
+    .filter(({ action }) => !explained.has(action))
+    .map(({ action }) => `${key}: ${action} was done and no run says so`);
 }
