@@ -48,8 +48,8 @@ const BROKEN: readonly (readonly [what: string, over: Partial<Parts>, said: stri
   ],
   [
     "a failed run",
-    { runs: [{ run: 1, key: "a", state: "failed", reason: "no" }] },
-    "a: it is failed: no",
+    { runs: [{ run: 1, key: "a", state: "stopped", reason: "no" }] },
+    "a: it is stopped: no",
   ],
   ["a lost effect", { ledger: ledgerWith("put-profile", "book", "tell") }, "a: charge has 0 rows"],
   ["a doubled effect", { ledger: ledgerWith(...ACTIONS, "charge") }, "a: charge has 2 rows"],
