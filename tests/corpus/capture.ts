@@ -46,6 +46,7 @@ export function recordedAttempt(key: string, signal = new AbortController().sign
     signal,
     correlationId: "corpus",
     sentAt: null,
+    partsDone: [],
     deadlineAtMs: Number.MAX_SAFE_INTEGER,
     mark: (phase) => {
       if (order.indexOf(phase) > order.indexOf(calls.phase)) calls.phase = phase;

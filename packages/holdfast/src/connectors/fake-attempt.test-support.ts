@@ -10,6 +10,7 @@ export function fakeAttempt(over: Partial<Attempt> = {}): Attempt {
     signal: new AbortController().signal,
     correlationId: "correlation-1",
     sentAt: null,
+    partsDone: [],
     deadlineAtMs: Number.MAX_SAFE_INTEGER,
     mark(phase: Phase) {
       if (PHASES.indexOf(phase) > PHASES.indexOf(calls.phase)) calls.phase = phase;

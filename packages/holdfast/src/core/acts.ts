@@ -101,6 +101,8 @@ export function closesAsStaying(exception: ActException, state: RunState): boole
 export function settleOf(exception: ActException): "either" | "happened" | null {
   if (exception.operation === null) return null;
   if (exception.reasonCode === EFFECT_STAYS) return "happened";
+  // That nothing happened would be false, and would have the whole done once more.
+  if (exception.effect === "partial") return "happened";
   if (isUnknown(exception)) return isProven(exception) ? "happened" : "either";
   return isFailedUndoing(exception) ? "happened" : null;
 }

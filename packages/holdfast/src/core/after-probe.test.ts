@@ -50,6 +50,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     firstSentAtMs: SENT_MS,
     budgetFromMs: SENT_MS,
     openMaybe: true,
+    isDoneInPart: false,
     samePayload: true,
     resultNeeded: true,
     haveResult: false,

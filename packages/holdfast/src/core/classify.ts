@@ -18,6 +18,7 @@ import {
   type FailureScope,
   type RuleReference,
 } from "./failure.ts";
+import { proofOfParts } from "./parts.ts";
 
 export interface ClassifierInput {
   readonly source: ClassifierSource;
@@ -129,8 +130,14 @@ function fill(
     reasonCode: first("reasonCode") ?? reasonCodeOf(rule, context),
     message: clip(first("message") ?? context.message),
     evidence: clipEvidence(context.evidence),
+    ...partsOf(spoken),
     rule,
   };
+}
+
+function partsOf(spoken: readonly Speaking[]): Pick<Failure, "parts"> {
+  const parts = spoken.find(({ says }) => says.parts !== undefined)?.says.parts;
+  return parts === undefined ? {} : { parts };
 }
 
 /**
@@ -142,7 +149,7 @@ function fill(
  */
 function guardEffect(spoken: readonly Speaking[], context: ClassifyContext): EffectProof {
   for (const input of spoken) {
-    const said = input.says.effect;
+    const said = proofOfParts(input.says.parts ?? []) ?? input.says.effect;
     if (said === undefined) continue;
     if (input.source === "effect" || input.source === "integration") return said;
     if (input.source === "operator-rule") {

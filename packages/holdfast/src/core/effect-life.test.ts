@@ -7,7 +7,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { afterProbe, firstProbeAtMs, type ProbeAnswer } from "./after-probe.ts";
 import type { Contract } from "./contract.ts";
-import { FRESH_EFFECT, foldEffect, type EffectRecord, type EffectState } from "./effect-state.ts";
+import { type EffectRecord } from "./effect-record.ts";
+import { FRESH_EFFECT, foldEffect, type EffectState } from "./effect-state.ts";
 import type { Failure, FailureClass } from "./failure.ts";
 import type { Move } from "./move.ts";
 import { beforeSend, nextMove } from "./next-move.ts";
@@ -104,6 +105,7 @@ function live(contract: Contract, luck: Luck): Life {
     firstSentAtMs: state.firstSentAtMs,
     budgetFromMs: state.budgetFromMs,
     openMaybe: state.openMaybe,
+    isDoneInPart: false,
     samePayload: true,
     resultNeeded: true,
     haveResult: false,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { RepeatKind } from "./contract.ts";
-import { FRESH_EFFECT, foldEffect, type EffectRecord, type EffectState } from "./effect-state.ts";
+import { type EffectRecord } from "./effect-record.ts";
+import { FRESH_EFFECT, foldEffect, type EffectState } from "./effect-state.ts";
 import type { Failure } from "./failure.ts";
 import type { IntentHead } from "./journal.ts";
 import type { Move } from "./move.ts";

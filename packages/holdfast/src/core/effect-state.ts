@@ -7,61 +7,13 @@ import type { ProbeAnswer } from "./after-probe.ts";
 import { IMMEDIATE_MS_MAX } from "./backoff.ts";
 import type { RepeatKind } from "./contract.ts";
 import { CHANGED_INPUT, type EffectProof, type Failure, type FailureScope } from "./failure.ts";
-import type {
-  ClosedHead,
-  IntentHead,
-  JournalRecord,
-  Meters,
-  OpenedHead,
-  OutcomeHead,
-  PendingHead,
-  ProbeHead,
-  ResumedHead,
-  SettledHead,
-} from "./journal.ts";
-import type { RecordKind } from "./record-kinds.ts";
-import { parseJson } from "./json-text.ts";
+import type { IntentHead, Meters, OutcomeHead, ProbeHead, SettledHead } from "./journal.ts";
+import type { EffectRecord, Placed } from "./effect-record.ts";
 import type { Move, Unknown } from "./move.ts";
+import { partsDone } from "./parts.ts";
+import { isOpenAfterLook, isRestOpen } from "./parts-open.ts";
 import { NO_METERS, combineProof } from "./proof.ts";
-import type { AgainHead, EditedHead, SuppliedHead } from "./repaired.ts";
-
-interface Placed {
-  readonly seq: number;
-  readonly attempt: number;
-  readonly atMs: number;
-  /** JSON payload, or null. */
-  readonly data: string | null;
-}
-
-/** A record of an effect step with its head parsed. */
-export type EffectRecord = Placed &
-  (
-    | { readonly kind: "intent"; readonly head: IntentHead }
-    | { readonly kind: "outcome"; readonly head: OutcomeHead }
-    | { readonly kind: "probe"; readonly head: ProbeHead }
-    | { readonly kind: "settled"; readonly head: SettledHead }
-    | { readonly kind: "pending"; readonly head: PendingHead }
-    | { readonly kind: "opened"; readonly head: OpenedHead }
-    | { readonly kind: "closed"; readonly head: ClosedHead }
-    | { readonly kind: "resumed"; readonly head: ResumedHead }
-    | { readonly kind: "supplied"; readonly head: SuppliedHead }
-    | { readonly kind: "edited"; readonly head: EditedHead }
-    | { readonly kind: "again"; readonly head: AgainHead }
-  );
-
-const EFFECT_RECORD_KINDS = [
-  "intent",
-  "outcome",
-  "probe",
-  "settled",
-  "pending",
-  "opened",
-  "closed",
-  "resumed",
-  "supplied",
-  "edited",
-  "again",
-] as const satisfies readonly RecordKind[];
+import type { EditedHead, SuppliedHead } from "./repaired.ts";
 
 /** What the engine has to do with the step next. */
 type EffectNext =
@@ -115,6 +67,8 @@ export interface EffectState {
   readonly proof: EffectProof | null;
   /** Something may have happened that nothing has settled since. */
   readonly openMaybe: boolean;
+  /** Names of the parts of it that were done, where it was done in part. */
+  readonly partsDone: readonly string[];
   /**
    * An attempt of this operation before the last one may have happened. It stays so when look-ups find
    * nothing, since a request may land late; not when the other system has fenced it, the answer under its
@@ -150,6 +104,7 @@ export const FRESH_EFFECT: EffectState = {
   budgetFromMs: null,
   proof: null,
   openMaybe: false,
+  partsDone: [],
   maybeBefore: false,
   unknown: null,
   probes: [],
@@ -160,20 +115,6 @@ export const FRESH_EFFECT: EffectState = {
   opened: null,
   ref: null,
 };
-
-/**
- * The record with its head parsed, or null if it is of a kind that effects do not have.
- *
- * @param written - the head as it was just written: spares parsing it. Plain JSON only, or the
- *   state would differ from what recovery folds from the text.
- */
-export function effectRecordOf(record: JournalRecord, written?: object): EffectRecord | null {
-  const { kind, head: text, seq, attempt, atMs, data } = record;
-  if (!(EFFECT_RECORD_KINDS as readonly RecordKind[]).includes(kind) || text === null) return null;
-  const head = written ?? parseJson(text);
-  // The head was written by us for this kind, and the store's seals guard it since.
-  return { kind, seq, attempt, atMs, data, head } as EffectRecord;
-}
 
 /** The state after one more record. The caller passes only records about this step. */
 export function foldEffect(state: EffectState, record: EffectRecord): EffectState {
@@ -237,6 +178,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
   // An intent after an intent: whatever became of the first one was never recorded.
   const lost = !isNew && state.next.kind === "inDoubt";
   const proof = lost ? combineProof(from.proof, "maybe") : from.proof;
+  const isOpen = proof === "maybe" || (lost && proof === "partial");
   return {
     ...from,
     intent: head,
@@ -248,8 +190,8 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     lastSentAtMs: record.atMs,
     budgetFromMs: from.budgetFromMs ?? record.atMs,
     proof,
-    openMaybe: proof === "maybe",
-    maybeBefore: from.maybeBefore || proof === "maybe",
+    openMaybe: isOpen,
+    maybeBefore: from.maybeBefore || isOpen,
     isAskedFor: false,
     unknown: null,
     probes: [],
@@ -275,7 +217,8 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
       // Reads have no intents; their horizon counts from the end of their first attempt.
       budgetFromMs: state.budgetFromMs ?? record.atMs,
       proof,
-      openMaybe: proof === "maybe",
+      openMaybe: proof === "maybe" || (proof === "partial" && isRestOpen(state.openMaybe, head)),
+      partsDone: partsDone(state.partsDone, head.failure?.parts),
       maybeBefore: !isSettled && (state.maybeBefore || proof !== "never"),
       isAskedFor: false,
       immediateUsed: state.immediateUsed + (immediate ? 1 : 0),
@@ -299,7 +242,7 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
     {
       ...state,
       proof: head.proof,
-      openMaybe: head.proof === "maybe",
+      openMaybe: head.proof === "maybe" || (head.proof === "partial" && isOpenAfterLook(head.move)),
       maybeBefore: state.maybeBefore && !(head.proof === "never" && isForGood(state, head)),
       probes: [...state.probes, answer],
       meters: head.meters ?? state.meters,
@@ -323,7 +266,7 @@ function afterSettled(state: EffectState, record: EffectRecord, head: SettledHea
   const settled: EffectState = {
     ...state,
     proof: head.proof,
-    openMaybe: head.proof === "maybe",
+    openMaybe: head.proof === "maybe" || head.proof === "partial",
     maybeBefore: head.proof !== "never",
     unknown: null,
     ref: head.ref ?? state.ref,
@@ -403,7 +346,8 @@ function due(state: EffectState, atMs: number, action: "attempt" | "probe"): Due
   const nothingDone = state.proof === null || state.proof === "never";
   // Only reads have no intent, and reads are harmless.
   const harmless = state.intent === null || HARMLESS.includes(state.intent.contract);
-  return { kind: "due", atMs, action: nothingDone || harmless ? action : "probe" };
+  const isRest = state.proof === "partial" && !state.openMaybe;
+  return { kind: "due", atMs, action: nothingDone || harmless || isRest ? action : "probe" };
 }
 
 function withOpened(state: EffectState, opened: number | null): EffectState {

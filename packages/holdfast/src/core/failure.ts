@@ -4,6 +4,7 @@
  * of both databases follow from it. Source: failure model, sections 2.1 and 2.2.
  */
 import type { ErrorCode } from "./error.ts";
+import type { Part } from "./parts.ts";
 
 /** What can be proved about the effect of one attempt in the other system. */
 export const EFFECT_PROOFS = ["never", "maybe", "partial", "surely"] as const;
@@ -113,6 +114,10 @@ export interface Failure {
    * of ours: what it means if it is not.
    */
   readonly unlessOurs?: Pick<Failure, "class" | "scope">;
+  /** What became of each part, where they have ended differently. */
+  readonly parts?: readonly Part[];
+  /** No part is unknown, and the effect sends only what was not done: the rest may be sent alone. */
+  readonly restAlone?: true;
   /** Set if an operator's rule has decided; `rule` says which. */
   readonly ruled?: FailureRuling;
   /** Operators' rules that only watch, and what they would have said. */
@@ -159,6 +164,8 @@ export interface Classified {
    * success, which is then looked up and adopted.
    */
   readonly echo?: boolean;
+  /** What became of each part of a batch; `effect` follows from them. At most 1,000. */
+  readonly parts?: readonly Part[];
 }
 
 const FAMILY_OF: Readonly<Record<FailureClass, FailureFamily>> = {

@@ -50,6 +50,7 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   firstSentAtMs: atMs,
   budgetFromMs: atMs,
   openMaybe: fc.boolean(),
+  isDoneInPart: fc.constant(false),
   samePayload: fc.boolean(),
   resultNeeded: fc.boolean(),
   haveResult: fc.boolean(),
@@ -245,6 +246,15 @@ describe("for every failure, contract and situation", () => {
       const late = s.deadlineAtMs !== null && s.nowMs + s.timeoutMs >= s.deadlineAtMs;
       if (!s.cancelRequested && !late) return stop === null;
       return stop !== null && open !== GIVING_UP.includes(stop.kind);
+    });
+    expect(fc.check(cases, { numRuns: 3_000 }).counterexample).toBeNull();
+  });
+
+  test("what was done in part is neither given up nor called off by itself", () => {
+    const cases = fc.property(anyFailure, anyContract, anySituation, (failure, contract, s) => {
+      const inPart = { ...s, isDoneInPart: true };
+      const moves = [nextMove(failure, contract, inPart), beforeSend(failure, contract, inPart)];
+      return moves.every((move) => move === null || !GIVING_UP.includes(move.kind));
     });
     expect(fc.check(cases, { numRuns: 3_000 }).counterexample).toBeNull();
   });

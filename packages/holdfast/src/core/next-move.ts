@@ -21,6 +21,7 @@ import { durationText } from "./duration.ts";
 import { ANSWER_SCHEMA, type Failure, type FailureClass } from "./failure.ts";
 import { refusalSettles } from "./key-refusal.ts";
 import type { HandOverReason, Move, Unknown } from "./move.ts";
+import { partsText } from "./parts.ts";
 import {
   isHarmless,
   isProbeable,
@@ -52,12 +53,14 @@ interface Case {
 
 export function nextMove(failure: Failure, contract: Contract, given: Situation): Move {
   const s = refusalSettles(failure, contract, given) ? { ...given, openMaybe: false } : given;
-  if (failure.effect === "partial") {
-    return {
-      kind: "split",
-      because: `Some of it happened and some did not (${failure.reasonCode}); each part is decided alone.`,
-    };
-  }
+  const isPartial = failure.effect === "partial";
+  if (isPartial && (failure.restAlone !== true || s.openMaybe)) return split(failure, "");
+  // Of what is sent next nothing was done.
+  const move = moveOf(isPartial ? { ...failure, effect: "never" } : failure, contract, s);
+  return isPartial || s.isDoneInPart ? unlessGivenUp(failure, move) : move;
+}
+
+function moveOf(failure: Failure, contract: Contract, s: Situation): Move {
   const changes = contract.kind !== "read";
   const unsure =
     changes && (failure.effect === "maybe" || s.openMaybe || failure.class === "ambiguous");
@@ -84,9 +87,30 @@ export function nextMove(failure: Failure, contract: Contract, given: Situation)
 export function beforeSend(failure: Failure, contract: Contract, s: Situation): Move | null {
   const unsure = contract.kind !== "read" && s.openMaybe;
   const c: Case = { failure, contract, s, unsure };
-  if (s.cancelRequested) return unsure && isToldByRepeat(contract, s) ? null : cancelled(c, null);
+  if (s.cancelRequested) {
+    if (unsure && isToldByRepeat(contract, s)) return null;
+    const cancel = cancelled(c, null);
+    return s.isDoneInPart ? unlessGivenUp(failure, cancel) : cancel;
+  }
   if (unsure && !isHarmless(contract, s)) return findOut(c, "before anything is sent again");
-  return pastDeadline(c, 0);
+  const late = pastDeadline(c, 0);
+  return late !== null && s.isDoneInPart ? unlessGivenUp(failure, late) : late;
+}
+
+/** What was done in part stays done: to give up the rest, or to call it off, is for a person (R37). */
+function unlessGivenUp(failure: Failure, move: Move): Move {
+  const givesUp = move.kind === "stop" || move.kind === "late" || move.kind === "cancel";
+  return givesUp ? split(failure, ` ${move.because}`) : move;
+}
+
+/** The whole is never sent again by itself. */
+function split(failure: Failure, why: string): Move {
+  const { parts, reasonCode } = failure;
+  const what =
+    parts === undefined
+      ? `Some of it happened and some did not (${reasonCode})`
+      : `${partsText(parts)} (${reasonCode})`;
+  return { kind: "split", because: `${what}; a person decides what becomes of the rest.${why}` };
 }
 
 function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poison">): Move {

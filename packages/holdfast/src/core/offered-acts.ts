@@ -51,7 +51,8 @@ function goingOn(exception: WaitingException, facts: ActFacts): readonly ActName
   const resumes = resumeOf(exception, facts);
   if (resumes === null) return [];
   // Whatever is done again could do again what nobody knows of; an undoing is not repaired.
-  if (facts.exceptions.some(isUnknown) || isUndoPath(exception.step)) return ["resume"];
+  const isInPart = exception.effect === "partial";
+  if (facts.exceptions.some(isUnknown) || isInPart || isUndoPath(exception.step)) return ["resume"];
   const isAtFault = INPUT_AT_FAULT.includes(exception.class);
   const again: readonly ActName[] = exception.class === "defect" ? ["again"] : [];
   if (resumes === "run" || exception.operation === null)

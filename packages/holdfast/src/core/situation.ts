@@ -17,6 +17,8 @@ export interface Situation {
   readonly budgetFromMs: number | null;
   /** An earlier attempt of this operation ended with `maybe`, and nothing has settled it since. */
   readonly openMaybe: boolean;
+  /** Parts of this operation were done, and others were not: what is sent are these alone. */
+  readonly isDoneInPart: boolean;
   /** False if the payload was changed since the first attempt: its key no longer protects it. */
   readonly samePayload: boolean;
   /** Whether the run needs the effect's answer, and not only that it happened. */

@@ -2,7 +2,7 @@
  * Whether what was done outside was undone since. A run that is done again may do once more what was
  * undone before: which of the two came last is what counts.
  */
-import { effectRecordOf, type EffectRecord } from "./effect-state.ts";
+import { effectRecordOf, type EffectRecord } from "./effect-record.ts";
 import type { JournalRecord } from "./journal.ts";
 
 /** @param done - records of an effect, and of the effect that undoes it, of all lives of the run. */

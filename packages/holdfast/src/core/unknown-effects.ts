@@ -1,5 +1,6 @@
 /** Which effects of a run may have happened without anybody knowing: nothing is repaired over them. */
-import { effectRecordOf, foldEffect, FRESH_EFFECT, type EffectState } from "./effect-state.ts";
+import { effectRecordOf } from "./effect-record.ts";
+import { foldEffect, FRESH_EFFECT, type EffectState } from "./effect-state.ts";
 import type { JournalRecord } from "./journal.ts";
 import { lifeOf } from "./run-life.ts";
 

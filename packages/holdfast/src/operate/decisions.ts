@@ -257,15 +257,27 @@ async function seenException(
 }
 
 function happenedOnly(row: EffectRow, about: readonly ExceptionRow[]): HoldfastError {
+  const where = { where: formatItemId("eff", { run: row.run, seq: row.operation }) };
+  if (row.proof === "partial") {
+    return new HoldfastError(
+      "HF6003",
+      `"${row.step}" was done in part, and that is proven.`,
+      IN_PART,
+      where,
+    );
+  }
   const isDone =
     row.proof === "surely" || about.some(({ reasonCode }) => reasonCode === EFFECT_STAYS);
   return new HoldfastError(
     "HF6003",
     `"${row.step}" was ${isDone ? "done" : "not done"}, and that is proven.`,
     isDone ? remedyOfDone(row) : FAILED_UNDOING,
-    { where: formatItemId("eff", { run: row.run, seq: row.operation }) },
+    where,
   );
 }
+
+const IN_PART =
+  "Do by hand what is missing, or undo what was done; then say that it happened, with --value and what it would have answered.";
 
 const FAILED_UNDOING =
   "If it was done by hand, say that it happened. If it shall stay undone, close its exception.";

@@ -126,6 +126,7 @@ describe("the timeline", () => {
         effect: "maybe",
         reasonCode: "HTTP:STATUS_503",
         message: "busy",
+        parts: null,
         rule: "http-status/503@3",
       },
       move: { kind: "retry", because: "it asked for 2 s", nextAt: "2027-01-15T08:00:02.000Z" },

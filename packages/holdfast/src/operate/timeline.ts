@@ -12,6 +12,7 @@ import { durationText } from "../core/duration.ts";
 import { HoldfastError } from "../core/error.ts";
 import { familyOf } from "../core/failure.ts";
 import type { EffectProof, Failure, FailureClass, FailureFamily } from "../core/failure.ts";
+import { partsEnd, type Part } from "../core/parts.ts";
 import type * as journal from "../core/journal.ts";
 import type { ReceivedHead } from "../core/received.ts";
 import { REFUSED_LATER } from "../core/journal.ts";
@@ -43,6 +44,8 @@ interface TimelineFailure {
   readonly effect: EffectProof;
   readonly reasonCode: string;
   readonly message: string;
+  /** What became of each part, where they have ended differently; else null. */
+  readonly parts: readonly Part[] | null;
   readonly rule: string;
 }
 
@@ -178,6 +181,7 @@ function failureView(failure: Failure): TimelineFailure {
     effect: failure.effect,
     reasonCode: failure.reasonCode,
     message: failure.message,
+    parts: failure.parts ?? null,
     rule: ruleText(failure),
   };
 }
@@ -413,7 +417,7 @@ function failureText(failure: Failure, proof: EffectProof): string {
   const asked = wait === undefined ? "" : `, asked to wait ${durationText(wait)}`;
   const said = saidIn(failure);
   const words = said === null ? "" : `, they said ${JSON.stringify(said)}`;
-  return `failed: ${failure.class}, ${PROOF_TEXT[proof]} (${failure.reasonCode}: ${failure.message}${words}${asked})`;
+  return `failed: ${failure.class}, ${PROOF_TEXT[proof]} (${failure.reasonCode}: ${failure.message}${words}${asked})${partsEnd(failure.parts)}`;
 }
 
 function decided(head: journal.OutcomeHead): Omit<Said, "what"> {

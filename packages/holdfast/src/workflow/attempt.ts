@@ -29,6 +29,11 @@ export interface Attempt {
   readonly correlationId: string;
   /** When this operation was first sent; null on its first attempt. */
   readonly sentAt: Date | null;
+  /**
+   * Names of the parts that earlier attempts have done, as `classify` has named them. An effect with
+   * `byParts` leaves them out.
+   */
+  readonly partsDone: readonly string[];
   /** No answer is awaited beyond this, Unix milliseconds. */
   readonly deadlineAtMs: number;
   /** Says how far the call got. Never moves back. */

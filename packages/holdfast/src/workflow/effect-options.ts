@@ -17,6 +17,7 @@ const COMMON: OptionKinds = {
   owner: "text",
   owners: "object",
   classify: "function",
+  byParts: "truth value",
   single: "truth value",
   describe: "function",
 };

@@ -68,6 +68,11 @@ interface CommonOptions<I extends Schema, O extends Schema> extends Editable {
   /** The team that owns its exceptions. Default: the integration's owner. */
   readonly owner?: string;
   readonly classify?: (error: unknown) => Classified | undefined;
+  /**
+   * True if `run` leaves out the parts that `attempt.partsDone` names: where some parts of a batch were
+   * done and the others surely were not, the others are sent alone. Not given: a person decides.
+   */
+  readonly byParts?: boolean;
   /** True if `run` makes one outside call and marks its phases itself (settled point 15). */
   readonly single?: boolean;
   readonly describe?: (input: Out<I>) => Described;
@@ -133,6 +138,7 @@ export interface EffectDefinition extends Editable {
   readonly owner?: string;
   readonly owners?: ClassOwners;
   readonly classify?: (error: unknown) => Classified | undefined;
+  readonly byParts?: boolean;
   readonly single?: boolean;
   readonly describe?: (input: unknown) => Described;
   readonly sensitive?: readonly string[];

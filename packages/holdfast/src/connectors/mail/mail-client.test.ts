@@ -214,6 +214,10 @@ describe("a refusal", () => {
     const to = ["ana@shop.example", "bo@shop.example"];
     const failure = await failed(clientOf(port).send(fakeAttempt(), { ...MESSAGE, to }));
     expect(failure.table?.says).toMatchObject({ class: "data", effect: "partial" });
+    expect(failure.table?.says.parts).toEqual([
+      { name: "recipient 1", effect: "surely" },
+      { name: "recipient 2", effect: "never" },
+    ]);
     expect(failure.accepted).toEqual(["ana@shop.example"]);
     expect(failure.rejected).toEqual(["bo@shop.example"]);
     expect(failure.message).toContain("1 of 2 recipients");

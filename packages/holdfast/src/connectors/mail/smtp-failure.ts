@@ -90,6 +90,7 @@ export function partialFailure(
         says: {
           class: refusal?.says.class ?? "data",
           effect: "partial",
+          ...partsOf(delivery.recipients, accepted),
           origin: "remote",
           reasonCode: "SMTP:PARTIAL",
         },
@@ -102,6 +103,22 @@ export function partialFailure(
     },
     { accepted, rejected },
   );
+}
+
+/** Of a message to more recipients they are not told one by one. */
+const RECIPIENTS_TOLD_MAX = 1_000;
+
+/** By their place and not by their address: the name of a part is shown everywhere. */
+function partsOf(
+  recipients: readonly string[],
+  accepted: readonly string[],
+): Pick<Classified, "parts"> {
+  if (recipients.length > RECIPIENTS_TOLD_MAX) return {};
+  const parts = recipients.map((address, at) => {
+    const effect = accepted.includes(address) ? ("surely" as const) : ("never" as const);
+    return { name: `recipient ${String(at + 1)}`, effect };
+  });
+  return { parts };
 }
 
 /** No reply says how it ended: judged by the phase, like every broken connection. */

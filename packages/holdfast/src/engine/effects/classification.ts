@@ -60,13 +60,21 @@ export function classifyThrown(
       evidence = known.evidence;
     }
   }
-  return classify(inputs, {
+  const failure = classify(inputs, {
     evidence,
     maybeBefore,
     thrownBy,
     message,
     ...codeOf(error),
   });
+  return definition.byParts === true ? withRest(failure) : failure;
+}
+
+/** Of an effect that sends only what was not done: whether that may be sent is known of each part. */
+function withRest(failure: Failure): Failure {
+  const { parts, effect } = failure;
+  if (effect !== "partial" || parts === undefined) return failure;
+  return parts.some((part) => part.effect === "maybe") ? failure : { ...failure, restAlone: true };
 }
 
 function ofCode(

@@ -9,6 +9,7 @@ const attempt = {
   number: 1,
   correlationId: "c",
   firstSentAtMs: null,
+  partsDone: [],
   timeoutMs: 1_000,
 };
 

@@ -23,6 +23,7 @@ export interface CallOptions {
   readonly number: number;
   readonly correlationId: string;
   readonly firstSentAtMs: number | null;
+  readonly partsDone: readonly string[];
   readonly timeoutMs: number;
 }
 
@@ -82,6 +83,7 @@ class CallContext implements Attempt {
   readonly key: string;
   readonly number: number;
   readonly correlationId: string;
+  readonly partsDone: readonly string[];
   readonly deadlineAtMs: number;
   readonly calls: CallLog = { count: 0, phase: "none" };
   readonly #firstSentAtMs: number | null;
@@ -95,11 +97,13 @@ class CallContext implements Attempt {
     number,
     correlationId,
     firstSentAtMs,
+    partsDone,
     timeoutMs,
   }: CallOptions) {
     this.key = key;
     this.number = number;
     this.correlationId = correlationId;
+    this.partsDone = partsDone;
     this.deadlineAtMs = clock.nowMs() + timeoutMs;
     this.#firstSentAtMs = firstSentAtMs;
   }

@@ -229,6 +229,7 @@ export class EffectCalls {
         number: this.#number,
         correlationId: row.correlationId,
         firstSentAtMs: state.firstSentAtMs,
+        partsDone: state.partsDone,
         timeoutMs: this.#step.effect.plan.timeoutMs,
       },
       call,

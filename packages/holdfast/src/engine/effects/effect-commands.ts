@@ -40,6 +40,9 @@ export async function commandEffect(
   }
 }
 
+/** Parts that a refusal names. */
+const PARTS_NAMED_MAX = 5;
+
 type Settle = Extract<StepCommand, { kind: "settle" }>;
 type Stays = Extract<StepCommand, { kind: "stays" }>;
 
@@ -99,12 +102,24 @@ function nothingToSettle(step: EffectStep, state: EffectState, said: Settle): st
   if (since !== null) return since;
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay) return isBusy(step);
+  const isInPart = state.proof === "partial";
+  if (!said.happened && isInPart)
+    return `"${step.path}" was done in part${ofParts(state)}, and that is proven. ${REST_BY_HAND}`;
   const isMisread = state.failure?.reasonCode === ANSWER_SCHEMA;
   if (!said.happened && state.proof === "surely" && personNeeded(state) && !isMisread)
     return `"${step.path}" was done, and that is proven; what is missing is what it answered. Say that it happened, with that as the value.`;
-  if (!personNeeded(state) && !(said.happened && isFailedUndoing(step)))
+  const isDoneByHand =
+    said.happened && (isFailedUndoing(step) || (isInPart && state.opened !== null));
+  if (!personNeeded(state) && !isDoneByHand)
     return `The outcome of "${step.path}" is known; there is nothing to settle.`;
   return null;
+}
+
+const REST_BY_HAND =
+  "Do by hand what is missing, or undo what was done; then say that it happened, with what it would have answered.";
+
+function ofParts({ partsDone }: EffectState): string {
+  return partsDone.length === 0 ? "" : ` (${partsDone.slice(0, PARTS_NAMED_MAX).join(", ")})`;
 }
 
 /** Whether it is a first attempt or a look-up: what it brings may say what happened. */

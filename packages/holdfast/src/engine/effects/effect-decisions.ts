@@ -3,7 +3,7 @@ import { afterProbe, firstProbeAtMs, type ProbeAnswer } from "../../core/after-p
 import { ruleName } from "../../core/classification-rule.ts";
 import type { RetryPolicy } from "../../core/contract.ts";
 import type { EffectState } from "../../core/effect-state.ts";
-import type { Failure } from "../../core/failure.ts";
+import type { EffectProof, Failure } from "../../core/failure.ts";
 import type { JournalRecord, OutcomeHead, ProbeHead, StepEnd } from "../../core/journal.ts";
 import { refusalSettles } from "../../core/key-refusal.ts";
 import type { Move } from "../../core/move.ts";
@@ -45,6 +45,7 @@ function situationOf(
     firstSentAtMs: state.firstSentAtMs,
     budgetFromMs: state.budgetFromMs,
     openMaybe: state.openMaybe,
+    isDoneInPart: state.proof === "partial",
     samePayload: true,
     resultNeeded: true,
     haveResult: false,
@@ -214,7 +215,7 @@ export function recordProbe(
   const head: ProbeHead = {
     operation: state.operation ?? 0,
     effect: effect.name,
-    proof: again ? (state.proof ?? "maybe") : after.proof,
+    proof: again ? (state.proof ?? "maybe") : proofAfter(state, after.proof),
     says: answer.says,
     number: state.probes.length + 1,
     askedAtMs: answer.askedAtMs,
@@ -230,6 +231,11 @@ export function recordProbe(
   // Of what was found and is not ours too: whoever decides about it has to see both.
   const data = adopted || answer.says === "conflict" ? (found?.value ?? null) : null;
   return { record: journal.write("probe", state.attempt, head, data), move };
+}
+
+/** A look-up that finds nothing is about the rest: what was done in part before stays so. */
+function proofAfter({ proof }: EffectState, found: EffectProof): EffectProof {
+  return proof === "partial" && found !== "surely" ? proof : found;
 }
 
 function nextAt(

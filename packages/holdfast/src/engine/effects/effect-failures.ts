@@ -4,6 +4,7 @@ import type { EffectState } from "../../core/effect-state.ts";
 import { HoldfastError } from "../../core/error.ts";
 import { ANSWER_SCHEMA, familyOf, type Failure } from "../../core/failure.ts";
 import type { Move } from "../../core/move.ts";
+import type { Part } from "../../core/parts.ts";
 import type { LiveRun } from "../run/live-run.ts";
 import type { FailureView } from "../../workflow/run.ts";
 import { thrownText } from "../exceptions/thrown-text.ts";
@@ -45,7 +46,8 @@ export function brokenDefinition(error: unknown, sent: boolean): Failure {
 }
 
 /** As it is written down, shown and handed to the code: without what is sensitive. */
-export function maskedFailure(run: LiveRun, failure: Failure): Failure {
+export function maskedFailure(run: LiveRun, given: Failure): Failure {
+  const { parts, restAlone, ...failure } = given;
   const { message, evidence } = failure;
   const said =
     evidence.message === undefined ? {} : { message: run.sensitive.mask(evidence.message) };
@@ -62,7 +64,26 @@ export function maskedFailure(run: LiveRun, failure: Failure): Failure {
           ),
         };
   const masked = { ...evidence, ...said, ...path, ...headers };
-  return { ...failure, message: run.sensitive.mask(message), evidence: masked };
+  return {
+    ...failure,
+    message: run.sensitive.mask(message),
+    evidence: masked,
+    ...(parts === undefined ? {} : maskedParts(run, parts, restAlone === true)),
+  };
+}
+
+/** A part whose name may not be written down cannot be left out: then the rest is not sent alone. */
+function maskedParts(
+  run: LiveRun,
+  parts: readonly Part[],
+  restAlone: boolean,
+): Pick<Failure, "parts" | "restAlone"> {
+  const shown = parts.map(({ name, effect, reason }) => {
+    const why = reason === undefined ? {} : { reason: run.sensitive.mask(reason) };
+    return { name: run.sensitive.mask(name), effect, ...why };
+  });
+  const isNamed = parts.every(({ name }, at) => name === shown[at]?.name);
+  return { parts: shown, ...(restAlone && isNamed ? { restAlone } : {}) };
 }
 
 function nameOf(error: unknown): string {

@@ -1,11 +1,7 @@
 /** One effect step's part of the journal: writes its records and folds them as they are written. */
 import { inputDigest, operationKey } from "../../core/operation-key.ts";
-import {
-  effectRecordOf,
-  foldEffect,
-  FRESH_EFFECT,
-  type EffectState,
-} from "../../core/effect-state.ts";
+import { effectRecordOf } from "../../core/effect-record.ts";
+import { foldEffect, FRESH_EFFECT, type EffectState } from "../../core/effect-state.ts";
 import { provesIt } from "../../core/undone.ts";
 import type { Contract } from "../../core/contract.ts";
 import type { Failure } from "../../core/failure.ts";

@@ -1,6 +1,7 @@
 /** What an attempt costs its integration's budget of retries. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { foldEffect, FRESH_EFFECT, type EffectRecord } from "../../core/effect-state.ts";
+import { type EffectRecord } from "../../core/effect-record.ts";
+import { foldEffect, FRESH_EFFECT } from "../../core/effect-state.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
 import { testEffect, testIntegration, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";

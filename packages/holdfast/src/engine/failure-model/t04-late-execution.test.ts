@@ -82,6 +82,7 @@ test("a look after 400 ms that finds nothing proves nothing: it is looked up aga
       firstSentAtMs: 0,
       budgetFromMs: 0,
       openMaybe: true,
+      isDoneInPart: false,
       samePayload: true,
       resultNeeded: true,
       haveResult: false,

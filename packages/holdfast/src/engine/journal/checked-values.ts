@@ -6,6 +6,7 @@ import { HoldfastError } from "../../core/error.ts";
 import { EFFECT_PROOFS, FAILURE_CLASSES, type Classified } from "../../core/failure.ts";
 import type { Described } from "../../core/journal.ts";
 import { isNobody } from "../../core/person.ts";
+import { PART_CHARS_MAX, PART_PROOFS, PARTS_MAX, type Part } from "../../core/parts.ts";
 import { isWellFormed } from "../../core/well-formed.ts";
 
 /** Characters of a key, a lane, a reference, a name. */
@@ -130,10 +131,35 @@ export function checkedClassified(says: Classified | undefined, id: string): Cla
     (effect === undefined || EFFECT_PROOFS.includes(effect)) &&
     (reasonCode === undefined || typeof reasonCode === "string") &&
     (message === undefined || typeof message === "string");
-  if (isAgreed) return says;
+  if (isAgreed) return says.parts === undefined ? says : { ...says, parts: parts(says.parts, id) };
   throw new HoldfastError(
     "HF1001",
     `classify of ${id} answered something that is no classification.`,
     "Answer { class, effect?, reasonCode?, message? } with the words of the reference, or undefined.",
   );
+}
+
+function parts(given: unknown, id: string): readonly Part[] {
+  const list: readonly unknown[] = Array.isArray(given) ? given : [];
+  const checked = list.slice(0, PARTS_MAX).map(partOf);
+  const names = new Set(checked.map((part) => part?.name));
+  const isAgreed = list.length > 0 && list.length <= PARTS_MAX && names.size === list.length;
+  if (isAgreed && checked.every((part) => part !== null)) return checked;
+  throw new HoldfastError(
+    "HF1001",
+    `classify of ${id} answered parts that are none: expected 1 to ${String(PARTS_MAX)} of { name, effect, reason? }, each with a name of its own of at most ${String(PART_CHARS_MAX)} characters.`,
+    `Name each part alike on each attempt, for example "line 3"; effect is one of ${PART_PROOFS.join(", ")}.`,
+  );
+}
+
+function partOf(given: unknown): Part | null {
+  if (typeof given !== "object" || given === null) return null;
+  // An object whose properties are looked at one by one below.
+  const { name, effect, reason } = given as Readonly<Record<keyof Part, unknown>>;
+  const proof = PART_PROOFS.find((one) => one === effect);
+  const isNamed = typeof name === "string" && name !== "" && name.length <= PART_CHARS_MAX;
+  if (!isNamed || !isStorable(name) || proof === undefined) return null;
+  if (reason === undefined) return { name, effect: proof };
+  if (typeof reason !== "string" || !isStorable(reason)) return null;
+  return { name, effect: proof, reason: reason.slice(0, PART_CHARS_MAX) };
 }

@@ -1,0 +1,214 @@
+/** R37 of the failure model: of one operation some parts are done, and others are not. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { Classified } from "../../core/failure.ts";
+import type { Part } from "../../core/parts.ts";
+import { effect } from "../../workflow/effect.ts";
+import { testIntegration, testWorkflow } from "../test-effects.test-support.ts";
+import { TestWorld } from "../test-world.test-support.ts";
+
+const LINES = ["line 1", "line 2", "line 3"] as const;
+
+/** What the ledger answers of one line: posted, refused, or nothing. */
+type Line = "posted" | "refused" | "lost";
+
+class LinesFailed extends Error {
+  readonly says: Classified;
+
+  constructor(says: Classified) {
+    super("207 Multi-Status");
+    this.says = says;
+  }
+}
+
+let world: TestWorld;
+/** Lines that were posted, in their order; each once, if all is well. */
+let posted: string[];
+/** How each line ends from now on; those not named are posted. */
+let fate: Record<string, Line>;
+/** Why the lines that are refused are refused. */
+let refusal: Classified["class"];
+beforeEach(() => {
+  world = new TestWorld();
+  posted = [];
+  fate = {};
+  refusal = "data";
+});
+afterEach(() => world.remove());
+
+function post(names: readonly string[]): { posted: number } {
+  const parts = names.map((name): Part => {
+    const line = fate[name] ?? "posted";
+    if (line !== "refused") posted.push(name);
+    if (line === "posted") return { name, effect: "surely" };
+    return line === "lost"
+      ? { name, effect: "maybe" }
+      : { name, effect: "never", reason: "closed account" };
+  });
+  if (parts.every((part) => part.effect === "surely")) return { posted: names.length };
+  throw new LinesFailed({ class: refusal, reasonCode: "LEDGER:LINES", parts });
+}
+
+function flowOf(byParts: boolean, repeat: "once" | "probeable" = "once") {
+  const common = {
+    on: testIntegration("ledger"),
+    input: z.object({ id: z.string() }),
+    output: z.object({ posted: z.number() }),
+    byParts,
+    classify: (error: unknown) => (error instanceof LinesFailed ? error.says : undefined),
+    run: (_input: unknown, attempt: { readonly partsDone: readonly string[] }) =>
+      Promise.resolve(post(LINES.filter((name) => !byParts || !attempt.partsDone.includes(name)))),
+  };
+  const lines =
+    repeat === "once"
+      ? effect("post-lines", { ...common, repeat: "once" })
+      : effect("post-lines", {
+          ...common,
+          repeat: "probeable",
+          settle: "20s",
+          probe: () => Promise.resolve({ seen: "notDone", final: true } as const),
+        });
+  return testWorkflow("flow", (input, run) => run.do(lines, input));
+}
+
+async function begun(...of: Parameters<typeof flowOf>): Promise<number> {
+  const flow = flowOf(...of);
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.settle();
+  return run;
+}
+
+async function settled(run: number, happened: boolean) {
+  const [row] = await world.effects(run);
+  return await world.engine.commands.settle({
+    run,
+    operation: row?.operation ?? 0,
+    happened,
+    value: happened ? { posted: 3 } : null,
+    ref: null,
+    by: "ann",
+    reason: "looked at the ledger",
+  });
+}
+
+const resume = (run: number) => world.engine.commands.resume(run, null, "ann", "mended");
+
+describe("an operation that was done in part", () => {
+  test("says which parts were not done and why, and waits for a person", async () => {
+    fate = { "line 2": "refused" };
+    const run = await begun(false);
+    const [exception] = await world.exceptions(run);
+    expect(exception).toMatchObject({ effect: "partial", class: "ambiguous" });
+    expect(exception?.because).toContain(
+      "2 of 3 parts were done; not done: line 2 (closed account)",
+    );
+    expect((await world.effects(run))[0]).toMatchObject({ proof: "partial", ended: false });
+  });
+
+  test("is not sent again by what somebody says, and ends when the rest was done by hand", async () => {
+    fate = { "line 2": "refused" };
+    const run = await begun(false);
+    await expect(settled(run, false)).rejects.toMatchObject({
+      code: "HF6003",
+      message: expect.stringContaining("done in part (line 1, line 3)") as unknown,
+    });
+    await expect(resume(run)).rejects.toMatchObject({
+      code: "HF6004",
+    });
+    await settled(run, true);
+    expect(await world.resultOf(run)).toEqual({ posted: 3 });
+    expect(posted).toEqual(["line 1", "line 3"]);
+  });
+
+  test("goes on with the rest alone, when a person lets it", async () => {
+    fate = { "line 2": "refused" };
+    const run = await begun(true);
+    const [exception] = await world.exceptions(run);
+    expect(exception).toMatchObject({ effect: "partial", class: "data" });
+    fate = {};
+    await resume(run);
+    expect(await world.resultOf(run)).toEqual({ posted: 1 });
+    expect(posted).toEqual(["line 1", "line 3", "line 2"]);
+  });
+
+  test("is finished by hand, where it could also have gone on", async () => {
+    fate = { "line 2": "refused" };
+    const run = await begun(true);
+    await settled(run, true);
+    expect(await world.resultOf(run)).toEqual({ posted: 3 });
+    expect(posted).toEqual(["line 1", "line 3"]);
+  });
+
+  test("is repeated by itself for the rest alone, also by the next process", async () => {
+    refusal = "throttled";
+    fate = { "line 2": "refused" };
+    const run = await begun(true);
+    await world.crash();
+    fate = {};
+    await world.begin([flowOf(true)]);
+    expect(await world.resultOf(run)).toEqual({ posted: 1 });
+    expect(posted).toEqual(["line 1", "line 3", "line 2"]);
+  });
+
+  test("is not sent again over a part of which nobody knows", async () => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const run = await begun(true);
+    const [exception] = await world.exceptions(run);
+    expect(exception?.because).toContain("nobody knows of: line 3");
+    await expect(resume(run)).rejects.toMatchObject({
+      code: "HF6004",
+    });
+    expect(posted).toEqual(["line 1", "line 3"]);
+  });
+
+  test("is looked up no more as a whole, but asked about, when its rest gets no answer", async () => {
+    fate = { "line 2": "refused" };
+    const run = await begun(true);
+    fate = { "line 2": "lost" };
+    await resume(run);
+    await world.untilState(run, "exception");
+    expect((await world.effects(run))[0]).toMatchObject({ proof: "partial" });
+    await expect(resume(run)).rejects.toMatchObject({
+      code: "HF6004",
+    });
+    expect(posted).toEqual(["line 1", "line 3", "line 2"]);
+  });
+
+  test("keeps what was done when a look-up finds nothing of the rest", async () => {
+    fate = { "line 2": "refused" };
+    const run = await begun(true, "probeable");
+    fate = { "line 2": "lost" };
+    refusal = "transient";
+    await resume(run);
+    await world.settle();
+    posted = posted.filter((name) => name !== "line 2");
+    fate = {};
+    expect(await world.resultOf(run)).toEqual({ posted: 1 });
+    expect(posted).toEqual(["line 1", "line 3", "line 2"]);
+  });
+
+  test("is not given up with what was done, but asked about", async () => {
+    refusal = "permanent";
+    fate = { "line 2": "refused" };
+    const run = await begun(true);
+    expect(await world.stateOf(run)).toBe("exception");
+    const [exception] = await world.exceptions(run);
+    expect(exception?.because).toContain("refused for good");
+    await settled(run, true);
+    expect(await world.resultOf(run)).toEqual({ posted: 3 });
+  });
+
+  test("that is called off waits for somebody to say what became of the rest", async () => {
+    fate = { "line 2": "refused" };
+    const run = await begun(true);
+    await world.engine.commands.cancel(run, "ann", "not wanted");
+    await world.settle();
+    const open = (await world.exceptions(run)).filter((one) => one.closedAtMs === null);
+    expect(open).toMatchObject([{ effect: "partial", class: "ambiguous" }]);
+    await settled(run, true);
+    await world.untilState(run, "cancelled");
+    // It stays outside, and its owner is told: nobody has declared how to undo it.
+    expect((await world.exceptions(run)).at(-1)).toMatchObject({ reasonCode: "HF3004" });
+  });
+});
