@@ -36,6 +36,7 @@ function probeCase(earlier: readonly ProbeAnswer[] = [], over: Partial<ProbeCase
     unknown: "outcome-unknown",
     lastSentAtMs: SENT_MS,
     earlier,
+    neverSaid: null,
     ...over,
   };
 }
@@ -50,6 +51,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     firstSentAtMs: SENT_MS,
     budgetFromMs: SENT_MS,
     openMaybe: true,
+    neverSaid: null,
     isDoneInPart: false,
     samePayload: true,
     resultNeeded: true,

@@ -12,7 +12,8 @@ import { PROBE_CONFLICT, type EffectProof, type Failure } from "./failure.ts";
 import type { ProbeSaying } from "./journal.ts";
 import type { Move, Unknown } from "./move.ts";
 import { nextMove } from "./next-move.ts";
-import type { Situation } from "./situation.ts";
+import { stands } from "./never-said.ts";
+import type { NeverSaid, Situation } from "./situation.ts";
 
 /** Waits after the second look-up, in milliseconds; then a person is asked. Source: R28. */
 export const PROBE_SCHEDULE_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000] as const;
@@ -35,6 +36,8 @@ export interface ProbeCase {
   readonly lastSentAtMs: number;
   /** Earlier answers about this operation since that last intent, oldest first. */
   readonly earlier: readonly ProbeAnswer[];
+  /** Set where it was known not to have happened, on somebody's word, and is looked at once more. */
+  readonly neverSaid: NeverSaid | null;
 }
 
 export type AfterProbe =
@@ -54,6 +57,8 @@ export function firstProbeAtMs(contract: Contract, lastSentAtMs: number): number
 }
 
 export function afterProbe(answer: ProbeAnswer, probe: ProbeCase, s: Situation): AfterProbe {
+  const word = wordStands(answer, probe);
+  if (word !== null) return word;
   switch (answer.says) {
     case "done":
       return {
@@ -80,6 +85,17 @@ export function afterProbe(answer: ProbeAnswer, probe: ProbeCase, s: Situation):
     default:
       return assertNever(answer.says);
   }
+}
+
+/** What was said before is confirmed; null where the look-up has to decide by itself. */
+function wordStands({ says, askedAtMs }: ProbeAnswer, { neverSaid }: ProbeCase): AfterProbe | null {
+  if (neverSaid === null || (says !== "notDone" && says !== "cannotTell")) return null;
+  if (says === "cannotTell" && !stands(neverSaid, askedAtMs)) return null;
+  const because =
+    says === "notDone"
+      ? "The other system was asked once more and does not have it; it is sent."
+      : "The other system could not tell, and a person has just said that it did not happen; it is sent.";
+  return { kind: "decided", proof: "never", move: { kind: "resume", because } };
 }
 
 function conflicting({ unknown, failure }: ProbeCase): AfterProbe {

@@ -13,6 +13,7 @@ import type { Move, Unknown } from "./move.ts";
 import { partsDone } from "./parts.ts";
 import { isOpenAfterLook, isRestOpen } from "./parts-open.ts";
 import { NO_METERS, combineProof } from "./proof.ts";
+import type { NeverSaid } from "./situation.ts";
 import type { EditedHead, SuppliedHead } from "./repaired.ts";
 
 /** What the engine has to do with the step next. */
@@ -67,6 +68,8 @@ export interface EffectState {
   readonly proof: EffectProof | null;
   /** Something may have happened that nothing has settled since. */
   readonly openMaybe: boolean;
+  /** See `Situation.neverSaid`; of all its attempts: that a later one was refused proves itself alone. */
+  readonly neverSaid: NeverSaid | null;
   /** Names of the parts of it that were done, where it was done in part. */
   readonly partsDone: readonly string[];
   /**
@@ -104,6 +107,7 @@ export const FRESH_EFFECT: EffectState = {
   budgetFromMs: null,
   proof: null,
   openMaybe: false,
+  neverSaid: null,
   partsDone: [],
   maybeBefore: false,
   unknown: null,
@@ -244,6 +248,7 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
       proof: head.proof,
       openMaybe: head.proof === "maybe" || (head.proof === "partial" && isOpenAfterLook(head.move)),
       maybeBefore: state.maybeBefore && !(head.proof === "never" && isForGood(state, head)),
+      neverSaid: neverSaidAfter(state, head),
       probes: [...state.probes, answer],
       meters: head.meters ?? state.meters,
       failure: head.failure ?? state.failure,
@@ -253,6 +258,13 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
     // Without a move the look-up has decided nothing, and the next one is due.
     head.move === undefined && head.end === undefined ? { ...head, move: LOOK_AGAIN } : head,
   );
+}
+
+function neverSaidAfter(state: EffectState, head: ProbeHead): NeverSaid | null {
+  if (head.proof !== "never" || head.fenced === true) return null;
+  // It could not tell, and is asked again.
+  if (head.move === undefined || head.move.kind === "resolve") return state.neverSaid;
+  return { by: "look-up", atMs: head.askedAtMs };
 }
 
 /** Fenced; or "it is there already" was looked into, and is not ours. */
@@ -269,6 +281,7 @@ function afterSettled(state: EffectState, record: EffectRecord, head: SettledHea
     openMaybe: head.proof === "maybe" || head.proof === "partial",
     maybeBefore: head.proof !== "never",
     unknown: null,
+    neverSaid: head.proof === "never" ? { by: "person", atMs: record.atMs } : null,
     ref: head.ref ?? state.ref,
   };
   if (head.end === undefined && head.move === undefined && !ended(state)) {

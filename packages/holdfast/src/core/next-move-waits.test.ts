@@ -32,6 +32,7 @@ const PLAIN: Situation = {
   firstSentAtMs: 999_000,
   budgetFromMs: 999_000,
   openMaybe: false,
+  neverSaid: null,
   isDoneInPart: false,
   samePayload: true,
   resultNeeded: true,

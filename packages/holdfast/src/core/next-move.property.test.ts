@@ -50,6 +50,7 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   firstSentAtMs: atMs,
   budgetFromMs: atMs,
   openMaybe: fc.boolean(),
+  neverSaid: fc.constant(null),
   isDoneInPart: fc.constant(false),
   samePayload: fc.boolean(),
   resultNeeded: fc.boolean(),

@@ -41,6 +41,7 @@ function situation(over: Partial<Situation> = {}): Situation {
     firstSentAtMs: 999_000,
     budgetFromMs: 999_000,
     openMaybe: false,
+    neverSaid: null,
     isDoneInPart: false,
     samePayload: true,
     resultNeeded: true,

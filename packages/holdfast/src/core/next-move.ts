@@ -21,6 +21,7 @@ import { durationText } from "./duration.ts";
 import { ANSWER_SCHEMA, type Failure, type FailureClass } from "./failure.ts";
 import { refusalSettles } from "./key-refusal.ts";
 import type { HandOverReason, Move, Unknown } from "./move.ts";
+import { staleText } from "./never-said.ts";
 import { partsText } from "./parts.ts";
 import {
   isHarmless,
@@ -93,6 +94,11 @@ export function beforeSend(failure: Failure, contract: Contract, s: Situation): 
     return s.isDoneInPart ? unlessGivenUp(failure, cancel) : cancel;
   }
   if (unsure && !isHarmless(contract, s)) return findOut(c, "before anything is sent again");
+  const stale = staleText(s.neverSaid, contract, s);
+  if (stale !== null) {
+    const because = `${stale}; it is looked up once more before it is sent.`;
+    return { kind: "resolve", unknown: "outcome-unknown", because };
+  }
   const late = pastDeadline(c, 0);
   return late !== null && s.isDoneInPart ? unlessGivenUp(failure, late) : late;
 }

@@ -4,6 +4,12 @@ import { durationText } from "./duration.ts";
 import type { Meters } from "./journal.ts";
 import { usableWindowMs } from "./retry-policy.ts";
 
+/** Who has said that it did not happen, and when. */
+export interface NeverSaid {
+  readonly by: "person" | "look-up";
+  readonly atMs: number;
+}
+
 /** The engine fills it in when an attempt or a look-up has ended. Times in milliseconds, UTC. */
 export interface Situation {
   readonly nowMs: number;
@@ -17,6 +23,8 @@ export interface Situation {
   readonly budgetFromMs: number | null;
   /** An earlier attempt of this operation ended with `maybe`, and nothing has settled it since. */
   readonly openMaybe: boolean;
+  /** On whose word, and since when, it did not happen; null where that is proven, or is not so. */
+  readonly neverSaid: NeverSaid | null;
   /** Parts of this operation were done, and others were not: what is sent are these alone. */
   readonly isDoneInPart: boolean;
   /** False if the payload was changed since the first attempt: its key no longer protects it. */

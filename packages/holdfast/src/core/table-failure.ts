@@ -119,6 +119,7 @@ export function plainMove(failure: Failure, contract: Contract, plain: PlainSitu
     firstSentAtMs: NOW_MS - SENT_AGO_MS,
     budgetFromMs: NOW_MS - SENT_AGO_MS,
     openMaybe,
+    neverSaid: null,
     isDoneInPart: false,
     samePayload: true,
     resultNeeded: true,

@@ -45,6 +45,7 @@ function situationOf(
     firstSentAtMs: state.firstSentAtMs,
     budgetFromMs: state.budgetFromMs,
     openMaybe: state.openMaybe,
+    neverSaid: state.neverSaid,
     isDoneInPart: state.proof === "partial",
     samePayload: true,
     resultNeeded: true,
@@ -158,6 +159,8 @@ export function recheckBeforeSend(
     move,
     meters: state.meters,
     ...nextAt(move, effect, state, situation.nowMs),
+    // What somebody says did not happen is looked at as it is now: nobody waits for it to settle.
+    ...(state.neverSaid !== null && move.kind === "resolve" ? { nextAtMs: situation.nowMs } : {}),
     ...endOf(move, circumstances.mode),
   };
   return { record: journal.write("outcome", state.attempt, head), move };
@@ -204,6 +207,7 @@ export function recordProbe(
       // seen before says nothing, and a request may still land.
       lastSentAtMs: Math.max(state.lastSentAtMs ?? situation.nowMs, replacedAtMs),
       earlier: state.probes.filter(({ askedAtMs }) => askedAtMs > replacedAtMs),
+      neverSaid: state.neverSaid,
     },
     situation,
   );

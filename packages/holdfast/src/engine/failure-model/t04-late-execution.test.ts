@@ -74,7 +74,14 @@ test("a look after 400 ms that finds nothing proves nothing: it is looked up aga
   } as const;
   const after = afterProbe(
     { says: "notDone", askedAtMs: 400 },
-    { failure, contract, unknown: "outcome-unknown", lastSentAtMs: 0, earlier: [] },
+    {
+      failure,
+      contract,
+      unknown: "outcome-unknown",
+      lastSentAtMs: 0,
+      earlier: [],
+      neverSaid: null,
+    },
     {
       nowMs: 400,
       attempt: 1,
@@ -82,6 +89,7 @@ test("a look after 400 ms that finds nothing proves nothing: it is looked up aga
       firstSentAtMs: 0,
       budgetFromMs: 0,
       openMaybe: true,
+      neverSaid: null,
       isDoneInPart: false,
       samePayload: true,
       resultNeeded: true,
