@@ -341,14 +341,22 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     const match = { class: "data", currency: "EUR", amountAtLeast: "10" };
     writeFileSync(file, JSON.stringify([{ name: "large", match, owner: "head" }]));
     expect(await cli("routing", "test", file)).toMatchObject({ tried: 2, changed: 2 });
-    await cli("routing", "set", file, "--reason", "asked for");
+    const proposed = await cli("routing", "set", file, "--reason", "asked for");
+    expect(proposed).toMatchObject({ trial: { tried: 2, changed: 2 } });
+    const byAna = cli("routing", "approve", "1", "--reason", "mine");
+    await expect(byAna).rejects.toThrow(/HF6002/u);
+    expect(await cli("routing", "approve", "1", "--by", "bo", "--reason", "seen")).toMatchObject({
+      trial: { tried: 2, changed: 2 },
+    });
     await open(app, "o-3");
     expect((await exceptions()).map(({ owner }) => owner)).toEqual([
       "team-data",
       "team-data",
       "head",
     ]);
-    expect(await cli("routing", "show")).toMatchObject({ current: { version: 1, by: "ana" } });
+    expect(await cli("routing", "show")).toMatchObject({
+      current: { version: 2, by: "ana", approved: { by: "bo" } },
+    });
     expect(await cli("routing", "test", file)).toMatchObject({ tried: 3, changed: 2 });
     await app.close();
     await place.isSound();

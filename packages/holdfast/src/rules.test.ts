@@ -263,7 +263,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await fails("o-5")).toMatchObject({ class: "policy" });
     const before = (await exceptions()).filter(({ class: one }) => one === "transient");
     expect(before).toHaveLength(3);
-    await cli("rules", "retire", "teach-bank-cut-off", ...why);
+    const wanted = await cli("rules", "retire", "teach-bank-cut-off", ...why);
+    expect(wanted).toMatchObject({ trial: { met: 2, changed: 2 } });
+    expect(await fails("o-5b")).toMatchObject({ class: "policy" });
+    await cli("rules", "retire", "teach-bank-cut-off", "--by", "bob", ...why);
     expect(await fails("o-6")).toMatchObject({ class: "transient" });
     await expect(
       cli("rules", "activate", "teach-bank-cut-off", "--by", "bob", ...why),
@@ -318,6 +321,7 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     await cli("rules", "add", fileOf(ruleOnBank("first", 10, "misconfigured")), ...why);
     expect(await fails("o-2")).toMatchObject({ rule: "first@1" });
     await cli("rules", "retire", "first@1", ...why);
+    await cli("rules", "retire", "first@1", "--by", "bob", ...why);
     expect(await fails("o-3")).toMatchObject({ class: "data", rule: "wide@1" });
     await cli("rules", "activate", "first", "--by", "bob", ...why);
     await cli("rules", "add", fileOf(ruleOnBank("first", 10, "permanent")), ...why);

@@ -6,7 +6,14 @@ import type { Patience } from "../operate/command.ts";
 import { decideIssue } from "../operate/exception-acts.ts";
 import { listIssues } from "../operate/list-issues.ts";
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
-import { routingHistory, rulesOf, setRouting, tryRouting } from "../operate/routing.ts";
+import {
+  approveRouting,
+  proposeRouting,
+  routingHistory,
+  rulesOf,
+  tryRouting,
+  type RoutingTrial,
+} from "../operate/routing.ts";
 import type { StoreReader } from "../operate/store-care.ts";
 import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
 import { personOf, reasonOf, waitMs, wholeNumber } from "./option-values.ts";
@@ -200,18 +207,55 @@ function addRouting(program: Command, act: Act): void {
     );
   const set = routing
     .command("set")
-    .description("put rules in force, for exceptions to come")
+    .description("propose rules for exceptions to come; another person puts them in force")
     .argument("<file>", "rules as JSON; an empty list takes all rules away");
   decider(set).action((file: string, options: DeciderOptions) =>
     act((context) =>
       withReader(context, async (reader) => {
         const rules = rulesOf(await textOf(context, file));
         const doing = { by: personOf(options.by, context), reason: reasonOf(options.reason) };
-        const receipt = await setRouting(reader, rules, doing, patience(options, context));
-        return receiptShown(receipt, `${String(rules.length)} routing rules are in force`);
+        const waits = patience(options, context);
+        const { receipt, trial, version } = await proposeRouting(reader, rules, doing, waits);
+        const name = `version ${String(version)}`;
+        const shown = receiptShown(
+          receipt,
+          `${String(rules.length)} routing rules are proposed as ${name}`,
+        );
+        return withTrial(shown, trial, [
+          `Somebody else puts them in force: holdfast routing approve ${String(version)} --reason "..."`,
+        ]);
       }),
     ),
   );
+  addApprove(routing, act);
+}
+
+function addApprove(routing: Command, act: Act): void {
+  const command = routing
+    .command("approve")
+    .description("put rules in force that another person has proposed")
+    .argument("<version>", "of the proposal, as shown by: holdfast routing show");
+  decider(command).action((given: string, options: DeciderOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const version = wholeNumber("version", 1, Number.MAX_SAFE_INTEGER)(given);
+        const doing = { by: personOf(options.by, context), reason: reasonOf(options.reason) };
+        const waits = patience(options, context);
+        const { receipt, trial } = await approveRouting(reader, version, doing, waits);
+        return withTrial(receiptShown(receipt, "the routing rules are in force"), trial, []);
+      }),
+    ),
+  );
+}
+
+/** What was decided, below what it would have done to what is there. */
+function withTrial(shown: Shown, trial: RoutingTrial, next: readonly string[]): Shown {
+  const document: unknown = Object.assign({}, shown.document, { trial });
+  return {
+    ...shown,
+    document,
+    text: (look) => [trialText(trial), shown.text(look), ...next].join("\n"),
+  };
 }
 
 async function textOf({ outside }: Context, file: string): Promise<string> {

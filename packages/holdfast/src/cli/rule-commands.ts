@@ -1,5 +1,6 @@
 /** Commands about classification rules: what operators say that failures are. */
 import { Option, type Command } from "commander";
+import { ruleName } from "../core/classification-rule.ts";
 import {
   addRules,
   changeRule,
@@ -8,7 +9,7 @@ import {
   ruleNamed,
   rulesOfText,
 } from "../operate/rules.ts";
-import { tryRules } from "../operate/try-rules.ts";
+import { tryRules, tryWithout } from "../operate/try-rules.ts";
 import { listUnclassified } from "../operate/unclassified.ts";
 import { badUse, withReader, type Context, type Work } from "./context.ts";
 import { decider, patience, receiptShown, withReason, type DeciderOptions } from "./deciding.ts";
@@ -162,8 +163,26 @@ function addChange(
       withReader(context, async (reader) => {
         const doing = decider(options, context);
         const waits = patience(options, context);
-        const { name, receipt } = await changeRule(reader, kind, named, doing, waits);
-        return receiptShown(receipt, `${name} is ${done}`);
+        const { name, receipt, rule } = await changeRule(reader, kind, named, doing, waits);
+        if (kind === "shadow") return receiptShown(receipt, `${name} is ${done}`);
+        const now = (await keptRules(reader)).find((one) => ruleName(one) === name);
+        const isOpen = now?.state === "active" && now.retiring !== undefined && kind === "retire";
+        const shown = receiptShown(
+          receipt,
+          isOpen
+            ? `${name} is to be retired, when somebody else has given the same`
+            : `${name} is ${done}`,
+        );
+        const span = { days: DAYS_DEFAULT, nowMs: context.outside.nowMs() };
+        const trial =
+          kind === "retire"
+            ? await tryWithout(reader, rule, span)
+            : await tryRules(reader, [rule], { ...span, assertion: rule.assertion?.text ?? null });
+        return {
+          ...shown,
+          document: Object.assign({}, shown.document, { trial }),
+          text: (look) => [ruleTrialText(trial), shown.text(look)].join("\n"),
+        };
       }),
     ),
   );

@@ -1,4 +1,5 @@
 /** Groups of exceptions, and routing rules, as text. */
+import type { RoutingVersion } from "../core/routing.ts";
 import { ageBucket } from "../core/exception-record.ts";
 import { durationText } from "../core/duration.ts";
 import type { IssuePage, IssueView } from "../operate/list-issues.ts";
@@ -51,9 +52,13 @@ function ageText(iso: string, nowMs: number): string {
   return `${durationText(ageMs)} (${ageBucket(ageMs)})`;
 }
 
+function approvedText({ approved }: RoutingVersion): string {
+  return approved === undefined ? "" : `, approved by ${approved.by}`;
+}
+
 export function routingText({ current, before }: RoutingHistory, { screen }: Look): string {
   if (current === null) return "No routing rules were ever set: code says whose an exception is.";
-  const head = `version ${String(current.version)}, set by ${current.by} at ${timeText(new Date(current.atMs).toISOString())} UTC: ${current.reason}`;
+  const head = `version ${String(current.version)}, by ${current.by}${approvedText(current)} at ${timeText(new Date(current.atMs).toISOString())} UTC: ${current.reason}`;
   const columns = [{ title: "RULE", isKept: true }, { title: "OWNER" }, { title: "MATCH" }];
   const rows = current.rules.map(({ name, owner, match }) => ({
     cells: [name, owner, JSON.stringify(match)],
@@ -62,7 +67,17 @@ export function routingText({ current, before }: RoutingHistory, { screen }: Loo
     ({ version, by, reason, rules }) =>
       `before: version ${String(version)}, ${String(rules.length)} rules, by ${by}: ${reason}`,
   );
-  return [head, textTable(columns, rows, screen), ...older].join("\n");
+  return [head, textTable(columns, rows, screen), ...proposalLines(current), ...older].join("\n");
+}
+
+function proposalLines({ version, by, reason, proposed }: RoutingVersion): readonly string[] {
+  if (proposed === undefined) return [];
+  const { rules, tried, changed } = proposed;
+  return [
+    `proposed by ${by}: ${reason}. ${String(changed)} of ${String(tried)} exceptions would have had another owner:`,
+    ...rules.map(({ name, owner, match }) => `  ${name}  ${owner}  ${JSON.stringify(match)}`),
+    `Somebody else puts them in force: holdfast routing approve ${String(version)} --reason "..."`,
+  ];
 }
 
 export function trialText({ tried, changed, byRule, examples, isPart }: RoutingTrial): string {

@@ -38,6 +38,11 @@ export function rulesText(rules: readonly RuleView[], { screen }: Look): string 
         ...(rule.assertion === null
           ? []
           : [`${rule.assertion.by} asserts that nothing happened: ${rule.assertion.text}`]),
+        ...(rule.retiring === undefined || rule.state !== "active"
+          ? []
+          : [
+              `to be retired, says ${rule.retiring.by}: ${rule.retiring.reason}; somebody else has to give the same`,
+            ]),
         ...(isDead ? ["nothing has met it for 90 days: retire it, or mend what it looks at"] : []),
       ],
     };

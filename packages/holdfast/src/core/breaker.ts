@@ -46,6 +46,8 @@ export interface Outage {
   readonly spacingMs: number;
   /** A person does not want it called before it may be tried. */
   readonly byHand?: true;
+  /** When a try found a setting still wrong, or a quota still used up: none follows soon. */
+  readonly inVainAtMs?: number;
 }
 
 /** Coming back: how many calls may be under way, and how many of these came through. */
@@ -355,10 +357,12 @@ function afterCanary(
     const again = at.nowMs + jittered(outage.spacingMs, at);
     return { kind: "open", outage, probeAtMs: again };
   }
+  const probeAtMs = nextProbeAtMs(failure, spacingMs, at);
+  const inVain = probeAtMs === null ? { inVainAtMs: at.nowMs } : {};
   return {
     kind: "open",
-    outage: { ...outage, class: failure.class, spacingMs },
-    probeAtMs: nextProbeAtMs(failure, spacingMs, at),
+    outage: { ...outage, class: failure.class, spacingMs, ...inVain },
+    probeAtMs,
   };
 }
 

@@ -92,6 +92,8 @@ export interface ClassificationRule extends RuleText {
   readonly approvedBy: string | null;
   /** The last change of its state: who, why, when. */
   readonly changed: { readonly by: string; readonly reason: string; readonly atMs: number };
+  /** Who wants it retired, of one that is in force; somebody else has to look at that first. */
+  readonly retiring?: { readonly by: string; readonly reason: string; readonly atMs: number };
   /** Counts all changes of all rules; the newest of them says how new a list of rules is. */
   readonly change: number;
   /** Id of the command in the inbox that made the last change; null for one that came another way. */

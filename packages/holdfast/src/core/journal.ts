@@ -18,7 +18,7 @@ import type { HandlingAct } from "./exception-handling.ts";
 import type { IssueAct, IssueOverlay } from "./issue-overlay.ts";
 import type { Move, Unknown } from "./move.ts";
 import type { RecordKind } from "./record-kinds.ts";
-import type { RoutingRule } from "./routing.ts";
+import type { RoutingVersion } from "./routing.ts";
 import type { OnLate } from "./run-late.ts";
 import type { SinceAnswer } from "./since.ts";
 import type { Compensated, FinalRunState, RunState } from "./run-state.ts";
@@ -378,11 +378,7 @@ export interface GroupedHead {
 }
 
 /** Its time is when it was made. */
-export interface RoutedHead {
-  readonly version: number;
-  readonly rules: readonly RoutingRule[];
-  readonly by: string;
-  readonly reason: string;
+export interface RoutedHead extends Omit<RoutingVersion, "atMs"> {
   readonly command?: string;
 }
 

@@ -25,12 +25,42 @@ export interface RoutingRule {
   readonly owner: string;
 }
 
+/** What rules would have done to the exceptions that there were when they were proposed. */
+export interface RoutingTried {
+  readonly tried: number;
+  readonly changed: number;
+}
+
+/** Rules that somebody wants in force; somebody else has to look at them first. */
+interface RoutingProposal extends RoutingTried {
+  readonly rules: readonly RoutingRule[];
+}
+
 export interface RoutingVersion {
   readonly version: number;
+  /** In force since then. */
   readonly rules: readonly RoutingRule[];
+  /** Who has written them, or proposes others. */
   readonly by: string;
   readonly reason: string;
   readonly atMs: number;
+  /** Not in force yet. */
+  readonly proposed?: RoutingProposal;
+  /** Who has put in force what `by` has written, and why. */
+  readonly approved?: { readonly by: string; readonly reason: string };
+}
+
+/** What a version holds beside who and when, as the store keeps it: JSON. */
+export function routingContent({ rules, proposed, approved }: RoutingVersion): string {
+  const isPlain = proposed === undefined && approved === undefined;
+  return JSON.stringify(isPlain ? rules : { rules, proposed, approved });
+}
+
+export function contentOfRouting(
+  content: unknown,
+): Pick<RoutingVersion, "rules" | "proposed" | "approved"> {
+  // Written by `routingContent`.
+  return Array.isArray(content) ? { rules: content } : (content as RoutingVersion);
 }
 
 export interface RoutingSubject {

@@ -30,7 +30,7 @@ describe("the life of a rule", () => {
     const draft = after([], add(1));
     const shadow = after(draft, move("shadow"));
     const active = after(shadow, move("activate"), "bob");
-    const retired = after(active, move("retire"));
+    const retired = after(after(active, move("retire")), move("retire"), "bob");
     expect([draft, shadow, active, retired].map(states)).toEqual([
       ["1 draft"],
       ["1 shadow"],
@@ -48,6 +48,19 @@ describe("the life of a rule", () => {
     expect(() => after(after([], add(1)), move("activate"), by)).toThrow(
       /may not put it in force/u,
     );
+  });
+
+  test("in force needs two people to be retired, who want it within a day of each other", () => {
+    const active = after(after([], add(1)), move("activate"), "bob");
+    const wanted = after(active, move("retire"), "cy");
+    expect(states(wanted)).toEqual(["1 active"]);
+    expect(wanted[0]?.retiring).toMatchObject({ by: "cy" });
+    expect(states(after(wanted, move("retire"), " CY "))).toEqual(["1 active"]);
+    expect(states(after(wanted, move("retire"), "bob"))).toEqual(["1 retired"]);
+    clock += 25 * 3_600_000;
+    expect(states(after(wanted, move("retire"), "bob"))).toEqual(["1 active"]);
+    const draft = after([], add(1));
+    expect(states(after(draft, move("retire")))).toEqual(["1 retired"]);
   });
 
   test("has one version in force: the other goes with the same command", () => {

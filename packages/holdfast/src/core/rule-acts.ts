@@ -164,6 +164,8 @@ function moved(
     );
   }
   const changed = { by, reason, atMs };
+  if (act.kind === "retire" && rule.state === "active" && !isRetiredByTwo(rule, by, atMs))
+    return [{ ...rule, retiring: changed, change: next, command }];
   const approvedBy = act.kind === "activate" ? by : rule.approvedBy;
   const into: ClassificationRule = {
     ...rule,
@@ -183,6 +185,15 @@ function moved(
       return { ...old, state: "retired", changed: because, change: next + 1 + index, command };
     }),
   ];
+}
+
+/** A wish to retire a rule that nobody has seconded for so long is none any more. */
+const RETIRING_MS_MAX = 24 * 3_600_000;
+
+/** What it decided is decided otherwise from then on: that too takes two people (failure model 4.5). */
+function isRetiredByTwo({ retiring }: ClassificationRule, by: string, nowMs: number): boolean {
+  if (retiring === undefined || nowMs - retiring.atMs > RETIRING_MS_MAX) return false;
+  return !isSamePerson(retiring.by, by);
 }
 
 export function unknownRule(name: string): HoldfastError {

@@ -158,5 +158,7 @@ export function incidentOf(
 }
 
 function movedOutage(outage: Outage, byMs: number): Outage {
-  return { ...outage, sinceMs: outage.sinceMs + byMs };
+  const { inVainAtMs } = outage;
+  const inVain = inVainAtMs === undefined ? {} : { inVainAtMs: inVainAtMs + byMs };
+  return { ...outage, sinceMs: outage.sinceMs + byMs, ...inVain };
 }

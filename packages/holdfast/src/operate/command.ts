@@ -77,8 +77,11 @@ export interface CommandBodies {
   readonly route: {
     readonly run: string;
     readonly rules: readonly RoutingRule[];
-    /** That these take the place of; 0 for none. */
+    /** That was seen; 0 for none. */
     readonly version: number;
+    /** Of a proposal: what they would have done. Not given: they are approved. */
+    readonly tried?: number;
+    readonly changed?: number;
     readonly reason: string;
   };
   readonly rule: { readonly run: string; readonly act: RuleAct; readonly reason: string };

@@ -56,15 +56,50 @@ export function rulesOf(text: string): readonly RoutingRule[] {
   }
 }
 
-export async function setRouting(
+interface Doing {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** Another person has to put them in force; what they would have done is shown to both. */
+export async function proposeRouting(
   reader: StoreReader,
   rules: readonly RoutingRule[],
-  { by, reason }: { readonly by: string; readonly reason: string },
+  { by, reason }: Doing,
   patience: Patience,
-): Promise<Receipt> {
+): Promise<{ readonly receipt: Receipt; readonly trial: RoutingTrial; readonly version: number }> {
   const { current } = await routingHistory(reader);
-  const body = { run: STORE, rules, version: current?.version ?? 0, reason };
-  return await giveCommand(reader, { topic: "route", by, body }, patience);
+  const trial = await tryRouting(reader, rules);
+  const { tried, changed } = trial;
+  const version = current?.version ?? 0;
+  const body = { run: STORE, rules, version, tried, changed, reason };
+  const receipt = await giveCommand(reader, { topic: "route", by, body }, patience);
+  return { receipt, trial, version: version + 1 };
+}
+
+/**
+ * @param version - of the proposal that was looked at: no other is put in force.
+ * @throws {HoldfastError} HF6003 if that is not what is proposed, and the engine's refusals.
+ */
+export async function approveRouting(
+  reader: StoreReader,
+  version: number,
+  { by, reason }: Doing,
+  patience: Patience,
+): Promise<{ readonly receipt: Receipt; readonly trial: RoutingTrial }> {
+  const { current } = await routingHistory(reader);
+  const proposed = current?.version === version ? current.proposed : undefined;
+  if (proposed === undefined) {
+    throw new HoldfastError(
+      "HF6003",
+      `No routing rules are proposed as version ${String(version)}. Nothing was changed.`,
+      "Look at what is proposed with: holdfast routing show",
+    );
+  }
+  const { rules } = proposed;
+  const trial = await tryRouting(reader, rules);
+  const body = { run: STORE, rules, version, reason };
+  return { receipt: await giveCommand(reader, { topic: "route", by, body }, patience), trial };
 }
 
 /** Which of the exceptions that there are, also closed ones, would have had another owner. */

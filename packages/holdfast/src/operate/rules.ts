@@ -122,11 +122,16 @@ export async function changeRule(
   named: string,
   { by, reason }: Doing,
   patience: Patience,
-): Promise<{ readonly name: string; readonly receipt: Receipt }> {
-  const { id, version } = ruleNamed(await keptRules(reader), named, MEANT[kind]);
+): Promise<{
+  readonly name: string;
+  readonly receipt: Receipt;
+  readonly rule: ClassificationRule;
+}> {
+  const rule = ruleNamed(await keptRules(reader), named, MEANT[kind]);
+  const { id, version } = rule;
   const body = { run: STORE, act: { kind, id, version }, reason };
   const receipt = await giveCommand(reader, { topic: "rule", by, body }, patience);
-  return { name: ruleName({ id, version }), receipt };
+  return { name: ruleName({ id, version }), receipt, rule };
 }
 
 /** @throws {HoldfastError} HF6001 */

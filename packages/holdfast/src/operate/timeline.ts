@@ -381,8 +381,8 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     by: rule.changed.by,
   }),
   routed: (head) => ({
-    what: `routing rules, version ${String(head.version)}: ${head.reason}`,
-    by: head.by,
+    what: `routing rules, version ${String(head.version)}${head.proposed === undefined ? "" : ", proposed"}: ${head.reason}`,
+    by: head.approved?.by ?? head.by,
   }),
 };
 

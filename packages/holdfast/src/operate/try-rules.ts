@@ -3,7 +3,7 @@ import { ruleName, type ClassificationRule, type RuleText } from "../core/classi
 import { durationText } from "../core/duration.ts";
 import type { Failure } from "../core/failure.ts";
 import { requireCaution } from "../core/rule-acts.ts";
-import { ruleBook, withoutRules, withRules } from "../core/rule-book.ts";
+import { ruleBook, withoutRules, withRules, type RuleBook } from "../core/rule-book.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { StoreReader } from "../store/store.ts";
 import { keptRules } from "./rules.ts";
@@ -66,6 +66,38 @@ export async function tryRules(
   );
   const tried = rules.map((rule) => asActive(rule, assertion, nowMs));
   const book = ruleBook([...others, ...tried]);
+  const isMet = (_was: Failure, would: Failure) => isOf(would, ids);
+  return await compare(reader, book, isMet, { days, nowMs });
+}
+
+/** The rules in force, but for one: what it has decided, and what would be said in its place. */
+export async function tryWithout(
+  reader: StoreReader,
+  { id }: Pick<ClassificationRule, "id">,
+  span: Span,
+): Promise<RuleTrial> {
+  const others = (await keptRules(reader)).filter(
+    (rule) => rule.state === "active" && rule.id !== id,
+  );
+  const ids = new Set([id]);
+  return await compare(reader, ruleBook(others), (was) => isOf(was, ids), span);
+}
+
+interface Span {
+  readonly days: number;
+  readonly nowMs: number;
+}
+
+function isOf({ ruled, rule }: Failure, ids: ReadonlySet<string>): boolean {
+  return ruled !== undefined && ids.has(rule.id);
+}
+
+async function compare(
+  reader: StoreReader,
+  book: RuleBook,
+  isMet: (was: Failure, would: Failure) => boolean,
+  { days, nowMs }: Span,
+): Promise<RuleTrial> {
   const changes = new Map<string, { from: string; to: string; count: number }>();
   const examples: RuleTrial["examples"][number][] = [];
   let failures = 0;
@@ -73,7 +105,7 @@ export async function tryRules(
   const scanned = await scanFailures(reader, nowMs - days * DAY_MS, (past) => {
     failures += 1;
     const would = withRules(withoutRules(past.failure), past.subject, book);
-    if (would.ruled === undefined || !ids.has(would.rule.id)) return;
+    if (!isMet(past.failure, would)) return;
     met += 1;
     const from = saidText(past.failure, would);
     const to = saidText(would, past.failure);
@@ -83,7 +115,7 @@ export async function tryRules(
     if (examples.length >= NAMED_MAX) return;
     const { run, step, atMs, failure } = past;
     const at = new Date(atMs).toISOString();
-    const rule = ruleName(would.rule);
+    const rule = would.ruled === undefined ? "none" : ruleName(would.rule);
     examples.push({ run: formatRunId(run), step, at, rule, from, to, message: failure.message });
   });
   const byChange = [...changes.values()].toSorted((a, b) => b.count - a.count);

@@ -1,6 +1,6 @@
 /** The tables of exceptions, of what was decided about their groups, and of the routing rules. */
 import type { ClassificationRule } from "../core/classification-rule.ts";
-import type { RoutingVersion } from "../core/routing.ts";
+import { routingContent, type RoutingVersion } from "../core/routing.ts";
 import type { ExceptionRow, IssueOverlayRow } from "../store/rows.ts";
 import { type Table, columns } from "./table.ts";
 
@@ -86,7 +86,7 @@ export const ROUTING: Table<RoutingAt> = {
     ...columns<RoutingAt>("key", "int2", { shard: (row) => row.shard }),
     ...columns<RoutingAt>("key", "int4", { version: (row) => row.version }),
     ...columns<RoutingAt>("fixed", "text", {
-      rules: (row) => JSON.stringify(row.rules),
+      rules: routingContent,
       set_by: (row) => row.by,
       reason: (row) => row.reason,
     }),

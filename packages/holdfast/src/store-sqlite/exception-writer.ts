@@ -1,4 +1,5 @@
 /** Writes what changes of exceptions, of their groups, and of the rules by which they go to owners. */
+import { routingContent } from "../core/routing.ts";
 import { assertNever } from "../core/assert.ts";
 import type { Change } from "../store/change.ts";
 import {
@@ -72,8 +73,8 @@ export class ExceptionWriter {
         this.#overlay.run(change.row.fingerprint, JSON.stringify(change.row.overlay));
         return;
       case "routing-set": {
-        const { version, rules, by, reason, atMs } = change.row;
-        this.#routing.run(version, JSON.stringify(rules), by, reason, atMs);
+        const { version, by, reason, atMs } = change.row;
+        this.#routing.run(version, routingContent(change.row), by, reason, atMs);
         return;
       }
       case "rule-set": {

@@ -110,8 +110,11 @@ function ruled({ rule }: journal.RuledHead): readonly Change[] {
 }
 
 function routed(record: JournalRecord, head: journal.RoutedHead): readonly Change[] {
-  const { version, rules, by, reason } = head;
-  return [{ kind: "routing-set", row: { version, rules, by, reason, atMs: record.atMs } }];
+  const { version, rules, by, reason, proposed, approved } = head;
+  const next = proposed === undefined ? {} : { proposed };
+  const second = approved === undefined ? {} : { approved };
+  const row = { version, rules, by, reason, atMs: record.atMs, ...next, ...second };
+  return [{ kind: "routing-set", row }];
 }
 
 /** Of the store's own journal, but for what comes from outside. */

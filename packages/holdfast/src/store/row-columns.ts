@@ -10,7 +10,7 @@ import { RUN_STATES } from "../core/run-state.ts";
 import type { IssueOverlay } from "../core/issue-overlay.ts";
 import type { IntentHead, JournalRecord } from "../core/journal.ts";
 import type { ClassificationRule } from "../core/classification-rule.ts";
-import type { RoutingVersion } from "../core/routing.ts";
+import { contentOfRouting, type RoutingVersion } from "../core/routing.ts";
 import type {
   AcceptedEventRow,
   DeclarationRow,
@@ -243,8 +243,7 @@ export function toRule(c: Cells): ClassificationRule {
 export function toRouting(c: Cells): RoutingVersion {
   return {
     version: c[0] as number,
-    // Written by the projection from such a list.
-    rules: parseJson(c[1] as string) as RoutingVersion["rules"],
+    ...contentOfRouting(parseJson(c[1] as string)),
     by: c[2] as string,
     reason: c[3] as string,
     atMs: c[4] as number,

@@ -21,10 +21,13 @@ export interface GroupCommand {
   readonly reason: string;
 }
 
-/** New routing rules; `version` is the one that they take the place of, 0 for none. */
+/** Routing rules that are proposed, for the version that was seen, 0 for none; or approved. */
 export interface RouteCommand {
   readonly run: string;
   readonly rules: readonly RoutingRule[];
   readonly version: number;
+  /** What they would have done when they were proposed; not given: they are approved. */
+  readonly tried?: number;
+  readonly changed?: number;
   readonly reason: string;
 }

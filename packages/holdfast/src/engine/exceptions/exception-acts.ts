@@ -13,14 +13,15 @@ import {
   refuseIssueAct,
   type IssueAct,
 } from "../../core/issue-overlay.ts";
-import type { GroupedHead, HandledHead, RoutedHead } from "../../core/journal.ts";
+import type { GroupedHead, HandledHead } from "../../core/journal.ts";
 import {
   isAdmitting,
   parseHandlingAct,
   parseIssueAct,
   type AskedAct,
 } from "../../core/parse-acts.ts";
-import { parseRouting } from "../../core/routing.ts";
+import { parseRouting, type RoutingTried } from "../../core/routing.ts";
+import { nextRouting } from "../../core/routing-acts.ts";
 import { formatItemId, parseItemId, parseRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, WaitingCommand } from "../../store/rows.ts";
 import { commandOf } from "../commands/inbox-command.ts";
@@ -67,8 +68,12 @@ export class ExceptionActs {
         return { ok: true };
       }
       case "route": {
-        const { rules, version, reason } = commandOf<"route">({ ...row, topic: "route" });
-        await this.route(rules, version, { ...doing, reason });
+        const { rules, version, tried, changed, reason } = commandOf<"route">({
+          ...row,
+          topic: "route",
+        });
+        const trial = tried === undefined ? null : { tried, changed: changed ?? 0 };
+        await this.route({ rules, version, tried: trial }, { ...doing, reason });
         return { ok: true };
       }
     }
@@ -184,30 +189,30 @@ export class ExceptionActs {
   }
 
   /**
-   * @param version - that these take the place of, as who sets them has seen it; 0 for none.
-   * @throws {HoldfastError} HF4102 (no rules), HF6001 (an owner is no team), HF6003 (others were set
-   *   meanwhile).
+   * @param asked - `tried` null approves what was proposed, with the version and the rules that were seen.
+   * @throws {HoldfastError} HF4102 (no rules), HF6001 (an owner is no team), HF6002 and HF6003 as
+   *   `nextRouting`.
    */
-  route(rules: readonly unknown[], version: number, doing: Doing): Promise<void> {
+  route(
+    asked: {
+      readonly rules: readonly unknown[];
+      readonly version: number;
+      readonly tried: RoutingTried | null;
+    },
+    { by, reason }: Doing,
+  ): Promise<void> {
     return this.inTurn(async () => {
       const { committer, store, clock, journal, exceptions } = this.#engine;
-      const parsed = parseRouting(rules);
-      for (const { name, owner } of parsed)
+      const rules = parseRouting(asked.rules);
+      for (const { name, owner } of rules)
         requireTeam(exceptions.rules.policy, owner, `Routing rule "${name}" gives exceptions to`);
       await committer.durable();
-      const current = await store.routing();
-      const { by, reason } = doing;
-      const isTheSame =
-        current?.version === version + 1 &&
-        current.by === by &&
-        JSON.stringify(current.rules) === JSON.stringify(parsed);
-      // It was taken before, in an earlier life.
-      if (isTheSame) return;
-      if ((current?.version ?? 0) !== version) throw setMeanwhile(current?.version ?? 0, version);
-      const head: RoutedHead = { version: version + 1, rules: parsed, by, reason };
+      const doing = { by, reason, atMs: clock.nowMs() };
+      const head = nextRouting(await store.routing(), { ...asked, rules }, doing);
+      if (head === null) return;
       journal.append("routed", head);
       await committer.durable();
-      exceptions.rules.learn({ ...head, atMs: clock.nowMs() });
+      exceptions.rules.learn({ ...head, atMs: doing.atMs });
     });
   }
 
@@ -234,13 +239,5 @@ function unknownGroup(fingerprint: string): HoldfastError {
     "HF6001",
     `There is no group ${JSON.stringify(fingerprint.slice(0, 60))}.`,
     "List them with: holdfast issues",
-  );
-}
-
-function setMeanwhile(current: number, version: number): HoldfastError {
-  return new HoldfastError(
-    "HF6003",
-    `The routing rules are at version ${String(current)}, and these were made for version ${String(version)}: somebody has set others meanwhile. Nothing was changed.`,
-    "Look at them with: holdfast routing show. Then set yours again.",
   );
 }

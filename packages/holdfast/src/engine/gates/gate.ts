@@ -104,8 +104,6 @@ export class Gate {
   readonly #incidents: Incidents;
   #cancelRelease: (() => void) | null = null;
   #closed = false;
-  /** When a try found a setting still wrong, or a quota still used up. */
-  #stillWrongAtMs: number | null = null;
 
   constructor(name: string, options: GateOptions, needs: GateNeeds) {
     this.name = name;
@@ -186,9 +184,9 @@ export class Gate {
   /** How long ago it was tried in vain, while it waits for a setting or a quota; null if it was not. */
   get triedInVainMs(): number | null {
     const state = this.#breaker;
-    if (state.kind !== "open" || state.probeAtMs !== null || this.#stillWrongAtMs === null)
-      return null;
-    return Math.max(0, this.#needs.clock.nowMs() - this.#stillWrongAtMs);
+    if (state.kind !== "open" || state.probeAtMs !== null) return null;
+    const { inVainAtMs } = state.outage;
+    return inVainAtMs === undefined ? null : Math.max(0, this.#needs.clock.nowMs() - inVainAtMs);
   }
 
   /**
@@ -433,8 +431,6 @@ export class Gate {
       share.publish(now);
     if (now.kind === "open") {
       if (before.kind === "closed" && share === null) this.#incidents.began(now);
-      if (before.kind === "probing" && now.probeAtMs === null)
-        this.#stillWrongAtMs = this.#at.nowMs;
       if (before.kind === "probing" && share === null) this.#incidents.tried(now);
       if (before.kind !== "open" && now.probeAtMs !== null) this.#canaries.probeAt(now.probeAtMs);
       this.#moveLine();
