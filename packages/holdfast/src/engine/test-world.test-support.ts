@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatRunId } from "../core/run-number.ts";
+import type { Neighbours } from "./neighbours.ts";
 import type { ExceptionPolicy } from "../core/exception-policy.ts";
 import type { AppRetention } from "../core/retention.ts";
 import type { EffectRow, ExceptionRow, ReviewRow, RunRow } from "../store/rows.ts";
@@ -42,6 +43,8 @@ export interface LifeOptions {
   readonly onStore?: (store: Store) => Store;
   readonly failsRead?: WatchedStore["failsRead"];
   readonly alter?: WatchedStore["alter"];
+  /** Other cells. */
+  readonly neighbours?: Neighbours;
 }
 
 export interface Life {
@@ -121,6 +124,7 @@ export class TestWorld {
       ...(options.earlierVersions === undefined
         ? {}
         : { earlierVersions: options.earlierVersions }),
+      ...(options.neighbours === undefined ? {} : { neighbours: options.neighbours }),
       ...(options.exceptions === undefined ? {} : { exceptions: options.exceptions }),
       // Polls of an inbox that nobody uses would fill every long wait with timers.
       limits: { inboxIdleMs: 30 * DAY_MS, inboxBusyMs: 30 * DAY_MS, ...options.limits },

@@ -19,7 +19,6 @@ import { CountedList } from "../journal/counted-list.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { Engine } from "../engine.ts";
 import { checkedStart } from "../starts/start-input.ts";
-import type { Started } from "../starts/starts.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
 import { aboutDuplicate, aboutMissing, closeMissing } from "./message-exceptions.ts";
@@ -262,8 +261,7 @@ export class Receiving {
       by,
       here: head.order !== null,
     });
-    if (there)
-      return await this.#joinElsewhere(message, await there.startHere(workflow, input, { by }));
+    if (there) return await this.#beginElsewhere(message, there);
     const { run, isNew } = await this.#engine.startHere(workflow, input, { by, received });
     const started = { state: "started", run, duplicateOf: null } as const;
     if (isNew) {
@@ -281,10 +279,17 @@ export class Receiving {
 
   /**
    * The key of its run leads to another cell, and what is remembered of it belongs here: no flush can
-   * hold both. Where that run has just begun, a repeat after a crash in between would join it.
+   * hold both. After a crash in between the run says by whom it was begun.
    */
-  async #joinElsewhere(message: Message, { run, isNew }: Started): Promise<Receipt> {
-    if (isNew) return await this.#write(message, { state: "joined", run, duplicateOf: run });
+  async #beginElsewhere(message: Message, there: Engine): Promise<Receipt> {
+    const { head, input, by } = message;
+    const correlationId = `message:${head.name}`;
+    const workflow = this.#workflowOf(head.workflow);
+    const { run, isNew } = await there.startHere(workflow, input, { by, correlationId });
+    const isOwn =
+      isNew ||
+      (await there.store.load([run])).some(({ row }) => row.correlationId === correlationId);
+    if (isOwn) return await this.#write(message, { state: "joined", run, duplicateOf: run });
     return await this.#duplicate(message, run);
   }
 
