@@ -1,5 +1,5 @@
 /** T11 of the failure model: a wait that the other system asks for is kept in full, over a restart. */
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Counterpart } from "../counterpart.test-support.ts";
 import { testEffect, testIntegration, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
@@ -19,13 +19,16 @@ beforeEach(() => {
 afterEach(() => world.remove());
 
 /** It refuses the first request with these fields, which may depend on its clock. */
-function refusesFirst(headersAt: (nowMs: number) => Readonly<Record<string, string>>, skewMs = 0) {
+function refusesFirst(
+  headersAt: (nowMs: number) => Readonly<Record<string, string>>,
+  { skewMs = 0, status = 429 } = {},
+) {
   const call = shop.call.bind(shop);
   shop.call = (action, id, attempt) => {
     sentAtMs.push(world.clock.nowMs());
     if (sentAtMs.length > 1) return call(action, id, attempt);
     const headers = headersAt(world.clock.nowMs() + skewMs);
-    return Promise.reject(refusedWith({ status: 429, headers }, world.clock.nowMs()));
+    return Promise.reject(refusedWith({ status, headers }, world.clock.nowMs()));
   };
 }
 
@@ -48,7 +51,7 @@ async function restartedWhileWaiting(within: "24h" | "1h") {
   return { waitedMs: second - first, state, records: await world.records(run) };
 }
 
-test.each([
+const FORMS = [
   ["six hours in seconds", () => ({ "retry-after": "21600" }), 0],
   [
     "a date in six hours, by a clock that is a day behind ours",
@@ -59,13 +62,18 @@ test.each([
     -24 * HOUR_MS,
   ],
   ["the reset of a used-up limit in six hours", () => ({ ratelimit: '"day";r=0;t=21600' }), 0],
-])("waits %s, and at most a fifth more", async (_form, headersAt, skewMs) => {
-  refusesFirst(headersAt, skewMs);
-  const { waitedMs, records } = await restartedWhileWaiting("24h");
-  expect(waitedMs).toBeGreaterThanOrEqual(6 * HOUR_MS);
-  expect(waitedMs).toBeLessThanOrEqual(7.2 * HOUR_MS + 1_000);
-  const outcome = records.find(({ kind }) => kind === "outcome");
-  expect(outcome?.head).toContain('"attempts":0');
+] as const;
+
+describe.each([429, 503, 413, 425])("a %i", (status) => {
+  test.each(FORMS)("waits %s, and at most a fifth more", async (_form, headersAt, skewMs) => {
+    refusesFirst(headersAt, { skewMs, status });
+    const { waitedMs, records } = await restartedWhileWaiting("24h");
+    expect(waitedMs).toBeGreaterThanOrEqual(6 * HOUR_MS);
+    expect(waitedMs).toBeLessThanOrEqual(7.2 * HOUR_MS + 1_000);
+    const outcome = records.find(({ kind }) => kind === "outcome");
+    // Only what is a fault of the call uses up an attempt.
+    expect(outcome?.head).toContain(`"attempts":${status === 425 ? "1" : "0"}`);
+  });
 });
 
 test("parks and says so where that is longer than it may be tried, and still is not early", async () => {

@@ -167,25 +167,6 @@ describe("an input that is corrected by hand", () => {
     expect(await world.resultOf(run)).toBe("book:1 DE1");
   });
 
-  test("of two people who have seen the same, one wins and the other is told", async () => {
-    const flow = bookFlow(world.counterpart("shop", "keys"));
-    await world.begin([flow]);
-    const run = await world.start(flow, { id: "1" });
-    await world.untilState(run, "exception");
-    const wrong = [{ at: "/street", value: "Low Street 1" }];
-    const ana = await people.order(run, "edit", { step: "book", value: wrong });
-    const cy = { ...ana, by: "cy", value: [STREET] };
-    const ends = await Promise.allSettled([
-      world.engine.commands.repairs.repair(ana),
-      world.engine.commands.repairs.repair(cy),
-    ]);
-    expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
-    expect(ends[1]).toMatchObject({ reason: { code: "HF6007" } });
-    await world.untilState(run, "exception");
-    const edits = (await world.records(run)).filter(({ kind }) => kind === "edited");
-    expect(edits).toHaveLength(1);
-  });
-
   test("only in fields that are declared editable; money and identity with a second person", async () => {
     const flow = bookFlow(world.counterpart("shop", "keys"));
     await world.begin([flow]);
