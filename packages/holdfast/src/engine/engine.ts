@@ -2,6 +2,7 @@
  * The engine: keeps runs in memory while they have work to do, forgets them while they wait, and
  * brings them back from the journal. See README.md of this folder for what may be interrupted where.
  */
+import { Refusals } from "./effects/refusals.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { DEFAULT_POLICY, OWNER_DEFAULT } from "../core/exception-policy.ts";
 import { NAMESPACE_DEFAULT } from "../core/namespace.ts";
@@ -74,6 +75,7 @@ export class Engine implements RunHost {
   readonly journal: SystemJournal;
   readonly declarations: Declarations;
   readonly effects: KnownEffects;
+  readonly refusals = new Refusals();
   readonly commands: Commands;
   readonly exceptions: ExceptionCare;
   readonly rules: ClassificationRules;

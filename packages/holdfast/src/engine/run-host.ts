@@ -1,4 +1,5 @@
 /** What a live run needs from the engine around it. */
+import type { Refusals } from "./effects/refusals.ts";
 import type { FinalRunState, RunState } from "../core/run-state.ts";
 import type { AnyWorkflow } from "../workflow/workflow.ts";
 import type { KeptEventRow } from "../store/rows.ts";
@@ -65,6 +66,8 @@ export interface RunHost {
   /** What operators say failures are. */
   readonly rules: Pick<ClassificationRules, "book">;
   readonly foreign: ForeignClassifier;
+  /** Which steps are refused for nearly all their items. */
+  readonly refusals: Refusals;
   readonly outside: Outside;
   /** What definitions declare of their payloads. */
   readonly declarations: Declarations;

@@ -26,6 +26,7 @@ import {
 import { openException, personNeeded } from "./effect-exception.ts";
 import { badAnswer, maskedFailure } from "./effect-failures.ts";
 import type { EffectStep } from "./effect-step.ts";
+import type { ItemOfStep } from "./refusals.ts";
 import { entryOf } from "./gate-entry.ts";
 import type { Gate, Pass } from "../gates/gate.ts";
 import { answerOf, foundInstead, foundRef } from "./look-answer.ts";
@@ -239,6 +240,7 @@ export class EffectCalls {
 
   #answered(value: unknown, pass: Pass): boolean | Promise<boolean> {
     pass.succeeded();
+    this.#step.run.host.refusals.seen(null, this.#item);
     if (!isPending(value)) return this.acceptValue(value, null);
     this.#accepted(value);
     return true;
@@ -296,10 +298,17 @@ export class EffectCalls {
   }
 
   #threw(end: Extract<CallEnd, { ok: false }>, pass: Pass): void {
-    const failure = this.#ruled(this.#classify(end));
+    const { refusals } = this.#step.run.host;
+    const failure = this.#ruled(refusals.seen(this.#classify(end), this.#item));
     pass.failed(failure);
     // What a rule knows needs no stack: an outage would otherwise write one for every attempt.
     this.fail(failure, failure.rule.source === "fallback" ? this.stackOf(end.error) : null);
+  }
+
+  get #item(): ItemOfStep {
+    const { row, workflow, host } = this.#step.run;
+    const { name } = this.#step.effect;
+    return { workflow: workflow.name, effect: name, run: row.run, atMs: host.clock.nowMs() };
   }
 
   /** Where in the code it was thrown; null for what a connector says, which is no error of the code. */

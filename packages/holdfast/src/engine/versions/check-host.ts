@@ -2,6 +2,7 @@
  * What stands around runs whose histories are only held against code: everything that recovery asks
  * for, and nothing by which something could be sent or kept. What is written goes nowhere.
  */
+import { Refusals } from "../effects/refusals.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { Store } from "../../store/store.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
@@ -51,6 +52,7 @@ export class CheckHost implements RunHost {
   readonly effects: KnownEffects;
   readonly check: FitWatch;
   readonly foreign = () => null;
+  readonly refusals = new Refusals();
   readonly draining = false;
   readonly #options: CheckOptions;
 
