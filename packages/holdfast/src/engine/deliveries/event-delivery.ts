@@ -108,8 +108,8 @@ export class EventDelivery {
         case "conflict":
           throw await openEventConflict(this.#engine, { sent, known, data, ...repeat });
         case "new":
-          if (!committer.backlog.takesIntake)
-            throw intakeIsFull(committer.backlog, "", "the event was not taken");
+          if (!committer.backlog.takesIntake || committer.strain.text !== "")
+            throw intakeIsFull(committer.backlog, committer.strain.text, "the event was not taken");
           await this.#accepted.refuseIfFull();
           await this.#take(sent, data);
       }

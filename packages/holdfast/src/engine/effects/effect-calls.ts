@@ -298,8 +298,9 @@ export class EffectCalls {
   }
 
   #threw(end: Extract<CallEnd, { ok: false }>, pass: Pass): void {
-    const { refusals } = this.#step.run.host;
+    const { refusals, committer } = this.#step.run.host;
     const failure = this.#ruled(refusals.seen(this.#classify(end), this.#item));
+    committer.strain.saw(failure);
     pass.failed(failure);
     // What a rule knows needs no stack: an outage would otherwise write one for every attempt.
     this.fail(failure, failure.rule.source === "fallback" ? this.stackOf(end.error) : null);

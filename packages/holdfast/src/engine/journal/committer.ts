@@ -10,6 +10,7 @@ import { kindNumber, type RecordKind } from "../../core/record-kinds.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type { RecordColumns, Store } from "../../store/store.ts";
 import { Backlog } from "./backlog.ts";
+import { Strain } from "./strain.ts";
 import type { Clock } from "../clock.ts";
 import type { EngineLimits } from "../limits.ts";
 
@@ -47,6 +48,8 @@ const PEAK_DECAY = 0.9;
 export class Committer {
   /** What is not yet durable, and its bound. */
   readonly backlog: Backlog;
+  /** Beside it, what speaks against taking in more. */
+  readonly strain: Strain;
   readonly #store: Pick<Store, "flush">;
   readonly #clock: Clock;
   readonly #limits: EngineLimits;
@@ -73,6 +76,7 @@ export class Committer {
     this.#clock = clock;
     this.#limits = limits;
     this.backlog = new Backlog(limits);
+    this.strain = new Strain(clock);
     this.#onFlush = onFlush;
     this.#onFatal = onFatal;
   }

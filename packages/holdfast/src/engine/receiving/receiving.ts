@@ -223,8 +223,8 @@ export class Receiving {
 
   async #refuseIfFull(): Promise<void> {
     const { committer, limits } = this.#engine;
-    if (!committer.backlog.takesIntake)
-      throw intakeIsFull(committer.backlog, "", "the message was not taken");
+    if (!committer.backlog.takesIntake || committer.strain.text !== "")
+      throw intakeIsFull(committer.backlog, committer.strain.text, "the message was not taken");
     if (await this.#list.takesOne()) return;
     throw refusals.remembersNoMore(limits.receivedMax);
   }

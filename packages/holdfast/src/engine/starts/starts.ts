@@ -312,9 +312,11 @@ export class Starts {
 
   #refuseIfFull(): void {
     const { limits, committer } = this.#needs;
+    const { strain } = committer;
     const live = this.#needs.liveCount();
-    if (live < limits.liveRunsMax && committer.backlog.takesIntake) return;
-    const work = `${String(live)} runs are at work (limit liveRunsMax ${String(limits.liveRunsMax)}), `;
+    const hasRoom = live < limits.liveRunsMax && committer.backlog.takesIntake;
+    if (hasRoom && strain.text === "") return;
+    const work = `${strain.text}${String(live)} runs are at work (limit liveRunsMax ${String(limits.liveRunsMax)}), `;
     throw intakeIsFull(committer.backlog, work, "nothing was started");
   }
 
