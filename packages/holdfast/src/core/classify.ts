@@ -120,6 +120,7 @@ function fill(
   const first = <K extends keyof Classified>(key: K): Classified[K] | undefined =>
     spoken.find((input) => input.says[key] !== undefined)?.says[key];
   const strongest = spoken[0];
+  const mayComeWithinMs = strongest?.says.mayComeWithinMs;
   const rule: RuleReference =
     strongest === undefined
       ? FALLBACK_RULE
@@ -131,6 +132,7 @@ function fill(
     message: clip(first("message") ?? context.message),
     evidence: clipEvidence(context.evidence),
     ...partsOf(spoken),
+    ...(mayComeWithinMs === undefined ? {} : { mayComeWithinMs }),
     rule,
   };
 }

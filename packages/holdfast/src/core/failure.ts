@@ -118,6 +118,8 @@ export interface Failure {
   readonly parts?: readonly Part[];
   /** No part is unknown, and the effect sends only what was not done: the rest may be sent alone. */
   readonly restAlone?: true;
+  /** What it names may still come: so long after the first attempt that is waited for. */
+  readonly mayComeWithinMs?: number;
   /** Set if an operator's rule has decided; `rule` says which. */
   readonly ruled?: FailureRuling;
   /** Operators' rules that only watch, and what they would have said. */
@@ -164,6 +166,11 @@ export interface Classified {
    * success, which is then looked up and adopted.
    */
   readonly echo?: boolean;
+  /**
+   * Of class `data`: what it names (a customer, an order) may come later, by another way. It is tried
+   * again without using up attempts until so long after the first one; then it is a matter of the data.
+   */
+  readonly mayComeWithinMs?: number;
   /** What became of each part of a batch; `effect` follows from them. At most 1,000. */
   readonly parts?: readonly Part[];
 }

@@ -24,9 +24,11 @@ import type { HandOverReason, Move, Unknown } from "./move.ts";
 import { staleText } from "./never-said.ts";
 import { partsText } from "./parts.ts";
 import {
+  elapsedMs,
   isHarmless,
   isProbeable,
   isToldByRepeat,
+  nothingOpen,
   repeatText,
   type Situation,
 } from "./situation.ts";
@@ -146,7 +148,7 @@ function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poi
     case "defect":
       return person("hold", c, `Our code or contract is wrong (${failure.reasonCode})`);
     case "data":
-      return person("repair", c, `The data were refused (${failure.reasonCode})`);
+      return mayCome(c) ?? person("repair", c, `The data were refused (${failure.reasonCode})`);
     case "policy":
       return person("approve", c, `A rule forbids it or asks for approval (${failure.reasonCode})`);
     case "expired":
@@ -239,6 +241,20 @@ function aloneTooLong(c: Case, sentence: string): Move | null {
     "horizon-passed",
     `${sentence}, while other calls pass, and ${durationText(elapsedMs(s))} of ${durationText(s.policy.horizonMs)} are gone`,
   );
+}
+
+/** What is missing may only be late: that is waited for, and no longer than was said. */
+function mayCome(c: Case): Move | null {
+  const { failure, s } = c;
+  const { mayComeWithinMs } = failure;
+  if (mayComeWithinMs === undefined) return null;
+  const delayMs = atLeastAsked(backoffDelayMs(s.policy, freeEnds(s), s.random01), s);
+  if (elapsedMs(s) + delayMs >= mayComeWithinMs || pastDeadline(c, delayMs) !== null) return null;
+  return {
+    kind: "wait",
+    delayMs,
+    because: `What it names is not there (${failure.reasonCode}) and may still come, ${durationText(elapsedMs(s))} of ${durationText(mayComeWithinMs)} are gone; next in ${durationText(delayMs)}, this uses up no attempt.`,
+  };
 }
 
 /** How many ends of attempts have cost nothing, the last one included. */
@@ -470,12 +486,4 @@ function attemptsMaxOf(c: Case): number {
     ? Math.max(c.s.policy.attemptsMax, ONCE_UNSENT_ATTEMPTS_MAX)
     : c.s.policy.attemptsMax;
   return c.failure.unclassified === true ? Math.min(max, UNCLASSIFIED_ATTEMPTS_MAX) : max;
-}
-
-function elapsedMs(s: Situation): number {
-  return s.budgetFromMs === null ? 0 : Math.max(0, s.nowMs - s.budgetFromMs);
-}
-
-function nothingOpen(contract: Contract): string {
-  return contract.kind === "read" ? "a read leaves nothing behind" : "nothing of it happened";
 }

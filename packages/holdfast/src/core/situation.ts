@@ -107,3 +107,13 @@ export function repeatText(contract: Contract, s: Situation): string {
       return "it may be done only once";
   }
 }
+
+/** How much of its horizon is gone. */
+export function elapsedMs(s: Situation): number {
+  return s.budgetFromMs === null ? 0 : Math.max(0, s.nowMs - s.budgetFromMs);
+}
+
+/** Why it may be called off, as the end of a sentence. */
+export function nothingOpen(contract: Contract): string {
+  return contract.kind === "read" ? "a read leaves nothing behind" : "nothing of it happened";
+}

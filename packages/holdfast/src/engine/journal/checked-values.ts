@@ -13,6 +13,8 @@ import { isWellFormed } from "../../core/well-formed.ts";
 const TEXT_CHARS_MAX = 512;
 /** Characters of a reason. */
 const REASON_CHARS_MAX = 10_000;
+/** Longest wait for what may still come. */
+const MAY_COME_MS_MAX = 7 * 86_400_000;
 /** Business keys of one description. */
 const KEYS_MAX = 64;
 
@@ -124,18 +126,22 @@ function notDescribed(what: string): HoldfastError {
 /** @throws {HoldfastError} HF1001 for what a `classify` function may not say. */
 export function checkedClassified(says: Classified | undefined, id: string): Classified | null {
   if (says === undefined || says === null) return null;
-  const { class: failureClass, effect, reasonCode, message } = says;
+  const { class: failureClass, effect, reasonCode, message, mayComeWithinMs = 0 } = says;
   const isAgreed =
     typeof says === "object" &&
     FAILURE_CLASSES.includes(failureClass) &&
     (effect === undefined || EFFECT_PROOFS.includes(effect)) &&
     (reasonCode === undefined || typeof reasonCode === "string") &&
-    (message === undefined || typeof message === "string");
+    (message === undefined || typeof message === "string") &&
+    (mayComeWithinMs === 0 || failureClass === "data") &&
+    Number.isFinite(mayComeWithinMs) &&
+    mayComeWithinMs >= 0 &&
+    mayComeWithinMs <= MAY_COME_MS_MAX;
   if (isAgreed) return says.parts === undefined ? says : { ...says, parts: parts(says.parts, id) };
   throw new HoldfastError(
     "HF1001",
     `classify of ${id} answered something that is no classification.`,
-    "Answer { class, effect?, reasonCode?, message? } with the words of the reference, or undefined.",
+    "Answer { class, effect?, reasonCode?, message?, parts?, mayComeWithinMs? } with the words of the reference, or undefined; mayComeWithinMs goes with class data and is 7 days at most.",
   );
 }
 
