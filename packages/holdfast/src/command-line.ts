@@ -24,6 +24,8 @@ import { readInput } from "./read-input.ts";
 import { testPulled } from "./test-pulled.ts";
 import { rehearsalsIn, startWorker } from "./worker.ts";
 
+export { lookOnly } from "./looking-only.ts";
+
 /** Bytes of a store's key. */
 const KEY_BYTES = 32;
 

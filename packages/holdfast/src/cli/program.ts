@@ -80,6 +80,8 @@ export async function runCommandLine(
     await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
+    // A user's module may have been loaded before it failed, and leave behind what keeps a process alive.
+    terminal.endsAll?.();
     return failed(error, program, words, terminal);
   }
 }

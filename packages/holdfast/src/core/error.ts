@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   HF1109: "A message may be repeated for longer than it is remembered.",
   HF1110: "No version can be made of these files.",
   HF1111: "A version cannot be placed before or after another.",
+  HF1112: "A module works as it is loaded, where code is only looked at.",
   HF1203: "Two steps in one run have the same name.",
   HF1204: "Runs that call each other would wait for ever.",
   HF1205: "The work of a local transaction has left it.",
