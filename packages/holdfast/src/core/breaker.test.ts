@@ -370,6 +370,15 @@ describe("feedOf", () => {
     expect(feedOf(failed({ evidence: { phase: "none" } }))).toBe("hard");
     expect(feedOf(failed({ evidence: {} }))).toBe("soft");
   });
+
+  test("takes the word of a code that only who had no connection gets, if nobody watched the call", () => {
+    for (const code of ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH"]) {
+      expect(feedOf(failed({ evidence: { code } }))).toBe("hard");
+      expect(feedOf(failed({ evidence: { code, phase: "sent" } }))).toBe("soft");
+    }
+    for (const code of ["57P01", "ECONNRESET", "UND_ERR_SOCKET"])
+      expect(feedOf(failed({ evidence: { code } }))).toBe("soft");
+  });
 });
 
 describe("for any course of events", () => {
