@@ -52,7 +52,9 @@ export function classifyThrown(
   } else if (error instanceof DeadlinePassed) {
     thrownBy = "connector";
     inputs.push(ownDeadline());
-  } else {
+  }
+  // No table was asked: user code threw it, or a connector that has none.
+  if (inputs.every(({ source }) => source !== "table")) {
     const known = host.foreign(error, seen, host.clock.nowMs());
     if (known !== null) {
       thrownBy = "connector";
