@@ -292,6 +292,17 @@ describe.each([
     expect((await cli("replay", misfit.plan.id)).out).toMatch(
       /refused {6}run_\w+: what shall be done to each does not fit it: .* no step "no-such-step"/u,
     );
+    const { id } = misfit.plan;
+    for (const words of [
+      ["replay", id, "--start"],
+      ["approve", id, "--by", "bob", "--reason", "x"],
+    ])
+      expect(await cli(...words)).toMatchObject({
+        code: 4,
+        err: expect.stringMatching(
+          /^HF6003 .*nothing of it would run, each of its 2 items is refused \(2: what shall be done/u,
+        ) as string,
+      });
     taken.add("O-2").add("O-3");
     const again = await planned("workflow:order", "--from", "book");
     await cli("replay", again.plan.id, "--start");
