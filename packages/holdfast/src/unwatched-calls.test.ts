@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
+import { cliAt } from "./cli-at.test-support.ts";
 import { holdfast } from "./holdfast.ts";
 import { CallFailed } from "./workflow/attempt.ts";
 import { effect } from "./workflow/effect.ts";
@@ -62,23 +63,33 @@ test("a status means what HTTP says of it, if a connector has no table of its ow
   }
 });
 
-test("three that are refused in a row stop all calls, and tell why", async () => {
+test("three that are refused in a row stop all calls, and their owner hears what can be done", async () => {
   const url = `http://127.0.0.1:${String(await closedPort())}/`;
   const order = ordering(() => fetch(url, { method: "PUT" }));
   const store = `sqlite:${join(folder, "store.db")}` as const;
-  const app = holdfast({ store, workflows: [order], log: () => undefined });
+  const limits = { outageAlarmMs: 1 };
+  const app = holdfast({ store, workflows: [order], limits, log: () => undefined });
   try {
-    const changed = new Promise((resolve) => {
-      app.on((event) => {
-        if (event.type === "dependency.changed") resolve(event);
-      });
-    });
+    const told = Promise.all(
+      (["dependency.changed", "exception.opened"] as const).map(
+        (type) =>
+          new Promise((resolve) => {
+            app.on((event) => {
+              if (event.type === type) resolve(event);
+            });
+          }),
+      ),
+    );
     for (const id of ["1", "2", "3"]) await app.start(order, id);
-    expect(await changed).toMatchObject({
+    const [changed] = await told;
+    expect(changed).toMatchObject({
       integration: "erp",
       to: "open",
-      reason: expect.stringMatching(/not reachable 3 times in a row \(NET:REFUSED\)/u),
+      reason: expect.stringMatching(/not reachable 3 times in a row \(NET:REFUSED\)/u) as string,
     });
+    expect((await cliAt(store).say("exceptions")).out).toMatch(
+      /holdfast unpark erp --reason ".+"\n.*holdfast park erp --for 30m --reason ".+"\n.*holdfast close exc_/u,
+    );
   } finally {
     await app.close();
   }

@@ -3,6 +3,8 @@
  * a store, so where one was named on the command line it is named in them too.
  */
 
+import { quotedForShell } from "../operate/shell-word.ts";
+
 /** As they were given on the command line; what the environment names holds for the next command as well. */
 export interface NamedOptions {
   readonly store?: readonly string[];
@@ -49,8 +51,4 @@ function wordsOf({ store = [], cell, keyRing, payloadFiles }: NamedOptions): rea
 /** In the address itself, or among its parameters. */
 function hasPassword(word: string): boolean {
   return /\/\/[^/@]*:[^/@]*@|[?&]password=/u.test(word);
-}
-
-function quotedForShell(word: string): string {
-  return /^[\w@%+=:,./-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

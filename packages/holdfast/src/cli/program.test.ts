@@ -99,11 +99,12 @@ const STORE = ["--store", "sqlite:a.db"];
 
 const CHECK = ["versions", "check", "./dist/app.js", "--store", "sqlite:store.db"];
 
-describe("commands that are printed", () => {
-  const lost = () =>
-    Promise.reject(new HoldfastError("HF6001", "There is none.", "List them with: holdfast runs"));
-  const failing = care({ openReader: lost });
+const failing = care({
+  openReader: () =>
+    Promise.reject(new HoldfastError("HF6001", "There is none.", "List them with: holdfast runs")),
+});
 
+describe("commands that are printed", () => {
   test("name the store that was named on the command line, in the Fix of an error too", async () => {
     const { err } = await run(["runs", ...STORE], { store: failing });
     expect(err).toContain("Fix: List them with: holdfast --store sqlite:a.db runs\n");

@@ -158,5 +158,7 @@ export function incidentOf(
 }
 
 function movedOutage(outage: Outage, byMs: number): Outage {
-  return { ...outage, sinceMs: outage.sinceMs + byMs };
+  const { sinceMs, ownTryAtMs } = outage;
+  const own = typeof ownTryAtMs === "number" ? { ownTryAtMs: ownTryAtMs + byMs } : {};
+  return { ...outage, sinceMs: sinceMs + byMs, ...own };
 }

@@ -99,8 +99,10 @@ export function decide(
   const said = `${by}: ${reason}`;
   const { phase } = control;
   if (!MAY[act].includes(phase)) return misplaced(plan, act, phase);
-  const nothing = act === "approve" || act === "start" ? nothingRuns(plan) : null;
-  if (nothing !== null) return refuse("HF6003", empty(plan, act, nothing));
+  if (act === "approve" || act === "start") {
+    const nothing = nothingRuns(plan);
+    if (nothing !== null) return refuse("HF6003", empty(plan, act, nothing));
+  }
   switch (act) {
     case "approve":
       return isSamePerson(by, plan.by)
