@@ -84,8 +84,9 @@ export function checkAppOptions(options: unknown): void {
   }
 }
 
-function requireAbove(min: number, of: string, name: string, options: object): void {
-  const value: unknown = Reflect.get(options, name);
+function requireAbove(min: number, of: string, name: string, options: unknown): void {
+  // An object, as was just seen.
+  const value: unknown = Reflect.get(options as object, name);
   if (value === undefined || (Number.isInteger(value) && Number(value) > min)) return;
   throw new HoldfastError(
     "HF1001",
