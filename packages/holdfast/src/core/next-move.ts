@@ -322,7 +322,7 @@ function waitOrPark(c: Case): Move {
   const delayMs = delayOf(s.hintMs, throttled, s.random01);
   const slower =
     failure.scope === "key"
-      ? "The first request with its key is still at work"
+      ? "The first request with its key, or what it needs, is still at work over there"
       : "The other system wants us slower";
   const asked = s.hintMs === null ? "" : ` (asked for at least ${durationText(s.hintMs)})`;
   const late = pastDeadline(c, delayMs);
