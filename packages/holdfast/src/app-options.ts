@@ -90,7 +90,7 @@ function requireAbove(min: number, of: string, name: string, options: unknown): 
   if (value === undefined || (Number.isInteger(value) && Number(value) > min)) return;
   throw new HoldfastError(
     "HF1001",
-    `${of} of holdfast(): "${name}" is not valid: expected a whole number above ${String(min)}, got ${String(value)}.`,
+    `${of} of holdfast(): "${name}" is not valid: expected a whole number above ${String(min)}, got ${typeof value === "number" ? String(value) : typeof value}.`,
     `Give a whole number above ${String(min)}, or leave it out.`,
   );
 }
