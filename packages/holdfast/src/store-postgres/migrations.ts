@@ -9,10 +9,15 @@ import { sql as cell } from "./migrations/0001_cell.sql.ts";
 import { sql as gate } from "./migrations/0001_gate.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
 import { sql as forgottenCommands } from "./migrations/0002_forgotten-commands.sql.ts";
+import { sql as exceptionMarks } from "./migrations/0003_exception-marks.sql.ts";
 import { SQL_STATES, isRefused } from "./postgres-errors.ts";
 
 /** In order; a migration is never edited or removed once released. */
-const MIGRATIONS: readonly string[] = [initial + gate + archive + cell, forgottenCommands];
+const MIGRATIONS: readonly string[] = [
+  initial + gate + archive + cell,
+  forgottenCommands,
+  exceptionMarks,
+];
 
 const SCHEMA_VERSION = MIGRATIONS.length;
 
