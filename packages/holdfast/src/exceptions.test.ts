@@ -193,7 +193,7 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await printed("exceptions", "--watcher", "cyd")).toContain("watched by cyd");
     const itself = await cliAt(place.store).say("duplicate", first.id, first.id);
     expect(itself.out).toMatch(
-      /HF6003 {2}Exception .* is no duplicate of itself\. Nothing was changed\.\n {8}Fix: Name the exception that it is the same as\./u,
+      /HF6003 {2}exc_\w+ is no duplicate of itself\. Nothing was changed\.\n {8}Fix: Name the exception that it is the same as\./u,
     );
     await cli("watch", "cyd", first.id, "--remove");
     expect(await countOf("--watcher", "cyd")).toBe(0);

@@ -18,14 +18,14 @@ test("says code, place and remedy as a text, and as its stack with places in the
 });
 
 test("keeps all of its stack where nothing of it is the user's own code", () => {
-  const before = Error.prepareStackTrace;
+  const before: unknown = Reflect.get(Error, "prepareStackTrace");
   Error.prepareStackTrace = (thrown) =>
     `${String(thrown)}\n    at flush (file:///srv/shop/node_modules/holdfast/dist/engine.js:1:2)`;
   try {
     const { stack } = new HoldfastError("HF5008", "It failed.", "Look.");
     expect(stack).toMatch(/#hf5008\n {4}at flush \(file:.*engine\.js:1:2\)$/u);
   } finally {
-    Error.prepareStackTrace = before;
+    Reflect.set(Error, "prepareStackTrace", before);
   }
 });
 
