@@ -24,6 +24,8 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
   return {
     openReader: unexpected,
     verify: async () => SOUND,
+    look: unexpected,
+    lookAtPayloads: unexpected,
     backup: unexpected,
     sweep: unexpected,
     openStored: unexpected,
@@ -55,6 +57,7 @@ async function run(
     writeText: () => Promise.resolve(),
     version: () => "1.2.3",
     nowMs: () => 0,
+    lookAround: unexpected,
     readInput: () => Promise.resolve(input),
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",

@@ -7,6 +7,7 @@ import { addArchiveCommands } from "./archive-commands.ts";
 import { addCellsCommands, type CellsWork } from "./cells-commands.ts";
 import { addClassifyCommand } from "./classify-command.ts";
 import { accessOfCell, badUse, payloadAccess, type Shown, type Work } from "./context.ts";
+import { addDoctorCommand } from "./doctor-command.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
 import { addAdmitCommand } from "./admit-command.ts";
@@ -168,6 +169,7 @@ export function commandTree(
     });
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
+  addDoctorCommand(program, act);
   addRehearseCommand(program, outside, show);
   addPullCommand(program, act);
   addTestCommand(program, outside, show);

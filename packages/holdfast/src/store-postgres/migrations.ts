@@ -19,7 +19,8 @@ const MIGRATIONS: readonly string[] = [
   exceptionMarks,
 ];
 
-const SCHEMA_VERSION = MIGRATIONS.length;
+/** That this build brings a store to. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** Two processes that make the first table at once collide; the second try finds it. */
 const TRIES_MAX = 3;
