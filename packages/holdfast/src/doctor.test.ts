@@ -11,6 +11,7 @@ import { outside } from "./command-line.ts";
 import { holdfast, type App } from "./holdfast.ts";
 import type { HoldfastOptions } from "./app-settings.ts";
 import type { Examined } from "./operate/doctor/doctor.ts";
+import { makeDatabase, openStore } from "./store-postgres/test-store.test-support.ts";
 import { workflow } from "./workflow/workflow.ts";
 
 let folder: string;
@@ -98,7 +99,7 @@ describe("holdfast doctor", () => {
     expect(code).toBe(1);
     expect(checkIn(out, "store")).toMatchObject({ level: "fail", code: "HF5002" });
     // Nothing was asked of a store that is not there.
-    expect(checkIn(out, "inbox")).toBeUndefined();
+    expect((JSON.parse(out) as Examined).fails).toBe(1);
   });
 
   test("looks at each of several cells, with its name", async () => {
@@ -114,6 +115,21 @@ describe("holdfast doctor", () => {
     expect(checkIn(out, "anchor", "south")).toMatchObject({ level: "warn" });
     expect(checkIn(out, "node")?.level).toBe("ok");
     expect((await doctor(names)).out).toMatch(/^warn {2}\[south\] anchor/mu);
+  });
+
+  test("takes the anchor of a cell on a server by the cell's name", async () => {
+    const database = await makeDatabase();
+    await (await openStore(database.url)).close();
+    const anchor = join(folder, "anchor");
+    const { out } = await doctor([
+      ...["--store", `north=${database.url}`],
+      ...["--store", `south=sqlite:${join(folder, "south.db")}`],
+      ...["--anchor", anchor, "--json"],
+    ]);
+    expect(checkIn(out, "anchor", "north")?.what).toContain(
+      `the anchor ${anchor}.north is missing`,
+    );
+    await database.drop();
   });
 
   test("ends within its bound although the database says nothing, and says so", async () => {

@@ -331,6 +331,11 @@ describe("who works on the store", () => {
       level: "warn",
       what: "255 shards have no living owner: their runs stand",
     });
+    const dead = worker.store.incarnation;
+    const next = await joinStore(database.url);
+    await runSql(database.url, `update worker set alive = 0 where incarnation = ${String(dead)}`);
+    expect((await look()).found.get("shards")?.what).toMatch(/^256 shards/u);
     await worker.store.abandon();
+    await next.store.abandon();
   });
 });
