@@ -122,9 +122,13 @@ describe("holdfast doctor", () => {
     await (await openStore(database.url)).close();
     const anchor = join(folder, "anchor");
     const { out } = await doctor([
-      ...["--store", `north=${database.url}`],
-      ...["--store", `south=sqlite:${join(folder, "south.db")}`],
-      ...["--anchor", anchor, "--json"],
+      "--store",
+      `north=${database.url}`,
+      "--store",
+      `south=sqlite:${join(folder, "south.db")}`,
+      "--anchor",
+      anchor,
+      "--json",
     ]);
     expect(checkIn(out, "anchor", "north")?.what).toContain(
       `the anchor ${anchor}.north is missing`,

@@ -178,6 +178,21 @@ test("a worker is not kept out by another worker that enters where one had the s
   await real.close();
 });
 
+test("256 workers are as many as there are, but for those whose lease is over", async () => {
+  await runSql(
+    database.url,
+    `insert into worker (incarnation, alive, epoch, slot, shared, lease_ms, opened_at_ms)
+        select n + 1, 1, n + 1, n, 1, 600000, 0 from generate_series(0, 255) as t (n);
+      insert into heartbeat (incarnation, beat_at_ms)
+        select n + 1, (extract(epoch from clock_timestamp()) * 1000)::int8 from generate_series(0, 255) as t (n)`,
+  );
+  await expect(open({ shared: true })).rejects.toMatchObject({ code: "HF5013" });
+  // All of them killed at once: nobody lives who would end them.
+  await outwaitLeases(database.url);
+  const store = await open({ shared: true });
+  expect(store.shards.isWhole).toBe(false);
+});
+
 test("an engine learns from its next beat that it was replaced", async () => {
   const store = await open({ leaseMs: 300 });
   const told = fatalOf(store);

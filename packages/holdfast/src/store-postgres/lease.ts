@@ -95,7 +95,17 @@ export async function takeLease(
 export async function joinLease(connection: Connection, settings: LeaseSettings): Promise<number> {
   const { ticks, waitMsMax, incarnation, leaseMs } = settings;
   const untilMs = ticks.nowMs() + waitMsMax;
-  while (!(await entered(connection, joining(incarnation, leaseMs)))) {
+  let wasFull = false;
+  for (;;) {
+    const entry = await entered(connection, joining(incarnation, leaseMs));
+    if (entry === "in") break;
+    if (entry === "full") {
+      // Who died without a word keeps its slot until somebody ends it; where nobody lives, we do.
+      if (wasFull) throw tooManyWorkers();
+      wasFull = true;
+      await endExpired(connection, ALL);
+      continue;
+    }
     const leftMs = await endExpired(connection, ALONE);
     if (leftMs === null) continue;
     if (ticks.nowMs() >= untilMs) throw held(leftMs);
@@ -138,8 +148,11 @@ export async function endIfExpired(connection: Connection, incarnation: number):
 }
 
 /** False if another engine has entered meanwhile. */
-function enter(connection: Connection, { incarnation, leaseMs }: LeaseSettings): Promise<boolean> {
-  return entered(connection, [
+async function enter(
+  connection: Connection,
+  { incarnation, leaseMs }: LeaseSettings,
+): Promise<boolean> {
+  const entry = await entered(connection, [
     { name: "lock-shards", text: SQL.lockShards, values: [] },
     { name: "nobody-lives", text: SQL.nobodyLives, values: [] },
     { name: "enter", text: SQL.enter, values: [incarnation, leaseMs, 0] },
@@ -147,15 +160,20 @@ function enter(connection: Connection, { incarnation, leaseMs }: LeaseSettings):
     { name: "forget-gates", text: SQL.forgetGates, values: [] },
     { name: "take-shards", text: SQL.takeShards, values: [incarnation] },
   ]);
+  return entry === "in";
 }
 
-async function entered(connection: Connection, statements: readonly Written[]): Promise<boolean> {
+/** `held`: another engine is in the way. `full`: each slot is that of a worker that nobody has ended. */
+async function entered(
+  connection: Connection,
+  statements: readonly Written[],
+): Promise<"in" | "held" | "full"> {
   try {
     await connection.transaction(statements);
-    return true;
+    return "in";
   } catch (error) {
-    if (isRefused(error, SQL_STATES.divisionByZero)) return false;
-    if (isRefused(error, SQL_STATES.notNullViolation)) throw tooManyWorkers();
+    if (isRefused(error, SQL_STATES.divisionByZero)) return "held";
+    if (isRefused(error, SQL_STATES.notNullViolation)) return "full";
     throw error;
   }
 }
