@@ -1,10 +1,11 @@
 /** Looks at what is needed to read a store's payloads, and at a sample of them. For `holdfast doctor`. */
 import { checking } from "../core/doctor/checking.ts";
-import type { Tell } from "../core/doctor/finding.ts";
+import { type Finding, type Tell, notLookedAt } from "../core/doctor/finding.ts";
 import { payloads } from "../core/doctor/work.ts";
 import { RUN_STATES, isFinal } from "../core/run-state.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { UNREADABLE_MARK } from "../core/sensitive.ts";
+import type { DeclarationRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { requireDirectory, requireRing } from "./requirements.ts";
@@ -21,15 +22,10 @@ export async function lookAtPayloads(
   given: { readonly ring: () => KeyRing | null; readonly directory: string | null },
   tell: Tell,
 ): Promise<void> {
-  const declared = await reader.declarations();
-  const needs = checking("payloads", () => {
-    requireRing(declared, given.ring(), reader.storeId);
-    requireDirectory(declared, given.directory ?? undefined);
-    return "what the store needs is given";
-  });
+  const missing = whatIsMissing(await reader.declarations(), reader.storeId, given);
   // Nothing could be read of what was not given.
-  if (needs.level !== "ok") {
-    tell(needs);
+  if (missing !== null) {
+    tell(missing);
     return;
   }
   let looked = 0;
@@ -42,4 +38,22 @@ export async function lookAtPayloads(
     }
   }
   tell(payloads({ looked, unreadable }));
+}
+
+function whatIsMissing(
+  declared: readonly DeclarationRow[],
+  storeId: string,
+  given: { readonly ring: () => KeyRing | null; readonly directory: string | null },
+): Finding | null {
+  const ring = given.ring();
+  const opens = checking("payloads", () => {
+    requireRing(declared, ring, storeId);
+    return "the key ring fits";
+  });
+  if (opens.level !== "ok") return ring === null ? notLookedAt(opens) : opens;
+  const finds = checking("payloads", () => {
+    requireDirectory(declared, given.directory ?? undefined);
+    return "the directory is given";
+  });
+  return finds.level === "ok" ? null : notLookedAt(finds);
 }

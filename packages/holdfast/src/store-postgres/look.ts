@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { checking, checkingLater } from "../core/doctor/checking.ts";
-import { type Finding, type Tell, refused, warned } from "../core/doctor/finding.ts";
+import { type Finding, type Tell, notLookedAt, refused, warned } from "../core/doctor/finding.ts";
 import { schema } from "../core/doctor/schema.ts";
 import * as judged from "../core/doctor/server.ts";
 import { anchorMissing } from "../core/doctor/store-file.ts";
@@ -154,8 +154,7 @@ function keyFinding(meta: StoredMeta, env: NodeJS.ProcessEnv): Finding | string 
     secret = storeKey({}, env);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    const { code, message, remedy } = error;
-    return warned("key", `not looked at: ${message}`, { code, fix: remedy });
+    return notLookedAt(refused("key", error));
   }
   requireOwnKey(secret, meta);
   return "the key is this store's";

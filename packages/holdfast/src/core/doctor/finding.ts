@@ -39,3 +39,8 @@ export function failed(check: string, what: string, { fix, code }: Mending): Fin
 export function refused(check: string, { code, message, remedy }: HoldfastError): Finding {
   return { check, level: "fail", what: message, code, fix: remedy };
 }
+
+/** Who looks was not given what the app has: whether that is right is not known. */
+export function notLookedAt(finding: Finding): Finding {
+  return { ...finding, level: "warn", what: `not looked at: ${finding.what}` };
+}
