@@ -22,14 +22,12 @@ afterEach(async () => {
 });
 
 /** The cells of one worker, whose doors a test holds as long as it likes. */
-function worker(
-  held: (door: CellDoor) => Partial<CellDoor>,
-  postgres: HoldfastOptions["postgres"] = {},
-): Cells {
+function worker(held: (door: CellDoor) => Partial<CellDoor>): Cells {
   const options: HoldfastOptions = {
     workflows: [],
     store: ":memory:",
-    postgres: { key: KEY, shared: true, ...postgres },
+    // Who waits for the lease of another does so for longer than a test may last.
+    postgres: { key: KEY, shared: true, leaseMs: 600_000 },
     log: (line) => lines.push(line),
   };
   const doors = NAMES.map((name, index) => {
@@ -82,16 +80,13 @@ test("who makes the first list again does not hold one cell while it waits for t
 
 test("who comes too late for the first list goes by it, however long the lease of another lasts", async () => {
   const isOpen = new Gate();
-  const first = worker(() => ({}), { leaseMs: 600_000 });
-  const second = worker(
-    (door) => ({
-      async openAlone() {
-        await isOpen.opened;
-        return await door.openAlone();
-      },
-    }),
-    { leaseMs: 600_000 },
-  );
+  const first = worker(() => ({}));
+  const second = worker((door) => ({
+    async openAlone() {
+      await isOpen.opened;
+      return await door.openAlone();
+    },
+  }));
   const opening = second.open();
   await first.open();
   isOpen.open();
