@@ -78,7 +78,7 @@ function aloneAtOnce(options: HoldfastOptions): StoreOptions {
 }
 
 /** How long a process that died while it had a store for itself keeps others out, milliseconds. */
-export function aloneMsMax({ postgres = {} }: HoldfastOptions): number {
+export function aloneMsMax({ postgres = {} }: Pick<HoldfastOptions, "postgres">): number {
   return (postgres.leaseMs ?? LEASE_MS) + LEASE_SLACK_MS;
 }
 
@@ -218,7 +218,8 @@ function openStore(
   if (place?.kind === "sqlite") return openSqliteStore({ path: place.path, nowMs, onNotice });
   if (place?.kind === "postgres") {
     const leaseMs = postgres.leaseMs ?? (postgres.shared === true ? SHARED_LEASE_MS : LEASE_MS);
-    const waitMsMax = leaseMs + LEASE_SLACK_MS;
+    // A worker as well may come after an engine that died while it had the store for itself.
+    const waitMsMax = aloneMsMax({ postgres });
     return openPostgresStore({ waitMsMax, ...postgres, url: place.url, nowMs, leaseMs });
   }
   throw unknownAddress(store);
