@@ -573,7 +573,13 @@ CREATE INDEX exception_open_assignee ON exception USING btree ("left"(((handling
 
 CREATE INDEX exception_open_class ON exception USING btree (class, ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 
+CREATE INDEX exception_open_duplicate_of ON exception USING btree ("left"(((handling)::jsonb ->> 'duplicateOf'::text), 200), ((run + 0)), ((seq + 0))) WHERE ((closed_at_ms IS NULL) AND (((handling)::jsonb ->> 'duplicateOf'::text) IS NOT NULL));
+
 CREATE INDEX exception_open_owner ON exception USING btree ("left"(owner, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
+
+CREATE INDEX exception_open_tagged ON exception USING btree (((run + 0)), ((seq + 0))) WHERE ((closed_at_ms IS NULL) AND (((handling)::jsonb -> 'tags'::text) <> '[]'::jsonb));
+
+CREATE INDEX exception_open_watched ON exception USING btree (((run + 0)), ((seq + 0))) WHERE ((closed_at_ms IS NULL) AND (((handling)::jsonb -> 'watchers'::text) <> '[]'::jsonb));
 
 CREATE INDEX exception_open_workflow ON exception USING btree ("left"(workflow, 200), ((run + 0)), ((seq + 0))) WHERE (closed_at_ms IS NULL);
 

@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/engine/effects/effect-attempt.ts`,
     find: "if (unsure !== null) return unsure.then(() => makeCall(options, call, input));",
     replace: "",
-    seed: 86,
+    seed: 80,
   },
   {
     name: "record after effect, without intent",
@@ -34,7 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/core/situation.ts`,
     find: "return s.nowMs < s.firstSentAtMs + usableMs;",
     replace: "return s.nowMs < s.firstSentAtMs + usableMs + windowMs;",
-    seed: 2146,
+    seed: 78,
   },
   {
     name: "probe trusted before the settle time",
@@ -48,7 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/core/proof.ts`,
     find: 'case "transient":\n    case "ambiguous":',
     replace: 'case "transient":\n    case "unavailable":\n    case "ambiguous":',
-    seed: 7,
+    seed: 10,
   },
   {
     name: "compensation of an unknown effect",
@@ -62,7 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/core/run-version.ts`,
     find: "return !STANDS.has(kind);",
     replace: 'return kind === "started";',
-    seed: 7,
+    seed: 11,
   },
   {
     name: "timer fired twice",
@@ -77,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/store/record-check.ts`,
     find: "if (!this.#digest.equals(digest))",
     replace: "if (this.#digest.length !== digest.length)",
-    seed: 501,
+    seed: 16,
   },
   {
     name: "lane order lost",
@@ -91,13 +91,13 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/engine/deliveries/event-delivery.ts`,
     find: "if (known !== null && known.kept !== null && known.run === null)",
     replace: "if (known !== null && known.kept !== null && known.run !== null)",
-    seed: 175,
+    seed: 128,
   },
   {
     name: "command between workers is not tried again",
     file: `${SRC}/engine/commands/inbox-door.ts`,
     find: "if (isOfWorker(row.topic)) {",
     replace: "if (isOfWorker(row.id)) {",
-    seed: 3551,
+    seed: 209,
   },
 ];

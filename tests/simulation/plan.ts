@@ -58,7 +58,7 @@ export function planOf(seed: number, workers: number | null): Plan {
       unsaid: some(0, 0, 0.01),
       full: some(0, 0, 0.01),
       slow: some(0, 0.05, 0.2),
-      unread: some(0, 0, 0.02),
+      unread: some(0, 0.02, 0.05),
     },
     transport: some(0.1, 0.3, 0.6),
     outage: some(0, 0, 0.1, 0.3),

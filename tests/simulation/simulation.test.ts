@@ -8,6 +8,8 @@ interface Regression {
   readonly seed: number;
   readonly workers: number;
   readonly showed: string;
+  /** What is known of it since, where that is not that it still shows it. */
+  readonly note?: string;
 }
 
 const FOLDER = new URL("seeds/", import.meta.url);

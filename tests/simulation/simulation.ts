@@ -105,7 +105,7 @@ export class Simulation {
       systems,
       random: chance(plan, "transport"),
       faults: () => (this.isCalm ? 0 : plan.transport),
-      isAway: (action) => this.#weather.isAway(action),
+      found: (action) => this.#weather.found(action),
       onLeave: (request) => {
         if (this.#calling !== null) this.#requests.leaves(request, this.#calling);
       },

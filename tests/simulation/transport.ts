@@ -8,6 +8,7 @@ import type { Classified, Evidence, Phase } from "#src/core/failure.ts";
 import { cannotTell, done, notDone, type Seen } from "#src/workflow/seen.ts";
 import type { Life, Scheduler } from "./scheduler.ts";
 import { landsWithinMs, type SystemKind, type Systems } from "./systems.ts";
+import type { Found } from "./weather.ts";
 
 export interface Request {
   readonly kind: SystemKind;
@@ -26,7 +27,7 @@ export interface TransportOptions {
   readonly random: SeededRandom;
   /** Chance that something goes wrong now. */
   readonly faults: () => number;
-  readonly isAway: (action: string) => boolean;
+  readonly found: (action: string) => Found;
   /** Told when a request leaves, before anything becomes of it. */
   readonly onLeave: (request: Request) => void;
   readonly note: (text: string) => void;
@@ -90,8 +91,10 @@ export class Transport {
   }
 
   #fate({ action, kind }: Request): Fate {
-    const { random, faults, isAway } = this.#options;
-    if (isAway(action)) return "refused";
+    const { random, faults, found } = this.#options;
+    const how = found(action);
+    if (how === "away") return "refused";
+    if (how === "falling") return random.next() < 0.5 ? "unheard" : "lost";
     if (random.next() >= faults()) return "well";
     const fate = random.pick(FATES);
     // The network may double a request only for who has promised to notice.
@@ -191,12 +194,13 @@ export class Transport {
     id: string,
     signal: AbortSignal,
   ): Promise<Seen<{ ref: string }>> {
-    const { scheduler, random, faults, isAway, systems, note } = this.#options;
+    const { scheduler, random, faults, found, systems, note } = this.#options;
     scheduler.activity += 1;
     if (life.isDead) return await never();
+    const how = found(action);
     const goesWrong = random.next() < faults();
-    const isLost = goesWrong && random.next() < 0.5;
-    if (isAway(action)) throw refusedError();
+    const isLost = how === "falling" || (goesWrong && random.next() < 0.5);
+    if (how === "away") throw refusedError();
     if (isLost && random.next() < 0.5) return await untilAborted(signal);
     await this.#pause(random.next() * NEAR_MS, life);
     if (isLost) throw lostError();

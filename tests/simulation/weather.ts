@@ -16,12 +16,17 @@ export interface WeatherOptions {
 
 const EVERY_MS = 10_000;
 const SYSTEMS = ["look", "set", "charge", "order", "invoice", "mail", "stamp"];
-/** Most outages are short; some outlast the window of a key. */
-const OUTAGE_MS = [20_000, 60_000, 900_000];
+/** Most outages are short; some outlast the window of a key, by little or by much. */
+const OUTAGE_MS = [20_000, 60_000, 300_000, 900_000];
+
+/** How a request finds its system: at work, going down with this very request, or away. */
+export type Found = "here" | "falling" | "away";
 
 export class Weather {
   readonly #options: WeatherOptions;
   readonly #awayUntilMs = new Map<string, number>();
+  /** Systems that go down at their next request, and for how long. */
+  readonly #falling = new Map<string, number>();
 
   constructor(options: WeatherOptions) {
     this.#options = options;
@@ -36,20 +41,24 @@ export class Weather {
     });
   }
 
-  isAway(action: string): boolean {
-    const { scheduler, isCalm } = this.#options;
-    const untilMs = this.#awayUntilMs.get(action.replace("undo-", "")) ?? 0;
-    return !isCalm() && scheduler.nowMs < untilMs;
+  /** A system goes down at work: whoever has asked last does not hear what became of it. */
+  found(action: string): Found {
+    const { scheduler, isCalm, note } = this.#options;
+    if (isCalm()) return "here";
+    const system = action.replace("undo-", "");
+    const forMs = this.#falling.get(system);
+    if (forMs === undefined)
+      return scheduler.nowMs < (this.#awayUntilMs.get(system) ?? 0) ? "away" : "here";
+    this.#falling.delete(system);
+    this.#awayUntilMs.set(system, scheduler.nowMs + forMs);
+    note(`${system} is away for ${String(Math.round(forMs))} ms`);
+    return "falling";
   }
 
   #change(): void {
     const { plan, scheduler, random, processes, note } = this.#options;
-    if (random.next() < plan.outage) {
-      const system = random.pick(SYSTEMS);
-      const forMs = random.pick(OUTAGE_MS) * random.next();
-      this.#awayUntilMs.set(system, scheduler.nowMs + forMs);
-      note(`${system} is away for ${String(Math.round(forMs))} ms`);
-    }
+    if (random.next() < plan.outage)
+      this.#falling.set(random.pick(SYSTEMS), random.pick(OUTAGE_MS) * random.next());
     for (const process of processes()) {
       if (plan.jumpMs > 0 && random.next() < 0.2) {
         const before = process.skewMs;

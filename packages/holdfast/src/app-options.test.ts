@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { HoldfastError } from "./core/error.ts";
+import { DEFAULT_LIMITS } from "./engine/limits.ts";
 import { holdfast, type App } from "./holdfast.ts";
 import { workflow } from "./workflow/workflow.ts";
 
@@ -22,6 +25,8 @@ describe("an app in JavaScript", () => {
     [{ limits: { drainMS: 5 } }, 'has no option "drainMS"', 'Did you mean "drainMs"?'],
     [{ limits: { drainMs: "5s" } }, '"drainMs" is not valid', "Give a number"],
     [{ limits: { commandsKeptMs: 3_599_999 } }, "expected at least 3600000", "commandsKeptMax"],
+    [{ postgres: { leaseMs: 0 } }, '"leaseMs" is not valid', "above 0"],
+    [{ payloads: { inlineBytesMax: -1 } }, '"inlineBytesMax" is not valid', "above -1"],
     [{ limits: { liveRunsMax: -1 } }, '"liveRunsMax" is not valid', "of 0 or more"],
     [{ limits: { stepsMax: 0 } }, '"stepsMax" is not valid', "a whole number above 0"],
     [{ limits: { stepsMax: 1.5 } }, '"stepsMax" is not valid', "a whole number above 0"],
@@ -104,4 +109,49 @@ test.each(["name", "key", "id"])("send refuses a NUL in the %s of an event", asy
     code: what === "name" ? "HF1001" : "HF4102",
   });
   await made.close();
+});
+
+/** As the refusal of one that there is not lists them. */
+function taken(options: object): readonly string[] {
+  try {
+    holdfast({ store: ":memory:", workflows: [], ...options });
+  } catch (error) {
+    if (error instanceof HoldfastError)
+      return (/It takes: (.+)\./u.exec(error.remedy)?.[1] ?? "").split(", ");
+  }
+  throw new Error("it was taken");
+}
+
+describe("the reference of holdfast()", () => {
+  const page = readFileSync(new URL("../../../docs/reference/api.md", import.meta.url), "utf8");
+  const section = page.slice(page.indexOf("### holdfast\n"), page.indexOf("### app.listen\n"));
+  const rows = [...section.matchAll(/^\| `(.+?)` \|(.*)\|$/gmu)];
+  test("lists each option, and no other", () => {
+    const [options = ""] = section.split("| limit |");
+    const named = [...options.matchAll(/^\| (`[a-z].*?) \| [^|]+ \| [^|]+ \|$/gmu)]
+      .flatMap(([, names = ""]) => names.split(", "))
+      .map((name) => name.replaceAll("`", ""));
+    const under = (of: string) => taken({ [of]: { none: 1 } }).map((name) => `${of}.${name}`);
+    const flat = taken({ none: 1 }).filter((name) => !["postgres", "payloads"].includes(name));
+    expect(named.toSorted()).toEqual(
+      [...flat, ...under("postgres"), ...under("payloads")].toSorted(),
+    );
+  });
+
+  test("lists each limit with its unit, default and bound", () => {
+    const limits = rows.filter(([, name = ""]) => Object.hasOwn(DEFAULT_LIMITS, name));
+    expect(limits.map(([, name]) => name)).toEqual(Object.keys(DEFAULT_LIMITS));
+    for (const [, name = "", rest = ""] of limits) {
+      const [unit, standard, bound = ""] = rest.split(" | ").map((cell) => cell.trim());
+      const value = DEFAULT_LIMITS[name as keyof typeof DEFAULT_LIMITS];
+      expect([name, standard]).toEqual([name, value.toLocaleString("en-US")]);
+      expect([name, unit === "milliseconds"]).toEqual([name, name.endsWith("Ms")]);
+      const least = Number(bound.replace("above ", "").replaceAll(",", "").split(" ")[0]);
+      const isIn = (given: number) => () =>
+        holdfast({ store: ":memory:", workflows: [], limits: { [name]: given } });
+      const lowest = bound.startsWith("above") ? Number.MIN_VALUE : least;
+      expect(isIn(lowest)).not.toThrow();
+      expect(isIn(bound.startsWith("above") ? 0 : least - 1)).toThrow(HoldfastError);
+    }
+  });
 });

@@ -67,8 +67,14 @@ export function checkAppOptions(options: unknown): void {
     throw missing("workflows", "a list of workflows", "workflows: [order]");
   }
   checkDefinitions(workflows, effects);
-  if (postgres !== undefined) checkOptions("postgres of holdfast()", postgres, POSTGRES);
-  if (payloads !== undefined) checkOptions("payloads of holdfast()", payloads, PAYLOADS);
+  if (postgres !== undefined) {
+    checkOptions("postgres of holdfast()", postgres, POSTGRES);
+    requireAbove(0, "postgres", "leaseMs", postgres);
+  }
+  if (payloads !== undefined) {
+    checkOptions("payloads of holdfast()", payloads, PAYLOADS);
+    requireAbove(-1, "payloads", "inlineBytesMax", payloads);
+  }
   if (retention !== undefined) {
     checkRetention("retention of holdfast()", retention as object, RETENTION);
   }
@@ -76,6 +82,17 @@ export function checkAppOptions(options: unknown): void {
     checkLimits(limits);
     checkCommandsKept(limits as Partial<EngineLimits>);
   }
+}
+
+function requireAbove(min: number, of: string, name: string, options: unknown): void {
+  // An object, as was just seen.
+  const value: unknown = Reflect.get(options as object, name);
+  if (value === undefined || (Number.isInteger(value) && Number(value) > min)) return;
+  throw new HoldfastError(
+    "HF1001",
+    `${of} of holdfast(): "${name}" is not valid: expected a whole number above ${String(min)}, got ${typeof value === "number" ? String(value) : typeof value}.`,
+    `Give a whole number above ${String(min)}, or leave it out.`,
+  );
 }
 
 /** A limit that lets nothing through would refuse all work, with errors that say to wait. */

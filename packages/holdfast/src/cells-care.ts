@@ -109,6 +109,8 @@ export function careOverCells(stores: readonly Named[], { storeAt }: Needs): Sto
       }
     },
     verify: () => oneAtATime(stores),
+    look: () => oneAtATime(stores),
+    lookAtPayloads: () => oneAtATime(stores),
     checkVersions: () => oneAtATime(stores),
     openBuild: () => oneAtATime(stores),
     backup: () => oneAtATime(stores),

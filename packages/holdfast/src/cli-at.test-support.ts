@@ -20,7 +20,7 @@ export function cliAt(store: string, userName = "ana"): CliAt {
     let out = "";
     let err = "";
     const terminal = {
-      env: {},
+      env: { HOLDFAST_STORE: store },
       hasFile: () => false,
       userName: () => userName,
       width: null,
@@ -31,7 +31,7 @@ export function cliAt(store: string, userName = "ana"): CliAt {
         err += text;
       },
     };
-    const code = await runCommandLine([...words, "--store", store], terminal, outside);
+    const code = await runCommandLine(words, terminal, outside);
     return { code, out, err };
   };
   return {

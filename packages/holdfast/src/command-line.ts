@@ -7,6 +7,7 @@ import { accessOfCell } from "./cli/context.ts";
 import type { Outside } from "./cli/outside.ts";
 import { HoldfastError } from "./core/error.ts";
 import { systemClock } from "./engine/clock.ts";
+import { LOOKING_MS_MAX } from "./operate/doctor/doctor.ts";
 import type { StoreCare } from "./operate/store-care.ts";
 import { makeKeyRing, rotateKeyRing } from "./payload/index.ts";
 import { payloadCare, type PayloadAccess } from "./payload-care.ts";
@@ -17,12 +18,17 @@ import {
   verifyPostgresStore,
 } from "./store-postgres/index.ts";
 import { storeKey } from "./store-postgres/key.ts";
+import { lookAtPostgres } from "./store-postgres/look.ts";
 import { acceptStore, backupStore, openSqliteReader, verifyStore } from "./store-sqlite/index.ts";
 import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
+import { lookAtSqlite } from "./store-sqlite/look.ts";
+import { lookAround } from "./look-around.ts";
 import { readInput } from "./read-input.ts";
 import { testPulled } from "./test-pulled.ts";
 import { rehearsalsIn, startWorker } from "./worker.ts";
+
+export { lookOnly } from "./looking-only.ts";
 
 /** Bytes of a store's key. */
 const KEY_BYTES = 32;
@@ -34,6 +40,7 @@ export const outside: Outside = {
     // The manifest is ours and always has a version.
     return (JSON.parse(text) as { readonly version: string }).version;
   },
+  lookAround,
   nowMs: () => systemClock.nowMs(),
   readInput: (bytesMax) => readInput(process.stdin, bytesMax),
   pause: (ms) =>
@@ -88,6 +95,7 @@ function sqliteCare(path: string, access: PayloadAccess): StoreCare {
   );
   return {
     ...care,
+    look: async (_given, tell) => lookAtSqlite({ path }, tell),
     backup: async (to) => ({ ...(await backupStore({ path, to })), apart: await apart() }),
     importArchive: (lines) => importArchive({ path, lines, nowMs }),
     accept: ({ by, reason, anchorFile }) => {
@@ -98,7 +106,7 @@ function sqliteCare(path: string, access: PayloadAccess): StoreCare {
 }
 
 function postgresCare(url: string, access: PayloadAccess): StoreCare {
-  const { openReader, openStored, verify, sweep, ...builds } = payloadCare(
+  const { openReader, openStored, lookAtPayloads, verify, sweep, ...builds } = payloadCare(
     {
       openReader: () => openPostgresReader({ url }),
       verify: (visited) => verifyPostgresStore({ url, ...visited }),
@@ -110,6 +118,18 @@ function postgresCare(url: string, access: PayloadAccess): StoreCare {
   return {
     openReader,
     verify,
+    look: ({ anchorFile }, tell) =>
+      lookAtPostgres(
+        {
+          url,
+          nowMs,
+          statementMsMax: LOOKING_MS_MAX,
+          env: process.env,
+          ...(anchorFile === undefined ? {} : { anchorFile }),
+        },
+        tell,
+      ),
+    lookAtPayloads,
     sweep,
     openStored,
     checkVersions: builds.checkVersions,

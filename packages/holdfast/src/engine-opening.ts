@@ -67,9 +67,19 @@ export function cellDoor(
         await reader.close();
       }
     },
-    openAlone: () => openStore({ ...own, postgres: { ...own.postgres, shared: false } }, store),
+    openAlone: () => openStore(aloneAtOnce(own), store),
     open: (prepare, onFatal) => openEngine(own, { store, prepare, log, onFatal }, listeners),
   };
+}
+
+/** For itself, and refused at once if another has it: who waits for one cell holds others meanwhile. */
+function aloneAtOnce(options: HoldfastOptions): StoreOptions {
+  return { postgres: { ...options.postgres, shared: false, waitMsMax: 0 } };
+}
+
+/** How long a process that died while it had a store for itself keeps others out, milliseconds. */
+export function aloneMsMax({ postgres = {} }: Pick<HoldfastOptions, "postgres">): number {
+  return (postgres.leaseMs ?? LEASE_MS) + LEASE_SLACK_MS;
 }
 
 /** What belongs to a store alone has a place of its own for each cell; a directory may be a bucket. */
@@ -94,7 +104,7 @@ function ofCell(options: HoldfastOptions, name: string): HoldfastOptions {
 export function openWholeStore(address: string): Promise<Store> {
   if (placeOf(address) === null) return Promise.reject(unknownAddress(address));
   // One of the known forms, as was just seen.
-  return openStore({ workflows: [], store: ":memory:" }, address as StoreAddress);
+  return openStore({}, address as StoreAddress);
 }
 
 export function logOf({ log }: HoldfastOptions): (line: string) => void {
@@ -193,8 +203,12 @@ const SHARED_LEASE_MS = 3_000;
 /** A lease that has just run out is seen a little later. */
 const LEASE_SLACK_MS = 1000;
 
+interface StoreOptions {
+  readonly postgres?: HoldfastOptions["postgres"] & { readonly waitMsMax?: number };
+}
+
 function openStore(
-  { postgres = {} }: HoldfastOptions,
+  { postgres = {} }: StoreOptions,
   store: StoreAddress | ":memory:",
   onNotice: (notice: StoreNotice) => void = () => undefined,
 ): Promise<Store> {
@@ -204,8 +218,9 @@ function openStore(
   if (place?.kind === "sqlite") return openSqliteStore({ path: place.path, nowMs, onNotice });
   if (place?.kind === "postgres") {
     const leaseMs = postgres.leaseMs ?? (postgres.shared === true ? SHARED_LEASE_MS : LEASE_MS);
-    const waitMsMax = leaseMs + LEASE_SLACK_MS;
-    return openPostgresStore({ ...postgres, url: place.url, nowMs, leaseMs, waitMsMax });
+    // A worker as well may come after an engine that died while it had the store for itself.
+    const waitMsMax = aloneMsMax({ postgres });
+    return openPostgresStore({ waitMsMax, ...postgres, url: place.url, nowMs, leaseMs });
   }
   throw unknownAddress(store);
 }

@@ -6,7 +6,7 @@ import { systemClock, systemRandom } from "./engine/clock.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { EngineListener } from "./engine/events.ts";
 import type { IncomingMessage, Receipt, UnfitMessage } from "./workflow/message.ts";
-import { cellDoor, logOf, openAppEngine } from "./engine-opening.ts";
+import { aloneMsMax, cellDoor, logOf, openAppEngine } from "./engine-opening.ts";
 
 export interface Engines {
   /** One that leads what it is given to where it belongs. */
@@ -32,8 +32,13 @@ export async function openEngines(
   const doors = Object.entries(store).map(([name, address]) =>
     cellDoor(options, { name, store: address }, listeners),
   );
-  const needs = { doors, clock: systemClock, random: systemRandom, log: logOf(options) };
-  const cells = new Cells(needs);
+  const cells = new Cells({
+    doors,
+    clock: systemClock,
+    random: systemRandom,
+    aloneMsMax: aloneMsMax(options),
+    log: logOf(options),
+  });
   await cells.open();
   return {
     any: () => cells.any(),

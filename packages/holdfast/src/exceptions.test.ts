@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { cliAt } from "./cli-at.test-support.ts";
 import { runCommandLine } from "./cli/program.ts";
 import { outside } from "./command-line.ts";
 import { effect, holdfast, integration, workflow } from "./index.ts";
@@ -190,6 +191,10 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
       `duplicate of ${first.id}`,
     );
     expect(await printed("exceptions", "--watcher", "cyd")).toContain("watched by cyd");
+    const itself = await cliAt(place.store).say("duplicate", first.id, first.id);
+    expect(itself.out).toMatch(
+      /HF6003 {2}exc_\w+ is no duplicate of itself\. Nothing was changed\.\n {8}Fix: Name the exception that it is the same as\./u,
+    );
     await cli("watch", "cyd", first.id, "--remove");
     expect(await countOf("--watcher", "cyd")).toBe(0);
     expect(await printed("exceptions", "--with-tag", "tax")).toContain("  stands still");

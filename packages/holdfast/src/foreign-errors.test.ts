@@ -1,10 +1,14 @@
 /** Errors as clients throw them, without one of our connectors between. */
 import { describe, expect, test } from "vitest";
+import type { Evidence } from "./core/failure.ts";
 import { classifyForeign } from "./foreign-errors.ts";
+import { CallFailed } from "./workflow/attempt.ts";
 
 function thrown(fields: object, message = "it failed"): Error {
   return Object.assign(new Error(message), fields);
 }
+
+const thrownWith = (evidence: Evidence) => new CallFailed({ message: "no", evidence });
 
 const NOW_MS = Date.UTC(2026, 10, 30);
 
@@ -90,5 +94,30 @@ describe("an error that a client has thrown", () => {
     ["a code that a database could have", thrown({ code: "23505" })],
   ])("is unknown if it is %s", (_what, error) => {
     expect(said(error)).toBeNull();
+  });
+});
+
+describe("what a connector throws that has no table of its own", () => {
+  test.each([
+    [{ status: 422 }, "data never http-status/422"],
+    [{ status: 429, retryAfterMs: 90_000 }, "throttled never http-signal/wait"],
+    [{ status: 429, code: "insufficient_quota" }, "exhausted never llm/quota"],
+    [{ status: 503, headers: { "retry-after": "90" } }, "throttled maybe http-signal/wait"],
+    [{ status: 200 }, null],
+    [{ code: "ECONNREFUSED" }, null],
+  ])("means by %j what HTTP says of the status", (evidence, expected) => {
+    expect(said(thrownWith(evidence), evidence)).toBe(expected);
+  });
+
+  test("keeps what it has said, and its wait", () => {
+    const evidence = { phase: "answered", status: 503, callCount: 1, retryAfterMs: 500 } as const;
+    expect(classifyForeign(thrownWith(evidence), evidence, NOW_MS)?.evidence).toEqual(evidence);
+  });
+
+  test("is an echo where it says so, or the status does", () => {
+    const gone = new CallFailed({ message: "gone", evidence: { status: 404 }, echo: true });
+    expect(classifyForeign(gone, gone.evidence, NOW_MS)?.input.echo).toBe(true);
+    expect(classifyForeign(thrownWith({ status: 409 }), {}, NOW_MS)?.input.echo).toBe(true);
+    expect(classifyForeign(thrownWith({ status: 404 }), {}, NOW_MS)?.input.echo).toBe(false);
   });
 });

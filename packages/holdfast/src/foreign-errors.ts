@@ -1,9 +1,10 @@
-/** What the tables say of an error that no connector reported: a driver's, an SDK's, a plain `fetch`. */
+/** What the tables say of an error without one: a driver's, an SDK's, a plain `fetch`, a user's connector's. */
 import type { ClassifierInput } from "./core/classify.ts";
 import type { Evidence } from "./core/failure.ts";
 import { classifyNodeError } from "./connectors/http/node-error.ts";
 import { recognise } from "./explain/recognise.ts";
 import { explainRequest } from "./explain/request.ts";
+import { CallFailed } from "./workflow/attempt.ts";
 
 interface Known {
   readonly input: ClassifierInput;
@@ -17,7 +18,17 @@ interface Known {
  * @param nowMs - for waits that are said as a date.
  */
 export function classifyForeign(error: unknown, seen: Evidence, nowMs: number): Known | null {
+  if (error instanceof CallFailed) return byStatus(error, nowMs);
   return byProtocol(error, seen, nowMs) ?? byRuntime(error, seen);
+}
+
+/** A connector without a table of its own that names a status means that of HTTP; its other words are its own. */
+function byStatus({ evidence, echo }: CallFailed, nowMs: number): Known | null {
+  const { status, code, headers, retryAfterMs } = evidence;
+  if (status === undefined) return null;
+  const wait = retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) };
+  const known = byProtocol({ status, code, headers: { ...headers, ...wait } }, evidence, nowMs);
+  return known === null || !echo ? known : { ...known, input: { ...known.input, echo } };
 }
 
 /** As `holdfast classify` is told of it: by the fields that its client puts on it. */

@@ -15,6 +15,7 @@ import { logOf } from "./engine-opening.ts";
 import { type Engines, Opening, openEngines } from "./engines.ts";
 import type { Ingress, IngressOptions } from "./ingress/index.ts";
 import { ingressOf } from "./ingress-of-app.ts";
+import { requireWork } from "./looking-only.ts";
 import type { LateOutcome } from "./engine/steps/step-slot.ts";
 import type { RunRow } from "./store/rows.ts";
 import { pruneLocal, type PrunedLocal } from "./prune-local.ts";
@@ -224,7 +225,10 @@ export function holdfast(options: HoldfastOptions): App {
   checkAppOptions(options);
   const listeners = new Set<EngineListener>();
   const opening = new Opening(() => openEngines(options, listeners));
-  const engines = () => opening.engines();
+  const engines = async () => {
+    await requireWork();
+    return await opening.engines();
+  };
   const posting = postingOf(options);
   return {
     async start(workflow, input, startOptions) {
@@ -272,11 +276,13 @@ function inTransactions(posting: Posting): Pick<App, "startIn" | "sendIn"> {
   return {
     async startIn(tx, workflow, input, options) {
       requireDefinition("workflow", workflow, "The workflow of app.startIn");
+      await requireWork();
       return await posting.start(tx, workflow, input, known("startIn", options));
     },
     async sendIn(tx, event, message) {
       known("sendIn", message);
       await requireEvent(event, message.payload);
+      await requireWork();
       const { name, sensitive = [] } = event;
       return await posting.send(tx, { ...message, name, sensitive });
     },

@@ -4,6 +4,7 @@ import { HoldfastError } from "./core/error.ts";
 import type { StoreCare, StoreReader } from "./operate/store-care.ts";
 import {
   keptApart,
+  lookAtPayloads,
   readerOfStored,
   readerWithPayloads,
   readKeyRing,
@@ -35,7 +36,13 @@ export function payloadCare(
   { keyRing, payloadFiles: directory }: PayloadAccess,
 ): Pick<
   StoreCare,
-  "openReader" | "openStored" | "verify" | "sweep" | "checkVersions" | "openBuild"
+  | "openReader"
+  | "openStored"
+  | "lookAtPayloads"
+  | "verify"
+  | "sweep"
+  | "checkVersions"
+  | "openBuild"
 > & {
   readonly apart: () => Promise<readonly string[]>;
 } {
@@ -54,6 +61,7 @@ export function payloadCare(
   };
   return {
     openReader: openShown,
+    lookAtPayloads: (reader, tell) => lookAtPayloads(reader, { ring, directory }, tell),
     openBuild: (module) => openBuild(secret, module),
     checkVersions: (module) => checkVersions({ openReader: openShown, secret }, module),
     openStored: async () => {

@@ -292,6 +292,17 @@ describe.each([
     expect((await cli("replay", misfit.plan.id)).out).toMatch(
       /refused {6}run_\w+: what shall be done to each does not fit it: .* no step "no-such-step"/u,
     );
+    const empty = misfit.plan.id;
+    for (const words of [
+      ["replay", empty, "--start"],
+      ["approve", empty, "--by", "bob", "--reason", "x"],
+    ])
+      expect(await cli(...words)).toMatchObject({
+        code: 4,
+        err: expect.stringMatching(
+          /^HF6003 .*nothing of it would run, each of its 2 items is refused \(2: what shall be done/u,
+        ) as string,
+      });
     taken.add("O-2").add("O-3");
     const again = await planned("workflow:order", "--from", "book");
     await cli("replay", again.plan.id, "--start");
@@ -314,9 +325,11 @@ describe.each([
     expect(run.state).toBe("completed");
     // A field that nobody has declared is refused for each, by the engine that knows the code.
     const stray = await planned("workflow:order", "--set-input", "/id=O-9");
-    await cli("replay", stray.plan.id, "--start");
-    const { tally } = await untilState(stray.plan.id, "completed");
-    expect(tally).toMatchObject({ skipped: 1, succeeded: 0 });
+    expect(stray.plan).toMatchObject({ items: [], refused: [expect.anything()] });
+    expect(await cli("replay", stray.plan.id, "--start")).toMatchObject({
+      code: 4,
+      err: expect.stringContaining("nothing of it would run") as string,
+    });
     const both = await cli("replay", "workflow:order", ...way, "--from", "book", "--reason", "x");
     expect(both).toMatchObject({ code: 2, err: expect.stringContaining("several ways") as string });
   });

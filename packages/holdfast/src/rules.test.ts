@@ -22,7 +22,6 @@ async function answer({ code, sent }: z.output<typeof input>): Promise<never> {
     message: `POST /payments: the bank says ${code}`,
     evidence: {
       phase: sent ? "answered" : "created",
-      status: 499,
       code,
       message: `refused: ${code.toLowerCase()} after 15:00`,
       path: "/payments",

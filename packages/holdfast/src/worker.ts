@@ -5,6 +5,7 @@ import { HoldfastError } from "./core/error.ts";
 import type { Rehearsal } from "./core/rehearsal.ts";
 import type { HoldfastOptions } from "./app-settings.ts";
 import { holdfast } from "./holdfast.ts";
+import { loaded, mayWork } from "./looking-only.ts";
 
 /** What the module exports as its default: an app without its store, which the worker names. */
 export type WorkerDefinition = Omit<HoldfastOptions, "store">;
@@ -19,6 +20,7 @@ export async function startWorker(
   path: string,
   address: string | Readonly<Record<string, string>>,
 ) {
+  mayWork();
   const definition = await definitionIn(path);
   const postgres = { shared: true, ...definition.postgres };
   // Whatever it is, the app says what it expects.
@@ -27,7 +29,7 @@ export async function startWorker(
   return { workflows: definition.workflows.map(({ name }) => name) };
 }
 
-/** @throws {HoldfastError} HF4102 if the module cannot be used. */
+/** @throws {HoldfastError} HF4102 if the module cannot be used, HF1112 if it works as it is loaded. */
 export async function definitionIn(path: string): Promise<WorkerDefinition> {
   const found: unknown = await imported(path);
   if (isDefinition(found)) return found;
@@ -62,9 +64,11 @@ function isRehearsal(value: unknown): value is Rehearsal {
 
 async function imported(path: string): Promise<unknown> {
   try {
-    const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
+    const { href } = pathToFileURL(resolve(path));
+    const module = await loaded(path, async () => (await import(href)) as { default?: unknown });
     return module.default;
   } catch (error) {
+    if (error instanceof HoldfastError && error.code === "HF1112") throw error;
     const because = error instanceof Error ? error.message : String(error);
     throw new HoldfastError(
       "HF4102",

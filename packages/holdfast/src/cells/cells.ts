@@ -22,7 +22,11 @@ export interface CellDoor {
   readonly name: string;
   /** What its store holds. @throws {HoldfastError} if it cannot be looked at, or is not there yet. */
   readonly look: () => Promise<FoundCell>;
-  /** The store, made if it is not there, for whoever has it alone. */
+  /**
+   * The store, made if it is not there, for whoever has it alone.
+   *
+   * @throws {HoldfastError} HF5004 at once if another has it: waiting is for who holds no other cell.
+   */
   readonly openAlone: () => Promise<Store>;
   /**
    * Its engine at work. Whatever ends badly closes the store again.
@@ -40,6 +44,8 @@ export interface CellsNeeds {
   readonly doors: readonly CellDoor[];
   readonly clock: Clock;
   readonly random: Random;
+  /** How long a process that died while it made the first list keeps the others out. */
+  readonly aloneMsMax: number;
   readonly log: (line: string) => void;
 }
 
@@ -49,7 +55,7 @@ const AGAIN = { backoffFirstMs: 1_000, backoffMaxMs: 30_000 };
 /** How often kept events are looked through for runs of other cells that wait for them. */
 const FORWARD_EVERY_MS = 30_000;
 
-/** How often a first list is looked at that another process is making. */
+/** How often a first list is looked at that another process is making, beyond what one that died takes. */
 const FIRST_TRIES_MAX = 100;
 const FIRST_LOOK_MS = 200;
 
@@ -150,8 +156,9 @@ export class Cells implements Directory {
   }
 
   async #agreedList(): Promise<CellList> {
-    const { doors } = this.#needs;
+    const { doors, aloneMsMax } = this.#needs;
     const names = doors.map(({ name }) => name);
+    const triesMax = FIRST_TRIES_MAX + Math.ceil(aloneMsMax / FIRST_LOOK_MS);
     for (let tries = 1; ; tries += 1) {
       const start = cellStart(names, await this.#look());
       if (start.kind === "go") return start.list;
@@ -160,7 +167,7 @@ export class Cells implements Directory {
       } catch (error) {
         // Another process makes it just now: then it is there soon.
         const isBusy = error instanceof HoldfastError && error.code === "HF5004";
-        if (!isBusy || tries >= FIRST_TRIES_MAX) throw error;
+        if (!isBusy || tries >= triesMax) throw error;
       }
       await this.#pause(FIRST_LOOK_MS);
     }

@@ -14,7 +14,10 @@ export interface Context {
 
 /** What a command found or did: one document for scripts, text for people. */
 export interface Shown {
-  /** Code of the user's has run and may have left timers or connections: the process does not wait for them. */
+  /**
+   * Code of the user's has run, or something was broken off: timers or connections may be left, and the
+   * process does not wait for them.
+   */
   readonly ranCode?: true;
   readonly document: unknown;
   /** In its place where `--json` is asked for: each a document on a line of its own. */

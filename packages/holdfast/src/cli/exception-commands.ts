@@ -253,7 +253,10 @@ function outcomeShown(outcome: BulkOutcome): Shown {
     `${String(done)} done${left === 0 ? "" : `, ${String(left)} left for the engine`}, ${String(refused.length)} refused.`,
     ...refused
       .slice(0, REFUSED_SHOWN_MAX)
-      .map(({ exception, code, message }) => `${exception}  ${code}  ${message}`),
+      .flatMap(({ exception, code, message, remedy }) => [
+        `${exception}  ${code}  ${message}`,
+        `        Fix: ${remedy}`,
+      ]),
   ];
   const exitCode = refused.length === 0 ? EXIT.ok : EXIT.failed;
   return { document: outcome, text: () => lines.join("\n"), exitCode };

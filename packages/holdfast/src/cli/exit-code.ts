@@ -13,6 +13,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** Codes that do not simply mean "failed". */
 const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   HF1001: EXIT.badUse,
+  HF1112: EXIT.badUse,
   HF4102: EXIT.badUse,
   HF4103: EXIT.badUse,
   HF4104: EXIT.badUse,

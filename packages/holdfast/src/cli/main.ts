@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { createInterface } from "node:readline/promises";
-import { outside } from "../command-line.ts";
+import { lookOnly, outside } from "../command-line.ts";
 import { runCommandLine } from "./program.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -32,6 +32,7 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+lookOnly();
 // Not process.exit at once: what was written to a pipe is still on its way.
 process.exitCode = await runCommandLine(process.argv.slice(2), terminal, outside);
 if (isToEnd) {

@@ -1,4 +1,5 @@
 /** Everything that the command line needs from outside its own folder and the process. */
+import type { Tell } from "../core/doctor/finding.ts";
 import type { PulledVerdict } from "../core/pulled/verdict.ts";
 import type { Rehearsal } from "../core/rehearsal.ts";
 import type { ArchiveSink } from "../operate/archive-runs.ts";
@@ -15,6 +16,8 @@ export interface Outside {
   /** Version of this package. */
   readonly version: () => string;
   readonly nowMs: () => number;
+  /** Tells what is wrong with this Node.js, and with what a module defines; null: none is given. */
+  readonly lookAround: (module: string | null, tell: Tell) => Promise<void>;
   /**
    * All that comes in on the standard input.
    *

@@ -24,6 +24,8 @@ function care(over: Partial<StoreCare> = {}): StoreCare {
   return {
     openReader: unexpected,
     verify: async () => SOUND,
+    look: unexpected,
+    lookAtPayloads: unexpected,
     backup: unexpected,
     sweep: unexpected,
     openStored: unexpected,
@@ -55,6 +57,7 @@ async function run(
     writeText: () => Promise.resolve(),
     version: () => "1.2.3",
     nowMs: () => 0,
+    lookAround: unexpected,
     readInput: () => Promise.resolve(input),
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
@@ -98,6 +101,28 @@ async function run(
 const STORE = ["--store", "sqlite:a.db"];
 
 const CHECK = ["versions", "check", "./dist/app.js", "--store", "sqlite:store.db"];
+
+const failing = care({
+  openReader: () =>
+    Promise.reject(new HoldfastError("HF6001", "There is none.", "List them with: holdfast runs")),
+});
+
+describe("commands that are printed", () => {
+  test("name the store that was named on the command line, in the Fix of an error too", async () => {
+    const { err } = await run(["runs", ...STORE], { store: failing });
+    expect(err).toContain("Fix: List them with: holdfast --store sqlite:a.db runs\n");
+    const terminal = { env: { HOLDFAST_STORE: "sqlite:a.db" } };
+    expect((await run(["runs"], { store: failing, terminal })).err).toContain(
+      "Fix: List them with: holdfast runs\n",
+    );
+  });
+
+  test("say so where its password is not repeated", async () => {
+    const { err } = await run(["runs", "--store", "postgres://a:secret@db/x"], { store: failing });
+    expect(err).toMatch(/holdfast runs\n[^]*The commands above need your --store as well/u);
+    expect(err).not.toContain("secret");
+  });
+});
 
 describe("holdfast versions check", () => {
   const checked = {

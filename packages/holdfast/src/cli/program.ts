@@ -7,6 +7,7 @@ import { addArchiveCommands } from "./archive-commands.ts";
 import { addCellsCommands, type CellsWork } from "./cells-commands.ts";
 import { addClassifyCommand } from "./classify-command.ts";
 import { accessOfCell, badUse, payloadAccess, type Shown, type Work } from "./context.ts";
+import { addDoctorCommand } from "./doctor-command.ts";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { addParkingCommands } from "./parking-commands.ts";
 import { addAdmitCommand } from "./admit-command.ts";
@@ -21,6 +22,7 @@ import { addRehearseCommand } from "./rehearse-command.ts";
 import { addRepairCommands } from "./repair-commands.ts";
 import { addReplayCommands } from "./replay-commands.ts";
 import { jsonLine, jsonText, visibleLines } from "./safe-text.ts";
+import { pasteReady } from "./paste-ready.ts";
 import { collected, type StoreNames, storeNames } from "./store-names.ts";
 import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
 import type { StoreCare } from "../operate/store-care.ts";
@@ -52,7 +54,7 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const show = (shown: Shown) => {
-    print(shown, program.opts(), terminal, outside.nowMs());
+    print(shown, program, terminal, outside.nowMs());
     if (shown.ranCode === true) terminal.endsAll?.();
     exitCode = shown.exitCode ?? EXIT.ok;
   };
@@ -80,6 +82,8 @@ export async function runCommandLine(
     await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
+    // A user's module may have been loaded before it failed, and leave behind what keeps a process alive.
+    terminal.endsAll?.();
     return failed(error, program, words, terminal);
   }
 }
@@ -165,6 +169,7 @@ export function commandTree(
     });
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
+  addDoctorCommand(program, act);
   addRehearseCommand(program, outside, show);
   addPullCommand(program, act);
   addTestCommand(program, outside, show);
@@ -198,7 +203,8 @@ function describedOption(this: Help, option: Option): string {
 /** Columns of help text where there is no terminal. */
 const HELP_WIDTH = 100;
 
-function print(shown: Shown, options: GlobalOptions, terminal: Terminal, nowMs: number): void {
+function print(shown: Shown, program: Command, terminal: Terminal, nowMs: number): void {
+  const options: GlobalOptions = program.opts();
   if (options.json === true) {
     const { document, lines } = shown;
     if (lines === undefined) terminal.out(`${jsonText(document)}\n`);
@@ -208,8 +214,14 @@ function print(shown: Shown, options: GlobalOptions, terminal: Terminal, nowMs: 
   const { env, width } = terminal;
   const noColor = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
   const screen = { width, hasColor: width !== null && !noColor };
-  terminal.out(`${shown.text({ screen, nowMs })}\n`);
-  if (shown.remark !== undefined) terminal.err(`${shown.remark}\n`);
+  const { text, remark } = pasteReady(shown.text({ screen, nowMs }), options, namesIn(program));
+  terminal.out(`${text}\n`);
+  for (const line of [shown.remark, remark])
+    if (typeof line === "string") terminal.err(`${line}\n`);
+}
+
+function namesIn(program: Command): readonly string[] {
+  return program.commands.map((command) => command.name());
 }
 
 function failed(
@@ -227,7 +239,9 @@ function failed(
   }
   // With --json the one document on `out` is the error; people and logs find it on `err` as well.
   if (words.includes("--json")) terminal.out(`${jsonText({ error: errorDocument(error) })}\n`);
-  terminal.err(`${visibleLines(formatError(error))}\n`);
+  const { text, remark } = pasteReady(formatError(error), program.opts(), namesIn(program));
+  terminal.err(`${visibleLines(text)}\n`);
+  if (remark !== null) terminal.err(`${remark}\n`);
   if (thrown instanceof CommanderError) return EXIT.badUse;
   return thrown instanceof HoldfastError ? exitCodeOf(error.code) : EXIT.failed;
 }
@@ -239,8 +253,8 @@ function errorDocument({ code, message, where, remedy }: HoldfastError) {
 
 /** The command that was meant, as `holdfast help` takes it; null if it is none. */
 function commandNamed(program: Command, words: readonly string[]): string | null {
-  const names = new Set(program.commands.map((command) => command.name()));
-  return words.find((word) => names.has(word)) ?? null;
+  const names = namesIn(program);
+  return words.find((word) => names.includes(word)) ?? null;
 }
 
 function translated(thrown: unknown, command: string | null): HoldfastError {

@@ -3,9 +3,11 @@ import { Option, type Command } from "commander";
 import { REPLAY_ACTS, type ReplayAct } from "../core/replay/replay-control.ts";
 import {
   isReplayId,
+  nothingRuns,
   REPLAY_ITEMS_MAX,
   secondPersonFor,
   type ReplayMode,
+  type ReplayPlan,
 } from "../core/replay/replay-plan.ts";
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../operate/paging.ts";
 import { planReplay, type PlannedReplay } from "../operate/replay/plan-replay.ts";
@@ -19,7 +21,7 @@ import {
 import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
 import { changeOf, jsonValueOf } from "./decision-text.ts";
 import { byPerson, patience, type PersonOptions } from "./deciding.ts";
-import { EXIT } from "./exit-code.ts";
+import { EXIT, type ExitCode } from "./exit-code.ts";
 import { personOf, reasonOf, wholeNumber } from "./option-values.ts";
 import { pacingOf, withPlanOptions, type PlanOptions } from "./plan-options.ts";
 import { plannedText, replaysText, replayText } from "./show-replays.ts";
@@ -139,8 +141,13 @@ export function plannedShown(result: PlannedReplay): Shown {
   return {
     document: { outcome, plan, secondPerson, notBefore },
     text: () => plannedText(result, secondPerson),
-    exitCode: secondPerson === null ? EXIT.ok : EXIT.needsPerson,
+    exitCode: exitOf(plan, secondPerson),
   };
+}
+
+function exitOf(plan: ReplayPlan, secondPerson: string | null): ExitCode {
+  if (nothingRuns(plan) !== null) return EXIT.refused;
+  return secondPerson === null ? EXIT.ok : EXIT.needsPerson;
 }
 
 function shown(id: string, { limit, after }: ReplayOptions, context: Context): Promise<Shown> {

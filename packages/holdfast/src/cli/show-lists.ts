@@ -106,6 +106,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       ...careNotes(exception),
       ...exception.kept.map(keptSentence),
       ...(exception.admitWith === null ? [] : [exception.admitWith]),
+      ...exception.integrationWith,
       ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
@@ -115,7 +116,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
 }
 
 /** Those whose commands are printed in full; the others need to be told more. */
-const PRINTED = ["settle", "resume", "admit", "close"];
+const PRINTED = ["settle", "resume", "admit", "close", "unpark", "park"];
 
 function otherActs({ acts, classPage }: ExceptionView): readonly string[] {
   const others = acts.filter((act) => !PRINTED.includes(act));

@@ -1,7 +1,13 @@
 /** Replay plans as text. */
 import type { JsonChange } from "../core/json-edit.ts";
 import { clippedJson, type ChangedField } from "../core/replay/changed-fields.ts";
-import { totalOf, wavesOf, type ReplayPlan } from "../core/replay/replay-plan.ts";
+import {
+  nothingRuns,
+  REPLAY_REFUSALS,
+  totalOf,
+  wavesOf,
+  type ReplayPlan,
+} from "../core/replay/replay-plan.ts";
 import { REPLAY_ENDS, type ReplayTally } from "../core/replay/replay-tally.ts";
 import type { CoolDown } from "../operate/replay/cool-down.ts";
 import type { PlannedReplay } from "../operate/replay/plan-replay.ts";
@@ -13,26 +19,21 @@ import { textTable, type Column } from "./text-table.ts";
 /** Ids that are named of what is refused. */
 const NAMED_MAX = 10;
 
-const REFUSED_TEXT: Readonly<Record<string, string>> = {
-  "unknown-outcome": "the outcome is unknown: settle first",
-  "same-version": "a defect, and the version that has it still runs",
-  "nothing-waits": "no resume is taken about it",
-  "no-repair": "what shall be done to each does not fit it",
-  "does-not-fit": "the code of that version does not fit it",
-};
-
 /** A plan that was just made: everything that a start is bound to. */
 export function plannedText(
   { plan, outcome, notBefore }: PlannedReplay,
   secondPerson: string | null,
 ): string {
   const { id } = plan;
+  const nothing = nothingRuns(plan);
   return [
     ...planLines(plan),
     ...coolDownLines(notBefore),
-    secondPerson === null
-      ? `start with:  holdfast replay ${id} --start`
-      : `A second person has to approve it (${secondPerson}): holdfast approve ${id} --by NAME --reason "..."`,
+    nothing !== null
+      ? `It cannot be started: ${nothing}.`
+      : secondPerson === null
+        ? `start with:  holdfast replay ${id} --start`
+        : `A second person has to approve it (${secondPerson}): holdfast approve ${id} --by NAME --reason "..."`,
     ...(outcome === "applied" ? [] : ["No engine has taken it yet; it is kept until one does."]),
   ].join("\n");
 }
@@ -101,7 +102,9 @@ function refusedLines(refused: ReplayPlan["refused"]): readonly string[] {
 }
 
 function refusedText(why: string, found: string | null): string {
-  const text = REFUSED_TEXT[why] ?? why;
+  // An older or newer engine may know another.
+  const known: Readonly<Record<string, string>> = REPLAY_REFUSALS;
+  const text = known[why] ?? why;
   return found === null ? text : `${text}: ${found}`;
 }
 

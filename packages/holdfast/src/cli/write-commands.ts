@@ -90,10 +90,16 @@ function addSettle(program: Command, act: Act): void {
     .description("say whether an effect with an unknown outcome has happened")
     .argument("<effect>", "id of the effect, as listed by: holdfast effects --open")
     .addArgument(
-      new Argument("<outcome>", "what happened").choices(["happened", "not", "cannot-tell"]),
+      new Argument(
+        "<outcome>",
+        "happened: nothing is sent again; not: it is sent once more; cannot-tell: the next owner is asked",
+      ).choices(["happened", "not", "cannot-tell"]),
     )
-    .option("--value <json>", "what it answered, where the run still needs it")
-    .option("--ref <text>", "the other system's reference");
+    .option(
+      "--value <json>",
+      "with happened: what it answered, as JSON, where the run still needs it",
+    )
+    .option("--ref <text>", "with happened: the other system's reference");
   withException(command).action((effect: string, outcome: string, options: SettleOptions) =>
     act((context) =>
       withReader(context, async (reader) => {

@@ -2,6 +2,7 @@
  * Which acts of a person would be accepted for a run: the one place that says so. `why` and the lists
  * offer what this allows; a command is refused where it does not, before it is left for the engine.
  */
+import type { ErrorCode } from "./error.ts";
 import {
   ANSWER_SCHEMA,
   EFFECT_STAYS,
@@ -132,10 +133,19 @@ export function resumeOf(exception: WaitingException, facts: ActFacts): "run" | 
 
 /** What has to be so before a run can do anything whose code, or whose journal, does not serve. */
 const ONLY_ONCE: Readonly<Record<string, string>> = {
+  HF1108: "once code is deployed that does not ask it to exclude the starter",
   HF2104: "once code that fits is deployed",
   HF2105: "once an app with its workflow runs",
   HF2106: "once its journal can be read",
 };
+
+/**
+ * True if the same would come of it: who started a run is on record from its beginning or never. It is
+ * accepted, for who has deployed other code.
+ */
+export function resumesInVain(exception: ActException): boolean {
+  return isOfRun(exception) && exception.reasonCode === ("HF1108" satisfies ErrorCode);
+}
 
 /** `cancel` takes runs without fitting code by their journal, and so none whose journal cannot be read. */
 export function cancels(exceptions: readonly ActException[]): boolean {

@@ -102,7 +102,8 @@ describe("a look that finds nothing", () => {
     expect(afterProbe(absent(8_000), probeCase(), situation())).toMatchObject({
       kind: "probeAgain",
       atMs: SENT_MS + 10_000,
-      because: "Look-up 1: one look found nothing, and two are needed; next in 2 s.",
+      because:
+        "Look-up 1: one look found nothing, and two are needed; next at 1970-01-01 00:16:50 UTC.",
     });
     expect(afterProbe(absent(9_999), probeCase([absent(8_000)]), situation()).kind).toBe(
       "probeAgain",

@@ -7,7 +7,7 @@
  */
 import { assertNever } from "./assert.ts";
 import type { Contract } from "./contract.ts";
-import { durationText } from "./duration.ts";
+import { utcText } from "./civil-time.ts";
 import { PROBE_CONFLICT, type EffectProof, type Failure } from "./failure.ts";
 import type { ProbeSaying } from "./journal.ts";
 import type { Move, Unknown } from "./move.ts";
@@ -137,7 +137,7 @@ function afterAbsent(answer: ProbeAnswer, probe: ProbeCase, s: Situation): After
   return {
     kind: "probeAgain",
     atMs: countsFromMs,
-    because: `Look-up ${String(number)}: one look found nothing, and two are needed; next in ${durationText(countsFromMs - answer.askedAtMs)}.`,
+    because: `Look-up ${String(number)}: one look found nothing, and two are needed; next at ${utcText(countsFromMs)}.`,
   };
 }
 
@@ -187,7 +187,7 @@ function again(
   return {
     kind: "probeAgain",
     atMs,
-    because: `Look-up ${String(number)}: ${why}; next in ${durationText(atMs - answer.askedAtMs)}.`,
+    because: `Look-up ${String(number)}: ${why}; next at ${utcText(atMs)}.`,
   };
 }
 

@@ -1,6 +1,7 @@
 /** What a failure says about the other system as a whole. Source: failure model R9. */
 import { assertNever } from "./assert.ts";
 import type { Failure } from "./failure.ts";
+import { NO_CONNECTION } from "./protocols/node.ts";
 
 /**
  * - `hard`    a certain sign that it cannot be reached: refused, no such host;
@@ -17,7 +18,7 @@ export function feedOf(failure: Failure): Feed {
   const { phase, status } = failure.evidence;
   switch (failure.class) {
     case "unavailable":
-      return phase === "none" || phase === "created" ? "hard" : "soft";
+      return isCertain(failure) ? "hard" : "soft";
     case "misconfigured":
     case "exhausted":
       // A mailbox that is full is nobody else's: only what every call meets stops them all.
@@ -43,6 +44,15 @@ export function feedOf(failure: Failure): Feed {
     default:
       return assertNever(failure.class);
   }
+}
+
+/**
+ * That nothing was sent, or, where nobody watched the call (a plain `fetch`), a code that only who had no
+ * connection gets. What it proves of the effect is another question: nothing.
+ */
+function isCertain({ evidence: { phase, code } }: Failure): boolean {
+  if (phase === undefined) return code !== undefined && NO_CONNECTION.includes(code);
+  return phase === "none" || phase === "created";
 }
 
 function isAboutOne({ scope }: Failure): boolean {

@@ -12,8 +12,7 @@ import {
   type BreakerConfig,
   type BreakerState,
 } from "./breaker.ts";
-import { feedOf } from "./breaker-feed.ts";
-import { FAILURE_CLASSES, type Failure } from "./failure.ts";
+import type { Failure } from "./failure.ts";
 
 function failed(over: Partial<Failure> = {}): Failure {
   return {
@@ -74,6 +73,11 @@ function tried(state: BreakerState, step: Step, nowMs: number, random01 = 0): Br
   });
 }
 
+function ask(state: BreakerState, nowMs: number): BreakerState {
+  const asked = { kind: "tryNow", reason: "bo has it tried" } as const;
+  return breakerNext(state, asked, DEFAULT_BREAKER, { nowMs, random01: 0 });
+}
+
 function probeAtOf(state: BreakerState): number | null {
   if (state.kind !== "open") throw new Error(`expected open, got ${state.kind}`);
   return state.probeAtMs;
@@ -103,6 +107,20 @@ describe("parking", () => {
     const now = breakerNext(open, asked, DEFAULT_BREAKER, at);
     expect(breakerNext(now, unasked, DEFAULT_BREAKER, at)).toMatchObject({ probeAtMs: 1_000 });
     expect(tried(now, "ok", 1_000).kind).toBe("closed");
+  });
+
+  test("a try in vain that somebody asked for changes nothing of those that come by themselves", () => {
+    const open = tried(play(repeat(REFUSED, 3)), REFUSED, 5_200);
+    const plannedAtMs = probeAtOf(open) ?? Number.NaN;
+    expect(plannedAtMs).toBe(5_200 + 10_000);
+    // Twice, the second time before the first has gone.
+    const vain = tried(ask(ask(open, 6_000), 6_500), REFUSED, 7_000);
+    expect(vain).toMatchObject({ probeAtMs: plannedAtMs, outage: { spacingMs: 10_000 } });
+    expect(tried(vain, REFUSED, plannedAtMs)).toMatchObject({ probeAtMs: plannedAtMs + 20_000 });
+    // Of one that a person has parked for long no try was planned that should come after it.
+    const byHand = { kind: "parkedByHand", reason: "release", untilMs: 9e9 } as const;
+    const parked = breakerNext(open, byHand, DEFAULT_BREAKER, { nowMs: 6_000, random01: 0 });
+    expect(tried(ask(parked, 7_000), REFUSED, 7_000)).toMatchObject({ probeAtMs: 17_000 });
   });
 
   test("by hand takes the place of an outage, which began when it began", () => {
@@ -325,51 +343,13 @@ test("a parked run asks again with the breaker, or after the first wait while it
 
 test("every state has a sentence", () => {
   const open = play(repeat(REFUSED, 3));
-  expect(breakerText(CLOSED_BREAKER, 0)).toBe(
+  expect(breakerText(CLOSED_BREAKER)).toBe(
     "Other calls go to it; this one did not get through and is tried again.",
   );
-  expect(breakerText(open, 1_200)).toBe(
-    "It is not called: not reachable 3 times in a row (NODE:ECONNREFUSED); one call is tried in 4 s.",
+  expect(breakerText(open)).toBe(
+    "It is not called: not reachable 3 times in a row (NODE:ECONNREFUSED); one call is tried at 1970-01-01 00:00:05 UTC.",
   );
-  expect(breakerText(play(repeat(FORBIDDEN, 3)), 0)).toContain("a setting must change");
-});
-
-describe("feedOf", () => {
-  test("says what each kind of failure tells of the other system", () => {
-    const feeds = FAILURE_CLASSES.map((cls) =>
-      feedOf(failed({ class: cls, evidence: { phase: "answered", status: 400 } })),
-    );
-    expect(feeds).toEqual([
-      "alive",
-      "alive",
-      "alive",
-      "soft",
-      "alive",
-      "setting",
-      "silent",
-      "setting",
-      "alive",
-      "alive",
-      "silent",
-      "alive",
-      "silent",
-      "silent",
-      "silent",
-    ]);
-  });
-
-  test("tells no answer, gateway errors and our own shortage apart", () => {
-    const transient = (over: Partial<Failure>) => feedOf(failed({ class: "transient", ...over }));
-    for (const status of [502, 503, 504]) {
-      expect(transient({ evidence: { phase: "answered", status } })).toBe("soft");
-    }
-    expect(transient({ evidence: { phase: "sent" } })).toBe("soft");
-    expect(transient({ evidence: { phase: "answered", status: 500 } })).toBe("alive");
-    expect(transient({ evidence: { phase: "none" }, scope: "system" })).toBe("silent");
-    expect(transient({ evidence: { phase: "sent" }, origin: "code" })).toBe("silent");
-    expect(feedOf(failed({ evidence: { phase: "none" } }))).toBe("hard");
-    expect(feedOf(failed({ evidence: {} }))).toBe("soft");
-  });
+  expect(breakerText(play(repeat(FORBIDDEN, 3)))).toContain("a setting must change");
 });
 
 describe("for any course of events", () => {

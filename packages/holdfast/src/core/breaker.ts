@@ -6,6 +6,7 @@
 import { assertNever } from "./assert.ts";
 import { feedOf, type Feed } from "./breaker-feed.ts";
 import { EMPTY_WINDOW, counted, countsOf, type CallWindow } from "./call-window.ts";
+import { utcText } from "./civil-time.ts";
 import { durationText } from "./duration.ts";
 import type { Failure, FailureClass } from "./failure.ts";
 
@@ -48,6 +49,8 @@ export interface Outage {
   readonly byHand?: true;
   /** When a try found a setting still wrong, or a quota still used up: none follows soon. */
   readonly inVainAtMs?: number;
+  /** Set while somebody has it tried: when it would have been tried by itself; null if that is over. */
+  readonly ownTryAtMs?: number | null;
 }
 
 /** Coming back: how many calls may be under way, and how many of these came through. */
@@ -261,7 +264,8 @@ function opened(
 ): BreakerState {
   const spacingMs = spacingAfter(state, config);
   const outage: Outage = { class: failure.class, reason, sinceMs: at.nowMs, spacingMs };
-  return { kind: "open", outage, probeAtMs: nextProbeAtMs(failure, spacingMs, at) };
+  const probeAtMs = nextProbeAtMs(failure, at.nowMs + jittered(spacingMs, at), at);
+  return { kind: "open", outage, probeAtMs };
 }
 
 /** Coming back failed: go on waiting longer, as if the canary had failed. */
@@ -273,7 +277,8 @@ function triedNow(state: BreakerState, reason: string | null, at: At): BreakerSt
   if (state.kind !== "open") return state;
   // What a person has said only a person takes back.
   if (reason === null && state.outage.byHand === true) return state;
-  const known = notByHand(state.outage);
+  const { byHand, ownTryAtMs = byHand === true ? null : state.probeAtMs } = state.outage;
+  const known = { ...notByHand(state.outage), ownTryAtMs };
   const outage = reason === null ? known : { ...known, reason };
   return { kind: "open", outage, probeAtMs: at.nowMs };
 }
@@ -351,13 +356,14 @@ function afterCanary(
     // The first step of coming back, with one call at a time.
     return comingBack({ limit: 1, doneCount: 0 }, outage.spacingMs);
   }
-  const spacingMs = longer(outage.spacingMs, config);
+  const { ownTryAtMs } = state.outage;
   if (failure === null || feed === "silent") {
     // It ended without saying anything about the other system: try again after the same wait.
-    const again = at.nowMs + jittered(outage.spacingMs, at);
-    return { kind: "open", outage, probeAtMs: again };
+    return { kind: "open", outage, probeAtMs: laterOf(ownTryAtMs, outage.spacingMs, at) };
   }
-  const probeAtMs = nextProbeAtMs(failure, spacingMs, at);
+  // One that somebody asked for is none of its own tries: these go on as they were planned.
+  const spacingMs = ownTryAtMs === undefined ? longer(outage.spacingMs, config) : outage.spacingMs;
+  const probeAtMs = nextProbeAtMs(failure, laterOf(ownTryAtMs, spacingMs, at), at);
   const inVain = probeAtMs === null ? { inVainAtMs: at.nowMs } : {};
   return {
     kind: "open",
@@ -366,13 +372,19 @@ function afterCanary(
   };
 }
 
-function nextProbeAtMs(failure: Failure, spacingMs: number, at: At): number | null {
+/** The try that was planned, if it is still to come; else one after this wait. */
+function laterOf(plannedAtMs: number | null | undefined, spacingMs: number, at: At): number {
+  const isToCome = typeof plannedAtMs === "number" && plannedAtMs > at.nowMs;
+  return isToCome ? plannedAtMs : at.nowMs + jittered(spacingMs, at);
+}
+
+function nextProbeAtMs(failure: Failure, ownAtMs: number, at: At): number | null {
   const hintMs = failure.evidence.retryAfterMs;
   if (feedOf(failure) === "setting") {
     // A wrong setting does not heal by itself and a locked account is worse; a quota may say when.
     return failure.class === "exhausted" && hintMs !== undefined ? at.nowMs + hintMs : null;
   }
-  return at.nowMs + Math.max(jittered(spacingMs, at), hintMs ?? 0);
+  return Math.max(ownAtMs, at.nowMs + (hintMs ?? 0));
 }
 
 function longer(spacingMs: number, config: BreakerConfig): number {
@@ -385,7 +397,7 @@ function jittered(spacingMs: number, at: At): number {
 }
 
 /** The state as a sentence for the dependency's record and for people. */
-export function breakerText(state: BreakerState, nowMs: number): string {
+export function breakerText(state: BreakerState): string {
   switch (state.kind) {
     case "closed":
       return state.ramp === null
@@ -394,7 +406,7 @@ export function breakerText(state: BreakerState, nowMs: number): string {
     case "open":
       return state.probeAtMs === null
         ? `It is not called: ${state.outage.reason}; a setting must change, or a person must say so.`
-        : `It is not called: ${state.outage.reason}; one call is tried in ${durationText(state.probeAtMs - nowMs)}.`;
+        : `It is not called: ${state.outage.reason}; one call is tried at ${utcText(state.probeAtMs)}.`;
     case "probing":
       return `One call is being tried: ${state.outage.reason}.`;
     default:

@@ -57,6 +57,14 @@ export function dateText(number: number): string {
   return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}`;
 }
 
+/** A moment for people, to the second: "2026-12-24 09:05:00 UTC". */
+export function utcText(ms: number): string {
+  const day = Math.floor(ms / DAY_MS);
+  const second = Math.floor((ms - day * DAY_MS) / 1000);
+  const [hours, minutes] = [Math.floor(second / 3600), Math.floor(second / 60) % 60];
+  return `${dateText(day)} ${two(hours)}:${two(minutes)}:${two(second % 60)} UTC`;
+}
+
 /** Null unless the text is a date that there is. */
 export function parseDate(text: string): number | null {
   const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);

@@ -43,7 +43,7 @@ export function refuseClosing(facts: ClosingFacts, state: RunState | null): void
     throw new HoldfastError(
       "HF6004",
       "Not closed: what happened outside is not known, and closing would hide it.",
-      `Find out what happened, then say so: holdfast settle ${effect} happened|not --reason "..."`,
+      `Find out what happened, then say so: holdfast settle ${effect} happened --reason "..."; or: holdfast settle ${effect} not --reason "..."`,
       where,
     );
   }

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   HF1109: "A message may be repeated for longer than it is remembered.",
   HF1110: "No version can be made of these files.",
   HF1111: "A version cannot be placed before or after another.",
+  HF1112: "A module works as it is loaded, where code is only looked at.",
   HF1203: "Two steps in one run have the same name.",
   HF1204: "Runs that call each other would wait for ever.",
   HF1205: "The work of a local transaction has left it.",
@@ -122,13 +123,28 @@ export class HoldfastError extends Error {
     const parts = { name: "HoldfastError", code, remedy, where: options.where };
     for (const [name, value] of Object.entries(parts))
       Object.defineProperty(this, name, { value, enumerable: false, configurable: true });
-    this.stack = `${String(this)}${framesOf(this.stack, message)}`;
+    this.stack = stackOf(this, framesOf(this.stack, message));
   }
 
   /** With code and remedy: `String(error)` and an uncaught error's stack are all that many see. */
   override toString(): string {
     return `${this.name}: ${formatError(this)}`;
   }
+}
+
+/**
+ * What an uncaught error shows: the form of every error, with the places in the user's own code. It is
+ * found by them; how our own code came to refuse it helps nobody. Where none is in it, all are kept.
+ */
+function stackOf(error: HoldfastError, frames: string): string {
+  const own = frames.split("\n").filter(isUsersPlace);
+  if (own.length === 0) return `${String(error)}${frames}`;
+  return [`${error.name}: ${headOf(error)}`, ...own, tailOf(error)].join("\n");
+}
+
+function isUsersPlace(frame: string): boolean {
+  const isFrame = frame.startsWith("    at ");
+  return isFrame && !/[\\/]node_modules[\\/]|\bnode:|<anonymous>/u.test(frame);
 }
 
 /** The stack without its head, which is the message and may have lines of its own. */
@@ -141,11 +157,13 @@ function framesOf(stack: string | undefined, message: string): string {
 
 /** The one form in which an error is shown, in log, console and command line. */
 export function formatError(error: HoldfastError): string {
-  const lines = [`${error.code}  ${error.message}`];
-  if (error.where !== undefined) lines.push(`        ${error.where}`);
-  lines.push(
-    `        Fix: ${error.remedy}`,
-    `        See docs/reference/errors.md#${error.code.toLowerCase()}`,
-  );
-  return lines.join("\n");
+  return `${headOf(error)}\n${tailOf(error)}`;
+}
+
+function headOf({ code, message, where }: HoldfastError): string {
+  return `${code}  ${message}${where === undefined ? "" : `\n        ${where}`}`;
+}
+
+function tailOf({ code, remedy }: HoldfastError): string {
+  return `        Fix: ${remedy}\n        See docs/reference/errors.md#${code.toLowerCase()}`;
 }

@@ -208,5 +208,11 @@ export const CHANGED_INPUT = "REPAIR:CHANGED_INPUT";
 /** Reason code of an effect in whose place a look-up has found something else. */
 export const PROBE_CONFLICT = "HF3007" satisfies ErrorCode;
 
+/** Reason code of the exception of an integration that is not called until somebody has acted. */
+export const INTEGRATION_PARKED = "HF3006" satisfies ErrorCode;
+
+/** Reason code of the exception of an integration that has been out of reach for long. */
+export const INTEGRATION_AWAY = "HF3009" satisfies ErrorCode;
+
 /** Reason code of the exception of an effect that stays after its run was taken back. */
 export const EFFECT_STAYS = "HF3004" satisfies ErrorCode;

@@ -17,6 +17,7 @@ import {
   throttledDelayMs,
 } from "./backoff.ts";
 import type { Contract } from "./contract.ts";
+import { utcText } from "./civil-time.ts";
 import { durationText } from "./duration.ts";
 import { ANSWER_SCHEMA, type Failure, type FailureClass } from "./failure.ts";
 import { refusalSettles } from "./key-refusal.ts";
@@ -152,7 +153,7 @@ function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poi
     case "policy":
       return person("approve", c, `A rule forbids it or asks for approval (${failure.reasonCode})`);
     case "expired":
-      return tooLate(c, s.deadlineAtMs ?? s.nowMs);
+      return tooLate(c, s.deadlineAtMs);
     case "interrupted":
       return {
         kind: "resume",
@@ -338,7 +339,7 @@ function repeatOrGiveUp(c: Case): Move {
   return {
     kind: "retry",
     delayMs,
-    because: `Temporary failure (${failure.reasonCode}), ${of}, next in ${durationText(delayMs)}; ${harmless}.`,
+    because: `Temporary failure (${failure.reasonCode}), ${of}; ${harmless}.`,
   };
 }
 
@@ -367,7 +368,7 @@ function waitOrPark(c: Case): Move {
   const delayMs = delayOf(s.hintMs, throttled, s.random01);
   const slower =
     failure.scope === "key"
-      ? "The first request with its key is still at work"
+      ? "The first request with its key, or what it needs, is still at work over there"
       : "The other system wants us slower";
   const asked = s.hintMs === null ? "" : ` (asked for at least ${durationText(s.hintMs)})`;
   const late = pastDeadline(c, delayMs);
@@ -385,7 +386,7 @@ function waitOrPark(c: Case): Move {
   return {
     kind: "wait",
     delayMs,
-    because: `${slower}, next in ${durationText(delayMs)}${asked}; this uses up no attempt.`,
+    because: `${slower}${asked}; this uses up no attempt.`,
   };
 }
 
@@ -403,7 +404,7 @@ function redoOrGiveUp(c: Case): Move {
   return {
     kind: "redo",
     delayMs,
-    because: `Lost a race (${failure.reasonCode}), ${of}; it is done again from its last read in ${durationText(delayMs)}.`,
+    because: `Lost a race (${failure.reasonCode}), ${of}; it is done again from its last read.`,
   };
 }
 
@@ -426,11 +427,14 @@ function pastDeadline(c: Case, delayMs: number): Move | null {
   return tooLate(c, deadlineAtMs);
 }
 
-function tooLate(c: Case, deadlineAtMs: number): Move {
+/** @param deadlineAtMs - null: it was said of it that it is too late. */
+function tooLate(c: Case, deadlineAtMs: number | null): Move {
   if (c.unsure) return findOut(c, "before it is given up as late");
-  const byMs = c.s.nowMs - deadlineAtMs;
-  const when = byMs >= 0 ? `passed ${durationText(byMs)} ago` : `is in ${durationText(-byMs)}`;
-  return { kind: "late", because: `Its deadline ${when}, before it could be done.` };
+  if (deadlineAtMs === null)
+    return { kind: "late", because: `It is too late for it (${c.failure.reasonCode}).` };
+  const comes = c.s.nowMs >= deadlineAtMs ? "passed" : "comes";
+  const because = `Its deadline, ${utcText(deadlineAtMs)}, ${comes} before it could be done.`;
+  return { kind: "late", because };
 }
 
 /** A limit is reached. Where something may have happened, one look comes before asking a person. */

@@ -43,6 +43,8 @@ const ofRun = (failureClass: FailureClass, reasonCode = "CODE:TypeError"): Waiti
   reasonCode,
 });
 
+const aside = (reasonCode: string) => ({ ...DATA, subject: "erp", reasonCode });
+
 describe("an exception offers", () => {
   test.each([
     [
@@ -55,7 +57,10 @@ describe("an exception offers", () => {
     ["of data beside an unknown outcome", "exception", [DATA, UNKNOWN], ["resume", "cancel"]],
     ["of code that threw", "held", [ofRun("defect")], ["resume", "again", "cancel"]],
     ["of a journal that cannot be read", "held", [ofRun("defect", "HF2106")], ["resume", "again"]],
+    ["of a starter whom nobody has named", "held", [ofRun("defect", "HF1108")], ["cancel"]],
     ["beside its run", "running", [{ ...DATA, subject: "event 1" }], ["close"]],
+    ["of an outage", "running", [aside("HF3009")], ["unpark", "park", "close"]],
+    ["of a wrong setting", "running", [aside("HF3006")], ["unpark", "close"]],
     [
       "of an undoing that has failed",
       "exception",

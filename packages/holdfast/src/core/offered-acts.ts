@@ -7,11 +7,12 @@ import {
   closesAsStaying,
   isUnknown,
   resumeOf,
+  resumesInVain,
   settleOf,
   type ActFacts,
   type WaitingException,
 } from "./acts.ts";
-import type { FailureClass } from "./failure.ts";
+import { INTEGRATION_AWAY, INTEGRATION_PARKED, type FailureClass } from "./failure.ts";
 import { isFinal } from "./run-state.ts";
 import { isUndoPath } from "./step-path.ts";
 import { UNFIT_MESSAGE } from "./received.ts";
@@ -25,6 +26,8 @@ export type ActName =
   | "supply"
   | "skip"
   | "admit"
+  | "unpark"
+  | "park"
   | "close"
   | "anew"
   | "cancel";
@@ -44,12 +47,21 @@ export function offeredActs(exception: WaitingException, facts: ActFacts): reado
 
 /** What stands beside a run, or beside the store: nobody waits for it. */
 export function besideActs({ reasonCode }: { readonly reasonCode: string }): readonly ActName[] {
-  return reasonCode === UNFIT_MESSAGE ? ["admit", "close"] : ["close"];
+  switch (reasonCode) {
+    case UNFIT_MESSAGE:
+      return ["admit", "close"];
+    case INTEGRATION_PARKED:
+      return ["unpark", "close"];
+    case INTEGRATION_AWAY:
+      return ["unpark", "park", "close"];
+    default:
+      return ["close"];
+  }
 }
 
 function goingOn(exception: WaitingException, facts: ActFacts): readonly ActName[] {
   const resumes = resumeOf(exception, facts);
-  if (resumes === null) return [];
+  if (resumes === null || resumesInVain(exception)) return [];
   // Whatever is done again could do again what nobody knows of; an undoing is not repaired.
   const isInPart = exception.effect === "partial";
   if (facts.exceptions.some(isUnknown) || isInPart || isUndoPath(exception.step)) return ["resume"];

@@ -158,7 +158,8 @@ export function incidentOf(
 }
 
 function movedOutage(outage: Outage, byMs: number): Outage {
-  const { inVainAtMs } = outage;
+  const { sinceMs, ownTryAtMs, inVainAtMs } = outage;
+  const own = typeof ownTryAtMs === "number" ? { ownTryAtMs: ownTryAtMs + byMs } : {};
   const inVain = inVainAtMs === undefined ? {} : { inVainAtMs: inVainAtMs + byMs };
-  return { ...outage, sinceMs: outage.sinceMs + byMs, ...inVain };
+  return { ...outage, sinceMs: sinceMs + byMs, ...own, ...inVain };
 }

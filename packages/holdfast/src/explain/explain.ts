@@ -4,6 +4,7 @@
  */
 import type { RepeatKind } from "../core/contract.ts";
 import { REPEAT_KINDS } from "../core/contract.ts";
+import { durationText } from "../core/duration.ts";
 import type { Failure } from "../core/failure.ts";
 import type { MoveKind } from "../core/move.ts";
 import type { RowVerdict } from "../core/protocol-table.ts";
@@ -107,5 +108,6 @@ function moveUnder(kind: RepeatKind, failure: Failure, given: Given): ExplainedM
   const { attempt, isOpen, retryAfterMs: hintMs } = given;
   const plain = { attempt, openMaybe: isOpen, hintMs };
   const move = plainMove(failure, PLAIN_CONTRACTS[kind], plain);
-  return { contract: kind, move: move.kind, because: move.because };
+  const next = "delayMs" in move ? ` Next in ${durationText(move.delayMs)}.` : "";
+  return { contract: kind, move: move.kind, because: `${move.because}${next}` };
 }

@@ -351,7 +351,7 @@ function mustBeSettled({ run, operation, step }: ExceptionRow): HoldfastError {
   return new HoldfastError(
     "HF6004",
     `Not resumed: "${step}" may have happened, and going on could do it again.`,
-    `Find out what happened, then say so: holdfast settle ${effect} happened|not --reason "..."`,
+    `Find out what happened, then say so: holdfast settle ${effect} happened --reason "..."; or: holdfast settle ${effect} not --reason "..."`,
     { where: formatRunId(run) },
   );
 }

@@ -46,6 +46,7 @@ export interface BulkOutcome {
     readonly exception: string;
     readonly code: ErrorCode;
     readonly message: string;
+    readonly remedy: string;
   }[];
 }
 
@@ -134,7 +135,8 @@ export async function handleAll(
         else left += 1;
       } catch (error) {
         if (!(error instanceof HoldfastError) || !isErrorCode(error.code)) throw error;
-        refused.push({ exception: id, code: error.code, message: error.message });
+        const { code, message, remedy } = error;
+        refused.push({ exception: id, code, message, remedy });
       }
     }
   };

@@ -2,11 +2,12 @@
  * The commands that are printed with an exception, word by word. Each names the exception that it is
  * about, so that what is approved is what was seen; what would be refused is not printed.
  */
-import { closesAsStaying, isOutcomeOpen, resumeOf, settleOf } from "../core/acts.ts";
+import { closesAsStaying, isOutcomeOpen, resumeOf, resumesInVain, settleOf } from "../core/acts.ts";
 import { EFFECT_STAYS } from "../core/failure.ts";
 import { besideActs, offeredActs, type ActName } from "../core/offered-acts.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
+import { quotedForShell } from "./shell-word.ts";
 import type { ExceptionRow } from "../store/rows.ts";
 import type { RunBelongings } from "./views.ts";
 
@@ -21,7 +22,8 @@ export function settleCommand(row: ExceptionRow, of: RunBelongings): string | nu
     return `holdfast settle ${effect} happened ${about} --reason "how it was undone by hand"`;
   if (takes === "happened")
     return `holdfast settle ${effect} happened ${about} --reason "how it was undone, or why it stays"`;
-  return `holdfast settle ${effect} happened${valueWords(row, of)}|not ${about} --reason "..."`;
+  const rest = `${about} --reason "..."`;
+  return `holdfast settle ${effect} happened${valueWords(row, of)} ${rest}   or   holdfast settle ${effect} not ${rest}`;
 }
 
 export function closeCommand(row: ExceptionRow, { run }: RunBelongings): string | null {
@@ -47,9 +49,21 @@ export function admitCommand(row: ExceptionRow): string | null {
 
 export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | null {
   const { run, effects, exceptions, nowMs } = of;
-  if (row.closedAtMs !== null || run === null) return null;
+  if (row.closedAtMs !== null || run === null || resumesInVain(row)) return null;
   if (resumeOf(row, { state: run.state, effects, exceptions, nowMs }) === null) return null;
   return `holdfast resume ${formatRunId(row.run)} --exception ${formatItemId("exc", row)} --reason "..."`;
+}
+
+/** What is done to the integration that it is about. */
+export function integrationCommands(row: ExceptionRow): readonly string[] {
+  const { closedAtMs, subject, integration } = row;
+  if (closedAtMs !== null || subject === null || integration === null) return [];
+  const name = quotedForShell(integration);
+  return besideActs(row).flatMap((act) => {
+    if (act === "unpark")
+      return [`holdfast unpark ${name} --reason "one call, to see whether it answers"`];
+    return act === "park" ? [`holdfast park ${name} --for 30m --reason "..."`] : [];
+  });
 }
 
 export function actsOn(row: ExceptionRow, of: RunBelongings): readonly ActName[] {

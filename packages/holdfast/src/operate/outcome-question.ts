@@ -3,6 +3,8 @@
  * look-ups said, what was found instead, and what each answer would do. Source: failure model R28.
  */
 import { isOutcomeOpen, settleOf } from "../core/acts.ts";
+import { assertNever } from "../core/assert.ts";
+import type { RepeatKind } from "../core/contract.ts";
 import { parseJson } from "../core/json-text.ts";
 import type {
   IntentHead,
@@ -87,7 +89,7 @@ export async function outcomeQuestion(
     looks: looks.map(lookView),
     found: shown(instead),
     secondPerson: settlingNeeds(intent),
-    answers: answersTo(row),
+    answers: answersTo(row, contract),
   };
 }
 
@@ -104,7 +106,7 @@ function lookView(record: JournalRecord): LookView {
   return { at: isoOf(askedAtMs), says, why };
 }
 
-function answersTo(row: ExceptionRow): readonly OutcomeAnswer[] {
+function answersTo(row: ExceptionRow, contract: RepeatKind): readonly OutcomeAnswer[] {
   const takes = settleOf(row);
   const effect = formatItemId("eff", { run: row.run, seq: row.operation ?? 0 });
   const about = `--exception ${formatItemId("exc", row)} --reason "..."`;
@@ -118,7 +120,7 @@ function answersTo(row: ExceptionRow): readonly OutcomeAnswer[] {
   };
   const not: OutcomeAnswer = {
     answer: "not",
-    does: "it is sent again at once; if it did happen, it happens twice",
+    does: `it is sent again at once; if it did happen, ${repeated(contract, row)}`,
     command: `holdfast settle ${effect} not ${about}`,
   };
   const cannotTell: OutcomeAnswer = {
@@ -128,6 +130,27 @@ function answersTo(row: ExceptionRow): readonly OutcomeAnswer[] {
   };
   return takes === "either" ? [happened, not, cannotTell] : [happened, cannotTell];
 }
+
+/** What comes of it where it is sent a second time, by its contract. */
+function repeated(contract: RepeatKind, { record }: ExceptionRow): string {
+  switch (contract) {
+    case "read":
+    case "idempotent":
+      return "the same again changes nothing over there";
+    case "keyed": {
+      const { keyWindowEndsAtMs: endsAtMs } = record;
+      if (endsAtMs === null) return TWICE;
+      return `the other system knows its key until ${isoOf(endsAtMs)} and does it once; after that ${TWICE}`;
+    }
+    case "probeable":
+    case "once":
+      return TWICE;
+    default:
+      return assertNever(contract);
+  }
+}
+
+const TWICE = "it happens twice";
 
 function isoOf(ms: number): string {
   return new Date(ms).toISOString();

@@ -2,6 +2,7 @@
  * What is done for a store as a whole: check it, copy it, accept it after a restore. Each driver
  * brings its own; the composition root hands the right one in.
  */
+import type { Tell } from "../core/doctor/finding.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { EffectRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -59,6 +60,14 @@ export interface StoreCare {
   /** Needs no engine and disturbs none. */
   readonly openReader: () => Promise<StoreReader>;
   readonly verify: () => Promise<Verification>;
+  /**
+   * Tells what is wrong with the store and what is around it. Writes nothing.
+   *
+   * @returns whether there is a store whose work can be looked at.
+   */
+  readonly look: (given: { readonly anchorFile?: string }, tell: Tell) => Promise<boolean>;
+  /** Tells whether payloads can be read with what is given, by a sample. @param reader - of this care. */
+  readonly lookAtPayloads: (reader: StoreReader, tell: Tell) => Promise<void>;
   /**
    * Holds the histories of all runs that are under way against the build that this module exports;
    * nothing is executed or written.

@@ -30,6 +30,7 @@ import {
   actsOn,
   admitCommand,
   closeCommand,
+  integrationCommands,
   resumeCommand,
   settleCommand,
 } from "./next-commands.ts";
@@ -127,6 +128,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly admitWith: string | null;
   /** The command that lets what waits because of it go on; null where it would be refused. */
   readonly resumeWith: string | null;
+  /** Commands about the integration that it is about; none if it is about none. */
+  readonly integrationWith: readonly string[];
   /** All commands by which it can be dealt with, as far as the store tells; none if closed. */
   readonly acts: readonly ActName[];
   readonly integration: string | null;
@@ -354,6 +357,7 @@ export function exceptionView(
     closeWith: closeCommand(row, of),
     admitWith: admitCommand(row),
     resumeWith: resumeCommand(row, of),
+    integrationWith: integrationCommands(row),
     acts: actsOn(row, of),
     integration: row.integration,
     class: row.class,
@@ -464,7 +468,7 @@ export function dependencyView(row: DependencyRow, nowMs: number): DependencyVie
   };
 }
 
-/** The first of each outage is on record, and not each that follows when it has failed. */
+/** Where workers share a store, the first of an outage is on record, and not each that follows. */
 function probeToComeMs({ probeAtMs }: DependencyRow, nowMs: number): number | null {
   return probeAtMs !== null && probeAtMs > nowMs ? probeAtMs : null;
 }

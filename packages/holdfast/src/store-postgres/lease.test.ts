@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SampleJournal, startRuns, startedHead } from "../testing/sample-journal.ts";
-import { connect } from "./client.ts";
+import { type Connection, connect } from "./client.ts";
 import { startCuttingProxy } from "./cutting-proxy.test-support.ts";
 import {
   type PostgresStore,
@@ -8,6 +8,8 @@ import {
   openPostgresReader,
   verifyPostgresStore,
 } from "./index.ts";
+import { joinLease } from "./lease.ts";
+import { connectTo } from "./open.ts";
 import { systemTicks } from "./ticks.ts";
 import {
   KEY,
@@ -153,6 +155,42 @@ test("two engines that take over at once do not both get in", async () => {
   const refusals = entries.flatMap((entry) => (entry.status === "rejected" ? [entry.reason] : []));
   expect(refusals.length).toBe(3);
   for (const refusal of refusals) expect(refusal).toMatchObject({ code: "HF5004" });
+});
+
+test("a worker is not kept out by another worker that enters where one had the store for itself", async () => {
+  const alone = await open();
+  const real = await connectTo(database.url);
+  // Between its look that finds one alone, and its question for how long.
+  const connection: Connection = {
+    ...real,
+    async transaction(statements) {
+      try {
+        await real.transaction(statements);
+      } catch (error) {
+        await alone.close();
+        await open({ shared: true });
+        throw error;
+      }
+    },
+  };
+  const lease = { incarnation: 7, leaseMs: 30_000, waitMsMax: 0, ticks: systemTicks };
+  expect(await joinLease(connection, lease)).toBe(1);
+  await real.close();
+});
+
+test("256 workers are as many as there are, but for those whose lease is over", async () => {
+  await runSql(
+    database.url,
+    `insert into worker (incarnation, alive, epoch, slot, shared, lease_ms, opened_at_ms)
+        select n + 1, 1, n + 1, n, 1, 600000, 0 from generate_series(0, 255) as t (n);
+      insert into heartbeat (incarnation, beat_at_ms)
+        select n + 1, (extract(epoch from clock_timestamp()) * 1000)::int8 from generate_series(0, 255) as t (n)`,
+  );
+  await expect(open({ shared: true })).rejects.toMatchObject({ code: "HF5013" });
+  // All of them killed at once: nobody lives who would end them.
+  await outwaitLeases(database.url);
+  const store = await open({ shared: true });
+  expect(store.shards.isWhole).toBe(false);
 });
 
 test("an engine learns from its next beat that it was replaced", async () => {

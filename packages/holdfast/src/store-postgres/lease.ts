@@ -30,8 +30,10 @@ export interface LeaseSettings {
 const LOOK_EVERY_MS = 200;
 
 const SQL = {
+  // Of all that live, or only of one that has the store for itself: nobody else keeps a worker out.
   living: `select w.incarnation, h.beat_at_ms + w.lease_ms - ${DATABASE_NOW_MS}
-    from worker w join heartbeat h on h.incarnation = w.incarnation where w.alive = 1`,
+    from worker w join heartbeat h on h.incarnation = w.incarnation
+    where w.alive = 1 and (w.shared = 0 or $1::int2 = 0)`,
   kill: `update worker set alive = 0 where incarnation = $1::int8 and alive = 1 and exists
     (select 1 from heartbeat h where h.incarnation = $1::int8
       and h.beat_at_ms + worker.lease_ms <= ${DATABASE_NOW_MS})`,
@@ -72,7 +74,7 @@ export async function takeLease(
   const { ticks, waitMsMax, incarnation } = settings;
   const untilMs = ticks.nowMs() + waitMsMax;
   for (;;) {
-    const leftMs = await endExpired(connection);
+    const leftMs = await endExpired(connection, ALL);
     if (leftMs === null && (await enter(connection, settings))) break;
     if (ticks.nowMs() >= untilMs) throw held(leftMs ?? settings.leaseMs);
     await ticks.pause(LOOK_EVERY_MS);
@@ -93,8 +95,18 @@ export async function takeLease(
 export async function joinLease(connection: Connection, settings: LeaseSettings): Promise<number> {
   const { ticks, waitMsMax, incarnation, leaseMs } = settings;
   const untilMs = ticks.nowMs() + waitMsMax;
-  while (!(await entered(connection, joining(incarnation, leaseMs)))) {
-    const leftMs = await endExpired(connection);
+  let wasFull = false;
+  for (;;) {
+    const entry = await entered(connection, joining(incarnation, leaseMs));
+    if (entry === "in") break;
+    if (entry === "full") {
+      // Who died without a word keeps its slot until somebody ends it; where nobody lives, we do.
+      if (wasFull) throw tooManyWorkers();
+      wasFull = true;
+      await endExpired(connection, ALL);
+      continue;
+    }
+    const leftMs = await endExpired(connection, ALONE);
     if (leftMs === null) continue;
     if (ticks.nowMs() >= untilMs) throw held(leftMs);
     await ticks.pause(LOOK_EVERY_MS);
@@ -112,10 +124,17 @@ function joining(incarnation: number, leaseMs: number): Written[] {
   ];
 }
 
+/** Who is in the way of one that enters: of one that wants the store for itself, of one that shares. */
+const ALL = 0;
+const ALONE = 1;
+
 /** Ends engines whose lease ran out. Null if none lives, else how long the longest lease lasts. */
-async function endExpired(connection: Connection): Promise<number | null> {
+async function endExpired(
+  connection: Connection,
+  who: typeof ALL | typeof ALONE,
+): Promise<number | null> {
   let longestMs: number | null = null;
-  for (const cells of await connection.rows("living", SQL.living)) {
+  for (const cells of await connection.rows("living", SQL.living, [who])) {
     const [incarnation, leftMs] = cells as [number, number];
     if (leftMs <= 0) await endIfExpired(connection, incarnation);
     else longestMs = Math.max(longestMs ?? 0, leftMs);
@@ -129,8 +148,11 @@ export async function endIfExpired(connection: Connection, incarnation: number):
 }
 
 /** False if another engine has entered meanwhile. */
-function enter(connection: Connection, { incarnation, leaseMs }: LeaseSettings): Promise<boolean> {
-  return entered(connection, [
+async function enter(
+  connection: Connection,
+  { incarnation, leaseMs }: LeaseSettings,
+): Promise<boolean> {
+  const entry = await entered(connection, [
     { name: "lock-shards", text: SQL.lockShards, values: [] },
     { name: "nobody-lives", text: SQL.nobodyLives, values: [] },
     { name: "enter", text: SQL.enter, values: [incarnation, leaseMs, 0] },
@@ -138,15 +160,20 @@ function enter(connection: Connection, { incarnation, leaseMs }: LeaseSettings):
     { name: "forget-gates", text: SQL.forgetGates, values: [] },
     { name: "take-shards", text: SQL.takeShards, values: [incarnation] },
   ]);
+  return entry === "in";
 }
 
-async function entered(connection: Connection, statements: readonly Written[]): Promise<boolean> {
+/** `held`: another engine is in the way. `full`: each slot is that of a worker that nobody has ended. */
+async function entered(
+  connection: Connection,
+  statements: readonly Written[],
+): Promise<"in" | "held" | "full"> {
   try {
     await connection.transaction(statements);
-    return true;
+    return "in";
   } catch (error) {
-    if (isRefused(error, SQL_STATES.divisionByZero)) return false;
-    if (isRefused(error, SQL_STATES.notNullViolation)) throw tooManyWorkers();
+    if (isRefused(error, SQL_STATES.divisionByZero)) return "held";
+    if (isRefused(error, SQL_STATES.notNullViolation)) return "full";
     throw error;
   }
 }

@@ -64,12 +64,15 @@ function rangeSql(list: List, lead: Lead | null, afterRun: number, limit: number
     ...(lead === null ? [[`${run} > ?::int8`, afterRun] as const] : between(lead, run, afterRun)),
     only === undefined ? null : ([`${run} = ?::int8`, only] as const),
     lead === null || lead.condition === null ? null : ([lead.condition] as const),
+    lead?.marked === undefined
+      ? null
+      : ([`handling::jsonb -> '${lead.marked}' <> '[]'::jsonb`] as const),
     // As a list that is known before: joined, the runs would be walked from the beginning.
     lead?.among === undefined
       ? null
       : ([`${run} = any(array(select run from ${lead.among}))`] as const),
     ...list.equal.map(([column, value]) =>
-      isExact(lead, column, value) ? null : equals(column, value),
+      isExact(lead, column, value) ? null : besideLead(lead, equals(column, value)),
     ),
     ...list.where,
   ].filter((condition) => condition !== null);
@@ -117,6 +120,7 @@ const INDEXED: Readonly<Record<LeadColumn, "text" | "word" | "number">> = {
   answer_by: "text",
   assignee: "text",
   class: "word",
+  duplicate_of: "text",
   effect: "text",
   key: "text",
   namespace: "text",
@@ -131,7 +135,8 @@ function indexed(column: LeadColumn): string {
 }
 
 function valueOf(column: LeadColumn): string {
-  return column === "assignee" ? "(handling::jsonb ->> 'assignee')" : column;
+  if (column === "assignee") return "(handling::jsonb ->> 'assignee')";
+  return column === "duplicate_of" ? "(handling::jsonb ->> 'duplicateOf')" : column;
 }
 
 function marked(column: LeadColumn): string {
@@ -146,6 +151,13 @@ const INDEXED_CHARS = 200;
 function isExact(lead: Lead | null, column: LeadColumn, value: string | undefined): boolean {
   if (lead?.columns.includes(column) !== true || value === undefined) return false;
   return INDEXED[column] !== "text" || value.length < INDEXED_CHARS;
+}
+
+/** Beside a lead without values nothing may seem so rare that all that leads be read and sorted. */
+function besideLead(lead: Lead | null, condition: Condition): Condition {
+  if (lead?.marked === undefined || condition === null) return condition;
+  const [sql, ...values] = condition;
+  return [`case when ${sql} then true end`, ...values];
 }
 
 /** Looked at in the rows: no index has these expressions, though some have their columns. */

@@ -56,6 +56,7 @@ export function exceptionList(query: ExceptionQuery): List {
       ["workflow", query.workflow],
       ["class", query.class],
       ["assignee", query.assignee ?? undefined],
+      ["duplicate_of", query.duplicateOf],
     ],
     where: [
       query.all === true ? null : isOpen(query),
@@ -68,9 +69,6 @@ export function exceptionList(query: ExceptionQuery): List {
       query.watcher === undefined
         ? null
         : inRow("handling::jsonb -> 'watchers' @> to_jsonb(?::text)", query.watcher),
-      query.duplicateOf === undefined
-        ? null
-        : inRow("handling::jsonb ->> 'duplicateOf' = ?", query.duplicateOf),
       query.isSnoozed === true ? inRow("handling::jsonb ->> 'snoozed' is not null") : null,
       query.dueBeforeMs === undefined
         ? null

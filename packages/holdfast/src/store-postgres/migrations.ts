@@ -9,12 +9,18 @@ import { sql as cell } from "./migrations/0001_cell.sql.ts";
 import { sql as gate } from "./migrations/0001_gate.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
 import { sql as forgottenCommands } from "./migrations/0002_forgotten-commands.sql.ts";
+import { sql as exceptionMarks } from "./migrations/0003_exception-marks.sql.ts";
 import { SQL_STATES, isRefused } from "./postgres-errors.ts";
 
 /** In order; a migration is never edited or removed once released. */
-const MIGRATIONS: readonly string[] = [initial + gate + archive + cell, forgottenCommands];
+const MIGRATIONS: readonly string[] = [
+  initial + gate + archive + cell,
+  forgottenCommands,
+  exceptionMarks,
+];
 
-const SCHEMA_VERSION = MIGRATIONS.length;
+/** That this build brings a store to. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** Two processes that make the first table at once collide; the second try finds it. */
 const TRIES_MAX = 3;

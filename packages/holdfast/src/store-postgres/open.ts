@@ -18,7 +18,13 @@ import { type KeySource, foreignKey, storeKey } from "./key.ts";
 import { beat, joinLease, leaveLease, takeLease } from "./lease.ts";
 import { Link } from "./link.ts";
 import { Lookout } from "./lookout.ts";
-import { isMetaSound, preferKeys, prepareSession, readOrMakeMeta } from "./meta.ts";
+import {
+  type StoredMeta,
+  isMetaSound,
+  preferKeys,
+  prepareSession,
+  readOrMakeMeta,
+} from "./meta.ts";
 import { migrate, migrationTables, schemaVersion } from "./migrations.ts";
 import { ConnectionLost, StatementRefused, cannotOpen, replaced } from "./postgres-errors.ts";
 import { engineReads } from "./queries.ts";
@@ -285,15 +291,19 @@ async function prepareStore(
     storeId: `store_${Buffer.from(randomBytes(16)).toString("hex")}`,
     createdAtMs: options.nowMs(),
   });
-  if (meta.keyId !== keyId(secret)) throw foreignKey();
-  if (!isMetaSound(secret, meta)) {
-    throw new HoldfastError(
-      "HF5006",
-      "the row that says who this store is was changed",
-      "Run `holdfast store verify` for the details, then restore the newest backup.",
-    );
-  }
+  requireOwnKey(secret, meta);
   return meta.storeId;
+}
+
+/** @throws {HoldfastError} HF5009 if the store was made with another key, HF5006 if its row was changed. */
+export function requireOwnKey(secret: Uint8Array, meta: StoredMeta): void {
+  if (meta.keyId !== keyId(secret)) throw foreignKey();
+  if (isMetaSound(secret, meta)) return;
+  throw new HoldfastError(
+    "HF5006",
+    "the row that says who this store is was changed",
+    "Run `holdfast store verify` for the details, then restore the newest backup.",
+  );
 }
 
 async function numbersOf(

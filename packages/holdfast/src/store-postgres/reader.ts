@@ -58,7 +58,11 @@ export async function openPostgresReader(options: { readonly url: string }): Pro
 export async function storeIdOf(connection: Connection, url: string): Promise<string> {
   const meta = (await schemaVersion(connection)) === 0 ? null : await readMeta(connection);
   if (meta !== null) return meta.storeId;
-  throw new HoldfastError(
+  throw noStoreAt(url);
+}
+
+export function noStoreAt(url: string): HoldfastError {
+  return new HoldfastError(
     "HF5002",
     `there is no store at ${shownUrl(url)}`,
     "Name the database of an app that has been started at least once.",

@@ -34,33 +34,45 @@ export async function serverSettings(connection: Connection): Promise<ServerSett
  *   another encoding than UTF8; HF5005 for one that does not sync.
  */
 export function requireFit(settings: ServerSettings): void {
-  const { versionNumber, version, fsync, fullPageWrites, encoding } = settings;
-  if (versionNumber < SERVER_VERSION_MIN) {
-    throw new HoldfastError(
-      "HF5002",
-      `the server is PostgreSQL ${version}`,
-      "Use PostgreSQL 15 or newer.",
-    );
-  }
+  requireVersion(settings);
   requireWritable(settings);
-  if (encoding !== null && encoding !== "UTF8") {
-    throw new HoldfastError(
-      "HF5002",
-      `the database keeps its texts in ${encoding}, which does not hold every character`,
-      `Make one that does: create database NAME encoding 'UTF8' template template0`,
-    );
-  }
-  if (fsync === "off" || fullPageWrites === "off") {
-    throw new HoldfastError(
-      "HF5005",
-      `the server runs with ${fsync === "off" ? "fsync" : "full_page_writes"} = off`,
-      "Switch it on in the server's configuration. Without it a power cut would lose what was " +
-        "acknowledged, or damage the database.",
-    );
-  }
+  requireEncoding(settings);
+  requireSync(settings);
 }
 
-function requireWritable({ isStandby, isReadOnly }: ServerSettings): void {
+/** @throws {HoldfastError} HF5002 for a server that is too old. */
+export function requireVersion({ versionNumber, version }: ServerSettings): void {
+  if (versionNumber >= SERVER_VERSION_MIN) return;
+  throw new HoldfastError(
+    "HF5002",
+    `the server is PostgreSQL ${version}`,
+    "Use PostgreSQL 15 or newer.",
+  );
+}
+
+/** @throws {HoldfastError} HF5002 for a database that does not hold every character. */
+export function requireEncoding({ encoding }: ServerSettings): void {
+  if (encoding === null || encoding === "UTF8") return;
+  throw new HoldfastError(
+    "HF5002",
+    `the database keeps its texts in ${encoding}, which does not hold every character`,
+    `Make one that does: create database NAME encoding 'UTF8' template template0`,
+  );
+}
+
+/** @throws {HoldfastError} HF5005 for a server that does not sync. */
+export function requireSync({ fsync, fullPageWrites }: ServerSettings): void {
+  if (fsync !== "off" && fullPageWrites !== "off") return;
+  throw new HoldfastError(
+    "HF5005",
+    `the server runs with ${fsync === "off" ? "fsync" : "full_page_writes"} = off`,
+    "Switch it on in the server's configuration. Without it a power cut would lose what was " +
+      "acknowledged, or damage the database.",
+  );
+}
+
+/** @throws {HoldfastError} HF5002 for a standby, and for a user that may only read. */
+export function requireWritable({ isStandby, isReadOnly }: ServerSettings): void {
   if (isStandby) {
     throw new HoldfastError(
       "HF5002",

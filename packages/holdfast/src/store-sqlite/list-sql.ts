@@ -53,6 +53,7 @@ function rangeSql(list: List, lead: Lead | null, afterRun: number, limit: number
     [`${run} > ?`, afterRun],
     equals(run, only),
     lead === null || lead.condition === null ? null : [lead.condition],
+    lead?.marked === undefined ? null : [`handling ->> '$.${lead.marked}' <> '[]'`],
     // Behind the store itself, so that its index is searched.
     lead?.among === undefined ? null : [`${run} in (select run from ${lead.among} and run > 0)`],
     ...list.where,
@@ -68,7 +69,8 @@ function rangeSql(list: List, lead: Lead | null, afterRun: number, limit: number
 
 /** What a column is in its index. */
 function indexed(column: LeadColumn | undefined): string {
-  return column === "assignee" ? "handling ->> '$.assignee'" : (column ?? "");
+  if (column === "assignee") return "handling ->> '$.assignee'";
+  return column === "duplicate_of" ? "handling ->> '$.duplicateOf'" : (column ?? "");
 }
 
 function conditions(given: readonly Condition[]): Statement {

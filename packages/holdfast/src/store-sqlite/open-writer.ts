@@ -188,7 +188,7 @@ function prepare(database: Database, settings: OpenSettings): WriterIdentity {
     keyId: keyId(key),
     createdAtMs: settings.nowMs,
   };
-  if (meta.keyId !== keyId(key)) throw foreignKey(keyPath(path));
+  requireOwnKey(key, meta, path);
   // A process that died while it made the store left one without this row.
   if (readMeta(database) === null && new ChainQueries(database).last() === null) {
     insertMeta(database, key, meta);
@@ -197,12 +197,22 @@ function prepare(database: Database, settings: OpenSettings): WriterIdentity {
   return { storeId: meta.storeId, secret: key, incarnation: fresh.incarnation };
 }
 
+/** @throws {HoldfastError} HF5009 if the store was made with another key. */
+export function requireOwnKey(
+  key: Uint8Array,
+  meta: { readonly keyId: string },
+  path: string,
+): void {
+  if (meta.keyId !== keyId(key)) throw foreignKey(keyPath(path));
+}
+
 function requireNoStoreBefore({ path, anchor }: Pick<OpenSettings, "path" | "anchor">): void {
   if (anchor === "accepting") throw nothingThere(path);
   if (existsSync(anchorPath(path))) throw databaseGone(path, "its anchor");
 }
 
-function refuseCopy(database: Database, key: Uint8Array, path: string): void {
+/** @throws {HoldfastError} HF5007 for a copy that nobody has accepted. */
+export function refuseCopy(database: Database, key: Uint8Array, path: string): void {
   const meta = readMeta(database);
   if (meta !== null && sealedAs(sealKey(key), meta) === "copy") throw isBackup(path);
 }
@@ -216,7 +226,7 @@ function isThere(path: string): boolean {
  * What lies beside a database says that there was one: a store is made only where there is nothing of
  * it. Of one that was not made to its end, the empty file and its key are there, and nothing more.
  */
-function requireNothingLeft({ path, anchor }: Pick<OpenSettings, "path" | "anchor">): void {
+export function requireNothingLeft({ path, anchor }: Pick<OpenSettings, "path" | "anchor">): void {
   requireNoStoreBefore({ path, anchor });
   if (isThere(`${path}-wal`)) throw databaseGone(path, "its log");
   if (!existsSync(path) && existsSync(keyPath(path))) throw databaseGone(path, "its key");

@@ -95,7 +95,7 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
   };
 }
 
-function notMade(path: string): HoldfastError {
+export function notMade(path: string): HoldfastError {
   return new HoldfastError(
     "HF5002",
     `there is no store at ${path}`,

@@ -20,7 +20,7 @@ export interface UpkeepSettings {
  * The log is checkpointed at 16 MiB (4,000 pages of 4 KiB). Four times that means that checkpoints
  * do not come through: a reader holds a snapshot.
  */
-const LOG_ALARM_BYTES = 64 * 1024 * 1024;
+export const LOG_ALARM_BYTES = 64 * 1024 * 1024;
 
 /** Below this an idle checkpoint is not worth its fsync. */
 const LOG_IDLE_BYTES = 1024 * 1024;

@@ -9,8 +9,8 @@
  * - what concerns undoings leads before all but these: it is rare, and has indexes of its own;
  * - a state leads but for `completed`, in which most runs are: then a workflow or an owner does;
  * - a workflow leads before an owner, who mostly has several, and both before a namespace;
- * - of exceptions who has them leads, then the owner before the workflow, and both before the class, of which there are
- *   few; of effects what has no end or an unusual one leads before a name.
+ * - of exceptions who has them leads, then what few are: duplicates of one, and what somebody watches; then the owner
+ *   before the workflow, both before a tag, and all before the class, of which there are few; of effects what has no end or an unusual one leads before a name.
  * An index more for each pair would cost every run that starts and ends more than a list gains.
  */
 import { EFFECT_STAYS } from "../core/failure.ts";
@@ -29,6 +29,8 @@ export interface Lead {
   readonly values: readonly (string | number)[];
   /** Of a partial index: the statement repeats it. */
   readonly condition: string | null;
+  /** And its rows have something in this list, in the JSON of what people have done to them. */
+  readonly marked?: "tags" | "watchers";
   /** Runs that have a row there: a table, and the condition of its index. */
   readonly among?: string;
 }
@@ -37,6 +39,7 @@ export type LeadColumn =
   | "answer_by"
   | "assignee" // in the JSON of what people have done to an exception
   | "class"
+  | "duplicate_of" // there as well
   | "effect"
   | "key"
   | "namespace"
@@ -82,9 +85,23 @@ export function leadsOfRuns(query: RunQuery): readonly Lead[] | null {
 
 const EXCEPTION_PARTS = { open: "closed_at_ms is null", closed: "closed_at_ms is not null" };
 
+/**
+ * Few have a tag or a watcher: of those the one that is asked for is looked for in the rows. That they are
+ * open the list says itself: said twice, they would be taken for so few that all be read and sorted.
+ */
+const MARKED = {
+  tagged: markedBy("exception_open_tagged", "tags"),
+  watched: markedBy("exception_open_watched", "watchers"),
+};
+
+function markedBy(index: string, marked: "tags" | "watchers"): Lead {
+  return { index, columns: [], values: [], condition: null, marked };
+}
+
 /** Null: all of them or of one run. */
 export function leadsOfExceptions(query: ExceptionQuery): readonly Lead[] | null {
   const { run, owner, workflow, class: failureClass, assignee, all, isOfUndoing } = query;
+  const { duplicateOf, watcher, tag } = query;
   if (run !== undefined) return null;
   if (isOfUndoing === true)
     return [{ index: "exception_undoing", columns: [], values: [], condition: ABOUT_UNDOING }];
@@ -96,9 +113,13 @@ export function leadsOfExceptions(query: ExceptionQuery): readonly Lead[] | null
     }));
   };
   // Of what is open alone, which is what somebody still has to do; nobody has most of that.
-  if (assignee !== undefined && assignee !== null && all !== true) return of("assignee", assignee);
+  const isOfOpen = all !== true;
+  if (assignee !== undefined && assignee !== null && isOfOpen) return of("assignee", assignee);
+  if (duplicateOf !== undefined && isOfOpen) return of("duplicate_of", duplicateOf);
+  if (watcher !== undefined && isOfOpen) return [MARKED.watched];
   if (owner !== undefined) return of("owner", owner);
   if (workflow !== undefined) return of("workflow", workflow);
+  if (tag !== undefined && isOfOpen) return [MARKED.tagged];
   return failureClass === undefined ? null : of("class", failureClass);
 }
 

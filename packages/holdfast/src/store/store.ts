@@ -312,16 +312,17 @@ export interface ExceptionQuery extends Page {
   readonly workflow?: string;
   readonly class?: string;
   readonly run?: number;
-  /** Of one of these. As the next three, it is looked at in the rows: what is open is not much. */
+  /** Of one of these. It is looked at in the rows: what is open is not much. */
   readonly groups?: readonly Group[];
+  /** As the next three, what is open by an index. */
   readonly tag?: string;
-  /** Of this person, what is open by an index; null: of nobody in particular, as the tag. */
+  /** Of this person; null: of nobody in particular, looked at in the rows. */
   readonly assignee?: string | null;
   /** Of those that this person watches. */
   readonly watcher?: string;
   /** Of those that are duplicates of the exception with this id. */
   readonly duplicateOf?: string;
-  /** Due before this time, or before their own came to a stand. */
+  /** Due before this time, or before their own came to a stand; looked at in the rows. */
   readonly dueBeforeMs?: number;
   /** Only what is left of undoings: those that have failed, and effects that stay. */
   readonly isOfUndoing?: boolean;

@@ -20,6 +20,12 @@ export {
   type PulledMisfit,
   type PulledVerdict,
 } from "./check-pulled-run.ts";
+export {
+  describeConnector,
+  type ConnectorUnderTest,
+  type Counterpart,
+  type RefusedCall,
+} from "./connector/describe-connector.ts";
 export { describeStore } from "./describe-store.ts";
 export type { OpenStoreUnderTest, StoreUnderTest, TestFramework } from "./describe-store.ts";
 export type { FaultCounts, FiredFault } from "./fault-context.ts";

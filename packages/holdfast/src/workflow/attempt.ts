@@ -54,7 +54,7 @@ export interface CallFailedOptions {
   readonly evidence: Evidence;
   /** What the other side said in so many words: Retry-After, a problem type, a should-retry. */
   readonly signal?: { readonly says: Classified; readonly rule: RuleReference };
-  /** What the protocol's table says. */
+  /** What the protocol's table says; left out: what that of HTTP says of `evidence.status`, if it is given. */
   readonly table?: { readonly says: Classified; readonly rule: RuleReference };
   /** True if the answer reads "already done": on a later attempt it is our own earlier success. */
   readonly echo?: boolean;

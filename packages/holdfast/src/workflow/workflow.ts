@@ -56,8 +56,8 @@ export interface WorkflowOptions<I extends Schema, O extends Schema> extends Edi
   readonly onLate?: OnLate;
   /**
    * How long its code may hang before its owner is asked (HF2108): nothing of the run moves, and it waits
-   * for nothing that is on record. `never`: for as long as it likes. A run with a `deadline` is looked at
-   * when that passes instead. Default: `limits.stillMs`, 2 hours.
+   * for nothing that is on record. `never`: for as long as it likes. Holds beside a `deadline`. Default:
+   * `limits.stillMs`, 2 hours, or when its `deadline` passes if it has one.
    */
   readonly stillAfter?: Duration | "never";
   readonly describe?: (input: Out<I>) => Described;

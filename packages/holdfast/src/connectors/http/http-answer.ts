@@ -1,4 +1,5 @@
 /** Reads the body of an answer: JSON or text, and what an error body says of itself. */
+import { withoutSecrets } from "../secrets.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { HeaderFields } from "./retry-after.ts";
 
@@ -153,13 +154,6 @@ export function saidOf(answer: HttpAnswer, secrets: readonly string[]): string |
   // Masked as a whole and then cut: half a secret is not found, and tells the half.
   const text = withoutSecrets(said, secrets).slice(0, charsMax);
   return text === "" ? undefined : text;
-}
-
-/** The longest first: of two that begin alike the shorter would leave the rest of the longer. */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets
-    .toSorted((a, b) => b.length - a.length)
-    .reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
 }
 
 function isProblem(answer: HttpAnswer): boolean {

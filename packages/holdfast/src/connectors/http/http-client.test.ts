@@ -201,7 +201,7 @@ describe("what comes back", () => {
     const client = clientOf(url, { headers: { authorization: "secret-1234" } });
     const failure = await failed(client.request(fakeAttempt(), { method: "POST", path: "/?t=x" }));
     expect(failure.table?.says).toMatchObject({ class: "data", reasonCode: "HTTP:OUT_OF_CREDIT" });
-    expect(failure.table?.rule).toEqual({ source: "table", id: "http-status/422", version: 3 });
+    expect(failure.table?.rule).toEqual({ source: "table", id: "http-status/422", version: 4 });
     expect(failure.evidence).toEqual({
       phase: "answered",
       status: 422,

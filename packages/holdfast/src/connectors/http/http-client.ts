@@ -7,6 +7,7 @@
  */
 import { Agent, type Dispatcher } from "undici";
 import { currentAttempt, type Attempt, type CallFailed } from "../../workflow/attempt.ts";
+import { secretsOf } from "../secrets.ts";
 import { trackCalls } from "./call-tracking.ts";
 import { exchange, type ExchangeResult } from "./exchange.ts";
 import { HostHistory } from "./host-history.ts";
@@ -133,7 +134,7 @@ class Call {
     try {
       // Fetching a token is not the effect: what it calls does not count as the attempt's call.
       const credentials = await currentAttempt.exit(async () => authorize(why));
-      this.#secrets = [...this.#options.secrets, ...Object.values(credentials)];
+      this.#secrets = [...this.#options.secrets, ...secretsOf(credentials)];
       return { ...request, headers: { ...request.headers, ...credentials } };
     } catch (error) {
       throw this.#failed(error, NOTHING_SENT);

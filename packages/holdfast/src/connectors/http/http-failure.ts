@@ -2,7 +2,8 @@
 import { KEPT_HEADERS, type Classified } from "../../core/failure.ts";
 import { CallFailed, type Attempt, type CallFailedOptions } from "../../workflow/attempt.ts";
 import type { ExchangeResult } from "./exchange.ts";
-import { readLoosely, reasonOf, saidOf, withoutSecrets, type HttpAnswer } from "./http-answer.ts";
+import { withoutSecrets } from "../secrets.ts";
+import { readLoosely, reasonOf, saidOf, type HttpAnswer } from "./http-answer.ts";
 import { classifyNodeError, type CallMarks } from "./node-error.ts";
 import type { HeaderFields } from "./retry-after.ts";
 import { isSafe, type HttpMethod } from "./outgoing-request.ts";

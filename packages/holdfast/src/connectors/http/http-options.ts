@@ -1,5 +1,6 @@
 /** Options of an HTTP client, checked when the client is made. */
 import { HoldfastError } from "../../core/error.ts";
+import { secretsOf } from "../secrets.ts";
 import { checkOptions, type OptionKinds } from "../../workflow/known-options.ts";
 
 export interface HttpClientOptions {
@@ -118,7 +119,7 @@ export function resolveOptions(options: HttpClientOptions): ResolvedOptions {
       ),
     ]),
     errorCode: options.errorCode ?? (() => null),
-    secrets: Object.values(options.headers ?? {}).filter((text) => text.length >= SECRET_CHARS_MIN),
+    secrets: secretsOf(options.headers ?? {}).filter((text) => text.length >= SECRET_CHARS_MIN),
     tls: { ...tls, ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }) },
     nowMs: options.nowMs ?? Date.now,
   };

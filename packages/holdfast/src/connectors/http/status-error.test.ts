@@ -102,6 +102,16 @@ describe("classifyStatus", () => {
     expect(echo).toBe(false);
   });
 
+  test("waits where a conflict says when to come again, unless it says what it is about", () => {
+    const headers = { "retry-after": "7" };
+    const bare = classifyStatus(facts(409, { headers }));
+    expect(bare.table?.says).toMatchObject({ class: "throttled", scope: "key", effect: "never" });
+    expect(bare).toMatchObject({ echo: false, signal: null, evidence: { retryAfterMs: 7_000 } });
+    const told = (reason: string) => classifyStatus(facts(409, { headers, reason })).table?.rule.id;
+    expect(told("version_mismatch")).toBe("http-status/409-version");
+    expect(told("request_in_progress")).toBe("http-status/409-outstanding");
+  });
+
   test.each([
     [422, "https://developer.example.com/idempotency"],
     [400, "idempotency_error"],
@@ -137,7 +147,7 @@ describe("classifyStatus", () => {
         origin: "remote",
         reasonCode: `HTTP:STATUS_${String(status)}`,
       });
-      expect(signal?.rule).toEqual({ source: "signal", id: "http-signal/wait", version: 3 });
+      expect(signal?.rule).toEqual({ source: "signal", id: "http-signal/wait", version: 4 });
       expect(told?.says.effect).toBe(effect);
       expect(evidence.retryAfterMs).toBe(3_000);
     }

@@ -66,13 +66,14 @@ export interface MailClient {
 export function mailClient(options: MailClientOptions): MailClient {
   const connection = connectionOptions(options);
   const slowWaitMs = positive("slowWaitMs", options.slowWaitMs ?? 300_000);
+  const secrets = secretsOf(options.auth);
   trackCalls();
   return {
     send: async (attempt, message) => {
       const messageId = messageIdOf(attempt.key, options.from);
       const composed = await compose(options.from, messageId, message);
       const end = await deliver(connection, options.auth ?? null, composed, attempt);
-      const delivery = { attempt, recipients: composed.envelope.to, slowWaitMs };
+      const delivery = { attempt, recipients: composed.envelope.to, slowWaitMs, secrets };
       if (end.kind === "failed") {
         const { error, phase, abortedBy } = end;
         const failed: FailedDelivery = {
@@ -137,6 +138,14 @@ function connectionOptions(options: MailClientOptions): SMTPConnectionOptions {
     socketCloseTimeout: 1_000,
     tls: { ...options.tls },
   };
+}
+
+/** The password, and what is sent of it: servers repeat the one or the other. */
+function secretsOf(auth: Credentials | undefined): readonly string[] {
+  if (auth === undefined) return [];
+  const { user, pass } = auth;
+  const sent = [`\u0000${user}\u0000${pass}`, pass];
+  return [pass, ...sent.map((text) => Buffer.from(text).toString("base64"))];
 }
 
 function positive(name: string, value: number): number {

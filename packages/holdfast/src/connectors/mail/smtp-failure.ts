@@ -1,6 +1,7 @@
 /** What the mail connector throws when a message could not be delivered to everybody. */
 import type { Classified, Evidence, Phase } from "../../core/failure.ts";
 import { CallFailed, type Attempt, type CallFailedOptions } from "../../workflow/attempt.ts";
+import { withoutSecrets } from "../secrets.ts";
 import { classifyNodeError } from "../http/node-error.ts";
 import { consult } from "../../core/protocol-table.ts";
 import { SMTP_TABLE, type SmtpStage } from "../../core/protocols/smtp.ts";
@@ -30,6 +31,8 @@ export interface FailedDelivery {
   readonly abortedBy?: "deadline" | "caller";
   /** Milliseconds to stay away after a "not now". */
   readonly slowWaitMs: number;
+  /** Masked in whatever the server has said. */
+  readonly secrets: readonly string[];
 }
 
 /** What nodemailer adds to its errors. */
@@ -43,7 +46,7 @@ interface SmtpErrorFields {
 
 /** The whole message failed: refused by a reply, or cut off. */
 export function failureOfDelivery(error: unknown, delivery: FailedDelivery): MailCallFailed {
-  const fields = fieldsOf(error);
+  const fields = fieldsOf(error, delivery.secrets);
   // Before the content was asked for every refusal ends the message, whatever it answers.
   const stage = stageOf(fields) ?? (isUnsent(delivery) ? "sender" : null);
   const refusal =
@@ -74,7 +77,7 @@ export function partialFailure(
   refusals: readonly unknown[],
 ): MailCallFailed {
   const rejected = delivery.recipients.filter((address) => !accepted.includes(address));
-  const fields = fieldsOf(refusals[0]);
+  const fields = fieldsOf(refusals[0], delivery.secrets);
   const refusal = classifyReply({
     code: fields.responseCode ?? 550,
     text: fields.response,
@@ -205,7 +208,7 @@ function stageOf({ code, command }: SmtpErrorFields): SmtpStage | null {
   return command === "RCPT TO" ? "recipient" : "data";
 }
 
-function fieldsOf(error: unknown): SmtpErrorFields {
+function fieldsOf(error: unknown, secrets: readonly string[]): SmtpErrorFields {
   const field = (name: string): unknown =>
     typeof error === "object" && error !== null ? Reflect.get(error, name) : undefined;
   const text = (name: string): string => {
@@ -216,8 +219,8 @@ function fieldsOf(error: unknown): SmtpErrorFields {
   return {
     code: text("code"),
     command: text("command"),
-    message: text("message"),
+    message: withoutSecrets(text("message"), secrets),
     responseCode: typeof responseCode === "number" ? responseCode : null,
-    response: text("response"),
+    response: withoutSecrets(text("response"), secrets),
   };
 }

@@ -217,6 +217,12 @@ const STATUS_ROWS: readonly Row[] = [
     note: "the first request with this key is still at work: ask again with the same key",
   }),
   row([409], "never", "contention", { is: "version", scope: "key", echo: true }),
+  row([409], "never", "throttled", {
+    is: "wait",
+    scope: "key",
+    source: "RFC 9110 10.2.3; failure model R20",
+    note: "who says when to come again does not refuse the data: the same, or a lock, is at work",
+  }),
   row([409], "never", "data", { echo: true, note: "duplicates and other conflicts" }),
   row([410], "never", "permanent", { is: "delete", echo: true }),
   row([410], "never", "permanent"),
@@ -296,7 +302,7 @@ function table(
 ): ProtocolTable {
   return protocolTable<"answered", HttpCondition>({
     ...own,
-    version: 3,
+    version: 4,
     pick: "first",
     reason: { domain: "HTTP", by: "status" },
     origin: "remote",

@@ -66,6 +66,10 @@ const CODE_DEFECT = { class: "defect", scope: "item", origin: "code" } as const;
 const LOST = { class: "transient", scope: "item", origin: "network" } as const;
 
 const HOST_UNKNOWN = ["ENOTFOUND", "ENODATA"];
+const RESOLVER_DOWN = ["EAI_AGAIN", "EAI_FAIL", "ESERVFAIL", "ETIMEOUT", "EDNS"];
+const REFUSED = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN"];
+/** Who gets one of these had no connection; that much the code says by itself, also of an unwatched call. */
+export const NO_CONNECTION: readonly string[] = [...HOST_UNKNOWN, ...RESOLVER_DOWN, ...REFUSED];
 const CONNECT_TIMEOUT = ["UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT", "ESOCKETTIMEDOUT"];
 const MALFORMED = ["UND_ERR_HEADERS_OVERFLOW", "HPE_*", "HTTPParserError"];
 const HTTP2_STREAM = ["ERR_HTTP2_STREAM_ERROR", "ERR_HTTP2_STREAM_CANCEL"];
@@ -122,7 +126,7 @@ const BEFORE_ROWS: readonly Row[] = [
   ),
   ...network(
     "resolver-down",
-    ["EAI_AGAIN", "EAI_FAIL", "ESERVFAIL", "ETIMEOUT", "EDNS"],
+    RESOLVER_DOWN,
     "unavailable",
     "getaddrinfo(3)",
     "the name service failed, not the other system",
@@ -130,7 +134,7 @@ const BEFORE_ROWS: readonly Row[] = [
   ),
   ...network(
     "refused",
-    ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN"],
+    REFUSED,
     "unavailable",
     "connect(2)",
     "no connection; also as an AggregateError over several addresses",

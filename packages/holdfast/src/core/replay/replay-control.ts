@@ -7,6 +7,7 @@ import { isSamePerson } from "../person.ts";
 import {
   REPLAY_DECISIONS_MAX,
   REPLAY_EXPIRES_MS,
+  nothingRuns,
   secondPersonFor,
   type ReplayPlan,
 } from "./replay-plan.ts";
@@ -98,6 +99,10 @@ export function decide(
   const said = `${by}: ${reason}`;
   const { phase } = control;
   if (!MAY[act].includes(phase)) return misplaced(plan, act, phase);
+  if (act === "approve" || act === "start") {
+    const nothing = nothingRuns(plan);
+    if (nothing !== null) return refuse("HF6003", empty(plan, act, nothing));
+  }
   switch (act) {
     case "approve":
       return isSamePerson(by, plan.by)
@@ -149,6 +154,13 @@ function notApproved({ id }: ReplayPlan, needs: string): Words {
   return {
     message: `${id} was not started: ${needs}, so a second person has to approve it.`,
     remedy: `Somebody else does: holdfast approve ${id} --by NAME --reason "..."`,
+  };
+}
+
+function empty({ id }: ReplayPlan, act: "approve" | "start", nothing: string): Words {
+  return {
+    message: `${id} was not ${act === "start" ? "started" : "approved"}: ${nothing}.`,
+    remedy: `See what stands against each: holdfast replay ${id}; do that first, then plan again.`,
   };
 }
 

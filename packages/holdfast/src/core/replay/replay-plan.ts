@@ -46,14 +46,16 @@ export const DEFAULT_CANARY: readonly number[] = [1, 2, 5, 20, 50];
  */
 type ReplayItem = readonly [run: string, exception: number, fingerprint: number, version?: number];
 
-const REPLAY_REFUSALS = [
-  "unknown-outcome", // going on could do an effect a second time
-  "same-version", // a defect, and the code that has it is still the one that runs
-  "nothing-waits", // no resume is taken about it
-  "no-repair", // what shall be done to each does not fit this one
-  "does-not-fit", // the code of the version that it is moved to would hold it again
-] as const;
-export type ReplayRefusal = (typeof REPLAY_REFUSALS)[number];
+/** Why an item does not run, in words for people. */
+export const REPLAY_REFUSALS = {
+  // Going on could do an effect a second time.
+  "unknown-outcome": "the outcome is unknown: settle first",
+  "same-version": "a defect, and the version that has it still runs",
+  "nothing-waits": "no resume is taken about it",
+  "no-repair": "what shall be done to each does not fit it",
+  "does-not-fit": "the code of that version does not fit it",
+} as const;
+export type ReplayRefusal = keyof typeof REPLAY_REFUSALS;
 
 /** Run, number of its exception, and why; with what was found where that says more. */
 type ReplayRefused = readonly [run: string, exception: number, why: ReplayRefusal, found?: string];
@@ -174,6 +176,18 @@ export function totalOf({ items, refused }: Pick<ReplayPlan, "items" | "refused"
   return items.length + refused.length;
 }
 
+/** Why nothing of the plan would run, as a sentence; null if something would. */
+export function nothingRuns({
+  items,
+  refused,
+}: Pick<ReplayPlan, "items" | "refused">): string | null {
+  if (items.length > 0) return null;
+  const counts = new Map<ReplayRefusal, number>();
+  for (const [, , why] of refused) counts.set(why, (counts.get(why) ?? 0) + 1);
+  const reasons = [...counts].map(([why, count]) => `${String(count)}: ${REPLAY_REFUSALS[why]}`);
+  return `nothing of it would run, each of its ${String(refused.length)} items is refused (${reasons.join("; ")})`;
+}
+
 /** Why a second person has to approve the plan; null if one may start it alone. */
 export function secondPersonFor(plan: Pick<ReplayPlan, "items" | "money" | "how">): string | null {
   const { items, money, how } = plan;
@@ -264,7 +278,7 @@ function isRefused(value: unknown): boolean {
 }
 
 function isWhy(value: unknown): boolean {
-  return REPLAY_REFUSALS.some((known) => known === value);
+  return typeof value === "string" && Object.hasOwn(REPLAY_REFUSALS, value);
 }
 
 function isListOf(value: unknown, countMax: number, isOne: (one: unknown) => boolean): boolean {

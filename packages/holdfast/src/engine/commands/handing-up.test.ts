@@ -136,9 +136,34 @@ describe("the question what happened", () => {
         "not",
         "cannot-tell",
       ]);
+      expect(outcome?.answers[1]?.does).toMatch(/if it did happen, it happens twice$/u);
       for (const { command } of outcome?.answers ?? [])
         expect(command).toMatch(/^holdfast settle eff_\S+ .*--exception exc_\S+ --reason/u);
       expect((await listReviews(reader, { limit: 10, by: "nobody" }, 0)).outcomes).toEqual([]);
+    } finally {
+      await reader.close();
+    }
+  });
+
+  test.each([
+    [
+      "keyed",
+      { keyWindow: "7d" },
+      /knows its key until 2\S+Z and does it once; after that it happens twice$/u,
+    ],
+    ["idempotent", {}, /the same again changes nothing over there$/u],
+  ] as const)("says of one that is %s what a repeat would do", async (contract, options, says) => {
+    const invoice = testEffect(contract, bank, "invoice", options);
+    const flow = testWorkflow("flow", (input, r) => r.do(invoice, input));
+    bank.plan("invoice", { kind: "answers", value: "no invoice" });
+    await world.begin([flow]);
+    run = await world.start(flow, { id: "1" });
+    await world.untilState(run, "exception");
+    const reader = await openSqliteReader({ path: world.path });
+    try {
+      const { outcomes } = await listReviews(reader, { limit: 10 }, world.clock.nowMs());
+      const not = outcomes[0]?.outcome.answers.find(({ answer }) => answer === "not");
+      expect(not?.does).toMatch(says);
     } finally {
       await reader.close();
     }

@@ -36,23 +36,13 @@ export function classifyThrown(
   let thrownBy: "connector" | "code" = "code";
   if (error instanceof CallFailed) {
     thrownBy = "connector";
-    for (const told of [error.signal, error.table]) {
-      if (told === undefined) continue;
-      const { source, id, version } = told.rule;
-      inputs.push({
-        source,
-        says: told.says,
-        id,
-        version,
-        // "It is there already" is what the table knows of the answer; a signal speaks for itself.
-        echo: error.echo && told === error.table,
-        neverNeeds: "answered",
-      });
-    }
+    inputs.push(...connectorInputs(error));
   } else if (error instanceof DeadlinePassed) {
     thrownBy = "connector";
     inputs.push(ownDeadline());
-  } else {
+  }
+  // No table was asked: user code threw it, or a connector that has none.
+  if (inputs.every(({ source }) => source !== "table")) {
     const known = host.foreign(error, seen, host.clock.nowMs());
     if (known !== null) {
       thrownBy = "connector";
@@ -87,7 +77,21 @@ function ofCode(
   return { source, says: checked, id: `${source}/${name}`, version: CODE_VERSION, ...echo };
 }
 
-function ownDeadline(): ClassifierInput {
+/** What a connector says of a call that has ended badly, strongest first. */
+export function connectorInputs({ signal, table, echo }: CallFailed): readonly ClassifierInput[] {
+  return [signal, table].flatMap((told) => {
+    if (told === undefined) return [];
+    const { source, id, version } = told.rule;
+    // "It is there already" is what the table knows of the answer; a signal speaks for itself.
+    const isEcho = echo && told === table;
+    return [
+      { source, says: told.says, id, version, echo: isEcho, neverNeeds: "answered" as const },
+    ];
+  });
+}
+
+/** Of a call that has not come back in time. */
+export function ownDeadline(): ClassifierInput {
   return {
     source: "table",
     says: { class: "transient", origin: "network", reasonCode: "CALL:DEADLINE_PASSED" },

@@ -1,5 +1,6 @@
 /** Turns ends of attempts and look-ups into records: what is known, what comes next, and why. */
 import { afterProbe, firstProbeAtMs, type ProbeAnswer } from "../../core/after-probe.ts";
+import { utcText } from "../../core/civil-time.ts";
 import { ruleName } from "../../core/classification-rule.ts";
 import type { RetryPolicy } from "../../core/contract.ts";
 import type { EffectState } from "../../core/effect-state.ts";
@@ -96,7 +97,9 @@ export function recordFailure(
   };
   const { contract } = journal;
   const decided = nextMove(failure, contract, situation);
-  const move: Move = { ...decided, because: `${decided.because}${rulingText(failure)}` };
+  const next = nextAt(decided, effect, state, situation.nowMs);
+  const ruled = { ...decided, because: `${decided.because}${rulingText(failure)}` };
+  const move = withTime(ruled, next);
   const settles = state.openMaybe && refusalSettles(failure, contract, situation);
   const head: OutcomeHead = {
     operation: state.operation ?? 0,
@@ -108,7 +111,7 @@ export function recordFailure(
     ...rulesOf(failure),
     move,
     meters: counted.meters,
-    ...nextAt(move, effect, state, situation.nowMs),
+    ...next,
     // Parked because the wait asked for is longer than allowed: it is kept all the same.
     ...(move.kind === "park" && hintMs !== null ? { nextAtMs: situation.nowMs + hintMs } : {}),
     ...endOf(move, circumstances.mode),
@@ -149,8 +152,10 @@ export function recheckBeforeSend(
   if (state.failure === null && circumstances.deadlineAtMs === null) return null;
   const situation = situationOf(run, effect, state, circumstances, PLAIN);
   const failure = state.failure ?? notTried();
-  const move = beforeSend(failure, journal.contract, situation);
-  if (move === null) return null;
+  const decided = beforeSend(failure, journal.contract, situation);
+  if (decided === null) return null;
+  const next = nextAt(decided, effect, state, situation.nowMs);
+  const move = withTime(decided, next);
   const head: OutcomeHead = {
     operation: state.operation ?? 0,
     effect: effect.name,
@@ -158,7 +163,7 @@ export function recheckBeforeSend(
     failure,
     move,
     meters: state.meters,
-    ...nextAt(move, effect, state, situation.nowMs),
+    ...next,
     // What somebody says did not happen is looked at as it is now: nobody waits for it to settle.
     ...(state.neverSaid !== null && move.kind === "resolve" ? { nextAtMs: situation.nowMs } : {}),
     ...endOf(move, circumstances.mode),
@@ -212,9 +217,11 @@ export function recordProbe(
     situation,
   );
   const again = after.kind === "probeAgain";
-  const move: Move = again
+  const decided: Move = again
     ? { kind: "resolve", unknown: state.unknown ?? "outcome-unknown", because: after.because }
     : after.move;
+  const next = again ? { nextAtMs: after.atMs } : nextAt(decided, effect, state, situation.nowMs);
+  const move = withTime(decided, next);
   const adopted = !again && move.kind === "adopt" && found !== null;
   const head: ProbeHead = {
     operation: state.operation ?? 0,
@@ -228,7 +235,7 @@ export function recordProbe(
     meters: state.meters,
     ...(answer.why === undefined ? {} : { why: answer.why }),
     ...(answer.fenced === undefined ? {} : { fenced: answer.fenced }),
-    ...(again ? { nextAtMs: after.atMs } : nextAt(move, effect, state, situation.nowMs)),
+    ...next,
     ...(adopted ? { end: "value" as const } : endOf(move, circumstances.mode)),
     ...(adopted && found.ref !== null ? { ref: found.ref } : {}),
   };
@@ -240,6 +247,12 @@ export function recordProbe(
 /** A look-up that finds nothing is about the rest: what was done in part before stays so. */
 function proofAfter({ proof }: EffectState, found: EffectProof): EffectProof {
   return proof === "partial" && found !== "surely" ? proof : found;
+}
+
+/** It is kept, and read later: so it says when, and not in how long. */
+function withTime(move: Move, { nextAtMs }: { readonly nextAtMs?: number }): Move {
+  if (nextAtMs === undefined || !("delayMs" in move)) return move;
+  return { ...move, because: `${move.because} Next at ${utcText(nextAtMs)}.` };
 }
 
 function nextAt(

@@ -104,6 +104,22 @@ describe.each(REPEAT_KINDS)("an effect declared %s", (kind) => {
     expect(doneCount(kind, system)).toBeLessThanOrEqual(1);
   });
 
+  test("that is refused for a moment says when it is tried next, and not in how long", async () => {
+    const { system, flow } = setting(kind);
+    system.always("act", { kind: "throttled", afterMs: 30_000 });
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "1" });
+    await world.untilState(run, "waiting");
+    const [failed] = world.life.events.filter(({ type }) => type === "attempt.failed");
+    expect(failed).toMatchObject({
+      move: {
+        because: expect.stringMatching(
+          / Next at 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$/u,
+        ) as string,
+      },
+    });
+  });
+
   test.each([
     ["permanent", "stop", "exception"],
     ["data", "repair", "exception"],

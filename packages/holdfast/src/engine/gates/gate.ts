@@ -168,7 +168,7 @@ export class Gate {
 
   /** Why runs are parked here, as a sentence. */
   get reason(): string {
-    return breakerText(this.#breaker, this.#needs.clock.nowMs());
+    return breakerText(this.#breaker);
   }
 
   /** Whether calls are let through, if perhaps only a few. */

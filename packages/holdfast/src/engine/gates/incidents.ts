@@ -40,6 +40,8 @@ export class Incidents {
   /** It is on record that it stays down until somebody acts. */
   #isParked = false;
   #canaryWaited = false;
+  /** Since when it is down for the reason that is on record. */
+  #sinceMs = 0;
   #closed = false;
 
   constructor(name: string, needs: IncidentNeeds) {
@@ -60,21 +62,28 @@ export class Incidents {
 
   /** One call did not get through: news only if it turns out that it stays so until somebody acts. */
   tried(open: Open): void {
-    if (open.probeAtMs === null && !this.#isParked) this.changed(open);
+    if (open.probeAtMs !== null && !this.#isParked)
+      this.#needs.note({ ...this.#openHead(open), sinceMs: this.#sinceMs });
+    else if (open.probeAtMs === null && !this.#isParked) this.changed(open);
   }
 
   /** It is not called for another reason now. */
-  changed({ outage, probeAtMs }: Open): void {
+  changed(open: Open): void {
     this.#cancel?.();
-    this.#isParked = probeAtMs === null;
-    this.#needs.record({
+    this.#isParked = open.probeAtMs === null;
+    this.#sinceMs = this.#needs.clock.nowMs();
+    this.#needs.record(this.#openHead(open));
+  }
+
+  #openHead({ outage, probeAtMs }: Open): DependencyHead {
+    return {
       ...this.#head,
       to: probeAtMs === null ? "parked" : "open",
       reason: outage.reason,
       class: outage.class,
       probeAtMs,
       ...(outage.byHand === true ? { byHand: true } : {}),
-    });
+    };
   }
 
   ended(): void {
@@ -103,7 +112,8 @@ export class Incidents {
       this.#needs.note(this.#closedHead(`${String(tokens)} retries are left`));
   }
 
-  restore({ state, incident, retryTokens }: DependencyRow): void {
+  restore({ state, sinceMs, incident, retryTokens }: DependencyRow): void {
+    this.#sinceMs = sinceMs;
     this.#incident = incident;
     this.#retryTokens = retryTokens;
     this.#isParked = state === "parked";

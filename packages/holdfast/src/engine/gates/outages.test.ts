@@ -51,6 +51,10 @@ describe("a dependency that is down", () => {
     // A probe now and then, not fifty knocking all the time.
     expect(system.requests.length).toBeLessThan(150);
     expect(incidents()).toEqual(["open"]);
+    // When it is tried next is on record, over all tries in vain; and since when it is down as well.
+    const [down] = await world.dependencies();
+    expect(down?.probeAtMs ?? 0).toBeGreaterThan(world.clock.nowMs());
+    expect(down?.sinceMs).toBe(down?.incident?.startedAtMs);
     expect(world.engine.live.size).toBe(0);
 
     system.isDown = false;

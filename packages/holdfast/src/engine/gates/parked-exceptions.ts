@@ -6,6 +6,7 @@
  * (`misconfigured`, `unavailable`: one incident), 4.3, R11.
  */
 import { HoldfastError } from "../../core/error.ts";
+import { INTEGRATION_AWAY, INTEGRATION_PARKED } from "../../core/failure.ts";
 import type { DependencyRow } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { BesideCase } from "../exceptions/beside.ts";
@@ -99,7 +100,7 @@ export class ParkedExceptions {
       run: null,
       subject: subjectOf("away", row),
       at: integration,
-      reasonCode: "HF3009",
+      reasonCode: INTEGRATION_AWAY,
       rule: "engine/integration-away@1",
       class: row.class ?? "unavailable",
       integration,
@@ -118,7 +119,7 @@ export class ParkedExceptions {
       run: null,
       subject: subjectOf("parked", row),
       at: integration,
-      reasonCode: "HF3006",
+      reasonCode: INTEGRATION_PARKED,
       rule: "engine/integration-parked@1",
       class: row.class ?? "misconfigured",
       integration,

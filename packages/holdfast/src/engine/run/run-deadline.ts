@@ -6,7 +6,8 @@
  * A sleeping run costs nothing for it: the deadline is one of the times at which the store says
  * that the run is due.
  */
-import { durationMs, durationText } from "../../core/duration.ts";
+import { utcText } from "../../core/civil-time.ts";
+import { durationMs } from "../../core/duration.ts";
 import { HoldfastError } from "../../core/error.ts";
 import type {
   ClosedHead,
@@ -17,7 +18,7 @@ import type {
 } from "../../core/journal.ts";
 import type { OnLate } from "../../core/run-late.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
-import { isoText, msOfDate } from "../clock.ts";
+import { msOfDate } from "../clock.ts";
 import { NO_TIME_LEFT } from "../effects/effect-failures.ts";
 import { exceptionHead } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -63,8 +64,7 @@ export class RunDeadline {
 
   get sentence(): string {
     const atMs = this.#run.row.deadlineAtMs ?? 0;
-    const byMs = Math.max(0, this.#run.host.clock.nowMs() - atMs);
-    return `Its deadline (${isoText(atMs)}) passed ${durationText(byMs)} ago, before it was done.`;
+    return `Its deadline, ${utcText(atMs)}, passed before it was done.`;
   }
 
   /** It no longer counts. */

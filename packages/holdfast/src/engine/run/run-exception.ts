@@ -144,7 +144,7 @@ export function openRunException(run: LiveRun, error: unknown): RunException {
 
 /** Why the run is held. An error of ours says that itself, and what to do. */
 function becauseOf(error: unknown, name: string, message: string): string {
-  if (error instanceof HoldfastError && isOfDeployment(error.code)) {
+  if (error instanceof HoldfastError && (isOfDeployment(error.code) || error.code === "HF1108")) {
     return `${error.code}: ${message} ${error.remedy}`;
   }
   const where = error instanceof StepFailed ? ` in step "${error.step}"` : "";

@@ -144,6 +144,20 @@ describe("code that hangs", () => {
     await world.advance(3 * MINUTE_MS);
     expect(await openOnes(run)).toMatchObject([{ class: "expired" }]);
   });
+
+  test.each([
+    ["5m", "HF2108"],
+    ["2h", "RUN:DEADLINE_PASSED"],
+  ] as const)(
+    "with a deadline of 1h and a stillness of %s has both, and then %s",
+    async (stillAfter, reasonCode) => {
+      const { run } = await begun(forever, { deadline: "1h", stillAfter });
+      await world.advance(4 * MINUTE_MS);
+      expect(await openOnes(run)).toEqual([]);
+      await world.advance((stillAfter === "5m" ? 10 : 60) * MINUTE_MS);
+      expect(await openOnes(run)).toMatchObject([{ reasonCode }]);
+    },
+  );
 });
 
 /** Eight minutes of the world's clock. */

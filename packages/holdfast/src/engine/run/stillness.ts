@@ -4,7 +4,8 @@
  * decision 0045.
  *
  * What waits for something that the journal knows (a time, an event, a person, a child, another system
- * with its own timeout) is not still. A run with a deadline is looked at when that passes.
+ * with its own timeout) is not still. A run with a deadline is looked at when that passes, and sooner where its
+ * workflow says so (`stillAfter`).
  */
 import { durationMs, durationText } from "../../core/duration.ts";
 import type { OpenedHead } from "../../core/journal.ts";
@@ -68,11 +69,16 @@ export class Stillness {
     return durationMs(stillAfter, `stillAfter of workflow "${this.#run.workflow.name}"`);
   }
 
+  get #isDeclared(): boolean {
+    return this.#run.workflow.definition.stillAfter !== undefined;
+  }
+
   get #isStill(): boolean {
     const { mode, ending, deadline, open } = this.#run;
     if (mode !== "live" || ending.isTakingBack || ending.isFrozen || ending.exception !== null)
       return false;
-    if (deadline.atMs !== null) return false;
+    // Its author has said when somebody has to look; both hold where both are said.
+    if (deadline.atMs !== null && !this.#isDeclared) return false;
     const busy = [...open].filter(({ wait }) => wait === null);
     // A time that comes wakes the code, which may be its own watch over what hangs.
     if ([...open].some(({ wait }) => wait !== null && wait.wakeAtMs !== null)) return false;

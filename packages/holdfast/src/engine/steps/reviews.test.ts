@@ -115,7 +115,10 @@ describe("run.ask", () => {
     const run = await world.start(flow, { id: "1" });
     await world.untilState(run, "held");
     expect(await world.reviews(run)).toEqual([]);
-    expect((await world.exceptions(run))[0]).toMatchObject({ reasonCode: "HF1108" });
+    expect((await world.exceptions(run))[0]).toMatchObject({
+      reasonCode: "HF1108",
+      because: expect.stringMatching(/cancelled and started anew\.$/u) as string,
+    });
     await world.engine.commands.cancel(run, "ana", "start it anew, with a name");
     await world.untilState(run, "cancelled");
   });

@@ -1,0 +1,65 @@
+/**
+ * A process that only looks at code. `holdfast test`, `versions check` and their like import the module of
+ * an app, and that may listen or start runs as it is loaded: real work, done by who only asked whether the
+ * code fits. So in the process of the command line no app works, but for `holdfast worker`.
+ */
+import { HoldfastError } from "./core/error.ts";
+
+/** On the global object: the module may bring a copy of this package of its own. */
+const MARK = Symbol.for("holdfast.lookingOnly");
+
+interface Look {
+  hasCalled: boolean;
+  /** Told at the first call of an app. */
+  onCall: () => void;
+}
+
+type Marked = typeof globalThis & { [MARK]?: Look };
+
+const marked: Marked = globalThis;
+
+/** From now on no app of this process opens a store. */
+export function lookOnly(): void {
+  marked[MARK] ??= { hasCalled: false, onCall: () => undefined };
+}
+
+/** What `holdfast worker` is for. */
+export function mayWork(): void {
+  delete marked[MARK];
+}
+
+/**
+ * Where code is only looked at, this never settles: a call that fails could be caught, and who catches it
+ * may end the process.
+ */
+export async function requireWork(): Promise<void> {
+  const look = marked[MARK];
+  if (look === undefined) return;
+  look.hasCalled = true;
+  look.onCall();
+  await new Promise<never>(() => undefined);
+}
+
+/** @throws {HoldfastError} HF1112 if the module makes an app work as it is loaded. */
+export async function loaded<Module>(path: string, load: () => Promise<Module>): Promise<Module> {
+  const look = marked[MARK];
+  if (look === undefined) return await load();
+  look.hasCalled = false;
+  // The module may wait for its app for ever.
+  const called = new Promise<never>((_, reject) => {
+    look.onCall = () => {
+      reject(worksOnLoading(path));
+    };
+  });
+  const module = await Promise.race([load(), called]);
+  if (look.hasCalled) throw worksOnLoading(path);
+  return module;
+}
+
+function worksOnLoading(path: string): HoldfastError {
+  return new HoldfastError(
+    "HF1112",
+    `The module ${path} makes an app work as it is loaded: it calls app.listen, app.start or the like at its top level. This command only looks at the code, so the app was not let: no store was opened, and nothing was executed.`,
+    "Keep the workflows in a module that only exports them, and app.listen in the file that is your program, which imports it. Name the former here.",
+  );
+}
