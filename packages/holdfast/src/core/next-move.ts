@@ -23,7 +23,7 @@ import { ANSWER_SCHEMA, type Failure, type FailureClass } from "./failure.ts";
 import { refusalSettles } from "./key-refusal.ts";
 import type { HandOverReason, Move, Unknown } from "./move.ts";
 import { staleText } from "./never-said.ts";
-import { partsText } from "./parts.ts";
+import { inPartText } from "./parts.ts";
 import {
   elapsedMs,
   isHarmless,
@@ -114,12 +114,8 @@ function unlessGivenUp(failure: Failure, move: Move): Move {
 
 /** The whole is never sent again by itself. */
 function split(failure: Failure, why: string): Move {
-  const { parts, reasonCode } = failure;
-  const what =
-    parts === undefined
-      ? `Some of it happened and some did not (${reasonCode})`
-      : `${partsText(parts)} (${reasonCode})`;
-  return { kind: "split", because: `${what}; a person decides what becomes of the rest.${why}` };
+  const because = `${inPartText(failure)}; a person decides what becomes of the rest.${why}`;
+  return { kind: "split", because };
 }
 
 function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poison">): Move {

@@ -3,7 +3,7 @@
  * them were done is on record by name, so that only the rest is ever sent again. Source: failure
  * model 2.1 (`partial`) and R37.
  */
-import type { EffectProof } from "./failure.ts";
+import type { EffectProof, Failure } from "./failure.ts";
 
 /** Parts of one operation. A batch with more of them is split before it is sent. */
 export const PARTS_MAX = 1_000;
@@ -47,6 +47,12 @@ export function partsText(parts: readonly Part[]): string {
     ...named("not done", of("never")),
     ...named("nobody knows of", of("maybe")),
   ].join("; ");
+}
+
+/** What an operation came to that was done in part. */
+export function inPartText({ parts, reasonCode }: Pick<Failure, "parts" | "reasonCode">): string {
+  const what = parts === undefined ? "Some of it happened and some did not" : partsText(parts);
+  return `${what} (${reasonCode})`;
 }
 
 /** The same after what was said of the whole; nothing where nobody has said anything of its parts. */
