@@ -16,6 +16,8 @@ export interface WorkerSettings {
   readonly shared?: boolean;
   readonly leaseMs?: number;
   readonly settle?: Duration;
+  /** Crashes of a run that was alone at work before it is held; the app's default if not given. */
+  readonly crashesMax?: number;
 }
 
 export type Said =
@@ -35,7 +37,7 @@ const INPUT_ENDED = 3;
 
 // Written by our own scripts.
 const settings = JSON.parse(process.argv[2] ?? "{}") as WorkerSettings;
-const { store, port, shared, leaseMs, settle } = settings;
+const { store, port, shared, leaseMs, settle, crashesMax } = settings;
 const placeOrder = placeOrderOn(port, settle);
 
 function say(what: Said): void {
@@ -51,7 +53,7 @@ const app = holdfast({
   ...(store.startsWith("postgres") ? { postgres } : {}),
   workflows: [placeOrder],
   // Sleeps beyond this leave memory: the short one of an order has to come back from the store.
-  limits: { keepLiveMs: 20 },
+  limits: { keepLiveMs: 20, ...(crashesMax === undefined ? {} : { crashesMax }) },
   log: () => undefined,
 });
 app.on((event) => {
