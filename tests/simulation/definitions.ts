@@ -11,6 +11,7 @@ import type { Run } from "#src/workflow/run.ts";
 import type { Definitions } from "./process.ts";
 import type { EffectName, Node, Program } from "./programs.ts";
 import { KEY_WINDOW, KIND_OF, SETTLE_SECONDS, type SystemKind } from "./systems.ts";
+import { ADDED, asksSince, askedAt, type CodeVersion } from "./versions.ts";
 
 /** The way of one process to the other systems. */
 interface Calls {
@@ -24,6 +25,7 @@ interface Calls {
 export interface World {
   readonly transport: Calls;
   readonly programs: ReadonlyMap<string, Program>;
+  readonly version: CodeVersion;
   /** An order was accepted and will be answered later, under this reference. */
   readonly accepted: (ref: string) => void;
 }
@@ -67,22 +69,31 @@ export function define(world: World): Definitions {
   const body = async (input: Input, run: Run): Promise<unknown> => {
     const program = world.programs.get(input.key);
     if (program === undefined) throw new Error(`no program for ${input.key}`);
-    await carryOut(program.nodes, input.key, run);
+    if (asksSince(world.version) && (await run.since("2")))
+      await run.do(...asked(program, ADDED.as));
+    await carryOut(program.nodes, program, run);
     return input.key;
   };
-  const carryOut = async (nodes: readonly Node[], key: string, run: Run): Promise<void> => {
-    for (const node of nodes) await act(node, key, run);
+  const carryOut = async (nodes: readonly Node[], of: Program, run: Run): Promise<void> => {
+    for (const node of nodes) await act(node, of, run);
   };
-  const act = async (node: Node, key: string, run: Run): Promise<void> => {
+  /** The effect step of a name, as this version of the code has it. */
+  const asked = (of: Program, as: string) => {
+    const step = askedAt(world.version, of, as);
+    if (step === null) throw new Error(`no effect under ${as}`);
+    return [effects[step.effect], { id: step.id }, { as }] as const;
+  };
+  const act = async (node: Node, of: Program, run: Run): Promise<void> => {
+    const { key } = of;
     switch (node.kind) {
       case "do":
-        await run.do(effects[node.effect], { id: `${key}.${node.as}` }, { as: node.as });
+        await run.do(...asked(of, node.as));
         return;
       case "try":
-        await run.try(effects[node.effect], { id: `${key}.${node.as}` }, { as: node.as });
+        await run.try(...asked(of, node.as));
         return;
       case "all":
-        await Promise.all(node.of.map((one) => act(one, key, run)));
+        await Promise.all(node.of.map((one) => act(one, of, run)));
         return;
       case "sleep":
         await run.sleep(`${node.seconds}s`, { as: node.as });
@@ -111,7 +122,7 @@ export function define(world: World): Definitions {
         await run.scope(
           node.as,
           async (unit) => {
-            await carryOut(node.of, key, unit);
+            await carryOut(node.of, of, unit);
           },
           { onFailure: "compensate" },
         );

@@ -48,7 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/core/proof.ts`,
     find: 'case "transient":\n    case "ambiguous":',
     replace: 'case "transient":\n    case "unavailable":\n    case "ambiguous":',
-    seed: 10,
+    seed: 1,
   },
   {
     name: "compensation of an unknown effect",
@@ -99,5 +99,19 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (isOfWorker(row.topic)) {",
     replace: "if (isOfWorker(row.id)) {",
     seed: 209,
+  },
+  {
+    name: "history with another input taken for its own",
+    file: `${SRC}/core/drift.ts`,
+    find: "recorded.digest !== asked.digest && recorded.digest !== null",
+    replace: "recorded.digest !== asked.digest && recorded.digest === null",
+    seed: 36,
+  },
+  {
+    name: "message held beyond the bound",
+    file: `${SRC}/engine/receiving/receiving.ts`,
+    find: "if (this.#held.count >= limits.heldMessagesMax)",
+    replace: "if (this.#held.count > limits.heldMessagesMax)",
+    seed: 1552,
   },
 ];

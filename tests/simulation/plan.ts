@@ -1,5 +1,6 @@
 /** What one seed means: how many workers, what goes wrong how often, for how long. */
 import { seededRandom, type SeededRandom } from "#src/testing/seeded-random.ts";
+import { deploymentsOf, type Deployment } from "./versions.ts";
 
 export interface StoreFaults {
   /** Chance that the process dies at a call of the store, before or after it is done. */
@@ -35,6 +36,10 @@ export interface Plan {
   readonly stop: number;
   /** A byte of a record is changed while no process runs. */
   readonly damage: boolean;
+  /** New code, or old code again. */
+  readonly deployments: readonly Deployment[];
+  /** Messages that may wait for what they follow; null: as many as is usual. */
+  readonly heldMax: number | null;
 }
 
 const MINUTE_MS = 60_000;
@@ -46,13 +51,15 @@ export function planOf(seed: number, workers: number | null): Plan {
   // Drawn in any case, so that what else the seed means does not depend on who says how many.
   const drawn = 1 + random.integer(3);
   const count = workers ?? drawn;
+  const runs = 2 + random.integer(5);
+  // Some last for longer than the window of a key; workers that share a store beat all the time.
+  const faultsUntilMs =
+    (1 + random.integer(random.next() < 0.1 ? 30 : Math.ceil(9 / count))) * MINUTE_MS;
   return {
     seed,
     workers: count,
-    runs: 2 + random.integer(5),
-    // Some last for longer than the window of a key; workers that share a store beat all the time.
-    faultsUntilMs:
-      (1 + random.integer(random.next() < 0.1 ? 30 : Math.ceil(9 / count))) * MINUTE_MS,
+    runs,
+    faultsUntilMs,
     store: {
       crash: some(0, 0.003, 0.01, 0.03),
       unsaid: some(0, 0, 0.01),
@@ -67,6 +74,15 @@ export function planOf(seed: number, workers: number | null): Plan {
     jumpMs: some(0, 0, 2_000),
     stop: count === 1 ? 0 : some(0, 0.02, 0.1),
     damage: !isCalm && count === 1 && random.next() < 0.05,
+    ...rareWorld(seed, faultsUntilMs),
+  };
+}
+
+/** What few worlds have, of sequences of their own: the others mean what they meant without it. */
+function rareWorld(seed: number, faultsUntilMs: number): Pick<Plan, "deployments" | "heldMax"> {
+  return {
+    deployments: deploymentsOf(seededRandom(seed, "deployments"), faultsUntilMs),
+    heldMax: seededRandom(seed, "held").next() < 0.3 ? 1 : null,
   };
 }
 

@@ -1,6 +1,7 @@
 /** One worker: a process with an engine in it, which dies, is stopped, and is started again. */
 import { Engine } from "#src/engine/engine.ts";
 import type { EngineEvent } from "#src/engine/events.ts";
+import type { EngineLimits } from "#src/engine/limits.ts";
 import type { AnyEffect } from "#src/workflow/effect.ts";
 import type { AnyWorkflow } from "#src/workflow/workflow.ts";
 import { seededRandom } from "#src/testing/seeded-random.ts";
@@ -10,6 +11,7 @@ import type { Life, Scheduler } from "./scheduler.ts";
 import { memoryStore } from "./store/memory-store.ts";
 import { SharedPart } from "./store/shared.ts";
 import { Way } from "./store/way.ts";
+import { earlierThan, type CodeVersion } from "./versions.ts";
 import type { Chain, Disk } from "./store/disk.ts";
 
 /** What an app brings along: made anew for each process, because its calls are the process's own. */
@@ -24,6 +26,10 @@ export interface ProcessOptions {
   /** Counts over all processes of the simulation. */
   readonly number: number;
   readonly isShared: boolean;
+  /** Of the code that it runs. */
+  readonly version: CodeVersion;
+  /** Limits of this world. */
+  readonly limits: Partial<EngineLimits>;
   readonly disk: Disk;
   readonly scheduler: Scheduler;
   readonly skewMs: number;
@@ -44,6 +50,7 @@ const KEEP_LIVE_MS = [0, 1_000, 60_000];
 
 export class Process implements Life {
   readonly name: string;
+  readonly version: CodeVersion;
   readonly engine: Engine;
   readonly chain: Chain;
   isDead = false;
@@ -58,6 +65,7 @@ export class Process implements Life {
     const { disk, scheduler, seed, number, name } = options;
     this.#options = options;
     this.name = name;
+    this.version = options.version;
     this.skewMs = options.skewMs;
     const random = seededRandom(seed, `process ${String(number)}`);
     this.chain = disk.enter(2 ** 20 * (number + 1) + random.integer(2 ** 20), scheduler.nowMs);
@@ -94,7 +102,7 @@ export class Process implements Life {
     via: <T>(verb: string, act: () => T) => Promise<T>,
     random: { next(): number },
   ) {
-    const { disk, scheduler, define, onEvent, seed } = this.#options;
+    const { disk, scheduler, define, onEvent, seed, limits } = this.#options;
     const store: Store = memoryStore({
       disk,
       chain: this.chain,
@@ -113,8 +121,9 @@ export class Process implements Life {
       clock: scheduler.clockOf(this),
       random,
       ...define(this),
-      version: "1",
-      limits: { ...LIMITS, keepLiveMs },
+      version: this.version,
+      earlierVersions: earlierThan(this.version),
+      limits: { ...LIMITS, keepLiveMs, ...limits },
     });
     engine.on((event) => {
       scheduler.activity += 1;

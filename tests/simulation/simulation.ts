@@ -6,10 +6,12 @@ import { formatRunId } from "#src/core/run-number.ts";
 import type { JournalRecord } from "#src/core/journal.ts";
 import { seededRandom } from "#src/testing/seeded-random.ts";
 import { define, type World } from "./definitions.ts";
+import { BoundRules } from "./model/bound-rules.ts";
 import { checkEnd } from "./model/end-rules.ts";
 import { RecordRules, type SeenBy } from "./model/record-rules.ts";
 import { RequestRules } from "./model/request-rules.ts";
 import { Sent } from "./model/sent.ts";
+import { VersionRules } from "./model/version-rules.ts";
 import type { Report, Violation } from "./model/violation.ts";
 import { People } from "./people.ts";
 import { chance, type Plan } from "./plan.ts";
@@ -20,8 +22,9 @@ import { Disk, type Chain } from "./store/disk.ts";
 import { peopleReader } from "./store/reader.ts";
 import { Systems } from "./systems.ts";
 import { Trace } from "./trace.ts";
-import { Transport } from "./transport.ts";
+import { Transport, type Request } from "./transport.ts";
 import { Weather } from "./weather.ts";
+import type { CodeVersion } from "./versions.ts";
 import { Work } from "./work.ts";
 
 export interface Outcome {
@@ -38,6 +41,8 @@ const STEPS_MAX = 60_000;
 /** Entries between two looks whether all is done. */
 const LOOK_EVERY = 25;
 const RESTART_MS = 15_000;
+/** A deployment ends the workers one after the other, within this. */
+const ROLLOUT_MS = 20_000;
 
 export class Simulation {
   readonly plan: Plan;
@@ -50,6 +55,8 @@ export class Simulation {
   readonly #sent = new Sent();
   readonly #records: RecordRules;
   readonly #requests: RequestRules;
+  readonly #versions: VersionRules;
+  readonly #bounds: BoundRules;
   readonly #transport: Transport;
   readonly #work: Work;
   readonly #processes: Process[] = [];
@@ -58,6 +65,8 @@ export class Simulation {
   readonly #seenBy = new Map<string, SeenBy>();
   #started = 0;
   #isDamaged = false;
+  /** Of the code that processes start with. */
+  #deployed: CodeVersion = "1";
   /** Nothing may go on from here. */
   #isOver = false;
   /** The process whose call is leaving. */
@@ -107,7 +116,7 @@ export class Simulation {
       faults: () => (this.isCalm ? 0 : plan.transport),
       found: (action) => this.#weather.found(action),
       onLeave: (request) => {
-        if (this.#calling !== null) this.#requests.leaves(request, this.#calling);
+        if (this.#calling !== null) this.#leaves(request, this.#calling);
       },
       note,
     });
@@ -119,6 +128,15 @@ export class Simulation {
       note,
     });
     this.#work = new Work({ plan, disk, senders: this.#senders, report, note });
+    this.#versions = new VersionRules({ disk, programs: this.#work.programs, report, note });
+    this.#bounds = new BoundRules({ disk, heldMax: plan.heldMax, report });
+  }
+
+  #leaves(request: Request, process: Process): void {
+    this.#requests.leaves(request, process);
+    const operation = this.#sent.operation(request.key);
+    if (operation === null || operation.head.undoes !== undefined) return;
+    this.#versions.leaves(operation.run, process.version, `${request.action} ${request.id}`);
   }
 
   get isCalm(): boolean {
@@ -140,6 +158,10 @@ export class Simulation {
     const { scheduler, plan } = this;
     for (let at = 0; at < plan.workers; at += 1) this.#startProcess(`w${String(at + 1)}`);
     this.#work.give();
+    for (const { atMs, version } of plan.deployments)
+      scheduler.after(atMs, null, () => {
+        this.#deploy(version);
+      });
     this.#startPeople();
     this.#weather.start();
     const untilMs = scheduler.nowMs + plan.faultsUntilMs + CALM_MS;
@@ -153,6 +175,16 @@ export class Simulation {
     for (const process of this.#alive) process.die("the simulation is over");
     this.counts["steps"] = steps;
     return { violation: this.violation, trace: this.trace, counts: this.counts };
+  }
+
+  #deploy(version: CodeVersion): void {
+    this.#deployed = version;
+    this.#note(`deployed version ${version}`);
+    const random = chance(this.plan, `rollout ${String(this.scheduler.nowMs)}`);
+    for (const process of this.#alive)
+      this.scheduler.after(random.next() * ROLLOUT_MS, process, () => {
+        if (process.version !== version) process.die("another version is deployed");
+      });
   }
 
   get #isDone(): boolean {
@@ -178,10 +210,13 @@ export class Simulation {
     const report = this.#report;
     for (const name of this.#senders.open) report("P1", null, `nobody ever answered "${name}"`);
     checkEnd({ disk, systems, sent: this.#sent, report });
+    this.#versions.checkEnd(this.#deployed);
+    this.#bounds.checkEnd();
   }
 
   #committed(records: readonly JournalRecord[], chain: Chain): void {
-    const by = this.#processes.find((one) => one.chain === chain)?.name ?? "?";
+    const process = this.#processes.find((one) => one.chain === chain);
+    const by = process?.name ?? "?";
     for (const { run, seq, kind, name, head } of records) {
       const more =
         kind === "state" || kind === "opened" || kind === "finished" ? ` ${head ?? ""}` : "";
@@ -191,6 +226,8 @@ export class Simulation {
       if (lane !== null) this.#requests.startedIn(lane, run);
     }
     this.#records.committed(records);
+    if (process !== undefined) this.#versions.committed(records, process.version);
+    this.#bounds.committed(records);
   }
 
   #startProcess(name: string): void {
@@ -201,6 +238,8 @@ export class Simulation {
       seed: plan.seed,
       number: this.#started,
       isShared: plan.workers > 1,
+      version: this.#deployed,
+      limits: plan.heldMax === null ? {} : { heldMessagesMax: plan.heldMax },
       disk,
       scheduler,
       skewMs: 0,
@@ -248,6 +287,7 @@ export class Simulation {
     const transport = this.#transport;
     return {
       programs: this.#work.programs,
+      version: process.version,
       accepted: (ref) => {
         this.#work.completeLater(ref);
       },

@@ -42,7 +42,8 @@ export class Work {
   give(): void {
     const { plan, note } = this.#options;
     const random = chance(plan, "work");
-    let sequence = 0;
+    // An order is one of its workflow.
+    const sequences = new Map<string, number>();
     for (let at = 1; at <= plan.runs; at += 1) {
       const program = programOf(chance(plan, `program ${String(at)}`), `k${String(at)}`);
       for (const one of family(program)) this.programs.set(one.key, one);
@@ -50,7 +51,8 @@ export class Work {
       const inMs = random.next() * Math.min(plan.faultsUntilMs / 2, GIVEN_WITHIN_MS);
       const isMessage = random.next() < 0.4;
       const isInOrder = isMessage && random.next() < 0.6;
-      if (isInOrder) sequence += 1;
+      const sequence = (sequences.get(program.workflow) ?? 0) + 1;
+      if (isInOrder) sequences.set(program.workflow, sequence);
       if (isMessage) this.#receive(program, isInOrder ? sequence : null, inMs);
       else this.#start(program, inMs);
       for (const one of family(program)) this.#sendEvents(one);

@@ -40,6 +40,10 @@ export class Sent {
     return known;
   }
 
+  operation(key: string): Operation | null {
+    return this.#byKey.get(key) ?? null;
+  }
+
   leftCount(run: number, operation: number): number {
     return this.#byNumber.get(`${String(run)}/${String(operation)}`)?.left ?? 0;
   }
