@@ -18,6 +18,7 @@ import type { Clock, Random } from "./clock.ts";
 import { Children } from "./run/children.ts";
 import { Commands } from "./commands/commands.ts";
 import { Committer } from "./journal/committer.ts";
+import { Caution } from "./run/caution.ts";
 import { Declarations } from "./journal/declarations.ts";
 import { Departures } from "./run/departures.ts";
 import { drained } from "./run/drained.ts";
@@ -61,6 +62,8 @@ export class Engine implements RunHost {
   readonly limits: EngineLimits;
   readonly digests: Digests;
   readonly committer: Committer;
+  /** On for a while after a crash. */
+  readonly caution: Caution;
   readonly version: string;
   readonly earlierVersions: readonly string[];
   readonly namespace: string;
@@ -130,19 +133,16 @@ export class Engine implements RunHost {
       (records, number) => {
         this.emit({ type: "flush", records, number });
       },
-      (error) => {
-        this.#fail(error);
-      },
+      this.#fail.bind(this),
     );
     this.places = new Places(options.store.shards);
     const { shared } = this.places;
     this.routes = shared === null ? null : new Routes(this, shared);
+    this.caution = new Caution(this.clock, this.limits.cautionMs);
     this.journal = new SystemJournal(this.committer, this.store.lastSystemSeq);
     this.laneAlarms = new LaneAlarms(this);
     this.declarations = new Declarations(this.journal, this.limits.declarationsMax);
-    this.starts = startsOf(this, (stored, input) => {
-      this.#begin(stored, input);
-    });
+    this.starts = startsOf(this, this.#begin.bind(this));
     this.reads = new StoreReads(this);
     this.wakes = new Wakes(this);
     this.#timers = new DurableTimers(

@@ -28,6 +28,8 @@ export interface EngineLimits {
   readonly suspectMs: number;
   /** Crashes of one run alone after which it is quarantined. */
   readonly crashesMax: number;
+  /** For how long after a crash code waits until its beginning is on disk, milliseconds. */
+  readonly cautionMs: number;
   /** Attempts waiting for a place at one integration. */
   readonly gateQueueMax: number;
   /** Commands taken from the inbox at a time. */
@@ -120,6 +122,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   groupRunsMax: 256,
   suspectMs: 10_000,
   crashesMax: 3,
+  cautionMs: 600_000,
   gateQueueMax: 20_000,
   inboxBatchMax: 100,
   inboxUnderWayMax: 10_000,

@@ -16,6 +16,7 @@ import type { EngineLimits } from "./limits.ts";
 import type { ClassificationRules } from "./rules/classification-rules.ts";
 import type { ForeignClassifier } from "./effects/classification.ts";
 import type { Outside } from "./effects/outside.ts";
+import type { Caution } from "./run/caution.ts";
 import type { LiveRun } from "./run/live-run.ts";
 import type { RestQueue } from "./run/rest-queue.ts";
 import type { StartingParent } from "./starts/starts.ts";
@@ -58,6 +59,8 @@ export interface RunHost {
   readonly store: Pick<Store, "storeId">;
   readonly committer: Committer;
   readonly rest: RestQueue;
+  /** On for a while after a crash. */
+  readonly caution: Pick<Caution, "isOn">;
   readonly version: string;
   /** Of the code, before its own, as it lists them: the oldest first. */
   readonly earlierVersions: readonly string[];

@@ -138,6 +138,7 @@ export class StartUp {
   async recover(): Promise<void> {
     const { store } = this.#engine;
     const crashed = store.predecessors.some((p) => !p.clean);
+    if (crashed) this.#engine.caution.begin();
     const known = await store.openGroups();
     for (const group of known) this.#nextGroup = Math.max(this.#nextGroup, group.group + 1);
     // Their engine has ended in order with them at work: they have not brought it down.
@@ -157,6 +158,7 @@ export class StartUp {
    */
   async cameIn({ shards, lastOwners }: Taken): Promise<void> {
     const came = new CameApart(lastOwners);
+    if ([...lastOwners.values()].some(({ clean }) => !clean)) this.#engine.caution.begin();
     const count = await this.#recoverPages({
       select: (read) => this.#selectTaken(read, came),
       shards,

@@ -3,6 +3,7 @@
  * come to rest, that is when no microtask is left.
  */
 import type { JournalRecord } from "../../core/journal.ts";
+import type { SeenAtWork } from "./caution.ts";
 import type { RestQueue } from "./rest-queue.ts";
 import type { StepSlot } from "../steps/step-slot.ts";
 
@@ -21,12 +22,14 @@ export interface AnswersOf {
 export class Answers {
   readonly #run: AnswersOf;
   readonly #rest: RestQueue;
+  readonly #seen: Pick<SeenAtWork, "before">;
   readonly #waiting: { slot: StepSlot; record: JournalRecord }[] = [];
   #isHanding = false;
   #turns = 0;
 
-  constructor(run: AnswersOf, rest: RestQueue) {
+  constructor(run: AnswersOf, rest: RestQueue, seen: Pick<SeenAtWork, "before">) {
     this.#run = run;
+    this.#seen = seen;
     this.#rest = rest;
   }
 
@@ -51,7 +54,10 @@ export class Answers {
       return;
     }
     this.#isHanding = true;
-    this.hand(next.slot, next.record, () => this.#next());
+    this.#seen.before(() => {
+      if (this.#run.isGone) this.#next();
+      else this.hand(next.slot, next.record, () => this.#next());
+    });
   }
 
   /** Gives a step its answer, and calls back once the code has come to rest. */

@@ -16,12 +16,14 @@ import type { StoredRun } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { Assignees } from "../exceptions/assignees.ts";
 import { Answers } from "./answers.ts";
+import { SeenAtWork } from "./caution.ts";
 import { heldLanesOf } from "../starts/lanes.ts";
 import { restoredIn, Told, type Restored } from "./restored-run.ts";
 import { goLive } from "./go-live.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
+import { isRecovered } from "./recovery-walk.ts";
 import { wakeDue, pathOf, restOf, sleepOf, waitsSo, type Sleep } from "./rest-of-steps.ts";
 import { NamedRecords } from "./named-records.ts";
 import { makeRunApi } from "./run-api.ts";
@@ -72,6 +74,7 @@ export class LiveRun {
   #lent = false;
   readonly #answers: Answers;
   readonly #timer: StepTimer;
+  readonly #seen: SeenAtWork;
   readonly stillness = new Stillness(this);
   #restCheck = false;
   /** Whether the steps that recovery has left open have gone live. */
@@ -95,8 +98,9 @@ export class LiveRun {
     this.ending = new RunEnding(this, this.#recovery.ofRun);
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
     this.versions = new RunVersions(this);
-    this.#answers = new Answers(this, host.rest);
     this.#timer = new StepTimer(host.clock);
+    this.#seen = new SeenAtWork(host, isActive(this.state) && !this.#recovery.isFresh);
+    this.#answers = new Answers(this, host.rest, this.#seen);
   }
 
   get id(): string {
@@ -121,8 +125,13 @@ export class LiveRun {
     if (this.mode === "live") {
       if (this.#isOnlyChecked()) return;
       this.versions.goOn();
-    }
-    this.ending.follow(() => this.workflow.body(parsed.value, makeRunApi(this)));
+      this.#seen.before(() => this.#runCode(parsed.value));
+    } else this.#runCode(parsed.value);
+  }
+
+  #runCode(input: unknown): void {
+    if (this.isGone) return;
+    this.ending.follow(() => this.workflow.body(input, makeRunApi(this)));
     if (this.mode === "recovering") {
       this.#answers.afterRest(() => this.#recover());
       return;
@@ -321,33 +330,11 @@ export class LiveRun {
   }
 
   #recover(): void {
+    const again = () => this.#recover();
+    const walk = { recovery: this.#recovery, answers: this.#answers, again };
     this.#read(() => {
-      this.#recoverNext();
+      if (this.mode === "recovering" && isRecovered(this, walk)) this.#recovered();
     });
-  }
-
-  #recoverNext(): void {
-    if (this.mode !== "recovering") return;
-    const next = this.#recovery.next(this.slots);
-    switch (next.kind) {
-      case "answer": {
-        this.end(next.slot);
-        this.#answers.hand(next.slot, next.record, () => this.#recover());
-        return;
-      }
-      case "later":
-        setImmediate(() => this.#recover());
-        return;
-      case "misfit":
-        this.ending.drift(next.sentence);
-        return;
-      case "over": {
-        const misfit = this.versions.unasked(this.#recovery.paths);
-        if (misfit === null) this.#recovered();
-        else this.ending.drift(misfit);
-        return;
-      }
-    }
   }
 
   /** Nothing of it has gone live yet. */

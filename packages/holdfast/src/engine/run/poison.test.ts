@@ -26,6 +26,23 @@ const flow = testWorkflow("flow", async (input, run) => {
   return null;
 });
 
+async function dieIfDeadly(id: string): Promise<void> {
+  if (!deadly.has(id)) return;
+  world.life.watched.isDead = true;
+  await new Promise<never>(() => undefined);
+}
+
+const sleeper = testWorkflow("sleeper", async (input, run) => {
+  await run.sleep("1h");
+  await dieIfDeadly(input.id);
+  return null;
+});
+
+const atOnce = testWorkflow("at-once", async (input) => {
+  await dieIfDeadly(input.id);
+  return null;
+});
+
 async function lives(count: number): Promise<void> {
   for (let life = 0; life < count; life += 1) {
     await world.crash();
@@ -80,6 +97,54 @@ describe("a run that crashes the process", () => {
     // The last of these lives has put it away instead of dying of it.
     expect(crashes - 1).toBe(3);
     expect(world.life.watched.isDead).toBe(false);
+  });
+
+  test("is put away where it ends the process in the very turn in which it comes back from rest", async () => {
+    await world.begin([sleeper]);
+    const run = await world.start(sleeper, { id: "0" });
+    await world.untilState(run, "waiting");
+    deadly.add("0");
+    await world.advance(HOUR_MS);
+    expect(world.life.watched.isDead).toBe(true);
+    let count = 0;
+    for (; count < 10 && (await putAway()).length === 0; count += 1) {
+      await world.crash();
+      await world.beginOnly([sleeper]);
+      await world.settle();
+      await world.advance(2_000);
+    }
+    expect(await putAway()).toEqual(["0"]);
+    expect(world.life.watched.isDead).toBe(false);
+    // Of the first death nothing is on disk; then three alone, and the life that puts it away.
+    expect(count).toBeLessThanOrEqual(5);
+  });
+
+  test("is put away where it ends the process in its very first turn, and who starts it comes again", async () => {
+    deadly.add("0");
+    await world.begin([atOnce]);
+    let count = 0;
+    for (; count < 10 && (await putAway()).length === 0; count += 1) {
+      void world.engine.startRun(atOnce, { id: "0" }).catch(() => undefined);
+      await world.settle();
+      expect(world.life.watched.isDead).toBe(true);
+      await world.crash();
+      await world.beginOnly([atOnce]);
+      await world.settle();
+      await world.advance(2_000);
+      // It may have died of what it has found at work.
+      if (!world.life.watched.isDead) continue;
+      await world.crash();
+      await world.beginOnly([atOnce]);
+      await world.settle();
+      await world.advance(2_000);
+    }
+    expect(await putAway()).toEqual(["0"]);
+    expect(count).toBeLessThanOrEqual(6);
+    // Others begin as ever.
+    await world.start(atOnce, { id: "1" });
+    await world.settle();
+    const [other] = (await world.allRuns()).filter(({ key }) => key === "1");
+    expect(other?.state).toBe("completed");
   });
 
   test("is put away while it is being undone, and goes on once somebody says so", async () => {

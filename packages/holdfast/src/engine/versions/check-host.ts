@@ -46,6 +46,7 @@ export class CheckHost implements RunHost {
   readonly store: Pick<Store, "storeId">;
   readonly committer: Committer;
   readonly rest = new RestQueue();
+  readonly caution = { isOn: false };
   readonly version: string;
   readonly earlierVersions: readonly string[];
   readonly declarations: Declarations;
