@@ -239,3 +239,79 @@ test("for any answers at any times, nothing is sent again before two absents apa
   });
   expect(fc.check(check, { numRuns: 2_000 }).counterexample).toBeNull();
 });
+
+describe("a look once more, after it was said that nothing happened", () => {
+  const AT_MS = SENT_MS + 3_600_000;
+  const FRESH_MS = 300_000;
+  const saidBy = (by: "person" | "look-up", agoMs: number) =>
+    probeCase([], { neverSaid: { by, atMs: AT_MS - agoMs } });
+  const look = (says: ProbeAnswer["says"]): ProbeAnswer => ({
+    says,
+    askedAtMs: AT_MS,
+    why: "down",
+  });
+
+  test.each(["person", "look-up"] as const)("sends it where nothing is found (%s)", (by) => {
+    // One look is enough here, and how long ago it was said does not matter.
+    expect(afterProbe(look("notDone"), saidBy(by, 2 * FRESH_MS), situation())).toMatchObject({
+      kind: "decided",
+      proof: "never",
+      move: {
+        kind: "resume",
+        because: "The other system was asked once more and does not have it; it is sent.",
+      },
+    });
+  });
+
+  test("goes by the word of a person where it cannot tell, as long as that is fresh", () => {
+    const fresh = afterProbe(look("cannotTell"), saidBy("person", FRESH_MS), situation());
+    expect(fresh).toMatchObject({ proof: "never", move: { kind: "resume" } });
+    expect(fresh.kind === "decided" && fresh.move.because).toContain("a person has just said");
+    const stale = afterProbe(look("cannotTell"), saidBy("person", FRESH_MS + 1), situation());
+    expect(stale.kind).toBe("probeAgain");
+    const seen = afterProbe(look("cannotTell"), saidBy("look-up", 1), situation());
+    expect(seen.kind).toBe("probeAgain");
+  });
+
+  test("adopts what has come since, and gives what differs to a person", () => {
+    expect(kindOf(afterProbe(look("done"), saidBy("person", 1), situation()))).toBe("adopt");
+    expect(kindOf(afterProbe(look("conflict"), saidBy("person", 1), situation()))).toBe("repair");
+  });
+});
+
+test("a record that differs is a failure of its own, about the answer and not the call", () => {
+  const result = afterProbe({ says: "conflict", askedAtMs: SENT_MS }, probeCase(), situation());
+  expect(result).toMatchObject({
+    failure: {
+      effect: "maybe",
+      class: "data",
+      scope: "item",
+      origin: "remote",
+      reasonCode: "HF3007",
+      rule: { source: "signal", id: "probe/conflict", version: 1 },
+    },
+  });
+});
+
+test("what was an echo means what it says once nothing of ours is found", () => {
+  const failure: Failure = {
+    ...FAILURE,
+    class: "ambiguous",
+    unlessOurs: { class: "data", scope: "item" },
+  };
+  const fenced = afterProbe(absent(9_000, true), probeCase([], { failure }), situation());
+  expect(fenced).toMatchObject({ proof: "never", failure: { class: "data", effect: "never" } });
+  const plain = afterProbe(absent(9_000, true), probeCase(), situation());
+  expect(plain.kind === "decided" && "failure" in plain).toBe(false);
+});
+
+test("a search that misses what surely happened uses up the schedule", () => {
+  const sure = { unknown: "result-unknown" } as const;
+  const earlier = PROBE_SCHEDULE_MS.map((ms, at) => absent(SETTLE_MS + ms + at));
+  const last = afterProbe(
+    absent(90_000_000),
+    probeCase([...earlier, absent(80_000_000)], sure),
+    situation(),
+  );
+  expect(last).toMatchObject({ proof: "surely", move: { kind: "askOutcome" } });
+});
