@@ -88,8 +88,13 @@ export function afterProbe(answer: ProbeAnswer, probe: ProbeCase, s: Situation):
 }
 
 /** What was said before is confirmed; null where the look-up has to decide by itself. */
-function wordStands({ says, askedAtMs }: ProbeAnswer, { neverSaid }: ProbeCase): AfterProbe | null {
-  if (neverSaid === null || (says !== "notDone" && says !== "cannotTell")) return null;
+function wordStands(
+  { says, askedAtMs }: ProbeAnswer,
+  { neverSaid, unknown }: ProbeCase,
+): AfterProbe | null {
+  // What surely happened was not said to have not.
+  if (neverSaid === null || unknown === "result-unknown") return null;
+  if (says !== "notDone" && says !== "cannotTell") return null;
   if (says === "cannotTell" && !stands(neverSaid, askedAtMs)) return null;
   const because =
     says === "notDone"

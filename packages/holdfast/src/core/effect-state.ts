@@ -196,6 +196,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     proof,
     openMaybe: isOpen,
     maybeBefore: from.maybeBefore || isOpen,
+    neverSaid: lost ? null : from.neverSaid,
     isAskedFor: false,
     unknown: null,
     probes: [],
@@ -208,6 +209,7 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
   // answer (key-refusal.ts).
   const isSettled = head.settles === true && state.proof === "maybe" && head.proof === "never";
   const proof = isSettled ? head.proof : combineProof(state.proof, head.proof);
+  const isOfAttempt = state.next.kind === "inDoubt";
   const immediate =
     head.move?.kind === "retry" &&
     head.move.delayMs < IMMEDIATE_MS_MAX &&
@@ -223,6 +225,8 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
       proof,
       openMaybe: proof === "maybe" || (proof === "partial" && isRestOpen(state.openMaybe, head)),
       partsDone: partsDone(state.partsDone, head.failure?.parts),
+      // Said before an attempt that may have happened, it says nothing of that.
+      neverSaid: isOfAttempt && head.failure?.effect !== "never" ? null : state.neverSaid,
       maybeBefore: !isSettled && (state.maybeBefore || proof !== "never"),
       isAskedFor: false,
       immediateUsed: state.immediateUsed + (immediate ? 1 : 0),
@@ -261,9 +265,12 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
 }
 
 function neverSaidAfter(state: EffectState, head: ProbeHead): NeverSaid | null {
-  if (head.proof !== "never" || head.fenced === true) return null;
+  const { proof, fenced, move } = head;
+  if ((proof !== "never" && proof !== "partial") || fenced === true) return null;
   // It could not tell, and is asked again.
-  if (head.move === undefined || head.move.kind === "resolve") return state.neverSaid;
+  if (move === undefined || move.kind === "resolve") return state.neverSaid;
+  // Of what was done in part: of the rest.
+  if (proof === "partial" && isOpenAfterLook(move)) return null;
   return { by: "look-up", atMs: head.askedAtMs };
 }
 

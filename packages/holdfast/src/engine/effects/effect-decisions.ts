@@ -165,10 +165,14 @@ export function recheckBeforeSend(
     meters: state.meters,
     ...next,
     // What somebody says did not happen is looked at as it is now: nobody waits for it to settle.
-    ...(state.neverSaid !== null && move.kind === "resolve" ? { nextAtMs: situation.nowMs } : {}),
+    ...(isWordStale(state, move) ? { nextAtMs: situation.nowMs } : {}),
     ...endOf(move, circumstances.mode),
   };
   return { record: journal.write("outcome", state.attempt, head), move };
+}
+
+function isWordStale({ neverSaid, openMaybe }: EffectState, move: Move): boolean {
+  return neverSaid !== null && !openMaybe && move.kind === "resolve";
 }
 
 /**

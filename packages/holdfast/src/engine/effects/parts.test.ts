@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Classified } from "../../core/failure.ts";
 import type { Part } from "../../core/parts.ts";
+import { CallFailed } from "../../workflow/attempt.ts";
 import { effect } from "../../workflow/effect.ts";
+import { done, notDone } from "../../workflow/seen.ts";
 import { testIntegration, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
 
@@ -211,4 +213,52 @@ describe("an operation that was done in part", () => {
     // It stays outside, and its owner is told: nobody has declared how to undo it.
     expect((await world.exceptions(run)).at(-1)).toMatchObject({ reasonCode: "HF3004" });
   });
+});
+
+test("the rest is looked up once more before it is sent after an outage", async () => {
+  const seen: string[] = [];
+  let sent = 0;
+  let isDown = false;
+  let hasLanded = false;
+  const down = new CallFailed({
+    message: "refused",
+    evidence: { phase: "none", code: "ECONNREFUSED", callCount: 1 },
+    table: {
+      says: { class: "unavailable", effect: "never", scope: "dependency", origin: "network" },
+      rule: { source: "table", id: "t/1", version: 1 },
+    },
+  });
+  const lines = effect("post-lines", {
+    on: testIntegration("ledger"),
+    input: z.object({ id: z.string() }),
+    output: z.object({ posted: z.number() }),
+    byParts: true,
+    repeat: "probeable",
+    settle: "20s",
+    classify: (error: unknown) => (error instanceof LinesFailed ? error.says : undefined),
+    probe: () => Promise.resolve(hasLanded ? done({ posted: 2 }) : notDone()),
+    run: () => {
+      sent += 1;
+      if (isDown) return Promise.reject(down);
+      const rest = { name: "line 2", effect: "never" } as const;
+      const parts: Part[] = [{ name: "line 1", effect: "surely" }, rest];
+      if (sent === 1) return Promise.reject(new LinesFailed({ class: "transient", parts }));
+      if (sent === 2) {
+        isDown = true;
+        return Promise.reject(new LinesFailed({ class: "transient", effect: "maybe" }));
+      }
+      seen.push(hasLanded ? "twice" : "once");
+      return Promise.resolve({ posted: 2 });
+    },
+  });
+  const flow = testWorkflow("flow", (input, run) => run.do(lines, input));
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.until("the rest meets the outage", () => sent > 2);
+  hasLanded = true;
+  await world.advance(3_600_000);
+  isDown = false;
+  await world.advance(3_600_000);
+  expect(seen).toEqual([]);
+  expect(await world.stateOf(run)).toBe("completed");
 });

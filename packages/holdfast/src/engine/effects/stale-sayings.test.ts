@@ -1,6 +1,6 @@
 /** "It did not happen" is true of the moment in which it was said; what is sent later is looked up first. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { cannotTell } from "../../workflow/seen.ts";
+import { cannotTell, notDone } from "../../workflow/seen.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
 import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
@@ -100,4 +100,49 @@ describe("what a look-up has not found", () => {
       expect(bank.lookups.length).toBeGreaterThan(2);
     },
   );
+});
+
+/** One request was lost and looked up twice, in vain; then a second one left. */
+async function sentTwice(second: Parameters<Counterpart["plan"]>[1]): Promise<number> {
+  bank.plan("pay", { kind: "lostAnswer", happened: false }, second);
+  const pay = testEffect("probeable", bank, "pay", { settle: "20s" });
+  const flow = testWorkflow("flow", (input, run) => run.do(pay, input));
+  await world.begin([flow]);
+  const run = await world.start(flow, { id: "1" });
+  await world.until("it was sent again", () => bank.requestsOf("pay").length > 1);
+  await world.settle();
+  return run;
+}
+
+describe("what was not found before another attempt", () => {
+  test("says nothing of that attempt: its lost answer takes two looks of its own", async () => {
+    // It lands after the first look for it, which comes with its settle time.
+    const run = await sentTwice({ kind: "late", afterMs: 22_000 });
+    await world.advance(HOUR_MS);
+    expect(await world.stateOf(run)).toBe("completed");
+    expect([bank.count("pay"), bank.requestsOf("pay").length]).toEqual([1, 2]);
+  });
+
+  test("says nothing of what that attempt surely did, however late a look shows it", async () => {
+    const run = await sentTwice({ kind: "answers", value: { nope: 1 } });
+    bank.lookupSays("pay", notDone());
+    await world.advance(30_000);
+    bank.lookupSays("pay", undefined);
+    await world.advance(HOUR_MS);
+    expect(await world.stateOf(run)).toBe("completed");
+    expect([bank.count("pay"), bank.requestsOf("pay").length]).toEqual([1, 2]);
+  });
+
+  test("says nothing of an attempt that a crash has cut off", async () => {
+    const run = await sentTwice({ kind: "silent", happened: true });
+    await world.crash();
+    const pay = testEffect("probeable", bank, "pay", { settle: "20s" });
+    await world.begin([testWorkflow("flow", (input, step) => step.do(pay, input))]);
+    bank.lookupSays("pay", notDone());
+    await world.until("it was looked up", () => bank.lookups.length > 2);
+    bank.lookupSays("pay", undefined);
+    await world.advance(HOUR_MS);
+    expect(await world.stateOf(run)).toBe("completed");
+    expect([bank.count("pay"), bank.requestsOf("pay").length]).toEqual([1, 2]);
+  });
 });
