@@ -42,3 +42,17 @@ test.each(LOOKING.flatMap((command) => ["awaits", "starts"].map((how) => ({ comm
     });
   },
 );
+
+test.each(["process.exit(0);", "await new Promise(() => undefined);"])(
+  "a module that ends the process as it is loaded is no success: %s",
+  { timeout: LIFE_MS_MAX },
+  async (line) => {
+    const file = join(folder, "ends.mjs");
+    writeFileSync(file, `${line} export default {};\n`);
+    const { code, out, err } = await holdfastCli(["rehearse", file], {});
+    expect(err).toMatch(
+      /HF4102 {2}The module .*ends\.mjs has ended this process as it was loaded/u,
+    );
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+  },
+);

@@ -3,6 +3,7 @@
  * an app, and that may listen or start runs as it is loaded: real work, done by who only asked whether the
  * code fits. So in the process of the command line no app works, but for `holdfast worker`.
  */
+import { writeSync } from "node:fs";
 import { HoldfastError } from "./core/error.ts";
 
 /** On the global object: the module may bring a copy of this package of its own. */
@@ -51,10 +52,34 @@ export async function loaded<Module>(path: string, load: () => Promise<Module>):
       reject(worksOnLoading(path));
     };
   });
-  const module = await Promise.race([load(), called]);
-  if (look.hasCalled) throw worksOnLoading(path);
-  return module;
+  const ended = () => {
+    tellOfEnd(path);
+  };
+  process.once("exit", ended);
+  try {
+    const module = await Promise.race([load(), called]);
+    if (look.hasCalled) throw worksOnLoading(path);
+    return module;
+  } finally {
+    process.off("exit", ended);
+  }
 }
+
+/** Exit code of what was called in a way that cannot be done. */
+const BAD_USE = 2;
+
+/** The module has called process.exit, or waits for what never comes: whoever asked must not read that as "all well". */
+function tellOfEnd(path: string): void {
+  const { code, message, remedy } = new HoldfastError(
+    "HF4102",
+    `The module ${path} has ended this process as it was loaded: nothing was looked at.`,
+    "Keep the workflows in a module that only exports them, without process.exit and without waiting for anything at its top level.",
+  );
+  writeSync(STANDARD_ERROR, `${code}  ${message}\n        Fix: ${remedy}\n`);
+  process.exitCode = BAD_USE;
+}
+
+const STANDARD_ERROR = 2;
 
 function worksOnLoading(path: string): HoldfastError {
   return new HoldfastError(

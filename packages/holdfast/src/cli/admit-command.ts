@@ -1,6 +1,7 @@
 /** `holdfast admit`: takes a message after all that did not fit. */
 import type { Command } from "commander";
 import { admitMessage } from "../operate/admit-message.ts";
+import type { Receipt } from "../operate/command.ts";
 import { withReader, type Work } from "./context.ts";
 import { decider, patience, receiptShown, withReason, type DeciderOptions } from "./deciding.ts";
 import { jsonValueOf } from "./decision-text.ts";
@@ -25,8 +26,16 @@ export function addAdmitCommand(program: Command, act: (work: Work) => Promise<v
           decider(options, context),
           patience(options, context),
         );
-        return receiptShown(receipt, `the message of ${exception} is run ${receipt.started ?? ""}`);
+        return receiptShown(receipt, takenText(exception, receipt));
       }),
     ),
   );
+}
+
+/** One that has its business key was there: what was given has started nothing. */
+function takenText(exception: string, { fate, started }: Receipt): string {
+  const run = started ?? "";
+  return fate === "joined"
+    ? `the message of ${exception} has joined run ${run}, which goes on with the input that it began with`
+    : `the message of ${exception} is run ${run}`;
 }

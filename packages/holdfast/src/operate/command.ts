@@ -148,6 +148,8 @@ export interface Receipt {
   readonly proposal: string | null;
   /** The run that was started; null for other commands. */
   readonly started: string | null;
+  /** What became of a message that was admitted; null for other commands. */
+  readonly fate: string | null;
 }
 
 /** Between two looks at the answer: short at first, because an idle engine looks every 200 ms. */
@@ -172,9 +174,10 @@ export async function giveCommand(
   const answered = await postAndWait(reader, given, patience);
   const { id, outcome } = answered;
   const said = outcome === "applied" ? (parseJson(answered.answer) as CommandAnswer) : null;
-  const { proposal = null, run: started = null } = said?.ok === true ? said : {};
+  const { proposal = null, run: started = null, receipt: taken } = said?.ok === true ? said : {};
+  const fate = taken?.state ?? null;
   const before = outcome === "kept" ? keptBefore(await keptCommands(reader), id) : null;
-  return { id, topic, run: body.run, by, outcome, before, proposal, started };
+  return { id, topic, run: body.run, by, outcome, before, proposal, started, fate };
 }
 
 /** As errors name what it is about: what is about the store itself has a better name than its run. */
@@ -273,6 +276,8 @@ export type CommandAnswer =
       readonly run?: string;
       /** Of a repair that was only looked at. */
       readonly needs?: string;
+      /** Of a message. */
+      readonly receipt?: { readonly state: string };
     }
   | {
       readonly ok: false;

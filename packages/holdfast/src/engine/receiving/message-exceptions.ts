@@ -24,9 +24,31 @@ function subjectOf(name: string): string {
   return `${SUBJECT}${name}`;
 }
 
+/** Characters of the name of a message. */
+const NAME_CHARS = 64;
+
 /** Null if the exception is not about a message. */
 export function messageNameOf(subject: string | null): string | null {
-  return subject?.startsWith(SUBJECT) === true ? subject.slice(SUBJECT.length) : null;
+  if (subject?.startsWith(SUBJECT) !== true) return null;
+  return subject.slice(SUBJECT.length, SUBJECT.length + NAME_CHARS);
+}
+
+/** Times that one may be closed before its message was accepted. */
+const CLOSED_MAX = 100;
+
+/**
+ * A subject of which no exception was closed: who closed one did so before the message was accepted, and
+ * now somebody has to look again.
+ */
+export async function openSubject({ store }: Engine, name: string): Promise<string> {
+  const base = subjectOf(name);
+  for (let times = 1; times <= CLOSED_MAX; times += 1) {
+    const subject = times === 1 ? base : `${base} ${String(times)}`;
+    const { seq } = await store.besideExceptions(STORE, subject);
+    const row = seq === null ? null : await store.exception(STORE, seq);
+    if (row === null || row.closedAtMs === null) return subject;
+  }
+  throw new Error(`an exception about one message was closed ${String(CLOSED_MAX)} times`);
 }
 
 /** A second message about the business fact that a run has. */
@@ -54,17 +76,18 @@ export function aboutDuplicate(
 export function aboutUnfit(
   { head, body, form, problem, by }: Unfit,
   { name, definition }: AnyWorkflow,
+  subject: string,
 ): BesideCase {
   return {
     run: null,
     workflow: name,
-    subject: subjectOf(head.name),
+    subject,
     at: "receive",
     reasonCode: UNFIT_MESSAGE,
     rule: "engine/unfit-message@1",
     message: problem,
     because: () =>
-      `Message ${quoted(head.id)} of ${by} came by ${quoted(head.ingress)} for workflow ${quoted(name)} and does not fit. Its body is kept as it came (${form}), and its sender was told so. No run began: give the input that one is to begin with, or close this if the message is to be left.`,
+      `Message ${quoted(head.id)} of ${by} came by ${quoted(head.ingress)} for workflow ${quoted(name)} and does not fit. Its body is kept as it came (${form}). No run began: give the input that one is to begin with, or close this if the message is to be left.`,
     owner: definition.owner,
     // A text, so that all of it is covered where the workflow has sensitive fields.
     data: JSON.stringify(body),

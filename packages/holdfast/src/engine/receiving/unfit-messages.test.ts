@@ -21,6 +21,19 @@ const bill = workflow(
   async ({ cents }) => cents,
 );
 
+const picky = workflow(
+  "picky",
+  {
+    input,
+    output: z.any(),
+    key: () => {
+      throw new TypeError("no key for it");
+    },
+    owner: "billing",
+  },
+  async () => null,
+);
+
 const about = {
   workflow: bill,
   ingress: "orders",
@@ -86,11 +99,11 @@ describe("a message that does not fit", () => {
     expect(await keep("m-1")).toEqual({ ...receipt, isRepeat: true });
     const [closed] = await world.exceptions();
     expect(closed).toMatchObject({ closedBy: "bo", resolution: "dealt-with" });
-    // Said twice, it is still one run.
-    expect(await admit({ id: "O-2", cents: 1 })).toMatchObject({
-      run: receipt.run,
-      isRepeat: true,
-    });
+    // Said twice, it is still one run; and who gives something else is told.
+    expect(await admit(mended)).toMatchObject({ run: receipt.run, isRepeat: true });
+    const other = admit({ id: "O-2", cents: 1 }, "cy");
+    await expect(other).rejects.toMatchObject({ code: "HF6003" });
+    await expect(other).rejects.toThrow(/taken by bo already: it is started/u);
     expect(await world.allRuns()).toHaveLength(1);
     await world.close();
     expect(await verifyStore({ path: world.path })).toMatchObject({ damage: [] });
@@ -112,6 +125,24 @@ describe("a message that does not fit", () => {
     expect(open?.closedAtMs).toBeNull();
     expect(await keep("m-1")).toEqual({ ...kept, isRepeat: true });
     expect(await admit(mended)).toMatchObject({ state: "started" });
+  });
+
+  test("is not taken once somebody has closed it", async () => {
+    await world.begin([bill]);
+    await keep("m-1");
+    const [open] = await world.exceptions();
+    const { run = 0, seq = 0 } = open ?? {};
+    await world.engine.exceptions.beside.close({ run, seq }, "ana", "leave it: fraud");
+    await expect(admit(mended)).rejects.toThrow(/ana has closed .*: the message is left/u);
+    expect(await world.allRuns()).toEqual([]);
+    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: true });
+  });
+
+  test("is told of the code that breaks over what is given", async () => {
+    await world.begin([picky]);
+    await receiving().receiveUnfit({ ...unfit("m-1"), workflow: picky });
+    await expect(admit(mended)).rejects.toMatchObject({ code: "HF4102" });
+    expect(await world.allRuns()).toEqual([]);
   });
 
   test("is the only thing that is taken so", async () => {
@@ -164,6 +195,28 @@ describe("a message that does not fit, over a crash", () => {
       });
     }
   }
+
+  test("is with somebody again where the exception was closed before it was accepted", async () => {
+    await world.begin([bill], { fateOf: fateOf("received", "diesBefore") });
+    void keep("m-1").catch(() => undefined);
+    await world.settle();
+    await world.crash();
+    await world.begin([bill]);
+    const [open] = await world.exceptions();
+    const { run = 0, seq = 0 } = open ?? {};
+    await world.engine.exceptions.beside.close({ run, seq }, "ana", "it was not accepted");
+    expect(await keep("m-1")).toMatchObject(kept);
+    const all = await world.exceptions();
+    expect(all.map(({ closedBy }) => closedBy)).toEqual(["ana", null]);
+    const { run: of = 0, seq: second = 0 } = all[1] ?? {};
+    const admission = {
+      exception: { run: of, seq: second },
+      input: mended,
+      by: "bo",
+      reason: "ok",
+    };
+    expect(await receiving().admit(admission)).toMatchObject({ state: "started" });
+  });
 
   for (const kind of ["started", "closed"] as const) {
     for (const fate of FATES) {

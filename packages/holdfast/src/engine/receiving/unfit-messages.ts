@@ -4,14 +4,17 @@
  */
 import { HoldfastError } from "../../core/error.ts";
 import { parseJson } from "../../core/json-text.ts";
+import type { StartedHead } from "../../core/journal.ts";
+import { inputDigest } from "../../core/operation-key.ts";
 import { UNFIT_MESSAGE, type ReceivedHead } from "../../core/received.ts";
-import { formatItemId } from "../../core/run-number.ts";
+import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, ReceivedRow } from "../../store/rows.ts";
 import type { Receipt } from "../../workflow/message.ts";
 import type { Engine } from "../engine.ts";
 import { STORE } from "../exceptions/write-at.ts";
+import { headOf } from "../run/recovery.ts";
 import { checkedStart } from "../starts/start-input.ts";
-import { aboutUnfit, messageNameOf } from "./message-exceptions.ts";
+import { aboutUnfit, messageNameOf, openSubject } from "./message-exceptions.ts";
 import { unknownWorkflow } from "./message-refusals.ts";
 import { mendedMessage, receiptOf, type Message, type Unfit } from "./messages.ts";
 
@@ -45,7 +48,8 @@ export class UnfitMessages {
     const { head } = message;
     const workflow = this.#engine.workflow(head.workflow);
     if (workflow === null) throw unknownWorkflow(head.workflow);
-    await this.#engine.exceptions.beside.open(aboutUnfit(message, workflow));
+    const subject = await openSubject(this.#engine, head.name);
+    await this.#engine.exceptions.beside.open(aboutUnfit(message, workflow, subject));
     const fate = { state: "review", run: null, duplicateOf: null } as const;
     // Never forgotten by itself: a person may take as long as it takes.
     await this.#taking.append({ ...head, ...fate, held: null, untilMs: null });
@@ -66,23 +70,65 @@ export class UnfitMessages {
     const { store, exceptions } = this.#engine;
     const known = await this.#taking.known(name);
     if (known === null) throw noMessage(exception);
-    const receipt =
-      known.state === "review"
-        ? await this.#begin(known, input, by)
-        : // It was taken before, in an earlier life.
-          receiptOf(known, true);
     const row = await store.exception(exception.run, exception.seq);
-    if (row?.closedAtMs === null) await exceptions.beside.close(exception, by, reason);
+    const closedBy = row?.closedBy ?? null;
+    if (known.state !== "review") {
+      // The process may have died between the start and this.
+      if (closedBy === null) await exceptions.beside.close(exception, by, reason);
+      else if (!(await this.#hasBegunWith(known, input))) throw admittedBefore(known, closedBy);
+      return receiptOf(known, true);
+    }
+    if (closedBy !== null) throw isLeft(exception, closedBy);
+    const receipt = await this.#begin(known, input, by);
+    await exceptions.beside.close(exception, by, reason);
     return receipt;
+  }
+
+  /** Whether its run began with this input. */
+  async #hasBegunWith({ run }: ReceivedRow, input: unknown): Promise<boolean> {
+    const { store, digests } = this.#engine;
+    const [stored] = run === null ? [] : await store.load([run]);
+    const first = stored?.records[0];
+    if (first === undefined) return false;
+    const { inputDigest: begunWith } = headOf<StartedHead>(first);
+    return inputDigest(input, (text) => digests.hex(text)).startsWith(begunWith);
   }
 
   async #begin(known: ReceivedRow, input: unknown, by: string): Promise<Receipt> {
     const { limits } = this.#engine;
     const workflow = this.#engine.workflow(known.workflow);
     if (workflow === null) throw unknownWorkflow(known.workflow);
-    const { text } = await checkedStart(workflow, input, { by }, limits);
+    const { text } = await checkedStart(workflow, input, { by }, limits).catch((error: unknown) => {
+      throw error instanceof HoldfastError ? error : threwOf(known.workflow, error);
+    });
     return await this.#taking.begin(mendedMessage(known, parseJson(text), by));
   }
+}
+
+function admittedBefore({ run, state }: ReceivedRow, by: string): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `The message has been taken by ${by} already: it is ${state}${run === null ? "" : `, run ${formatRunId(run)}`}, with another input than yours. Nothing was started.`,
+    "Look at that run; correct it if that is not what was meant.",
+  );
+}
+
+function isLeft(id: Admission["exception"], by: string): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `${by} has closed ${formatItemId("exc", id)}: the message is left. Nothing was started.`,
+    "If it is to begin after all, have it sent again under an id of its own, or start the run from the app.",
+  );
+}
+
+/** Of what it threw nothing is quoted: it may hold what is sensitive. */
+function threwOf(workflow: string, error: unknown): HoldfastError {
+  const name = error instanceof Error ? error.name : typeof error;
+  return new HoldfastError(
+    "HF4102",
+    `The schema or the key of workflow "${workflow}" threw ${name} over this input. Nothing was started.`,
+    "Mend the input, or that function.",
+  );
 }
 
 function noException(id: Admission["exception"]): HoldfastError {
