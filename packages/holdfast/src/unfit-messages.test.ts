@@ -201,6 +201,22 @@ describe("what a person does about a message that does not fit", () => {
     expect((await cli.say(...words)).out).toContain(run);
   });
 
+  test("what is left while no engine runs is shown, and its refusal is noted", async () => {
+    await open();
+    await post("k-1", "{");
+    await served.close();
+    await app.close();
+    const cli = cliAt(store());
+    const [exception] = await exceptions();
+    const id = exception?.id ?? "";
+    await cli.say("admit", id, "--input", '{"id":"O-1"}', "--reason", "asked them");
+    expect((await cli.say("show", id)).out).toContain("admit left by ana");
+    await open();
+    await app.listen();
+    await expect.poll(async () => (await cli.say("show", id)).out).toContain("was refused: HF4102");
+    expect(await exceptions()).toHaveLength(1);
+  });
+
   test("close leaves it, and its sender hears what it heard", async () => {
     await open();
     await post("k-1", "{");

@@ -3,6 +3,7 @@
  * to know of them: the first that is taken may leave nothing to do for the others.
  */
 import { parseJson } from "../core/json-text.ts";
+import { isAdmitting } from "../core/parse-acts.ts";
 import { formatRunId } from "../core/run-number.ts";
 import type { InboxRow, RunRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -17,6 +18,7 @@ const TOPICS = [
   "decide",
   "handUp",
   "skipHead",
+  "admit",
 ] as const;
 type Topic = (typeof TOPICS)[number];
 
@@ -63,8 +65,8 @@ const SHOWN_MAX = 5;
 
 /** Null for what is no command of a person; what is no such command is the engine's to refuse. */
 function keptCommand({ id, topic, by, atMs, data }: InboxRow): KeptCommand | null {
-  const known = TOPICS.find((one) => one === topic);
   const body = bodyOf(data);
+  const known = topic === "handle" ? admitOf(body) : TOPICS.find((one) => one === topic);
   if (known === undefined || body === null) return null;
   const field = (name: string): unknown => Reflect.get(body, name);
   // It decides nothing: somebody has looked at what a repair would do.
@@ -87,6 +89,12 @@ function keptCommand({ id, topic, by, atMs, data }: InboxRow): KeptCommand | nul
   };
 }
 
+/** Of what is done to exceptions only this decides something. */
+function admitOf(body: object | null): Topic | undefined {
+  const act: unknown = body === null ? null : Reflect.get(body, "act");
+  return typeof act === "object" && act !== null && isAdmitting(act) ? "admit" : undefined;
+}
+
 const RUN_ID = /^run_[0-9a-z]{11}$/;
 
 /** Anybody may have written to the inbox: what is no JSON hides nothing else. */
@@ -106,6 +114,7 @@ const ITEMS = {
   close: ["exc", "seq"],
   decide: ["prp", "seq"],
   handUp: ["exc", "exception"],
+  admit: ["exc", "seq"],
 } as const;
 
 /** These are about the run itself. */
@@ -135,6 +144,7 @@ const LEFT: Readonly<Record<Topic, string>> = {
   decide: "a decision about a proposal",
   handUp: "that they cannot tell",
   skipHead: "a skip-head",
+  admit: "an admit",
 };
 
 /** In words, for whoever leaves another one. */

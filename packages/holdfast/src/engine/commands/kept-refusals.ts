@@ -4,11 +4,14 @@
  * who looks at it next sees it.
  */
 import { HoldfastError } from "../../core/error.ts";
+import { HANDLING_LIMITS } from "../../core/exception-handling.ts";
 import { REFUSED_LATER, type AppliedHead } from "../../core/journal.ts";
+import { isAdmitting } from "../../core/parse-acts.ts";
+import { parseRunId } from "../../core/run-number.ts";
 import type { WaitingCommand } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import type { InboxAnswer } from "./inbox-bodies.ts";
-import { runOf } from "./inbox-command.ts";
+import { commandOf, runOf } from "./inbox-command.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { withStored } from "../journal/stored-runs.ts";
 
@@ -33,6 +36,8 @@ export async function noteRefusal(
   row: WaitingCommand,
   { code, message, remedy }: Extract<InboxAnswer, { ok: false }>,
 ): Promise<void> {
+  if (row.topic === "handle")
+    return await noteAtException(engine, row, `${code} ${message} ${remedy}`);
   if (!OF_PEOPLE.has(row.topic)) return;
   const head: AppliedHead = {
     command: REFUSED_LATER,
@@ -54,3 +59,29 @@ export async function noteRefusal(
     }
   });
 }
+
+/** What decides about an exception beside the store: there is no run that could show it. */
+async function noteAtException(engine: Engine, row: WaitingCommand, answer: string): Promise<void> {
+  const { run, seq, act } = commandOf<"handle">({ ...row, topic: "handle" });
+  if (!isAdmitting(act)) return;
+  const text = `What ${row.by} left for it was refused: ${answer}`.slice(
+    0,
+    HANDLING_LIMITS.noteChars,
+  );
+  const doing = { by: BY, reason: "", command: `${row.id}!` };
+  await engine.reads.patiently("an exception whose command was refused", async () => {
+    try {
+      await engine.exceptions.acts.handle(
+        { run: parseRunId(run), seq },
+        { kind: "noted", text },
+        doing,
+      );
+    } catch (error) {
+      // There is no such exception, or it has as many notes as it may have.
+      if (!(error instanceof Elsewhere) && !(error instanceof HoldfastError)) throw error;
+    }
+  });
+}
+
+/** Who notes it. */
+const BY = "holdfast";
