@@ -28,7 +28,7 @@ describe("feedOf", () => {
       "soft",
       "alive",
       "setting",
-      "silent",
+      "alive",
       "setting",
       "alive",
       "alive",

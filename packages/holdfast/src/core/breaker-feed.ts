@@ -34,8 +34,9 @@ export function feedOf(failure: Failure): Feed {
     case "data":
     case "policy":
     case "ambiguous":
-      return phaseFeed(failure);
+    // Also where what we send is wrong at every item: it is there, and says so.
     case "defect":
+      return phaseFeed(failure);
     case "expired":
     case "poison":
     case "cancelled":

@@ -70,6 +70,21 @@ describe("a dependency that is down", () => {
     ]);
   });
 
+  test("is back also where it refuses every item alike, which is a defect of ours", async () => {
+    const flow = flowOf();
+    await world.begin([flow]);
+    system.always("act", { kind: "no", class: "data", status: 400 });
+    await startMany(flow, 50);
+    system.isDown = true;
+    const runs = await startMany(flow, 55);
+    await world.advance(MINUTE_MS);
+    expect(await states(runs)).toEqual({ held: 41, exception: 9, parked: 5 });
+    system.isDown = false;
+    await world.advance(15 * MINUTE_MS);
+    expect(incidents()).toEqual(["open", "closed"]);
+    expect(await states(runs)).toEqual({ held: 46, exception: 9 });
+  });
+
   test("stays parked over a crash, and comes back by itself in the next life", async () => {
     const flow = flowOf({ retry: { attempts: 2, within: "24h" }, keyWindow: "7d" });
     await world.begin([flow]);
