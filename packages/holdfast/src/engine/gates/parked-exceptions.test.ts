@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Counterpart } from "../counterpart.test-support.ts";
+import type { BesideCase } from "../exceptions/beside.ts";
 import { testEffect, testWorkflow } from "../test-effects.test-support.ts";
 import { TestWorld } from "../test-world.test-support.ts";
 
@@ -168,6 +169,19 @@ describe("a wrong setting is somebody's, soon", () => {
   });
 });
 
+/** Takes the room that there is beside the store. */
+const OTHER: BesideCase = {
+  run: null,
+  subject: "a message",
+  at: "bill",
+  reasonCode: "HF4115",
+  rule: "test/other@1",
+  message: "It does not fit.",
+  because: () => "It does not fit.",
+  owner: "order-desk",
+  data: "{}",
+};
+
 async function outages() {
   return (await world.exceptions(0)).filter(({ reasonCode }) => reasonCode === "HF3009");
 }
@@ -192,6 +206,29 @@ describe("an outage", () => {
     expect(await states(runs)).toEqual({ completed: 5 });
     expect(await outages()).toMatchObject([{ resolution: "dealt-with" }]);
   });
+
+  test.each([
+    ["an outage", "HF3009"],
+    ["a wrong setting", "HF3006"],
+  ])(
+    "is told later where no more exceptions could be opened beside the store: %s",
+    async (what, code) => {
+      const flow = flowOf({ keyWindow: "7d" });
+      await world.begin([flow], { limits: { besideOpenMax: 1 } });
+      await world.engine.exceptions.beside.open(OTHER);
+      if (what === "an outage") system.isDown = true;
+      else system.always("act", { kind: "no", class: "misconfigured" });
+      await startMany(flow, 5);
+      await world.advance(30 * MINUTE_MS);
+      const [other, ...more] = await world.exceptions(0);
+      expect(more).toEqual([]);
+      const id = { run: 0, seq: other?.seq ?? 0 };
+      await world.engine.exceptions.beside.close(id, "ana", "the sender has mended it");
+      await world.advance(2 * MINUTE_MS);
+      const open = (await world.exceptions(0)).filter(({ closedAtMs }) => closedAtMs === null);
+      expect(open).toMatchObject([{ reasonCode: code, integration: "erp" }]);
+    },
+  );
 
   test("that is over before is nobody's", async () => {
     const flow = flowOf({ keyWindow: "7d" });

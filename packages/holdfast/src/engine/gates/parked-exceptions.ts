@@ -17,6 +17,8 @@ import { toJson } from "../journal/payload.ts";
 const STORE = 0;
 /** Who closes it. */
 const BY = "holdfast";
+/** How long until it is tried again where no more could be opened. */
+const ROOM_AGAIN_MS = 60_000;
 
 export class ParkedExceptions {
   readonly #engine: Engine;
@@ -53,7 +55,7 @@ export class ParkedExceptions {
       this.#alarms.get(integration)?.();
       this.#alarms.delete(integration);
       if (row?.state === "closed") await this.#close(row);
-      else if (row?.state === "parked") await this.#open(this.#parkedCase(row));
+      else if (row?.state === "parked") await this.#open(row.integration, this.#parkedCase(row));
       // Who has parked it by hand knows, and it ends by itself.
       else if (row?.byHand === 0) await this.#away(row);
     });
@@ -63,22 +65,25 @@ export class ParkedExceptions {
   async #away(row: DependencyRow): Promise<void> {
     const { clock, limits } = this.#engine;
     const waitMs = sinceOf(row) + limits.outageAlarmMs - clock.nowMs();
-    if (waitMs <= 0) await this.#open(this.#awayCase(row));
-    else if (!this.#closed)
-      this.#alarms.set(
-        row.integration,
-        clock.after(waitMs, () => {
-          this.moved(row.integration);
-        }),
-      );
+    if (waitMs <= 0) await this.#open(row.integration, this.#awayCase(row));
+    else this.#lookAgainIn(waitMs, row.integration);
   }
 
-  async #open(found: BesideCase): Promise<void> {
+  #lookAgainIn(waitMs: number, integration: string): void {
+    if (this.#closed) return;
+    const look = () => {
+      this.moved(integration);
+    };
+    this.#alarms.set(integration, this.#engine.clock.after(waitMs, look));
+  }
+
+  async #open(integration: string, found: BesideCase): Promise<void> {
     try {
       await this.#engine.exceptions.beside.open(found);
     } catch (error) {
-      // Too many are open beside the store: somebody has to look there in any case.
       if (!(error instanceof HoldfastError)) throw error;
+      // Too many are open beside the store, which may be about anything: it is told once there is room.
+      this.#lookAgainIn(ROOM_AGAIN_MS, integration);
     }
   }
 
