@@ -25,15 +25,26 @@ test.each([
   expect(said(text, options)).toEqual({ text, remark: null });
 });
 
-test.each(["postgres://ana:secret@db/x", "postgres://db/x?user=ana&password=secret"])(
-  "a password is not repeated: %s",
+test.each(["sqlite:./a$&b.db", "sqlite:./a$$b.db", "sqlite:./a$`b.db"])(
+  "what is named stays as it was written: %s",
   (address) => {
-    const { text, remark } = said("holdfast show X", { store: [address] });
-    expect(text).toBe("holdfast show X");
-    expect(remark).toMatch(/set HOLDFAST_STORE\.$/u);
-    expect(said("nothing to do", { store: [address] }).remark).toBeNull();
+    expect(said("Look: holdfast show X", { store: [address] }).text).toBe(
+      `Look: holdfast --store '${address}' show X`,
+    );
   },
 );
+
+test.each([
+  "postgres://ana:secret@db/x",
+  "postgres://db/x?user=ana&password=secret",
+  "postgres://ana@db/x?sslkey=k.pem&sslpassword=secret",
+  "postgres://db/x?PASSWORD=secret",
+])("a password is not repeated: %s", (address) => {
+  const { text, remark } = said("holdfast show X", { store: [address] });
+  expect(text).toBe("holdfast show X");
+  expect(remark).toMatch(/set HOLDFAST_STORE\.$/u);
+  expect(said("nothing to do", { store: [address] }).remark).toBeNull();
+});
 
 test("a user without a password is no secret", () => {
   expect(said("holdfast show X", { store: ["postgres://app@db/x"] }).text).toBe(

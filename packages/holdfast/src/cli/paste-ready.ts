@@ -34,7 +34,8 @@ export function pasteReady(
   );
   if (!command.test(text)) return { text, remark: null };
   if (words.some(hasPassword)) return { text, remark: NOT_REPEATED };
-  return { text: text.replace(command, `holdfast ${words.join(" ")}`), remark: null };
+  // As a function: a `$&` in a word is no pattern.
+  return { text: text.replace(command, () => `holdfast ${words.join(" ")}`), remark: null };
 }
 
 const NOT_REPEATED =
@@ -48,7 +49,7 @@ function wordsOf({ store = [], cell, keyRing, payloadFiles }: NamedOptions): rea
   return [...store.flatMap((address) => ["--store", quotedForShell(address)]), ...others];
 }
 
-/** In the address itself, or among its parameters. */
+/** In the address itself, or among its parameters, as that of a key as well. */
 function hasPassword(word: string): boolean {
-  return /\/\/[^/@]*:[^/@]*@|[?&]password=/u.test(word);
+  return /\/\/[^/@]*:[^/@]*@|[?&]\w*password=/iu.test(word);
 }
