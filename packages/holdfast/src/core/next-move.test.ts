@@ -403,6 +403,11 @@ describe("the sentence", () => {
     expect(because(failed("cancelled", { effect: "never" }), ONCE)).toContain(
       "nothing of it happened",
     );
+    const inPart = failed("cancelled", { effect: "partial", restAlone: true });
+    for (const one of [inPart, failed("cancelled", { effect: "never" })])
+      expect(because(one, ONCE, { isDoneInPart: one !== inPart })).toMatch(
+        /^Some .* the rest\. It was cancelled, and nothing more of it happened\.$/u,
+      );
     const expired = failed("expired", { effect: "never" });
     expect(because(expired, ONCE, { deadlineAtMs: 990_000 })).toBe(
       "Its deadline, 1970-01-01 00:16:30 UTC, passed before it could be done.",

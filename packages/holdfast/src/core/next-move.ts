@@ -23,7 +23,7 @@ import { ANSWER_SCHEMA, type Failure, type FailureClass } from "./failure.ts";
 import { refusalSettles } from "./key-refusal.ts";
 import type { HandOverReason, Move, Unknown } from "./move.ts";
 import { staleText } from "./never-said.ts";
-import { inPartText } from "./parts.ts";
+import { moveOfRest, split } from "./rest-move.ts";
 import {
   elapsedMs,
   isHarmless,
@@ -56,12 +56,13 @@ interface Case {
 }
 
 export function nextMove(failure: Failure, contract: Contract, given: Situation): Move {
-  const s = refusalSettles(failure, contract, given) ? { ...given, openMaybe: false } : given;
   const isPartial = failure.effect === "partial";
+  const openMaybe = given.openMaybe && !refusalSettles(failure, contract, given);
+  const s = { ...given, openMaybe, isDoneInPart: isPartial || given.isDoneInPart };
   if (isPartial && (failure.restAlone !== true || s.openMaybe)) return split(failure, "");
   // Of what is sent next nothing was done.
   const move = moveOf(isPartial ? { ...failure, effect: "never" } : failure, contract, s);
-  return isPartial || s.isDoneInPart ? unlessGivenUp(failure, move) : move;
+  return s.isDoneInPart ? moveOfRest(failure, move) : move;
 }
 
 function moveOf(failure: Failure, contract: Contract, s: Situation): Move {
@@ -94,7 +95,7 @@ export function beforeSend(failure: Failure, contract: Contract, s: Situation): 
   if (s.cancelRequested) {
     if (unsure && isToldByRepeat(contract, s)) return null;
     const cancel = cancelled(c, null);
-    return s.isDoneInPart ? unlessGivenUp(failure, cancel) : cancel;
+    return s.isDoneInPart ? moveOfRest(failure, cancel) : cancel;
   }
   if (unsure && !isHarmless(contract, s)) return findOut(c, "before anything is sent again");
   const stale = staleText(s.neverSaid, contract, s);
@@ -103,19 +104,7 @@ export function beforeSend(failure: Failure, contract: Contract, s: Situation): 
     return { kind: "resolve", unknown: "outcome-unknown", because };
   }
   const late = pastDeadline(c, 0);
-  return late !== null && s.isDoneInPart ? unlessGivenUp(failure, late) : late;
-}
-
-/** What was done in part stays done: to give up the rest, or to call it off, is for a person (R37). */
-function unlessGivenUp(failure: Failure, move: Move): Move {
-  const givesUp = move.kind === "stop" || move.kind === "late" || move.kind === "cancel";
-  return givesUp ? split(failure, ` ${move.because}`) : move;
-}
-
-/** The whole is never sent again by itself. */
-function split(failure: Failure, why: string): Move {
-  const because = `${inPartText(failure)}; a person decides what becomes of the rest.${why}`;
-  return { kind: "split", because };
+  return late !== null && s.isDoneInPart ? moveOfRest(failure, late) : late;
 }
 
 function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poison">): Move {
@@ -163,7 +152,7 @@ function byClass(c: Case, failureClass: Exclude<FailureClass, "cancelled" | "poi
 /** @param failureClass - why the last attempt ended badly; null if none has just ended. */
 function cancelled(c: Case, failureClass: FailureClass | null): Move {
   if (!c.unsure)
-    return { kind: "cancel", because: `It was cancelled, and ${nothingOpen(c.contract)}.` };
+    return { kind: "cancel", because: `It was cancelled, and ${nothingOpen(c.contract, c.s)}.` };
   const repeat = failureClass === null ? null : repeatToFindOut(c, failureClass);
   return repeat ?? findOut(c, "before it is cancelled");
 }

@@ -49,10 +49,11 @@ export function partsText(parts: readonly Part[]): string {
   ].join("; ");
 }
 
-/** What an operation came to that was done in part. */
-export function inPartText({ parts, reasonCode }: Pick<Failure, "parts" | "reasonCode">): string {
-  const what = parts === undefined ? "Some of it happened and some did not" : partsText(parts);
-  return `${what} (${reasonCode})`;
+/** What an operation came to that was done in part. Of an attempt at the rest its parts are not all. */
+export function inPartText({ parts, effect }: Pick<Failure, "parts" | "effect">): string {
+  return parts === undefined || effect !== "partial"
+    ? "Some of it happened and some did not"
+    : partsText(parts);
 }
 
 /** The same after what was said of the whole; nothing where nobody has said anything of its parts. */

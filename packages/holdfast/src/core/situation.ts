@@ -114,6 +114,7 @@ export function elapsedMs(s: Situation): number {
 }
 
 /** Why it may be called off, as the end of a sentence. */
-export function nothingOpen(contract: Contract): string {
-  return contract.kind === "read" ? "a read leaves nothing behind" : "nothing of it happened";
+export function nothingOpen(contract: Contract, { isDoneInPart }: Situation): string {
+  if (contract.kind === "read") return "a read leaves nothing behind";
+  return isDoneInPart ? "nothing more of it happened" : "nothing of it happened";
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JournalRecord } from "./journal.ts";
 import type { RecordKind } from "./record-kinds.ts";
-import { unknownEffects } from "./unknown-effects.ts";
+import { unknownEffects, unknownText } from "./unknown-effects.ts";
 
 /** A journal of one run in which each of these is one record of the step `pay`. */
 function journal(...heads: readonly (readonly [RecordKind, object])[]): readonly JournalRecord[] {
@@ -33,6 +33,32 @@ describe("an effect of which nobody knows whether it happened", () => {
     ],
   ])("%s", (_what, records) => {
     expect(unknownEffects(records)).toEqual(["pay"]);
+  });
+
+  test("is told apart from one that was done in part, of which every part is known", () => {
+    const may = "may have happened, and nobody knows whether it has";
+    expect(unknownText(journal(["intent", SENT], ["outcome", LOST]), "pay")).toBe(may);
+    const inPart = { ...LOST, proof: "partial", move: { kind: "split", because: "" } };
+    const records = journal(["intent", SENT], ["outcome", inPart]);
+    expect(unknownEffects(records)).toEqual(["pay"]);
+    expect(unknownText(records, "pay")).toBe(
+      "was done in part, and nobody has said yet what becomes of the rest",
+    );
+    // The rest was sent, and its answer is lost or still to come; or nobody knows of one part.
+    const sentAgain = [
+      ["intent", SENT],
+      ["outcome", inPart],
+      ["intent", SENT],
+    ] as const;
+    const lost = { ...LOST, failure: { effect: "maybe" } };
+    const parts = [
+      { name: "line 1", effect: "surely" },
+      { name: "line 2", effect: "maybe" },
+    ];
+    const open = { ...inPart, failure: { effect: "partial", parts } };
+    expect(unknownText(journal(...sentAgain), "pay")).toBe(may);
+    expect(unknownText(journal(...sentAgain, ["outcome", lost]), "pay")).toBe(may);
+    expect(unknownText(journal(["intent", SENT], ["outcome", open]), "pay")).toBe(may);
   });
 
   test("is known once a look-up has found it, or it was not done", () => {

@@ -14,6 +14,20 @@ export function unknownEffects(records: readonly JournalRecord[]): readonly stri
   });
 }
 
+/** What is not settled of one of them, as the end of a sentence. */
+export function unknownText(records: readonly JournalRecord[], path: string): string {
+  const { steps, superseded } = lifeOf(records);
+  return unsettledText(stateOf([...(superseded.get(path) ?? []), ...(steps.get(path) ?? [])]));
+}
+
+export function unsettledText({ proof, failure, next }: EffectState): string {
+  const isOpen =
+    failure?.effect === "maybe" || failure?.parts?.some((one) => one.effect === "maybe");
+  return proof === "partial" && isOpen !== true && next.kind !== "inDoubt"
+    ? "was done in part, and nobody has said yet what becomes of the rest"
+    : "may have happened, and nobody knows whether it has";
+}
+
 /** Where an effect stands by its records. */
 export function stateOf(records: readonly JournalRecord[]): EffectState {
   let state = FRESH_EFFECT;

@@ -14,11 +14,12 @@ export function moved({ run, version }: Pick<RepairOrder, "run" | "version">, no
   );
 }
 
-export function unknownFirst(run: number, [first = ""]: readonly string[]): HoldfastError {
+/** @param what - what is not settled of the step, as the end of a sentence. */
+export function unknownFirst(run: number, step: string, what: string): HoldfastError {
   const id = formatRunId(run);
   return new HoldfastError(
     "HF6004",
-    `Not repaired: "${first}" of run ${id} may have happened, and nobody knows whether it has.`,
+    `Not repaired: "${step}" of run ${id} ${what}.`,
     `Find out what happened, then say so with holdfast settle: holdfast why ${id} shows the command.`,
     { where: id },
   );

@@ -11,7 +11,7 @@ import type { DecisionBody, RepairOrder } from "../../core/repair-order.ts";
 import { formatRunId, parseItemId, parseRunId } from "../../core/run-number.ts";
 import { isFinal } from "../../core/run-state.ts";
 import { versionOf } from "../../core/run-version.ts";
-import { unknownEffects } from "../../core/unknown-effects.ts";
+import { unknownEffects, unknownText } from "../../core/unknown-effects.ts";
 import { sentCountOf, wasApplied } from "../../core/seen.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { isoText } from "../clock.ts";
@@ -276,8 +276,9 @@ export class Repairs {
   /** A run of which every outcome is known. */
   async #known(run: number): Promise<StoredRun> {
     const stored = await this.#stored(run);
-    const unknown = unknownEffects(stored.records);
-    if (unknown.length > 0) throw unknownFirst(run, unknown);
+    const { records } = stored;
+    const [unknown] = unknownEffects(records);
+    if (unknown !== undefined) throw unknownFirst(run, unknown, unknownText(records, unknown));
     return stored;
   }
 

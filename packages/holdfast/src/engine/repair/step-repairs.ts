@@ -5,6 +5,7 @@ import { parseJson } from "../../core/json-text.ts";
 import { inputDigest } from "../../core/operation-key.ts";
 import type { EditedHead, SuppliedHead } from "../../core/repaired.ts";
 import type { RepairOrder } from "../../core/repair-order.ts";
+import { unsettledText } from "../../core/unknown-effects.ts";
 import { parse, problemText, type Schema } from "../../workflow/schema.ts";
 import { closeException, personNeeded } from "../effects/effect-exception.ts";
 import { EffectStep } from "../effects/effect-step.ts";
@@ -160,7 +161,8 @@ function repairable(live: LiveRun, { run, step: path }: RepairOrder): Repairable
     throw misfit(run, `Run ${live.id} as a whole waits or is taken back (${live.state}).`);
   if (step.calls.isUnderWay)
     throw misfit(run, `A call of "${path}" is under way and may still answer.`);
-  if (personNeeded(step.journal.state)) throw unknownFirst(run, [path]);
+  if (personNeeded(step.journal.state))
+    throw unknownFirst(run, path, unsettledText(step.journal.state));
   if (live.scopes.haveUndone(path))
     throw misfit(
       run,

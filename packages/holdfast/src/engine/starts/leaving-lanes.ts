@@ -6,7 +6,7 @@ import { HoldfastError } from "../../core/error.ts";
 import { laneHeadOf, quarantineOf, type LaneCause, type LaneHead } from "../../core/lane.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { isActive, isFinal } from "../../core/run-state.ts";
-import { unknownEffects } from "../../core/unknown-effects.ts";
+import { unknownEffects, unknownText } from "../../core/unknown-effects.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import { ended } from "../commands/command-refusals.ts";
 import type { Engine } from "../engine.ts";
@@ -147,7 +147,7 @@ function refuseUnfit({ lanes }: Engine, stored: StoredRun): void {
   }
   if (isActive(state)) throw refuse(run, `It is at work (${state}).`, TRY_AGAIN);
   const [unknown] = unknownEffects(records);
-  if (unknown !== undefined) throw unknownFirst(run, unknown);
+  if (unknown !== undefined) throw unknownFirst(run, unknown, unknownText(records, unknown));
 }
 
 const TRY_AGAIN = "Try again when it waits; what is at work ends or comes to wait by itself.";
@@ -159,11 +159,11 @@ function refuse(run: number, why: string, remedy: string): HoldfastError {
   return new HoldfastError("HF6003", message, remedy, { where: id });
 }
 
-function unknownFirst(run: number, step: string): HoldfastError {
+function unknownFirst(run: number, step: string, what: string): HoldfastError {
   const id = formatRunId(run);
   return new HoldfastError(
     "HF6004",
-    `Run ${id} was not taken out of its lane: "${step}" may have happened, and what is behind it could build on that.`,
+    `Run ${id} was not taken out of its lane: "${step}" ${what}, and what is behind it could build on that.`,
     `Find out what happened, then say so with holdfast settle: holdfast why ${id} shows the command.`,
     { where: id },
   );

@@ -19,7 +19,7 @@ import { isFinal } from "../../core/run-state.ts";
 import { versionOf } from "../../core/run-version.ts";
 import { isUndoPath, undoPath } from "../../core/step-path.ts";
 import { isUndone } from "../../core/undone.ts";
-import { stateOf, unknownEffects } from "../../core/unknown-effects.ts";
+import { stateOf, unknownEffects, unknownText } from "../../core/unknown-effects.ts";
 import type { RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
 import { findRun, type RunReference } from "../find-run.ts";
@@ -153,7 +153,7 @@ function refuse(row: RunRow, records: readonly JournalRecord[], request: RepairR
   if (unknown !== undefined) {
     throw new HoldfastError(
       "HF6004",
-      `Not repaired: "${unknown}" may have happened, and nobody knows whether it has.`,
+      `Not repaired: "${unknown}" ${unknownText(records, unknown)}.`,
       `Find out what happened, then say so with holdfast settle: holdfast why ${run} shows the command.`,
       where,
     );
