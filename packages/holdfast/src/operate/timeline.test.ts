@@ -51,6 +51,21 @@ const FAILED = {
 };
 
 describe("the timeline", () => {
+  test("says of routing rules who has proposed them, and who has approved", () => {
+    const head = { version: 3, rules: [], by: "ana", reason: "claims are new" };
+    const routed = (over: object) =>
+      timelineEntry(record({ kind: "routed", head: JSON.stringify({ ...head, ...over }) }));
+    const proposed = { rules: [], failures: 0, changed: 0 };
+    expect(routed({ proposed })).toMatchObject({
+      what: "routing rules, version 3, proposed: claims are new",
+      by: "ana",
+    });
+    expect(routed({ approved: { by: "bob", reason: "looked through" } })).toMatchObject({
+      what: "routing rules, version 3: proposed by ana: claims are new; approved by bob: looked through",
+      by: "bob",
+    });
+  });
+
   test("has a sentence for every kind of record", async () => {
     const records = await sampleRecords();
     // Those by which runs leave and come, and those of cells, are in the table below.

@@ -32,6 +32,7 @@ import type {
 import { laneText } from "./lane-text.ts";
 import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
+import { routedText } from "./routing-text.ts";
 import { suspicionText } from "./suspicion-text.ts";
 import { checked, REPAIR_SAYINGS } from "./timeline-repairs.ts";
 import { codeSaid, resultSaid } from "./timeline-versions.ts";
@@ -380,10 +381,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     what: `classification rule ${ruleName(rule)} is ${rule.state}: ${rule.changed.reason}`,
     by: rule.changed.by,
   }),
-  routed: (head) => ({
-    what: `routing rules, version ${String(head.version)}${head.proposed === undefined ? "" : ", proposed"}: ${head.reason}`,
-    by: head.approved?.by ?? head.by,
-  }),
+  routed: (head) => ({ what: routedText(head), by: head.approved?.by ?? head.by }),
 };
 
 const EARLY_TEXT: Readonly<Record<journal.EarlyHead["event"], string>> = {
