@@ -1,5 +1,6 @@
 /** Classification rules, and what they would have done, as text. */
 import { ruleName } from "../core/classification-rule.ts";
+import { openRetiring } from "../core/rule-acts.ts";
 import type { RuleView } from "../operate/rules.ts";
 import type { RuleTrial } from "../operate/try-rules.ts";
 import type { UnclassifiedPage } from "../operate/unclassified.ts";
@@ -17,10 +18,11 @@ const COLUMNS: readonly Column[] = [
   { title: "APPROVED BY" },
 ];
 
-export function rulesText(rules: readonly RuleView[], { screen }: Look): string {
+export function rulesText(rules: readonly RuleView[], { screen, nowMs }: Look): string {
   if (rules.length === 0) return "no classification rules that fit";
   const rows = rules.map(({ rule, decidedCount, shadowCount, lastHit, isDead }) => {
     const { effect } = rule.decide;
+    const retiring = openRetiring(rule, nowMs);
     return {
       cells: [
         ruleName(rule),
@@ -38,10 +40,10 @@ export function rulesText(rules: readonly RuleView[], { screen }: Look): string 
         ...(rule.assertion === null
           ? []
           : [`${rule.assertion.by} asserts that nothing happened: ${rule.assertion.text}`]),
-        ...(rule.retiring === undefined || rule.state !== "active"
+        ...(retiring === null
           ? []
           : [
-              `to be retired, says ${rule.retiring.by}: ${rule.retiring.reason}; somebody else has to give the same`,
+              `to be retired, says ${retiring.by}: ${retiring.reason}; somebody else has to give the same`,
             ]),
         ...(isDead ? ["nothing has met it for 90 days: retire it, or mend what it looks at"] : []),
       ],

@@ -190,10 +190,16 @@ function moved(
 /** A wish to retire a rule that nobody has seconded for so long is none any more. */
 const RETIRING_MS_MAX = 24 * 3_600_000;
 
+/** That somebody wants a rule in force retired, and somebody else has yet to; null for no such wish. */
+export function openRetiring({ state, retiring }: ClassificationRule, nowMs: number) {
+  if (state !== "active" || retiring === undefined) return null;
+  return nowMs - retiring.atMs > RETIRING_MS_MAX ? null : retiring;
+}
+
 /** What it decided is decided otherwise from then on: that too takes two people (failure model 4.5). */
-function isRetiredByTwo({ retiring }: ClassificationRule, by: string, nowMs: number): boolean {
-  if (retiring === undefined || nowMs - retiring.atMs > RETIRING_MS_MAX) return false;
-  return !isSamePerson(retiring.by, by);
+function isRetiredByTwo(rule: ClassificationRule, by: string, nowMs: number): boolean {
+  const wish = openRetiring(rule, nowMs);
+  return wish !== null && !isSamePerson(wish.by, by);
 }
 
 export function unknownRule(name: string): HoldfastError {
