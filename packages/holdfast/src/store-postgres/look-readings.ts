@@ -37,7 +37,8 @@ const SQL = {
       (select count(*) from shard s where s.owner = w.incarnation)
     from worker w join heartbeat h on h.incarnation = w.incarnation where w.alive = 1`,
   freeShards: `select count(*) from shard s where not exists
-    (select 1 from worker w where w.incarnation = s.owner and w.alive = 1)`,
+    (select 1 from worker w join heartbeat h on h.incarnation = w.incarnation
+      where w.incarnation = s.owner and w.alive = 1 and h.beat_at_ms + w.lease_ms > ${DATABASE_NOW_MS})`,
 } as const;
 
 async function limits(connection: Connection): Promise<readonly string[]> {

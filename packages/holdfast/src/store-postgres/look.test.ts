@@ -324,6 +324,17 @@ describe("who works on the store", () => {
     });
   });
 
+  test("shards of one that has not shown itself for longer than its lease, and is not put out yet", async () => {
+    const worker = await joinStore(database.url, { leaseMs: 600_000 });
+    const next = await joinStore(database.url, { leaseMs: 600_000 });
+    await takeOnceFree(worker, 5);
+    const silent = String(worker.store.incarnation);
+    await runSql(database.url, `update heartbeat set beat_at_ms = 0 where incarnation = ${silent}`);
+    expect((await look()).found.get("shards")?.what).toMatch(/^256 shards/u);
+    await worker.store.abandon();
+    await next.store.abandon();
+  });
+
   test("shards that nobody who lives has", async () => {
     const worker = await joinStore(database.url);
     await takeOnceFree(worker, 5);

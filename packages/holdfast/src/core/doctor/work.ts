@@ -165,10 +165,10 @@ export function held(all: readonly FlightReading[]): Finding {
   );
 }
 
-/** @param endedAtMs - of the oldest run that has ended and is here; null if none is. */
+/** @param endedAtMs - of the run that began first of those that have ended and are here; null if none is. */
 export function retention(endedAtMs: number | null, nowMs: number): Finding {
   if (endedAtMs === null) return well("retention", "no run has ended");
-  const what = `the oldest run that has ended did so ${durationText(nowMs - endedAtMs)} ago`;
+  const what = `of the runs that have ended, the first to begin ended ${durationText(nowMs - endedAtMs)} ago`;
   if (nowMs - endedAtMs < KEPT_MS_MAX) return well("retention", what);
   return warned("retention", `${what}, and is here: the store grows without end`, {
     fix: "holdfast archive --older-than 90d --to FILE shows what may leave; see docs/operate/retention.md",
