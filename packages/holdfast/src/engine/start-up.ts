@@ -16,11 +16,10 @@ import type { Taken } from "../store/shards.ts";
 import type { DepartureWatch } from "./run/departures.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./run/live-run.ts";
-import { exceptionHead } from "./exceptions/exceptions.ts";
 import { heldAboveOf } from "./starts/lanes.ts";
+import { putAway } from "./run/put-away.ts";
 import { standingGroups, type KnownGroup } from "./run/suspect-groups.ts";
 import { hasBegun } from "./run/recovery.ts";
-import { RunException } from "./run/run-exception.ts";
 import { withStored } from "./journal/stored-runs.ts";
 import { isLatestWins } from "../workflow/lane.ts";
 import { leaveQuarantined } from "./starts/leaving-lanes.ts";
@@ -128,6 +127,7 @@ export class StartUp {
 
   /** The engine is closing: nobody comes through any more. */
   close(): void {
+    this.#engine.wakes.comingBack.close();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#suspects.clear();
@@ -138,17 +138,19 @@ export class StartUp {
   async recover(): Promise<void> {
     const { store } = this.#engine;
     const crashed = store.predecessors.some((p) => !p.clean);
-    if (crashed) this.#engine.caution.begin();
+    if (crashed) this.#crashed();
     const known = await store.openGroups();
     for (const group of known) this.#nextGroup = Math.max(this.#nextGroup, group.group + 1);
     // Their engine has ended in order with them at work: they have not brought it down.
     if (!crashed) for (const { group } of known) this.#pass(group);
-    this.#recovered = this.#recover(crashed, crashed ? known : []);
+    const recovered = this.#recover(crashed, crashed ? known : []);
+    this.#recovered = crashed ? this.#endsWave(recovered) : recovered;
     this.#engine.background(this.#recovered);
   }
 
   /** Lanes of shards that have come, before anything of them is done. */
-  async lanesCameIn(shards: readonly number[]): Promise<void> {
+  async lanesCameIn({ shards, lastOwners }: Taken): Promise<void> {
+    if (hasCrashed(lastOwners)) this.#crashed();
     await this.#patiently(() => this.#knowLanes(shards));
   }
 
@@ -156,9 +158,27 @@ export class StartUp {
    * Brings back the runs of shards that have come. Those that a worker has crashed with before wait
    * for their turn, one group after the other.
    */
-  async cameIn({ shards, lastOwners }: Taken): Promise<void> {
+  async cameIn(taken: Taken): Promise<void> {
+    const bringing = this.#bringTaken(taken);
+    await (hasCrashed(taken.lastOwners) ? this.#endsWave(bringing) : bringing);
+  }
+
+  /** What was at work here has crashed. */
+  #crashed(): void {
+    this.#engine.caution.begin();
+    this.#engine.wakes.comingBack.begin();
+  }
+
+  async #endsWave(bringing: Promise<void>): Promise<void> {
+    try {
+      await bringing;
+    } finally {
+      this.#engine.wakes.comingBack.end();
+    }
+  }
+
+  async #bringTaken({ shards, lastOwners }: Taken): Promise<void> {
     const came = new CameApart(lastOwners);
-    if ([...lastOwners.values()].some(({ clean }) => !clean)) this.#engine.caution.begin();
     const count = await this.#recoverPages({
       select: (read) => this.#selectTaken(read, came),
       shards,
@@ -329,6 +349,12 @@ export class StartUp {
   }
 
   #revive(stored: StoredRun, watch: DepartureWatch): boolean {
+    const isBack = this.#brought(stored, watch);
+    this.#engine.wakes.comingBack.came(stored.row.run);
+    return isBack;
+  }
+
+  #brought(stored: StoredRun, watch: DepartureWatch): boolean {
     const { row } = stored;
     if (this.#engine.live.has(row.run)) return false;
     // What was read is old, and nobody has it in hand: it is read again.
@@ -417,37 +443,14 @@ export class StartUp {
       unlessElsewhere(async () => {
         // In memory: somebody (a cancel) has it in hand, and it is not brought back by us.
         await withStored(this.#engine, run, (stored) => {
-          this.#giveUp(stored);
+          putAway(this.#engine, stored);
         });
         await committer.durable();
         const [stored] = await store.load([run]);
         if (stored !== undefined) await leaveQuarantined(this.#engine, stored);
       }),
     );
-  }
-
-  #giveUp(stored: StoredRun): void {
-    const { limits } = this.#engine;
-    const workflow = this.#engine.workflow(stored.row.workflow);
-    if (workflow === null || !ACTIVE.includes(stored.row.state)) return;
-    const live = this.#engine.dormant(stored, workflow);
-    if (live === null) return;
-    const because = `It crashed the engine ${String(limits.crashesMax)} times while it was the only run at work.`;
-    const head = exceptionHead(live, {
-      class: "poison",
-      effect: "maybe",
-      scope: "item",
-      origin: "code",
-      reasonCode: "ENGINE:CRASHED",
-      rule: "engine/poison@1",
-      message: because,
-      because,
-      owner: stored.row.owner,
-      step: "",
-    });
-    const { wait } = RunException.open(live, head);
-    live.changeState(wait.state, wait.reason);
-    live.leave({ kind: "suspended", state: wait.state, wakeAtMs: null });
+    this.#engine.wakes.comingBack.came(run);
   }
 
   #patiently<T>(read: () => Promise<T>): Promise<T | null> {
@@ -469,6 +472,10 @@ export class StartUp {
       });
     }
   }
+}
+
+function hasCrashed(lastOwners: Taken["lastOwners"]): boolean {
+  return [...lastOwners.values()].some(({ clean }) => !clean);
 }
 
 /** In a lane, and nothing of it has begun. */

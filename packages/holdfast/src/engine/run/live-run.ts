@@ -22,6 +22,7 @@ import { restoredIn, Told, type Restored } from "./restored-run.ts";
 import { goLive } from "./go-live.ts";
 import { Latch } from "./latch.ts";
 import { enterRecorded } from "./recorded-steps.ts";
+import { isPutAway } from "./put-away.ts";
 import { QUIET_KINDS, Recovery } from "./recovery.ts";
 import { isRecovered } from "./recovery-walk.ts";
 import { wakeDue, pathOf, restOf, sleepOf, waitsSo, type Sleep } from "./rest-of-steps.ts";
@@ -125,8 +126,11 @@ export class LiveRun {
     if (this.mode === "live") {
       if (this.#isOnlyChecked()) return;
       this.versions.goOn();
+      // From the front of its lane, or after a delay, it would be on record as waiting still.
+      if (this.host.caution.isOn) this.goOn();
       this.#seen.before(() => this.#runCode(parsed.value));
-    } else this.#runCode(parsed.value);
+    } else if (this.host.check === null && isPutAway(this.#recovery.ofRun)) this.goByRecord();
+    else this.#runCode(parsed.value);
   }
 
   #runCode(input: unknown): void {
@@ -348,8 +352,8 @@ export class LiveRun {
     return this.host.check !== null;
   }
 
-  /** It is being taken back and its code does not fit: that is done by its journal alone. */
-  takeBackByRecord(): void {
+  /** Its code has no say: it does not fit what is taken back, or has ended processes. */
+  goByRecord(): void {
     this.mode = "byRecord";
     this.slots.clear();
     this.open.clear();

@@ -193,6 +193,57 @@ describe("a run that crashes the process", () => {
     expect(bank.count("refund", "1")).toBe(1);
   });
 
+  test("is put away where the first turn that it gets in its lane ends the process", async () => {
+    const laned = testWorkflow(
+      "laned",
+      async (input) => {
+        if (input.id === "0")
+          await new Promise<void>((resolve) => world.clock.after(HOUR_MS, resolve));
+        await dieIfDeadly(input.id);
+        return null;
+      },
+      { lane: () => "one" },
+    );
+    deadly.add("1");
+    await world.begin([laned]);
+    for (const id of ["0", "1"]) void world.engine.startRun(laned, { id }).catch(() => undefined);
+    await world.settle();
+    let count = 0;
+    for (; count < 10 && (await putAway()).length === 0; count += 1) {
+      await world.advance(HOUR_MS);
+      await world.crash();
+      await world.beginOnly([laned]);
+      await world.settle();
+      await world.advance(2_000);
+    }
+    expect(await putAway()).toEqual(["1"]);
+  });
+
+  test("is not reached by what somebody has for it before it is on record that it comes back", async () => {
+    const reviewed = testWorkflow("reviewed", async (input, run) => {
+      await run.step("before", () => 1, { durable: true });
+      await dieIfDeadly(input.id);
+      return null;
+    });
+    deadly.add("0");
+    await world.begin([reviewed]);
+    void world.engine.startRun(reviewed, { id: "0" }).catch(() => undefined);
+    await world.settle();
+    const [row] = await world.allRuns();
+    let count = 0;
+    for (; count < 10 && (await putAway()).length === 0; count += 1) {
+      await world.crash();
+      await world.beginOnly([reviewed]);
+      // As early as the inbox would bring it.
+      void world.engine.commands.cancel(row?.run ?? 0, "ana", "not wanted").catch(() => undefined);
+      await world.settle();
+      await world.advance(2_000);
+      if ((await world.allRuns())[0]?.state === "cancelled") break;
+    }
+    expect(count).toBeLessThanOrEqual(4);
+    expect(world.life.watched.isDead).toBe(false);
+  });
+
   test("is no suspect any more once an engine that had it at work has ended in order", async () => {
     const sleepless = testWorkflow("sleepless", async (_input, run) => {
       await run.step("work", () => new Promise(() => undefined));

@@ -299,7 +299,7 @@ export class RunEnding {
   drift(said: string): void {
     const run = this.#run;
     if (run.mode === "recovering" && this.#ofRun.some(({ kind }) => kind === "cancel")) {
-      run.takeBackByRecord();
+      run.goByRecord();
       return;
     }
     this.#unfit = true;

@@ -6,11 +6,13 @@ import { isActive, isFinal } from "../../core/run-state.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import { supersededAtTurn } from "../starts/superseding.ts";
+import { ComingBack } from "./coming-back.ts";
 import type { LiveRun } from "./live-run.ts";
 import { hasBegun } from "./recovery.ts";
 
 export class Wakes {
   readonly #engine: Engine;
+  readonly comingBack = new ComingBack();
   #queue: number[] = [];
   #queued = new Set<number>();
   #loading = false;
@@ -26,7 +28,7 @@ export class Wakes {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#queue.length + this.#queued.size;
+    return this.#queue.length + this.#queued.size + this.comingBack.keptCount;
   }
 
   add(runs: readonly number[]): void {
@@ -124,7 +126,8 @@ export class Wakes {
    */
   async reach(run: number, beforeTurn = false): Promise<LiveRun | null> {
     const { committer, store, live, departures } = this.#engine;
-    // Once more only if the run came and went while it was being read.
+    let hasWaited = false;
+    // Once more only if the run came and went while it was being read, or had to be waited for.
     for (;;) {
       const here = live.get(run);
       if (here !== undefined) return here;
@@ -133,6 +136,13 @@ export class Wakes {
         await committer.durable();
         const [stored] = await store.load([run]);
         if (live.has(run) || watch.hasLeft(run)) continue;
+        const isAtWork = stored !== undefined && isActive(stored.row.state);
+        const turn = isAtWork && !hasWaited ? this.comingBack.turnOf(run) : null;
+        if (turn !== null) {
+          hasWaited = true;
+          await turn;
+          continue;
+        }
         return stored === undefined ? null : this.#reached(stored, beforeTurn);
       } finally {
         watch.end();

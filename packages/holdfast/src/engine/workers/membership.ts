@@ -151,7 +151,7 @@ export class Membership {
       return;
     }
     starts.raise(taken.lastRun);
-    await startUp.lanesCameIn(taken.shards);
+    await startUp.lanesCameIn(taken);
     const isKeeperNow = taken.shards.includes(KEEPER_SHARD);
     if (isKeeperNow) await this.#patiently(() => this.#becomeKeeper());
     places.came(taken.shards);
