@@ -26,6 +26,8 @@ export interface World {
   readonly transport: Calls;
   readonly programs: ReadonlyMap<string, Program>;
   readonly version: CodeVersion;
+  /** Code that ends its process. */
+  readonly crash: (key: string) => void;
   /** An order was accepted and will be answered later, under this reference. */
   readonly accepted: (ref: string) => void;
 }
@@ -91,6 +93,10 @@ export function define(world: World): Definitions {
         return;
       case "try":
         await run.try(...asked(of, node.as));
+        return;
+      case "crash":
+        world.crash(key);
+        await new Promise(() => undefined);
         return;
       case "all":
         await Promise.all(node.of.map((one) => act(one, of, run)));

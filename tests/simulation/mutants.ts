@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/engine/effects/effect-attempt.ts`,
     find: "if (unsure !== null) return unsure.then(() => makeCall(options, call, input));",
     replace: "",
-    seed: 80,
+    seed: 495,
   },
   {
     name: "record after effect, without intent",
@@ -34,14 +34,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/core/situation.ts`,
     find: "return s.nowMs < s.firstSentAtMs + usableMs;",
     replace: "return s.nowMs < s.firstSentAtMs + usableMs + windowMs;",
-    seed: 78,
+    seed: 154,
   },
   {
     name: "probe trusted before the settle time",
     file: `${SRC}/core/after-probe.ts`,
     find: 'return contract.kind === "read" ? 0 : contract.settleMs;',
     replace: "return 0;",
-    seed: 1,
+    seed: 4,
   },
   {
     name: "attempt burned while parked",
@@ -91,7 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/engine/deliveries/event-delivery.ts`,
     find: "if (known !== null && known.kept !== null && known.run === null)",
     replace: "if (known !== null && known.kept !== null && known.run !== null)",
-    seed: 128,
+    seed: 79,
   },
   {
     name: "command between workers is not tried again",
@@ -113,5 +113,12 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (this.#held.count >= limits.heldMessagesMax)",
     replace: "if (this.#held.count > limits.heldMessagesMax)",
     seed: 1552,
+  },
+  {
+    name: "code goes on before its beginning is on disk, after a crash too",
+    file: `${SRC}/engine/run/caution.ts`,
+    find: "return this.#clock.nowMs() < this.#untilMs;",
+    replace: "return this.#clock.nowMs() < Number.NEGATIVE_INFINITY;",
+    seed: 60,
   },
 ];

@@ -38,6 +38,8 @@ export interface Plan {
   readonly damage: boolean;
   /** New code, or old code again. */
   readonly deployments: readonly Deployment[];
+  /** One run more, which brings down each process that carries it out. */
+  readonly poison: boolean;
   /** Messages that may wait for what they follow; null: as many as is usual. */
   readonly heldMax: number | null;
 }
@@ -79,9 +81,15 @@ export function planOf(seed: number, workers: number | null): Plan {
 }
 
 /** What few worlds have, of sequences of their own: the others mean what they meant without it. */
-function rareWorld(seed: number, faultsUntilMs: number): Pick<Plan, "deployments" | "heldMax"> {
+function rareWorld(
+  seed: number,
+  faultsUntilMs: number,
+): Pick<Plan, "deployments" | "poison" | "heldMax"> {
+  const deployments = deploymentsOf(seededRandom(seed, "deployments"), faultsUntilMs);
   return {
-    deployments: deploymentsOf(seededRandom(seed, "deployments"), faultsUntilMs),
+    deployments,
+    // Held for code that does not fit, it is looked at by code that ends processes once that fits again.
+    poison: deployments.length === 0 && seededRandom(seed, "poison").next() < 0.1,
     heldMax: seededRandom(seed, "held").next() < 0.3 ? 1 : null,
   };
 }

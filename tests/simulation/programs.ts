@@ -29,7 +29,9 @@ export type Node =
       readonly isGuarded: boolean;
     }
   | { readonly kind: "scope"; readonly as: string; readonly of: readonly Node[] }
-  | { readonly kind: "stop"; readonly compensate: boolean };
+  | { readonly kind: "stop"; readonly compensate: boolean }
+  /** Ends its process, whenever it comes there. */
+  | { readonly kind: "crash" };
 
 export interface Program {
   readonly key: string;
@@ -88,6 +90,12 @@ function nodeOf(random: SeededRandom, key: string, depth: number, name: { next: 
   if (draw < 0.98 && depth < 2)
     return { kind: "scope", as, of: nodesOf(random, key, 1 + random.integer(2), depth + 1, name) };
   return { kind: "do", effect: random.pick(EFFECTS), as };
+}
+
+/** As another one, and then it brings down whoever carries it out. */
+export function poisonOf(random: SeededRandom, key: string): Program {
+  const { nodes, ...program } = programOf(random, key);
+  return { ...program, nodes: [...nodes.slice(0, random.integer(2)), { kind: "crash" }] };
 }
 
 /** All programs that carrying out this one may start, itself first. */

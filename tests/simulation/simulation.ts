@@ -6,7 +6,7 @@ import { formatRunId } from "#src/core/run-number.ts";
 import type { JournalRecord } from "#src/core/journal.ts";
 import { seededRandom } from "#src/testing/seeded-random.ts";
 import { define, type World } from "./definitions.ts";
-import { BoundRules } from "./model/bound-rules.ts";
+import { BoundRules, isPoison, isPutAway } from "./model/bound-rules.ts";
 import { checkEnd } from "./model/end-rules.ts";
 import { RecordRules, type SeenBy } from "./model/record-rules.ts";
 import { RequestRules } from "./model/request-rules.ts";
@@ -288,6 +288,11 @@ export class Simulation {
     return {
       programs: this.#work.programs,
       version: process.version,
+      crash: (key) => {
+        if (process.isDead) return;
+        this.#bounds.killed();
+        process.die(`the code of ${key} ends it`);
+      },
       accepted: (ref) => {
         this.#work.completeLater(ref);
       },
@@ -332,6 +337,7 @@ export class Simulation {
       random: chance(plan, "people"),
       slowness: () => (this.isCalm ? 0 : plan.people),
       cancels: () => (this.isCalm ? 0 : plan.cancel),
+      spares: (run) => isPoison(disk, run) && !isPutAway(disk, run),
       note: (text) => {
         this.#note(text);
       },

@@ -6,10 +6,11 @@ import type { AnyWorkflow } from "#src/workflow/workflow.ts";
 import type { Receipt } from "#src/workflow/message.ts";
 import { seededRandom } from "#src/testing/seeded-random.ts";
 import { PAID } from "./definitions.ts";
+import { POISON_KEY } from "./model/bound-rules.ts";
 import type { Report } from "./model/violation.ts";
 import { chance, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
-import { awaitedBy, family, programOf, type Program } from "./programs.ts";
+import { awaitedBy, family, poisonOf, programOf, type Program } from "./programs.ts";
 import type { Senders } from "./senders.ts";
 import type { Disk } from "./store/disk.ts";
 
@@ -57,6 +58,17 @@ export class Work {
       else this.#start(program, inMs);
       for (const one of family(program)) this.#sendEvents(one);
     }
+    if (plan.poison) this.#givePoison();
+  }
+
+  #givePoison(): void {
+    const { plan, note } = this.#options;
+    const random = chance(plan, "poison program");
+    const program = poisonOf(random, POISON_KEY);
+    note(`program ${JSON.stringify(program)}`);
+    for (const one of family(program)) this.programs.set(one.key, one);
+    this.#start(program, (random.next() * plan.faultsUntilMs) / 2);
+    for (const one of family(program)) this.#sendEvents(one);
   }
 
   /** The late answer to a request that was accepted under this reference. */

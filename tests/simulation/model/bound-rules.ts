@@ -1,12 +1,22 @@
-/** What waits has a bound (P11): beyond it new work is refused, and what was taken goes on. */
+/** Nothing takes more than its share (P11): what waits has a bound, and a run that kills is stopped. */
 import type { JournalRecord } from "#src/core/journal.ts";
 import type { Disk } from "../store/disk.ts";
 import type { Report } from "./violation.ts";
+
+/**
+ * Processes that one run may bring down before it is somebody's: at the first it is one of all that were
+ * at work, at most 16, of which it is found by halves in 4; alone it has 3 tries, and 4 where nobody
+ * knows what the first worker had (decision 0036). The rest are those that died of something else while
+ * it was being found, so that its turn was not proved.
+ */
+const KILLS_MAX = 12;
 
 export class BoundRules {
   readonly #disk: Disk;
   readonly #heldMax: number | null;
   readonly #report: Report;
+  /** Since somebody has decided about it last. */
+  #kills = 0;
 
   constructor(options: {
     readonly disk: Disk;
@@ -19,6 +29,8 @@ export class BoundRules {
   }
 
   committed(records: readonly JournalRecord[]): void {
+    for (const { run, kind } of records)
+      if ((kind === "closed" || kind === "opened") && isPoison(this.#disk, run)) this.#kills = 0;
     if (this.#heldMax === null || !records.some(({ kind }) => kind === "received")) return;
     const held = this.#held().length;
     if (held <= this.#heldMax) return;
@@ -35,4 +47,29 @@ export class BoundRules {
   #held() {
     return [...this.#disk.tables.received.values()].filter(({ state }) => state === "held");
   }
+
+  /** The poison has ended a process, whether or not it has left anything on disk. */
+  killed(): void {
+    this.#kills += 1;
+    if (this.#kills <= KILLS_MAX) return;
+    const run = [...this.#disk.tables.runs.keys()].find((one) => isPoison(this.#disk, one)) ?? null;
+    this.#report("P11", run, `it has ended ${String(this.#kills)} processes, and nobody was asked`);
+  }
+}
+
+/** Key of the run whose code ends processes. */
+export const POISON_KEY = "poison";
+
+export function isPoison(disk: Disk, run: number): boolean {
+  return disk.tables.runs.get(run)?.row.key === POISON_KEY;
+}
+
+/**
+ * Before that nobody cancels it: a run that is being taken back is on record as at work while it stands
+ * still, and passes for innocent by standing still, however often it ends a process afterwards.
+ */
+export function isPutAway(disk: Disk, run: number): boolean {
+  return [...disk.tables.exceptions.values()].some(
+    (one) => one.run === run && one.class === "poison" && one.closedAtMs === null,
+  );
 }
