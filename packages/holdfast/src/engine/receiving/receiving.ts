@@ -184,7 +184,8 @@ export class Receiving {
    * At the keeper: starts the run of a message that did not fit, with what a person has given.
    *
    * @throws {HoldfastError} HF4102..HF4105 if that does not fit either, HF6001 (no such exception or
-   *   message), HF6003 (the exception is about something else), HF4201 if there is no room.
+   *   message), HF6003 (about something else, closed, or taken with another input), HF4201 if there
+   *   is no room.
    */
   async admit(admission: Admission): Promise<Receipt> {
     const name = await this.#unfits.nameOf(admission.exception);

@@ -152,6 +152,6 @@ function noMessage(id: Admission["exception"]): HoldfastError {
   return new HoldfastError(
     "HF6001",
     `The message that ${formatItemId("exc", id)} is about was not accepted. Nothing was started.`,
-    "Its sender was told so, and sends it again.",
+    "Its sender has had no answer, and sends it again: look at the exceptions then.",
   );
 }
