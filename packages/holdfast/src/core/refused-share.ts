@@ -10,20 +10,13 @@ const SHARE_MIN = 0.9;
 const ITEMS_MIN = 10;
 /** Older ends are of another time, and perhaps of other code. */
 const AGE_MS_MAX = 3_600_000;
-/** Newest ends that are kept of one effect. */
-const ITEMS_MAX = 50;
+/** Newest ends of items that are kept of one effect. */
+export const ITEMS_MAX = 50;
 
 /** How the newest call of one item ended. */
 export interface ItemEnd {
-  /** Its run. */
-  readonly item: number;
   readonly isRefused: boolean;
   readonly atMs: number;
-}
-
-/** With one more end, newest first: of an item only the newest counts. */
-export function withEnd(ends: readonly ItemEnd[], end: ItemEnd): readonly ItemEnd[] {
-  return [end, ...ends.filter(({ item }) => item !== end.item)].slice(0, ITEMS_MAX);
 }
 
 /** A refusal that says nothing but that the request is bad, and of which nobody has said more. */
@@ -32,8 +25,8 @@ export function isBareRefusal({ class: failureClass, evidence, rule }: Failure):
 }
 
 /** The failure as it is where nearly all items end so: a defect of ours; else as it was. */
-export function ofNearlyAll(failure: Failure, ends: readonly ItemEnd[], nowMs: number): Failure {
-  const recent = ends.filter(({ atMs }) => nowMs - atMs <= AGE_MS_MAX);
+export function ofNearlyAll(failure: Failure, ends: Iterable<ItemEnd>, nowMs: number): Failure {
+  const recent = [...ends].filter(({ atMs }) => nowMs - atMs <= AGE_MS_MAX);
   const refused = recent.filter(({ isRefused }) => isRefused).length;
   if (recent.length < ITEMS_MIN || refused < SHARE_MIN * recent.length) return failure;
   const of = `${String(refused)} of ${String(recent.length)} items of this step`;

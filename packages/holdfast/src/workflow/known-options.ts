@@ -28,7 +28,8 @@ export function checkOptions(what: string, options: unknown, kinds: OptionKinds)
       `Write { ... } with: ${namesOf(kinds)}.`,
     );
   }
-  for (const [name, value] of Object.entries(options)) {
+  for (const name of Object.keys(options)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
     if (value === undefined) continue;
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     if (kind === undefined) throw unknownOption(what, name, kinds);

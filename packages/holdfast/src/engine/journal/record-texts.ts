@@ -56,7 +56,9 @@ export function requireTexts({ run, kind, name, head, data }: Written): void {
   if (typeof name !== "string") throw noText(run, kind, "name");
   if (data !== null && typeof data !== "string") throw noText(run, kind, "data");
   if (head === null || WITHOUT_COLUMNS.has(kind)) return;
-  for (const [property, value] of Object.entries(head) as [string, unknown][]) {
+  // By key: pairs would be made anew for every record that is written.
+  for (const property of Object.keys(head)) {
+    const value = (head as Readonly<Record<string, unknown>>)[property];
     if (value === undefined || value === null || typeof value === "string") continue;
     if (TEXTS.has(property)) throw noText(run, kind, property);
   }

@@ -79,11 +79,19 @@ export class Stillness {
       return false;
     // Its author has said when somebody has to look; both hold where both are said.
     if (deadline.atMs !== null && !this.#isDeclared) return false;
-    const busy = [...open].filter(({ wait }) => wait === null);
-    // A time that comes wakes the code, which may be its own watch over what hangs.
-    if ([...open].some(({ wait }) => wait !== null && wait.wakeAtMs !== null)) return false;
-    // With nothing open it is the code itself that does not come back.
-    return open.size === 0 || (busy.length > 0 && busy.every(isOwnCode));
+    // Looked at whenever a run comes to rest, so nothing is made for it. With nothing open it is the code
+    // itself that does not come back.
+    let isBusy = open.size === 0;
+    for (const slot of open) {
+      if (slot.wait === null) {
+        if (!isOwnCode(slot)) return false;
+        isBusy = true;
+      } else if (slot.wait.wakeAtMs !== null) {
+        // A time that comes wakes the code, which may be its own watch over what hangs.
+        return false;
+      }
+    }
+    return isBusy;
   }
 }
 
