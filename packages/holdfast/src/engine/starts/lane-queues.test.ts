@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JournalRecord } from "../../core/journal.ts";
 import { startedHead } from "../../testing/sample-journal.ts";
+import { refuseDeadlock } from "./lane-deadlock.ts";
 import { Lanes, heldAboveOf, heldLanesOf, type Laned } from "./lanes.ts";
 
 const NAMESPACE = "main";
@@ -174,6 +175,20 @@ describe("a run that somebody waits for", () => {
     lanes.leave(...OTHER, 3);
     lanes.leave(...ACME, 1);
     expect(lanes.keptCount).toBe(0);
+  });
+
+  test("in a lane that comes from another worker, and has ended there, is in nobody's way", () => {
+    const lanes = new Lanes();
+    lanes.enter(NAMESPACE, "above", 9);
+    lanes.waitedFor(...OTHER, 3, [above]);
+    lanes.enter(...OTHER, 4);
+    const held = [{ run: 4, lane: "other" }];
+    const call = { workflow: "flow", namespace: NAMESPACE, lane: "above", caller: 4, held };
+    // It waits behind 9, which waits for nobody any more.
+    expect(() => refuseDeadlock(lanes, call, 100)).not.toThrow();
+    lanes.waitedFor(...OTHER, 4, [above]);
+    lanes.enter(...OTHER, 5, { held: [above] });
+    expect(() => refuseDeadlock(lanes, call, 100)).toThrow(/wait for each other/u);
   });
 
   test("is counted among what is kept, until the last of it is gone", () => {
