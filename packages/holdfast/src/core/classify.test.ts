@@ -259,6 +259,14 @@ describe("the echo rule", () => {
     });
   });
 
+  test("keeps what has to be paused if it was not ours", () => {
+    const of = input("table", { class: "data", scope: "system" }, { echo: true });
+    expect(classify([of], repeat)).toMatchObject({
+      scope: "key",
+      unlessOurs: { class: "data", scope: "system" },
+    });
+  });
+
   test("leaves it a data failure where no attempt before can have happened", () => {
     expect(classify([duplicate], context(ANSWERED))).toMatchObject({
       class: "data",

@@ -267,7 +267,7 @@ export function upperSnake(text: string): string {
     .slice(0, 100)
     .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
     .replaceAll(/[^A-Za-z0-9]+/g, "_")
-    .replaceAll(/^_+|_+$/g, "");
+    .replaceAll(/^_|_$/g, "");
   return words === "" ? "NO_CODE" : words.toUpperCase();
 }
 
