@@ -11,7 +11,7 @@ export const PARTS = {
   classification: {
     files: core("classify", "protocol-table", "table-failure", "rule-match"),
     tests: [
-      `${src}/core/{classify,rule-*,protocols/*}.test.ts`,
+      `${src}/core/{classify,protocol-table,rule-*,table-failure,protocols/*}.test.ts`,
       `${src}/explain/{vectors,recognise}.test.ts`,
     ],
   },
@@ -28,12 +28,20 @@ export const PARTS = {
     ],
   },
   lanes: {
-    files: [...core("lane"), ...of("engine/starts", ["lanes", "leaving-lanes"])],
-    tests: [`${src}/engine/starts/*lane*.test.ts`],
+    files: [...core("lane"), ...of("engine/starts", ["lanes"])],
+    tests: [`${src}/core/lane.test.ts`, `${src}/engine/starts/lane-queues.test.ts`],
+  },
+  "leaving-lanes": {
+    files: of("engine/starts", ["leaving-lanes"]),
+    tests: [`${src}/engine/starts/leaving-lanes.test.ts`],
+  },
+  lock: {
+    files: of("store-sqlite", ["lock"]),
+    tests: [`${src}/store-sqlite/lock.test.ts`],
   },
   fence: {
-    files: [...of("store-postgres", ["lease", "owned-shards"]), ...of("store-sqlite", ["lock"])],
-    tests: [`${src}/store-postgres/lease.test.ts`, `${src}/store-sqlite/key-and-lock.test.ts`],
+    files: of("store-postgres", ["lease", "owned-shards"]),
+    tests: [`${src}/store-postgres/{lease,lease-waits,owned-shards}.test.ts`],
   },
 };
 

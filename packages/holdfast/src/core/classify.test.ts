@@ -104,6 +104,53 @@ function effectFor(evidence: Evidence): EffectProof {
   return classify([input("table", never)], context(evidence)).effect;
 }
 
+describe("where nobody says so", () => {
+  test.each([
+    ["cancelled", "human"],
+    ["interrupted", "local"],
+    ["expired", "rule"],
+    ["defect", "code"],
+    ["poison", "code"],
+  ] as const)("%s comes from %s, whatever was answered", (failureClass, origin) => {
+    const failure = classify([input("effect", { class: failureClass })], context(ANSWERED));
+    expect(failure.origin).toBe(origin);
+  });
+
+  test("any other comes from our code if that threw it, from the other side if that answered, or else from the network", () => {
+    const says = [input("effect", { class: "data" })];
+    expect(classify(says, context(ANSWERED, { thrownBy: "code" })).origin).toBe("code");
+    expect(classify(says, context(ANSWERED)).origin).toBe("remote");
+    expect(classify(says, context(SENT)).origin).toBe("network");
+  });
+
+  test("the reason is that of the rule's id, whatever the code is", () => {
+    const rule = input("table", { class: "data" }, { id: "http-status/503/slow" });
+    expect(classify([rule], context({ code: "E_17" })).reasonCode).toBe("HTTP_STATUS:503_SLOW");
+  });
+});
+
+test("how long an answer may still come is what the strongest source says, and nobody else", () => {
+  const weaker = input("table", { class: "ambiguous", mayComeWithinMs: 2_000 });
+  const silent = input("effect", { class: "ambiguous" });
+  const strongest = input("effect", { class: "ambiguous", mayComeWithinMs: 1_000 });
+  expect(classify([weaker, strongest], context())).toMatchObject({ mayComeWithinMs: 1_000 });
+  expect(classify([weaker, silent], context())).not.toHaveProperty("mayComeWithinMs");
+});
+
+test("the parts of an operation are those of the strongest source that names some", () => {
+  const parts = [
+    { name: "line 1", effect: "surely" },
+    { name: "line 2", effect: "never" },
+  ] as const;
+  const inputs = [
+    input("effect", { class: "data" }),
+    input("integration", { class: "data", parts }),
+    input("table", { class: "data", parts: parts.slice(1) }),
+  ];
+  expect(classify(inputs, context(ANSWERED))).toMatchObject({ parts, effect: "partial" });
+  expect(classify(inputs.slice(0, 1), context())).not.toHaveProperty("parts");
+});
+
 describe("the guard", () => {
   test("a table may say never only if no request left, in the attempt's only call", () => {
     expect(effectFor(UNSENT)).toBe("never");
@@ -141,6 +188,8 @@ describe("the guard", () => {
       class: "data",
       effect: "maybe",
     });
+    const inPart = input("operator-rule", { class: "data", effect: "partial" });
+    expect(classify([inPart, table], context(UNSENT)).effect).toBe("partial");
     for (const effect of ["never", "surely"] as const) {
       const lowered = input("operator-rule", { class: "data", effect });
       expect(
@@ -210,11 +259,26 @@ describe("the echo rule", () => {
     });
   });
 
+  test("keeps what has to be paused if it was not ours", () => {
+    const of = input("table", { class: "data", scope: "system" }, { echo: true });
+    expect(classify([of], repeat)).toMatchObject({
+      scope: "key",
+      unlessOurs: { class: "data", scope: "system" },
+    });
+  });
+
   test("leaves it a data failure where no attempt before can have happened", () => {
     expect(classify([duplicate], context(ANSWERED))).toMatchObject({
       class: "data",
       effect: "never",
     });
+  });
+
+  test("is about duplicates only: any other refusal of a repeat means what it says", () => {
+    const refusal = input("table", { class: "data" }, { neverNeeds: "answered" });
+    const failure = classify([refusal], repeat);
+    expect(failure).toMatchObject({ class: "data", scope: "item" });
+    expect(failure).not.toHaveProperty("unlessOurs");
   });
 
   test.each(["policy", "throttled", "exhausted", "transient", "misconfigured"] as const)(
@@ -275,6 +339,11 @@ test("long messages are cut at 500, not inside a surrogate pair", () => {
   expect(failure.evidence.message).toBe(failure.message);
 });
 
+test("what is said keeps its other characters where it is cut", () => {
+  const message = `😀${"x".repeat(600)}`;
+  expect(classify([], context({}, { message })).message).toBe(`😀${"x".repeat(495)}...`);
+});
+
 test("messages of 500 are kept whole, and the fallback's rule has a version", () => {
   const message = "x".repeat(500);
   const failure = classify([], context({ message }, { message }));
@@ -294,6 +363,8 @@ test.each([
   ["ECONNRESET", "ECONNRESET"],
   ["other side closed", "OTHER_SIDE_CLOSED"],
   ["--", "NO_CODE"],
+  ["__a -- b__", "A_B"],
+  ["x".repeat(101), "X".repeat(100)],
 ])("upperSnake(%j) is %j", (text, snake) => {
   expect(upperSnake(text)).toBe(snake);
 });

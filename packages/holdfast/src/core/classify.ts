@@ -56,7 +56,8 @@ export function classify(inputs: readonly ClassifierInput[], context: ClassifyCo
   const spoken = inputs.filter(speaks).toSorted((a, b) => rank(a) - rank(b));
   const strongest = spoken[0];
   if (strongest === undefined) return unknownFailure(context);
-  if (isEcho(spoken, context)) return echo(spoken, context);
+  const teller = echoOf(spoken, context);
+  if (teller !== null) return echo(teller, context);
   const failureClass = strongest.says.class;
   const filled = fill(spoken, failureClass, context);
   const guarded = guardEffect(spoken, context);
@@ -79,34 +80,32 @@ function rank(input: ClassifierInput): number {
 const OF_ECHOES: readonly FailureClass[] = ["data", "contention", "permanent", "ambiguous"];
 
 /**
- * Whether "it is there already" is presumed to be our own earlier attempt. Of attempts that are all
- * proven never to have happened it cannot be the echo. A stronger source overrules the presumption if
- * it says what happened outside, or that the reason is another one (a limit, a rule).
+ * Who says "it is there already" where that is presumed to be our own earlier attempt, else null. Of
+ * attempts that are all proven never to have happened it cannot be the echo. A stronger source
+ * overrules the presumption if it says what happened outside, or that the reason is another one (a
+ * limit, a rule).
  */
-function isEcho(spoken: readonly Speaking[], { maybeBefore }: ClassifyContext): boolean {
-  if (!maybeBefore) return false;
-  const at = spoken.findIndex((input) => input.echo === true);
-  const stronger = spoken.slice(0, Math.max(0, at));
-  return (
-    at >= 0 &&
-    stronger.every(({ says }) => says.effect === undefined && OF_ECHOES.includes(says.class))
-  );
+function echoOf(spoken: readonly Speaking[], { maybeBefore }: ClassifyContext): Speaking | null {
+  if (!maybeBefore) return null;
+  for (const input of spoken) {
+    if (input.echo === true) return input;
+    if (input.says.effect !== undefined || !OF_ECHOES.includes(input.says.class)) return null;
+  }
+  return null;
 }
 
 /**
  * A presumption is no proof: somebody else may have got there first. So it is looked up like any
  * other unknown outcome, and if nothing of ours is found the answer means what it says.
  */
-function echo(spoken: readonly Speaking[], context: ClassifyContext): Failure {
-  const teller = spoken.find((input) => input.echo === true);
-  const told = teller === undefined ? spoken : [teller];
-  const failureClass = told[0]?.says.class ?? "data";
+function echo(teller: Speaking, context: ClassifyContext): Failure {
+  const failureClass = teller.says.class;
   return {
-    ...fill(told, "ambiguous", context),
+    ...fill([teller], "ambiguous", context),
     scope: DEFAULT_SCOPE.ambiguous,
     class: "ambiguous",
     effect: "maybe",
-    unlessOurs: { class: failureClass, scope: fill(told, failureClass, context).scope },
+    unlessOurs: { class: failureClass, scope: fill([teller], failureClass, context).scope },
   };
 }
 
@@ -268,12 +267,12 @@ export function upperSnake(text: string): string {
     .slice(0, 100)
     .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
     .replaceAll(/[^A-Za-z0-9]+/g, "_")
-    .replaceAll(/^_+|_+$/g, "");
+    .replaceAll(/^_|_$/g, "");
   return words === "" ? "NO_CODE" : words.toUpperCase();
 }
 
 function clipEvidence(evidence: Evidence): Evidence {
-  if (evidence.message === undefined || evidence.message.length <= MESSAGE_MAX) return evidence;
+  if (evidence.message === undefined) return evidence;
   return { ...evidence, message: clip(evidence.message) };
 }
 

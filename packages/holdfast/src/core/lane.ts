@@ -42,10 +42,9 @@ export function laneHeadOf(record: Pick<JournalRecord, "head">): LaneHead {
 /** The exception of a run that was put away because it has crashed the engine; null if there is none. */
 export function quarantineOf(records: readonly JournalRecord[]): OpenedHead | null {
   const closed = new Set<number>();
-  for (const { kind, name, head } of records) {
+  for (const { kind, head } of records) {
     // Written by the engine with this shape.
-    if (kind === "closed" && name === "")
-      closed.add((parseJson(head ?? "null") as ClosedHead).opened);
+    if (kind === "closed") closed.add((parseJson(head ?? "null") as ClosedHead).opened);
   }
   for (const { kind, name, seq, head } of records) {
     if (kind !== "opened" || name !== "" || closed.has(seq)) continue;

@@ -65,7 +65,7 @@ export function failureByTable(
 function inputsOf(source: "signal" | "table", verdict: RowVerdict | null): ClassifierInput[] {
   if (verdict === null) return [];
   const { id, version } = verdict.rule;
-  const echo = verdict.row.echo ?? false;
+  const echo = verdict.row.echo === true;
   return [{ source, says: verdict.says, id, version, echo, neverNeeds: "answered" }];
 }
 

@@ -42,26 +42,31 @@ export function takeLock(path: string): Database {
   return lock;
 }
 
-/**
- * Which process holds the lock, where the system tells: Linux lists its locks by device and inode.
- * Never opens the file, see above. Source: proc_locks(5), makedev(3).
- */
+/** Which process holds the lock, where the system tells. Never opens the file, see above. */
 function holderText(path: string): string {
-  if (process.platform !== "linux") return "";
   try {
-    const { dev, ino } = statSync(lockPath(path));
-    const major = hex((dev >>> 8) & 0xfff);
-    const minor = hex((dev & 0xff) | ((dev >>> 12) & 0xfff00));
-    const place = `${major}:${minor}:${String(ino)}`;
-    // A process of another container has number 0 here.
-    const line = new RegExp(`\\sWRITE\\s+([1-9]\\d*)\\s+${place}\\s`).exec(
-      readFileSync("/proc/locks", "latin1"),
-    );
-    return line?.[1] === undefined ? "" : ` (process ${line[1]})`;
+    return holderIn(readFileSync("/proc/locks", "latin1"), statSync(lockPath(path)));
   } catch {
-    // A container may hide it, and the holder may just have gone: the refusal stands without it.
+    // Only Linux has such a list, a container may hide it, and the holder may just have gone: the
+    // refusal stands without it.
     return "";
   }
+}
+
+/**
+ * Who writes to a file, by the list of locks that Linux keeps by device and inode. Source:
+ * proc_locks(5), makedev(3). Exported for its test.
+ */
+export function holderIn(
+  locks: string,
+  { dev, ino }: { readonly dev: number; readonly ino: number },
+): string {
+  const major = hex((dev >>> 8) & 0xfff);
+  const minor = hex((dev & 0xff) | ((dev >>> 12) & 0xfff00));
+  const place = `${major}:${minor}:${String(ino)}`;
+  // A process of another container has number 0 here.
+  const line = new RegExp(`\\sWRITE\\s+([1-9]\\d*)\\s+${place}\\s`).exec(locks);
+  return line?.[1] === undefined ? "" : ` (process ${line[1]})`;
 }
 
 function hex(number: number): string {

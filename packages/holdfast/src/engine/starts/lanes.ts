@@ -155,9 +155,12 @@ export class Lanes {
     return this.firstOf(namespace, lane) === run;
   }
 
-  /** Who holds these lanes waits for this open run, too. */
+  /**
+   * Who holds these lanes waits for this open run, too. Nothing is kept of a run that is in no lane here:
+   * nobody would say that it has left it, as that of another worker's run.
+   */
   waitedFor(namespace: string, lane: string, run: number, held: readonly HeldLane[]): void {
-    this.#waitedFor(`${namespace}\u0000${lane}`, run, held);
+    if (this.has(namespace, lane, run)) this.#waitedFor(`${namespace}\u0000${lane}`, run, held);
   }
 
   /** Runs of a lane that somebody waits for, each with the lanes that are held meanwhile. */

@@ -97,6 +97,36 @@ describe("the first run of a lane, which waits for a person", () => {
     },
   );
 
+  test("leaves the gap at both sides also where a command has the one behind it, and flushes are full", async () => {
+    const [first, second, third] = await blocked({
+      limits: { flushRecordsMax: 1 },
+      fateOf: ({ kinds }) => (kinds.includes("lane") ? "diesAfter" : "applied"),
+    });
+    const lent = await world.engine.wakes.reach(second, true);
+    lent?.pin();
+    void leave(first).catch(() => undefined);
+    await world.settle();
+    expect(world.life.watched.isDead).toBe(true);
+    await world.crash();
+    await world.begin([flow]);
+    const gap = { lane: "acme", ...said };
+    expect(await laneRecords(first)).toEqual([{ event: "left", ...gap, next: second }]);
+    expect(await laneRecords(second)).toEqual([{ event: "gap", ...gap, run: first }]);
+    await world.untilState(third, "completed");
+  });
+
+  test("gives the one behind it its turn when the command that has it gives it back", async () => {
+    const [first, second, third] = await blocked();
+    const lent = await world.engine.wakes.reach(second, true);
+    const giveBack = lent?.pin();
+    await leave(first);
+    await world.settle();
+    expect(await world.stateOf(second)).toBe("waiting");
+    giveBack?.();
+    await world.untilState(third, "completed");
+    expect(await laneRecords(second)).toMatchObject([{ event: "gap", run: first }]);
+  });
+
   test("is taken out once, however often the command is taken", async () => {
     const [first, second] = await blocked();
     const command = "cmd_1";

@@ -99,26 +99,29 @@ function writeGap({
   readonly behind: StoredRun | undefined;
   readonly how: LeavesLane;
 }): void {
-  const { committer, departures, lanes, live, wakes } = engine;
   const { run, namespace, lane } = row;
   if (lane === null) return;
   const next = behind?.row.run ?? null;
+  if (behind !== undefined) noteGap(engine, behind, { event: "gap", lane, ...why, run });
   const said = command === undefined ? {} : { command };
-  append("lane", "", { event: "left", lane, ...why, next, ...said } satisfies LaneHead);
-  lanes.leave(namespace, lane, run);
-  if (behind === undefined || next === null) return;
-  const head: LaneHead = { event: "gap", lane, ...why, run };
-  const here = live.get(next);
+  const left: LaneHead = { event: "left", lane, ...why, next, ...said };
+  append("lane", "", left, { joins: behind !== undefined });
+  engine.lanes.leave(namespace, lane, run);
+  // One that is lent to a command looks for its turn when it goes.
+  if (next !== null && !engine.live.has(next)) engine.wakes.add([next]);
+}
+
+/** In the run whose turn it is now. Who has left writes in the flush of this record. */
+function noteGap({ committer, departures, live }: Engine, behind: StoredRun, head: LaneHead): void {
+  const { run } = behind.row;
+  const here = live.get(run);
   if (here !== undefined) {
-    // Lent to a command: it writes its records itself, and looks for its turn when it goes.
     here.append("lane", "", head);
     return;
   }
   const seq = (behind.records.at(-1)?.seq ?? 0) + 1;
-  const record = { run: next, seq, kind: "lane", attempt: 0, name: "", head, data: null } as const;
-  committer.add({ ...record, joins: true });
-  departures.noteWritten(next);
-  wakes.add([next]);
+  committer.add({ run, seq, kind: "lane", attempt: 0, name: "", head, data: null });
+  departures.noteWritten(run);
 }
 
 /** The same command, taken again after a crash. */
