@@ -191,7 +191,7 @@ export class Simulation {
   }
 
   get #isDone(): boolean {
-    if (this.#senders.open.size > 0) return false;
+    if (this.#senders.open.size > 0 || this.#bounds.heldCount > 0) return false;
     for (const { row } of this.disk.tables.runs.values())
       if (!this.#records.isOver(row.run)) return false;
     return [...this.disk.inbox.values()].every(({ answer }) => answer !== null);
