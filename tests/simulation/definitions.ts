@@ -1,8 +1,8 @@
 /** The app that is simulated: effects on the other systems, a review, and workflows that carry out programs. */
-import { z } from "zod";
 import { effect } from "#src/workflow/effect.ts";
-import { integration } from "#src/workflow/integration.ts";
+import { integration, type Integration } from "#src/workflow/integration.ts";
 import { review } from "#src/workflow/review.ts";
+import type { Schema } from "#src/workflow/schema.ts";
 import { workflow, type AnyWorkflow } from "#src/workflow/workflow.ts";
 import { pending, type Seen } from "#src/workflow/seen.ts";
 import type { Attempt } from "#src/workflow/attempt.ts";
@@ -42,20 +42,28 @@ interface Input {
   readonly key: string;
 }
 
-// They take what they are given: its values are made here.
-const REFERENCE = z.custom<Reference>();
-const ANSWER = z.custom<Answer>();
-const INPUT = z.custom<Input>();
-const ANY = z.custom<unknown>();
-const DECISION = z.custom<{ readonly ok: boolean }>();
+const REFERENCE = taken<Reference>();
+const ANSWER = taken<Answer>();
+const INPUT = taken<Input>();
+const ANY = taken<unknown>();
+const DECISION = taken<{ readonly ok: boolean }>();
 
 export const PAID = {
   name: "paid",
-  schema: z.custom<{ readonly amount: number }>(),
+  schema: taken<{ readonly amount: number }>(),
   sensitive: [],
 };
 
 type SimEffect = Effect<typeof REFERENCE, typeof ANSWER>;
+
+interface Taken<T> {
+  readonly "~standard": { readonly types?: { readonly input: T; readonly output: T } };
+}
+
+/** Takes what it is given: its values are made here. */
+function taken<T>(): Schema & Taken<T> {
+  return { "~standard": { version: 1, vendor: "simulation", validate: (value) => ({ value }) } };
+}
 
 /** Effects and workflows of one process: its calls end with it. */
 export function define(world: World): Definitions {
@@ -171,11 +179,18 @@ const RETRY = { attempts: 6, within: "8m", first: "2s" } as const;
 /** Within the window of its key. */
 const RETRY_KEYED = { ...RETRY, within: "150s" } as const;
 
-function system(name: string) {
-  return integration(name, {
+const systems = new Map<string, Integration>();
+
+/** It keeps nothing, so one is enough for all processes. */
+function system(name: string): Integration {
+  const known = systems.get(name);
+  if (known !== undefined) return known;
+  const made = integration(name, {
     owner: `team-${name}`,
     breaker: { openAt: "60%", of: 6, probeEvery: "20s" },
   });
+  systems.set(name, made);
+  return made;
 }
 
 function effectsOf({ transport, accepted }: World): Record<EffectName, SimEffect> {

@@ -6,6 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { withProgram } from "./bundle.ts";
 import { MUTANTS } from "./mutants.ts";
 import { notice, SEEDS_MAX } from "./plant.ts";
 import { runAll } from "./pool.ts";
@@ -93,27 +94,27 @@ async function runSeeds(all: Iterable<Order>): Promise<number> {
   const totals = new Map<string, number>();
   let seeds = 0;
   let failed = 0;
-  await runAll({
-    processes: availableParallelism(),
-    orders: all,
-    onResult: (result) => {
-      seeds += 1;
-      for (const [what, times] of Object.entries(result.counts))
-        totals.set(what, (totals.get(what) ?? 0) + times);
-      if (seeds % PROGRESS_EVERY === 0)
-        console.log(`${String(seeds)} seeds, ${String(failed)} with a violation so far`);
-      if (result.violation === null) return true;
-      failed += 1;
-      if (failed <= SHOWN_MAX) show(result);
-      else console.log(`seed ${String(result.plan.seed)}: ${result.violation.text}`);
-      return true;
-    },
-    onCrash: ({ seed }, how) => {
-      failed += 1;
-      console.log(`seed ${String(seed)} has ended its process: ${how}`);
-      return failed < CRASHES_MAX;
-    },
-  });
+  const onResult = (result: SeedResult) => {
+    seeds += 1;
+    for (const [what, times] of Object.entries(result.counts))
+      totals.set(what, (totals.get(what) ?? 0) + times);
+    if (seeds % PROGRESS_EVERY === 0)
+      console.log(`${String(seeds)} seeds, ${String(failed)} with a violation so far`);
+    if (result.violation === null) return true;
+    failed += 1;
+    if (failed <= SHOWN_MAX) show(result);
+    else console.log(`seed ${String(result.plan.seed)}: ${result.violation.text}`);
+    return true;
+  };
+  const onCrash = ({ seed }: Order, how: string) => {
+    failed += 1;
+    console.log(`seed ${String(seed)} has ended its process: ${how}`);
+    return failed < CRASHES_MAX;
+  };
+  const processes = availableParallelism();
+  await withProgram(null, (program) =>
+    runAll({ program, processes, orders: all, onResult, onCrash }),
+  );
   const counted = [...totals].toSorted(([one], [other]) => (one < other ? -1 : 1));
   console.log(counted.map(([what, times]) => `${what} ${String(times)}`).join(", "));
   console.log(`${String(seeds)} seeds, ${String(failed)} with a violation`);

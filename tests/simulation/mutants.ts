@@ -115,6 +115,13 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 1552,
   },
   {
+    name: "message refused in its turn is not tried again",
+    file: `${SRC}/engine/receiving/receiving.ts`,
+    find: "this.#held.refused(orderName);\n      return false;",
+    replace: "return false;",
+    seed: 1594,
+  },
+  {
     name: "code goes on before its beginning is on disk, after a crash too",
     file: `${SRC}/engine/run/caution.ts`,
     find: "return this.#clock.nowMs() < this.#untilMs;",

@@ -98,7 +98,6 @@ export class People {
     for (let times = 0; times < (isDouble ? 2 : 1); times += 1) {
       scheduler.after(random.next() * (isSlow ? LATE_MS : 1_000), null, () => {
         this.#waiting.delete(item);
-        scheduler.activity += 1;
         act().then(undefined, (error: unknown) => {
           if (!(error instanceof HoldfastError)) throw error;
           note(`person refused (${item}): ${error.code} ${error.message}`);

@@ -1,16 +1,8 @@
-/** Plants each bug in a copy of the sources, and counts the seeds until the simulator notices. */
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+/** Plants each bug in the program that runs seeds, and counts the seeds until the simulator notices. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withProgram } from "./bundle.ts";
 import type { Mutant } from "./mutants.ts";
 import { runAll } from "./pool.ts";
 import type { Order } from "./worker.ts";
@@ -19,7 +11,6 @@ import type { Order } from "./worker.ts";
 export const SEEDS_MAX = 2_000;
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const COPIED = ["package.json", "packages/holdfast/package.json", "packages/holdfast/src"];
 
 export interface Noticed {
   /** Seeds that were run until it was noticed; null if it was not. */
@@ -30,22 +21,6 @@ export interface Noticed {
   readonly hasFirstMissed: boolean;
   /** The promise that it breaks, or how it has ended a process. */
   readonly how: string;
-}
-
-/** A copy of the sources with the bug in it, for as long as `act` takes. */
-async function withMutant<T>(mutant: Mutant, act: (root: string) => Promise<T>): Promise<T> {
-  const root = mkdtempSync(join(tmpdir(), "holdfast-mutant-"));
-  try {
-    for (const path of [...COPIED, "tests/simulation"]) {
-      mkdirSync(dirname(join(root, path)), { recursive: true });
-      cpSync(join(ROOT, path), join(root, path), { recursive: true });
-    }
-    symlinkSync(join(ROOT, "node_modules"), join(root, "node_modules"));
-    writeFileSync(join(root, mutant.file), mutated(mutant));
-    return await act(root);
-  } finally {
-    rmSync(root, { recursive: true, force: true });
-  }
 }
 
 /** @throws {Error} if what is to be found is not there one time: the data are out of date. */
@@ -66,13 +41,14 @@ export function notice(
   mutant: Mutant,
   { processes, first }: { readonly processes: number; readonly first: number | null },
 ): Promise<Noticed> {
-  return withMutant(mutant, async (root) => {
+  const planted = { path: join(ROOT, mutant.file), text: mutated(mutant) };
+  return withProgram(planted, async (program) => {
     let seeds = 0;
     let how: string | null = null;
     let found: number | null = null;
     let hasFirstMissed = false;
     await runAll({
-      program: join(root, "tests/simulation/worker.ts"),
+      program,
       processes,
       orders: orders(first),
       onResult: ({ violation, plan: { seed, workers } }) => {

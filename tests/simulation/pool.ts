@@ -1,12 +1,11 @@
 /** Runs many seeds in several processes: a seed that brings its process down takes no other with it. */
 import { fork, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import type { SeedResult } from "./run-seed.ts";
 import type { Order } from "./worker.ts";
 
 export interface PoolOptions {
-  /** The program that runs seeds: ours, or that of a changed copy of the sources. */
-  readonly program?: string;
+  /** The program that runs seeds: see bundle.ts. */
+  readonly program: string;
   readonly processes: number;
   readonly orders: Iterable<Order>;
   /** False: no more seeds are begun. */
@@ -14,8 +13,6 @@ export interface PoolOptions {
   /** A seed has brought its process down. */
   readonly onCrash: (order: Order, how: string) => boolean;
 }
-
-const PROGRAM = fileURLToPath(new URL("worker.ts", import.meta.url));
 
 export async function runAll(options: PoolOptions): Promise<void> {
   const orders = options.orders[Symbol.iterator]();
@@ -38,9 +35,7 @@ function oneProcess(
   next: () => Order | null,
   state: { goesOn: boolean },
 ): Promise<Order | null> {
-  const child: ChildProcess = fork(program ?? PROGRAM, {
-    execArgv: ["--conditions=holdfast-source", "--disable-warning=ExperimentalWarning"],
-  });
+  const child: ChildProcess = fork(program, { execArgv: [] });
   let order: Order | null = first;
   child.send(first);
   return new Promise((resolve) => {

@@ -126,7 +126,6 @@ export class Process implements Life {
       limits: { ...LIMITS, keepLiveMs, ...limits },
     });
     engine.on((event) => {
-      scheduler.activity += 1;
       if (this.isDead) return;
       onEvent(this, event);
       if (event.type === "engine.fatal") this.die(event.message);
@@ -138,7 +137,6 @@ export class Process implements Life {
     this.#options.note(`${this.name} starts`);
     this.engine.start().then(
       () => {
-        this.#options.scheduler.activity += 1;
         this.isReady = true;
       },
       (error: unknown) => {

@@ -1,4 +1,5 @@
 /** Runs one seed, and says all there is to say of it as plain values. */
+import { EventLoop } from "./event-loop.ts";
 import { planOf, type Plan } from "./plan.ts";
 import { Simulation } from "./simulation.ts";
 import type { Violation } from "./model/violation.ts";
@@ -22,16 +23,19 @@ export async function runSeed(
   linesMax: number = LINES_SHOWN,
 ): Promise<SeedResult> {
   const plan = planOf(seed, workers);
-  const simulation = new Simulation(plan);
+  const eventLoop = new EventLoop();
+  const simulation = new Simulation(plan, eventLoop);
   const onThrown = (error: unknown) => {
     simulation.threw(error);
   };
   process.on("unhandledRejection", onThrown);
+  const end = eventLoop.begin();
   try {
     const { violation, trace, counts } = await simulation.run();
     const lines = violation === null ? [] : trace.newest(linesMax, simulation.about(violation));
     return { plan, digest: trace.digest, violation, lines, counts };
   } finally {
+    end();
     process.off("unhandledRejection", onThrown);
   }
 }

@@ -3,6 +3,7 @@
  * entry here; entries happen one by one, and after each one the code comes to rest before the next.
  */
 import type { Clock } from "#src/engine/clock.ts";
+import type { EventLoop } from "./event-loop.ts";
 
 /** Whose an entry is: a process that can die, or be stopped for a while; null: the world's. */
 export interface Life {
@@ -25,17 +26,15 @@ interface Entry {
 /** 2026-01-05 08:00 UTC, a Monday. */
 const START_MS = 1_767_600_000_000;
 
-/** Turns of the event loop without any activity after which the code is at rest. */
-const QUIET_TURNS = 3;
-/** Turns after one entry beyond which the code is said to run for ever. */
-const TURNS_MAX = 20_000;
-
 export class Scheduler {
   #nowMs = START_MS;
   #order = 0;
   readonly #heap: Entry[] = [];
-  /** Grows with whatever is asked for or done: the code is at rest while it stands still. */
-  activity = 0;
+  readonly #eventLoop: EventLoop;
+
+  constructor(eventLoop: EventLoop) {
+    this.#eventLoop = eventLoop;
+  }
 
   /** The true time; parts of a millisecond only order what happens. */
   get nowMs(): number {
@@ -47,7 +46,6 @@ export class Scheduler {
   }
 
   after(delayMs: number, life: Life | null, act: () => void): () => void {
-    this.activity += 1;
     this.#order += 1;
     const atMs = this.#nowMs + Math.max(0, delayMs);
     const entry = { atMs, order: this.#order, life, act, isCancelled: false };
@@ -80,22 +78,9 @@ export class Scheduler {
         continue;
       }
       entry.act();
-      await this.settle();
+      await this.#eventLoop.settle();
       return true;
     }
-  }
-
-  /** Lets everything happen that needs no time to pass. */
-  async settle(): Promise<void> {
-    let quiet = 0;
-    let last = this.activity;
-    for (let turn = 0; turn < TURNS_MAX; turn += 1) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      quiet = this.activity === last ? quiet + 1 : 0;
-      last = this.activity;
-      if (quiet >= QUIET_TURNS) return;
-    }
-    throw new Error("the code does not come to rest");
   }
 
   #push(entry: Entry): void {

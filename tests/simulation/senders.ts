@@ -66,7 +66,6 @@ export class Senders {
     const process = random.pick(processes);
     const said = { isOver: false };
     const answered = (act: () => void) => {
-      scheduler.activity += 1;
       // Its line is cut with the process.
       if (said.isOver || process.isDead) return;
       said.isOver = true;

@@ -6,6 +6,7 @@ import { formatRunId } from "#src/core/run-number.ts";
 import type { JournalRecord } from "#src/core/journal.ts";
 import { seededRandom } from "#src/testing/seeded-random.ts";
 import { define, type World } from "./definitions.ts";
+import type { EventLoop } from "./event-loop.ts";
 import { BoundRules, isPoison, isPutAway } from "./model/bound-rules.ts";
 import { checkEnd } from "./model/end-rules.ts";
 import { RecordRules, type SeenBy } from "./model/record-rules.ts";
@@ -46,8 +47,8 @@ const ROLLOUT_MS = 20_000;
 
 export class Simulation {
   readonly plan: Plan;
-  readonly scheduler = new Scheduler();
-  readonly trace = new Trace(this.scheduler);
+  readonly scheduler: Scheduler;
+  readonly trace: Trace;
   readonly disk: Disk;
   readonly systems = new Systems(() => this.scheduler.nowMs);
   readonly counts: Record<string, number> = {};
@@ -72,8 +73,10 @@ export class Simulation {
   /** The process whose call is leaving. */
   #calling: Process | null = null;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, eventLoop: EventLoop) {
     this.plan = plan;
+    this.scheduler = new Scheduler(eventLoop);
+    this.trace = new Trace(this.scheduler);
     const { scheduler, systems } = this;
     const random = chance(plan, "disk");
     const bytes = (count: number) => Uint8Array.from({ length: count }, () => random.integer(256));
@@ -150,7 +153,7 @@ export class Simulation {
   #note(text: string): void {
     this.trace.add(text);
     // The first word that is no name and no number says what it was.
-    const word = text.split(" ").find((one) => /^[A-Za-z]+:?$/u.test(one)) ?? "";
+    const word = /(?:^| )([A-Za-z]+:?)(?= |$)/u.exec(text)?.[1] ?? "";
     this.counts[word] = (this.counts[word] ?? 0) + 1;
   }
 
@@ -188,7 +191,7 @@ export class Simulation {
   }
 
   get #isDone(): boolean {
-    if (this.#senders.open.size > 0) return false;
+    if (this.#senders.open.size > 0 || this.#bounds.heldCount > 0) return false;
     for (const { row } of this.disk.tables.runs.values())
       if (!this.#records.isOver(row.run)) return false;
     return [...this.disk.inbox.values()].every(({ answer }) => answer !== null);

@@ -80,7 +80,6 @@ export class Transport {
     attempt: Attempt,
   ): Promise<{ ref: string }> {
     const { scheduler, onLeave, note } = this.#options;
-    scheduler.activity += 1;
     if (life.isDead) return never();
     const { key, number } = attempt;
     const request: Request = { ...of, key, number, sentAtMs: scheduler.nowMs, landsAtMs: [] };
@@ -194,8 +193,7 @@ export class Transport {
     id: string,
     signal: AbortSignal,
   ): Promise<Seen<{ ref: string }>> {
-    const { scheduler, random, faults, found, systems, note } = this.#options;
-    scheduler.activity += 1;
+    const { random, faults, found, systems, note } = this.#options;
     if (life.isDead) return await never();
     const how = found(action);
     const goesWrong = random.next() < faults();

@@ -32,10 +32,15 @@ export class BoundRules {
     for (const { run, kind } of records)
       if ((kind === "closed" || kind === "opened") && isPoison(this.#disk, run)) this.#kills = 0;
     if (this.#heldMax === null || !records.some(({ kind }) => kind === "received")) return;
-    const held = this.#held().length;
-    if (held <= this.#heldMax) return;
-    const waiting = `${String(held)} messages wait for what they follow`;
+    const { heldCount } = this;
+    if (heldCount <= this.#heldMax) return;
+    const waiting = `${String(heldCount)} messages wait for what they follow`;
     this.#report("P11", null, `${waiting}; the limit is ${String(this.#heldMax)}`);
+  }
+
+  /** Messages that wait for what they follow. */
+  get heldCount(): number {
+    return this.#held().length;
   }
 
   /** What a message waits for was sent in every world: it came, and what was refused came again. */

@@ -21,12 +21,16 @@ export interface Kept {
   readonly digest: Buffer;
   /** Its bytes are not what was written any more. */
   isChanged: boolean;
+  /** Held against its digest, and nothing has touched it since: that would be said once more. */
+  isChecked: boolean;
 }
 
 export interface Posted {
   readonly row: InboxRow;
   readonly digest: Buffer;
   readonly shard: number;
+  /** Whether it is what was left there; null: nobody has looked yet. */
+  isAsPosted: boolean | null;
   answer: string | null;
 }
 
@@ -67,6 +71,8 @@ export class Disk {
   onCommand: (text: string) => void = () => undefined;
   /** A changed record was to be read: what came of it. */
   onDamage: (run: number, how: "noticed" | "unnoticed") => void = () => undefined;
+  /** Grows with whatever changes who owns a shard. */
+  ownerChanges = 0;
   lastRun = 0;
   lastSystemSeq = 0;
   readonly #digests: RecordDigests;
@@ -150,7 +156,7 @@ export class Disk {
     const digest = Buffer.alloc(DIGEST_BYTES);
     this.#digests.write({ ...record, kind: kindOf(record), pos }, digest, 0);
     const list = this.journal.get(record.run);
-    const kept = { record, pos, digest, isChanged: false };
+    const kept = { record, pos, digest, isChanged: false, isChecked: false };
     if (list === undefined) this.journal.set(record.run, [kept]);
     else list.push(kept);
     if (record.run === SYSTEM_RUN) this.lastSystemSeq = Math.max(this.lastSystemSeq, record.seq);
@@ -160,7 +166,9 @@ export class Disk {
 
   /** A run's records, each held against its digest. */
   records(run: number): readonly JournalRecord[] {
-    return (this.journal.get(run) ?? []).map(({ record, pos, digest, isChanged }, index) => {
+    return (this.journal.get(run) ?? []).map((kept, index) => {
+      const { record, pos, digest, isChanged } = kept;
+      if (kept.isChecked) return record;
       const { seq, attempt, name, atMs, head, data } = record;
       const cells = [run, seq, kindOf(record), attempt, name, atMs, head, data, pos, digest];
       try {
@@ -170,6 +178,7 @@ export class Disk {
         throw error;
       }
       if (isChanged) this.onDamage(run, "unnoticed");
+      kept.isChecked = true;
       return record;
     });
   }
@@ -179,6 +188,7 @@ export class Disk {
     const kept = this.journal.get(run)?.findLast(({ record }) => record.data !== null);
     if (kept === undefined) return false;
     kept.isChanged = true;
+    kept.isChecked = false;
     kept.record = { ...kept.record, data: `${kept.record.data ?? ""} ` };
     return true;
   }
@@ -186,7 +196,8 @@ export class Disk {
   post(command: Omit<InboxRow, "answer">, shard: number): void {
     if (this.inbox.has(command.id)) return;
     const row = { ...command, answer: null };
-    this.inbox.set(command.id, { row, digest: postedDigest(command), shard, answer: null });
+    const digest = postedDigest(command);
+    this.inbox.set(command.id, { row, digest, shard, isAsPosted: null, answer: null });
     this.onCommand(`post ${command.id} ${command.topic} ${command.data}`);
   }
 

@@ -55,6 +55,7 @@ export function memoryStore(options: StoreOptions): Store {
       via("close", () => {
         chain.isAlive = false;
         chain.isClean = true;
+        disk.ownerChanges += 1;
         for (const shard of disk.shards) if (shard.owner === chain.incarnation) shard.owner = null;
       }),
   };
@@ -288,11 +289,11 @@ function otherReads(disk: Disk, via: Via): OtherReads {
         [...disk.inbox.values()]
           .filter(({ answer, shard }) => answer === null && isShard(shard, shards))
           .slice(0, limit)
-          .map(({ row, digest, shard }): WaitingCommand => ({
-            ...row,
-            shard,
-            isAsPosted: postedDigest(row).equals(digest),
-          })),
+          .map((posted): WaitingCommand => {
+            const { row, digest, shard } = posted;
+            posted.isAsPosted ??= postedDigest(row).equals(digest);
+            return { ...row, shard, isAsPosted: posted.isAsPosted };
+          }),
       ),
   };
 }

@@ -25,12 +25,20 @@ export interface SharedOptions {
   readonly onPost: (shard: number) => void;
 }
 
+/** What a look sees of shards: most of what a simulation of several workers does, and seldom another. */
+interface Survey extends Pick<Surroundings, "workers" | "free"> {
+  /** What it depends on. */
+  readonly of: string;
+}
+
 export class SharedPart {
   readonly shards: SharedShards;
   readonly #options: SharedOptions;
   readonly #owned = new Map<number, number>();
   /** Last owner of each shard that the newest look showed as free. */
   readonly #seenFree = new Map<number, number | null>();
+  #ownedChanges = 0;
+  #survey: Survey | null = null;
   #listener: (seen: Surroundings) => void = () => undefined;
   #confirmedAtMs: number;
   #waiting: (() => void)[] = [];
@@ -127,11 +135,30 @@ export class SharedPart {
     chain.beatAtMs = scheduler.nowMs;
     for (const other of disk.chains)
       if (other.beatAtMs + LEASE_MS <= scheduler.nowMs) other.isAlive = false;
+    const { workers, free } = this.#surveyed();
+    return {
+      workers,
+      free,
+      hasCommands: [...disk.inbox.values()].some(
+        ({ answer, shard }) => answer === null && this.#owned.has(shard),
+      ),
+      hasDeadChains: disk.openChains(chain.incarnation).length > 0,
+    };
+  }
+
+  /** Who lives and owns how much, and what is free: as the last time, where nothing has changed. */
+  #surveyed(): Survey {
+    const { disk, chain } = this.#options;
     const living = disk.chains.filter(({ isAlive }) => isAlive);
+    const of = [
+      disk.ownerChanges,
+      this.#ownedChanges,
+      ...living.map((one) => one.incarnation),
+    ].join(" ");
+    if (this.#survey?.of === of) return this.#survey;
     let owned = 0;
     const counts = new Map(living.map(({ incarnation }) => [incarnation, 0]));
     this.#seenFree.clear();
-    // By number: this is most of what a simulation of several workers does.
     for (let id = 0; id < disk.shards.length; id += 1) {
       const owner = disk.shards[id]?.owner ?? null;
       if (owner === chain.incarnation && this.#owned.has(id)) {
@@ -144,14 +171,9 @@ export class SharedPart {
       if (owner !== null && count !== undefined) counts.set(owner, count + 1);
     }
     counts.set(chain.incarnation, (counts.get(chain.incarnation) ?? 0) + owned);
-    return {
-      workers: [...counts].map(([incarnation, shardCount]) => ({ incarnation, shardCount })),
-      free: [...this.#seenFree.keys()],
-      hasCommands: [...disk.inbox.values()].some(
-        ({ answer, shard }) => answer === null && this.#owned.has(shard),
-      ),
-      hasDeadChains: disk.openChains(chain.incarnation).length > 0,
-    };
+    const workers = [...counts].map(([incarnation, shardCount]) => ({ incarnation, shardCount }));
+    this.#survey = { of, workers, free: [...this.#seenFree.keys()] };
+    return this.#survey;
   }
 
   get #isFresh(): boolean {
@@ -181,9 +203,13 @@ export class SharedPart {
             .map(({ row }) => row.run),
         );
         for (const [id, epoch] of taken) this.#owned.set(id, epoch);
+        this.#ownedChanges += 1;
+        const owners = new Map<number | null, Chain>(
+          disk.chains.map((one) => [one.incarnation, one]),
+        );
         const lastOwners = new Map(
           [...got].flatMap((id) => {
-            const last = disk.chains.find(({ incarnation }) => incarnation === seen.get(id));
+            const last = owners.get(seen.get(id) ?? null);
             if (last === undefined || last === chain) return [];
             return [[id, { incarnation: last.incarnation, clean: last.isClean }] as const];
           }),
@@ -192,7 +218,9 @@ export class SharedPart {
       },
       release: async (shards) => {
         for (const id of shards) this.#owned.delete(id);
+        this.#ownedChanges += 1;
         await via("release", () => {
+          disk.ownerChanges += 1;
           for (const id of shards) {
             const shard = disk.shards[id];
             if (shard?.owner === chain.incarnation) shard.owner = null;
@@ -302,6 +330,7 @@ function takeFrom(
     if (shard.owner !== (seen.get(id) ?? null) && shard.owner !== chain.incarnation) continue;
     shard.owner = chain.incarnation;
     shard.epoch += 1;
+    disk.ownerChanges += 1;
     taken.push([id, shard.epoch]);
   }
   return taken;

@@ -40,7 +40,6 @@ export class Way {
 
   call<T>(verb: string, act: () => T): Promise<T> {
     const { life, scheduler, random, kill } = this.#options;
-    scheduler.activity += 1;
     const faults = this.#options.faults();
     const isLast = faults !== null && random.next() < faults.crash;
     const diesBefore = isLast && random.next() < 0.5;
@@ -73,7 +72,6 @@ export class Way {
 
   flush(batch: FlushBatch): Promise<void> {
     const { life, scheduler, random, kill } = this.#options;
-    scheduler.activity += 1;
     const faults = this.#options.faults();
     const draw = random.next();
     const fate = faults === null ? "done" : fateOf(faults, draw);

@@ -17,16 +17,29 @@ const AGAIN_MS = 60_000;
 export class HeldMessages {
   readonly #clock: Clock;
   readonly #onDue: (due: readonly HeldMessage[]) => void;
+  readonly #onAgain: (orders: readonly string[]) => void;
   readonly #held = new Map<string, HeldMessage>();
   readonly #ofOrder = new Map<string, Set<HeldMessage>>();
   /** Whose owner knows, or is being told. */
   readonly #told = new Set<string>();
+  /** Orders whose next has its turn, and could not be started. */
+  readonly #refused = new Set<string>();
   #cancelTimer: (() => void) | null = null;
+  #cancelAgain: (() => void) | null = null;
   #isClosed = false;
 
-  constructor(clock: Clock, onDue: (due: readonly HeldMessage[]) => void) {
+  /**
+   * @param onDue - their owners have to know.
+   * @param onAgain - what was refused in these orders is to be tried once more.
+   */
+  constructor(
+    clock: Clock,
+    onDue: (due: readonly HeldMessage[]) => void,
+    onAgain: (orders: readonly string[]) => void,
+  ) {
     this.#clock = clock;
     this.#onDue = onDue;
+    this.#onAgain = onAgain;
   }
 
   get count(): number {
@@ -53,6 +66,7 @@ export class HeldMessages {
     this.#held.clear();
     this.#ofOrder.clear();
     this.#told.clear();
+    this.#refused.clear();
   }
 
   /** Orders of which any is held. */
@@ -72,6 +86,19 @@ export class HeldMessages {
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer?.();
+    this.#cancelAgain?.();
+  }
+
+  /** The next of this order could not be started: that is tried again, whether or not its owner knows. */
+  refused(orderName: string): void {
+    if (this.#isClosed) return;
+    this.#refused.add(orderName);
+    this.#cancelAgain ??= this.#clock.after(AGAIN_MS, () => {
+      this.#cancelAgain = null;
+      const orders = [...this.#refused];
+      this.#refused.clear();
+      this.#onAgain(orders);
+    });
   }
 
   /** Its owner could not be told: that is tried again. */

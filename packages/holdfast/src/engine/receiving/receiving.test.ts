@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { IncomingMessage, SaidOrder } from "../../workflow/message.ts";
+import { HoldfastError } from "../../core/error.ts";
 import { verifyStore } from "../../store-sqlite/index.ts";
 import { workflow } from "../../workflow/workflow.ts";
 import type { FlushSeen } from "../../testing/bed/watched-store.ts";
@@ -64,6 +65,25 @@ const byVersion = (said: unknown): SaidOrder => ({
   key: "O-7",
   version: (said as Input).place ?? 0,
 });
+
+/** The second of an order has its turn, its owner was told that it waits, and it cannot be started. */
+async function refusedInTurn(): Promise<void> {
+  await world.begin([bill]);
+  await placed(2, bySequence);
+  await world.advance(10 * MINUTE_MS);
+  expect(await world.exceptions()).toHaveLength(1);
+  const { store } = world.life.watched;
+  const find = store.find.bind(store);
+  let calls = 0;
+  store.find = (keys) => {
+    calls += 1;
+    // As the worker that has the shard of its key answers if it cannot read: the first is the other's.
+    const refusal = new HoldfastError("HF6003", "cannot read", "Try again.");
+    return calls === 2 ? Promise.reject(refusal) : find(keys);
+  };
+  await placed(1, bySequence);
+  await world.settle();
+}
 
 describe("a message from outside", () => {
   test("starts a run, and every repeat of it gets the same receipt", async () => {
@@ -305,6 +325,20 @@ describe("messages in an order", () => {
     expect((await world.allRuns()).map(({ key }) => key)).toEqual(["O-7/1", "O-7/2"]);
     const open = (await world.exceptions()).filter(({ closedAtMs }) => closedAtMs === null);
     expect(open).toEqual([]);
+  });
+
+  test("are tried again where they were refused in their turn, although their owner was told before", async () => {
+    await refusedInTurn();
+    expect((await world.allRuns()).map(({ key }) => key)).toEqual(["O-7/1"]);
+    await world.advance(MINUTE_MS);
+    expect((await world.allRuns()).map(({ key }) => key)).toEqual(["O-7/1", "O-7/2"]);
+    expect(await world.exceptions()).toMatchObject([{ closedBy: "holdfast" }]);
+  });
+
+  test("leave nothing that waits where they were refused and the engine closes", async () => {
+    await refusedInTurn();
+    await world.engine.close();
+    expect(world.clock.nextAtMs).toBeNull();
   });
 
   test("are held over a crash, and one that may go then goes", async () => {

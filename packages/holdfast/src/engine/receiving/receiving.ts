@@ -62,9 +62,15 @@ export class Receiving {
   constructor(engine: Engine) {
     this.#engine = engine;
     const { clock, limits, store } = engine;
-    this.#held = new HeldMessages(clock, (due) => {
-      for (const message of due) engine.background(this.#tellMissing(message));
-    });
+    this.#held = new HeldMessages(
+      clock,
+      (due) => {
+        for (const message of due) engine.background(this.#tellMissing(message));
+      },
+      (orders) => {
+        engine.background(this.#releaseAll(orders));
+      },
+    );
     this.#unfits = new UnfitMessages(engine, {
       known: (name) => this.#known(name),
       begin: (message) => this.#begin(message),
@@ -359,6 +365,10 @@ export class Receiving {
     this.#held.add({ name, orderName, number: orderNumber, dueAtMs });
   }
 
+  async #releaseAll(orders: readonly string[]): Promise<void> {
+    for (const order of orders) await this.#releaseNext(order);
+  }
+
   /** Starts what was held and has its turn now, one after the other. */
   async #releaseNext(orderName: string): Promise<void> {
     for (;;) {
@@ -392,9 +402,10 @@ export class Receiving {
       const { state } = await this.#orders.in(orderName, () => this.#inOrder(message, true));
       return state !== "held";
     } catch (error) {
-      // There is no room now, or no code: it stays, and its owner hears of it when it is due.
-      if (error instanceof HoldfastError || error instanceof Elsewhere) return false;
-      throw error;
+      if (!(error instanceof HoldfastError) && !(error instanceof Elsewhere)) throw error;
+      // No room, no code, or another worker that could not read: nothing else may ever come by here.
+      this.#held.refused(orderName);
+      return false;
     }
   }
 

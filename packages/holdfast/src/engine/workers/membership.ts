@@ -106,11 +106,15 @@ export class Membership {
     // What was seen may be older than what has been done since.
     const free = seen.free.filter((shard) => !places.leaving.has(shard) && !places.here.has(shard));
     const outside = this.#shardsOutside();
+    const here = [...places.here];
     const { take, give } = shardPlan({
       self: store.incarnation,
       workers: seen.workers.map(({ incarnation }) => incarnation),
       // What stands still comes last, and so goes first.
-      owned: [...places.here].toSorted((a, b) => Number(outside.has(b)) - Number(outside.has(a))),
+      owned: [
+        ...here.filter((shard) => outside.has(shard)),
+        ...here.filter((shard) => !outside.has(shard)),
+      ],
       free,
     });
     const given = this.#patientlyGiven(give, outside);
