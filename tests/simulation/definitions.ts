@@ -9,7 +9,8 @@ import type { Attempt } from "#src/workflow/attempt.ts";
 import type { Effect } from "#src/workflow/effect.ts";
 import type { Run } from "#src/workflow/run.ts";
 import type { Definitions } from "./process.ts";
-import type { EffectName, Node, Program } from "./programs.ts";
+import { POISON_KEY } from "./model/bound-rules.ts";
+import { DEADLY_STEP, type EffectName, type Node, type Program } from "./programs.ts";
 import { KEY_WINDOW, KIND_OF, SETTLE_SECONDS, type SystemKind } from "./systems.ts";
 import { ADDED, asksSince, askedAt, type CodeVersion } from "./versions.ts";
 
@@ -169,6 +170,10 @@ export function define(world: World): Definitions {
   return { workflows, effects: Object.values(effects) };
 }
 
+function deadlyId(key: string): string {
+  return `${key}.${DEADLY_STEP}`;
+}
+
 /** A child that has not completed is no reason to give up. */
 function ifChildFailed(error: unknown): void {
   if (!(error instanceof Error) || error.name !== "ChildFailed") throw error;
@@ -193,9 +198,13 @@ function system(name: string): Integration {
   return made;
 }
 
-function effectsOf({ transport, accepted }: World): Record<EffectName, SimEffect> {
-  const call = (name: EffectName, input: Reference, attempt: Attempt, action: string = name) =>
-    transport.call({ kind: KIND_OF[name], action, id: input.id }, attempt);
+function effectsOf({ transport, accepted, crash }: World): Record<EffectName, SimEffect> {
+  const call = (name: EffectName, input: Reference, attempt: Attempt, action: string = name) => {
+    if (input.id !== deadlyId(POISON_KEY))
+      return transport.call({ kind: KIND_OF[name], action, id: input.id }, attempt);
+    crash(POISON_KEY);
+    return new Promise<never>(() => undefined);
+  };
   const base = (name: EffectName) => ({
     on: system(name),
     timeout: "5s" as const,

@@ -29,8 +29,6 @@ export interface PeopleOptions {
   readonly slowness: () => number;
   /** Chance that somebody cancels a run, at each look. */
   readonly cancels: () => number;
-  /** Runs that nobody cancels now. */
-  readonly spares: (run: number) => boolean;
   readonly note: (text: string) => void;
   /** What is true of an operation; null while nobody can know. */
   readonly truth: (run: number, operation: number) => boolean | null;
@@ -183,7 +181,6 @@ export class People {
   }
 
   async #cancel(run: number): Promise<void> {
-    if (this.#options.spares(run)) return;
     const by = this.#by();
     this.#options.note(`person ${by} cancels ${String(run)}`);
     const reason = { by, reason: `not wanted ${String(this.#options.random.integer(1_000))}` };

@@ -88,8 +88,7 @@ function rareWorld(
   const deployments = deploymentsOf(seededRandom(seed, "deployments"), faultsUntilMs);
   return {
     deployments,
-    // Held for code that does not fit, it is looked at by code that ends processes once that fits again.
-    poison: deployments.length === 0 && seededRandom(seed, "poison").next() < 0.1,
+    poison: seededRandom(seed, "poison").next() < 0.1,
     heldMax: seededRandom(seed, "held").next() < 0.3 ? 1 : null,
   };
 }

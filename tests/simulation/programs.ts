@@ -33,6 +33,9 @@ export type Node =
   /** Ends its process, whenever it comes there. */
   | { readonly kind: "crash" };
 
+/** An effect under this name ends its process in its call. */
+export const DEADLY_STEP = "deadly";
+
 export interface Program {
   readonly key: string;
   /** Of the workflow that carries it out. */
@@ -95,7 +98,9 @@ function nodeOf(random: SeededRandom, key: string, depth: number, name: { next: 
 /** As another one, and then it brings down whoever carries it out. */
 export function poisonOf(random: SeededRandom, key: string): Program {
   const { nodes, ...program } = programOf(random, key);
-  return { ...program, nodes: [...nodes.slice(0, random.integer(2)), { kind: "crash" }] };
+  const before = nodes.slice(0, random.integer(2));
+  const call = { kind: "do", effect: "invoice", as: DEADLY_STEP } as const;
+  return { ...program, nodes: [...before, random.next() < 0.4 ? call : { kind: "crash" }] };
 }
 
 /** All programs that carrying out this one may start, itself first. */

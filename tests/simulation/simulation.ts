@@ -7,7 +7,7 @@ import type { JournalRecord } from "#src/core/journal.ts";
 import { seededRandom } from "#src/testing/seeded-random.ts";
 import { define, type World } from "./definitions.ts";
 import type { EventLoop } from "./event-loop.ts";
-import { BoundRules, isPoison, isPutAway } from "./model/bound-rules.ts";
+import { BoundRules } from "./model/bound-rules.ts";
 import { checkEnd } from "./model/end-rules.ts";
 import { RecordRules, type SeenBy } from "./model/record-rules.ts";
 import { RequestRules } from "./model/request-rules.ts";
@@ -340,7 +340,6 @@ export class Simulation {
       random: chance(plan, "people"),
       slowness: () => (this.isCalm ? 0 : plan.people),
       cancels: () => (this.isCalm ? 0 : plan.cancel),
-      spares: (run) => isPoison(disk, run) && !isPutAway(disk, run),
       note: (text) => {
         this.#note(text);
       },

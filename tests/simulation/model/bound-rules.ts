@@ -65,16 +65,6 @@ export class BoundRules {
 /** Key of the run whose code ends processes. */
 export const POISON_KEY = "poison";
 
-export function isPoison(disk: Disk, run: number): boolean {
+function isPoison(disk: Disk, run: number): boolean {
   return disk.tables.runs.get(run)?.row.key === POISON_KEY;
-}
-
-/**
- * Before that nobody cancels it: a run that is being taken back is on record as at work while it stands
- * still, and passes for innocent by standing still, however often it ends a process afterwards.
- */
-export function isPutAway(disk: Disk, run: number): boolean {
-  return [...disk.tables.exceptions.values()].some(
-    (one) => one.run === run && one.class === "poison" && one.closedAtMs === null,
-  );
 }

@@ -202,6 +202,9 @@ export function familyOf(failureClass: FailureClass): FailureFamily {
 /** Reason code of an effect whose answer broke its output schema. Source: engine. */
 export const ANSWER_SCHEMA = "EFFECT:ANSWER_SCHEMA";
 
+/** Reason code of an attempt that the end of an engine has cut off. */
+export const INTERRUPTED = "ENGINE:INTERRUPTED";
+
 /** Reason of an effect that was done with another input before its run was done again. */
 export const CHANGED_INPUT = "REPAIR:CHANGED_INPUT";
 

@@ -9,6 +9,8 @@ import type { AgainHead } from "./repaired.ts";
 export interface RunLife {
   /** Records about the run itself, in order. */
   readonly ofRun: readonly JournalRecord[];
+  /** Those of them that open or close an exception: few, however long the run is. */
+  readonly exceptions: readonly JournalRecord[];
   /** What holds of each step, in the order in which the steps began. */
   readonly steps: Map<string, JournalRecord[]>;
   /** What is superseded of each step, with the `again` records that say so, in order. */
@@ -21,6 +23,7 @@ const NONE: ReadonlyMap<string, readonly JournalRecord[]> = new Map();
 
 export function lifeOf(records: readonly JournalRecord[]): RunLife {
   const ofRun: JournalRecord[] = [];
+  const exceptions: JournalRecord[] = [];
   const steps = new Map<string, JournalRecord[]>();
   let superseded: Map<string, JournalRecord[]> | null = null;
   let again: JournalRecord | null = null;
@@ -32,12 +35,13 @@ export function lifeOf(records: readonly JournalRecord[]): RunLife {
       continue;
     }
     ofRun.push(record);
+    if (record.kind === "opened" || record.kind === "closed") exceptions.push(record);
     if (record.kind !== "again") continue;
     again = record;
     superseded ??= new Map();
     supersede(steps, superseded, record);
   }
-  return { ofRun, steps, superseded: superseded ?? NONE, again };
+  return { ofRun, exceptions, steps, superseded: superseded ?? NONE, again };
 }
 
 function supersede(

@@ -307,8 +307,8 @@ export class Engine implements RunHost {
     this.neighbours?.asked(integration, ref);
   }
 
-  progressed(run: number): void {
-    this.#startUp.progressed(run);
+  get suspects(): Pick<StartUp, "progressed" | "tryAlone"> {
+    return this.#startUp;
   }
 
   departed(run: LiveRun, departure: Departure): void {

@@ -84,8 +84,13 @@ export interface RunHost {
   unreadable(run: LiveRun, error: unknown): void;
   /** Work that nobody waits for. */
   background(work: Promise<unknown>): void;
-  /** Something of the run has become durable: it has come through the step it crashed in. */
-  progressed(run: number): void;
+  /** Runs against which a crash speaks. */
+  readonly suspects: {
+    /** A call of the run was answered: it has come through the step it crashed in. */
+    progressed(run: number): void;
+    /** Resolves when it is on record that this run is tried alone: processes have ended in its call. */
+    tryAlone(run: LiveRun, crashes: number): Promise<void>;
+  };
   startChild(
     workflow: AnyWorkflow,
     input: unknown,

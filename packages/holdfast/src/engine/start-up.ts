@@ -8,7 +8,7 @@
  * alone is ever counted (settled point 24).
  */
 import { crashesAtFirst, groupsAfterCrash, type RecoveryGroup } from "../core/recovery-groups.ts";
-import type { IncarnationHead, GroupHead, HeldLane } from "../core/journal.ts";
+import type { IncarnationHead, HeldLane } from "../core/journal.ts";
 import { REPLAY_WORKFLOW } from "../core/replay/replay-plan.ts";
 import type { RunState } from "../core/run-state.ts";
 import type { StoredRun } from "../store/rows.ts";
@@ -20,6 +20,7 @@ import { heldAboveOf } from "./starts/lanes.ts";
 import { putAway } from "./run/put-away.ts";
 import { standingGroups, type KnownGroup } from "./run/suspect-groups.ts";
 import { hasBegun } from "./run/recovery.ts";
+import { OwnSuspects } from "./run/own-suspects.ts";
 import { withStored } from "./journal/stored-runs.ts";
 import { isLatestWins } from "../workflow/lane.ts";
 import { leaveQuarantined } from "./starts/leaving-lanes.ts";
@@ -45,24 +46,12 @@ interface Bringing {
   readonly shards?: readonly number[];
 }
 
-interface OpenGroup {
-  readonly group: RecoveryGroup;
-  readonly waiting: Set<number>;
-  readonly passed: () => void;
-}
-
 export class StartUp {
   readonly #engine: Engine;
-  /** Group of each suspect that has not come through yet. */
-  readonly #suspects = new Map<number, OpenGroup>();
+  /** Where the store is this engine's own. */
+  readonly #own: OwnSuspects;
   /** The first run of each lane. */
   readonly #laneHeads: number[] = [];
-  #nextGroup = 1;
-  /** Ends of the time in which groups are suspects. */
-  readonly #timers = new Set<() => void>();
-  /** Groups of earlier crashes: of each, the runs that are not in a newer group yet. */
-  readonly #left = new Map<number, Set<number>>();
-  readonly #leftIn = new Map<number, number>();
   #recovered: Promise<void> = Promise.resolve();
   /** Where workers share the store. */
   readonly #taken: TakenSuspects;
@@ -71,13 +60,13 @@ export class StartUp {
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#own = new OwnSuspects(engine);
     this.#taken = new TakenSuspects(engine);
   }
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    const groups = this.#suspects.size + this.#timers.size + this.#left.size + this.#leftIn.size;
-    return groups + this.#laneHeads.length + this.#taken.keptCount;
+    return this.#laneHeads.length + this.#own.keptCount + this.#taken.keptCount;
   }
 
   get recovered(): Promise<void> {
@@ -92,6 +81,8 @@ export class StartUp {
       closes: store.predecessors.map((p) => ({ ...p })),
     };
     journal.append("incarnation", head);
+    // Before anything is due: what was at work then is reached by nobody else from here on.
+    if (store.shards.isWhole && this.#hasCrashed) this.#crashed();
     // Of a shared store, lanes are known when their shards have come.
     if (store.shards.isWhole) await this.#knowLanes();
   }
@@ -128,21 +119,22 @@ export class StartUp {
   /** The engine is closing: nobody comes through any more. */
   close(): void {
     this.#engine.wakes.comingBack.close();
-    for (const cancel of this.#timers) cancel();
-    this.#timers.clear();
-    this.#suspects.clear();
+    this.#own.close();
     this.#taken.close();
+  }
+
+  get #hasCrashed(): boolean {
+    return this.#engine.store.predecessors.some(({ clean }) => !clean);
   }
 
   /** Starts bringing runs back; `recovered` resolves when all of them are at work again. */
   async recover(): Promise<void> {
     const { store } = this.#engine;
-    const crashed = store.predecessors.some((p) => !p.clean);
-    if (crashed) this.#crashed();
+    const crashed = this.#hasCrashed;
     const known = await store.openGroups();
-    for (const group of known) this.#nextGroup = Math.max(this.#nextGroup, group.group + 1);
+    this.#own.numberAbove(known);
     // Their engine has ended in order with them at work: they have not brought it down.
-    if (!crashed) for (const { group } of known) this.#pass(group);
+    if (!crashed) for (const { group } of known) this.#own.pass(group);
     const recovered = this.#recover(crashed, crashed ? known : []);
     this.#recovered = crashed ? this.#endsWave(recovered) : recovered;
     this.#engine.background(this.#recovered);
@@ -227,11 +219,8 @@ export class StartUp {
 
   async #recover(crashed: boolean, known: readonly KnownGroup[]): Promise<void> {
     const { tried, untried, superseded } = standingGroups(known);
-    for (const group of superseded) this.#pass(group);
-    for (const { group, runs } of [...tried, ...untried]) {
-      this.#left.set(group, new Set(runs));
-      for (const run of runs) this.#leftIn.set(run, group);
-    }
+    for (const group of superseded) this.#own.pass(group);
+    this.#own.keep([...tried, ...untried]);
     const split = groupsAfterCrash(tried, this.#engine.limits.crashesMax);
     const groups = [...split.groups, ...untried];
     const apart = new Set([...groups.flatMap((g) => g.runs), ...split.quarantined]);
@@ -247,7 +236,7 @@ export class StartUp {
     await this.#handTurnsOn();
     for (const run of split.quarantined) {
       await this.#quarantine(run);
-      this.#supersede([run]);
+      this.#own.supersede([run]);
     }
     // One at a time: the next only after the one before has come through.
     for (const group of groups) await this.#recoverApart(group);
@@ -260,7 +249,7 @@ export class StartUp {
     const suspects = normal.filter(isSuspect).map((stored) => stored.row.run);
     for (let i = 0; i < suspects.length; i += groupRunsMax) {
       // Nobody waits for it here: the next page may come while this one is at work.
-      void this.#mark(suspects.slice(i, i + groupRunsMax), crashes);
+      void this.#own.mark(suspects.slice(i, i + groupRunsMax), crashes);
     }
   }
 
@@ -321,12 +310,12 @@ export class StartUp {
     // What has gone on or ended meanwhile is no suspect any more.
     const gone = new Set(isRead ? group.runs : []);
     for (const one of here) gone.delete(one.row.run);
-    this.#supersede([...gone]);
+    this.#own.supersede([...gone]);
     if (here.length === 0) {
       watch.end();
       return;
     }
-    const open = this.#mark(
+    const open = this.#own.mark(
       here.map((one) => one.row.run),
       group.crashes,
     );
@@ -375,50 +364,10 @@ export class StartUp {
     return true;
   }
 
-  /** Puts on record that these runs are being brought back. Resolves when all have come through. */
-  #mark(runs: readonly number[], crashes: number): Promise<void> {
-    const id = this.#nextGroup;
-    this.#nextGroup += 1;
-    const head: GroupHead = { group: id, event: "started", runs, crashes };
-    this.#engine.journal.append("group", head);
-    // In the same flush: a run is in one group at a time, or in the older one still.
-    this.#supersede(runs);
-    return new Promise((resolve) => {
-      const waiting = new Set(runs);
-      // Long work proves its innocence by time: whoever brings a process down does it soon.
-      const cancelTimer = this.#engine.clock.after(this.#engine.limits.suspectMs, () => {
-        this.#timers.delete(cancelTimer);
-        for (const run of runs) this.progressed(run);
-      });
-      this.#timers.add(cancelTimer);
-      const passed = () => {
-        cancelTimer();
-        this.#timers.delete(cancelTimer);
-        this.#pass(id);
-        resolve();
-      };
-      const open: OpenGroup = { group: { runs, crashes }, waiting, passed };
-      for (const run of runs) this.#suspects.set(run, open);
-    });
-  }
-
-  #pass(group: number): void {
-    const head: GroupHead = { group, event: "passed", runs: [], crashes: 0 };
-    this.#engine.journal.append("group", head);
-  }
-
-  /** These runs need their older groups no longer. */
-  #supersede(runs: readonly number[]): void {
-    for (const run of runs) {
-      const group = this.#leftIn.get(run);
-      if (group === undefined) continue;
-      this.#leftIn.delete(run);
-      const left = this.#left.get(group);
-      left?.delete(run);
-      if (left?.size !== 0) continue;
-      this.#left.delete(group);
-      this.#pass(group);
-    }
+  /** See `RunHost.suspects`. */
+  async tryAlone(run: LiveRun, crashes: number): Promise<void> {
+    const suspects = this.#engine.routes === null ? this.#own : this.#taken;
+    await suspects.tryAlone(run, crashes);
   }
 
   /** A run has left memory: it has come through. */
@@ -430,11 +379,7 @@ export class StartUp {
   /** A run has come through what it was doing when the process died. */
   progressed(run: number): void {
     this.#taken.progressed(run);
-    const open = this.#suspects.get(run);
-    if (open === undefined) return;
-    this.#suspects.delete(run);
-    open.waiting.delete(run);
-    if (open.waiting.size === 0) open.passed();
+    this.#own.progressed(run);
   }
 
   async #quarantine(run: number): Promise<void> {

@@ -25,6 +25,7 @@ import {
 } from "./effect-decisions.ts";
 import { openException, personNeeded } from "./effect-exception.ts";
 import { badAnswer, maskedFailure } from "./effect-failures.ts";
+import { trialOf } from "./trial.ts";
 import type { EffectStep } from "./effect-step.ts";
 import type { ItemOfStep } from "./refusals.ts";
 import { entryOf } from "./gate-entry.ts";
@@ -91,6 +92,8 @@ export class EffectCalls {
   async attempt(slot: StepSlot): Promise<void> {
     this.#calling = true;
     slot.wait = null;
+    const trial = trialOf(this.#step);
+    if (trial !== null) await trial;
     // Awaited only where there is something to wait for: a promise of its own for each of these took
     // a fifth of an effect's time.
     const entered = this.#gate.enter(entryOf(this.#step, "attempt"));
@@ -120,7 +123,7 @@ export class EffectCalls {
     } else {
       this.#threw(end, pass);
     }
-    this.#step.run.host.progressed(this.#step.run.row.run);
+    this.#step.run.host.suspects.progressed(this.#step.run.row.run);
   }
 
   /** Waits until the end of a call can be written. False if the call is not wanted any more. */

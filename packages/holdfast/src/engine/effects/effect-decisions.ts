@@ -4,7 +4,7 @@ import { utcText } from "../../core/civil-time.ts";
 import { ruleName } from "../../core/classification-rule.ts";
 import type { RetryPolicy } from "../../core/contract.ts";
 import type { EffectState } from "../../core/effect-state.ts";
-import type { EffectProof, Failure } from "../../core/failure.ts";
+import { INTERRUPTED, type EffectProof, type Failure } from "../../core/failure.ts";
 import type { JournalRecord, OutcomeHead, ProbeHead, StepEnd } from "../../core/journal.ts";
 import { refusalSettles } from "../../core/key-refusal.ts";
 import type { Move } from "../../core/move.ts";
@@ -341,7 +341,7 @@ export function interrupted(message: string): Failure {
     class: "interrupted",
     scope: "system",
     origin: "local",
-    reasonCode: "ENGINE:INTERRUPTED",
+    reasonCode: INTERRUPTED,
     message,
     evidence: {},
     rule: { source: "fallback", id: "engine/interrupted", version: 1 },

@@ -1,10 +1,10 @@
 /** One effect step's part of the journal: writes its records and folds them as they are written. */
 import { inputDigest, operationKey } from "../../core/operation-key.ts";
-import { effectRecordOf } from "../../core/effect-record.ts";
+import { effectRecordOf, type EffectRecord } from "../../core/effect-record.ts";
 import { foldEffect, FRESH_EFFECT, type EffectState } from "../../core/effect-state.ts";
 import { provesIt } from "../../core/undone.ts";
 import type { Contract } from "../../core/contract.ts";
-import type { Failure } from "../../core/failure.ts";
+import { INTERRUPTED, type Failure } from "../../core/failure.ts";
 import type {
   Described,
   IntentHead,
@@ -20,6 +20,19 @@ import { maybeSentBefore, type Restored } from "../run/restored-run.ts";
 
 /** Neither a repeat nor a look-up tells anything. */
 const NOT_AGAIN: Contract = { kind: "once", canProbe: false, settleMs: 0 };
+
+/** What a person says of a step, or has it do. */
+const BY_PEOPLE: ReadonlySet<RecordKind> = new Set<RecordKind>([
+  "settled",
+  "resumed",
+  "supplied",
+  "edited",
+  "again",
+]);
+
+function isCutOff({ kind, head }: EffectRecord): boolean {
+  return kind === "outcome" && head.failure?.reasonCode === INTERRUPTED;
+}
 
 export class EffectJournal {
   readonly #run: LiveRun;
@@ -43,6 +56,8 @@ export class EffectJournal {
   #judgedSeq = 0;
   /** Where it last surely happened: 0 for never. */
   #provenSeq = 0;
+  /** Attempts that the end of an engine has cut off, since a person has decided about it or its run. */
+  #cutOffCount = 0;
 
   constructor(run: LiveRun, path: string, effect: AnyEffect, input: unknown) {
     this.#run = run;
@@ -77,6 +92,10 @@ export class EffectJournal {
   /** Number of the last record by which it surely happened; 0 if there is none. */
   get provenSeq(): number {
     return this.#provenSeq;
+  }
+
+  get cutOffCount(): number {
+    return this.#cutOffCount;
   }
 
   /** When what was decided last is due; null if that has no time of its own. */
@@ -216,6 +235,8 @@ export class EffectJournal {
       this.#edit = { text: effectRecord.data ?? "null", digest, asked };
       if (head.generation !== undefined) this.#key = null;
     }
+    if (isCutOff(effectRecord) && effectRecord.seq > this.#run.decidedSeq) this.#cutOffCount += 1;
+    if (BY_PEOPLE.has(kind)) this.#cutOffCount = 0;
     if (kind === "intent") this.#doneDigest = head.digest;
     if (kind === "settled") {
       this.#isOfRestore = false;

@@ -19,15 +19,22 @@ export interface AnswersOf {
   allHanded(): void;
 }
 
+interface Waiting {
+  readonly slot: StepSlot;
+  readonly record: JournalRecord;
+  /** Null: the code need not wait until it is on disk. */
+  readonly written: Promise<void> | null;
+}
+
 export class Answers {
   readonly #run: AnswersOf;
   readonly #rest: RestQueue;
-  readonly #seen: Pick<SeenAtWork, "before">;
-  readonly #waiting: { slot: StepSlot; record: JournalRecord }[] = [];
+  readonly #seen: Pick<SeenAtWork, "written" | "after">;
+  readonly #waiting: Waiting[] = [];
   #isHanding = false;
   #turns = 0;
 
-  constructor(run: AnswersOf, rest: RestQueue, seen: Pick<SeenAtWork, "before">) {
+  constructor(run: AnswersOf, rest: RestQueue, seen: Pick<SeenAtWork, "written" | "after">) {
     this.#run = run;
     this.#seen = seen;
     this.#rest = rest;
@@ -39,7 +46,7 @@ export class Answers {
 
   /** Hands the answer of a step to the code, after those before it. */
   add(slot: StepSlot, record: JournalRecord): void {
-    this.#waiting.push({ slot, record });
+    this.#waiting.push({ slot, record, written: this.#seen.written(record) });
     if (this.#isHanding) return;
     // Not at once: the code that asked may have more to do first, and on recovery it has done it.
     this.#isHanding = true;
@@ -54,10 +61,12 @@ export class Answers {
       return;
     }
     this.#isHanding = true;
-    this.#seen.before(() => {
-      if (this.#run.isGone) this.#next();
-      else this.hand(next.slot, next.record, () => this.#next());
-    });
+    this.#seen.after(next.written, () => this.#handOut(next));
+  }
+
+  #handOut({ slot, record }: Waiting): void {
+    if (this.#run.isGone) this.#next();
+    else this.hand(slot, record, () => this.#next());
   }
 
   /** Gives a step its answer, and calls back once the code has come to rest. */

@@ -1,10 +1,12 @@
 /**
- * For a while after a crash no code goes on before the journal says on disk that it does. Else code that
- * ends its process in the very turn in which its run begins, or comes back from rest, would leave nothing
- * there: whoever comes next would let it go on in the same way, and no crash would ever speak against it.
+ * For a while after a crash no code goes on before the journal says on disk that it does, and with what.
+ * Else code that ends its process in the very turn in which its run begins, comes back from rest, or has
+ * an answer, would leave nothing there: whoever comes next would let it go on in the same way, and no
+ * crash would ever speak against it.
  *
- * Not at all times: it costs each run a flush that it need not wait for.
+ * Not at all times: it costs each run flushes that it need not wait for.
  */
+import type { JournalRecord } from "../../core/journal.ts";
 import type { Clock } from "../clock.ts";
 import type { Committer } from "../journal/committer.ts";
 
@@ -34,7 +36,7 @@ interface CautionHost {
   background(work: Promise<unknown>): void;
 }
 
-/** Of one run in memory: whether a crash would find it at work. */
+/** Of one run in memory: whether a crash would find it at work, and where. */
 export class SeenAtWork {
   readonly #host: CautionHost;
   #isSeen: boolean;
@@ -46,8 +48,8 @@ export class SeenAtWork {
   }
 
   /**
-   * Lets code go on: at once, or when it is on disk that it does. That has to be in the committer's
-   * buffer before this is called.
+   * Lets code begin, or come back: at once, or when it is on disk that it does. That has to be in the
+   * committer's buffer before this is called.
    */
   before(act: () => void): void {
     if (this.#isSeen || !this.#host.caution.isOn) {
@@ -62,5 +64,23 @@ export class SeenAtWork {
     await this.#host.committer.durable();
     this.#isSeen = true;
     act();
+  }
+
+  /**
+   * What code waits for before it goes on with an answer that has just been written; null: for nothing.
+   * An answer that is lost may only come again after the run has stood still, which passes for innocence.
+   * Local work is done again at once.
+   */
+  written({ kind }: Pick<JournalRecord, "kind">): Promise<void> | null {
+    if (!this.#host.caution.isOn) {
+      this.#isSeen = true;
+      return null;
+    }
+    return this.#isSeen && kind === "result" ? null : this.#host.committer.durable();
+  }
+
+  after(written: Promise<void> | null, act: () => void): void {
+    if (written === null) act();
+    else this.#host.background(written.then(act));
   }
 }

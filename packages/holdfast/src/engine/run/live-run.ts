@@ -100,7 +100,7 @@ export class LiveRun {
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
     this.versions = new RunVersions(this);
     this.#timer = new StepTimer(host.clock);
-    this.#seen = new SeenAtWork(host, isActive(this.state) && !this.#recovery.isFresh);
+    this.#seen = new SeenAtWork(host, this.state === "running" && !this.#recovery.isFresh);
     this.#answers = new Answers(this, host.rest, this.#seen);
   }
 
@@ -126,11 +126,13 @@ export class LiveRun {
     if (this.mode === "live") {
       if (this.#isOnlyChecked()) return;
       this.versions.goOn();
-      // From the front of its lane, or after a delay, it would be on record as waiting still.
-      if (this.host.caution.isOn) this.goOn();
-      this.#seen.before(() => this.#runCode(parsed.value));
-    } else if (this.host.check === null && isPutAway(this.#recovery.ofRun)) this.goByRecord();
-    else this.#runCode(parsed.value);
+    } else if (this.host.check === null && isPutAway(this.#recovery.exceptions)) {
+      this.goByRecord();
+      return;
+    }
+    // It would be on record as waiting still, and its code may end the process as it comes back.
+    if (this.host.caution.isOn) this.goOn();
+    this.#seen.before(() => this.#runCode(parsed.value));
   }
 
   #runCode(input: unknown): void {
@@ -215,6 +217,11 @@ export class LiveRun {
   /** What was recorded of steps before the run was done again, `again` records among it. */
   get superseded(): Recovery["superseded"] {
     return this.#recovery.superseded;
+  }
+
+  /** Where a person, or what came later, has closed an exception of the run last; 0 for nowhere. */
+  get decidedSeq(): number {
+    return this.#recovery.exceptions.findLast(({ kind }) => kind === "closed")?.seq ?? 0;
   }
 
   /** What the journal held for a step when the run was loaded. */

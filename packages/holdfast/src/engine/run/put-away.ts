@@ -29,18 +29,28 @@ export function putAway(engine: Engine, stored: StoredRun): void {
     owner: stored.row.owner,
     step: "",
   });
+  // What it was held for before is found again once its code runs: one question at a time is enough.
+  RunException.recorded(live, ofRun(stored.records))?.close("superseded", "(engine)", because);
   const { wait } = RunException.open(live, head);
   live.changeState(wait.state, wait.reason);
   live.leave({ kind: "suspended", state: wait.state, wakeAtMs: null });
 }
 
-/** True until a person resumes it. One that is cancelled instead is taken back by its journal. */
-export function isPutAway(ofRun: readonly JournalRecord[]): boolean {
-  const opened = ofRun.findLast(
+function ofRun(records: readonly JournalRecord[]): readonly JournalRecord[] {
+  return records.filter(({ name }) => name === "");
+}
+
+/**
+ * True until a person resumes it. One that is cancelled instead is taken back by its journal.
+ *
+ * @param exceptions - records of the run that open or close one.
+ */
+export function isPutAway(exceptions: readonly JournalRecord[]): boolean {
+  const opened = exceptions.findLast(
     (record) => record.kind === "opened" && headOf<OpenedHead>(record).class === "poison",
   );
   if (opened === undefined) return false;
-  const closed = ofRun
+  const closed = exceptions
     .filter((record) => record.kind === "closed")
     .map((record) => headOf<ClosedHead>(record))
     .find((head) => head.opened === opened.seq);

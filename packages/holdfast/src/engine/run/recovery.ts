@@ -31,6 +31,8 @@ export type RecoveryStep =
 export class Recovery {
   /** Records about the run itself, in order. */
   readonly ofRun: readonly JournalRecord[];
+  /** Those of them that open or close an exception. */
+  readonly exceptions: readonly JournalRecord[];
   /** True if nothing has happened yet: no step, and nobody has decided anything about the run. */
   readonly isFresh: boolean;
   /** What was recorded of steps before the run was done again from there, or from before them. */
@@ -41,7 +43,7 @@ export class Recovery {
   #turns = 0;
 
   constructor(records: readonly JournalRecord[]) {
-    const { ofRun, steps, superseded, again } = lifeOf(records);
+    const { ofRun, exceptions, steps, superseded, again } = lifeOf(records);
     const voidBefore = lastVoids(records);
     for (const [path, list] of steps) {
       const first = list.find((record) => record.seq < (voidBefore.get(path) ?? 0));
@@ -56,6 +58,7 @@ export class Recovery {
       this.#answers.push(record);
     }
     this.ofRun = ofRun;
+    this.exceptions = exceptions;
     this.superseded = superseded;
     this.isFresh = this.#steps.size === 0 && ofRun.every(decidesNothing);
   }

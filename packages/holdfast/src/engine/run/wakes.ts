@@ -68,7 +68,7 @@ export class Wakes {
       for (const one of stored) {
         if (live.has(one.row.run)) continue;
         if (watch.hasLeft(one.row.run)) old.push(one.row.run);
-        else this.revive(one, "it is due");
+        else if (!this.#waitsToComeBack(one.row)) this.revive(one, "it is due");
       }
       this.add(old);
       this.#failures = 0;
@@ -78,6 +78,14 @@ export class Wakes {
     } finally {
       watch.end();
     }
+  }
+
+  /** True if it was at work at a crash, and is not back yet: it is looked at again when it is. */
+  #waitsToComeBack({ run, state }: StoredRun["row"]): boolean {
+    const turn = isActive(state) ? this.comingBack.turnOf(run) : null;
+    if (turn === null) return false;
+    this.#engine.background(turn.then(() => this.add([run])));
+    return true;
   }
 
   /** They are loaded again, in two parts; one that fails alone comes after all others. */

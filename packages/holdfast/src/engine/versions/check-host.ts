@@ -126,7 +126,9 @@ export class CheckHost implements RunHost {
     work.catch(() => undefined);
   }
 
-  progressed(): void {}
+  get suspects(): never {
+    throw outside("a call");
+  }
 
   startChild(): Promise<never> {
     return Promise.reject(outside("a child"));

@@ -221,7 +221,7 @@ export class Membership {
     for (const [number, run] of live) {
       if (run.shard === undefined || !shards.has(run.shard)) continue;
       // Before it is let go: that it has come through is the last that is written of it here.
-      this.#engine.progressed(number);
+      this.#engine.suspects.progressed(number);
       run.abandon();
       live.delete(number);
       departures.note(number);

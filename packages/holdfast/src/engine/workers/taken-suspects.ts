@@ -16,6 +16,7 @@ import {
 import { isActive } from "../../core/run-state.ts";
 import type { StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
+import { Quiet } from "../run/quiet.ts";
 import type { DepartureWatch } from "../run/departures.ts";
 import type { LiveRun } from "../run/live-run.ts";
 
@@ -67,7 +68,7 @@ export class TakenSuspects {
   readonly #open = new Map<number, OpenGroup>();
   readonly #timers = new Set<() => void>();
   #nextGroup = 1;
-  #whenQuiet: (() => void)[] = [];
+  readonly #quiet = new Quiet();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -75,22 +76,35 @@ export class TakenSuspects {
 
   /** How much is kept: nothing of it may outlive what it is kept for. */
   get keptCount(): number {
-    return this.#open.size + this.#timers.size + this.#whenQuiet.length;
+    return this.#open.size + this.#timers.size + this.#quiet.count;
   }
 
   close(): void {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#open.clear();
-    this.#tellQuiet();
+    this.#quiet.tell();
   }
 
   /** Resolves when nobody here is suspected. */
   async quiet(): Promise<void> {
-    while (this.#open.size > 0)
-      await new Promise<void>((resolve) => {
-        this.#whenQuiet.push(resolve);
-      });
+    while (this.#open.size > 0) await this.#quiet.wait();
+  }
+
+  /** See `RunHost.suspects`. */
+  async tryAlone(run: LiveRun, crashes: number): Promise<void> {
+    const { run: number } = run.row;
+    if (this.#open.has(number)) return;
+    while (this.#open.size > 0) await this.#quiet.wait();
+    if (run.isGone || this.#engine.draining) return;
+    run.append("suspected", "", this.#startedHead(1, crashes));
+    this.#await([number]);
+  }
+
+  #startedHead(size: number, crashes: number): SuspectedHead {
+    const group = this.#nextGroup;
+    this.#nextGroup += 1;
+    return { event: "started", by: this.#engine.store.incarnation, group, size, crashes };
   }
 
   /**
@@ -106,10 +120,7 @@ export class TakenSuspects {
   ): readonly StoredRun[] {
     const here = stored.filter(({ shard }) => this.#engine.places.owns(shard));
     if (here.length === 0) return [];
-    const group = this.#nextGroup;
-    this.#nextGroup += 1;
-    const by = this.#engine.store.incarnation;
-    const head: SuspectedHead = { event: "started", by, group, size: here.length, crashes };
+    const head = this.#startedHead(here.length, crashes);
     const marked = here.map((one) => this.#write(one, head, watch));
     this.#await(here.map(({ row }) => row.run));
     return marked;
@@ -146,7 +157,7 @@ export class TakenSuspects {
     this.#open.delete(run);
     open?.waiting.delete(run);
     if (open?.waiting.size === 0) open.passed();
-    if (this.#open.size === 0) this.#tellQuiet();
+    if (this.#open.size === 0) this.#quiet.tell();
   }
 
   #write(stored: StoredRun, head: SuspectedHead, watch: DepartureWatch): StoredRun {
@@ -179,9 +190,5 @@ export class TakenSuspects {
     };
     const open: OpenGroup = { waiting: new Set(runs), passed };
     for (const run of runs) this.#open.set(run, open);
-  }
-
-  #tellQuiet(): void {
-    for (const resolve of this.#whenQuiet.splice(0)) resolve();
   }
 }
