@@ -221,7 +221,7 @@ describe("bad use", () => {
     ],
     [
       ["settle", "eff_1", "maybe", "--reason", "x", ...STORE],
-      /Allowed choices are happened, not, cannot-tell\./,
+      /Allowed choices are happened, not, in-part, cannot-tell\./,
     ],
     [["cancel", "O-1", ...STORE], /^HF4102 {2}Required option '--reason <text>' not specified\./],
     [

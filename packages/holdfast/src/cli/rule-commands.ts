@@ -13,6 +13,7 @@ import { tryRules, tryWithout } from "../operate/try-rules.ts";
 import { listUnclassified } from "../operate/unclassified.ts";
 import { badUse, withReader, type Context, type Work } from "./context.ts";
 import { decider, patience, receiptShown, withReason, type DeciderOptions } from "./deciding.ts";
+import { textOfFile } from "./file-text.ts";
 import { wholeNumber } from "./option-values.ts";
 import { ruleTrialText, rulesText, unclassifiedText } from "./show-rules.ts";
 
@@ -190,14 +191,5 @@ function addChange(
 
 async function textOf({ outside }: Context, file: string): Promise<string> {
   if (file === "-") return await outside.readInput(BYTES_MAX);
-  const lines: string[] = [];
-  let bytes = 0;
-  for await (const line of outside.linesOf(file)) {
-    bytes += line.length;
-    if (bytes > BYTES_MAX) {
-      throw badUse(`${file} is larger than ${String(BYTES_MAX)} bytes.`, "Name a file of rules.");
-    }
-    lines.push(line);
-  }
-  return lines.join("\n");
+  return await textOfFile(outside, file, BYTES_MAX);
 }

@@ -127,6 +127,8 @@ export interface IntentHead extends Described {
   readonly operation: number;
   /** The step that this effect undoes, for compensations. */
   readonly undoes?: string;
+  /** Set where it leaves out the parts that were done; else whatever sends it again sends the whole. */
+  readonly byParts?: true;
   /**
    * Set on an attempt that this engine does not send: the store was restored from a backup, and its
    * original may have sent it at any time since then.
@@ -191,7 +193,10 @@ export interface SettledHead {
   readonly effect: string;
   readonly proof: EffectProof;
   readonly end?: StepEnd;
+  /** False also where a part of it happened. */
   readonly happened: boolean;
+  /** Names of all the parts that were done: said part by part, and the proof is `partial`. */
+  readonly partsDone?: readonly string[];
   readonly ref?: string;
   readonly by: string;
   /** Absent where no second person was needed. */
