@@ -312,20 +312,20 @@ const RECEIVED_COLUMNS: readonly Column[] = [
   { title: "SOURCE" },
   { title: "INGRESS" },
   { title: "STATE", isKept: true },
-  { title: "RUN", isKept: true },
+  { title: "RUN OR EXCEPTION", isKept: true },
   { title: "DUPLICATE OF" },
   { title: "ORDER" },
   { title: "CAME (UTC)" },
 ];
 
 export function receivedText({ messages, next }: ReceivedPage, look: Look): string {
-  const rows = messages.map(({ id, source, ingress, state, run, duplicateOf, order, at }) => ({
+  const rows = messages.map(({ order, at, duplicateOf, isLeft, run, ...message }) => ({
     cells: [
-      id,
-      source,
-      ingress,
-      state,
-      run ?? "",
+      message.id,
+      message.source,
+      message.ingress,
+      isLeft ? `${message.state} (left)` : message.state,
+      run ?? message.exception ?? "",
       duplicateOf ?? "",
       order === null ? "" : `${order.key} ${String(order.number)}`,
       timeText(at),

@@ -8,6 +8,7 @@
  *
  * Run number 0 is the store's own journal: incarnations, recovery groups, dependencies, events.
  */
+import type { Admitted } from "./received.ts";
 import type { ClassificationRule } from "./classification-rule.ts";
 import type { RepeatKind } from "./contract.ts";
 import type { DecisionField } from "./decision-fields.ts";
@@ -84,6 +85,8 @@ export interface StartedHead extends Described {
   readonly deadlineAtMs: number | null;
   /** Set if a person started it in the place of an earlier run with its key. */
   readonly anew?: StartedAnew;
+  /** Set if it began with what a person gave in the place of a message that did not fit. */
+  readonly admitted?: Admitted;
 }
 
 /** Who started a run in the place of another that has ended, and why. */

@@ -61,7 +61,7 @@ function valueWords({ operation }: ExceptionRow, { run, effects }: RunBelongings
 
 export function admitCommand(row: ExceptionRow): string | null {
   if (row.closedAtMs !== null || !besideActs(row).includes("admit")) return null;
-  return `holdfast admit ${formatItemId("exc", row)} --input JSON --reason "..."`;
+  return `holdfast admit ${formatItemId("exc", row)} --input JSON --reason "..."   or   holdfast admit ${formatItemId("exc", row)} --as-it-came --reason "..."`;
 }
 
 export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | null {

@@ -1,5 +1,5 @@
 /** What repairs by hand say on a timeline: what was done by hand is marked as that. */
-import type { SettledHead } from "../core/journal.ts";
+import type { SettledHead, StartedHead } from "../core/journal.ts";
 import { isoText } from "./views.ts";
 import type {
   AgainHead,
@@ -69,3 +69,9 @@ export function settledText({ happened, partsDone }: SettledHead): string {
 
 /** Parts that a line names. */
 const PARTS_NAMED_MAX = 5;
+
+/** With what somebody gave in the place of a message that did not fit. */
+export function admittedText({ admitted }: StartedHead): string {
+  if (admitted === undefined) return "";
+  return `for a message that did not fit (${admitted.exception}, admitted: ${admitted.reason}) `;
+}
