@@ -1,4 +1,5 @@
 /** A file that is named on the command line, as one text within a bound. */
+import { HoldfastError } from "../core/error.ts";
 import { badUse } from "./context.ts";
 import type { Outside } from "./outside.ts";
 
@@ -10,15 +11,20 @@ export async function textOfFile(
 ): Promise<string> {
   const lines: string[] = [];
   let chars = 0;
-  for await (const line of outside.linesOf(file)) {
-    chars += line.length;
-    if (chars > charsMax) {
-      throw badUse(
-        `${file} is larger than ${String(charsMax)} characters.`,
-        "Name the file that was meant.",
-      );
+  try {
+    for await (const line of outside.linesOf(file)) {
+      chars += line.length;
+      if (chars > charsMax)
+        throw badUse(`${file} is larger than ${String(charsMax)} characters.`, MEANT);
+      lines.push(line);
     }
-    lines.push(line);
+  } catch (error) {
+    // Archives are read by the same lines, and say so.
+    if (!(error instanceof HoldfastError) || error.code !== "HF5017") throw error;
+    const because = error.cause instanceof Error ? error.cause.message : error.message;
+    throw badUse(`${file} cannot be read: ${because}.`, MEANT);
   }
   return lines.join("\n");
 }
+
+const MEANT = "Name the file that was meant.";

@@ -101,7 +101,7 @@ function admitOf(body: object | null): Topic | undefined {
 const RUN_ID = /^run_[0-9a-z]{11}$/;
 
 /** Anybody may have written to the inbox: what is no JSON hides nothing else. */
-function bodyOf(data: string): object | null {
+export function bodyOf(data: string): object | null {
   try {
     const body = parseJson(data);
     return typeof body === "object" ? body : null;
