@@ -56,3 +56,27 @@ test.each(["process.exit(0);", "await new Promise(() => undefined);"])(
     expect({ code, out }).toEqual({ code: 2, out: "" });
   },
 );
+
+test(
+  "a module that hangs is said by the doctor alone, and not once more when its process ends",
+  { timeout: LIFE_MS_MAX },
+  async () => {
+    const file = join(folder, "hangs.mjs");
+    writeFileSync(file, "setTimeout(() => undefined, 1e8); await new Promise(() => undefined);\n");
+    const store = `sqlite:${join(folder, "none.db")}`;
+    const { code, out, err } = await holdfastCli(["--store", store, "doctor", file], {});
+    expect(out).toMatch(/FAIL {2}module {10}HF4102 {2}it has not come to an end within 10 s/u);
+    expect({ code, err }).toEqual({ code: 1, err: "" });
+  },
+);
+
+test(
+  "a module that is no code is told from one whose code throws",
+  { timeout: LIFE_MS_MAX },
+  async () => {
+    const file = join(folder, "wrong.mjs");
+    writeFileSync(file, "const a = ;\n");
+    const { err } = await holdfastCli(["rehearse", file], {});
+    expect(err).toContain("this Node.js cannot read as code");
+  },
+);

@@ -5,6 +5,7 @@ import { linesOf, newArchive, requireAbsent, writeText } from "./archive-files.t
 import { careOverCells, cellsCare } from "./cells-care.ts";
 import { accessOfCell } from "./cli/context.ts";
 import type { Outside } from "./cli/outside.ts";
+import { refused } from "./core/doctor/finding.ts";
 import { HoldfastError } from "./core/error.ts";
 import { systemClock } from "./engine/clock.ts";
 import { LOOKING_MS_MAX } from "./operate/doctor/doctor.ts";
@@ -24,6 +25,7 @@ import { importArchive } from "./store-sqlite/import.ts";
 import { readKey } from "./store-sqlite/key-file.ts";
 import { lookAtSqlite } from "./store-sqlite/look.ts";
 import { lookAround } from "./look-around.ts";
+import { stopLooking } from "./looking-only.ts";
 import { readInput } from "./read-input.ts";
 import { testPulled } from "./test-pulled.ts";
 import { rehearsalsIn, startWorker } from "./worker.ts";
@@ -41,6 +43,7 @@ export const outside: Outside = {
     return (JSON.parse(text) as { readonly version: string }).version;
   },
   lookAround,
+  stopLooking,
   nowMs: () => systemClock.nowMs(),
   readInput: (bytesMax) => readInput(process.stdin, bytesMax),
   pause: (ms) =>
@@ -95,7 +98,10 @@ function sqliteCare(path: string, access: PayloadAccess): StoreCare {
   );
   return {
     ...care,
-    look: async (_given, tell) => lookAtSqlite({ path }, tell),
+    look: async ({ anchorFile }, tell) => {
+      if (anchorFile !== undefined) tell(refused("anchor", anchorBesideIt()));
+      return lookAtSqlite({ path }, tell);
+    },
     backup: async (to) => ({ ...(await backupStore({ path, to })), apart: await apart() }),
     importArchive: (lines) => importArchive({ path, lines, nowMs }),
     accept: ({ by, reason, anchorFile }) => {

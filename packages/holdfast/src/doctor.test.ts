@@ -1,5 +1,5 @@
 /** `holdfast doctor` as a person gives it: text, JSON, exit code, cells, a module, and its bound in time. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -100,6 +100,53 @@ describe("holdfast doctor", () => {
     expect(checkIn(out, "store")).toMatchObject({ level: "fail", code: "HF5002" });
     // Nothing was asked of a store that is not there.
     expect((JSON.parse(out) as Examined).fails).toBe(1);
+  });
+
+  test("a file beside the store that this user cannot read is a finding, and the rest is looked at", async () => {
+    await (await running()).close();
+    const ring = join(folder, "ring.keys");
+    // As a file without rights is to whoever is not root.
+    for (const file of ["s.db.key", "s.db.anchor", "ring.keys"]) {
+      rmSync(join(folder, file), { force: true });
+      mkdirSync(join(folder, file));
+    }
+    const store = ["--store", `sqlite:${join(folder, "s.db")}`, "--json"];
+    const { code, out } = await doctor(store);
+    expect(code).toBe(1);
+    const cannot = { level: "fail", what: expect.stringContaining("cannot be read") as unknown };
+    expect(checkIn(out, "key")).toMatchObject({ ...cannot, code: "HF5009" });
+    expect(checkIn(out, "anchor")).toMatchObject({ ...cannot, code: "HF5006" });
+    expect(checkIn(out, "key")?.fix).toContain("right to read it");
+    expect(checkIn(out, "inbox")?.level).toBe("ok");
+    const withRing = await doctor([...store, "--key-ring", ring]);
+    const { checks } = JSON.parse(withRing.out) as Examined;
+    expect(checks.find((one) => one.code === "HF5020")).toMatchObject(cannot);
+  });
+
+  test("a folder that this user cannot enter is a finding", async () => {
+    // As a folder without rights is to whoever is not root.
+    symlinkSync("s.db", join(folder, "s.db"));
+    const { code, out } = await doctor(["--store", `sqlite:${join(folder, "s.db")}`, "--json"]);
+    expect(code).toBe(1);
+    expect(checkIn(out, "store")).toMatchObject({
+      level: "fail",
+      code: "HF5002",
+      what: expect.stringContaining("cannot be read: ELOOP") as unknown,
+    });
+  });
+
+  test("an anchor is named for a server alone, and a directory of payloads has to be there", async () => {
+    await running();
+    const store = ["--store", `sqlite:${join(folder, "s.db")}`, "--json"];
+    const anchored = await doctor([...store, "--anchor", join(folder, "a")]);
+    expect(anchored.code).toBe(1);
+    const { checks } = JSON.parse(anchored.out) as Examined;
+    expect(checks.filter(({ check }) => check === "anchor").map(({ code }) => code)).toEqual([
+      "HF4102",
+      null,
+    ]);
+    const filed = await doctor([...store, "--payload-files", join(folder, "nowhere")]);
+    expect(checkIn(filed.out, "payloads")).toMatchObject({ level: "fail", code: "HF5020" });
   });
 
   test("looks at each of several cells, with its name", async () => {
@@ -236,6 +283,40 @@ describe("with a module", () => {
       level: "fail",
       code: "HF4102",
     });
+  });
+
+  test.each([
+    ["its own code throws", 'throw new Error("DB_URL is not set");', /Its own code has thrown/u],
+    ["it imports what is not there", 'import "./none.ts";', /Mend the import/u],
+  ])("what to do is said by what is wrong: %s", async (_what, text, fix) => {
+    const path = join(folder, `wrong-${String(text.length)}.mjs`);
+    writeFileSync(path, text);
+    expect(checkIn((await lookAt(path)).out, "module")).toMatchObject({
+      level: "fail",
+      code: "HF4102",
+      fix: expect.stringMatching(fix) as unknown,
+    });
+  });
+
+  test("one that never comes to an end as it is loaded is told so, once", async () => {
+    const path = join(folder, "hangs.mjs");
+    writeFileSync(path, "await new Promise(() => undefined); export default {};");
+    const stopped: string[] = [];
+    // The module is what is waited for longest.
+    const its: Outside = {
+      ...outside,
+      pause: (ms) => (ms > 5_000 ? Promise.resolve() : new Promise(() => undefined)),
+      stopLooking: () => stopped.push("module"),
+    };
+    const store = ["--store", `sqlite:${join(folder, "s.db")}`, "--json"];
+    const { code, out } = await doctor([path, ...store], its);
+    expect(code).toBe(1);
+    expect(checkIn(out, "module")).toMatchObject({
+      level: "fail",
+      code: "HF4102",
+      fix: expect.stringContaining("top level") as unknown,
+    });
+    expect(stopped).toEqual(["module"]);
   });
 
   test("what is left to chance is a warning each, and what was declared is not", async () => {

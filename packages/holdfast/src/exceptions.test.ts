@@ -350,7 +350,28 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(proposed).toMatchObject({ trial: { tried: 2, changed: 2 } });
     const byAna = cli("routing", "approve", "1", "--reason", "mine");
     await expect(byAna).rejects.toThrow(/HF6002/u);
-    expect(await cli("routing", "approve", "1", "--by", "bo", "--reason", "seen")).toMatchObject({
+    expect(await cli("routing", "show")).toMatchObject({
+      current: null,
+      proposed: {
+        version: 1,
+        by: "ana",
+        rules: [{ name: "large" }],
+        tried: 2,
+        isOpen: true,
+        at: expect.stringMatching(/^\d{4}-.*Z$/u) as unknown,
+      },
+      kept: [],
+    });
+    // Whoever has proposed something is not passed over unasked.
+    const over = cli("routing", "set", file, "--by", "cy", "--reason", "mine");
+    await expect(over).rejects.toThrow(/HF6003.*version 1 by ana \(asked for\)/su);
+    const wrong = cli("routing", "set", file, "--instead-of", "7", "--reason", "x");
+    await expect(wrong).rejects.toThrow(/HF6003/u);
+    await cli("routing", "set", file, "--instead-of", "1", "--by", "cy", "--reason", "mine");
+    await expect(cli("routing", "approve", "1", "--by", "bo", "--reason", "seen")).rejects.toThrow(
+      /HF6003/u,
+    );
+    expect(await cli("routing", "approve", "2", "--by", "bo", "--reason", "seen")).toMatchObject({
       trial: { tried: 2, changed: 2 },
     });
     await open(app, "o-3");
@@ -360,10 +381,19 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
       "head",
     ]);
     expect(await cli("routing", "show")).toMatchObject({
-      current: { version: 2, by: "ana", approved: { by: "bo" } },
+      current: { version: 3, by: "cy", approved: { by: "bo" } },
+      proposed: null,
+      before: [],
     });
     expect(await cli("routing", "test", file)).toMatchObject({ tried: 3, changed: 2 });
     await app.close();
+    writeFileSync(file, "[]");
+    await cli("routing", "set", file, "--reason", "all of it away");
+    expect(await cli("routing", "show")).toMatchObject({
+      current: { version: 3, rules: [{ name: "large" }] },
+      proposed: null,
+      kept: [{ by: "ana", act: "proposes", version: 4, ruleCount: 0, reason: "all of it away" }],
+    });
     await place.isSound();
   });
 });

@@ -13,6 +13,8 @@ interface Look {
   hasCalled: boolean;
   /** Told at the first call of an app. */
   onCall: () => void;
+  /** Told where a module that is being loaded is waited for no longer. */
+  onStop: () => void;
 }
 
 type Marked = typeof globalThis & { [MARK]?: Look };
@@ -21,12 +23,17 @@ const marked: Marked = globalThis;
 
 /** From now on no app of this process opens a store. */
 export function lookOnly(): void {
-  marked[MARK] ??= { hasCalled: false, onCall: () => undefined };
+  marked[MARK] ??= { hasCalled: false, onCall: () => undefined, onStop: () => undefined };
 }
 
 /** What `holdfast worker` is for. */
 export function mayWork(): void {
   delete marked[MARK];
+}
+
+/** That it never came to an end has been said: the end of this process says no more of it. */
+export function stopLooking(): void {
+  marked[MARK]?.onStop();
 }
 
 /**
@@ -56,6 +63,9 @@ export async function loaded<Module>(path: string, load: () => Promise<Module>):
     tellOfEnd(path);
   };
   process.once("exit", ended);
+  look.onStop = () => {
+    process.off("exit", ended);
+  };
   try {
     const module = await Promise.race([load(), called]);
     if (look.hasCalled) throw worksOnLoading(path);

@@ -239,13 +239,21 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     ]);
 
     await expect(
-      cli("rules", "activate", "teach-bank-cut-off", "--by", " ANA", ...why),
+      cli("rules", "activate", "--yes", "teach-bank-cut-off", "--by", " ANA", ...why),
     ).rejects.toThrow(
       /HF6002(?=.*another person)(?=.*\n {8}rule teach-bank-cut-off@1\n)(?=.*test --rule teach-bank-cut-off@1;)/su,
     );
     // What it says to be given is a command.
     await cli("rules", "test", "--rule", "teach-bank-cut-off@1");
-    await cli("rules", "activate", "teach-bank-cut-off", "--by", "bob", ...why);
+    // What it would have changed is shown before anything is done.
+    const tried = await cli("rules", "activate", "teach-bank-cut-off", "--by", "bob", ...why);
+    expect(tried).toMatchObject({
+      rule: "teach-bank-cut-off@1",
+      trial: { met: expect.any(Number) as number },
+      message: expect.stringContaining("Nothing was changed") as unknown,
+    });
+    expect(await rules()).toMatchObject([{ rule: { state: "shadow" } }]);
+    await cli("rules", "activate", "--yes", "teach-bank-cut-off", "--by", "bob", ...why);
     const ruled = await fails("o-4");
     expect(ruled).toMatchObject({
       class: "policy",
@@ -262,13 +270,15 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     expect(await fails("o-5")).toMatchObject({ class: "policy" });
     const before = (await exceptions()).filter(({ class: one }) => one === "transient");
     expect(before).toHaveLength(3);
-    const wanted = await cli("rules", "retire", "teach-bank-cut-off", ...why);
+    const without = await cli("rules", "retire", "teach-bank-cut-off", ...why);
+    expect(without).toMatchObject({ trial: { met: 2, changed: 2 } });
+    const wanted = await cli("rules", "retire", "--yes", "teach-bank-cut-off", ...why);
     expect(wanted).toMatchObject({ trial: { met: 2, changed: 2 } });
     expect(await fails("o-5b")).toMatchObject({ class: "policy" });
-    await cli("rules", "retire", "teach-bank-cut-off", "--by", "bob", ...why);
+    await cli("rules", "retire", "--yes", "teach-bank-cut-off", "--by", "bob", ...why);
     expect(await fails("o-6")).toMatchObject({ class: "transient" });
     await expect(
-      cli("rules", "activate", "teach-bank-cut-off", "--by", "bob", ...why),
+      cli("rules", "activate", "--yes", "teach-bank-cut-off", "--by", "bob", ...why),
     ).rejects.toThrow(/HF6003.*retired/su);
     await app.close();
     await place.isSound();
@@ -293,14 +303,14 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
     ).rejects.toThrow(/HF4121.*nothing to assert/su);
     expect(await rules()).toEqual([]);
     await cli("rules", "add", lowers, "--assert", "the bank checks first", ...why);
-    await cli("rules", "activate", "no-funds", "--by", "bob", ...why);
+    await cli("rules", "activate", "--yes", "no-funds", "--by", "bob", ...why);
     const vouched = await fails("t-2", "NO_FUNDS", { by: transfer, sent: true });
     expect(vouched.class).toBe("data");
     expect(vouched.because).toContain("asserted by ana, approved by bob: the bank checks first");
     // It never left, as the marks prove; the rule takes that proof away.
     expect((await fails("t-3", "BUSY", { by: transfer, sent: false })).class).toBe("transient");
     await cli("rules", "add", ruleOnEffect("doubt", "BUSY", "maybe"), ...why);
-    await cli("rules", "activate", "doubt", "--by", "bob", ...why);
+    await cli("rules", "activate", "--yes", "doubt", "--by", "bob", ...why);
     const doubted = await fails("t-4", "BUSY", { by: transfer, sent: false });
     expect(doubted.class).toBe("ambiguous");
     await app.close();
@@ -315,16 +325,17 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
       fileOf([ruleOnBank("wide", 20, "data"), ruleOnBank("first", 10, "policy")]),
       ...why,
     );
-    for (const id of ["wide", "first"]) await cli("rules", "activate", id, "--by", "bob", ...why);
+    for (const id of ["wide", "first"])
+      await cli("rules", "activate", "--yes", id, "--by", "bob", ...why);
     expect(await fails("o-1")).toMatchObject({ class: "policy", rule: "first@1" });
     await cli("rules", "add", fileOf(ruleOnBank("first", 10, "misconfigured")), ...why);
     expect(await fails("o-2")).toMatchObject({ rule: "first@1" });
-    await cli("rules", "retire", "first@1", ...why);
-    await cli("rules", "retire", "first@1", "--by", "bob", ...why);
+    await cli("rules", "retire", "--yes", "first@1", ...why);
+    await cli("rules", "retire", "--yes", "first@1", "--by", "bob", ...why);
     expect(await fails("o-3")).toMatchObject({ class: "data", rule: "wide@1" });
-    await cli("rules", "activate", "first", "--by", "bob", ...why);
+    await cli("rules", "activate", "--yes", "first", "--by", "bob", ...why);
     await cli("rules", "add", fileOf(ruleOnBank("first", 10, "permanent")), ...why);
-    await cli("rules", "activate", "first", "--by", "bob", ...why);
+    await cli("rules", "activate", "--yes", "first", "--by", "bob", ...why);
     const states = (await rules()).map(({ rule: { id, version, state } }) => [id, version, state]);
     expect(states).toContainEqual(["first", 2, "retired"]);
     expect(states).toContainEqual(["first", 3, "active"]);
@@ -350,7 +361,7 @@ describe.each(["SQLite", "PostgreSQL"] as const)("on %s", (name) => {
       },
     ]);
     await cli("rules", "add", fileOf(given), ...why);
-    for (const { id } of given) await cli("rules", "activate", id, "--by", "bob", ...why);
+    for (const { id } of given) await cli("rules", "activate", "--yes", id, "--by", "bob", ...why);
     const became: Record<string, number> = {};
     for (const code of codes) {
       const after = await fails(`after-${code}`, code);
@@ -403,7 +414,7 @@ test("every worker of a shared store has a rule within its time", async () => {
       await app.start(payment, { id: `first-${String(worker)}`, code: "CUT_OFF", sent: true });
     }
     await run("rules", "add", path);
-    await run("rules", "activate", "cut", "--by", "bob");
+    await run("rules", "activate", "--yes", "cut", "--by", "bob");
     let number = 0;
     await vi.waitFor(async () => {
       for (let more = 0; more < 4; more += 1) {

@@ -101,16 +101,12 @@ describe("a message that does not fit", () => {
   });
 
   const UNFIT: readonly (readonly [what: string, body: string | Uint8Array, kept: string])[] = [
-    [
-      "breaks the schema",
-      '{"id":"O-1","cents":"many"}',
-      '{\\"id\\":\\"O-1\\",\\"cents\\":\\"many\\"}',
-    ],
+    ["breaks the schema", '{"id":"O-1","cents":"many"}', '{"id":"O-1","cents":"many"}'],
     ["is no JSON", "id=O-1&cents=100", "id=O-1&cents=100"],
     ["is no UTF-8", new Uint8Array([0x7b, 0xff, 0xfe]), "e//+"],
-    ["holds a lone surrogate", String.raw`{"id":"\ud800"}`, String.raw`{\"id\":\"\\ud800\"}`],
+    ["holds a lone surrogate", String.raw`{"id":"\ud800"}`, String.raw`{"id":"\ud800"}`],
     ["is nested too deep", "[".repeat(5_000), "[[[["],
-    ["is nothing", "", '""'],
+    ["is nothing", "", "what came"],
   ];
   for (const [what, body, kept] of UNFIT) {
     test(`is kept as it came where it ${what}, and its repeat gets the same answer`, async () => {
@@ -182,8 +178,18 @@ describe("what a person does about a message that does not fit", () => {
     await post("k-1", '{"id":"O-1","cents":"many"}');
     const [exception] = await exceptions();
     const id = exception?.id ?? "";
-    expect(exception?.admitWith).toBe(`holdfast admit ${id} --input JSON --reason "..."`);
+    expect(exception?.admitWith).toBe(
+      `holdfast admit ${id} --input JSON --reason "..."   or   holdfast admit ${id} --as-it-came --reason "..."`,
+    );
     const cli = cliAt(store());
+    expect((await cli.json<{ messages: object[] }>("received")).messages).toMatchObject([
+      { state: "review", exception: id, isLeft: false },
+    ]);
+    for (const bad of [[], ["--as-it-came", "--input", "{}"]])
+      expect(await cli.say("admit", id, ...bad, "--reason", "x")).toMatchObject({ code: 2 });
+    // It still does not fit.
+    const came = await cli.say("admit", id, "--as-it-came", "--reason", "x");
+    expect(came.err).toContain("HF4102");
     const wrong = await cli.say("admit", id, "--input", '{"id":"O-1"}', "--reason", "asked them");
     expect(wrong.code).not.toBe(0);
     expect(wrong.err).toContain("HF4102");
@@ -192,6 +198,8 @@ describe("what a person does about a message that does not fit", () => {
     expect(admitted).toMatchObject({ code: 0, err: "" });
     const [, run = ""] = /is run (run_\w+)/u.exec(admitted.out) ?? [];
     expect(await cli.json("show", run)).toMatchObject({ run: { key: "O-1", startedBy: "ana" } });
+    expect((await cli.say("show", run)).out).toContain(`(${id}, admitted: asked them)`);
+    expect((await cli.say("show", id)).out).toContain(`admitted: started, run ${run}; asked them`);
     expect(await post("k-1", '{"id":"O-1","cents":"many"}')).toMatchObject({
       status: 202,
       body: { state: "started", run },
@@ -226,14 +234,14 @@ describe("what a person does about a message that does not fit", () => {
     expect(closed.code).toBe(0);
     expect(await post("k-1", "{")).toMatchObject({ status: 202, body: KEPT });
     expect(await exceptions()).toEqual([]);
-    expect((await cli.say("received")).out).toContain("review");
+    expect((await cli.say("received")).out).toContain("review (left)");
   });
 });
 
 describe("a message that does not fit, of a workflow with sensitive fields", () => {
   const unfit = `{"id":"O-1","iban":["${IBAN}"]}`;
 
-  test("is masked whole, wherever it is shown", async () => {
+  test("is shown by its fields alone, wherever it is shown", async () => {
     await open();
     await send(served.port, {
       path: "/payments",
@@ -242,7 +250,7 @@ describe("a message that does not fit, of a workflow with sensitive fields", () 
     });
     const [exception] = await exceptions();
     const shown = await shownPayload(exception?.id ?? "");
-    expect(shown).toContain("[masked string]");
+    expect(shown).toContain('{"id":"[masked string]","iban":["[masked string]"]}');
     expect(`${shown}${JSON.stringify(exception)}`).not.toContain(IBAN);
   });
 

@@ -1,4 +1,5 @@
 /** A process that works on runs: the workflows of a user's module, on a store. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { HoldfastError } from "./core/error.ts";
@@ -73,11 +74,35 @@ async function imported(path: string): Promise<unknown> {
     throw new HoldfastError(
       "HF4102",
       `The module ${path} cannot be imported: ${because}.`,
-      "Name a file that this Node.js can run: .js, .mjs, or .ts with types that can be stripped.",
+      remedyOf(path, error),
       { cause: error },
     );
   }
 }
+
+/** Codes of Node.js for a file that it cannot run as it is. */
+const NOT_RUNNABLE = [
+  "ERR_UNKNOWN_FILE_EXTENSION",
+  "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX",
+  "ERR_INVALID_TYPESCRIPT_SYNTAX",
+  "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING",
+  "ERR_UNSUPPORTED_DIR_IMPORT",
+];
+const NOT_FOUND = ["ERR_MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED"];
+
+/** Whether the file is wrong, what it imports, or what its own code does as it is loaded. */
+function remedyOf(path: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (NOT_RUNNABLE.includes(code) || !existsSync(path)) return NAME_A_FILE;
+  if (NOT_FOUND.includes(code))
+    return "Mend the import that it names, in this file or in one that it imports; a package has to be installed here.";
+  if (error instanceof SyntaxError) return "Mend the file that this Node.js cannot read as code.";
+  if (error instanceof HoldfastError) return error.remedy;
+  return "Its own code has thrown this as it was loaded, or that of a file that it imports. Mend it, or give it what it needs here as it has it in production: a variable of the environment, a file.";
+}
+
+const NAME_A_FILE =
+  "Name a file that this Node.js can run: .js, .mjs, or .ts with types that can be stripped.";
 
 function isDefinition(value: unknown): value is WorkerDefinition {
   if (typeof value !== "object" || value === null || !("workflows" in value)) return false;

@@ -27,6 +27,7 @@ export function addDoctorCommand(program: Command, act: (work: Work) => Promise<
           nowMs: outside.nowMs,
           pause: outside.pause,
           lookAround: (tell) => outside.lookAround(module ?? null, tell),
+          stopLooking: outside.stopLooking,
           anchorFile: anchor ?? null,
         });
         return {

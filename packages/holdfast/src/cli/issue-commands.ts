@@ -15,7 +15,8 @@ import {
   type RoutingTrial,
 } from "../operate/routing.ts";
 import type { StoreReader } from "../operate/store-care.ts";
-import { badUse, withReader, type Context, type Shown, type Work } from "./context.ts";
+import { withReader, type Context, type Shown, type Work } from "./context.ts";
+import { textOfFile } from "./file-text.ts";
 import { personOf, reasonOf, waitMs, wholeNumber } from "./option-values.ts";
 import { issuesText, routingText, trialText } from "./show-issues.ts";
 import { receiptShown } from "./deciding.ts";
@@ -175,8 +176,8 @@ function patience({ wait }: DeciderOptions, { outside }: Context): Patience {
   return { waitMs: wait, nowMs: outside.nowMs, pause: outside.pause };
 }
 
-/** Lines of a file with rules. */
-const LINES_MAX = 20_000;
+/** Characters of a file with rules. */
+const RULES_CHARS_MAX = 1_000_000;
 
 function addRouting(program: Command, act: Act): void {
   const routing = program
@@ -188,7 +189,7 @@ function addRouting(program: Command, act: Act): void {
     .action(() =>
       act((context) =>
         withReader(context, async (reader) => {
-          const history = await routingHistory(reader);
+          const history = await routingHistory(reader, context.outside.nowMs());
           return { document: history, text: (look) => routingText(history, look) };
         }),
       ),
@@ -200,7 +201,10 @@ function addRouting(program: Command, act: Act): void {
     .action((file: string) =>
       act((context) =>
         withReader(context, async (reader) => {
-          const trial = await tryRouting(reader, rulesOf(await textOf(context, file)));
+          const trial = await tryRouting(
+            reader,
+            rulesOf(await textOfFile(context.outside, file, RULES_CHARS_MAX)),
+          );
           return { document: trial, text: () => trialText(trial) };
         }),
       ),
@@ -208,12 +212,21 @@ function addRouting(program: Command, act: Act): void {
   const set = routing
     .command("set")
     .description("propose rules for exceptions to come; another person puts them in force")
-    .argument("<file>", "rules as JSON; an empty list takes all rules away");
-  decider(set).action((file: string, options: DeciderOptions) =>
+    .argument("<file>", "rules as JSON; an empty list takes all rules away")
+    .addOption(
+      new Option("--instead-of <version>", "the proposal that yours takes the place of").argParser(
+        wholeNumber("--instead-of", 1, Number.MAX_SAFE_INTEGER),
+      ),
+    );
+  decider(set).action((file: string, options: DeciderOptions & { readonly insteadOf?: number }) =>
     act((context) =>
       withReader(context, async (reader) => {
-        const rules = rulesOf(await textOf(context, file));
-        const doing = { by: personOf(options.by, context), reason: reasonOf(options.reason) };
+        const rules = rulesOf(await textOfFile(context.outside, file, RULES_CHARS_MAX));
+        const doing = {
+          by: personOf(options.by, context),
+          reason: reasonOf(options.reason),
+          insteadOf: options.insteadOf ?? null,
+        };
         const waits = patience(options, context);
         const { receipt, trial, version } = await proposeRouting(reader, rules, doing, waits);
         const name = `version ${String(version)}`;
@@ -256,14 +269,4 @@ function withTrial(shown: Shown, trial: RoutingTrial, next: readonly string[]): 
     document,
     text: (look) => [trialText(trial), shown.text(look), ...next].join("\n"),
   };
-}
-
-async function textOf({ outside }: Context, file: string): Promise<string> {
-  const lines: string[] = [];
-  for await (const line of outside.linesOf(file)) {
-    lines.push(line);
-    if (lines.length > LINES_MAX)
-      throw badUse(`${file} has more than ${String(LINES_MAX)} lines.`, "Name a file of rules.");
-  }
-  return lines.join("\n");
 }

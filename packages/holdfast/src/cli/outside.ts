@@ -18,6 +18,8 @@ export interface Outside {
   readonly nowMs: () => number;
   /** Tells what is wrong with this Node.js, and with what a module defines; null: none is given. */
   readonly lookAround: (module: string | null, tell: Tell) => Promise<void>;
+  /** A module that does not come to an end as it is loaded is waited for no longer, which was said. */
+  readonly stopLooking: () => void;
   /**
    * All that comes in on the standard input.
    *

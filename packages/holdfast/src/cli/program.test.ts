@@ -58,6 +58,7 @@ async function run(
     version: () => "1.2.3",
     nowMs: () => 0,
     lookAround: unexpected,
+    stopLooking: unexpected,
     readInput: () => Promise.resolve(input),
     pause: async () => undefined,
     newStoreKey: () => "a-new-key",
@@ -221,7 +222,7 @@ describe("bad use", () => {
     ],
     [
       ["settle", "eff_1", "maybe", "--reason", "x", ...STORE],
-      /Allowed choices are happened, not, cannot-tell\./,
+      /Allowed choices are happened, not, in-part, cannot-tell\./,
     ],
     [["cancel", "O-1", ...STORE], /^HF4102 {2}Required option '--reason <text>' not specified\./],
     [

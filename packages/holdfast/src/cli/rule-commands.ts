@@ -1,6 +1,6 @@
 /** Commands about classification rules: what operators say that failures are. */
 import { Option, type Command } from "commander";
-import { ruleName } from "../core/classification-rule.ts";
+import { ruleName, type ClassificationRule } from "../core/classification-rule.ts";
 import {
   addRules,
   changeRule,
@@ -8,11 +8,13 @@ import {
   listRules,
   ruleNamed,
   rulesOfText,
+  ruleToChange,
 } from "../operate/rules.ts";
 import { tryRules, tryWithout } from "../operate/try-rules.ts";
 import { listUnclassified } from "../operate/unclassified.ts";
 import { badUse, withReader, type Context, type Work } from "./context.ts";
 import { decider, patience, receiptShown, withReason, type DeciderOptions } from "./deciding.ts";
+import { textOfFile } from "./file-text.ts";
 import { wholeNumber } from "./option-values.ts";
 import { ruleTrialText, rulesText, unclassifiedText } from "./show-rules.ts";
 
@@ -40,12 +42,7 @@ export function addRuleCommands(program: Command, act: Act): void {
   addAdd(rules, act);
   addTest(rules, act);
   addUnclassified(rules, act);
-  addChange(
-    rules,
-    act,
-    "shadow",
-    "let a draft watch: it decides nothing, and its hits are counted",
-  );
+  addShadow(rules, act);
   addChange(rules, act, "activate", "put a rule in force; by another person than its author");
   addChange(rules, act, "retire", "take a rule away; what it has decided stays decided");
 }
@@ -147,37 +144,62 @@ function addUnclassified(rules: Command, act: Act): void {
   );
 }
 
-function addChange(
-  rules: Command,
-  act: Act,
-  kind: "shadow" | "activate" | "retire",
-  description: string,
-): void {
-  const done = { shadow: "in shadow", activate: "in force", retire: "retired" }[kind];
+function addShadow(rules: Command, act: Act): void {
   const command = rules
-    .command(kind)
-    .description(description)
-    .argument("<rule>", "its id, or id@version");
+    .command("shadow")
+    .description("let a draft watch: it decides nothing, and its hits are counted")
+    .argument("<rule>", NAMED);
   withReason(command).action((named: string, options: DeciderOptions) =>
     act((context) =>
       withReader(context, async (reader) => {
         const doing = decider(options, context);
         const waits = patience(options, context);
-        const { name, receipt, rule } = await changeRule(reader, kind, named, doing, waits);
-        if (kind === "shadow") return receiptShown(receipt, `${name} is ${done}`);
-        const now = (await keptRules(reader)).find((one) => ruleName(one) === name);
-        const isOpen = now?.state === "active" && now.retiring !== undefined && kind === "retire";
-        const shown = receiptShown(
-          receipt,
-          isOpen
-            ? `${name} is to be retired, when somebody else has given the same`
-            : `${name} is ${done}`,
-        );
+        const { name, receipt } = await changeRule(reader, "shadow", named, doing, waits);
+        return receiptShown(receipt, `${name} is in shadow`);
+      }),
+    ),
+  );
+}
+
+const NAMED = "its id, or id@version";
+
+interface ChangeOptions extends DeciderOptions {
+  readonly yes?: true;
+}
+
+/** What changes what failures are: shown first, and done with `--yes`. */
+function addChange(
+  rules: Command,
+  act: Act,
+  kind: "activate" | "retire",
+  description: string,
+): void {
+  const command = rules
+    .command(kind)
+    .description(description)
+    .argument("<rule>", NAMED)
+    .option("--yes", "do it; without it only what it would have changed is shown");
+  withReason(command).action((named: string, options: ChangeOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const rule = ruleToChange(await keptRules(reader), kind, named);
         const span = { days: DAYS_DEFAULT, nowMs: context.outside.nowMs() };
         const trial =
           kind === "retire"
             ? await tryWithout(reader, rule, span)
             : await tryRules(reader, [rule], { ...span, assertion: rule.assertion?.text ?? null });
+        // The version that was tried, whatever is added meanwhile.
+        const name = ruleName(rule);
+        if (options.yes !== true) {
+          const next = `Nothing was changed. To ${kind} ${name}, add --yes.`;
+          const document = { rule: name, trial, message: next };
+          return { document, text: () => [ruleTrialText(trial), next].join("\n") };
+        }
+        const doing = decider(options, context);
+        const waits = patience(options, context);
+        const { receipt } = await changeRule(reader, kind, name, doing, waits);
+        const now = (await keptRules(reader)).find((one) => ruleName(one) === name);
+        const shown = receiptShown(receipt, changedText(kind, name, now));
         return {
           ...shown,
           document: Object.assign({}, shown.document, { trial }),
@@ -188,16 +210,18 @@ function addChange(
   );
 }
 
+function changedText(
+  kind: "activate" | "retire",
+  name: string,
+  now: ClassificationRule | undefined,
+): string {
+  if (kind === "activate") return `${name} is in force`;
+  return now?.state === "active" && now.retiring !== undefined
+    ? `${name} is to be retired, when somebody else has given the same`
+    : `${name} is retired`;
+}
+
 async function textOf({ outside }: Context, file: string): Promise<string> {
   if (file === "-") return await outside.readInput(BYTES_MAX);
-  const lines: string[] = [];
-  let bytes = 0;
-  for await (const line of outside.linesOf(file)) {
-    bytes += line.length;
-    if (bytes > BYTES_MAX) {
-      throw badUse(`${file} is larger than ${String(BYTES_MAX)} bytes.`, "Name a file of rules.");
-    }
-    lines.push(line);
-  }
-  return lines.join("\n");
+  return await textOfFile(outside, file, BYTES_MAX);
 }

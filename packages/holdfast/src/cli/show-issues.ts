@@ -1,9 +1,14 @@
 /** Groups of exceptions, and routing rules, as text. */
-import type { RoutingVersion } from "../core/routing.ts";
 import { ageBucket } from "../core/exception-record.ts";
 import { durationText } from "../core/duration.ts";
 import type { IssuePage, IssueView } from "../operate/list-issues.ts";
-import type { RoutingHistory, RoutingTrial } from "../operate/routing.ts";
+import type {
+  KeptRouting,
+  RoutingHistory,
+  RoutingProposalView,
+  RoutingTrial,
+  RoutingView,
+} from "../operate/routing.ts";
 import { dueText, timeText, type Look } from "./show-lists.ts";
 import { textTable, type Column, type TableRow } from "./text-table.ts";
 
@@ -52,32 +57,49 @@ function ageText(iso: string, nowMs: number): string {
   return `${durationText(ageMs)} (${ageBucket(ageMs)})`;
 }
 
-function approvedText({ approved }: RoutingVersion): string {
-  return approved === undefined ? "" : `, approved by ${approved.by}`;
-}
-
-export function routingText({ current, before }: RoutingHistory, { screen }: Look): string {
-  if (current === null) return "No routing rules were ever set: code says whose an exception is.";
-  const head = `version ${String(current.version)}, by ${current.by}${approvedText(current)} at ${timeText(new Date(current.atMs).toISOString())} UTC: ${current.reason}`;
-  const columns = [{ title: "RULE", isKept: true }, { title: "OWNER" }, { title: "MATCH" }];
-  const rows = current.rules.map(({ name, owner, match }) => ({
-    cells: [name, owner, JSON.stringify(match)],
-  }));
+export function routingText(history: RoutingHistory, { screen }: Look): string {
+  const { current, proposed, before, kept } = history;
   const older = before.map(
     ({ version, by, reason, rules }) =>
       `before: version ${String(version)}, ${String(rules.length)} rules, by ${by}: ${reason}`,
   );
-  return [head, textTable(columns, rows, screen), ...proposalLines(current), ...older].join("\n");
+  return [
+    current === null
+      ? "No routing rules are in force: code says whose an exception is."
+      : [`in force: ${whoText(current)}`, rulesTable(current, screen)].join("\n"),
+    ...(proposed === null ? [] : [proposalText(proposed, screen)]),
+    ...kept.map(keptText),
+    ...older,
+  ].join("\n");
 }
 
-function proposalLines({ version, by, reason, proposed }: RoutingVersion): readonly string[] {
-  if (proposed === undefined) return [];
-  const { rules, tried, changed } = proposed;
+function whoText({ version, by, reason, at, approved }: RoutingView): string {
+  const second = approved === null ? "" : `, approved by ${approved.by} (${approved.reason}),`;
+  return `version ${String(version)}, by ${by}${second} at ${timeText(at)} UTC: ${reason}`;
+}
+
+function rulesTable({ rules }: RoutingView, screen: Look["screen"]): string {
+  const columns = [{ title: "RULE", isKept: true }, { title: "OWNER" }, { title: "MATCH" }];
+  const rows = rules.map(({ name, owner, match }) => ({
+    cells: [name, owner, JSON.stringify(match)],
+  }));
+  return textTable(columns, rows, screen);
+}
+
+function proposalText(proposal: RoutingProposalView, screen: Look["screen"]): string {
+  const { version, tried, changed, isOpen } = proposal;
   return [
-    `proposed by ${by}: ${reason}. ${String(changed)} of ${String(tried)} exceptions would have had another owner:`,
-    ...rules.map(({ name, owner, match }) => `  ${name}  ${owner}  ${JSON.stringify(match)}`),
-    `Somebody else puts them in force: holdfast routing approve ${String(version)} --reason "..."`,
-  ];
+    `proposed, NOT in force: ${whoText(proposal)}`,
+    rulesTable(proposal, screen),
+    `${String(changed)} of ${String(tried)} exceptions would have had another owner, when it was proposed.`,
+    isOpen
+      ? `Somebody else puts them in force: holdfast routing approve ${String(version)} --reason "..."`
+      : "It has lapsed: nobody has approved it within 24 hours.",
+  ].join("\n");
+}
+
+function keptText({ act, version, ruleCount, by, at, reason }: KeptRouting): string {
+  return `left by ${by} at ${timeText(at)} UTC: ${act} ${String(ruleCount)} rules as version ${String(version)}: ${reason} (no engine has taken it yet)`;
 }
 
 export function trialText({ tried, changed, byRule, examples, isPart }: RoutingTrial): string {

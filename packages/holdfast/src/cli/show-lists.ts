@@ -102,6 +102,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       exception.because,
       ...(exception.because.includes(exception.message) ? [] : [exception.message]),
       ...(exception.said === null ? [] : [`they said  ${JSON.stringify(exception.said)}`]),
+      ...partsLines(exception),
       `rule ${exception.rule}: ${exception.reasonCode} -> ${exception.class}   see ${exception.page}, ${exception.classPage}`,
       ...careNotes(exception),
       ...exception.kept.map(keptSentence),
@@ -113,6 +114,31 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       ...otherActs(exception),
     ],
   };
+}
+
+/** Names of parts of one kind in a line; all of them are in `--json`. */
+const PARTS_SHOWN_MAX = 20;
+
+function partsLines({ parts: known }: ExceptionView): readonly string[] {
+  if (known === null) return [];
+  const kinds = [
+    ...namedParts("done", known.done),
+    ...namedParts("not done", known.notDone),
+    ...namedParts("nobody knows of", known.unknown),
+  ];
+  const again =
+    known.sendsAgain === "the rest"
+      ? "if it is sent again, the rest alone is"
+      : "if it is sent again, ALL of it is, also what was done: its code leaves out no parts (byParts)";
+  return [`parts  ${kinds.join("; ")}`, again];
+}
+
+function namedParts(what: string, names: readonly string[]): readonly string[] {
+  const more = names.length - PARTS_SHOWN_MAX;
+  const rest = more > 0 ? ` and ${String(more)} more` : "";
+  return names.length === 0
+    ? []
+    : [`${what}: ${names.slice(0, PARTS_SHOWN_MAX).join(", ")}${rest}`];
 }
 
 /** Those whose commands are printed in full; the others need to be told more. */
@@ -286,20 +312,20 @@ const RECEIVED_COLUMNS: readonly Column[] = [
   { title: "SOURCE" },
   { title: "INGRESS" },
   { title: "STATE", isKept: true },
-  { title: "RUN", isKept: true },
+  { title: "RUN OR EXCEPTION", isKept: true },
   { title: "DUPLICATE OF" },
   { title: "ORDER" },
   { title: "CAME (UTC)" },
 ];
 
 export function receivedText({ messages, next }: ReceivedPage, look: Look): string {
-  const rows = messages.map(({ id, source, ingress, state, run, duplicateOf, order, at }) => ({
+  const rows = messages.map(({ order, at, duplicateOf, isLeft, run, ...message }) => ({
     cells: [
-      id,
-      source,
-      ingress,
-      state,
-      run ?? "",
+      message.id,
+      message.source,
+      message.ingress,
+      isLeft ? `${message.state} (left)` : message.state,
+      run ?? message.exception ?? "",
       duplicateOf ?? "",
       order === null ? "" : `${order.key} ${String(order.number)}`,
       timeText(at),

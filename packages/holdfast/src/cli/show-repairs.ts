@@ -2,6 +2,7 @@
 import type { ProposalPage } from "../operate/list-work.ts";
 import type { BeginsAnew, PlannedMove, RepairPlan } from "../operate/repair/plan-repair.ts";
 import type { ProposalView } from "../operate/repair/list-proposals.ts";
+import { clippedJson } from "../core/replay/changed-fields.ts";
 import { payloadText } from "./payload-text.ts";
 import type { Look } from "./show-lists.ts";
 import { textTable, type Column } from "./text-table.ts";
@@ -89,6 +90,7 @@ export function proposalsText({ proposals, next }: ProposalPage, { screen, nowMs
     ],
     notes: [
       `needed because ${one.needs}; reason: ${one.reason}`,
+      ...(one.parts === null ? [] : [`said of its parts: ${clippedJson(one.parts)}`]),
       ...(one.frozen === null ? [] : [`would be taken: ${payloadText(one.frozen)}`]),
       ...(one.state === "open" && Date.parse(one.expiresAt) > nowMs
         ? [
@@ -101,8 +103,9 @@ export function proposalsText({ proposals, next }: ProposalPage, { screen, nowMs
   return [textTable(PROPOSAL_COLUMNS, rows, screen), ...more].join("\n");
 }
 
-function whatText({ act, happened }: ProposalView): string {
+function whatText({ act, happened, parts }: ProposalView): string {
   if (happened === null) return act;
+  if (parts !== null) return `${act} in-part`;
   return `${act} ${happened ? "happened" : "not"}`;
 }
 

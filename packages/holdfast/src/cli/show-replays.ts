@@ -54,6 +54,11 @@ function planLines(plan: ReplayPlan): readonly string[] {
     `contracts    ${pairs(shown.contracts)}`,
     `effects again  ${shown.again.length === 0 ? "none" : shown.again.map(([effect, count, sent]) => `${effect} ${String(count)} (sent before: ${String(sent)})`).join("   ")}`,
     `could happen twice  ${String(shown.duplicateCount)}`,
+    ...(shown.wholeCount === undefined
+      ? []
+      : [
+          `sent again as a whole  ${String(shown.wholeCount)}: some of their parts were done, and their code leaves out none (byParts)`,
+        ]),
     ...(shown.parked.length === 0 ? [] : [`waits for    ${shown.parked.join(", ")} (parked)`]),
     ...refusedLines(refused),
     `waves ${waves === "" ? "none" : waves}   rate ${pace}   at once ${String(atOnce)}   stops at more than 10 % failures, or at a new cause`,

@@ -1,5 +1,6 @@
 /** Commands that decide: answer, settle, resume, cancel, close. */
 import { Argument, type Command } from "commander";
+import { isSaidParts, type SaidParts } from "../core/said-parts.ts";
 import { awaitedSentence } from "../operate/cancel-request.ts";
 import {
   answerReview,
@@ -22,6 +23,7 @@ import {
   type DeciderOptions,
   type PersonOptions,
 } from "./deciding.ts";
+import { textOfFile } from "./file-text.ts";
 import { personOf, reasonOf } from "./option-values.ts";
 
 type Act = (work: Work) => Promise<void>;
@@ -82,6 +84,7 @@ function withException(command: Command): Command {
 interface SettleOptions extends SeenOptions {
   readonly value?: string;
   readonly ref?: string;
+  readonly parts?: string;
 }
 
 function addSettle(program: Command, act: Act): void {
@@ -92,14 +95,18 @@ function addSettle(program: Command, act: Act): void {
     .addArgument(
       new Argument(
         "<outcome>",
-        "happened: nothing is sent again; not: it is sent once more; cannot-tell: the next owner is asked",
-      ).choices(["happened", "not", "cannot-tell"]),
+        "happened: nothing is sent again; not: it is sent once more; in-part: the rest is sent; cannot-tell: the next owner is asked",
+      ).choices(["happened", "not", "in-part", "cannot-tell"]),
     )
     .option(
       "--value <json>",
       "with happened: what it answered, as JSON, where the run still needs it",
     )
-    .option("--ref <text>", "with happened: the other system's reference");
+    .option("--ref <text>", "with happened: the other system's reference")
+    .option(
+      "--parts <json>",
+      'with in-part: {"NAME":"happened"} or "not" of each part, as JSON or a file of it',
+    );
   withException(command).action((effect: string, outcome: string, options: SettleOptions) =>
     act((context) =>
       withReader(context, async (reader) => {
@@ -112,12 +119,19 @@ function addSettle(program: Command, act: Act): void {
             "Say happened, or leave them out.",
           );
         }
+        if ((options.parts !== undefined) !== (outcome === "in-part")) {
+          throw badUse(
+            "Of what happened in part, and of nothing else, --parts says what became of each part.",
+            `For example: holdfast settle ${effect} in-part --parts '{"line 3":"happened","line 5":"not"}' --reason "..."`,
+          );
+        }
         if (outcome === "cannot-tell") {
           const told = await cannotTellEffect(reader, effect, decided, patience(options, context));
           return receiptShown(told, `somebody else is asked about effect ${effect} of ${told.run}`);
         }
         const settlement = {
           happened,
+          ...(options.parts === undefined ? {} : { parts: await partsIn(options.parts, context) }),
           value: value === undefined ? null : jsonValueOf(value, "--value"),
           ref: ref ?? null,
         };
@@ -129,10 +143,32 @@ function addSettle(program: Command, act: Act): void {
           patience(options, context),
         );
         if (receipt.proposal !== null) return proposalShown(receipt, receipt.proposal);
-        const said = happened ? "as happened" : "as not happened";
+        const said = SETTLED_AS[outcome] ?? outcome;
         return receiptShown(receipt, `effect ${effect} of ${receipt.run} is settled ${said}`);
       }),
     ),
+  );
+}
+
+const SETTLED_AS: Readonly<Record<string, string>> = {
+  happened: "as happened",
+  not: "as not happened",
+  "in-part": "as happened in part; the rest is sent",
+};
+
+/** Characters of a file of parts: 1,000 of them with their names. */
+const PARTS_CHARS_MAX = 256 * 1_024;
+
+/** As JSON, or the name of a file that holds it. */
+async function partsIn(given: string, { outside }: Context): Promise<SaidParts> {
+  const text = given.trimStart().startsWith("{")
+    ? given
+    : await textOfFile(outside, given, PARTS_CHARS_MAX);
+  const parts = jsonValueOf(text, "--parts");
+  if (isSaidParts(parts)) return parts;
+  throw badUse(
+    '--parts takes an object with "happened" or "not" for each part.',
+    `For example: --parts '{"line 3":"happened","line 5":"not"}'`,
   );
 }
 

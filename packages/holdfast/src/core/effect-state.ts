@@ -10,7 +10,7 @@ import { CHANGED_INPUT, type EffectProof, type Failure, type FailureScope } from
 import type { IntentHead, Meters, OutcomeHead, ProbeHead, SettledHead } from "./journal.ts";
 import type { EffectRecord, Placed } from "./effect-record.ts";
 import type { Move, Unknown } from "./move.ts";
-import { partsDone } from "./parts.ts";
+import { partsAfter, partsByOutcome, partsDone, partsKnown, type Part } from "./parts.ts";
 import { isOpenAfterLook, isRestOpen } from "./parts-open.ts";
 import { NO_METERS, combineProof } from "./proof.ts";
 import type { NeverSaid } from "./situation.ts";
@@ -72,6 +72,8 @@ export interface EffectState {
   readonly neverSaid: NeverSaid | null;
   /** Names of the parts of it that were done, where it was done in part. */
   readonly partsDone: readonly string[];
+  /** What is known of each part that an attempt has named. */
+  readonly parts: readonly Part[];
   /**
    * An attempt of this operation before the last one may have happened. It stays so when look-ups find
    * nothing, since a request may land late; not when the other system has fenced it, the answer under its
@@ -109,6 +111,7 @@ export const FRESH_EFFECT: EffectState = {
   openMaybe: false,
   neverSaid: null,
   partsDone: [],
+  parts: [],
   maybeBefore: false,
   unknown: null,
   probes: [],
@@ -196,6 +199,7 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
     proof,
     openMaybe: isOpen,
     maybeBefore: from.maybeBefore || isOpen,
+    parts: lost ? partsAfter(from.parts, null) : from.parts,
     neverSaid: lost ? null : from.neverSaid,
     isAskedFor: false,
     unknown: null,
@@ -225,6 +229,7 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
       proof,
       openMaybe: proof === "maybe" || (proof === "partial" && isRestOpen(state.openMaybe, head)),
       partsDone: partsDone(state.partsDone, head.failure?.parts),
+      parts: partsByOutcome(state.parts, head.failure, isOfAttempt),
       // Said before an attempt that may have happened, it says nothing of that.
       neverSaid: isOfAttempt && head.failure?.effect !== "never" ? null : state.neverSaid,
       maybeBefore: !isSettled && (state.maybeBefore || proof !== "never"),
@@ -253,6 +258,11 @@ function afterProbeRecord(state: EffectState, record: EffectRecord, head: ProbeH
       openMaybe: head.proof === "maybe" || (head.proof === "partial" && isOpenAfterLook(head.move)),
       maybeBefore: state.maybeBefore && !(head.proof === "never" && isForGood(state, head)),
       neverSaid: neverSaidAfter(state, head),
+      // Found was nothing of the rest, and that decides.
+      parts:
+        head.proof === "surely" || isOpenAfterLook(head.move)
+          ? state.parts
+          : partsKnown(state.parts, state.partsDone),
       probes: [...state.probes, answer],
       meters: head.meters ?? state.meters,
       failure: head.failure ?? state.failure,
@@ -282,13 +292,19 @@ function isForGood({ failure }: EffectState, { fenced }: ProbeHead): boolean {
 const LOOK_AGAIN: Move = { kind: "resolve", unknown: "outcome-unknown", because: "" };
 
 function afterSettled(state: EffectState, record: EffectRecord, head: SettledHead): EffectState {
+  const { partsDone: said } = head;
+  const done = said ?? state.partsDone;
+  const isOpen = head.proof === "maybe" || (head.proof === "partial" && said === undefined);
+  const isNotDone = head.proof === "never" || said !== undefined;
   const settled: EffectState = {
     ...state,
     proof: head.proof,
-    openMaybe: head.proof === "maybe" || head.proof === "partial",
+    openMaybe: isOpen,
     maybeBefore: head.proof !== "never",
     unknown: null,
-    neverSaid: head.proof === "never" ? { by: "person", atMs: record.atMs } : null,
+    partsDone: done,
+    parts: isNotDone ? partsKnown(state.parts, done) : state.parts,
+    neverSaid: isNotDone ? { by: "person", atMs: record.atMs } : null,
     ref: head.ref ?? state.ref,
   };
   if (head.end === undefined && head.move === undefined && !ended(state)) {

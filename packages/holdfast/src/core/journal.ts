@@ -8,6 +8,7 @@
  *
  * Run number 0 is the store's own journal: incarnations, recovery groups, dependencies, events.
  */
+import type { Admitted } from "./received.ts";
 import type { ClassificationRule } from "./classification-rule.ts";
 import type { RepeatKind } from "./contract.ts";
 import type { DecisionField } from "./decision-fields.ts";
@@ -84,6 +85,8 @@ export interface StartedHead extends Described {
   readonly deadlineAtMs: number | null;
   /** Set if a person started it in the place of an earlier run with its key. */
   readonly anew?: StartedAnew;
+  /** Set if it began with what a person gave in the place of a message that did not fit. */
+  readonly admitted?: Admitted;
 }
 
 /** Who started a run in the place of another that has ended, and why. */
@@ -127,6 +130,8 @@ export interface IntentHead extends Described {
   readonly operation: number;
   /** The step that this effect undoes, for compensations. */
   readonly undoes?: string;
+  /** Set where it leaves out the parts that were done; else whatever sends it again sends the whole. */
+  readonly byParts?: true;
   /**
    * Set on an attempt that this engine does not send: the store was restored from a backup, and its
    * original may have sent it at any time since then.
@@ -191,7 +196,10 @@ export interface SettledHead {
   readonly effect: string;
   readonly proof: EffectProof;
   readonly end?: StepEnd;
+  /** False also where a part of it happened. */
   readonly happened: boolean;
+  /** Names of all the parts that were done: said part by part, and the proof is `partial`. */
+  readonly partsDone?: readonly string[];
   readonly ref?: string;
   readonly by: string;
   /** Absent where no second person was needed. */

@@ -14,6 +14,11 @@ const CUT_CHARS_MIN = 4;
 
 const MASK = "[masked]";
 
+/** True if something of it was covered. */
+export function isMasked(text: string): boolean {
+  return text.includes(MASK);
+}
+
 type Range = readonly [from: number, to: number];
 
 /** The sentence with every occurrence of these texts covered. */

@@ -39,6 +39,43 @@ export function partsDone(
   return now.length === 0 ? before : [...new Set([...before, ...now])];
 }
 
+/**
+ * What is known of each part after one more attempt. What was done stays done; of an attempt that does
+ * not say what became of each part, nobody knows of all the others.
+ *
+ * @param ended - null for an attempt of which nothing is on record.
+ */
+export function partsAfter(
+  before: readonly Part[],
+  ended: Pick<Failure, "effect" | "parts"> | null,
+): readonly Part[] {
+  const now = new Map((ended?.parts ?? []).map((part) => [part.name, part]));
+  const isSilent = ended === null || (ended.parts === undefined && ended.effect !== "never");
+  const known = before.map((part): Part => {
+    if (part.effect === "surely") return part;
+    return now.get(part.name) ?? (isSilent ? { name: part.name, effect: "maybe" } : part);
+  });
+  const names = new Set(before.map(({ name }) => name));
+  return [...known, ...[...now.values()].filter(({ name }) => !names.has(name))];
+}
+
+/** @param isOfAttempt - false for what is decided anew, or ends late: that tells of what was done alone. */
+export function partsByOutcome(
+  before: readonly Part[],
+  failure: Pick<Failure, "effect" | "parts"> | undefined,
+  isOfAttempt: boolean,
+): readonly Part[] {
+  if (failure === undefined) return before;
+  if (isOfAttempt) return partsAfter(before, failure);
+  const done = failure.parts?.filter(({ effect }) => effect === "surely") ?? [];
+  return partsAfter(before, { effect: "never", parts: done });
+}
+
+/** The same after somebody has found out: those that were done by name, and no others. */
+export function partsKnown(before: readonly Part[], done: readonly string[]): readonly Part[] {
+  return before.map(({ name }) => ({ name, effect: done.includes(name) ? "surely" : "never" }));
+}
+
 /** "3 of 5 parts were done; not done: line 3 (closed account), line 5". */
 export function partsText(parts: readonly Part[]): string {
   const of = (proof: Part["effect"]) => parts.filter(({ effect }) => effect === proof);

@@ -17,6 +17,18 @@ export type ReceiptState = (typeof RECEIPT_STATES)[number];
 /** Reason of the exception about a message that no run can begin with as it is. */
 export const UNFIT_MESSAGE = "HF4115";
 
+/** Times that the exception about one message may be closed before the message was accepted. */
+export const MESSAGE_CLOSED_MAX = 100;
+
+/**
+ * What the exception about a message stands for.
+ *
+ * @param times - 2 for the one after the first was closed before the message was accepted.
+ */
+export function subjectOfMessage(name: string, times = 1): string {
+  return times === 1 ? `message ${name}` : `message ${name} ${String(times)}`;
+}
+
 /** What becomes of a second message about one business fact. */
 export const DUPLICATE_RULES = ["merge", "reject", "review"] as const;
 export type DuplicateRule = (typeof DUPLICATE_RULES)[number];
@@ -61,8 +73,17 @@ export interface ReceivedHead {
   readonly held: HeldTerms | null;
   /** When it came, where that was before this record: it was held. */
   readonly cameAtMs?: number;
+  /** Set if it did not fit, and a person has given what its run begins with. */
+  readonly admitted?: Admitted;
   /** When it may be forgotten; null: never. */
   readonly untilMs: number | null;
+}
+
+/** Who has taken a message that did not fit is who started its run. */
+export interface Admitted {
+  /** Id of the exception about it. */
+  readonly exception: string;
+  readonly reason: string;
 }
 
 /** A message that comes under a known name is that message again, or another payload. */

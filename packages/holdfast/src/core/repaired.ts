@@ -3,6 +3,7 @@
  * away: the code runs anew from it, and recovery comes to the same state. Source: decision 0023.
  */
 import type { EffectProof } from "./failure.ts";
+import type { SaidParts } from "./said-parts.ts";
 
 /** Who did it, and who else has approved it. */
 export interface ByHand {
@@ -76,6 +77,8 @@ export interface SaidOutcome {
   /** Attempts that the ledger showed to who says it: nothing is said of a later one. */
   readonly attempts: number;
   readonly happened: boolean;
+  /** Of what happened in part. */
+  readonly parts?: SaidParts;
   /** Number of the exception that was seen; null for whichever was open. */
   readonly exception: number | null;
 }

@@ -11,6 +11,14 @@ import type { RoutingRule, RoutingTried, RoutingVersion } from "./routing.ts";
 /** What was seen is not what would happen now any more. Source: failure model 4.5, maker and checker. */
 const PROPOSAL_MS_MAX = 24 * 3_600_000;
 
+/** True for rules that somebody has proposed and that may still be approved. */
+export function isOpenProposal(
+  { proposed, atMs }: Pick<RoutingVersion, "proposed" | "atMs">,
+  nowMs: number,
+): boolean {
+  return proposed !== undefined && nowMs - atMs <= PROPOSAL_MS_MAX;
+}
+
 interface Asked {
   /** The version that was seen; 0 for none. */
   readonly version: number;

@@ -4,6 +4,7 @@
  */
 import { isAmount, isAtLeast } from "./amount.ts";
 import { HoldfastError } from "./error.ts";
+import { didYouMean } from "./nearest.ts";
 import { FAILURE_CLASSES, type FailureClass } from "./failure.ts";
 
 /** What a rule looks at; what it does not name fits everything. */
@@ -162,7 +163,8 @@ function objectAt(value: unknown, at: string): Record<string, unknown> {
 
 function refuseOthers(rest: Readonly<Record<string, unknown>>, at: string, known: string): void {
   const [name] = Object.keys(rest);
-  if (name !== undefined) throw misfit(`${at}/${name}`, `one of ${known}`, name);
+  if (name === undefined) return;
+  throw misfit(`${at}/${name}`, `one of ${known}`, name, didYouMean(name, known.split(", ")));
 }
 
 function textAt(value: unknown, at: string): string {
@@ -170,11 +172,11 @@ function textAt(value: unknown, at: string): string {
   throw misfit(at, `a text of 1 to ${String(TEXT_CHARS_MAX)} characters`, value);
 }
 
-function misfit(at: string, expected: string, got: unknown): HoldfastError {
+function misfit(at: string, expected: string, got: unknown, hint = ""): HoldfastError {
   const shown = typeof got === "string" ? JSON.stringify(got.slice(0, 40)) : typeof got;
   return new HoldfastError(
     "HF4102",
     `The routing rules are not valid: expected ${expected} at ${at === "" ? "the top" : at}, got ${shown}. Nothing was changed.`,
-    "Mend the file; the form is in docs/operate/exceptions.md.",
+    `${hint}Mend the file; the form is in docs/operate/exceptions.md.`,
   );
 }

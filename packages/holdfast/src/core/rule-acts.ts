@@ -160,7 +160,7 @@ function moved(
     throw new HoldfastError(
       "HF6002",
       `${by} has written rule ${ruleName(rule)} and may not put it in force: another person has to look at it first. Nothing was changed.`,
-      `Have somebody else look at: holdfast rules test --rule ${ruleName(rule)}; and give: holdfast rules activate ${ruleName(rule)} --by NAME --reason "..."`,
+      `Have somebody else look at: holdfast rules test --rule ${ruleName(rule)}; and give: holdfast rules activate ${ruleName(rule)} --yes --by NAME --reason "..."`,
     );
   }
   const changed = { by, reason, atMs };

@@ -158,7 +158,7 @@ function bounded(take: Take, door: IngressDoor, what: string): Ingress {
   };
 }
 
-function receiptAnswer({ state, run, duplicateOf, isRepeat }: Receipt): Answer {
+function receiptAnswer({ state, run, duplicateOf, exception, isRepeat }: Receipt): Answer {
   const replayed = isRepeat ? { "idempotent-replayed": "true" } : {};
   if (state === "rejected") {
     const problem = problemOf(rejected(duplicateOf ?? ""));
@@ -166,7 +166,12 @@ function receiptAnswer({ state, run, duplicateOf, isRepeat }: Receipt): Answer {
     return { ...problem, headers: { ...problem.headers, ...replayed }, body };
   }
   const headers = { "content-type": "application/json", ...replayed };
-  const body = { state, run, ...(duplicateOf === null ? {} : { duplicateOf }) };
+  const body = {
+    state,
+    run,
+    ...(duplicateOf === null ? {} : { duplicateOf }),
+    ...(exception === undefined ? {} : { exception }),
+  };
   return { status: 202, headers, body };
 }
 

@@ -5,6 +5,7 @@
  * The id is derived from what is commanded. Giving the same command again while the first still
  * waits joins it; once it was answered, the same words are a new command.
  */
+import type { SaidParts } from "../core/said-parts.ts";
 import { parseJson } from "../core/json-text.ts";
 import { createHash } from "node:crypto";
 import { assertNever } from "../core/assert.ts";
@@ -36,6 +37,8 @@ export interface CommandBodies {
     /** Attempts that the ledger shows: what is said is about these, and about no later one. */
     readonly attempts: number;
     readonly happened: boolean;
+    /** Which parts of it happened. */
+    readonly parts?: SaidParts;
     readonly value: unknown;
     readonly ref: string | null;
     readonly reason: string;

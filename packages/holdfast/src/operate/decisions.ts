@@ -13,6 +13,7 @@ import { didYouMean } from "../core/nearest.ts";
 import { excludedText, isSamePerson } from "../core/person.ts";
 import { formatItemId, formatRunId, parseItemId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
+import { partsBySaid, type SaidParts } from "../core/said-parts.ts";
 import type { EffectRow, ExceptionRow, ReviewRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { awaitedPerson, type AwaitedPerson } from "./cancel-request.ts";
@@ -21,6 +22,7 @@ import { findRun, quoted, type RunReference } from "./find-run.ts";
 import { listExceptions } from "./list-work.ts";
 import { Masking } from "./masking.ts";
 import { PAGE_LIMIT_MAX } from "./paging.ts";
+import { partsOf } from "./parts-view.ts";
 import { decisionText } from "./review-details.ts";
 import { isProposal } from "./repair/list-proposals.ts";
 import { isoText } from "./views.ts";
@@ -135,6 +137,8 @@ function refuseMisfit(
 
 export interface Settlement {
   readonly happened: boolean;
+  /** Which of its parts have happened; `happened` is false then. */
+  readonly parts?: SaidParts;
   /** What the effect would have answered; null if nobody waits for it any more. */
   readonly value: unknown;
   /** The other system's reference. */
@@ -150,7 +154,7 @@ export interface Settlement {
 export async function settleEffect(
   reader: StoreReader,
   effectId: string,
-  { happened, value, ref }: Settlement,
+  { happened, parts, value, ref }: Settlement,
   { by, reason, exception }: Decider & SeenException,
   patience: Patience,
 ): Promise<Receipt> {
@@ -163,7 +167,8 @@ export async function settleEffect(
   const seen = exception === undefined ? null : await seenException(reader, run, exception, about);
   const takes = about.map(settleOf);
   const isAsked = takes.includes("either");
-  if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row, about);
+  if (parts !== undefined) await refuseParts(reader, row, parts);
+  else if (!isAsked && takes.includes("happened") && !happened) throw happenedOnly(row, about);
   if (!isAsked && !takes.includes("happened")) refuseKnown(row);
   if (happened) await refuseValue(reader, row, value);
   const body = {
@@ -171,6 +176,7 @@ export async function settleEffect(
     operation,
     attempts: row.attempts,
     happened,
+    ...(parts === undefined ? {} : { parts }),
     value,
     ref,
     reason,
@@ -178,6 +184,34 @@ export async function settleEffect(
   };
   return giveCommand(reader, { topic: "settle", by, body }, patience);
 }
+
+/** As the engine will: a command that is kept would be refused to nobody. */
+async function refuseParts(reader: StoreReader, row: EffectRow, said: SaidParts): Promise<void> {
+  const known = await partsOf(reader, row);
+  const where = { where: formatItemId("eff", { run: row.run, seq: row.operation }) };
+  const look = `See what is on record of them with: holdfast why ${formatRunId(row.run)}`;
+  if (known === null) {
+    throw new HoldfastError(
+      "HF6003",
+      `No part of "${row.step}" is on record.`,
+      OF_THE_WHOLE,
+      where,
+    );
+  }
+  if (known.sendsAgain === "the whole") {
+    throw new HoldfastError(
+      "HF6003",
+      `"${row.step}" leaves out no parts (byParts): it would send the whole again.`,
+      IN_PART,
+      where,
+    );
+  }
+  const verdict = partsBySaid(known.parts, said);
+  if (verdict.kind === "problem")
+    throw new HoldfastError("HF6003", `Of "${row.step}" ${verdict.problem}.`, look, where);
+}
+
+const OF_THE_WHOLE = "Say of the whole whether it happened.";
 
 /**
  * Says of an effect (`eff_...`) that whoever is asked cannot tell whether it happened: the next owner

@@ -1,7 +1,9 @@
 /** Exceptions with what a person needs to decide about them: also what the other system said. */
 import type { ExceptionRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import type { JournalRecord } from "../core/journal.ts";
 import type { KeptCommand } from "./kept-command.ts";
+import { nameParts, partsOf } from "./parts-view.ts";
 import { decisionOf } from "./timeline.ts";
 import { exceptionView, type ExceptionView, type RunBelongings } from "./views.ts";
 
@@ -17,18 +19,20 @@ export async function exceptionDetails(
   const views: ExceptionView[] = [];
   // By primary key, and at most one read for each row of a bounded page.
   for (const row of rows) {
-    const said = row.operation === null ? null : await saidBefore(reader, row);
-    views.push(exceptionView(row, belongingsOf(row), { kept, said }));
+    const before = row.operation === null ? [] : await recordsBefore(reader, row);
+    const said = before.map(decisionOf).findLast((decision) => decision !== null)?.said ?? null;
+    const isOfParts = row.closedAtMs === null && (row.effect === "partial" || nameParts(before));
+    const parts = isOfParts ? await partsOf(reader, row) : null;
+    views.push(exceptionView(row, belongingsOf(row), { kept, said, parts }));
   }
   return views;
 }
 
-/** What came with the failure of its step that was the last before it; masked when it was written. */
-async function saidBefore(
+/** Of its step, the last before it: what came with a failure was masked when it was written. */
+async function recordsBefore(
   reader: StoreReader,
   { run, seq, step }: ExceptionRow,
-): Promise<string | null> {
+): Promise<readonly JournalRecord[]> {
   const records = await reader.records(run, Math.max(0, seq - RECORDS_BEFORE), RECORDS_BEFORE);
-  const before = records.filter((record) => record.name === step && record.seq <= seq);
-  return before.map(decisionOf).findLast((decision) => decision !== null)?.said ?? null;
+  return records.filter((record) => record.name === step && record.seq <= seq);
 }

@@ -33,6 +33,8 @@ export interface KeptCommand {
   readonly reason: string;
   /** What is said of an effect; null for other commands. */
   readonly happened: boolean | null;
+  /** True where it is said part by part; `happened` is false then. */
+  readonly inPart?: true;
 }
 
 /** Commands that are looked through. */
@@ -86,6 +88,7 @@ function keptCommand({ id, topic, by, atMs, data }: InboxRow): KeptCommand | nul
     at: new Date(atMs).toISOString(),
     reason: typeof reason === "string" ? reason : "",
     happened: known === "settle" && typeof happened === "boolean" ? happened : null,
+    ...(known === "settle" && field("parts") !== undefined ? { inPart: true as const } : {}),
   };
 }
 
@@ -98,7 +101,7 @@ function admitOf(body: object | null): Topic | undefined {
 const RUN_ID = /^run_[0-9a-z]{11}$/;
 
 /** Anybody may have written to the inbox: what is no JSON hides nothing else. */
-function bodyOf(data: string): object | null {
+export function bodyOf(data: string): object | null {
   try {
     const body = parseJson(data);
     return typeof body === "object" ? body : null;
@@ -128,8 +131,9 @@ function aboutOf(topic: Topic, run: string, field: (name: string) => unknown): s
 }
 
 /** In words, for whoever looks at what it is about. */
-export function keptSentence({ topic, by, at, reason, happened }: KeptCommand): string {
-  const what = happened === null ? topic : happened ? '"happened"' : '"not"';
+export function keptSentence({ topic, by, at, reason, happened, inPart }: KeptCommand): string {
+  const said = inPart === true ? '"in-part"' : happened === true ? '"happened"' : '"not"';
+  const what = happened === null ? topic : said;
   const why = reason === "" ? "" : `: ${reason}`;
   return `${what} left by ${by} at ${at}${why} (no engine has taken it yet)`;
 }

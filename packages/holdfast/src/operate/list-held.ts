@@ -116,7 +116,7 @@ async function newGroup(
     isReady: version !== null && newestVersion !== null && version !== newestVersion,
     run: formatRunId(run.run),
     key: run.key,
-    settleWith: unknown === null ? null : settleCommand(unknown, known),
+    settleWith: unknown === null ? null : settleCommand(unknown, known, null),
   };
 }
 

@@ -1,8 +1,8 @@
 /** `holdfast received`: messages from outside, and what became of them. */
 import { HoldfastError } from "../core/error.ts";
-import type { ReceiptState } from "../core/received.ts";
-import { formatRunId } from "../core/run-number.ts";
-import type { ReceivedRow } from "../store/rows.ts";
+import { MESSAGE_CLOSED_MAX, subjectOfMessage, type ReceiptState } from "../core/received.ts";
+import { formatItemId, formatRunId } from "../core/run-number.ts";
+import type { ExceptionRow, ReceivedRow } from "../store/rows.ts";
 import type { ReceivedQuery, StoreReader } from "../store/store.ts";
 import { isoText } from "./views.ts";
 
@@ -16,6 +16,10 @@ interface ReceivedView {
   readonly duplicateOf: string | null;
   /** Its place, as `key number`; null where messages have no order. */
   readonly order: { readonly key: string; readonly number: number } | null;
+  /** By which a person has it, or had it; null where it is not in review. */
+  readonly exception: string | null;
+  /** True for one in review whose exception was closed: it is left, and no run begins with it. */
+  readonly isLeft: boolean;
   readonly at: string;
 }
 
@@ -44,10 +48,33 @@ export async function listReceived(
   });
   const last = rows.length < limit ? undefined : rows.at(-1);
   const next = last === undefined ? null : `${String(last.atMs)}-${last.name}`;
-  return { messages: rows.map(viewOf), next };
+  const messages: ReceivedView[] = [];
+  // By an index, and only for what is in review: it is not much.
+  for (const row of rows) messages.push(viewOf(row, await exceptionOf(reader, row)));
+  return { messages, next };
 }
 
-function viewOf(row: ReceivedRow): ReceivedView {
+async function exceptionOf(
+  reader: StoreReader,
+  { name, state, duplicateOf }: ReceivedRow,
+): Promise<ExceptionRow | null> {
+  if (state !== "review") return null;
+  const run = duplicateOf ?? STORE;
+  let last: ExceptionRow | null = null;
+  for (let times = 1; times <= MESSAGE_CLOSED_MAX; times += 1) {
+    const about = { run, afterRun: run - 1, all: true, subject: subjectOfMessage(name, times) };
+    const [row] = await reader.exceptions({ ...about, limit: 1 });
+    if (row === undefined) return last;
+    last = row;
+    if (row.closedAtMs === null) return row;
+  }
+  return last;
+}
+
+/** Where the store's own exceptions stand. */
+const STORE = 0;
+
+function viewOf(row: ReceivedRow, exception: ExceptionRow | null): ReceivedView {
   const { id, source, ingress, workflow, state, run, duplicateOf, atMs } = row;
   const { orderKey: key, orderNumber: number } = row;
   return {
@@ -59,6 +86,8 @@ function viewOf(row: ReceivedRow): ReceivedView {
     run: run === null ? null : formatRunId(run),
     duplicateOf: duplicateOf === null ? null : formatRunId(duplicateOf),
     order: key === null || number === null ? null : { key, number },
+    exception: exception === null ? null : formatItemId("exc", exception),
+    isLeft: exception !== null && exception.closedAtMs !== null,
     at: isoText(atMs),
   };
 }

@@ -3,9 +3,11 @@
  * nobody has declared is covered whole. What was sensitive once stays so, whatever is declared now.
  */
 import { decisionWords, type DecisionField } from "../core/decision-fields.ts";
+import { HoldfastError } from "../core/error.ts";
 import { parseJson } from "../core/json-text.ts";
+import { parseJsonText } from "../core/parse-json.ts";
 import type { PayloadOwner } from "../core/payload-owner.ts";
-import { masked, maskOf } from "../core/sensitive.ts";
+import { hasMark, masked, maskOf } from "../core/sensitive.ts";
 import { DeclaredFields } from "../store/declared-fields.ts";
 import type { DeclarationRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -49,6 +51,22 @@ export class Masking {
     return cut(shown, "fields", charsMax);
   }
 
+  /**
+   * A message as it came, which did not fit: nobody can say where in it the sensitive fields are, since it
+   * has another shape than the one they are declared for. Where there are any, its fields are named, and
+   * what stands in them is covered.
+   */
+  message(data: string, owner: PayloadOwner | null, charsMax: number): Payload {
+    const body = parseJson(data);
+    const pointers = this.#declared.pointersOf(owner);
+    // Sealed, or no text: as any other.
+    if (typeof body !== "string" || hasMark(body)) return this.payload(data, owner, charsMax);
+    if (pointers?.length === 0) return cut(body, "none", charsMax);
+    const shape = jsonIn(body);
+    if (shape === undefined) return cut(JSON.stringify(maskOf(body)), "whole", charsMax);
+    return cut(JSON.stringify(shapeOf(shape)), "fields", charsMax);
+  }
+
   /** What is sensitive in it; null if nothing is on record about that. */
   pointersOf(owner: PayloadOwner): readonly string[] | null {
     return this.#declared.pointersOf(owner);
@@ -73,6 +91,23 @@ export class Masking {
   answerWords(review: string): string {
     return decisionWords(this.decisionOf(review));
   }
+}
+
+/** Undefined for what is no JSON that could be kept. */
+function jsonIn(text: string): unknown {
+  try {
+    return parseJsonText(text, "message");
+  } catch (error) {
+    if (error instanceof HoldfastError) return undefined;
+    throw error;
+  }
+}
+
+/** Names of fields, and what kind of value each has. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shapeOf);
+  if (typeof value !== "object" || value === null) return maskOf(value);
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, shapeOf(one)]));
 }
 
 function cut(data: string, how: Masked, charsMax: number): Payload {

@@ -7,23 +7,32 @@ import { EFFECT_STAYS } from "../core/failure.ts";
 import { besideActs, offeredActs, type ActName } from "../core/offered-acts.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import { isFinal } from "../core/run-state.ts";
+import { partsCommand, type PartsView } from "./parts-view.ts";
 import { quotedForShell } from "./shell-word.ts";
 import type { ExceptionRow } from "../store/rows.ts";
 import type { RunBelongings } from "./views.ts";
 
-export function settleCommand(row: ExceptionRow, of: RunBelongings): string | null {
+export function settleCommand(
+  row: ExceptionRow,
+  of: RunBelongings,
+  parts: PartsView | null,
+): string | null {
   const takes = row.closedAtMs === null ? settleOf(row) : null;
   if (takes === null) return null;
   const effect = formatItemId("eff", { run: row.run, seq: row.operation ?? 0 });
   const about = `--exception ${formatItemId("exc", row)}`;
+  const rest = `${about} --reason "..."`;
+  const byPart = isWaitedFor(row, of) ? partsCommand(effect, rest, parts) : null;
+  const orInPart = byPart === null ? "" : `   or   ${byPart}`;
   if (takes === "happened" && isOutcomeOpen(row))
-    return `holdfast settle ${effect} happened${valueWords(row, of)} ${about} --reason "..."`;
+    return `holdfast settle ${effect} happened${valueWords(row, of)} ${rest}${orInPart}`;
+  if (takes === "happened" && row.effect === "partial" && row.reasonCode !== EFFECT_STAYS)
+    return `holdfast settle ${effect} happened${valueWords(row, of)} ${about} --reason "how the rest was done by hand"`;
   if (takes === "happened" && row.reasonCode !== EFFECT_STAYS)
     return `holdfast settle ${effect} happened ${about} --reason "how it was undone by hand"`;
   if (takes === "happened")
     return `holdfast settle ${effect} happened ${about} --reason "how it was undone, or why it stays"`;
-  const rest = `${about} --reason "..."`;
-  return `holdfast settle ${effect} happened${valueWords(row, of)} ${rest}   or   holdfast settle ${effect} not ${rest}`;
+  return `holdfast settle ${effect} happened${valueWords(row, of)} ${rest}   or   holdfast settle ${effect} not ${rest}${orInPart}`;
 }
 
 export function closeCommand(row: ExceptionRow, { run }: RunBelongings): string | null {
@@ -32,6 +41,14 @@ export function closeCommand(row: ExceptionRow, { run }: RunBelongings): string 
   if (row.subject !== null) return `${close} --reason "..."`;
   const stays = run !== null && closesAsStaying(row, run.state);
   return stays ? `${close} --reason "why it stays as it is"` : null;
+}
+
+/** False where nothing more of it would be sent: its run has ended, or its code has had its answer. */
+function isWaitedFor({ operation }: ExceptionRow, { run, effects }: RunBelongings): boolean {
+  const effect = effects.find((one) => one.operation === operation);
+  return (
+    effect?.ended === false && run !== null && !isFinal(run.state) && run.state !== "cancelling"
+  );
 }
 
 /** What the effect would have answered is asked for where the code waits for it. */
@@ -44,7 +61,7 @@ function valueWords({ operation }: ExceptionRow, { run, effects }: RunBelongings
 
 export function admitCommand(row: ExceptionRow): string | null {
   if (row.closedAtMs !== null || !besideActs(row).includes("admit")) return null;
-  return `holdfast admit ${formatItemId("exc", row)} --input JSON --reason "..."`;
+  return `holdfast admit ${formatItemId("exc", row)} --input JSON --reason "..."   or   holdfast admit ${formatItemId("exc", row)} --as-it-came --reason "..."`;
 }
 
 export function resumeCommand(row: ExceptionRow, of: RunBelongings): string | null {

@@ -19,7 +19,10 @@ import { isUndoPath } from "../core/step-path.ts";
 import { formatItemId } from "../core/run-number.ts";
 import type { ExceptionRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import { isFinal } from "../core/run-state.ts";
 import type { Masking, Payload } from "./masking.ts";
+import { PAGE_LIMIT_MAX } from "./paging.ts";
+import { partsBy, partsCommand, type PartsView } from "./parts-view.ts";
 
 /** Records of a run that are looked through for one question, from the first attempt on. */
 const RECORDS_MAX = 500;
@@ -34,7 +37,7 @@ interface LookView {
 }
 
 interface OutcomeAnswer {
-  readonly answer: "happened" | "not" | "cannot-tell";
+  readonly answer: "happened" | "not" | "in-part" | "cannot-tell";
   /** What follows from it. */
   readonly does: string;
   readonly command: string;
@@ -89,7 +92,7 @@ export async function outcomeQuestion(
     looks: looks.map(lookView),
     found: shown(instead),
     secondPerson: settlingNeeds(intent),
-    answers: answersTo(row, contract),
+    answers: answersTo(row, contract, await needsValue(reader, row), partsBy(own)),
   };
 }
 
@@ -106,7 +109,22 @@ function lookView(record: JournalRecord): LookView {
   return { at: isoOf(askedAtMs), says, why };
 }
 
-function answersTo(row: ExceptionRow, contract: RepeatKind): readonly OutcomeAnswer[] {
+/** Whether the code waits for what it answered. */
+async function needsValue(reader: StoreReader, { run, operation }: ExceptionRow): Promise<boolean> {
+  const [row, effects] = await Promise.all([
+    reader.run(run),
+    reader.effects({ afterRun: run - 1, limit: PAGE_LIMIT_MAX, run }),
+  ]);
+  const isEnded = effects.find((one) => one.operation === operation)?.ended ?? true;
+  return row !== null && !isFinal(row.state) && !isEnded;
+}
+
+function answersTo(
+  row: ExceptionRow,
+  contract: RepeatKind,
+  isAwaited: boolean,
+  parts: PartsView | null,
+): readonly OutcomeAnswer[] {
   const takes = settleOf(row);
   const effect = formatItemId("eff", { run: row.run, seq: row.operation ?? 0 });
   const about = `--exception ${formatItemId("exc", row)} --reason "..."`;
@@ -116,7 +134,7 @@ function answersTo(row: ExceptionRow, contract: RepeatKind): readonly OutcomeAns
     does: isUndoing
       ? "it counts as undone, and the run goes on being taken back"
       : "it is not sent again; the run goes on with the value that you give",
-    command: `holdfast settle ${effect} happened ${isUndoing ? "" : "[--value JSON] "}[--ref TEXT] ${about}`,
+    command: `holdfast settle ${effect} happened ${isUndoing ? "" : isAwaited ? "--value JSON " : "[--value JSON] "}[--ref TEXT] ${about}`,
   };
   const not: OutcomeAnswer = {
     answer: "not",
@@ -128,7 +146,20 @@ function answersTo(row: ExceptionRow, contract: RepeatKind): readonly OutcomeAns
     does: "whoever is above the owner is asked; nothing is sent and nothing undone meanwhile",
     command: `holdfast settle ${effect} cannot-tell ${about}`,
   };
-  return takes === "either" ? [happened, not, cannotTell] : [happened, cannotTell];
+  const byPart = isAwaited ? partsCommand(effect, about, parts) : null;
+  const inPart: readonly OutcomeAnswer[] =
+    byPart === null
+      ? []
+      : [
+          {
+            answer: "in-part",
+            does: "the rest is sent at once, and nothing else",
+            command: byPart,
+          },
+        ];
+  return takes === "either"
+    ? [happened, not, ...inPart, cannotTell]
+    : [happened, ...inPart, cannotTell];
 }
 
 /** What comes of it where it is sent a second time, by its contract. */

@@ -127,11 +127,20 @@ export async function changeRule(
   readonly receipt: Receipt;
   readonly rule: ClassificationRule;
 }> {
-  const rule = ruleNamed(await keptRules(reader), named, MEANT[kind]);
+  const rule = ruleToChange(await keptRules(reader), kind, named);
   const { id, version } = rule;
   const body = { run: STORE, act: { kind, id, version }, reason };
   const receipt = await giveCommand(reader, { topic: "rule", by, body }, patience);
   return { name: ruleName({ id, version }), receipt, rule };
+}
+
+/** @throws {HoldfastError} HF6001 if there is none. */
+export function ruleToChange(
+  kept: readonly ClassificationRule[],
+  kind: Exclude<RuleActKind, "add">,
+  named: string,
+): ClassificationRule {
+  return ruleNamed(kept, named, MEANT[kind]);
 }
 
 /** @throws {HoldfastError} HF6001 */

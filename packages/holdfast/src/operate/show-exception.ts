@@ -2,6 +2,8 @@
 import { hasPayload, payloadOwner } from "../core/payload-owner.ts";
 import { HoldfastError } from "../core/error.ts";
 import { parseItemId } from "../core/run-number.ts";
+import { UNFIT_MESSAGE } from "../core/received.ts";
+import type { ExceptionRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
 import { exceptionDetails } from "./exception-details.ts";
 import { quoted } from "./find-run.ts";
@@ -68,11 +70,15 @@ export async function showException(
 
 async function payloadOf(
   reader: StoreReader,
-  { run, seq, workflow }: { readonly run: number; readonly seq: number; readonly workflow: string },
+  { run, seq, workflow, reasonCode }: ExceptionRow,
   charsMax: number,
 ): Promise<Payload | null> {
   const [record] = await reader.records(run, seq - 1, 1);
   if (record === undefined || !hasPayload(record)) return null;
   const masking = await Masking.of(reader);
-  return masking.payload(record.data ?? "null", payloadOwner(record, workflow), charsMax);
+  const data = record.data ?? "null";
+  const owner = payloadOwner(record, workflow);
+  return reasonCode === UNFIT_MESSAGE
+    ? masking.message(data, owner, charsMax)
+    : masking.payload(data, owner, charsMax);
 }

@@ -1,4 +1,5 @@
 /** What repairs by hand say on a timeline: what was done by hand is marked as that. */
+import type { SettledHead, StartedHead } from "../core/journal.ts";
 import { isoText } from "./views.ts";
 import type {
   AgainHead,
@@ -43,6 +44,7 @@ export const REPAIR_SAYINGS = {
 
 function outcomeWord({ said }: ProposedHead): string {
   if (said === undefined) return "";
+  if (said.parts !== undefined) return " as happened in part";
   return said.happened ? " as happened" : " as not happened";
 }
 
@@ -56,4 +58,20 @@ function suppliedText(head: SuppliedHead): string {
 
 export function checked({ approvedBy }: Pick<ByHand, "approvedBy">): string {
   return approvedBy === undefined ? "" : `, approved by ${approvedBy}`;
+}
+
+export function settledText({ happened, partsDone }: SettledHead): string {
+  if (partsDone === undefined) return happened ? "happened" : "did not happen";
+  const named = partsDone.slice(0, PARTS_NAMED_MAX).join(", ");
+  const more = partsDone.length - PARTS_NAMED_MAX;
+  return `happened in part, and no more than: ${named}${more > 0 ? ` and ${String(more)} more` : ""}`;
+}
+
+/** Parts that a line names. */
+const PARTS_NAMED_MAX = 5;
+
+/** With what somebody gave in the place of a message that did not fit. */
+export function admittedText({ admitted }: StartedHead): string {
+  if (admitted === undefined) return "";
+  return `for a message that did not fit (${admitted.exception}, admitted: ${admitted.reason}) `;
 }

@@ -95,6 +95,11 @@ describe("the timeline", () => {
     ["imported", { archive: "arc_1", event: "done" }, "import of the archive arc_1 done"],
     ["settled", { happened: false, reason: "no trace" }, "settled: it did not happen; no trace"],
     [
+      "settled",
+      { happened: false, partsDone: ["line 1", "line 3"], reason: "seen" },
+      "settled: it happened in part, and no more than: line 1, line 3; seen",
+    ],
+    [
       "probe",
       { says: "done", number: 2, ref: "ch_9" },
       "looked up (2.): it was done, their reference ch_9",

@@ -34,7 +34,7 @@ import { handledText } from "./handling-text.ts";
 import type { Payload } from "./masking.ts";
 import { routedText } from "./routing-text.ts";
 import { suspicionText } from "./suspicion-text.ts";
-import { checked, REPAIR_SAYINGS } from "./timeline-repairs.ts";
+import { admittedText, checked, REPAIR_SAYINGS, settledText } from "./timeline-repairs.ts";
 import { codeSaid, resultSaid } from "./timeline-versions.ts";
 import { isoOrNull, isoText } from "./views.ts";
 
@@ -262,7 +262,7 @@ function sayingOf(record: journal.JournalRecord): Said {
 
 const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = {
   started: (head) => ({
-    what: `started ${anew(head)}as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
+    what: `started ${anew(head)}${admittedText(head)}as ${head.workflow}, version ${head.version}${head.lane === null ? "" : `, lane ${head.lane}`}${head.deadlineAtMs === null ? "" : `, to be done by ${isoText(head.deadlineAtMs)}`}${head.restoredFromMs === undefined ? "" : `; its start lay in the inbox of a backup of ${isoText(head.restoredFromMs)}`}`,
     by: head.startedBy,
   }),
   result: resultSaid,
@@ -285,7 +285,7 @@ const SAYINGS: { readonly [Kind in RecordKind]: (head: Heads[Kind]) => Said } = 
     what: `looked up (${String(head.number)}.): ${PROBE_TEXT[head.says]}${reference(head.ref)}${head.why === undefined ? "" : `, ${head.why}`}`,
   }),
   settled: (head) => ({
-    what: `settled: it ${head.happened ? "happened" : "did not happen"}${reference(head.ref)}${checked(head)}; ${head.reason}`,
+    what: `settled: it ${settledText(head)}${reference(head.ref)}${checked(head)}; ${head.reason}`,
     proof: head.proof,
     ...(head.move === undefined ? {} : { move: head.move }),
     by: head.by,

@@ -12,6 +12,7 @@ import type { Handling, HandlingStatus, WaitsFor } from "../core/exception-handl
 import type { Confidence, Crossing, ExceptionRecord, Severity } from "../core/exception-record.ts";
 import type { EffectProof, FailureClass, FailureFamily } from "../core/failure.ts";
 import type { ActName } from "../core/offered-acts.ts";
+import { partsShown, type PartsView } from "./parts-view.ts";
 import { formatItemId, formatRunId } from "../core/run-number.ts";
 import type { Compensated, RunState } from "../core/run-state.ts";
 import type {
@@ -142,6 +143,8 @@ export interface ExceptionView extends Omit<OfRun, "run"> {
   readonly because: string;
   /** The other system's own words, at most 500 characters; null if it said no more than `message`. */
   readonly said: string | null;
+  /** What is known of its parts while it is open; null where no attempt has named any. */
+  readonly parts: PartsView | null;
   readonly owner: string;
   /** Page that says what its class means and what can be done about it. */
   readonly classPage: string;
@@ -329,13 +332,14 @@ export interface ExceptionDetails {
   /** All that is kept; those about this exception are picked. */
   readonly kept: readonly KeptCommand[];
   readonly said: string | null;
+  readonly parts: PartsView | null;
 }
 
 /** @param of - what else is known of its run: which acts would be accepted depends on it. */
 export function exceptionView(
   row: ExceptionRow,
   of: RunBelongings,
-  { kept, said }: ExceptionDetails,
+  { kept, said, parts }: ExceptionDetails,
 ): ExceptionView {
   const { run } = of;
   const id = formatItemId("exc", row);
@@ -353,7 +357,7 @@ export function exceptionView(
     effectName: row.effectName,
     effectId,
     kept: row.closedAtMs === null ? keptAbout(kept, [id, effectId]) : [],
-    settleWith: settleCommand(row, of),
+    settleWith: settleCommand(row, of, parts),
     closeWith: closeCommand(row, of),
     admitWith: admitCommand(row),
     resumeWith: resumeCommand(row, of),
@@ -368,6 +372,7 @@ export function exceptionView(
     message: row.message,
     because: row.because,
     said,
+    parts: parts === null ? null : partsShown(parts),
     owner: row.owner,
     ...careOf(row),
     fingerprint: row.fingerprint,

@@ -8,10 +8,11 @@
  * one is asked for that was not there: another worker may seal with a key that was added since.
  */
 import { createHmac } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
 import { parseJson } from "../core/json-text.ts";
 import { replaceFile } from "../store/files.ts";
+import { isFileThere, readOwnFile } from "../store/own-files.ts";
 
 /** Keys of one ring. One a week for twenty years. */
 const RING_KEYS_MAX = 1_000;
@@ -134,14 +135,14 @@ function write(file: string, ring: RingFile): void {
 }
 
 function readRingFile(file: string): RingFile {
-  if (!existsSync(file)) {
+  if (!isFileThere(file)) {
     throw new HoldfastError(
       "HF5020",
       `the key ring ${file} is missing`,
       "Put it back; without it what is sealed cannot be opened by anybody. For a new store make one with: holdfast store key --new-ring FILE",
     );
   }
-  const parsed = parsedRing(file, readFileSync(file, "utf8"));
+  const parsed = parsedRing(file, readOwnFile(file, "the key ring", "HF5020").toString("utf8"));
   const problem = problemOf(parsed);
   if (problem !== null) throw notARing(file, problem);
   // Just looked at, member by member.

@@ -1,12 +1,14 @@
 /** Looks at what is needed to read a store's payloads, and at a sample of them. For `holdfast doctor`. */
+import { statSync } from "node:fs";
 import { checking } from "../core/doctor/checking.ts";
-import { type Finding, type Tell, notLookedAt } from "../core/doctor/finding.ts";
+import { type Finding, type Tell, failed, notLookedAt } from "../core/doctor/finding.ts";
 import { payloads } from "../core/doctor/work.ts";
 import { RUN_STATES, isFinal } from "../core/run-state.ts";
 import { formatRunId } from "../core/run-number.ts";
 import { UNREADABLE_MARK } from "../core/sensitive.ts";
 import type { DeclarationRow } from "../store/rows.ts";
 import type { StoreReader } from "../store/store.ts";
+import { isBucketAddress } from "./bucket-place.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { requireDirectory, requireRing } from "./requirements.ts";
 
@@ -55,5 +57,15 @@ function whatIsMissing(
     requireDirectory(declared, given.directory ?? undefined);
     return "the directory is given";
   });
-  return finds.level === "ok" ? null : notLookedAt(finds);
+  if (finds.level !== "ok") return notLookedAt(finds);
+  const { directory } = given;
+  if (directory === null || isBucketAddress(directory) || isThere(directory)) return null;
+  return failed("payloads", `there is no directory ${directory}`, {
+    code: "HF5020",
+    fix: "Name the one that the app has as payloads.directory, as seen from here: holdfast --payload-files DIRECTORY doctor",
+  });
+}
+
+function isThere(directory: string): boolean {
+  return statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true;
 }

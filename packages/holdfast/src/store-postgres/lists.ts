@@ -60,6 +60,7 @@ export function exceptionList(query: ExceptionQuery): List {
     ],
     where: [
       query.all === true ? null : isOpen(query),
+      query.subject === undefined ? null : inRow("subject = ?", query.subject),
       query.isOfUndoing === true ? [ABOUT_UNDOING] : null,
       ofGroups(query.groups),
       query.tag === undefined

@@ -2,9 +2,10 @@
  * The store's key: 32 random bytes in a file of its own beside the database, readable by its owner
  * alone. Every digest in the store is keyed with it, so it is part of every backup.
  */
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
 import { replaceFile } from "../store/files.ts";
+import { isFileThere, readOwnFile } from "../store/own-files.ts";
 
 const KEY_BYTES = 32;
 
@@ -19,7 +20,7 @@ export function keyPath(path: string): string {
  */
 export function readKey(path: string): Uint8Array {
   const file = keyPath(path);
-  if (!existsSync(file)) {
+  if (!isFileThere(file)) {
     throw new HoldfastError(
       "HF5009",
       `the key file ${file} is missing`,
@@ -27,7 +28,7 @@ export function readKey(path: string): Uint8Array {
         "store can be checked, and no second key fits.",
     );
   }
-  const key = new Uint8Array(readFileSync(file));
+  const key = new Uint8Array(readOwnFile(file, "the key file", "HF5009"));
   if (key.length !== KEY_BYTES) throw foreignKey(file);
   return key;
 }

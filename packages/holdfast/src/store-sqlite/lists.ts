@@ -65,6 +65,7 @@ export function exceptionList(query: ExceptionQuery): List {
       equals("owner", query.owner),
       equals("workflow", query.workflow),
       equals("class", query.class),
+      equals("subject", query.subject),
       query.all === true ? null : ["closed_at_ms is null"],
       query.isOfUndoing === true ? [ABOUT_UNDOING] : null,
       ofGroups(query.groups),

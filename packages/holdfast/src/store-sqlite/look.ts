@@ -17,6 +17,7 @@ import {
 } from "../core/doctor/store-file.ts";
 import { schema } from "../core/doctor/schema.ts";
 import { HoldfastError } from "../core/error.ts";
+import { isFileThere } from "../store/own-files.ts";
 import { type Anchor, anchorPath, readAnchor } from "../store/anchor.ts";
 import { anchoredFlush, isBackup } from "./check-start.ts";
 import { keyPath, readKey } from "./key-file.ts";
@@ -33,18 +34,17 @@ import { LOG_ALARM_BYTES } from "./upkeep.ts";
 /** @returns whether there is a store whose work can be looked at. */
 export function lookAtSqlite({ path: given }: { readonly path: string }, tell: Tell): boolean {
   const path = resolve(given);
-  if (!existsSync(dirname(path))) {
-    tell(refused("store", notMade(path)));
-    return false;
-  }
-  tell(
-    checking("local-disk", () => {
-      refuseNetworkDisk(path);
-      return "the store is on a disk of this machine";
-    }),
-  );
-  tell(diskSpace({ freeBytes: freeBytes(path), storeBytes: bytesOf(path) }));
   try {
+    if (!isFileThere(dirname(path))) throw notMade(path);
+    // Whether it can be looked at all: each of the next would stumble over a closed folder.
+    isFileThere(path);
+    tell(
+      checking("local-disk", () => {
+        refuseNetworkDisk(path);
+        return "the store is on a disk of this machine";
+      }),
+    );
+    tell(diskSpace({ freeBytes: freeBytes(path), storeBytes: bytesOf(path) }));
     lookInside(path, tell);
     return true;
   } catch (thrown) {

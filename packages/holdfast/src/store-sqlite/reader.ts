@@ -1,7 +1,7 @@
 /** What the command line and the console open: a connection that reads, and one that posts. */
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { HoldfastError } from "../core/error.ts";
+import { isFileThere } from "../store/own-files.ts";
 import type { StoreReader } from "../store/store.ts";
 import { archivedRuns } from "./archived-queries.ts";
 import { cellReader } from "./cell-rows.ts";
@@ -37,7 +37,7 @@ export async function openSqliteReader(options: { readonly path: string }): Prom
 
 /** A connection that cannot write, to a file that is a store of ours; `address` says how it is opened. */
 export function openReadOnly(path: string, address = path): Database {
-  if (!existsSync(path)) throw notMade(path);
+  if (!isFileThere(path)) throw notMade(path);
   let database: Database | null = null;
   try {
     database = openDatabase(address, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });

@@ -5,8 +5,9 @@
  *
  * It proves that no chain was cut or forked below its head, not the order between chains.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { HoldfastError } from "../core/error.ts";
+import { readOwnFile } from "./own-files.ts";
 
 interface AnchoredHead {
   readonly incarnation: number;
@@ -44,7 +45,7 @@ export function readAnchor(path: string): Anchor | null {
  */
 export function readAnchorFile(file: string): Anchor | null {
   if (!existsSync(file)) return null;
-  const anchor = parseAnchor(readFileSync(file, "utf8"));
+  const anchor = parseAnchor(readOwnFile(file, "the anchor file", "HF5006").toString("utf8"));
   if (anchor !== null) return anchor;
   throw new HoldfastError(
     "HF5006",

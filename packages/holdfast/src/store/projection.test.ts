@@ -136,6 +136,14 @@ describe("project", () => {
     ).toEqual(["effect-learnt", "pending-removed", "counted"]);
   });
 
+  test("says of what happened in part that its end is not known yet", () => {
+    const said = { operation: 1, effect: "charge-card", by: "anna", reason: "seen" } as const;
+    const head = { ...said, proof: "partial", happened: false, partsDone: ["line 1"] } as const;
+    expect(changes("settled", head)).toEqual([
+      expect.objectContaining({ kind: "effect-learnt", ended: false, proof: "partial" }),
+    ]);
+  });
+
   test("moves exception, issue and counter together", () => {
     expect(kindsOf(changes("opened", openedHead()))).toEqual([
       "exception-opened",

@@ -337,7 +337,8 @@ function settled(
     run: record.run,
     operation: head.operation,
     proof: head.proof,
-    ended: head.proof !== "maybe",
+    // Of what was done in part the rest is sent again.
+    ended: head.proof !== "maybe" && head.proof !== "partial",
     ref: head.ref ?? null,
     settledBy: head.by,
     atMs: record.atMs,

@@ -328,6 +328,8 @@ export interface ExceptionQuery extends Page {
   readonly isOfUndoing?: boolean;
   /** Only those that somebody keeps out of the list; looked at in the rows, too. */
   readonly isSnoozed?: boolean;
+  /** Beside the run that is named, about this. */
+  readonly subject?: string;
 }
 
 export interface EffectQuery extends Page {

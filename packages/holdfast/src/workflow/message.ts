@@ -51,5 +51,7 @@ export interface Receipt {
   readonly run: string | null;
   /** Public id of the run that began with the same business key before. */
   readonly duplicateOf: string | null;
+  /** Public id of the exception by which a person has it; absent where none is open. */
+  readonly exception?: string;
   readonly isRepeat: boolean;
 }

@@ -113,6 +113,11 @@ export interface ReplayShown {
   readonly again: readonly (readonly [effect: string, count: number, sentCount: number])[];
   /** Items that could be done a second time: their key is too old, or may be sent once only. */
   readonly duplicateCount: number;
+  /**
+   * Items of which some parts were done, and that are sent again as a whole: their code leaves out no
+   * parts. Absent where there are none.
+   */
+  readonly wholeCount?: number;
   /** Fields that are changed, with what stood there. Absent where nothing is changed. */
   readonly changes?: readonly ChangedField[];
   /** Systems whose effects run again. */

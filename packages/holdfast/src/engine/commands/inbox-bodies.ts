@@ -1,5 +1,6 @@
 /** What commands hold on their way to the engine, and its answers to them. */
 import type { RuleCommand } from "../rules/rule-command.ts";
+import type { SaidParts } from "../../core/said-parts.ts";
 import type { DecisionBody, RepairBody } from "../../core/repair-order.ts";
 import type { GroupCommand, HandleCommand, RouteCommand } from "../exceptions/act-commands.ts";
 import type { Receipt } from "../../workflow/message.ts";
@@ -36,6 +37,8 @@ export interface InboxCommands {
     /** Attempts that the ledger showed to who says this. */
     readonly attempts: number;
     readonly happened: boolean;
+    /** Which parts of it happened. */
+    readonly parts?: SaidParts;
     readonly value: unknown;
     readonly ref: string | null;
     readonly reason: string;

@@ -7,6 +7,7 @@ import { JSON_LIMITS } from "../../core/json-value.ts";
 import { parseJsonText } from "../../core/parse-json.ts";
 import { REPAIR_ACTS } from "../../core/repaired.ts";
 import { parseRunId } from "../../core/run-number.ts";
+import { isSaidParts } from "../../core/said-parts.ts";
 import { INBOX_TOPICS, type InboxRow } from "../../store/rows.ts";
 import { isStorable } from "../journal/checked-values.ts";
 import type { InboxCommands } from "./inbox-bodies.ts";
@@ -30,7 +31,8 @@ type Kind =
   | "runs"
   | "outcome"
   | "object"
-  | "list";
+  | "list"
+  | "parts or nothing";
 type Topic = InboxRow["topic"];
 
 /** What each topic's data must hold. */
@@ -50,6 +52,7 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     operation: "whole number",
     attempts: "whole number",
     happened: "truth value",
+    parts: "parts or nothing",
     value: "any",
     ref: "text or null",
     reason: "text",
@@ -159,6 +162,7 @@ const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   outcome: isOutcome,
   object: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   list: (value) => Array.isArray(value),
+  "parts or nothing": (value) => value === undefined || isSaidParts(value),
 };
 
 /** Pairs of a run and how many records it has. */

@@ -1,11 +1,14 @@
 /** What somebody says of an outcome, as it comes to the engine and as it goes to the step. */
 import type { DecidedHead } from "../../core/repaired.ts";
+import type { SaidParts } from "../../core/said-parts.ts";
 
 export interface SettleCommand {
   readonly run: number;
   /** Sequence number of the operation's first intent. */
   readonly operation: number;
   readonly happened: boolean;
+  /** Which parts of it happened; `happened` is false then. */
+  readonly parts?: SaidParts;
   readonly value: unknown;
   readonly ref: string | null;
   readonly by: string;
@@ -30,11 +33,12 @@ export function settleAtStep(said: SettleCommand, attempts: number) {
     ref,
     by,
     reason,
+    parts = null,
     exception = null,
     command = null,
     decided = null,
     version = null,
   } = said;
-  const what = { attempts, exception, happened, value, ref };
+  const what = { attempts, exception, happened, parts, value, ref };
   return { kind: "settle", ...what, by, reason, command, decided, version } as const;
 }

@@ -3,6 +3,8 @@ import { durationText } from "../../core/duration.ts";
 import type { EffectState } from "../../core/effect-state.ts";
 import { ANSWER_SCHEMA, PROBE_CONFLICT, type Failure } from "../../core/failure.ts";
 import type { SettledHead } from "../../core/journal.ts";
+import { partsBySaid, type SaidParts } from "../../core/said-parts.ts";
+import { isMasked } from "../../core/mask-text.ts";
 import { movedSince, openedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
 import { isHarmless } from "../../core/situation.ts";
 import { closeException, personNeeded } from "./effect-exception.ts";
@@ -59,7 +61,7 @@ async function settle(step: EffectStep, command: Settle): Promise<CommandAnswer>
   const { state } = step.journal;
   const why = notSettleable(step, command);
   if (why !== null) return why;
-  if (!command.happened) return settleNotDone(step, command, state);
+  if (!command.happened) return settleUndone(step, command, state);
   // The code still waits for the answer, so it has to be given; a step that was answered needs none.
   const text = await checkedValue(step, command.value);
   if (typeof text !== "string") return text;
@@ -103,6 +105,7 @@ function nothingToSettle(step: EffectStep, state: EffectState, said: Settle): st
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay) return isBusy(step);
   const isInPart = state.proof === "partial";
+  if (said.parts !== null) return unfitParts(step, state, said.parts);
   if (!said.happened && isInPart)
     return `"${step.path}" was done in part${ofParts(state)}, and that is proven. ${REST_BY_HAND}`;
   const isMisread = state.failure?.reasonCode === ANSWER_SCHEMA;
@@ -117,6 +120,22 @@ function nothingToSettle(step: EffectStep, state: EffectState, said: Settle): st
 
 const REST_BY_HAND =
   "Do by hand what is missing, or undo what was done; then say that it happened, with what it would have answered.";
+
+/** Why nothing can be said of its parts, or not this. */
+function unfitParts(step: EffectStep, state: EffectState, said: SaidParts): string | null {
+  const { path, slot, effect } = step;
+  if (!personNeeded(state)) return `The outcome of "${path}" is known; there is nothing to settle.`;
+  if (state.parts.length === 0)
+    return `No part of "${path}" is on record: say of the whole whether it happened.`;
+  if (effect.definition.byParts !== true)
+    return `"${path}" leaves out no parts (byParts): it would send the whole again. ${REST_BY_HAND}`;
+  if (slot?.ended === true || step.cancelRequested)
+    return `Nothing more of "${path}" is sent: its run does not wait for it, or is taken back. ${REST_BY_HAND}`;
+  if (state.parts.some(({ name }) => isMasked(name)))
+    return `The name of a part of "${path}" is masked, so its code would not know which is meant. ${REST_BY_HAND}`;
+  const verdict = partsBySaid(state.parts, said);
+  return verdict.kind === "done" ? null : `Of "${path}" ${verdict.problem}.`;
+}
 
 function ofParts({ partsDone }: EffectState): string {
   return partsDone.length === 0 ? "" : ` (${partsDone.slice(0, PARTS_NAMED_MAX).join(", ")})`;
@@ -171,11 +190,16 @@ async function checkedValue(step: EffectStep, value: unknown): Promise<string | 
   );
 }
 
-function settleNotDone(step: EffectStep, command: Settle, state: EffectState): CommandAnswer {
+/** What was not done, or the rest of what was done in part, is due at once. */
+function settleUndone(step: EffectStep, command: Settle, state: EffectState): CommandAnswer {
+  const { parts } = command;
+  const said = parts === null ? null : partsBySaid(state.parts, parts);
   const head: SettledHead = {
     operation: state.operation ?? 0,
     effect: step.effect.name,
-    proof: "never",
+    ...(said?.kind === "done"
+      ? { proof: "partial", partsDone: said.done }
+      : { proof: "never" as const }),
     happened: false,
     by: command.by,
     reason: command.reason,

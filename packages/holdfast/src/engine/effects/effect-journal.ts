@@ -182,6 +182,7 @@ export class EffectJournal {
       deadlineAtMs: clock.nowMs() + plan.timeoutMs,
       operation: this.#state.operation ?? this.#run.nextSeq,
       ...(undoes === null ? {} : { undoes }),
+      ...(definition.byParts === true ? { byParts: true as const } : {}),
       ...(restored === null ? {} : { restoredFromMs: restored.fromMs }),
       ...(restored !== null && this.#mayDiffer(restored) ? { mayDiffer: true as const } : {}),
     };

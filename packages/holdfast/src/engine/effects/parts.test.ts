@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Classified } from "../../core/failure.ts";
 import type { Part } from "../../core/parts.ts";
+import type { SaidParts } from "../../core/said-parts.ts";
+import { parseJson } from "../../core/json-text.ts";
 import { CallFailed } from "../../workflow/attempt.ts";
 import { effect } from "../../workflow/effect.ts";
 import { done, notDone } from "../../workflow/seen.ts";
@@ -212,6 +214,154 @@ describe("an operation that was done in part", () => {
     await world.untilState(run, "cancelled");
     // It stays outside, and its owner is told: nobody has declared how to undo it.
     expect((await world.exceptions(run)).at(-1)).toMatchObject({ reasonCode: "HF3004" });
+  });
+});
+
+async function said(run: number, parts: SaidParts) {
+  const [row] = await world.effects(run);
+  await world.engine.commands.settle({
+    run,
+    operation: row?.operation ?? 0,
+    happened: false,
+    parts,
+    value: null,
+    ref: null,
+    by: "ann",
+    reason: "looked at the ledger",
+  });
+}
+
+describe("what somebody says of each part", () => {
+  test("has the rest sent alone, also by the next process", async () => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const run = await begun(true);
+    fate = { "line 2": "refused" };
+    refusal = "throttled";
+    await said(run, { "line 3": "happened" });
+    await world.settle();
+    await world.crash();
+    fate = {};
+    await world.begin([flowOf(true)]);
+    expect(await world.resultOf(run)).toEqual({ posted: 1 });
+    expect(posted).toEqual(["line 1", "line 3", "line 2"]);
+    expect((await world.effects(run))[0]).toMatchObject({ proof: "surely", attempts: 3 });
+  });
+
+  test("has sent again what did not happen", async () => {
+    fate = { "line 2": "lost", "line 3": "lost" };
+    const run = await begun(true);
+    posted = posted.filter((name) => name !== "line 3");
+    fate = {};
+    await said(run, { "line 2": "happened", "line 3": "not" });
+    expect(await world.resultOf(run)).toEqual({ posted: 1 });
+    expect(posted).toEqual(["line 1", "line 2", "line 3"]);
+  });
+
+  test("is looked up once more before the rest is sent, where there is a look-up", async () => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const run = await begun(true, "probeable");
+    await world.untilState(run, "exception");
+    fate = {};
+    await said(run, { "line 3": "happened" });
+    expect(await world.resultOf(run)).toEqual({ posted: 1 });
+    expect((await world.records(run)).filter(({ kind }) => kind === "probe")).toHaveLength(1);
+    expect(posted).toEqual(["line 1", "line 3", "line 2"]);
+  });
+
+  test("leaves its step open until the rest has ended", async () => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const run = await begun(true);
+    refusal = "throttled";
+    await said(run, { "line 3": "happened" });
+    await world.settle();
+    expect((await world.effects(run))[0]).toMatchObject({ proof: "partial", ended: false });
+    const open = (await world.exceptions(run)).filter(({ closedAtMs }) => closedAtMs === null);
+    expect(open).toEqual([]);
+  });
+
+  test.each<[string, boolean, SaidParts, RegExp]>([
+    ["an effect that sends the whole", false, { "line 3": "happened" }, /leaves out no parts/u],
+    ["a part of another name", true, { "line 33": "happened" }, /Did you mean "line 3"/u],
+  ])("is refused of %s", async (_what, byParts, parts, message) => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const run = await begun(byParts);
+    await expect(said(run, parts)).rejects.toMatchObject({
+      code: "HF6003",
+      message: expect.stringMatching(message) as unknown,
+    });
+    expect(posted).toEqual(["line 1", "line 3"]);
+  });
+
+  test("is refused where nothing more is sent: its run is taken back, or has ended", async () => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const run = await begun(true);
+    await world.engine.commands.cancel(run, "ann", "not wanted");
+    await world.settle();
+    await expect(said(run, { "line 3": "happened" })).rejects.toMatchObject({
+      code: "HF6003",
+      message: expect.stringContaining("Nothing more") as unknown,
+    });
+  });
+
+  test("is refused where its name is not on record as the effect knows it", async () => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const lines = effect("post-lines", {
+      on: testIntegration("ledger"),
+      repeat: "once",
+      input: z.object({ id: z.string() }),
+      output: z.object({ posted: z.number() }),
+      sensitive: ["/id"],
+      byParts: true,
+      classify: (error: unknown) => (error instanceof LinesFailed ? error.says : undefined),
+      run: () => Promise.resolve(post(LINES)),
+    });
+    const flow = testWorkflow("flow", (input, run) => run.do(lines, input));
+    await world.begin([flow]);
+    const run = await world.start(flow, { id: "line 3" });
+    await world.settle();
+    await expect(said(run, { "[masked]": "happened" })).rejects.toMatchObject({
+      code: "HF6003",
+      message: expect.stringContaining("is masked") as unknown,
+    });
+  });
+
+  test("takes two people, where it may be done only once", async () => {
+    fate = { "line 2": "refused", "line 3": "lost" };
+    const run = await begun(true);
+    const [row] = await world.effects(run);
+    const { repairs } = world.engine.commands;
+    const order = { run, operation: row?.operation ?? 0, happened: false, value: null, ref: null };
+    const made = await repairs.settle({
+      ...order,
+      parts: { "line 3": "happened" },
+      by: "ann",
+      reason: "looked",
+    });
+    expect(made.proposal).not.toBeNull();
+    expect(posted).toEqual(["line 1", "line 3"]);
+    const other = await repairs.settle({
+      ...order,
+      parts: { "line 3": "happened", "line 2": "not" },
+      by: "ann",
+      reason: "looked",
+    });
+    expect(other.proposal).not.toBe(made.proposal);
+    fate = {};
+    await repairs.decide({
+      run,
+      seq: made.proposal ?? 0,
+      approve: true,
+      by: "bob",
+      reason: "seen",
+      command: null,
+    });
+    expect(await world.resultOf(run)).toEqual({ posted: 1 });
+    const settledRecord = (await world.records(run)).find(({ kind }) => kind === "settled");
+    expect(parseJson(settledRecord?.head ?? "")).toMatchObject({
+      proof: "partial",
+      partsDone: ["line 1", "line 3"],
+      approvedBy: "bob",
+    });
   });
 });
 

@@ -1,8 +1,14 @@
 /** What somebody has to look at that came of a message. */
 import { HoldfastError } from "../../core/error.ts";
 import { formatRunId } from "../../core/run-number.ts";
-import { turnOf, UNFIT_MESSAGE } from "../../core/received.ts";
-import type { ReceivedRow } from "../../store/rows.ts";
+import {
+  MESSAGE_CLOSED_MAX,
+  subjectOfMessage,
+  turnOf,
+  UNFIT_MESSAGE,
+  type ReceiptState,
+} from "../../core/received.ts";
+import type { ExceptionRow, ReceivedRow } from "../../store/rows.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import type { BesideCase } from "../exceptions/beside.ts";
 import type { Message, Unfit } from "./messages.ts";
@@ -18,11 +24,7 @@ function quoted(text: string): string {
   return JSON.stringify(text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}...` : text);
 }
 
-const SUBJECT = "message ";
-
-function subjectOf(name: string): string {
-  return `${SUBJECT}${name}`;
-}
+const SUBJECT = subjectOfMessage("");
 
 /** Characters of the name of a message. */
 const NAME_CHARS = 64;
@@ -33,22 +35,85 @@ export function messageNameOf(subject: string | null): string | null {
   return subject.slice(SUBJECT.length, SUBJECT.length + NAME_CHARS);
 }
 
-/** Times that one may be closed before its message was accepted. */
-const CLOSED_MAX = 100;
-
 /**
  * A subject of which no exception was closed: who closed one did so before the message was accepted, and
  * now somebody has to look again.
  */
-export async function openSubject({ store }: Engine, name: string): Promise<string> {
-  const base = subjectOf(name);
-  for (let times = 1; times <= CLOSED_MAX; times += 1) {
-    const subject = times === 1 ? base : `${base} ${String(times)}`;
+export async function openSubject(engine: Engine, name: string): Promise<string> {
+  const { subject } = await newestOf(engine, name);
+  if (subject !== null) return subject;
+  throw new Error(`an exception about one message was closed ${String(MESSAGE_CLOSED_MAX)} times`);
+}
+
+/** The exception about a message that does not fit, open or the last that was closed; null for none. */
+export async function exceptionOfMessage(
+  engine: Engine,
+  name: string,
+): Promise<ExceptionRow | null> {
+  return (await newestOf(engine, name)).row;
+}
+
+/** With the subject under which one is open, or may be opened. */
+async function newestOf(
+  { store }: Engine,
+  name: string,
+): Promise<{ readonly row: ExceptionRow | null; readonly subject: string | null }> {
+  let last: ExceptionRow | null = null;
+  for (let times = 1; times <= MESSAGE_CLOSED_MAX; times += 1) {
+    const subject = subjectOfMessage(name, times);
     const { seq } = await store.besideExceptions(STORE, subject);
     const row = seq === null ? null : await store.exception(STORE, seq);
-    if (row === null || row.closedAtMs === null) return subject;
+    if (row === null) return { row: last, subject };
+    if (row.closedAtMs === null) return { row, subject };
+    last = row;
   }
-  throw new Error(`an exception about one message was closed ${String(CLOSED_MAX)} times`);
+  return { row: last, subject: null };
+}
+
+/**
+ * Its sender has sent it again, and now it fits: the process had died between the exception and the
+ * receipt, and other code is at work since. Nobody has to look any more.
+ */
+export async function closeSuperseded(engine: Engine, name: string, fate: Became): Promise<void> {
+  const row = await exceptionOfMessage(engine, name);
+  if (row === null || row.closedAtMs !== null || row.reasonCode !== UNFIT_MESSAGE) return;
+  await closeByItself(
+    engine,
+    row,
+    `the message has come again, and fits now: it is ${becameText(fate)}`,
+  );
+}
+
+/** What became of a message, in a receipt or in a row. */
+export interface Became {
+  readonly state: ReceiptState;
+  readonly run: number | string | null;
+}
+
+export function becameText({ state, run }: Became): string {
+  if (run === null) return state;
+  return `${state}, run ${typeof run === "number" ? formatRunId(run) : run}`;
+}
+
+/** The open one by which somebody has a message that is in review; null for none. */
+export async function openExceptionOf(
+  engine: Engine,
+  { name, duplicateOf }: Pick<ReceivedRow, "name" | "duplicateOf">,
+): Promise<ExceptionRow | null> {
+  const row =
+    duplicateOf === null
+      ? await exceptionOfMessage(engine, name)
+      : await besideRun(engine, duplicateOf, subjectOfMessage(name));
+  return row?.closedAtMs === null ? row : null;
+}
+
+async function besideRun(
+  { store }: Engine,
+  run: number,
+  subject: string,
+): Promise<ExceptionRow | null> {
+  const { seq } = await store.besideExceptions(run, subject);
+  return seq === null ? null : await store.exception(run, seq);
 }
 
 /** A second message about the business fact that a run has. */
@@ -60,7 +125,7 @@ export function aboutDuplicate(
   const what = `Message ${quoted(head.id)} of ${by} came by ${quoted(head.ingress)}`;
   return {
     run,
-    subject: subjectOf(head.name),
+    subject: subjectOfMessage(head.name),
     at: "receive",
     reasonCode: "HF4113",
     rule: "engine/duplicate-review@1",
@@ -106,7 +171,7 @@ export function aboutMissing(
   return {
     run: null,
     workflow: name,
-    subject: subjectOf(row.name),
+    subject: subjectOfMessage(row.name),
     at: "receive",
     reasonCode: "HF4114",
     rule: "engine/missing-ref@1",
@@ -119,13 +184,21 @@ export function aboutMissing(
 }
 
 /** The message has had its turn: nobody has to look for what it waited for. */
-export async function closeMissing({ store, exceptions }: Engine, name: string): Promise<void> {
-  const { seq } = await store.besideExceptions(STORE, subjectOf(name));
+export async function closeMissing(engine: Engine, name: string): Promise<void> {
+  const { store } = engine;
+  const { seq } = await store.besideExceptions(STORE, subjectOfMessage(name));
   const row = seq === null ? null : await store.exception(STORE, seq);
   if (row === null || row.closedAtMs !== null) return;
+  await closeByItself(engine, row, "what it waited for has come, and the message has had its turn");
+}
+
+async function closeByItself(
+  { exceptions }: Engine,
+  { seq }: ExceptionRow,
+  why: string,
+): Promise<void> {
   try {
-    const why = "what it waited for has come, and the message has had its turn";
-    await exceptions.beside.close({ run: STORE, seq: row.seq }, BY, why);
+    await exceptions.beside.close({ run: STORE, seq }, BY, why);
   } catch (error) {
     // A person was faster.
     if (!(error instanceof HoldfastError) || error.code !== "HF6003") throw error;

@@ -2,8 +2,14 @@
 import { HoldfastError } from "../../core/error.ts";
 import { parseJson } from "../../core/json-text.ts";
 import { canonicalText, inputDigest, type Hmac } from "../../core/operation-key.ts";
-import type { DuplicateRule, HeldTerms, OrderPlace, ReceivedHead } from "../../core/received.ts";
-import { formatRunId } from "../../core/run-number.ts";
+import type {
+  Admitted,
+  DuplicateRule,
+  HeldTerms,
+  OrderPlace,
+  ReceivedHead,
+} from "../../core/received.ts";
+import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ReceivedRow } from "../../store/rows.ts";
 import type { IncomingMessage, Receipt, SaidOrder, UnfitMessage } from "../../workflow/message.ts";
 import { isStorable } from "../journal/checked-values.ts";
@@ -120,11 +126,16 @@ export function heldMessage(row: ReceivedRow): Message {
 }
 
 /** One that a person has: it begins with what that person has given, who started it then. */
-export function mendedMessage(row: ReceivedRow, input: unknown, by: string): Message {
+export function mendedMessage(
+  row: ReceivedRow,
+  input: unknown,
+  by: string,
+  admitted: Admitted,
+): Message {
   const { name, namespace, workflow, ingress, source, id, digest, atMs } = row;
   const head = { name, namespace, workflow, ingress, source, id, digest };
   return {
-    head: { ...head, order: null, cameAtMs: atMs },
+    head: { ...head, order: null, cameAtMs: atMs, admitted },
     input,
     by,
     duplicates: "merge",
@@ -147,6 +158,13 @@ function orderOf({ orderKey, orderName, orderNumber }: ReceivedRow): OrderPlace 
 export function receiptOf(
   { state, run, duplicateOf }: Pick<ReceivedHead, "state" | "run" | "duplicateOf">,
   isRepeat: boolean,
+  exception: { readonly run: number; readonly seq: number } | null = null,
 ): Receipt {
-  return { state, run: publicId(run), duplicateOf: publicId(duplicateOf), isRepeat };
+  return {
+    state,
+    run: publicId(run),
+    duplicateOf: publicId(duplicateOf),
+    isRepeat,
+    ...(exception === null ? {} : { exception: formatItemId("exc", exception) }),
+  };
 }

@@ -16,12 +16,18 @@ import type { ReceivedRow } from "../../store/rows.ts";
 import { KEEPER_SHARD } from "../../store/shards.ts";
 import { intakeIsFull } from "../journal/backlog.ts";
 import { CountedList } from "../journal/counted-list.ts";
+import { formatItemId } from "../../core/run-number.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { Engine } from "../engine.ts";
 import { checkedStart } from "../starts/start-input.ts";
 import { Elsewhere } from "../workers/places.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
-import { aboutDuplicate, aboutMissing, closeMissing } from "./message-exceptions.ts";
+import {
+  aboutDuplicate,
+  aboutMissing,
+  closeMissing,
+  openExceptionOf,
+} from "./message-exceptions.ts";
 import * as refusals from "./message-refusals.ts";
 import {
   heldMessage,
@@ -87,6 +93,7 @@ export class Receiving {
   /** Reads what is held. Before any message is taken. */
   async load(): Promise<void> {
     this.#held.clear();
+    this.#unfits.load();
     for (let after = ""; ;) {
       const rows = await this.#engine.store.heldMessages(after, HELD_PAGE_MAX);
       for (const row of rows) this.#hold(row);
@@ -174,7 +181,14 @@ export class Receiving {
   async #recall(head: Message["head"]): Promise<Receipt | null> {
     const known = await this.#known(head.name);
     if (repeatOfReceipt(known, head.digest) === "conflict") throw refusals.otherPayload(head.id);
-    return known === null ? null : receiptOf(known, true);
+    return known === null ? null : await this.#receiptOf(known);
+  }
+
+  /** Of what came before; with the exception by which somebody has it. */
+  async #receiptOf(known: ReceivedRow): Promise<Receipt> {
+    if (known.state !== "review") return receiptOf(known, true);
+    const open = await openExceptionOf(this.#engine, known);
+    return receiptOf(known, true, open);
   }
 
   /** Whether a message of the order that this one stands in was taken here. */
@@ -215,12 +229,19 @@ export class Receiving {
     const known = await this.#known(head.name);
     const repeat = repeatOfReceipt(known, head.digest);
     if (repeat === "conflict") throw refusals.otherPayload(head.id);
-    if (known !== null) return receiptOf(known, true);
+    if (known !== null) {
+      await this.#unfits.settle(head.name, known);
+      return await this.#receiptOf(known);
+    }
     await this.#refuseIfFull();
     try {
       if ("problem" in message) return await this.#unfits.keep(message);
       const { order } = head;
-      if (order === null) return await this.#begin(message);
+      if (order === null) {
+        const receipt = await this.#begin(message);
+        await this.#unfits.settle(head.name, receipt);
+        return receipt;
+      }
       return await this.#orders.in(order.name, () => this.#inOrder(message, false));
     } catch (error) {
       this.#list.giveBack();
@@ -309,7 +330,9 @@ export class Receiving {
     if (duplicates === "reject")
       return await this.#write(message, { state: "rejected", run: null, duplicateOf: run });
     await this.#engine.exceptions.beside.open(aboutDuplicate(message, run, workflow));
-    return await this.#write(message, { state: "review", run: null, duplicateOf: run });
+    const receipt = await this.#write(message, { state: "review", run: null, duplicateOf: run });
+    const open = await openExceptionOf(this.#engine, { ...message.head, duplicateOf: run });
+    return open === null ? receipt : { ...receipt, exception: formatItemId("exc", open) };
   }
 
   async #write(message: Message, fate: Fate): Promise<Receipt> {

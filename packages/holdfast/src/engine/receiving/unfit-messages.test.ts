@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { RecordKind } from "../../core/record-kinds.ts";
 import type { IncomingMessage, UnfitMessage } from "../../workflow/message.ts";
+import { formatItemId } from "../../core/run-number.ts";
+import { timelineEntry } from "../../operate/timeline.ts";
 import { verifyStore } from "../../store-sqlite/index.ts";
 import { workflow } from "../../workflow/workflow.ts";
 import type { FlushSeen } from "../../testing/bed/watched-store.ts";
@@ -73,8 +75,10 @@ const kept = { state: "review", run: null, duplicateOf: null };
 describe("a message that does not fit", () => {
   test("is given to the owner of its workflow, once, and starts nothing", async () => {
     await world.begin([bill]);
-    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: false });
-    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: true });
+    const first = await keep("m-1");
+    const [exception] = (await world.exceptions()).map((row) => formatItemId("exc", row));
+    expect(first).toEqual({ ...kept, isRepeat: false, exception });
+    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: true, exception });
     await expect(keep("m-1", "{")).rejects.toMatchObject({ code: "HF4110" });
     const [open, ...more] = await world.exceptions();
     expect(more).toEqual([]);
@@ -99,6 +103,16 @@ describe("a message that does not fit", () => {
     expect(await keep("m-1")).toEqual({ ...receipt, isRepeat: true });
     const [closed] = await world.exceptions();
     expect(closed).toMatchObject({ closedBy: "bo", resolution: "dealt-with" });
+    // Who took it and why is said at the exception, and at the run.
+    expect(closed?.handling.notes).toMatchObject([
+      { by: "bo", text: `admitted: started, run ${receipt.run ?? ""}; asked them` },
+    ]);
+    const [started] = await world.records(run?.run ?? 0);
+    if (started === undefined) throw new Error("the run has no beginning");
+    expect(timelineEntry(started)).toMatchObject({
+      by: "bo",
+      what: expect.stringMatching(/did not fit \(exc_\w+, admitted: asked them\)/u) as unknown,
+    });
     // Said twice, it is still one run; and who gives something else is told.
     expect(await admit(mended)).toMatchObject({ run: receipt.run, isRepeat: true });
     const other = admit({ id: "O-2", cents: 1 }, "cy");
@@ -123,7 +137,7 @@ describe("a message that does not fit", () => {
     await expect(admit({ id: "O-1" })).rejects.toMatchObject({ code: "HF4102" });
     const [open] = await world.exceptions();
     expect(open?.closedAtMs).toBeNull();
-    expect(await keep("m-1")).toEqual({ ...kept, isRepeat: true });
+    expect(await keep("m-1")).toMatchObject({ ...kept, isRepeat: true });
     expect(await admit(mended)).toMatchObject({ state: "started" });
   });
 
@@ -217,6 +231,34 @@ describe("a message that does not fit, over a crash", () => {
     };
     expect(await receiving().admit(admission)).toMatchObject({ state: "started" });
   });
+
+  for (const dies of ["received", "started", "closed"] as const) {
+    test(`leaves no exception open where it fits when it comes again (dies before "${dies}")`, async () => {
+      await world.begin([bill], { fateOf: fateOf("received", "diesBefore") });
+      void keep("m-1").catch(() => undefined);
+      await world.settle();
+      await world.crash();
+      // Other code is at work, which takes it; it may die over that as well.
+      await world.begin([bill], dies === "received" ? {} : { fateOf: fateOf(dies, "diesBefore") });
+      const again = receiving().receive(fitting("m-1", mended));
+      if (dies !== "received") {
+        void again.catch(() => undefined);
+        await world.settle();
+        await world.crash();
+        await world.begin([bill]);
+      }
+      const { state, run } =
+        dies === "received" ? await again : await receiving().receive(fitting("m-1", mended));
+      expect(state).toBe("started");
+      expect(await world.allRuns()).toHaveLength(1);
+      const [exception, ...more] = await world.exceptions();
+      expect(more).toEqual([]);
+      expect(exception).toMatchObject({ closedBy: "holdfast" });
+      const records = await world.records(0);
+      const closed = records.find(({ kind }) => kind === "closed");
+      expect(closed?.head).toContain(`it is started, run ${run ?? ""}`);
+    });
+  }
 
   for (const kind of ["started", "closed"] as const) {
     for (const fate of FATES) {

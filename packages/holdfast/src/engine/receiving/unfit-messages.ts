@@ -3,10 +3,11 @@
  * person gives what they are to begin with, or leaves them. See decision 0047.
  */
 import { HoldfastError } from "../../core/error.ts";
+import { HANDLING_LIMITS } from "../../core/exception-handling.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { StartedHead } from "../../core/journal.ts";
 import { inputDigest } from "../../core/operation-key.ts";
-import { UNFIT_MESSAGE, type ReceivedHead } from "../../core/received.ts";
+import { subjectOfMessage, UNFIT_MESSAGE, type ReceivedHead } from "../../core/received.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ExceptionRow, ReceivedRow } from "../../store/rows.ts";
 import type { Receipt } from "../../workflow/message.ts";
@@ -14,7 +15,15 @@ import type { Engine } from "../engine.ts";
 import { STORE } from "../exceptions/write-at.ts";
 import { headOf } from "../run/recovery.ts";
 import { checkedStart } from "../starts/start-input.ts";
-import { aboutUnfit, messageNameOf, openSubject } from "./message-exceptions.ts";
+import {
+  aboutUnfit,
+  becameText,
+  closeSuperseded,
+  exceptionOfMessage,
+  messageNameOf,
+  openSubject,
+  type Became,
+} from "./message-exceptions.ts";
 import { unknownWorkflow } from "./message-refusals.ts";
 import { mendedMessage, receiptOf, type Message, type Unfit } from "./messages.ts";
 
@@ -37,10 +46,27 @@ interface Taking {
 export class UnfitMessages {
   readonly #engine: Engine;
   readonly #taking: Taking;
+  /** Grows with each that may be open: where none was, no message costs a look. */
+  #keptCount = 1;
+  #noneOpenAt = 0;
 
   constructor(engine: Engine, taking: Taking) {
     this.#engine = engine;
     this.#taking = taking;
+  }
+
+  /** Another worker may have kept some since this one was the keeper. */
+  load(): void {
+    this.#keptCount += 1;
+  }
+
+  /** A message is taken: an exception that a crash has left of it, from when it did not fit, is over. */
+  async settle(name: string, fate: Became): Promise<void> {
+    if (fate.state === "review" || this.#keptCount === this.#noneOpenAt) return;
+    const seen = this.#keptCount;
+    const { openCount } = await this.#engine.store.besideExceptions(STORE, subjectOfMessage(name));
+    if (openCount === 0) this.#noneOpenAt = seen;
+    else await closeSuperseded(this.#engine, name, fate);
   }
 
   /** The exception first: a receipt without it would be a message that nobody looks at. */
@@ -49,11 +75,13 @@ export class UnfitMessages {
     const workflow = this.#engine.workflow(head.workflow);
     if (workflow === null) throw unknownWorkflow(head.workflow);
     const subject = await openSubject(this.#engine, head.name);
+    this.#keptCount += 1;
     await this.#engine.exceptions.beside.open(aboutUnfit(message, workflow, subject));
+    this.#keptCount += 1;
     const fate = { state: "review", run: null, duplicateOf: null } as const;
     // Never forgotten by itself: a person may take as long as it takes.
     await this.#taking.append({ ...head, ...fate, held: null, untilMs: null });
-    return receiptOf(fate, false);
+    return receiptOf(fate, false, await exceptionOfMessage(this.#engine, head.name));
   }
 
   /** Of the message that the exception is about. */
@@ -66,22 +94,38 @@ export class UnfitMessages {
     throw aboutSomethingElse(row);
   }
 
-  async admit(name: string, { exception, input, by, reason }: Admission): Promise<Receipt> {
-    const { store, exceptions } = this.#engine;
+  async admit(name: string, admission: Admission): Promise<Receipt> {
+    const { exception, input } = admission;
+    const { store } = this.#engine;
     const known = await this.#taking.known(name);
     if (known === null) throw noMessage(exception);
     const row = await store.exception(exception.run, exception.seq);
     const closedBy = row?.closedBy ?? null;
     if (known.state !== "review") {
       // The process may have died between the start and this.
-      if (closedBy === null) await exceptions.beside.close(exception, by, reason);
+      if (closedBy === null) await this.#close(admission, known);
       else if (!(await this.#hasBegunWith(known, input))) throw admittedBefore(known, closedBy);
       return receiptOf(known, true);
     }
     if (closedBy !== null) throw isLeft(exception, closedBy);
-    const receipt = await this.#begin(known, input, by);
-    await exceptions.beside.close(exception, by, reason);
+    const receipt = await this.#begin(known, admission);
+    await this.#close(admission, receipt);
     return receipt;
+  }
+
+  /** Who has taken it, and why, is said at the exception as well. */
+  async #close({ exception, by, reason }: Admission, fate: Became): Promise<void> {
+    const { acts, beside } = this.#engine.exceptions;
+    const text = `admitted: ${becameText(fate)}; ${reason}`.slice(0, HANDLING_LIMITS.noteChars);
+    // Under its own name: a crash before it was closed leaves one note, not two.
+    const command = `admitted ${formatItemId("exc", exception)}`;
+    try {
+      await acts.handle(exception, { kind: "noted", text }, { by, reason, command });
+    } catch (error) {
+      // It has as many notes as it may have: the reason is on record with the run.
+      if (!(error instanceof HoldfastError)) throw error;
+    }
+    await beside.close(exception, by, reason);
   }
 
   /** Whether its run began with this input. */
@@ -94,14 +138,15 @@ export class UnfitMessages {
     return inputDigest(input, (text) => digests.hex(text)).startsWith(begunWith);
   }
 
-  async #begin(known: ReceivedRow, input: unknown, by: string): Promise<Receipt> {
+  async #begin(known: ReceivedRow, { exception, input, by, reason }: Admission): Promise<Receipt> {
     const { limits } = this.#engine;
     const workflow = this.#engine.workflow(known.workflow);
     if (workflow === null) throw unknownWorkflow(known.workflow);
     const { text } = await checkedStart(workflow, input, { by }, limits).catch((error: unknown) => {
       throw error instanceof HoldfastError ? error : threwOf(known.workflow, error);
     });
-    return await this.#taking.begin(mendedMessage(known, parseJson(text), by));
+    const admitted = { exception: formatItemId("exc", exception), reason };
+    return await this.#taking.begin(mendedMessage(known, parseJson(text), by, admitted));
   }
 }
 

@@ -3,6 +3,7 @@
  * bound to all that is frozen and to where the run stood: any change voids it. Source: failure
  * model 4.5.
  */
+import { canonicalJson } from "../../core/canonical-json.ts";
 import { canonicalText } from "../../core/operation-key.ts";
 import type { JournalRecord } from "../../core/journal.ts";
 import {
@@ -105,11 +106,12 @@ export function frozenDigest(
   data: string | null,
   digests: Digests,
 ): string {
-  const parts = [act, step ?? "", workflow, effect ?? "", by, String(version), ref ?? ""];
-  const { operation, attempts, happened, exception } = said ?? {};
+  const words = [act, step ?? "", workflow, effect ?? "", by, String(version), ref ?? ""];
+  const { operation, attempts, happened, parts, exception } = said ?? {};
   const outcome = said === undefined ? [] : [operation, attempts, happened, exception].map(String);
-  const rest = [String(newKey === true), data ?? "", ...outcome];
-  return digests.hex(canonicalText("proposal", [String(run), ...parts, ...rest]));
+  const ofParts = parts === undefined ? [] : [canonicalJson(parts)];
+  const rest = [String(newKey === true), data ?? "", ...outcome, ...ofParts];
+  return digests.hex(canonicalText("proposal", [String(run), ...words, ...rest]));
 }
 
 /** The order as it was proposed, with the version at which it was. */

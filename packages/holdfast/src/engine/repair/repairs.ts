@@ -126,7 +126,7 @@ export class Repairs {
    * @throws {HoldfastError} HF6001, HF6003 (it is known, or was sent again since), HF4102.
    */
   async settle(said: SettleCommand): Promise<Repaired> {
-    const { run, operation, happened, value, ref, by, reason, exception } = said;
+    const { run, operation, happened, parts, value, ref, by, reason, exception } = said;
     requireName(by, "says whether an effect happened");
     requireReason(reason, "says whether an effect happened");
     requireTruth(happened, 'word "happened" about an effect');
@@ -137,6 +137,7 @@ export class Repairs {
       operation,
       attempts,
       happened,
+      ...(parts === undefined ? {} : { parts }),
       value,
       ref,
       reason,

@@ -61,12 +61,13 @@ export async function settleTogether(
   said: SaidOutcome,
   data: string | null,
 ): Promise<void> {
-  const { operation, attempts, happened, exception } = said;
+  const { operation, attempts, happened, parts, exception } = said;
   await engine.commands.settle({
     run,
     operation,
     attempts,
     happened,
+    ...(parts === undefined ? {} : { parts }),
     value: data === null ? null : parseJson(data),
     ref: ref ?? null,
     by,
@@ -129,7 +130,7 @@ function write(
   append: Append,
   { said, needs, intent, version }: Proposing & { readonly version: number },
 ): number {
-  const { operation, attempts, happened, value, ref, by, reason } = said;
+  const { operation, attempts, happened, parts, value, ref, by, reason } = said;
   const { exception = null, command = null } = said;
   const { effect } = headOf<IntentHead>(intent);
   const what = `answer of ${intent.name}`;
@@ -140,7 +141,7 @@ function write(
       run: row,
       step: intent.name,
       effect,
-      said: { operation, attempts, happened, exception },
+      said: { operation, attempts, happened, ...(parts === undefined ? {} : { parts }), exception },
       version,
       ref,
       data,

@@ -3,7 +3,13 @@
  * changed since, or be gone, and nothing of it may be done any more. Only ledger and exception change.
  */
 import { HoldfastError } from "../../core/error.ts";
-import type { ClosedHead, IntentHead, OpenedHead, SettledHead } from "../../core/journal.ts";
+import type {
+  ClosedHead,
+  IntentHead,
+  JournalRecord,
+  OpenedHead,
+  SettledHead,
+} from "../../core/journal.ts";
 import { movedSince, otherThanSeen, sentSince } from "../../core/seen.ts";
 import { formatRunId } from "../../core/run-number.ts";
 import { versionOf } from "../../core/run-version.ts";
@@ -22,7 +28,7 @@ export function settleEnded(
   append: Append,
   command: SettleCommand,
 ): void {
-  const { operation, happened, ref, by, reason, decided, version = null } = command;
+  const { operation, happened, parts, ref, by, reason, decided, version = null } = command;
   const look = `Look at it with: holdfast show ${formatRunId(row.run)}`;
   const moved = movedSince(versionOf(records), version);
   if (moved !== null) throw new HoldfastError("HF6007", moved, look);
@@ -42,6 +48,7 @@ export function settleEnded(
   if (since !== null) {
     throw new HoldfastError("HF6003", since, look);
   }
+  if (parts !== undefined) throw nothingMore(first);
   const staying = stayingException(own);
   if (!personNeeded(state) && staying !== null && happened) {
     if (decided !== undefined) append("decided", "", decided);
@@ -83,6 +90,14 @@ export function settleEnded(
     class: head.class,
   };
   append("closed", first.name, closed);
+}
+
+function nothingMore({ name }: JournalRecord): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `Nothing more of "${name}" is sent: its run has ended.`,
+    "Do by hand what is missing, or undo what was done; then say of the whole whether it happened.",
+  );
 }
 
 function closeStaying(

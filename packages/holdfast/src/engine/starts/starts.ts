@@ -351,6 +351,7 @@ export class Starts {
       parent: parentOf(options),
       ...restoredOf(options),
       ...anewOf(options),
+      ...admittedOf(options),
       state: before === null ? "running" : "waiting",
       reason: before === null ? "" : `waits behind ${formatRunId(before)} in lane "${lane ?? ""}"`,
       deadlineAtMs,
@@ -459,6 +460,11 @@ function firstSentence(run: number, stored: StoredRun | null): string {
 
 function restoredOf({ restoredFromMs }: StartOptions): Pick<StartedHead, "restoredFromMs"> {
   return restoredFromMs === undefined ? {} : { restoredFromMs };
+}
+
+function admittedOf({ received }: StartOptions): Pick<StartedHead, "admitted"> {
+  const admitted = received?.head.admitted;
+  return admitted === undefined ? {} : { admitted };
 }
 
 function anewOf({ anew }: StartOptions): Pick<StartedHead, "anew"> {

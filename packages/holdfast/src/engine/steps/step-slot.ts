@@ -6,6 +6,7 @@
  */
 import type { AcceptedEvent, JournalRecord } from "../../core/journal.ts";
 import type { DecidedHead } from "../../core/repaired.ts";
+import type { SaidParts } from "../../core/said-parts.ts";
 import type { FinalRunState, RunState } from "../../core/run-state.ts";
 import type { StayingEffect } from "../effects/staying-effects.ts";
 import type { ErrorCode } from "../../core/error.ts";
@@ -100,6 +101,8 @@ export type StepCommand =
       /** Number of the exception that was seen; null for whichever is open. */
       readonly exception: number | null;
       readonly happened: boolean;
+      /** Which parts of it happened; null where it is said of the whole. */
+      readonly parts: SaidParts | null;
       readonly value: unknown;
       readonly ref: string | null;
       readonly by: string;

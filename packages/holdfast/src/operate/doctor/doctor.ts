@@ -14,6 +14,8 @@ export interface DoctorNeeds {
   readonly pause: (ms: number) => Promise<void>;
   /** Tells what is not of one store: the program, and the definitions of a build. */
   readonly lookAround: (tell: Tell) => Promise<void>;
+  /** It has taken too long: what it does from then on is told nobody. */
+  readonly stopLooking: () => void;
   readonly anchorFile: string | null;
 }
 
@@ -29,9 +31,18 @@ export interface Examined {
 }
 
 export async function examine(care: StoreCare, needs: DoctorNeeds): Promise<Examined> {
-  const { anchorFile, lookAround } = needs;
+  const { anchorFile, lookAround, stopLooking } = needs;
   const { pause } = needs;
-  const around = bounded("module", null, lookAround, () => pause(IMPORT_MS_MAX));
+  const around = bounded(
+    "module",
+    null,
+    lookAround,
+    () => pause(IMPORT_MS_MAX),
+    () => {
+      stopLooking();
+      return hangs();
+    },
+  );
   const stores = care.cells ?? [{ name: null, care }];
   const looked = await Promise.all([
     around,
@@ -39,7 +50,13 @@ export async function examine(care: StoreCare, needs: DoctorNeeds): Promise<Exam
       // Each cell has an anchor of its own, as in the app.
       const anchor = anchorFile === null || name === null ? anchorFile : `${anchorFile}.${name}`;
       const look = (tell: Tell) => lookAtOne(one, anchor, needs, tell);
-      return bounded("store", name, look, () => pause(LOOKING_MS_MAX));
+      return bounded(
+        "store",
+        name,
+        look,
+        () => pause(LOOKING_MS_MAX),
+        (last) => tooLate("store", last),
+      );
     }),
   ]);
   const checks = looked.flat();
@@ -70,6 +87,7 @@ async function bounded(
   cell: string | null,
   look: (tell: Tell) => Promise<void>,
   timeIsOver: () => Promise<void>,
+  late: (last: string | null) => Finding,
 ): Promise<readonly Check[]> {
   const told: Check[] = [];
   let isOver = false;
@@ -85,9 +103,17 @@ async function bounded(
     },
   );
   const ended = await Promise.race([whole, timeIsOver().then(() => "late" as const)]);
-  if (ended === "late") tell(tooLate(check, told.at(-1)?.check ?? null));
+  if (ended === "late") tell(late(told.at(-1)?.check ?? null));
   isOver = true;
   return told;
+}
+
+function hangs(): Finding {
+  const seconds = String(IMPORT_MS_MAX / 1_000);
+  return failed("module", `it has not come to an end within ${seconds} s of being loaded`, {
+    code: "HF4102",
+    fix: "Keep the workflows in a module that only exports them: let nothing at its top level, or in what it imports, wait for a database, a network or a timer.",
+  });
 }
 
 function tooLate(check: string, last: string | null): Finding {

@@ -8,6 +8,7 @@ import {
   type ProposedHead,
   type Verdict,
 } from "../../core/repaired.ts";
+import type { SaidParts } from "../../core/said-parts.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ReviewRow, RunRow } from "../../store/rows.ts";
 import type { StoreReader } from "../../store/store.ts";
@@ -27,6 +28,8 @@ export interface ProposalView {
   readonly step: string | null;
   /** Of `settle`: whether it is said to have happened; else null. */
   readonly happened: boolean | null;
+  /** Of `settle`: what is said of each part; null where it is said of the whole. */
+  readonly parts: SaidParts | null;
   readonly state: ReviewRow["state"];
   /** Who has made it, and so does not approve it. */
   readonly by: string;
@@ -72,6 +75,7 @@ export async function proposalDetails(
       act: head.act,
       step: head.step,
       happened: head.said?.happened ?? null,
+      parts: head.said?.parts ?? null,
       state: row.state,
       by: head.by,
       reason: head.reason,

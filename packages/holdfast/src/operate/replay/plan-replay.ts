@@ -26,6 +26,7 @@ import type { Decider } from "../decisions.ts";
 import { quoted } from "../find-run.ts";
 import { deployedVersions } from "../list-issues.ts";
 import { Masking } from "../masking.ts";
+import { partsOf } from "../parts-view.ts";
 import { coolDownOf, type CoolDown } from "./cool-down.ts";
 import { parseReplayQuery } from "./replay-query.ts";
 import { RepairsOfAll } from "./repairs-of-all.ts";
@@ -174,6 +175,7 @@ async function shownOf(
   const contracts = new Map<string, number>();
   const needed = new Set<string>();
   let duplicateCount = 0;
+  let wholeCount = 0;
   for (const { exception, effects } of running) {
     const { integration, operation, effectName } = exception;
     if (integration !== null) needed.add(integration);
@@ -186,6 +188,11 @@ async function shownOf(
     }
     if (effect !== null && couldBeTwice(effect, exception.record.keyWindowEndsAtMs, nowMs))
       duplicateCount += 1;
+    if (
+      exception.effect === "partial" &&
+      (await partsOf(reader, exception))?.sendsAgain !== "the rest"
+    )
+      wholeCount += 1;
   }
   return {
     keyCount: new Set(running.map(({ run }) => `${run.workflow} ${run.key}`)).size,
@@ -193,6 +200,7 @@ async function shownOf(
     contracts: [...contracts].toSorted(([, a], [, b]) => b - a),
     again: [...again].map(([effect, [count, sent]]) => [effect, count, sent] as const),
     duplicateCount,
+    ...(wholeCount === 0 ? {} : { wholeCount }),
     needs: [...needed].toSorted(),
     parked: await downOf(reader, [...needed]),
   };
