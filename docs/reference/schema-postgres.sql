@@ -1,6 +1,7 @@
 -- The schema of a store on PostgreSQL, as the database describes it, for people who query it.
--- A test compares it with the one that the migrations make; they say what each table is for:
--- packages/holdfast/src/store-postgres/migrations.
+-- A test compares it with the one that the migrations make, and writes it anew:
+-- npx vitest run packages/holdfast/src/store-postgres/schema.test.ts -u
+-- They say what each table is for: packages/holdfast/src/store-postgres/migrations.
 
 -- begin
 

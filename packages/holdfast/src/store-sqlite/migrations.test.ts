@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { EFFECT_PROOFS, FAILURE_CLASSES, FAILURE_FAMILIES } from "../core/failure.ts";
 import { DEFINITION_KINDS, RESOLUTIONS } from "../core/journal.ts";
@@ -8,6 +9,17 @@ import { SCHEMA_VERSION, migrate, schemaVersion } from "./migrations.ts";
 import { sql } from "./migrations/0001_initial.sql.ts";
 import { readPragma } from "./pragmas.ts";
 import { openDatabase } from "./runtime.ts";
+import { expectedSchema } from "./schema-check.ts";
+
+/** What the page with the schema begins with. */
+const SCHEMA_HEADER = `-- The schema of a store in a file, as SQLite keeps it, for people who query it.
+-- A test compares it with the one that the migrations make, and writes it anew:
+-- npx vitest run packages/holdfast/src/store-sqlite/migrations.test.ts -u
+-- They say what each table is for: packages/holdfast/src/store-sqlite/migrations.
+
+-- begin
+
+`;
 
 /** Which column of the schema takes the words of which list. */
 const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly string[] }[] = [
@@ -25,7 +37,20 @@ const CLOSED_LISTS: readonly { readonly column: string; readonly words: readonly
   { column: "inbox.topic", words: INBOX_TOPICS },
 ];
 
+/** The statements as a file for people: tables, then indexes, in order of name. */
+function schemaText(): string {
+  const made = expectedSchema().filter(({ sql: text }) => text !== null);
+  const tables = made.filter(({ type }) => type === "table");
+  const others = made.filter(({ type }) => type !== "table");
+  return `${[...tables, ...others].map(({ sql: text }) => `${text};`).join("\n\n")}\n`;
+}
+
 describe("the schema", () => {
+  test("is the one in docs/reference/schema-sqlite.sql", async () => {
+    const page = new URL("../../../../docs/reference/schema-sqlite.sql", import.meta.url);
+    await expect(SCHEMA_HEADER + schemaText()).toMatchFileSnapshot(fileURLToPath(page));
+  });
+
   for (const { column, words } of CLOSED_LISTS) {
     test(`accepts exactly the words of core for ${column}`, () => {
       const [table = "", name = ""] = column.split(".");
