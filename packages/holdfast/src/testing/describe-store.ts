@@ -14,6 +14,7 @@ import { readingTests } from "./describe-store-reading.ts";
 import { removalTests } from "./describe-store-removal.ts";
 import { receivedTests } from "./describe-store-received.ts";
 import { shardTests } from "./describe-store-shards.ts";
+import { type OpenSharedStoreUnderTest, sharedTests } from "./describe-store-shared.ts";
 import { waitingTests } from "./describe-store-waiting.ts";
 
 /** A store made for one test, and what a test may do to it from outside. */
@@ -65,24 +66,37 @@ const GROUPS: Readonly<Record<string, StoreTests>> = {
 /**
  * Defines the tests of a driver. `open` is called once a test and makes an empty store; what it
  * made is disposed of when the test has ended, however it did.
+ *
+ * @param openShared - the same for a store that workers share, empty and without a worker: with it,
+ * the tests with a second owner are defined, too. A store that can be shared keeps its promises only
+ * if it passes them.
  */
 export function describeStore(
   name: string,
   open: OpenStoreUnderTest,
   framework: TestFramework,
+  openShared?: OpenSharedStoreUnderTest,
 ): void {
   framework.describe(`${name} keeps the promises of a store`, () => {
-    for (const [group, tests] of Object.entries(GROUPS)) {
-      framework.describe(group, () => {
-        for (const [sentence, run] of Object.entries(tests)) {
-          framework.test(sentence, async () => {
-            const subject = await open();
-            try {
-              await run(subject);
-            } finally {
-              await subject.dispose();
-            }
-          });
+    for (const [group, tests] of Object.entries(GROUPS)) define(framework, group, tests, open);
+    if (openShared !== undefined) define(framework, "shared by workers", sharedTests, openShared);
+  });
+}
+
+function define<Subject extends { readonly dispose: () => Promise<void> }>(
+  framework: TestFramework,
+  group: string,
+  tests: Readonly<Record<string, (subject: Subject) => Promise<void>>>,
+  open: () => Promise<Subject>,
+): void {
+  framework.describe(group, () => {
+    for (const [sentence, run] of Object.entries(tests)) {
+      framework.test(sentence, async () => {
+        const subject = await open();
+        try {
+          await run(subject);
+        } finally {
+          await subject.dispose();
         }
       });
     }

@@ -27,6 +27,7 @@ export {
   type RefusedCall,
 } from "./connector/describe-connector.ts";
 export { describeStore } from "./describe-store.ts";
+export type { OpenSharedStoreUnderTest, SharedStoreUnderTest } from "./describe-store-shared.ts";
 export type { OpenStoreUnderTest, StoreUnderTest, TestFramework } from "./describe-store.ts";
 export type { FaultCounts, FiredFault } from "./fault-context.ts";
 export type { FaultKind, FaultMix, FaultProtocol } from "./fault-plan.ts";

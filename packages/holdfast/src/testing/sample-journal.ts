@@ -144,6 +144,11 @@ export class SampleJournal {
     await store.flush(this.batch(taken));
   }
 
+  /** To be called when another journal has written this run up to that number. */
+  continueRun(run: number, seq: number): void {
+    this.#lastSeq.set(run, seq);
+  }
+
   /** To be called when another opening of the store goes on: its flushes count from 1. */
   continueIn(store: Store): void {
     this.#flushNumber = 0;
