@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
 import { describeStore } from "../testing/describe-store.ts";
-import { openUnderTest } from "./test-store.test-support.ts";
+import { openSharedUnderTest, openUnderTest } from "./test-store.test-support.ts";
 
-describeStore("the PostgreSQL store", openUnderTest, { describe, test });
+describeStore("the PostgreSQL store", openUnderTest, { describe, test }, openSharedUnderTest);

@@ -1,3 +1,4 @@
+/** What only this driver can say of workers that share it; the rest is in the kit for stores. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SampleJournal, finishedHead } from "../testing/sample-journal.ts";
 import { type PostgresStore, type Ticks, verifyPostgresStore } from "./index.ts";
@@ -16,7 +17,6 @@ import {
   type TestDatabase,
   makeDatabase,
   openStore,
-  outwaitLeases,
   runSql,
 } from "./test-store.test-support.ts";
 
@@ -90,16 +90,6 @@ async function write(writer: Worker, sample: SampleJournal, name: string, seq: n
 }
 
 describe("a worker of a shared store", () => {
-  test("owns no shard until it takes some, and then nobody else does", async () => {
-    const [one, two] = [await join(), await join()];
-    await one.sees(({ workers }) => workers.length === 2);
-    await two.sees(isFree(9));
-    expect(await one.shards.take([7, 8, 9])).toMatchObject({ shards: [7, 8, 9], lastRun: 0 });
-    // It saw them free before the other took them.
-    expect(await two.shards.take([9, 10])).toMatchObject({ shards: [10], lastRun: 0 });
-    expect(one.shards.slot).not.toBe(two.shards.slot);
-  });
-
   test("is refused beside an engine that has the store for itself, and refuses one", async () => {
     const one = await join();
     await expect(openStore(database.url)).rejects.toMatchObject({
@@ -109,21 +99,6 @@ describe("a worker of a shared store", () => {
     await one.store.close();
     opened.push(await openStore(database.url));
     await expect(join()).rejects.toMatchObject({ code: "HF5004" });
-  });
-
-  test("cannot write to a shard that it does not own, or does not own any more", async () => {
-    const [one, two] = [await join(), await join()];
-    await one.sees(isFree(5));
-    await one.shards.take([5]);
-    const sample = new SampleJournal();
-    sample.add(1, "started", headIn(1, 5));
-    await sample.flushTo(one.store);
-    await one.shards.release([5]);
-    await two.sees(isFree(5));
-    expect(await two.shards.take([5])).toMatchObject({ shards: [5], lastRun: 1 });
-    sample.add(1, "result", null, { name: "late" });
-    await expect(sample.flushTo(one.store)).rejects.toMatchObject({ code: "HF5012" });
-    expect((await two.store.load([1]))[0]).toMatchObject({ shard: 5, records: [{ seq: 1 }] });
   });
 
   test("keeps what it has when it takes by an old look", async () => {
@@ -278,22 +253,6 @@ describe("a worker of a shared store", () => {
     });
   });
 
-  test("leaves no command any more once it was replaced", async () => {
-    const [one, two] = [await join(), await join()];
-    await outwaitLeases(database.url);
-    await two.store.abandon();
-    await runSql(
-      database.url,
-      `update worker set alive = 0 where incarnation = ${String(one.store.incarnation)}`,
-    );
-    const command = { id: "a", topic: "cancel", atMs: 1, by: "worker", data: "{}", shard: 5 };
-    await expect(one.shards.post([{ ...command, topic: "cancel" }])).rejects.toMatchObject({
-      code: "HF5012",
-    });
-    const three = await join();
-    expect(await three.store.inbox(10)).toEqual([]);
-  });
-
   test("says that it was replaced when its successor has taken the command that it takes", async () => {
     const [one, two] = [await join(), await join()];
     await one.sees(isFree(5));
@@ -348,20 +307,6 @@ describe("a worker of a shared store", () => {
     );
     expect(both.filter((saved) => saved)).toHaveLength(1);
     expect((await one.shards.gates(["erp"])).gates).toMatchObject([{ version: 2 }]);
-  });
-
-  test("changes no gate any more once it was replaced, and is not among the living", async () => {
-    const [one, two] = [await join(), await join()];
-    await one.shards.saveGate("erp", 0, "{}");
-    await runSql(
-      database.url,
-      `update worker set alive = 0 where incarnation = ${String(one.store.incarnation)}`,
-    );
-    expect(await one.shards.saveGate("erp", 1, '{"late":1}')).toBe(false);
-    expect(await one.shards.saveGate("crm", 0, '{"late":1}')).toBe(false);
-    const seen = await two.shards.gates(["erp", "crm"]);
-    expect(seen.living).toEqual([two.store.incarnation]);
-    expect(seen.gates).toEqual([{ integration: "erp", version: 1, state: "{}" }]);
   });
 
   test("finds no gates of an earlier time after an engine has had the store for itself", async () => {

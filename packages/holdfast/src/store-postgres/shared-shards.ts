@@ -32,10 +32,13 @@ const SHARED_SQL = {
   hint: HINT_SQL,
   // Only from who had them when they were looked at: null or a dead worker, and the dead stay so. What
   // is ours already was taken by this very call, whose answer was lost.
-  take: `update shard set owner = $1::int8, epoch = shard.epoch + 1
-    from unnest($2::int2[], $3::int8[]) as t (id, owner)
-    where shard.id = t.id
-      and (shard.owner is not distinct from t.owner or shard.owner = $1::int8)
+  // They are locked in order of number: of two takers, one waits for the other, and not both.
+  take: `with wanted as (select shard.id from shard
+      join unnest($2::int2[], $3::int8[]) as t (id, owner) on shard.id = t.id
+      where shard.owner is not distinct from t.owner or shard.owner = $1::int8
+      order by shard.id for update of shard)
+    update shard set owner = $1::int8, epoch = shard.epoch + 1 from wanted
+    where shard.id = wanted.id
       and exists (select 1 from worker m where m.incarnation = $1::int8 and m.alive = 1)
     returning shard.id, shard.epoch`,
   lastRunOf: `select max(r.run) from unnest($1::int2[]) as s (id) cross join lateral

@@ -2,8 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { inject } from "vitest";
 import type { StoreReader } from "../store/store.ts";
+import type { OpenSharedStoreUnderTest } from "../testing/describe-store-shared.ts";
 import type { OpenStoreUnderTest } from "../testing/describe-store.ts";
 import { connect } from "./client.ts";
+import { startCuttingProxy } from "./cutting-proxy.test-support.ts";
 import {
   type PostgresStore,
   type PostgresStoreOptions,
@@ -11,6 +13,7 @@ import {
   openPostgresStore,
   verifyPostgresStore,
 } from "./index.ts";
+import { systemTicks } from "./ticks.ts";
 
 const NOW_MS = 1_800_000_000_000;
 export const KEY = new Uint8Array(32).fill(7);
@@ -127,6 +130,41 @@ export const openUnderTest: OpenStoreUnderTest = async () => {
     dispose: async () => {
       for (const reader of readers) await reader.close();
       await current.abandon();
+      await database.drop();
+    },
+  };
+};
+
+/** Whoever joins beats when a test makes it look, and at no other time. */
+const WITHOUT_BEATS = { ...systemTicks, after: () => () => undefined };
+
+/** The same for workers that share it. They reach it through a proxy, which can lose an answer. */
+export const openSharedUnderTest: OpenSharedStoreUnderTest = async () => {
+  const database = await makeDatabase();
+  const { url } = database;
+  const proxy = await startCuttingProxy(url);
+  const opened: { abandon(): Promise<void> }[] = [];
+  return {
+    join: async () => {
+      const store = await openStore(proxy.url, { shared: true, ticks: WITHOUT_BEATS });
+      opened.push(store);
+      return store;
+    },
+    openReader: async () => {
+      const reader = await openPostgresReader({ url });
+      opened.push({ abandon: () => reader.close() });
+      return reader;
+    },
+    expire: ({ incarnation }) =>
+      runSql(url, `update heartbeat set beat_at_ms = 0 where incarnation = ${String(incarnation)}`),
+    loseAnswer: () => {
+      proxy.cutNext({ direction: "answer", afterBytes: 0 });
+    },
+    damage: async () =>
+      (await verifyPostgresStore({ url, key: KEY })).damage.map(({ what }) => what),
+    dispose: async () => {
+      for (const one of opened) await one.abandon();
+      await proxy.close();
       await database.drop();
     },
   };
