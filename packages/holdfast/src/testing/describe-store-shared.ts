@@ -3,10 +3,9 @@
  * writes nothing to it, whatever it believes.
  */
 import assert from "node:assert/strict";
-import { setImmediate as turn } from "node:timers/promises";
 import type { Store, StoreReader } from "../store/store.ts";
 import { SAMPLE_START_MS, SYSTEM_RUN, exceptionRecord, openedHead } from "./sample-journal.ts";
-import { SharedWorker, inOrder, isReplaced, runsApart } from "./shared-worker.ts";
+import { BusyWriter, SharedWorker, inOrder, isReplaced, runsApart } from "./shared-worker.ts";
 
 /** A store that workers share, made for one test, and what a test may do to it from outside. */
 export interface SharedStoreUnderTest {
@@ -36,8 +35,6 @@ export type SharedStoreTests = Readonly<
 const EVERY_SHARD: readonly number[] = Array.from({ length: 256 }, (_, shard) => shard);
 /** Of what may go well by chance. */
 const ROUNDS = 5;
-/** Flushes that are under way when a shard changes hands. */
-const FLUSHES = 12;
 const POSTED = { topic: "cancel", atMs: SAMPLE_START_MS, by: "worker", data: "{}" } as const;
 
 export const sharedTests: SharedStoreTests = {
@@ -106,20 +103,22 @@ export const sharedTests: SharedStoreTests = {
     const { one, two, mine } = await pair(subject);
     await one.take(mine.shard);
     await one.start(mine.run);
-    const ends = await inTheMiddle(one, mine.run);
+    const busy = new BusyWriter(one, mine.run);
+    await busy.atWork();
     await subject.expire(one.store);
     await two.take(mine.shard);
-    await requireAllThere(two, mine.run, ends());
+    await requireAllThere(two, mine.run, busy);
   },
 
   "has nothing to come once a shard was given away by a worker at work": async (subject) => {
     const { one, two, mine } = await pair(subject);
     await one.take(mine.shard);
     await one.start(mine.run);
-    const ends = await inTheMiddle(one, mine.run);
+    const busy = new BusyWriter(one, mine.run);
+    await busy.atWork();
     await one.shards.release([mine.shard]);
     await two.take(mine.shard);
-    await requireAllThere(two, mine.run, ends());
+    await requireAllThere(two, mine.run, busy);
   },
 
   "lets a worker write to what it has kept, and nothing to what it gave away": async (subject) => {
@@ -220,27 +219,12 @@ async function pair(subject: SharedStoreUnderTest) {
   return { one, two, mine, other };
 }
 
-/** Resolves when the first of many flushes is done and others are under way; the answer waits for them. */
-async function inTheMiddle(worker: SharedWorker, run: number) {
-  const flushes = Array.from({ length: FLUSHES }, () => worker.write(run));
-  const ends = Promise.allSettled(flushes);
-  await flushes[0];
-  await turn();
-  return () => ends;
-}
-
 /** What the new owner has read is all there will ever be, and all that was acknowledged is in it. */
-async function requireAllThere(
-  heir: SharedWorker,
-  run: number,
-  ends: Promise<readonly PromiseSettledResult<void>[]>,
-): Promise<void> {
+async function requireAllThere(heir: SharedWorker, run: number, busy: BusyWriter): Promise<void> {
   const found = await heir.seqsOf(run);
-  const ended = await ends;
-  const done = ended.filter(({ status }) => status === "fulfilled").length;
-  for (const end of ended)
-    if (end.status === "rejected") assert.ok(isReplaced(end.reason), end.reason);
-  assert.ok(done + 1 <= found.length, "its heir has not read what was acknowledged");
+  const acknowledged = await busy.end();
+  // It was started before.
+  assert.ok(acknowledged + 1 <= found.length, "its heir has not read what was acknowledged");
   assert.deepEqual(await heir.seqsOf(run), found);
   heir.sample.continueRun(run, found.length);
   await heir.write(run);

@@ -18,9 +18,9 @@ const ORDER = "lets two workers add to the same rows in opposite order";
 
 /** What each wrong store has to be told, all of it. */
 const WRONG: readonly (readonly [FaultyStore, readonly string[]])[] = [
-  [{ hasNoFence: true }, [DEAD, DEAD_APART, TAKEN_AT_WORK, GIVEN]],
+  [{ hasNoFence: true }, [DEAD, DEAD_APART, TAKEN_AT_WORK, GIVEN_AT_WORK, GIVEN]],
   [{ ignoresDeath: true }, [DEAD_APART]],
-  [{ ignoresShards: true }, [GIVEN]],
+  [{ ignoresShards: true }, [GIVEN_AT_WORK, GIVEN]],
   [{ asksAhead: true }, [TAKEN_AT_WORK]],
   [{ asksAhead: true, releasesAtOnce: true }, [TAKEN_AT_WORK, GIVEN_AT_WORK]],
   [{ writesInParts: true }, [GIVEN]],
@@ -30,6 +30,7 @@ const WRONG: readonly (readonly [FaultyStore, readonly string[]])[] = [
   ],
   [{ takesByLook: true }, [RACE, OLD_LOOK]],
   [{ takesInSteps: true }, [RACE]],
+  [{ sharesSlots: true }, [OLD_LOOK]],
   [{ forgetsOwners: true }, [DEAD]],
   [{ forgetsRuns: true }, [DEAD]],
   [{ letsDeadPost: true }, [DEAD_ELSE]],

@@ -1,5 +1,6 @@
 /** A worker of a shared store, as tests of any driver have it: its looks, its shards, its journal. */
 import assert from "node:assert/strict";
+import { setImmediate as turn } from "node:timers/promises";
 import { HoldfastError } from "../core/error.ts";
 import type { SharedShards, Surroundings, Taken } from "../store/shards.ts";
 import type { Store } from "../store/store.ts";
@@ -72,6 +73,64 @@ export class SharedWorker {
         this.#listener(seen);
       });
     });
+  }
+}
+
+/** More flushes than it takes to take a shard, and those that are still tried once that is done. */
+const FLUSHES_MAX = 2_000;
+const FLUSHES_AFTER = 5;
+
+/** A worker that writes one record after the other, two flushes under way at a time, until it is refused. */
+export class BusyWriter {
+  readonly #worker: SharedWorker;
+  readonly #run: number;
+  readonly #first: Promise<boolean>;
+  readonly #ended: Promise<void>;
+  #left = FLUSHES_MAX;
+  #acknowledged = 0;
+  #refusal: unknown = null;
+
+  constructor(worker: SharedWorker, run: number) {
+    this.#worker = worker;
+    this.#run = run;
+    this.#first = this.#flush();
+    this.#ended = this.#goOn();
+  }
+
+  /** Resolves when its first flush is done and the next ones are under way. */
+  async atWork(): Promise<void> {
+    await this.#first;
+    await turn();
+  }
+
+  /** Lets it try a few more. Answers how many were acknowledged. */
+  async end(): Promise<number> {
+    this.#left = Math.min(this.#left, FLUSHES_AFTER);
+    await this.#ended;
+    if (this.#refusal !== null && !isReplaced(this.#refusal)) throw this.#refusal;
+    return this.#acknowledged;
+  }
+
+  async #goOn(): Promise<void> {
+    let before = this.#first;
+    for (; this.#left > 0; this.#left -= 1) {
+      const next = this.#flush();
+      const isDone = await before;
+      before = next;
+      if (!isDone) break;
+    }
+    await before;
+  }
+
+  async #flush(): Promise<boolean> {
+    try {
+      await this.#worker.write(this.#run);
+      this.#acknowledged += 1;
+      return true;
+    } catch (error) {
+      this.#refusal ??= error;
+      return false;
+    }
   }
 }
 

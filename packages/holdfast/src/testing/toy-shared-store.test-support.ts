@@ -22,7 +22,7 @@ export interface FaultyStore {
   readonly ignoresShards?: boolean;
   /** Asks, and writes later. */
   readonly asksAhead?: boolean;
-  /** Gives shards away without waiting for the flushes under way. */
+  /** Gives shards away without waiting for the flushes under way: wrong where it asks ahead. */
   readonly releasesAtOnce?: boolean;
   /** Each record is a transaction. */
   readonly writesInParts?: boolean;
@@ -32,6 +32,7 @@ export interface FaultyStore {
   readonly takesByLook?: boolean;
   /** Looks for what is free, and takes it later. */
   readonly takesInSteps?: boolean;
+  readonly sharesSlots?: boolean;
   readonly forgetsOwners?: boolean;
   readonly forgetsRuns?: boolean;
   readonly letsDeadPost?: boolean;
@@ -278,7 +279,7 @@ class ToyWorker {
     const { living, owners, homes, commands, keys, gates } = this.#data;
     const lives = () => living.has(this.#incarnation);
     return {
-      slot: this.#incarnation,
+      slot: this.#faulty.sharesSlots === true ? 0 : this.#incarnation,
       ofStart: shardOfStart,
       homes: async (runs) =>
         runs.map((run) => {
