@@ -18,6 +18,7 @@ describe("a code that stands alone", () => {
     ["ER_OF_OUR_OWN", "mysql", { code: "ER_OF_OUR_OWN" }],
     ["9999", "mysql", { code: "9999" }],
     ["299", "smtp", { status: 299 }],
+    ["5e2", "smtp", { code: "5e2" }],
     // The text tells it, as without the protocol.
     ["connect ECONNREFUSED 1.2.3.4", "node", {}],
   ])("%s is one of the protocol that is named, %s", (text, protocol, taken) => {
