@@ -1,5 +1,5 @@
 /**
- * The engine dies by SIGKILL five times while it works, and what another system has on its own books
+ * The engine dies by SIGKILL five times or more while it works, and what another system has on its own books
  * is counted afterwards.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -16,8 +16,13 @@ const ENGINE = new URL("kill/engine.ts", import.meta.url);
 const COUNTERPART = new URL("kill/counterpart.ts", import.meta.url);
 const RUNS = 60;
 const KILLS = 5;
-/** Each run makes six attempts, so five lives of this many leave work for the last one. */
-const ATTEMPTS_OF_A_LIFE_MAX = 60;
+/**
+ * On a busy machine it may come about that no request had arrived when its engine was killed: then a kill or
+ * some more have to prove it.
+ */
+const KILLS_MAX = 10;
+/** Each run makes six attempts, so ten lives of this many leave work for the last one. */
+const ATTEMPTS_OF_A_LIFE_MAX = 35;
 const TEST_MS_MAX = 120_000;
 const KILLED_AT_WORK = { code: null, signal: "SIGKILL", err: "", isOver: false };
 const ENDED_IN_ORDER = { code: 0, signal: null, err: "", isOver: true };
@@ -99,7 +104,8 @@ test(
   async () => {
     const random = seededRandom(1, "kills");
     const told: Told = { accepted: new Set(), results: new Map(), contradictions: [] };
-    for (let kill = 1; kill <= KILLS; kill += 1) {
+    for (let kill = 1; kill <= KILLS_MAX; kill += 1) {
+      if (kill > KILLS && repeatedRequests(ledger) > 0) break;
       const end = await live(1 + random.integer(ATTEMPTS_OF_A_LIFE_MAX), told);
       expect(end, `kill ${String(kill)}`).toEqual(KILLED_AT_WORK);
       const { runs } = await readBooks(store, ledger);

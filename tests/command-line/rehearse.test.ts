@@ -1,5 +1,5 @@
 /** `holdfast rehearse` as a user gives it: a module of his own, and files for others to read. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -45,6 +45,38 @@ describe("holdfast rehearse", () => {
     expect(broken.out).toContain("order <1>: intent invoice");
   });
 
+  test("tells what is known apart from what is broken, each with its reason", async () => {
+    const known = join(folder, "known.ts");
+    writeFileSync(
+      known,
+      readFileSync(module, "utf8").replace(
+        'crash: "none",',
+        `crash: "none",
+        known: [{ law: "nothing is done twice", scenario: "invoice.*", reason: "the ERP drops <doubles>" }],`,
+      ),
+    );
+    // Beside the module, so that it finds what that imports.
+    const beside = `${module.slice(0, -".ts".length)}.known.ts`;
+    renameSync(known, beside);
+    const [html, junit] = [join(folder, "known.html"), join(folder, "known.xml")];
+    try {
+      const { code, out } = await holdfastCli(
+        ["rehearse", beside, "--html", html, "--junit", junit],
+        { env: {} },
+      );
+      expect(out).toContain("0 broken, 2 known");
+      expect(out).toContain("known: nothing is done twice: the ERP drops <doubles>");
+      expect(out).toContain("in invoice.done-late, invoice.slow");
+      expect(code).toBe(0);
+    } finally {
+      rmSync(beside);
+    }
+    expect(readFileSync(junit, "utf8")).toMatch(
+      /failures="0" skipped="2">[^]*name="invoice.done-late">\s*<skipped message="known: nothing is done twice: the ERP/u,
+    );
+    expect(readFileSync(html, "utf8")).toContain("the ERP drops &lt;doubles&gt;");
+  });
+
   test("plays it in those of several rehearsals that have it", async () => {
     const several = join(folder, "several.mjs");
     writeFileSync(
@@ -52,7 +84,7 @@ describe("holdfast rehearse", () => {
       `import one from ${JSON.stringify(pathToFileURL(module).href)};
       const lacks = { kind: "rehearsal", workflow: "other", run: async ({ only, mayLack }) => {
         if (only !== "0" && mayLack !== true) throw new Error("no such scenario");
-        return { workflow: "other", seed: 1, scenarios: only === "0" ? ["0"] : [], failed: [], withPerson: [] };
+        return { workflow: "other", seed: 1, scenarios: only === "0" ? ["0"] : [], failed: [], known: [], withPerson: [] };
       } };
       export default [lacks, one];`,
     );

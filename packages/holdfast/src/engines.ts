@@ -2,6 +2,9 @@
 import type { HoldfastOptions } from "./app-settings.ts";
 import { Cells } from "./cells/cells.ts";
 import { receiveInCell, receiveUnfitInCell } from "./cells/receiving-over-cells.ts";
+import type { HoldfastError } from "./core/error.ts";
+import { tellDefinitionFault } from "./engine/receiving/definition-fault.ts";
+import type { AnyWorkflow } from "./workflow/workflow.ts";
 import { systemClock, systemRandom } from "./engine/clock.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { EngineListener } from "./engine/events.ts";
@@ -20,6 +23,8 @@ export interface Engines {
   receive(message: IncomingMessage): Promise<Receipt>;
   /** Keeps a message that does not fit for a person. */
   receiveUnfit(message: UnfitMessage): Promise<Receipt>;
+  /** The owner of the code has to know of a message that it fails over. */
+  tellFault(workflow: AnyWorkflow, ingress: string, fault: HoldfastError): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -47,6 +52,7 @@ export async function openEngines(
     ofException: (run, seq) => cells.ofException(run, seq),
     receive: (message) => receiveInCell(cells, message, cells.any()),
     receiveUnfit: (message) => receiveUnfitInCell(cells, message, cells.any()),
+    tellFault: (...fault) => tellDefinitionFault(cells.any(), ...fault),
     close: () => cells.close(),
   };
 }
@@ -59,6 +65,7 @@ function ofOne(engine: Engine): Engines {
     ofException: () => Promise.resolve(engine),
     receive: (message) => engine.commands.receiving.receive(message),
     receiveUnfit: (message) => engine.commands.receiving.receiveUnfit(message),
+    tellFault: (...fault) => tellDefinitionFault(engine, ...fault),
     close: () => engine.close(),
   };
 }

@@ -41,6 +41,9 @@ export function ingressOf(
       openMax,
       receive: async (message) => await (await engines()).receive(message),
       receiveUnfit: async (message) => await (await engines()).receiveUnfit(message),
+      tellFault: async (name, fault) => {
+        await (await engines()).tellFault(workflow, name, fault);
+      },
       report: log,
     });
   };

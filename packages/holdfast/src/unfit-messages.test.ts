@@ -72,6 +72,7 @@ interface Listed {
   readonly exceptions: readonly {
     readonly id: string;
     readonly reasonCode: string;
+    readonly class: string;
     readonly owner: string;
     readonly workflow: string;
     readonly message: string;
@@ -136,6 +137,56 @@ describe("a message that does not fit", () => {
     expect(exception?.message).toContain("TypeError");
     expect(lines.filter((line) => line.includes("ingress"))).toEqual([]);
   });
+
+  for (const rule of ["keep", "refuse"] as const) {
+    // What is kept has no order.
+    const functions = rule === "keep" ? ["key", "describe"] : ["key", "describe", "order"];
+    for (const fails of functions) {
+      test(`is none where ${fails} fails over one that fits: its sender keeps it, and the owner of the code is told (${rule})`, async () => {
+        const broken = (): never => {
+          throw new TypeError(`no ${fails} for O-1`);
+        };
+        const works = workflow(
+          "works",
+          {
+            input: z.object({ id: z.string(), cents: z.number() }),
+            output: z.any(),
+            key: ({ id }) => (fails === "key" ? broken() : id),
+            ...(fails === "describe" ? { describe: broken } : {}),
+            owner: "billing",
+            owners: { defect: "developers" },
+          },
+          async () => null,
+        );
+        app = holdfast({
+          store: store(),
+          workflows: [works],
+          version: "7",
+          log: (line) => lines.push(line),
+        });
+        const order = fails === "order" ? { order: broken } : {};
+        served = await serve({
+          "/orders": app.ingress(works, { sender: byKey, unfit: rule, ...order }),
+        });
+        for (let again = 0; again < 2; again += 1) {
+          const answer = await post("k-1", { id: "O-1", cents: 1 });
+          expect(answer).toMatchObject({ status: 500, body: { code: "HF1113" } });
+          expect(JSON.stringify(answer.body)).not.toContain("O-1");
+        }
+        expect(lines.join()).toContain(`no ${fails} for O-1`);
+        const [exception, ...more] = await exceptions();
+        expect(more).toEqual([]);
+        expect(exception).toMatchObject({
+          class: "defect",
+          reasonCode: "HF1113",
+          owner: "developers",
+          workflow: "works",
+          acts: ["close"],
+        });
+        expect(JSON.stringify(exception)).not.toContain("O-1");
+      });
+    }
+  }
 
   test("is refused all the same while nobody knows whose it is", async () => {
     await open({ unfit: "keep", sender: { kind: "idempotency-key", principal: () => null } });

@@ -39,7 +39,7 @@ describe("holdfast classify", () => {
       "origin    remote",
       "reason    SQLSTATE:40001",
       expect.stringMatching(
-        /^rule {6}sqlstate\/contention, version 2, table \(PostgreSQL, Appendix A: Error Codes\): serialization/,
+        /^rule {6}sqlstate\/contention, version 3, table \(PostgreSQL, Appendix A: Error Codes\): serialization/,
       ),
       expect.stringMatching(/^once {8}redo: Lost a race/),
     ]);

@@ -1,6 +1,12 @@
 /** A rehearsal as one page without scripts, for whoever does not sit at the terminal. */
-import type { RehearsalFinding, RehearsalReport } from "../core/rehearsal.ts";
+import {
+  countsOf,
+  type KnownFinding,
+  type RehearsalFinding,
+  type RehearsalReport,
+} from "../core/rehearsal.ts";
 import { markup } from "./markup.ts";
+import { knownCount } from "./rehearsal-text.ts";
 
 const STYLE =
   "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}" +
@@ -14,16 +20,24 @@ export function rehearsalHtml(reports: readonly RehearsalReport[], module: strin
   );
 }
 
-function section(
-  { workflow, seed, scenarios, failed, withPerson }: RehearsalReport,
-  module: string,
-) {
-  const broken = new Set(failed.map(({ scenario }) => scenario)).size;
+function section(report: RehearsalReport, module: string): string {
+  const { workflow, seed, scenarios, failed, known, withPerson } = report;
+  const count = countsOf(report);
   const counts =
     `${String(scenarios.length)} scenarios with seed ${String(seed)}: ` +
-    `${String(scenarios.length - broken)} hold (${String(withPerson.length)} end with a person), ${String(broken)} broken.`;
+    `${String(count.hold)} hold (${String(withPerson.length)} end with a person), ` +
+    `${String(count.broken)} broken${knownCount(count.known)}.`;
   const findings = failed.map((one) => findingHtml(one, module)).join("");
-  return `<h2>${markup(workflow)}</h2><p>${markup(counts)}</p>\n${findings}`;
+  return `<h2>${markup(workflow)}</h2><p>${markup(counts)}</p>\n${findings}${knownHtml(known)}`;
+}
+
+function knownHtml(known: readonly KnownFinding[]): string {
+  if (known.length === 0) return "";
+  const items = known.map(
+    ({ law, scenario, what, reason }) =>
+      `<li>${markup(law)} (<code>${markup(scenario)}</code>: ${markup(what)}): ${markup(reason)}</li>`,
+  );
+  return `<h3>Known</h3><ul>${items.join("")}</ul>\n`;
 }
 
 function findingHtml(finding: RehearsalFinding, module: string): string {

@@ -416,38 +416,3 @@ describe("people", () => {
     expect(given.probe({ proof: "never", move: RETRY }).pending().state().next.kind).toBe("ended");
   });
 });
-
-describe("what a person has said of each part", () => {
-  const parts = [
-    { name: "a", effect: "surely" },
-    { name: "b", effect: "maybe" },
-    { name: "c", effect: "never" },
-  ] as const;
-  const inPart: Failure = { ...FAILURE, effect: "partial", parts };
-  const split: Move = { kind: "split", because: "x" };
-  const begun = () =>
-    journal("once").intent(1).outcome(1, { proof: "partial", failure: inPart, move: split });
-
-  test("leaves nothing open: the rest is due", () => {
-    const asked = begun().state();
-    expect(asked).toMatchObject({ openMaybe: true, parts });
-    const said = begun()
-      .settled({ proof: "partial", partsDone: ["a", "b"] })
-      .state();
-    expect(said).toMatchObject({
-      openMaybe: false,
-      proof: "partial",
-      partsDone: ["a", "b"],
-      next: { kind: "due", action: "attempt" },
-    });
-    expect(said.parts.map(({ effect }) => effect)).toEqual(["surely", "surely", "never"]);
-  });
-
-  test("is open again where the attempt at the rest is lost", () => {
-    const lost = begun()
-      .settled({ proof: "partial", partsDone: ["a", "b"] })
-      .intent(2)
-      .intent(3);
-    expect(lost.state().parts.map(({ effect }) => effect)).toEqual(["surely", "surely", "maybe"]);
-  });
-});

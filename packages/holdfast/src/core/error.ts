@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   HF1110: "No version can be made of these files.",
   HF1111: "A version cannot be placed before or after another.",
   HF1112: "A module works as it is loaded, where code is only looked at.",
+  HF1113: "A function of a workflow fails over messages that fit.",
   HF1203: "Two steps in one run have the same name.",
   HF1204: "Runs that call each other would wait for ever.",
   HF1205: "The work of a local transaction has left it.",

@@ -45,12 +45,21 @@ export interface ProtocolRow<PhaseWord extends string = string, Condition extend
   readonly echo?: true;
   /** A signal that counts only beside a class in which nobody has to act first. */
   readonly isWeak?: true;
+  /** Of class `data`: what it names may come later, by another way, and is waited for so long. */
+  readonly mayComeWithinMs?: number;
   /** The sender should stay away for minutes. */
   readonly isSlow?: true;
   /** Where it is written, or how it was measured. */
   readonly source: string;
   readonly note?: string;
 }
+
+/**
+ * For how long what is missing is waited for where only its code says so, milliseconds: longer than a
+ * neighbouring run or a copied file takes, shorter than people would want to hear of it. Who knows better
+ * says so in `classify`.
+ */
+export const MISSING_WAIT_MS = 300_000;
 
 export interface ProtocolTable<
   PhaseWord extends string = string,
@@ -152,6 +161,7 @@ function saysOf(table: ProtocolTable, row: ProtocolRow, facts: Facts): Classifie
     ...(row.scope === undefined ? {} : { scope: row.scope }),
     origin: row.origin ?? table.origin,
     reasonCode: row.reasonCode ?? reasonCodeOf(table, row, facts),
+    ...(row.mayComeWithinMs === undefined ? {} : { mayComeWithinMs: row.mayComeWithinMs }),
   };
 }
 

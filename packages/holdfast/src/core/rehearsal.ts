@@ -17,6 +17,21 @@ export interface RehearsalFinding {
   readonly journal: readonly string[];
 }
 
+/** A law that some scenarios break, for a reason that is accepted. */
+export interface KnownLimit {
+  /** As findings name it. */
+  readonly law: string;
+  /** Id of the scenario; with `*` at its end all whose ids begin so. */
+  readonly scenario: string;
+  /** Why that is accepted: stands in the report. */
+  readonly reason: string;
+}
+
+/** A finding that was listed as known. */
+export interface KnownFinding extends RehearsalFinding {
+  readonly reason: string;
+}
+
 /** A scenario that ends with somebody being asked: the first exception that is open then. */
 export interface RehearsalAsked {
   readonly scenario: string;
@@ -33,8 +48,9 @@ export interface RehearsalReport {
   readonly scenarios: readonly string[];
   /** Scenarios that are left with a person: no law is broken by that. */
   readonly withPerson: readonly RehearsalAsked[];
-  /** Each broken law of each scenario. */
+  /** Each broken law of each scenario, but for those that are listed as known. */
   readonly failed: readonly RehearsalFinding[];
+  readonly known: readonly KnownFinding[];
 }
 
 export interface RehearsalRun {
@@ -51,4 +67,16 @@ export interface Rehearsal {
   readonly kind: "rehearsal";
   readonly workflow: string;
   run(options?: RehearsalRun): Promise<RehearsalReport>;
+}
+
+/** Scenarios by what came of them; one with a broken law and a known one counts as broken. */
+export function countsOf({ scenarios, failed, known }: RehearsalReport): {
+  readonly hold: number;
+  readonly broken: number;
+  readonly known: number;
+} {
+  const broken = new Set(failed.map(({ scenario }) => scenario));
+  const onlyKnown = new Set(known.map(({ scenario }) => scenario).filter((id) => !broken.has(id)));
+  const hold = scenarios.length - broken.size - onlyKnown.size;
+  return { hold, broken: broken.size, known: onlyKnown.size };
 }

@@ -14,7 +14,7 @@ import type { AnyWorkflow } from "../workflow/workflow.ts";
 import { SenderGone } from "./request-body.ts";
 import { isOurFault, problemOf, Refusal, type Answer } from "./refusal.ts";
 import { identifierOf, type AboutMessage, type Identified, type Sender } from "./sender.ts";
-import { problemOfMessage, unfitOf } from "./unfit.ts";
+import { isOfMessage, problemOfInput, unfitOf } from "./unfit.ts";
 
 export interface IngressOptions<I extends Schema> {
   /** What a message is known by, and who may send it. */
@@ -68,6 +68,8 @@ interface IngressDoor {
   readonly receive: (message: IncomingMessage) => Promise<Receipt>;
   /** The same of one that does not fit. */
   readonly receiveUnfit: (message: UnfitMessage) => Promise<Receipt>;
+  /** The app's own code fails over messages of this ingress that fit. */
+  readonly tellFault: (ingress: string, fault: HoldfastError) => Promise<void>;
   /** A request that failed through our own fault. */
   readonly report: (line: string) => void;
 }
@@ -112,30 +114,46 @@ export function ingressFor(
   if (unfit === "keep" && order !== null) throw keepsOrder(what);
   const identify = identifierOf(sender, door.nowMs, what);
   const inputOf = options.input ?? ((body: unknown) => body);
-  const start = async (identified: Identified) => {
-    const { by, about, busy } = identified;
-    const { id, source } = about;
-    const { body, payload } = identified.read();
-    const input = inputOf(body, about);
-    return await door.receive({ ...terms, input, payload, by, source, id, busy });
+  const keep = async (identified: Identified, request: Request, problem: string) => {
+    const { "content-type": type = "" } = request.headers;
+    const kept = unfitOf(identified, type);
+    return await door.receiveUnfit({ workflow, ingress: name, ...kept, problem });
   };
   const take: Take = async (request) => {
     const identified = await identify(request, bytesMax);
+    const { by, about, busy } = identified;
+    const { id, source } = about;
+    let read: Pick<IncomingMessage, "input" | "payload">;
     try {
-      return await start(identified);
+      const { body, payload } = identified.read();
+      read = { input: inputOf(body, about), payload };
     } catch (error) {
-      const problem = unfit === "keep" ? problemOfMessage(error, workflow) : null;
+      const problem = unfit === "keep" ? problemOfInput(error, workflow) : null;
       if (problem === null) throw error;
-      const { "content-type": type = "" } = request.headers;
-      return await door.receiveUnfit({
-        workflow,
-        ingress: name,
-        ...unfitOf(identified, type),
-        problem,
-      });
+      return await keep(identified, request, problem);
+    }
+    try {
+      return await door.receive({ ...terms, ...read, by, source, id, busy });
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      if (error.code === "HF1113") await told(door, name, error);
+      if (unfit !== "keep" || !isOfMessage(error)) throw error;
+      return await keep(identified, request, error.message);
     }
   };
   return bounded(take, door, what);
+}
+
+/** Where the owner cannot be told, the log has it. */
+async function told(door: IngressDoor, name: string, fault: HoldfastError): Promise<void> {
+  const { cause } = fault;
+  door.report(`holdfast: ingress ${name}: ${cause instanceof Error ? (cause.stack ?? "") : ""}`);
+  try {
+    await door.tellFault(name, fault);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    door.report(`holdfast: ingress ${name}: nobody could be told: ${String(error)}`);
+  }
 }
 
 type Take = (request: Request) => Promise<Receipt>;

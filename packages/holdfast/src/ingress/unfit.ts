@@ -7,14 +7,19 @@ import type { Identified } from "./sender.ts";
 /** Codes of what is wrong with what came, and not with us. */
 const OF_MESSAGE: readonly ErrorCode[] = ["HF4102", "HF4103", "HF4104", "HF4105"];
 
+/** True if the error says what is wrong with the message. */
+export function isOfMessage({ code }: HoldfastError): boolean {
+  return OF_MESSAGE.includes(code);
+}
+
 /**
- * What does not fit, as a sentence; null if the error says nothing of the message.
+ * Why no input could be made of a message, as a sentence; null if the error says nothing of it.
  *
  * What `input` of the ingress throws is taken for the message's fault: it was written for bodies that
  * fit. Of its words nothing is kept where the workflow has sensitive fields, which they may quote.
  */
-export function problemOfMessage(error: unknown, { definition }: AnyWorkflow): string | null {
-  if (error instanceof HoldfastError) return OF_MESSAGE.includes(error.code) ? error.message : null;
+export function problemOfInput(error: unknown, { definition }: AnyWorkflow): string | null {
+  if (error instanceof HoldfastError) return isOfMessage(error) ? error.message : null;
   if (!(error instanceof Error)) return null;
   const { sensitive = [] } = definition;
   const words = sensitive.length === 0 ? `: ${error.message.slice(0, WORDS_CHARS_MAX)}` : "";

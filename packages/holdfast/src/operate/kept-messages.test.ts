@@ -100,9 +100,10 @@ describe("what came", () => {
   });
 });
 
+const list = () => reading(async (reader) => (await listReceived(reader, { limit: 5 })).messages);
+
 test("a message names its exception, and says that it is left once that is closed", async () => {
   const id = await kept(BODY);
-  const list = () => reading(async (reader) => (await listReceived(reader, { limit: 5 })).messages);
   expect(await list()).toMatchObject([{ state: "review", exception: id, isLeft: false }]);
   const [row] = await world.exceptions();
   const place = { run: 0, seq: row?.seq ?? 0 };

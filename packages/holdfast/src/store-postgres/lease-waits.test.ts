@@ -4,6 +4,7 @@ import type { Connection } from "./client.ts";
 import {
   DATABASE_NOW_MS,
   FENCE_NAMES,
+  beat,
   fencedBecause,
   isAlive,
   joinLease,
@@ -166,6 +167,18 @@ test("a worker lives until it was replaced, and one that never entered does not"
     await isAlive(connection, 2),
     await isAlive(connection, 3),
   ]).toEqual([true, false, false]);
+});
+
+test("a beat says whether a worker still lives, and keeps nobody alive that was replaced", async () => {
+  await living(1, 50_000);
+  await living(2, 50_000);
+  await leaves(2);
+  expect([await beat(connection, 1), await beat(connection, 2)]).toEqual([true, false]);
+  const left = await connection.rows(
+    "",
+    `select beat_at_ms >= ${DATABASE_NOW_MS} - 60000 from heartbeat order by incarnation`,
+  );
+  expect(left).toEqual([[true], [false]]);
 });
 
 test("a wait for standbys writes, so that its commit waits, and changes no beat", async () => {

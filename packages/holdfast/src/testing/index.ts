@@ -42,6 +42,8 @@ export { seededRandom } from "./seeded-random.ts";
 export {
   rehearsal,
   rehearse,
+  type KnownFinding,
+  type KnownLimit,
   type Law,
   type Rehearsal,
   type RehearsalAsked,

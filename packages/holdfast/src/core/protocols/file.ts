@@ -6,7 +6,7 @@
  * rename is the effect. Where nobody watched (an error thrown by code of the user's), the engine
  * trusts no such proof.
  */
-import { protocolTable } from "../protocol-table.ts";
+import { MISSING_WAIT_MS, protocolTable } from "../protocol-table.ts";
 
 const ERRNO = "errno(3)";
 
@@ -14,7 +14,7 @@ export const FILE_TABLE = protocolTable({
   id: "file",
   title: "Local files",
   prefix: "file",
-  version: 2,
+  version: 3,
   pick: "most-exact",
   reason: { domain: "FILE", by: "id" },
   origin: "local",
@@ -61,6 +61,7 @@ export const FILE_TABLE = protocolTable({
       effect: "never",
       class: "data",
       scope: "item",
+      mayComeWithinMs: MISSING_WAIT_MS,
       source: "open(2)",
       note: "the source file is absent: wait for a bounded time, then repair",
     },

@@ -6,7 +6,7 @@
  * `pg_xact_status` of the transaction's id then tells exactly. The row that names most of the code
  * counts: the whole of it before its class, which are its first two characters.
  */
-import { protocolTable, type ProtocolRow } from "../protocol-table.ts";
+import { MISSING_WAIT_MS, protocolTable, type ProtocolRow } from "../protocol-table.ts";
 
 type PostgresPhase = "connecting" | "in-transaction" | "commit-sent";
 type Row = ProtocolRow<PostgresPhase, never>;
@@ -37,6 +37,7 @@ const REFUSALS: readonly Row[] = [
     effect: "never",
     class: "data",
     scope: "item",
+    mayComeWithinMs: MISSING_WAIT_MS,
     source: CODES,
     note: "what it refers to is not there, or not yet",
   },
@@ -262,7 +263,7 @@ export const POSTGRES_TABLE = protocolTable({
   id: "postgres",
   title: "PostgreSQL: SQLSTATE",
   prefix: "sqlstate",
-  version: 2,
+  version: 3,
   pick: "most-exact",
   reason: { domain: "SQLSTATE", by: "code" },
   origin: "remote",

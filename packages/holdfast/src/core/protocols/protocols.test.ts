@@ -2,8 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { codesOf, statusesOf } from "../../explain/vectors.ts";
-import { consult, DONE, isUnsentIn, rowFor, type ProtocolTable } from "../protocol-table.ts";
-import { failureByTable } from "../table-failure.ts";
+import {
+  consult,
+  DONE,
+  isUnsentIn,
+  MISSING_WAIT_MS,
+  rowFor,
+  type ProtocolTable,
+} from "../protocol-table.ts";
+import { failureByTable, PLAIN_CONTRACTS, plainMove } from "../table-failure.ts";
 import { PROTOCOLS } from "./protocols.ts";
 
 const TABLES = PROTOCOLS.flatMap(({ table, signals }) =>
@@ -128,4 +135,22 @@ test("the longest beginning wins, and the whole code over all beginnings", () =>
     "sqlstate/constraint",
     undefined,
   ]);
+});
+
+test.each([
+  ["postgres", "23503"],
+  ["file", "ENOENT"],
+])("what is missing by a code of %s (%s) may still come, and is waited for", (id, code) => {
+  const protocol = PROTOCOLS.find(({ table }) => table.id === id);
+  if (protocol === undefined) throw new Error("no table");
+  const facts = { code, status: null, phase: null, attempt: 1, holds: () => false };
+  const { failure } = failureByTable(protocol, facts, { message: "", openMaybe: false });
+  expect(failure).toMatchObject({
+    class: "data",
+    effect: "never",
+    mayComeWithinMs: MISSING_WAIT_MS,
+  });
+  if (failure === null) throw new Error("it is no failure");
+  const plain = { attempt: 9, openMaybe: false, hintMs: null };
+  expect(plainMove(failure, PLAIN_CONTRACTS.once, plain).kind).toBe("wait");
 });

@@ -21,6 +21,7 @@ import { parseJson } from "../../core/json-text.ts";
 import type { Engine } from "../engine.ts";
 import { checkedStart } from "../starts/start-input.ts";
 import { Elsewhere } from "../workers/places.ts";
+import { definitionFault } from "./definition-fault.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
 import {
   aboutDuplicate,
@@ -159,9 +160,13 @@ export class Receiving {
   async #message(incoming: IncomingMessage): Promise<Message> {
     const { limits, namespace, digests } = this.#engine;
     const { workflow, by } = incoming;
-    const checked = await checkedStart(workflow, incoming.input, { by }, limits);
-    const parsed = { plain: parseJson(checked.text), input: checked.input };
-    return messageOf(incoming, parsed, namespace, (text) => digests.hex(text));
+    try {
+      const checked = await checkedStart(workflow, incoming.input, { by }, limits);
+      const parsed = { plain: parseJson(checked.text), input: checked.input };
+      return messageOf(incoming, parsed, namespace, (text) => digests.hex(text));
+    } catch (error) {
+      throw definitionFault(workflow.name, error);
+    }
   }
 
   /**

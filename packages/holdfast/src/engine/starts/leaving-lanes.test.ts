@@ -127,6 +127,19 @@ describe("the first run of a lane, which waits for a person", () => {
     expect(await laneRecords(second)).toMatchObject([{ event: "gap", run: first }]);
   });
 
+  test("leaves a gap that what a command writes to the one behind it comes after", async () => {
+    const [first, second, third] = await blocked();
+    const lent = await world.engine.wakes.reach(second, true);
+    const giveBack = lent?.pin();
+    await leave(first);
+    await world.engine.commands.cancel(second, "ana", "not wanted");
+    giveBack?.();
+    await world.untilState(third, "completed");
+    expect(await world.stateOf(second)).toBe("cancelled");
+    const kinds = (await world.records(second)).map(({ kind }) => kind);
+    expect(kinds.indexOf("lane")).toBeLessThan(kinds.indexOf("cancel"));
+  });
+
   test("is taken out once, however often the command is taken", async () => {
     const [first, second] = await blocked();
     const command = "cmd_1";
@@ -134,6 +147,9 @@ describe("the first run of a lane, which waits for a person", () => {
     await leaveLane(world.engine, first, { ...said, command });
     expect(await laneRecords(first)).toHaveLength(1);
     await world.untilState(second, "completed");
+    await expect(leaveLane(world.engine, first, { ...said, command: "cmd_2" })).rejects.toThrow(
+      "has left its lane already",
+    );
     await expect(leave(first)).rejects.toMatchObject({
       code: "HF6003",
       message: expect.stringContaining("has left its lane already"),

@@ -19,6 +19,7 @@ import { parse } from "../../workflow/schema.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import { intakeIsFull } from "../journal/backlog.ts";
 import type { BesideCase } from "../exceptions/beside.ts";
+import { declaredBy } from "../receiving/definition-fault.ts";
 import { checkedDescription, requireText } from "../journal/checked-values.ts";
 import type { Clock } from "../clock.ts";
 import type { Committer } from "../journal/committer.ts";
@@ -325,9 +326,14 @@ export class Starts {
     const { definition, name } = workflow;
     const nowMs = clock.nowMs();
     // The definition's own functions first: one that throws must leave nothing behind in the lane.
-    const described = checkedDescription(definition.describe?.(input), `workflow "${name}"`);
-    const deadlineAtMs = deadlineOf(workflow, input, nowMs, options.parent?.deadlineAtMs ?? null);
-    const lane = this.#laneOf(workflow, input, options);
+    const isOfMessage = options.received !== undefined;
+    const described = declaredBy({ name, isOfMessage, isAlways: true }, () =>
+      checkedDescription(definition.describe?.(input), `workflow "${name}"`),
+    );
+    const { deadlineAtMs, lane } = declaredBy({ name, isOfMessage }, () => ({
+      deadlineAtMs: deadlineOf(workflow, input, nowMs, options.parent?.deadlineAtMs ?? null),
+      lane: this.#laneOf(workflow, input, options),
+    }));
     const shard = places.shared?.ofStart({ namespace, lane, keyHash });
     places.require(shard);
     const part = this.#needs.neighbours?.part ?? null;

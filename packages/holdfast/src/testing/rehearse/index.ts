@@ -1,4 +1,6 @@
 export type {
+  KnownFinding,
+  KnownLimit,
   Rehearsal,
   RehearsalAsked,
   RehearsalFinding,

@@ -1,9 +1,11 @@
 /** What a rehearsal is declared with, and what is refused of it. */
 import { requireDefinition } from "../../workflow/definition-check.ts";
 import { checkOptions } from "../../workflow/known-options.ts";
+import type { KnownLimit } from "../../core/rehearsal.ts";
 import type { AnyEffect } from "../../workflow/effect.ts";
 import type { In, Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
+import { checkLimits } from "./known-limits.ts";
 import type { Testbed } from "../bed/testbed.ts";
 import type { Variety } from "./scenario.ts";
 
@@ -33,6 +35,8 @@ export interface RehearsalOptions<I extends Schema> extends OwnLaws {
   readonly duplicates?: boolean;
   /** Whether the run is cancelled at each write. Default true. */
   readonly cancels?: boolean;
+  /** Laws that some scenarios break for a reason that is accepted: reported, and no failure. */
+  readonly known?: readonly KnownLimit[];
   /** Default 1. */
   readonly seed?: number;
 }
@@ -48,6 +52,7 @@ const KNOWN = {
   cancels: "truth value",
   always: "object",
   atEnd: "object",
+  known: "any",
   seed: "number",
   // Of `rehearse`, which plays at once.
   only: "text",
@@ -58,7 +63,9 @@ const KNOWN = {
 /** @throws {HoldfastError} HF1001 for an option that is not known, or of another kind. */
 export function checkRehearsal(workflow: AnyWorkflow, options: object): void {
   requireDefinition("workflow", workflow, "The workflow of rehearse");
-  checkOptions(`rehearsal of "${workflow.name}"`, options, KNOWN);
+  const what = `rehearsal of "${workflow.name}"`;
+  checkOptions(what, options, KNOWN);
+  if ("known" in options && options.known !== undefined) checkLimits(what, options.known);
 }
 
 /** Each scenario, unless options say otherwise. */

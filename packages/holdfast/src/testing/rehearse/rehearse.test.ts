@@ -373,3 +373,60 @@ test("a rehearsal that may lack a scenario plays none", async () => {
   const how = { ...OPTIONS, ...FAULTS_ALONE, only: "no.such", mayLack: true };
   expect(await rehearse(good, how)).toMatchObject({ scenarios: [], failed: [] });
 });
+
+describe("a known limit of a rehearsal", () => {
+  const hasty = invoiceWith("0s");
+  const flow = workflow("order", BASE, async (input, run) => await run.do(hasty, input));
+  const options = {
+    input: { order: "1" },
+    world: (bed: Testbed) => {
+      world(bed, hasty);
+    },
+    ...FAULTS_ALONE,
+  };
+  const TWICE = { law: "nothing is done twice", reason: "the ERP drops doubles" };
+
+  test("is told with its reason, and is no failure", async () => {
+    const known = [
+      { ...TWICE, scenario: "invoice.slow" },
+      { ...TWICE, scenario: "invoice.done*" },
+    ];
+    const report = await rehearse(flow, { ...options, known });
+    expect(report.failed).toEqual([]);
+    expect(report.known.map(({ scenario, reason }) => [scenario, reason])).toEqual([
+      ["invoice.done-late", "the ERP drops doubles"],
+      ["invoice.slow", "the ERP drops doubles"],
+    ]);
+  });
+
+  test("covers no other scenario and no other law", async () => {
+    const known = [{ ...TWICE, scenario: "invoice.slow" }];
+    const always = { "done once": (bed: Testbed) => bed.on(hasty).happened <= 1 };
+    const { failed } = await rehearse(flow, { ...options, known, always });
+    expect(failed.map(({ law, scenario }) => `${scenario}: ${law}`)).toEqual([
+      "invoice.done-late: nothing is done twice",
+      "invoice.done-late: done once",
+      "invoice.slow: done once",
+    ]);
+  });
+
+  test("that no scenario needs any more is a failure itself, but not where one is played alone", async () => {
+    const known = [
+      { ...TWICE, scenario: "invoice.*" },
+      { ...TWICE, scenario: "invoice.refused" },
+    ];
+    const { failed } = await rehearse(flow, { ...options, known });
+    expect(failed).toMatchObject([{ law: "each known limit is met", scenario: "invoice.refused" }]);
+    expect((await rehearse(flow, { ...options, known, only: "invoice.slow" })).failed).toEqual([]);
+  });
+
+  test.each([
+    [{ law: "x", scenario: "invoice.slow" }, /has no reason/],
+    [{ ...TWICE, scenario: "invoice.sloow" }, /none of that id/],
+    [{ ...TWICE, scenario: "invoice.slow", since: "v1" }, /has no option "since"/],
+    [{ ...TWICE, scenario: "" }, /"scenario" is not valid/],
+  ])("that says too little or too much is refused: %j", async (limit, message) => {
+    const known = [limit as typeof TWICE & { scenario: string }];
+    await expect(rehearse(flow, { ...options, known })).rejects.toThrow(message);
+  });
+});

@@ -15,6 +15,7 @@ import type { Schema } from "../../workflow/schema.ts";
 import type { AnyWorkflow, Workflow } from "../../workflow/workflow.ts";
 import { finding, judge, judgePlayed, unplayed, type Judged } from "./judge.ts";
 import { plainEnd, unready, type PlainEnd } from "./laws.ts";
+import { requireScenarios, sortedOut, unmet } from "./known-limits.ts";
 import { play, type Staged } from "./play.ts";
 import {
   checkRehearsal,
@@ -63,20 +64,22 @@ async function rehearsed<I extends Schema>(
   options: RehearsalOptions<I>,
   { only, seed = options.seed ?? 1, onProgress, mayLack = false }: RehearsalRun,
 ): Promise<RehearsalReport> {
-  const { workflows = [], effects = [], input, world } = options;
+  const { workflows = [], effects = [], known: limits = [], input, world } = options;
   const bed = { workflows: [workflow, ...workflows], effects, seed };
   const staged: Staged = { workflow, input, world, bed };
-  const failed: RehearsalFinding[] = [];
+  const found: RehearsalFinding[] = [];
   const withPerson: RehearsalAsked[] = [];
-  const report = { workflow: workflow.name, seed, failed, withPerson };
+  const report = { workflow: workflow.name, seed, withPerson };
   const plain = await playPlain(staged, options);
-  failed.push(...plain.findings);
-  if (plain.course === null) return { ...report, scenarios: [PLAIN.id] };
+  found.push(...plain.findings);
+  if (plain.course === null) return { ...report, scenarios: [PLAIN.id], failed: found, known: [] };
   const variety = varietyOf(options);
   const undoing =
     variety.cancels && variety.faults !== "none" ? await ofUndoing(plain.course, staged) : [];
   const all = [...scenariosOf(plain.course, variety), ...undoing];
   if (all.length > SCENARIOS_MAX) throw tooMany(all.length);
+  const ids = all.map(({ id }) => id);
+  requireScenarios(limits, ids);
   const chosen = only === undefined ? all : all.filter(({ id }) => id === only);
   if (chosen.length === 0 && !mayLack) throw noScenario(only ?? "", all);
   for (const [index, scenario] of chosen.entries()) {
@@ -84,11 +87,15 @@ async function rehearsed<I extends Schema>(
     const { findings, asked } = isPlain
       ? plain.judged
       : await judge(scenario, staged, options, plain.end);
-    failed.push(...findings);
+    found.push(...findings);
     if (asked !== null) withPerson.push(asked);
     onProgress?.(index + 1, chosen.length);
   }
-  return { ...report, scenarios: chosen.map(({ id }) => id) };
+  const { failed, known } = sortedOut(found, limits);
+  // Of one alone it is not known whether another meets them.
+  const inVain = only === undefined ? unmet(limits, known, ids) : [];
+  const scenarios = chosen.map(({ id }) => id);
+  return { ...report, scenarios, failed: [...failed, ...inVain], known };
 }
 
 interface Plain {
