@@ -416,7 +416,7 @@ async function resultOf<N extends string, I extends Schema, O extends Schema>(
     throw new HoldfastError(
       "HF4102",
       `The recorded result of run ${formatRunId(run)} no longer fits the output schema of "${workflow.name}".`,
-      "Read it as it is with: holdfast show.",
+      `Read it as it is with: holdfast show ${formatRunId(run)}`,
     );
   }
   return parsed.value;

@@ -29,7 +29,7 @@ function textOf(notice: StoreNotice): string {
     case "new":
       return `there was no store at ${notice.path}: a new one was made. If there should have been one, look at the address.`;
     case "anchor-missing":
-      return `the anchor ${notice.path} was missing: all ${String(notice.flushes)} flushes of the store were checked and are sound. Whether newer ones were cut off, or this is a copy of the file, cannot be seen without it; a new one was written. If the store was copied or restored: stop the app, and run holdfast store accept.`;
+      return `the anchor ${notice.path} was missing: all ${String(notice.flushes)} flushes of the store were checked and are sound. Whether newer ones were cut off, or this is a copy of the file, cannot be seen without it; a new one was written. If the store was copied or restored: stop the app, and run holdfast store accept --reason TEXT.`;
     case "log-large":
       return `the log ${notice.path} of the store has grown to ${String(Math.round(notice.bytes / MIB))} MB. Somebody reads the store for very long, or the disk does not keep up: look for a command or a backup that does not end.`;
   }

@@ -7,6 +7,7 @@ import { type CellList, firstList, requireCell } from "../core/cell-list.ts";
 import { type FoundCell, cellStart } from "../core/cell-start.ts";
 import type { CellsHead } from "../core/cells.ts";
 import { HoldfastError } from "../core/error.ts";
+import { formatItemId } from "../core/run-number.ts";
 import type { Clock, Random } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import { digestsWith } from "../engine/journal/digest.ts";
@@ -138,10 +139,11 @@ export class Cells implements Directory {
       if (row !== null && row.closedAtMs === null) having.push([name, engine]);
     }
     if (having.length > 1) {
+      const id = formatItemId("exc", { run, seq });
       throw new HoldfastError(
         "HF6003",
         `Cells ${having.map(([name]) => name).join(" and ")} have an exception with this number, about their stores themselves. Nothing was closed.`,
-        "Say which: holdfast close EXCEPTION --cell NAME",
+        `Say which: holdfast close ${id} --cell NAME --reason "..."`,
       );
     }
     return having[0]?.[1] ?? this.any();

@@ -36,6 +36,7 @@ export function readerOverCells(cells: readonly NamedReader[]): StoreReader {
       return issuesOf(issues, 1)[0] ?? null;
     },
     archivedRun: (run) => together.firstOf((reader) => reader.archivedRun(run)),
+    pulse: () => together.placed((reader) => reader.pulse()),
     counters: async (prefix) => sumsOf(await together.all((reader) => reader.counters(prefix))),
     async close() {
       await together.ask((reader) => reader.close());
@@ -59,7 +60,7 @@ class Together {
   }
 
   /** Rows with the names of their cells. */
-  async placed<Row extends OfRun>(read: (reader: StoreReader) => Promise<readonly Row[]>) {
+  async placed<Row extends object>(read: (reader: StoreReader) => Promise<readonly Row[]>) {
     const lists = await this.ask(read);
     return lists.flatMap((rows, index) => rows.map((row) => inCell(row, this.cells[index])));
   }

@@ -61,11 +61,42 @@ describe("holdfast classify", () => {
     ["XX000", "postgres"],
     ["EPIPE", "node"],
     ["E2BIG", "node"],
-    ["1062", "node"],
+    ["1062", "mysql"],
+    ["9999", "node"],
   ])("takes a code that stands alone, %s, for one of %s", async (code, protocol) => {
     expect(await explained(["--code", code])).toMatchObject({ protocol, code });
     const named = await explained(["--code", code, "--protocol", "mysql"]);
     expect(named.protocol).toBe("mysql");
+  });
+
+  test.each([
+    [["--protocol", "mysql", "1205"], "mysql 1205"],
+    [["--protocol", "smtp", "550"], "smtp 550"],
+    [["--protocol", "postgres", "40001"], "postgres 40001"],
+    [["--protocol", "grpc", "UNAVAILABLE"], "grpc UNAVAILABLE"],
+    [["HTTP 503"], "http 503"],
+    [["1205"], "mysql 1205"],
+  ])("knows what stands in its tables where it is the argument: %j", async (words, head) => {
+    const { code, out } = await run(words);
+    expect(out.split(",")[0]).toBe(head);
+    expect(out).not.toContain("no rule");
+    expect(out).toMatch(/^rule {6}[a-z-]+\//m);
+    expect(code).toBe(0);
+  });
+
+  test("a bare code that no table has is one to teach", async () => {
+    const { code, out } = await run(["--protocol", "mysql", "ER_OF_OUR_OWN"]);
+    expect(out).toMatch(/^mysql ER_OF_OUR_OWN, .*\nno rule: teach me one\./);
+    expect(code).toBe(0);
+  });
+
+  test("what an option says of it wins over the argument", async () => {
+    const words = ["--protocol", "mysql", "--code", "1213", "1205"];
+    expect(await explained(words)).toMatchObject({ protocol: "mysql", code: "1213" });
+    const timed = ["--protocol", "smtp", "--when", "no-reply", "no answer came"];
+    expect(await explained(timed)).toMatchObject({ isKnown: true, conditions: ["no-reply"] });
+    const answered = ["--http", "503", "1205"];
+    expect(await explained(answered)).toMatchObject({ protocol: "http", status: 503, code: null });
   });
 
   test("reads an error with its causes from the input", async () => {
@@ -166,6 +197,18 @@ describe("bad use of holdfast classify", () => {
       /Allowed choices are read, idempotent, keyed, probeable, once/,
     ],
     [["--http", "503", "--attempt", "0"], /--attempt must be a whole number from 1 to 100/],
+    [
+      ["503"],
+      /"503" may be of http, smtp.*\n.*holdfast classify --protocol http 503   or   holdfast classify --protocol smtp 503/,
+    ],
+    [
+      ["--protocol", "mysql", "lock wait timeout"],
+      /The text names no code of mysql.*\n.*holdfast classify --protocol mysql CODE/,
+    ],
+    [
+      ["--protocol", "http", "40001"],
+      /40001 is no status of http.*\n.*holdfast classify --protocol http --code 40001/,
+    ],
     [["{broken"], /error/],
     [[" "], /The error is empty\./],
   ])("%j", async (words, message) => {

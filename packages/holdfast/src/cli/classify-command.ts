@@ -3,6 +3,7 @@ import { Option, type Command } from "commander";
 import { REPEAT_KINDS, type RepeatKind } from "../core/contract.ts";
 import { parseJsonText } from "../core/parse-json.ts";
 import { PLAIN_ATTEMPTS_MAX } from "../core/table-failure.ts";
+import { bareCode, codeAlone, type BareCode } from "../explain/bare-code.ts";
 import { explainRequest } from "../explain/request.ts";
 import { explanationText } from "./classify-text.ts";
 import { badUse, type Shown } from "./context.ts";
@@ -36,7 +37,7 @@ export function addClassifyCommand(
   program
     .command("classify")
     .description("explain an error or an answer: what it proves, its class, its rule, the move")
-    .argument("[error]", "an error as JSON, or its text; - reads it from the input")
+    .argument("[error]", "an error as JSON, its text, or a code alone; - reads it from the input")
     .option("--protocol <name>", "whose table is asked; else told by the error")
     .option("--code <code>", "its code: a SQLSTATE, a name of Node.js, a number of gRPC")
     .addOption(
@@ -89,10 +90,12 @@ async function classified(
       "Give --status for the answer of another protocol.",
     );
   const text = given === "-" ? await outside.readInput(INPUT_BYTES_MAX) : given;
+  const error = text === undefined ? undefined : errorOf(text);
   const answered = http ?? status;
   const explanation = explainRequest({
+    ...alone(error, options),
     ...rest,
-    ...(text === undefined ? {} : { error: errorOf(text) }),
+    ...(error === undefined ? {} : { error }),
     ...(answered === undefined ? {} : { status: answered }),
     ...(body === undefined ? {} : { body: jsonValueOf(body, "--body") }),
     headers: Object.fromEntries(header),
@@ -105,6 +108,17 @@ async function classified(
     document: explanation,
     text: (look) => explanationText(explanation, look),
   };
+}
+
+/** What a code means that stands alone. What an option says of it wins. */
+function alone(error: unknown, { protocol, code, http, status, when }: ClassifyOptions): BareCode {
+  if (http !== undefined || status !== undefined) return {};
+  // With a condition the text need not name anything.
+  const namesNone = when.length > 0 && typeof error === "string" && /\s/u.test(error);
+  if (typeof error === "string" && code === undefined && !namesNone)
+    return bareCode(error, protocol);
+  const isCodeAlone = error === undefined && code !== undefined && protocol === undefined;
+  return isCodeAlone ? codeAlone(code) : {};
 }
 
 /** JSON, or what somebody has copied from a log. Text that begins as JSON has to be JSON. */

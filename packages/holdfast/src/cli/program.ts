@@ -28,6 +28,7 @@ import { addKeyCommand, addStoreCommands } from "./store-commands.ts";
 import type { StoreCare } from "../operate/store-care.ts";
 import type { Outside } from "./outside.ts";
 import type { Terminal } from "./terminal.ts";
+import { addStatusCommand } from "./status-command.ts";
 import { addTestCommand } from "./test-command.ts";
 import { addMoveCommand } from "./move-command.ts";
 import { addVersionCommands } from "./version-commands.ts";
@@ -170,6 +171,7 @@ export function commandTree(
   // After the settings above: a command takes them over when it is made.
   addWorkerCommand(program, work);
   addDoctorCommand(program, act);
+  addStatusCommand(program, act);
   addRehearseCommand(program, outside, show);
   addPullCommand(program, act);
   addTestCommand(program, outside, show);

@@ -126,7 +126,7 @@ function addUnclassified(rules: Command, act: Act): void {
   const command = rules
     .command("unclassified")
     .description("list failures that no rule knows, each with a draft of a rule")
-    .option("--drafts", "only the drafts, as JSON for: holdfast rules add -");
+    .option("--drafts", "only the drafts, as JSON for: holdfast rules add - --reason TEXT");
   withDays(command).action((options: DaysOptions & { readonly drafts?: true }) =>
     act((context) =>
       withReader(context, async (reader) => {

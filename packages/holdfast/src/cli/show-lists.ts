@@ -7,6 +7,7 @@ import { keptSentence } from "../operate/kept-command.ts";
 import type { EarlyAnswerPage } from "../operate/list-answers.ts";
 import type { ReceivedPage } from "../operate/list-received.ts";
 import type { RunPage } from "../operate/list-runs.ts";
+import { otherActs } from "./other-acts.ts";
 import { outcomeLines } from "./outcome-text.ts";
 import type { EffectPage, ExceptionPage, OutcomeView, ReviewPage } from "../operate/list-work.ts";
 import type { EffectView, ExceptionView, ReviewView, RunView } from "../operate/views.ts";
@@ -80,7 +81,12 @@ export function exceptionsTable(list: readonly ExceptionView[], { screen, nowMs 
   return textTable(EXCEPTION_COLUMNS, rows, screen);
 }
 
-function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
+/** With all commands by which it can be dealt with: there is room for them. */
+export function exceptionTable(exception: ExceptionView, { screen, nowMs }: Look): string {
+  return textTable(EXCEPTION_COLUMNS, [exceptionRow(exception, nowMs, true)], screen);
+}
+
+function exceptionRow(exception: ExceptionView, nowMs: number, isAlone = false): TableRow {
   const { closedAt, closedBy, resolution } = exception;
   const due =
     closedAt === null
@@ -111,7 +117,7 @@ function exceptionRow(exception: ExceptionView, nowMs: number): TableRow {
       ...(exception.closeWith === null ? [] : [exception.closeWith]),
       ...(exception.settleWith === null ? [] : [exception.settleWith]),
       ...(exception.resumeWith === null ? [] : [exception.resumeWith]),
-      ...otherActs(exception),
+      ...otherActs(exception, isAlone),
     ],
   };
 }
@@ -139,14 +145,6 @@ function namedParts(what: string, names: readonly string[]): readonly string[] {
   return names.length === 0
     ? []
     : [`${what}: ${names.slice(0, PARTS_SHOWN_MAX).join(", ")}${rest}`];
-}
-
-/** Those whose commands are printed in full; the others need to be told more. */
-const PRINTED = ["settle", "resume", "admit", "close", "unpark", "park"];
-
-function otherActs({ acts, classPage }: ExceptionView): readonly string[] {
-  const others = acts.filter((act) => !PRINTED.includes(act));
-  return others.length === 0 ? [] : [`or  holdfast ${others.join(" | ")}   see ${classPage}`];
 }
 
 /** Notes of which the newest are shown; all of them are in `--json`. */

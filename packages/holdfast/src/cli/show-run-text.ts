@@ -13,6 +13,7 @@ import { payloadText } from "./payload-text.ts";
 import {
   effectsTable,
   exceptionsTable,
+  exceptionTable,
   ownerText,
   reviewsTable,
   timeText,
@@ -44,7 +45,7 @@ export function shownExceptionText(shown: ShownException, look: Look): string {
     sentence(`${timeText(at)} ${by}: ${text}`, 0, screen),
   );
   return [
-    exceptionsTable([exception], look),
+    exceptionTable(exception, look),
     ...(occurrences > 1
       ? [sentence(`It is one of ${String(occurrences)} at this step of its run.`, 0, screen)]
       : []),

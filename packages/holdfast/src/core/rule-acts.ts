@@ -122,7 +122,7 @@ export function requireCaution(rule: RuleText, assertion: string | null): void {
     "HF4121",
     `${what} Nothing was changed.`,
     rule.decide.effect === "never"
-      ? 'Leave the effect out; or say how you know it: holdfast rules add FILE --assert "...". It is recorded, needs a second person, and is shown wherever the rule decides.'
+      ? 'Leave the effect out; or say how you know it: holdfast rules add FILE --assert "..." --reason "...". It is recorded, needs a second person, and is shown wherever the rule decides.'
       : "Leave --assert out.",
   );
 }

@@ -201,7 +201,8 @@ function nodeError(error: unknown): Partial<Recognised> {
   return { protocol, code: evidence.code, conditions: isUnprocessed ? ["unprocessed"] : [] };
 }
 
-function knows(table: ProtocolTable, code: string): boolean {
+/** Whether a row of the table has this code, in any of its spellings. */
+export function knows(table: ProtocolTable, code: string): boolean {
   const canonical = canonicalCode(table, code);
   return table.rows.some(({ when }) => codeFit(when.code ?? [], canonical) !== null);
 }

@@ -81,10 +81,18 @@ function protocolFor(
   { protocol: name, status, code }: ExplainRequest,
   told: Recognised | null,
 ): Protocol {
-  const isSqlstate = status === undefined && code !== undefined && SQLSTATE.test(code);
-  const wanted = name ?? told?.protocol ?? (isSqlstate ? "postgres" : null);
+  const isState = status === undefined && code !== undefined && isSqlstate(code);
+  const wanted = name ?? told?.protocol ?? (isState ? "postgres" : null);
   // Nothing tells: then the runtime's own table is asked, and has no row for it either.
-  const id = wanted === null ? (status === undefined ? "node" : "http") : wanted;
+  return tableNamed(wanted ?? (status === undefined ? "node" : "http"));
+}
+
+export function isSqlstate(code: string): boolean {
+  return SQLSTATE.test(code);
+}
+
+/** @throws {HoldfastError} HF4102 for a name that no protocol has. */
+export function tableNamed(id: string): Protocol {
   const found = PROTOCOLS.find(({ table }) => table.id === (ALSO_CALLED[id] ?? id));
   if (found !== undefined) return found;
   const ids = PROTOCOLS.map(({ table }) => table.id);

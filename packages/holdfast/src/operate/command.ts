@@ -366,7 +366,7 @@ async function freshId(reader: StoreReader, { topic, by, body, where }: Given): 
   throw new HoldfastError(
     "HF6003",
     `This command was given and answered ${String(REPEATS_MAX)} times already.`,
-    "Look at why it does not help with: holdfast show. To give it all the same, change its reason.",
+    "Look why it does not help. To give it all the same, change its reason.",
     { where },
   );
 }

@@ -37,10 +37,10 @@ export function settleCommand(
 
 export function closeCommand(row: ExceptionRow, { run }: RunBelongings): string | null {
   if (row.closedAtMs !== null) return null;
-  const close = `holdfast close ${formatItemId("exc", row)}`;
-  if (row.subject !== null) return `${close} --reason "..."`;
+  const id = formatItemId("exc", row);
+  if (row.subject !== null) return `holdfast close ${id} --reason "..."`;
   const stays = run !== null && closesAsStaying(row, run.state);
-  return stays ? `${close} --reason "why it stays as it is"` : null;
+  return stays ? `holdfast close ${id} --reason "why it stays as it is"` : null;
 }
 
 /** False where nothing more of it would be sent: its run has ended, or its code has had its answer. */

@@ -215,7 +215,7 @@ function refuseDisplacing(
   throw new HoldfastError(
     "HF6003",
     `Other routing rules are proposed already, as version ${String(version)} by ${by} (${reason}), and nobody has approved them yet. ${yours}`,
-    `Look at them with: holdfast routing show. To propose yours in their place: --instead-of ${String(version)}; or have them put in force first: holdfast routing approve ${String(version)}`,
+    `Look at them with: holdfast routing show. To propose yours in their place: --instead-of ${String(version)}; or have them put in force first: holdfast routing approve ${String(version)} --reason "..."`,
   );
 }
 

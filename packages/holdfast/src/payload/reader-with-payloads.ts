@@ -70,6 +70,7 @@ export function readerWithPayloads(reader: StoreReader, options: ReaderOptions):
       })),
     answer: async (id) => reader.answer(await ids.stored(id)),
     engineRuns: () => reader.engineRuns(),
+    pulse: () => reader.pulse(),
     close: () => reader.close(),
   };
 }

@@ -240,7 +240,7 @@ function held(leftMs: number): HoldfastError {
     "HF5004",
     `another engine holds this store; its lease lasts ${String(Math.ceil(leftMs))} ms unless it beats again`,
     "Stop the other process, or give this one a store of its own. To work on it together, give every " +
-      "app on it postgres: { shared: true }, or run `holdfast worker`; app.startIn and app.sendIn " +
+      "app on it postgres: { shared: true }, or run `holdfast worker MODULE`; app.startIn and app.sendIn " +
       "work beside either. If that process is dead, the store is free when its lease has run out. " +
       "The command line may run beside an engine.",
   );

@@ -21,6 +21,9 @@ import { systemTicks } from "./ticks.ts";
 /** How long a reader tries to come back to a database that went away. */
 const RECONNECT_MS_MAX = 5000;
 
+/** Engines that were opened last, whose newest flush is looked at: more than can share a store. */
+const ENGINES_MAX = 512;
+
 const SQL = {
   // To the owner of its run; what is about none, or about one that is not there, to the keeper.
   post: `insert into inbox (shard, id, target, topic, at_ms, sent_by, data, posted_at_us, digest)
@@ -33,6 +36,15 @@ const SQL = {
   answer: "select answer from inbox where shard = $1::int2 and id = $2",
   engineRuns: `select count(*) from worker w join heartbeat h on h.incarnation = w.incarnation
     where w.alive = 1 and h.beat_at_ms + w.lease_ms > ${DATABASE_NOW_MS}`,
+  // The newest flush of each engine by the index of flushes; those of long ago wrote nothing newer.
+  pulse: `select
+    (select count(*) from worker w join heartbeat h on h.incarnation = w.incarnation
+      where w.alive = 1 and h.beat_at_ms + w.lease_ms > ${DATABASE_NOW_MS}),
+    (select max(beat_at_ms) from heartbeat),
+    (select max(f.at_ms) from
+      (select incarnation from worker order by opened_at_ms desc limit ${String(ENGINES_MAX)}) w
+      cross join lateral (select at_ms from flush where flush.incarnation = w.incarnation
+        order by number desc limit 1) f)`,
 } as const;
 
 /**
@@ -114,6 +126,13 @@ function storeReader(url: string, first: Connection, storeId: string): StoreRead
     async answer(id) {
       const [row] = await read("answer", SQL.answer, [textShard(id), id]);
       return (row?.[0] as string | null | undefined) ?? null;
+    },
+    pulse: async () => {
+      const [cells = []] = await read("pulse", SQL.pulse);
+      const [engineCount, beatAtMs, flushAtMs] = cells as readonly (number | null)[];
+      return [
+        { engineCount: engineCount ?? 0, beatAtMs: beatAtMs ?? null, flushAtMs: flushAtMs ?? null },
+      ];
     },
     engineRuns: async () => (await read("engine-runs", SQL.engineRuns))[0]?.[0] !== 0,
     close: () => link.close(),

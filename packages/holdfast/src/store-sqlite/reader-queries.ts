@@ -208,6 +208,11 @@ export class ReaderQueries {
     }));
   }
 
+  newestFlushMs(): number | null {
+    const sql = "select at_ms from flush order by id desc limit 1";
+    return this.#rows(sql, [], (cells) => cells[0] as number)[0] ?? null;
+  }
+
   #listed<Row>(list: List, { afterRun, limit }: Page, toRow: (cells: Cells) => Row): Row[] {
     const statement = listSql(list, afterRun, limit);
     return statement === null ? [] : this.#rows(statement.sql, statement.values, toRow);

@@ -88,6 +88,10 @@ function storeReader(path: string, database: Database, storeId: string): StoreRe
     },
     answer: async (id) => (rowsOf(findAnswer, id)[0]?.[0] ?? null) as string | null,
     engineRuns: async () => isLocked(path),
+    // The lock is held or not; it leaves no sign of when.
+    pulse: async () => [
+      { engineCount: isLocked(path) ? 1 : 0, beatAtMs: null, flushAtMs: queries.newestFlushMs() },
+    ],
     close: async () => {
       poster?.close();
       if (database.isOpen) database.close();

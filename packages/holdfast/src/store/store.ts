@@ -366,6 +366,18 @@ export interface LaneQuery {
   readonly lane?: string;
 }
 
+/** Whether a store is worked on, and when that was last seen. */
+export interface Pulse {
+  /** Name of the cell, where several are read together. */
+  readonly cell?: string;
+  /** Engines, or workers, that hold the store now. */
+  readonly engineCount: number;
+  /** Newest sign of life of an engine that is on record; null where the store keeps none. */
+  readonly beatAtMs: number | null;
+  /** Time of the newest flush; null before the first. */
+  readonly flushAtMs: number | null;
+}
+
 export interface StoreReader {
   readonly storeId: string;
   readonly cells: CellReader;
@@ -414,5 +426,7 @@ export interface StoreReader {
   answer(id: string): Promise<string | null>;
   /** True if an engine holds the store now. */
   engineRuns(): Promise<boolean>;
+  /** Who is at work; one entry for each store. */
+  pulse(): Promise<readonly Pulse[]>;
   close(): Promise<void>;
 }

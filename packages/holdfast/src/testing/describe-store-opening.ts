@@ -94,6 +94,29 @@ export const openingTests: StoreTests = {
     await assert.rejects(openSecond(), { code: "HF5004" });
   },
 
+  "tells other processes who is at work, and when it was last written": async (subject) => {
+    const reader = await subject.openReader();
+    const before = await reader.pulse();
+    assert.equal(before.length, 1);
+    assert.equal(before[0]?.engineCount, 1);
+    assert.equal(before[0]?.flushAtMs, null);
+    const sample = everyKind(subject.store);
+    await sample.flushTo(subject.store);
+    const [first] = await reader.pulse();
+    sample.add(40, "started", startedHead(40));
+    await sample.flushTo(subject.store);
+    const newest = sample.records.at(-1)?.atMs;
+    const [written] = await reader.pulse();
+    assert.equal(written?.flushAtMs, newest);
+    assert.notEqual(first?.flushAtMs, newest);
+    await subject.store.close();
+    const [closed] = await reader.pulse();
+    assert.equal(closed?.engineCount, 0);
+    assert.notEqual(closed?.flushAtMs, null);
+    await subject.reopen();
+    assert.equal((await reader.pulse())[0]?.engineCount, 1);
+  },
+
   "tells other processes whether an engine runs": async (subject) => {
     const reader = await subject.openReader();
     assert.equal(await reader.engineRuns(), true);

@@ -66,7 +66,7 @@ function kept({ hasRetention, workflows }: BuildReading): Finding {
     "kept",
     `no retention is declared for ${without.join(", ")}: what failed is kept for ever, and so are keys`,
     {
-      fix: 'Say how long: retention: { completed: "90d", failed: "730d", keys: "400d" }, and run holdfast archive.',
+      fix: 'Say how long: retention: { completed: "90d", failed: "730d", keys: "400d" }; what may leave goes with: holdfast archive --older-than 90d --to FILE',
     },
   );
 }

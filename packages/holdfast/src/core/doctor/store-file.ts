@@ -67,6 +67,6 @@ export function engineOfFile(runs: boolean): Finding {
 
 export function noEngine(): Finding {
   return warned("engine", "no engine runs on this store: nothing moves, and commands are kept", {
-    fix: "Start the app, or `holdfast worker`.",
+    fix: "Start the app, or a worker: `holdfast worker MODULE`.",
   });
 }

@@ -73,7 +73,7 @@ export function owners(reading: Counted): Finding {
     "owners",
     `${counted(reading, "open exception")} went to "${OWNER_DEFAULT}", because nobody else was named`,
     {
-      fix: `holdfast exceptions --owner ${OWNER_DEFAULT}; then give the app an owner, or route them: holdfast routing set`,
+      fix: `holdfast exceptions --owner ${OWNER_DEFAULT}; then give the app an owner, or route them: holdfast routing set FILE --reason "..."`,
     },
   );
 }
@@ -97,7 +97,7 @@ export function dependencies(all: readonly DependencyReading[], nowMs: number): 
     const what = `${integration} has been ${said} for ${durationText(forMs)}: ${reason}`;
     if (isByHand) {
       return warned("dependencies", what, {
-        fix: `holdfast unpark ${integration}, once it may be called again`,
+        fix: `Once it may be called again: holdfast unpark ${integration} --reason "..."`,
       });
     }
     return warned("dependencies", what, {

@@ -55,7 +55,6 @@ export function noOutcome(integration: string, ref: string): HoldfastError {
 
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
   HF6002: "Ask somebody who may.",
-  HF6004: "Find out what happened and say so with: holdfast settle",
   HF4102: "Mend the value and try again; nothing was changed.",
 };
 
@@ -63,8 +62,14 @@ export function refusal(
   answer: Extract<CommandAnswer, { kind: "refused" }>,
   run: string,
 ): HoldfastError {
-  const remedy = REMEDIES[answer.code] ?? `Look at it with: holdfast why ${run}`;
+  const remedy = REMEDIES[answer.code] ?? lookAt(answer.code, run);
   return new HoldfastError(answer.code, answer.why, remedy, { where: run });
+}
+
+function lookAt(code: ErrorCode, run: string): string {
+  return code === "HF6004"
+    ? `Find out what happened, then say so: holdfast why ${run} shows the command.`
+    : `Look at it with: holdfast why ${run}`;
 }
 
 /** Nothing that could take a command is at this path. */

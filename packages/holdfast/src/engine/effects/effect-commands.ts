@@ -222,7 +222,10 @@ export function refusedResume(
   const { state } = journal;
   if (slot === null || slot.ended) return refused("HF6003", `"${path}" does not wait.`);
   if (personNeeded(state) && state.next.kind === "person" && !maySendAgainNow(step)) {
-    return refused("HF6004", `"${path}" may have happened. Settle that first: holdfast settle.`);
+    return refused(
+      "HF6004",
+      `"${path}" may have happened. Settle that first: holdfast why ${step.run.id} shows the command.`,
+    );
   }
   if (slot.wait === null) return refused("HF6003", `"${path}" is under way already.`);
   if (slot.wait.state === "parked" && gate.isParkedByHand)
@@ -251,12 +254,12 @@ function maySendAgainNow({ journal, effect, run }: EffectStep): boolean {
 const TRIES_APART_MS = 60_000;
 
 function triedInVain(path: string, { name, reason }: Gate, agoMs: number): string {
-  return `"${path}" waits for ${name}: ${reason}. It was tried ${durationText(agoMs)} ago and ended alike, and more tries with a wrong password lock an account. Mend the setting; then holdfast unpark ${name} has it tried.`;
+  return `"${path}" waits for ${name}: ${reason}. It was tried ${durationText(agoMs)} ago and ended alike, and more tries with a wrong password lock an account. Mend the setting, then have it tried: holdfast unpark ${name} --reason "..."`;
 }
 
 /** What was said of all its calls is not taken back for one of them. */
 function parkedByHand(path: string, { name, reason }: Gate): string {
-  return `"${path}" waits for ${name}: ${reason} To have it tried before that: holdfast unpark ${name}.`;
+  return `"${path}" waits for ${name}: ${reason} To have it tried before that: holdfast unpark ${name} --reason "..."`;
 }
 
 /** Lets the step go on at once: a new attempt where nothing is unknown. */

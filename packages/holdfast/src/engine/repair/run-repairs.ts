@@ -19,6 +19,7 @@ import type {
 import { parseJson } from "../../core/json-text.ts";
 import { maskedText } from "../../core/mask-text.ts";
 import type { AgainHead, ByHand } from "../../core/repaired.ts";
+import { formatRunId } from "../../core/run-number.ts";
 import type { RepairOrder } from "../../core/repair-order.ts";
 import { inputOf, lifeOf } from "../../core/run-life.ts";
 import { sensitiveTexts } from "../../core/sensitive.ts";
@@ -42,7 +43,11 @@ export function fromSeqOf(records: readonly JournalRecord[], { run, step }: Repa
     refuseUndone(records, run, first.seq);
     return first.seq;
   }
-  throw misfit(run, `The run has no step "${step}" on record.`, "See its steps: holdfast show RUN");
+  throw misfit(
+    run,
+    `The run has no step "${step}" on record.`,
+    `See its steps: holdfast show ${formatRunId(run)}`,
+  );
 }
 
 /**
@@ -55,7 +60,7 @@ function refuseUndone(records: readonly JournalRecord[], run: number, fromSeq: n
   throw misfit(
     run,
     `A scope of the run was undone after that step ("${undone.name}").`,
-    "Cancel the run, and start it anew: holdfast anew RUN",
+    `Cancel the run, and start it anew: holdfast anew ${formatRunId(run)} --reason "..."`,
   );
 }
 

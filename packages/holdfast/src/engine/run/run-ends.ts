@@ -200,7 +200,7 @@ function wasElsewhere(run: number, { former }: Neighbours, store: string): Holdf
   return new HoldfastError(
     "HF6006",
     `Run ${formatRunId(run)} was in cell ${name}, which has been removed; its key is guarded still.`,
-    "Look at it in the store of that cell: holdfast show, with --store and its address.",
+    `Look at it in the store of that cell: holdfast show ${formatRunId(run)} --store ADDRESS`,
   );
 }
 

@@ -15,6 +15,7 @@ import type { RepairAct } from "../../core/repaired.ts";
 import { repeatOf, type RepeatMove } from "../../core/repeat.ts";
 import { inputOf, lifeOf, type RunLife } from "../../core/run-life.ts";
 import { formatRunId } from "../../core/run-number.ts";
+import { quotedForShell } from "../shell-word.ts";
 import { isFinal } from "../../core/run-state.ts";
 import { versionOf } from "../../core/run-version.ts";
 import { isUndoPath, undoPath } from "../../core/step-path.ts";
@@ -141,7 +142,7 @@ function refuse(row: RunRow, records: readonly JournalRecord[], request: RepairR
     const [why, remedy] = isFinal(row.state)
       ? [
           `${run} is ${row.state}, and nothing of it is done any more.`,
-          `Start it anew: holdfast anew ${run} --plan`,
+          `Start it anew: holdfast anew ${run} --plan --reason "..."`,
         ]
       : [
           `${run} has not ended (it is ${row.state}): two runs of one key would be at work.`,
@@ -198,7 +199,7 @@ function refuseStep(
   throw new HoldfastError(
     "HF6003",
     `Not repaired: ${why}`,
-    `To do it once more, let the run be done again from there: holdfast again ${run} --from ${step} --plan`,
+    `To do it once more, let the run be done again from there: holdfast again ${run} --from ${quotedForShell(step)} --plan --reason "..."`,
     { where: run },
   );
 }
