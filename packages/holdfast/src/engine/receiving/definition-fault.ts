@@ -7,7 +7,9 @@ import { HoldfastError } from "../../core/error.ts";
 import type { AnyWorkflow } from "../../workflow/workflow.ts";
 import type { Engine } from "../engine.ts";
 import { thrownText } from "../exceptions/thrown-text.ts";
+import { checkedStart } from "../starts/start-input.ts";
 import { Elsewhere } from "../workers/places.ts";
+import type { Message } from "./messages.ts";
 
 /** Of what it threw nothing is quoted: it may hold what is sensitive. The cause has it, for the log. */
 export function definitionFault(workflow: string, error: unknown): unknown {
@@ -46,6 +48,7 @@ export async function tellDefinitionFault(
   { name, definition }: AnyWorkflow,
   ingress: string,
   { code, message }: HoldfastError,
+  fate = "its sender was told to come again: it is lost if that gives up before the code is mended",
 ): Promise<void> {
   await engine.exceptions.beside.open({
     run: null,
@@ -56,9 +59,32 @@ export async function tellDefinitionFault(
     rule: "engine/definition-fault@1",
     message,
     because: () =>
-      `${message} It came by ${JSON.stringify(ingress)}, and its sender was told to come again: it is lost if that gives up before the code is mended. What was thrown is on the log of the app.`,
+      `${message} It came by ${JSON.stringify(ingress)}, and ${fate}. What was thrown is on the log of the app.`,
     owner: definition.owner,
     class: "defect",
     data: "null",
   });
+}
+
+const STAYS = "it is held and tried again every minute, so it begins once the code is mended";
+
+/**
+ * A message that was held fitted the code that it came to; what it begins with now may be another one.
+ *
+ * @throws {HoldfastError} HF1113 if that throws over it, which its owner knows then; HF4102 if it fits no more.
+ */
+export async function requireSound(
+  engine: Engine,
+  { head, input, by }: Message,
+  workflow: AnyWorkflow,
+): Promise<void> {
+  const { limits } = engine;
+  try {
+    await checkedStart(workflow, input, { by }, limits);
+  } catch (error) {
+    const fault = definitionFault(workflow.name, error);
+    if (fault instanceof HoldfastError && fault.code === "HF1113")
+      await tellDefinitionFault(engine, workflow, head.ingress, fault, STAYS);
+    throw fault;
+  }
 }

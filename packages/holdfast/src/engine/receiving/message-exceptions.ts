@@ -74,14 +74,15 @@ async function newestOf(
  * Its sender has sent it again, and now it fits: the process had died between the exception and the
  * receipt, and other code is at work since. Nobody has to look any more.
  */
-export async function closeSuperseded(engine: Engine, name: string, fate: Became): Promise<void> {
+export async function closeSuperseded(
+  engine: Engine,
+  name: string,
+  fate: Became,
+  how = "the message has come again, and fits now",
+): Promise<void> {
   const row = await exceptionOfMessage(engine, name);
   if (row === null || row.closedAtMs !== null || row.reasonCode !== UNFIT_MESSAGE) return;
-  await closeByItself(
-    engine,
-    row,
-    `the message has come again, and fits now: it is ${becameText(fate)}`,
-  );
+  await closeByItself(engine, row, `${how}: it is ${becameText(fate)}`);
 }
 
 /** What became of a message, in a receipt or in a row. */

@@ -21,7 +21,7 @@ import { parseJson } from "../../core/json-text.ts";
 import type { Engine } from "../engine.ts";
 import { checkedStart } from "../starts/start-input.ts";
 import { Elsewhere } from "../workers/places.ts";
-import { definitionFault } from "./definition-fault.ts";
+import { definitionFault, requireSound } from "./definition-fault.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
 import {
   aboutDuplicate,
@@ -75,7 +75,8 @@ export class Receiving {
         for (const message of due) engine.background(this.#tellMissing(message));
       },
       (orders) => {
-        engine.background(this.#releaseAll(orders));
+        // Each by itself: one that cannot be read holds no other up.
+        for (const order of orders) engine.background(this.#releaseNext(order));
       },
     );
     this.#unfits = new UnfitMessages(engine, {
@@ -267,7 +268,11 @@ export class Receiving {
     if (order === null) return await this.#begin(message);
     const newest = await this.#engine.store.newestInOrder(order.name);
     const turn = turnOf(order.number, newest, message.mayLeap);
-    if (turn.kind === "next") return await this.#begin(message);
+    if (turn.kind === "next") {
+      if (isHeld)
+        await requireSound(this.#engine, message, this.#workflowOf(message.head.workflow));
+      return await this.#begin(message);
+    }
     if (turn.kind === "stale") {
       // What is newest may be itself: an earlier keeper has begun it, and died before it could say so.
       const known = await this.#known(message.head.name);
@@ -393,10 +398,6 @@ export class Receiving {
     this.#held.add({ name, orderName, number: orderNumber, dueAtMs });
   }
 
-  async #releaseAll(orders: readonly string[]): Promise<void> {
-    for (const order of orders) await this.#releaseNext(order);
-  }
-
   /** Starts what was held and has its turn now, one after the other. */
   async #releaseNext(orderName: string): Promise<void> {
     for (;;) {
@@ -431,7 +432,8 @@ export class Receiving {
       return state !== "held";
     } catch (error) {
       if (!(error instanceof HoldfastError) && !(error instanceof Elsewhere)) throw error;
-      // No room, no code, or another worker that could not read: nothing else may ever come by here.
+      // No room, no code or one that throws, or another worker that could not read: nothing else may ever
+      // come by here.
       this.#held.refused(orderName);
       return false;
     }

@@ -280,3 +280,52 @@ describe("a message that does not fit, over a crash", () => {
     }
   }
 });
+
+const dyingBefore = (kind: string) => ({
+  fateOf: ({ kinds }: FlushSeen) =>
+    (kinds as readonly string[]).includes(kind) ? ("diesBefore" as const) : ("applied" as const),
+});
+
+/** An engine that dies before it can write a record of that kind. */
+async function dyingAt(kind: string, act: () => Promise<unknown>): Promise<void> {
+  await world.begin([bill], dyingBefore(kind));
+  void act().catch(() => undefined);
+  await world.settle();
+  await world.crash();
+}
+
+/** What becomes of eve's admission with another input, and who has closed the exception then. */
+async function admittedByEve() {
+  await world.begin([bill]);
+  const told = await admit({ id: "O-1", cents: 999 }, "eve").catch((error: unknown) => error);
+  const [one] = await world.exceptions();
+  const notes = JSON.stringify(one?.handling.notes);
+  return { told, closedBy: one?.closedBy, isHers: notes.includes("eve") };
+}
+
+const REFUSED = { told: { code: "HF6003" }, closedBy: "holdfast", isHers: false };
+
+describe("who admits what another input has begun already", () => {
+  test("is refused where another's admission was cut off by a crash", async () => {
+    await world.begin([bill]);
+    await keep("m-1");
+    await world.crash();
+    await dyingAt("closed", () => admit(mended));
+    expect(await admittedByEve()).toMatchObject(REFUSED);
+  });
+
+  test("is refused where the message has come again and fits", async () => {
+    await dyingAt("received", () => keep("m-1"));
+    await dyingAt("closed", () => receiving().receive(fitting("m-1", mended)));
+    expect(await admittedByEve()).toMatchObject(REFUSED);
+  });
+
+  test("is a repeat where the input is the same", async () => {
+    await world.begin([bill]);
+    await keep("m-1");
+    await world.crash();
+    await dyingAt("closed", () => admit(mended));
+    await world.begin([bill]);
+    expect(await admit(mended)).toMatchObject({ state: "started", isRepeat: true });
+  });
+});

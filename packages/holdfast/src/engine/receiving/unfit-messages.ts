@@ -102,9 +102,15 @@ export class UnfitMessages {
     const row = await store.exception(exception.run, exception.seq);
     const closedBy = row?.closedBy ?? null;
     if (known.state !== "review") {
-      // The process may have died between the start and this.
-      if (closedBy === null) await this.#close(admission, known);
-      else if (!(await this.#hasBegunWith(known, input))) throw admittedBefore(known, closedBy);
+      const isAnother = known.run !== null && !(await this.#hasBegunWith(known, input));
+      if (closedBy === null) {
+        // The process may have died between the start and this. Of what another input began nobody else is
+        // said to have admitted it.
+        if (isAnother) await closeSuperseded(this.#engine, name, known, TAKEN_OTHERWISE);
+        else await this.#close(admission, known);
+      }
+      if (isAnother || (closedBy !== null && known.run === null))
+        throw admittedBefore(known, closedBy ?? ANOTHER);
       return receiptOf(known, true);
     }
     if (closedBy !== null) throw isLeft(exception, closedBy);
@@ -149,6 +155,10 @@ export class UnfitMessages {
     return await this.#taking.begin(mendedMessage(known, parseJson(text), by, admitted));
   }
 }
+
+const TAKEN_OTHERWISE = "the message was taken with another input";
+/** Who is not on record any more: the one before died with its process. */
+const ANOTHER = "another admission, or as it came again,";
 
 function admittedBefore({ run, state }: ReceivedRow, by: string): HoldfastError {
   return new HoldfastError(
