@@ -11,6 +11,8 @@ import { stateOf } from "./unknown-effects.ts";
 export interface DeclaredEffect {
   readonly contract: RepeatKind;
   readonly integration: string;
+  /** What was done of it in part is left out of what is sent next. */
+  readonly byParts: boolean;
 }
 
 /** Null if it may, else why not, as the second sentence of HF2104. */
@@ -19,7 +21,17 @@ export function contractDrift(
   records: readonly JournalRecord[],
   now: DeclaredEffect,
 ): string | null {
-  const { intent, openMaybe, next } = stateOf(records);
+  const { intent, openMaybe, next, proof, partsDone } = stateOf(records);
+  const isInPart = proof === "partial" && next.kind !== "ended" && intent?.byParts === true;
+  // Read and idempotent may be done again as a whole.
+  const isHarmless = now.contract === "read" || now.contract === "idempotent";
+  if (isInPart && !now.byParts && !isHarmless) {
+    return (
+      `The journal says that of step ${JSON.stringify(path)} ${String(partsDone.length)} parts were done, by code that sends only the ` +
+      "rest; your code declares no byParts, so it would send the whole again. " +
+      "Keep the old declaration for what is under way, or cancel the run with it."
+    );
+  }
   const isOpen = openMaybe || next.kind === "inDoubt" || next.kind === "pending";
   if (intent === null || !isOpen) return null;
   const sameSystem = intent.integration === now.integration;

@@ -105,7 +105,7 @@ function nothingToSettle(step: EffectStep, state: EffectState, said: Settle): st
   if (step.slot === null) return `"${step.path}" is not at work.`;
   if (step.calls.isUnderWay) return isBusy(step);
   const isInPart = state.proof === "partial";
-  if (said.parts !== null) return unfitParts(step, state, said.parts);
+  if (said.parts !== null) return unfitParts(step, state, { ...said, parts: said.parts });
   if (!said.happened && isInPart)
     return `"${step.path}" was done in part${ofParts(state)}, and that is proven. ${REST_BY_HAND}`;
   const isMisread = state.failure?.reasonCode === ANSWER_SCHEMA;
@@ -122,8 +122,14 @@ const REST_BY_HAND =
   "Do by hand what is missing, or undo what was done; then say that it happened, with what it would have answered.";
 
 /** Why nothing can be said of its parts, or not this. */
-function unfitParts(step: EffectStep, state: EffectState, said: SaidParts): string | null {
+function unfitParts(
+  step: EffectStep,
+  state: EffectState,
+  said: { readonly happened: boolean; readonly parts: SaidParts },
+): string | null {
   const { path, slot, effect } = step;
+  if (said.happened)
+    return `Of "${path}" either the whole has happened, or its parts are named: not both.`;
   if (!personNeeded(state)) return `The outcome of "${path}" is known; there is nothing to settle.`;
   if (state.parts.length === 0)
     return `No part of "${path}" is on record: say of the whole whether it happened.`;
@@ -133,7 +139,7 @@ function unfitParts(step: EffectStep, state: EffectState, said: SaidParts): stri
     return `Nothing more of "${path}" is sent: its run does not wait for it, or is taken back. ${REST_BY_HAND}`;
   if (state.parts.some(({ name }) => isMasked(name)))
     return `The name of a part of "${path}" is masked, so its code would not know which is meant. ${REST_BY_HAND}`;
-  const verdict = partsBySaid(state.parts, said);
+  const verdict = partsBySaid(state.parts, said.parts);
   return verdict.kind === "done" ? null : `Of "${path}" ${verdict.problem}.`;
 }
 

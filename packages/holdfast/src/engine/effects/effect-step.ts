@@ -5,6 +5,7 @@
  * record it, look again. Nothing is kept beside the records, so a crash between any two lines goes
  * on from the last of them.
  */
+import { declaredNow } from "./declared-now.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { JournalRecord, OpenedHead, OutcomeHead, SettledHead } from "../../core/journal.ts";
 import { contractDrift } from "../../core/contract-drift.ts";
@@ -119,8 +120,7 @@ export class EffectStep implements StepVerb {
       digest: this.journal.digest,
     };
     const { sensitive = [] } = this.effect.definition;
-    const { plan, definition } = this.effect;
-    const declared = { contract: plan.contract.kind, integration: definition.on.name };
+    const declared = declaredNow(this.effect);
     return (
       stepDrift(this.path, records, asked, {
         text: this.askedText,

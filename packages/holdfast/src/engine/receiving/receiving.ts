@@ -243,12 +243,12 @@ export class Receiving {
     try {
       if ("problem" in message) return await this.#unfits.keep(message);
       const { order } = head;
-      if (order === null) {
-        const receipt = await this.#begin(message);
-        await this.#unfits.settle(head.name, receipt);
-        return receipt;
-      }
-      return await this.#orders.in(order.name, () => this.#inOrder(message, false));
+      const receipt =
+        order === null
+          ? await this.#begin(message)
+          : await this.#orders.in(order.name, () => this.#inOrder(message, false));
+      await this.#unfits.settle(head.name, receipt);
+      return receipt;
     } catch (error) {
       this.#list.giveBack();
       throw error;

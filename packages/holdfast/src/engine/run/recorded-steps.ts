@@ -3,6 +3,7 @@
  * back: its effects, undone by the deployed effects of their names, and its children. What waits and
  * left nothing outside (timers, reviews, events, local work) is not needed for that.
  */
+import { declaredNow } from "../effects/declared-now.ts";
 import { contractDrift } from "../../core/contract-drift.ts";
 import { parseJson } from "../../core/json-text.ts";
 import type { CalledHead, IntentHead, JournalRecord } from "../../core/journal.ts";
@@ -113,7 +114,7 @@ async function fitting(
       "is not known to this app (see its option `effects`)",
     );
   const { definition, plan } = known;
-  const declared = { contract: plan.contract.kind, integration: definition.on.name };
+  const declared = declaredNow(known);
   if (contractDrift(path, records, declared) !== null)
     return standInEffect(head, plan.owner, "is declared otherwise now than it was sent");
   if (!(await takes(definition.input, input)))
