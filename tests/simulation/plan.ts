@@ -42,6 +42,8 @@ export interface Plan {
   readonly poison: boolean;
   /** Messages that may wait for what they follow; null: as many as is usual. */
   readonly heldMax: number | null;
+  /** All work comes as messages of one order, which find bad reads rather than crashes in their turn. */
+  readonly inOrder: boolean;
 }
 
 const MINUTE_MS = 60_000;
@@ -57,17 +59,18 @@ export function planOf(seed: number, workers: number | null): Plan {
   // Some last for longer than the window of a key; workers that share a store beat all the time.
   const faultsUntilMs =
     (1 + random.integer(random.next() < 0.1 ? 30 : Math.ceil(9 / count))) * MINUTE_MS;
+  const rare = rareWorld(seed, faultsUntilMs);
   return {
     seed,
     workers: count,
     runs,
     faultsUntilMs,
     store: {
-      crash: some(0, 0.003, 0.01, 0.03),
+      crash: rare.inOrder ? some(0, 0.003) : some(0, 0.003, 0.01, 0.03),
       unsaid: some(0, 0, 0.01),
       full: some(0, 0, 0.01),
       slow: some(0, 0.05, 0.2),
-      unread: some(0, 0.02, 0.05),
+      unread: rare.inOrder ? some(0.1, 0.2, 0.3) : some(0, 0.02, 0.05),
     },
     transport: some(0.1, 0.3, 0.6),
     outage: some(0, 0, 0.1, 0.3),
@@ -76,7 +79,7 @@ export function planOf(seed: number, workers: number | null): Plan {
     jumpMs: some(0, 0, 2_000),
     stop: count === 1 ? 0 : some(0, 0.02, 0.1),
     damage: !isCalm && count === 1 && random.next() < 0.05,
-    ...rareWorld(seed, faultsUntilMs),
+    ...rare,
   };
 }
 
@@ -84,12 +87,13 @@ export function planOf(seed: number, workers: number | null): Plan {
 function rareWorld(
   seed: number,
   faultsUntilMs: number,
-): Pick<Plan, "deployments" | "poison" | "heldMax"> {
+): Pick<Plan, "deployments" | "poison" | "heldMax" | "inOrder"> {
   const deployments = deploymentsOf(seededRandom(seed, "deployments"), faultsUntilMs);
   return {
     deployments,
     poison: seededRandom(seed, "poison").next() < 0.1,
     heldMax: seededRandom(seed, "held").next() < 0.3 ? 1 : null,
+    inOrder: seededRandom(seed, "in order").next() < 0.25,
   };
 }
 

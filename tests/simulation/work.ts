@@ -46,12 +46,13 @@ export class Work {
     // An order is one of its workflow.
     const sequences = new Map<string, number>();
     for (let at = 1; at <= plan.runs; at += 1) {
-      const program = programOf(chance(plan, `program ${String(at)}`), `k${String(at)}`);
+      const drawn = programOf(chance(plan, `program ${String(at)}`), `k${String(at)}`);
+      const program: Program = plan.inOrder ? { ...drawn, workflow: "flow", lane: null } : drawn;
       for (const one of family(program)) this.programs.set(one.key, one);
       note(`program ${JSON.stringify(program)}`);
       const inMs = random.next() * Math.min(plan.faultsUntilMs / 2, GIVEN_WITHIN_MS);
-      const isMessage = random.next() < 0.4;
-      const isInOrder = isMessage && random.next() < 0.6;
+      const isMessage = random.next() < 0.4 || plan.inOrder;
+      const isInOrder = isMessage && (random.next() < 0.6 || plan.inOrder);
       const sequence = (sequences.get(program.workflow) ?? 0) + 1;
       if (isInOrder) sequences.set(program.workflow, sequence);
       if (isMessage) this.#receive(program, isInOrder ? sequence : null, inMs);
@@ -122,7 +123,7 @@ export class Work {
             id: `message ${key}`,
             duplicates: "merge",
             order,
-            holdMs: HOLD_MS,
+            holdMs: this.#options.plan.inOrder ? SOON_MS : HOLD_MS,
             windowMs: null,
             busy: "wait",
           }),

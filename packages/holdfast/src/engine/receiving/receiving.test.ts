@@ -62,6 +62,9 @@ const bySequence = (said: unknown): SaidOrder => ({
   key: "O-7",
   sequence: (said as Input).place ?? 0,
 });
+/** Of an order of its own, which lacks what comes before. */
+const gapOf = (id: string) => receive(id, { order: () => ({ key: id, sequence: 9 }) });
+
 const byVersion = (said: unknown): SaidOrder => ({
   key: "O-7",
   version: (said as Input).place ?? 0,
@@ -362,6 +365,8 @@ describe("messages in an order", () => {
     expect(await placed(2, bySequence)).toMatchObject({ state: "started" });
     await world.settle();
     expect(await world.allRuns()).toHaveLength(3);
+    const two = await Promise.allSettled([gapOf("m-8"), gapOf("m-9")]);
+    expect(two.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
   });
 
   test("say their place as a whole number", async () => {

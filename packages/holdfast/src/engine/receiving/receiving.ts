@@ -63,6 +63,8 @@ export class Receiving {
   readonly #held: HeldMessages;
   readonly #list: CountedList;
   #lookups: Lookup[] = [];
+  /** Messages to be held that are not on disk yet. */
+  #keeping = 0;
   /** Those that a person has to mend. */
   readonly #unfits: UnfitMessages;
 
@@ -359,14 +361,20 @@ export class Receiving {
 
   async #keep(message: Message): Promise<Receipt> {
     const { limits, clock } = this.#engine;
-    if (this.#held.count >= limits.heldMessagesMax)
+    // Others of other orders may be on their way to the disk just now.
+    if (this.#held.count + this.#keeping >= limits.heldMessagesMax)
       throw refusals.holdsNoMore(limits.heldMessagesMax);
     const { by, duplicates, holdMs } = message;
     const dueAtMs = clock.nowMs() + holdMs;
     const held: HeldTerms = { by, duplicates, dueAtMs, ...this.#remembered(message) };
     const fate = { state: "held", run: null, duplicateOf: null } as const;
     const head: ReceivedHead = { ...message.head, ...fate, held, untilMs: null };
-    await this.#append(head, JSON.stringify(message.input));
+    this.#keeping += 1;
+    try {
+      await this.#append(head, JSON.stringify(message.input));
+    } finally {
+      this.#keeping -= 1;
+    }
     const { name, order } = message.head;
     if (order !== null)
       this.#held.add({ name, orderName: order.name, number: order.number, dueAtMs });
