@@ -264,7 +264,7 @@ create table inbox (
   CHECK ((((taken_by IS NULL) = (answer IS NULL)) AND ((taken_by IS NULL) = (taken_in IS NULL)))),
   CHECK ((length(digest) = 16)),
   CHECK (((target >= 0) AND (target <= 255))),
-  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'complete'::text, 'close'::text, 'handle'::text, 'group'::text, 'route'::text, 'rule'::text, 'archive'::text, 'handUp'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'skipHead'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
+  CHECK ((topic = ANY (ARRAY['start'::text, 'send'::text, 'answer'::text, 'settle'::text, 'resume'::text, 'cancel'::text, 'pause'::text, 'complete'::text, 'close'::text, 'handle'::text, 'group'::text, 'route'::text, 'rule'::text, 'archive'::text, 'handUp'::text, 'park'::text, 'unpark'::text, 'repair'::text, 'decide'::text, 'skipHead'::text, 'returned'::text, 'deliver'::text, 'offer'::text, 'outcome'::text, 'asked'::text, 'beside'::text, 'receive'::text])))
 );
 
 create table incarnation (

@@ -206,12 +206,12 @@ CREATE TABLE imported_archive (
   done integer not null check (done in (0, 1))
 ) strict, without rowid;
 
-CREATE TABLE inbox (
+CREATE TABLE "inbox" (
   pos integer primary key,
   id text not null,
   topic text not null
     check (topic in (
-      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'complete', 'close', 'handle',
+      'start', 'send', 'answer', 'settle', 'resume', 'cancel', 'pause', 'complete', 'close', 'handle',
       'group', 'route', 'rule', 'archive', 'handUp', 'park', 'unpark', 'repair', 'decide',
       'skipHead', 'returned', 'deliver',
       'offer', 'outcome', 'asked', 'beside', 'receive')),

@@ -128,4 +128,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "return this.#clock.nowMs() < Number.NEGATIVE_INFINITY;",
     seed: 60,
   },
+  {
+    name: "run that is paused goes on",
+    file: `${SRC}/engine/run/live-run.ts`,
+    find: "if (this.ending.isFrozen) {\n      // Its code has no more say",
+    replace:
+      "if (this.ending.isFrozen && !this.ending.isPaused) {\n      // Its code has no more say",
+    seed: 67,
+  },
 ];

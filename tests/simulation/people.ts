@@ -4,11 +4,13 @@
  */
 import { settleOf } from "#src/core/acts.ts";
 import { HoldfastError } from "#src/core/error.ts";
+import { PAUSED } from "#src/core/pause.ts";
 import { formatItemId, formatRunId } from "#src/core/run-number.ts";
 import {
   answerReview,
   cancelRun,
   closeException,
+  pauseRun,
   resumeRun,
   settleEffect,
 } from "#src/operate/decisions.ts";
@@ -29,6 +31,9 @@ export interface PeopleOptions {
   readonly slowness: () => number;
   /** Chance that somebody cancels a run, at each look. */
   readonly cancels: () => number;
+  /** Chance that somebody pauses a run, at each look; of a sequence of its own. */
+  readonly pauses: () => number;
+  readonly pausing: SeededRandom;
   readonly note: (text: string) => void;
   /** What is true of an operation; null while nobody can know. */
   readonly truth: (run: number, operation: number) => boolean | null;
@@ -71,19 +76,25 @@ export class People {
   }
 
   async #look(): Promise<void> {
-    const { reader, random, cancels } = this.#options;
+    const { reader, random, cancels, pausing, pauses } = this.#options;
     const of = { afterRun: -1, limit: 1_000 };
     for (const review of await reader.reviews(of))
       this.#soon(`rev ${name(review)}`, () => this.#answer(review));
     for (const one of await reader.exceptions(of))
       this.#soon(`exc ${name(one)}`, () => this.#decide(one));
-    if (random.next() >= cancels()) return;
-    const open = (await reader.runs({ afterRun: 0, limit: 1_000 })).filter(
-      (r) => r.endedAtMs === null,
-    );
+    if (pausing.next() < pauses())
+      await this.#aboutOne(pausing, "pause", (run) => this.#pause(run));
+    if (random.next() < cancels())
+      await this.#aboutOne(random, "cancel", (run) => this.#cancel(run));
+  }
+
+  /** About any run that has not ended. */
+  async #aboutOne(random: SeededRandom, what: string, act: (run: number) => Promise<void>) {
+    const runs = await this.#options.reader.runs({ afterRun: 0, limit: 1_000 });
+    const open = runs.filter(({ endedAtMs }) => endedAtMs === null);
     if (open.length === 0) return;
     const { run } = random.pick(open);
-    this.#soon(`cancel ${String(run)}`, () => this.#cancel(run));
+    this.#soon(`${what} ${String(run)}`, () => act(run));
   }
 
   /** Decides about an item, once at a time, at once or a while after it was seen. */
@@ -169,7 +180,12 @@ export class People {
     if (turn < TRIES_MAX) {
       note(`person ${bound.by} resumes ${item}`);
       const step = one.step === "" ? null : one.step;
-      await resumeRun(this.#reader, { run: formatRunId(one.run) }, step, bound, this.#patience);
+      const run = { run: formatRunId(one.run) };
+      const { assignee } = one.handling;
+      // Every other time by who has paused it.
+      const paused = one.reasonCode === PAUSED && assignee !== null;
+      const who = !paused ? {} : tries % 2 === 0 ? { insteadOf: assignee } : { by: assignee };
+      await resumeRun(this.#reader, run, step, { ...bound, ...who }, this.#patience);
       return;
     }
     if (turn === TRIES_MAX) {
@@ -178,6 +194,14 @@ export class People {
     }
     note(`person ${bound.by} closes ${item}`);
     await closeException(this.#reader, bound.exception, bound, this.#patience);
+  }
+
+  async #pause(run: number): Promise<void> {
+    const { pausing, note } = this.#options;
+    const by = pausing.pick(NAMES);
+    note(`person ${by} pauses ${String(run)}`);
+    const said = { by, reason: `wait ${String(pausing.integer(1_000))}` };
+    await pauseRun(this.#reader, { run: formatRunId(run) }, said, this.#patience);
   }
 
   async #cancel(run: number): Promise<void> {

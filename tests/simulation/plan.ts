@@ -30,6 +30,8 @@ export interface Plan {
   readonly people: number;
   /** Chance that somebody cancels a run. */
   readonly cancel: number;
+  /** Chance that somebody pauses a run. */
+  readonly pause: number;
   /** Largest jump of a clock, milliseconds; 0: none. */
   readonly jumpMs: number;
   /** Chance that a worker is stopped beyond its lease, each time it beats. */
@@ -87,12 +89,13 @@ export function planOf(seed: number, workers: number | null): Plan {
 function rareWorld(
   seed: number,
   faultsUntilMs: number,
-): Pick<Plan, "deployments" | "poison" | "heldMax" | "inOrder"> {
+): Pick<Plan, "deployments" | "poison" | "heldMax" | "inOrder" | "pause"> {
   const deployments = deploymentsOf(seededRandom(seed, "deployments"), faultsUntilMs);
   return {
     deployments,
     poison: seededRandom(seed, "poison").next() < 0.1,
     heldMax: seededRandom(seed, "held").next() < 0.3 ? 1 : null,
+    pause: seededRandom(seed, "pause").next() < 0.2 ? 0.2 : 0,
     inOrder: seededRandom(seed, "in order").next() < 0.25,
   };
 }

@@ -8,6 +8,7 @@ import { seededRandom } from "#src/testing/seeded-random.ts";
 import { define, type World } from "./definitions.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { BoundRules } from "./model/bound-rules.ts";
+import { PauseRules } from "./model/pause-rules.ts";
 import { checkEnd } from "./model/end-rules.ts";
 import { RecordRules, type SeenBy } from "./model/record-rules.ts";
 import { RequestRules } from "./model/request-rules.ts";
@@ -58,6 +59,7 @@ export class Simulation {
   readonly #requests: RequestRules;
   readonly #versions: VersionRules;
   readonly #bounds: BoundRules;
+  readonly #pauses: PauseRules;
   readonly #transport: Transport;
   readonly #work: Work;
   readonly #processes: Process[] = [];
@@ -132,6 +134,7 @@ export class Simulation {
     });
     this.#work = new Work({ plan, disk, senders: this.#senders, report, note });
     this.#versions = new VersionRules({ disk, programs: this.#work.programs, report, note });
+    this.#pauses = new PauseRules(report);
     this.#bounds = new BoundRules({ disk, heldMax: plan.heldMax, report });
   }
 
@@ -231,6 +234,7 @@ export class Simulation {
     this.#records.committed(records);
     if (process !== undefined) this.#versions.committed(records, process.version);
     this.#bounds.committed(records);
+    this.#pauses.committed(records);
   }
 
   #startProcess(name: string): void {
@@ -340,6 +344,8 @@ export class Simulation {
       random: chance(plan, "people"),
       slowness: () => (this.isCalm ? 0 : plan.people),
       cancels: () => (this.isCalm ? 0 : plan.cancel),
+      pausing: chance(plan, "pausing"),
+      pauses: () => (this.isCalm ? 0 : plan.pause),
       note: (text) => {
         this.#note(text);
       },

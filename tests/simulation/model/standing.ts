@@ -14,8 +14,8 @@ export function standingProblem(disk: Disk, run: number): string | null {
     case "completed":
     case "stopped":
     case "cancelled":
-    case "paused":
       return null;
+    case "paused":
     case "exception":
     case "held":
       return hasOwnedException(disk, run) || hasChildThatStands(disk, run)

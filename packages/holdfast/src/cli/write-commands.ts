@@ -1,4 +1,4 @@
-/** Commands that decide: answer, settle, resume, cancel, close. */
+/** Commands that decide: answer, settle, pause, resume, cancel, close. */
 import { Argument, type Command } from "commander";
 import { isSaidParts, type SaidParts } from "../core/said-parts.ts";
 import { awaitedSentence } from "../operate/cancel-request.ts";
@@ -6,6 +6,7 @@ import {
   answerReview,
   cannotTellEffect,
   cancelRun,
+  pauseRun,
   closeException,
   resumeRun,
   settleEffect,
@@ -31,6 +32,7 @@ type Act = (work: Work) => Promise<void>;
 export function addWriteCommands(program: Command, act: Act): void {
   addAnswer(program, act);
   addSettle(program, act);
+  addPause(program, act);
   addResume(program, act);
   addCancel(program, act);
   addClose(program, act);
@@ -175,6 +177,7 @@ async function partsIn(given: string, { outside }: Context): Promise<SaidParts> 
 interface ResumeOptions extends SeenOptions {
   readonly step?: string;
   readonly workflow?: string;
+  readonly insteadOf?: string;
 }
 
 function addResume(program: Command, act: Act): void {
@@ -183,6 +186,7 @@ function addResume(program: Command, act: Act): void {
     .description("let a run go on that waits for a person")
     .argument("<run>", "id or business key of the run")
     .option("--step <step>", "only this step")
+    .option("--instead-of <who>", "of a run that somebody else has paused: who that is")
     .option("--workflow <name>", "where runs of several workflows have this key");
   withException(command).action((run: string, options: ResumeOptions) =>
     act((context) =>
@@ -191,7 +195,10 @@ function addResume(program: Command, act: Act): void {
           reader,
           reference(run, options),
           options.step ?? null,
-          seenDecider(options, context),
+          {
+            ...seenDecider(options, context),
+            ...(options.insteadOf === undefined ? {} : { insteadOf: options.insteadOf }),
+          },
           patience(options, context),
         );
         return receiptShown(receipt, `run ${receipt.run} goes on`);
@@ -200,8 +207,32 @@ function addResume(program: Command, act: Act): void {
   );
 }
 
-interface CancelOptions extends DeciderOptions {
+interface RunOptions extends DeciderOptions {
   readonly workflow?: string;
+}
+
+function addPause(program: Command, act: Act): void {
+  const command = program
+    .command("pause")
+    .description("stop a run for a while: nothing of it begins any more until it is resumed")
+    .argument("<run>", "id or business key of the run")
+    .option("--workflow <name>", "where runs of several workflows have this key");
+  withReason(command).action((run: string, options: RunOptions) =>
+    act((context) =>
+      withReader(context, async (reader) => {
+        const receipt = await pauseRun(
+          reader,
+          reference(run, options),
+          decider(options, context),
+          patience(options, context),
+        );
+        return receiptShown(
+          receipt,
+          `run ${receipt.run} is paused; what has left already is waited for`,
+        );
+      }),
+    ),
+  );
 }
 
 function addCancel(program: Command, act: Act): void {
@@ -210,7 +241,7 @@ function addCancel(program: Command, act: Act): void {
     .description("take a run back: settle what is unknown, then undo what was done")
     .argument("<run>", "id or business key of the run")
     .option("--workflow <name>", "where runs of several workflows have this key");
-  withReason(command).action((run: string, options: CancelOptions) =>
+  withReason(command).action((run: string, options: RunOptions) =>
     act((context) =>
       withReader(context, async (reader) => {
         const receipt = await cancelRun(

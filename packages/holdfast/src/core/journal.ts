@@ -329,7 +329,7 @@ export interface OpenedHead extends Described {
   readonly message: string;
   readonly because: string;
   readonly owner: string;
-  /** Who had the last one of this place at this step: it is that person's again. */
+  /** Who had the last one of this place at this step: it is that person's again. Or who has paused the run. */
   readonly assignee?: string;
   readonly dueAtMs: number;
   readonly record: ExceptionRecord;
@@ -339,6 +339,8 @@ export interface OpenedHead extends Described {
   /** The effect operation that it is about, if any. */
   readonly operation?: number;
   readonly beside?: Beside;
+  /** Id of the command by which it was opened: of a run that was paused. */
+  readonly command?: string;
 }
 
 export const RESOLUTIONS = [

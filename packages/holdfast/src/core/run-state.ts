@@ -40,5 +40,5 @@ export function isActive(state: RunState): boolean {
 
 /** States in which nothing goes on before a person has decided. */
 export function needsPerson(state: RunState): boolean {
-  return state === "exception" || state === "held";
+  return state === "exception" || state === "held" || state === "paused";
 }

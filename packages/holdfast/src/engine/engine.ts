@@ -198,7 +198,7 @@ export class Engine implements RunHost {
       await this.#membership.start();
       return;
     }
-    await this.#inbox.takeCancels();
+    await this.#inbox.takeStops();
     await this.#gates.restore();
     await this.early.load();
     await this.commands.receiving.load();

@@ -55,9 +55,12 @@ export interface CommandBodies {
     readonly exception?: number;
     /** Only if code of this version goes on with it. */
     readonly to?: string;
+    /** Whose pause it lifts, where that is somebody else. */
+    readonly insteadOf?: string;
   };
   readonly handUp: { readonly run: string; readonly exception: number; readonly reason: string };
   readonly cancel: { readonly run: string; readonly reason: string; readonly child?: true };
+  readonly pause: { readonly run: string; readonly reason: string };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   readonly skipHead: { readonly run: string; readonly reason: string };
   readonly repair: RepairBody;
@@ -202,6 +205,7 @@ function whereOf({ topic, body }: Command): string {
     case "resume":
     case "handUp":
     case "cancel":
+    case "pause":
     case "skipHead":
     case "repair":
     case "decide":
@@ -320,6 +324,8 @@ function wordsOf({ topic, where }: Given): string {
       return "ask somebody else what happened";
     case "cancel":
       return `cancel ${where}`;
+    case "pause":
+      return `pause ${where}`;
     case "close":
       return "close the exception";
     case "repair":

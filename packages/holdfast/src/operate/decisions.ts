@@ -349,7 +349,7 @@ export async function resumeRun(
   reader: StoreReader,
   reference: RunReference,
   step: string | null,
-  { by, reason, exception }: Decider & SeenException,
+  { by, reason, exception, insteadOf }: Decider & SeenException & PauseOfOther,
   patience: Patience,
 ): Promise<Receipt> {
   const row = await findRun(reader, reference);
@@ -376,8 +376,35 @@ export async function resumeRun(
     seen: seen?.seq ?? Math.max(0, ...exceptions.map(({ seq }) => seq)),
     reason,
     ...(seen === null ? {} : { exception: seen.seq }),
+    ...(insteadOf === undefined ? {} : { insteadOf }),
   };
   return giveCommand(reader, { topic: "resume", by, body }, patience);
+}
+
+/** Of a run that somebody else has paused. */
+export interface PauseOfOther {
+  /** Who that is: without being named, they alone let it go on. */
+  readonly insteadOf?: string;
+}
+
+/**
+ * Stops a run: nothing of it begins any more until the same person resumes it. What has left already is
+ * waited for. What is to be done when its deadline passes is done then, too.
+ *
+ * @throws {HoldfastError} HF6001 (no such run), HF6003 (it has ended, is being taken back, or stands still
+ *   already), HF6005.
+ */
+export async function pauseRun(
+  reader: StoreReader,
+  reference: RunReference,
+  { by, reason }: Decider,
+  patience: Patience,
+): Promise<Receipt> {
+  const row = await findRun(reader, reference);
+  const run = formatRunId(row.run);
+  if (isFinal(row.state))
+    throw hasEnded(run, row.state, "paused", `See how with: holdfast show ${run}`);
+  return giveCommand(reader, { topic: "pause", by, body: { run, reason } }, patience);
 }
 
 function mustBeSettled({ run, operation, step }: ExceptionRow): HoldfastError {

@@ -13,6 +13,7 @@ const TOPICS = [
   "settle",
   "resume",
   "cancel",
+  "pause",
   "close",
   "repair",
   "decide",
@@ -121,7 +122,13 @@ const ITEMS = {
 } as const;
 
 /** These are about the run itself. */
-const OF_RUN: ReadonlySet<Topic> = new Set<Topic>(["resume", "cancel", "repair", "skipHead"]);
+const OF_RUN: ReadonlySet<Topic> = new Set<Topic>([
+  "resume",
+  "cancel",
+  "pause",
+  "repair",
+  "skipHead",
+]);
 
 function aboutOf(topic: Topic, run: string, field: (name: string) => unknown): string | null {
   if (OF_RUN.has(topic)) return run;
@@ -143,6 +150,7 @@ const LEFT: Readonly<Record<Topic, string>> = {
   settle: "what happened",
   resume: "a resume",
   cancel: "a cancel",
+  pause: "a pause",
   close: "a close",
   repair: "a repair",
   decide: "a decision about a proposal",

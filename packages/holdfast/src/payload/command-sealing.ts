@@ -118,6 +118,7 @@ async function ownerOf(
     case "complete":
     case "resume":
     case "cancel":
+    case "pause":
     case "close":
     case "group":
     case "route":

@@ -10,6 +10,7 @@ import { sql as gate } from "./migrations/0001_gate.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
 import { sql as forgottenCommands } from "./migrations/0002_forgotten-commands.sql.ts";
 import { sql as exceptionMarks } from "./migrations/0003_exception-marks.sql.ts";
+import { sql as pause } from "./migrations/0004_pause.sql.ts";
 import { SQL_STATES, isRefused } from "./postgres-errors.ts";
 
 /** In order; a migration is never edited or removed once released. */
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly string[] = [
   initial + gate + archive + cell,
   forgottenCommands,
   exceptionMarks,
+  pause,
 ];
 
 /** That this build brings a store to. */

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sql as initial } from "./migrations/0001_initial.sql.ts";
 import { COMMAND_KEPT_MS_MIN } from "../store/forgotten-commands.ts";
 import { SAMPLE_START_MS, SampleJournal, startedHead } from "../testing/sample-journal.ts";
 import { openSqliteReader, verifyStore } from "./index.ts";
@@ -52,7 +53,15 @@ function forge(flush: number, position: number): void {
 
 /** Takes back what later versions have added. */
 const TO_VERSION_1 = `drop index exception_open_tagged; drop index exception_open_watched;
-  drop index exception_open_duplicate_of; drop table forgotten_command; pragma user_version = 1;`;
+  drop index exception_open_duplicate_of; drop table forgotten_command;
+  alter table inbox rename to inbox_4; ${ofInbox("create table inbox \\(.*?strict;")}
+  insert into inbox select * from inbox_4; drop table inbox_4;
+  ${ofInbox("create unique index inbox_id .*?;")} ${ofInbox("create index inbox_open .*?;")}
+  ${ofInbox("create index inbox_taken .*?;")} pragma user_version = 1;`;
+
+function ofInbox(pattern: string): string {
+  return new RegExp(pattern, "su").exec(initial)?.[0] ?? "";
+}
 
 describe("what is left of commands that were forgotten", () => {
   test("holds the seal of their flush, and the next start accepts it", async () => {

@@ -7,11 +7,12 @@ import { sql as cell } from "./migrations/0001_cell.sql.ts";
 import { sql as initial } from "./migrations/0001_initial.sql.ts";
 import { sql as forgottenCommands } from "./migrations/0002_forgotten-commands.sql.ts";
 import { sql as exceptionMarks } from "./migrations/0003_exception-marks.sql.ts";
+import { sql as pause } from "./migrations/0004_pause.sql.ts";
 import { readPragma } from "./pragmas.ts";
 import type { Database } from "./runtime.ts";
 
 /** In order; a migration is never edited or removed once released. */
-const MIGRATIONS: readonly string[] = [initial + cell, forgottenCommands, exceptionMarks];
+const MIGRATIONS: readonly string[] = [initial + cell, forgottenCommands, exceptionMarks, pause];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -319,6 +319,7 @@ export const INBOX_TOPICS = [
   "settle",
   "resume",
   "cancel",
+  "pause",
   "complete",
   "close",
   "handle",

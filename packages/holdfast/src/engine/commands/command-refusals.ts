@@ -1,8 +1,9 @@
 /** How a command is refused: the codes, what is said, and what can be done instead. */
 import type { ErrorCode } from "../../core/error.ts";
 import { HoldfastError } from "../../core/error.ts";
+import { isSamePerson } from "../../core/person.ts";
 import { formatRunId } from "../../core/run-number.ts";
-import type { FinalRunState } from "../../core/run-state.ts";
+import { isFinal, type FinalRunState } from "../../core/run-state.ts";
 import type { AcceptedEvent } from "../../core/journal.ts";
 import { isoText } from "../clock.ts";
 import type { LiveRun } from "../run/live-run.ts";
@@ -13,6 +14,41 @@ export function ended(run: number, state: FinalRunState): HoldfastError {
     "HF6003",
     `Run ${formatRunId(run)} is ${state} already.`,
     "What it did can be undone by a workflow of its own; what it left open can be settled.",
+  );
+}
+
+/** @throws {HoldfastError} HF6003 if the run has ended, is taken back, or stands still already. */
+export function refusePause({ id, row, state, ending }: LiveRun): void {
+  if (isFinal(state)) throw ended(row.run, state);
+  const remedy = `Look at it with: holdfast why ${id}`;
+  if (ending.isTakingBack)
+    throw new HoldfastError(
+      "HF6003",
+      `Run ${id} is being taken back, which cannot be paused. Nothing was done.`,
+      remedy,
+    );
+  const { exception } = ending;
+  if (exception === null) return;
+  const is =
+    exception.pausedBy === null
+      ? `stands still already, until a person has decided: ${exception.wait.reason}`
+      : `is paused already, by ${exception.pausedBy}.`;
+  throw new HoldfastError("HF6003", `Run ${id} ${is}`, remedy);
+}
+
+/** @throws {HoldfastError} HF6002 if another person has paused the run, and is not named. */
+export function refuseLifting(
+  { id }: LiveRun,
+  pausedBy: string | null,
+  { by, insteadOf }: { readonly by: string; readonly insteadOf: string | null },
+): void {
+  if (pausedBy === null || isSamePerson(pausedBy, by)) return;
+  if (insteadOf !== null && isSamePerson(pausedBy, insteadOf)) return;
+  throw new HoldfastError(
+    "HF6002",
+    `Run ${id} was paused by ${pausedBy}, who lets it go on.`,
+    `Ask ${pausedBy}; or, if that has to be done in their place: holdfast resume ${id} --instead-of ${JSON.stringify(pausedBy)} --reason "..."`,
+    { where: id },
   );
 }
 

@@ -14,6 +14,8 @@ import {
   ended,
   noOutcome,
   notAtWork,
+  refuseLifting,
+  refusePause,
   refusal,
   requireVersion,
   underWay,
@@ -43,6 +45,8 @@ import { type CommandAnswer, type LateOutcome, type StepCommand } from "../steps
 interface ResumeHow {
   readonly step: string | null;
   readonly by: string;
+  /** Whose pause is lifted, where that is not their own. */
+  readonly insteadOf: string | null;
   readonly reason: string;
   readonly seen: number;
   /** Number of the exception that was seen; null: whichever is open. */
@@ -65,6 +69,8 @@ export interface Decided {
   readonly exception?: number;
   /** Only if code of this version goes on with it; not given: whichever its worker has. */
   readonly to?: string;
+  /** Of a run that somebody else has paused: who that is. */
+  readonly insteadOf?: string;
   /** Id of the command in the inbox. */
   readonly command?: string;
 }
@@ -159,22 +165,24 @@ export class Commands {
     const command = decided.command ?? null;
     if (command !== null && wasApplied(records, command)) return;
     const seen = decided.seen ?? lastSeqAt(records, decided.atMs ?? Number.POSITIVE_INFINITY);
-    const { exception: meant = null, to } = decided;
+    const { exception: meant = null, to, insteadOf } = decided;
     const only = {
       ...(meant === null ? {} : { exception: meant }),
       ...(to === undefined ? {} : { to }),
+      ...(insteadOf === undefined ? {} : { insteadOf }),
     };
     const data = { run: formatRunId(run), step, seen, reason, ...only };
     // Under an id of its own at another worker, too: taken twice, it is recognised there.
     const id = command === null ? {} : { id: `${command}~` };
     await this.#at(run, { topic: "resume", data, by, ...id }, () => {
       requireVersion(this.#engine.version, to, run);
-      return this.#resume(run, { step, by, reason, seen, meant, command });
+      const who = { by, insteadOf: insteadOf ?? null };
+      return this.#resume(run, { step, ...who, reason, seen, meant, command });
     });
   }
 
   async #resume(run: number, how: ResumeHow): Promise<void> {
-    const { step, by, reason, seen, meant, command } = how;
+    const { step, by, insteadOf, reason, seen, meant, command } = how;
     await this.withRun(run, async (live) => {
       const { exception } = live.ending;
       if (step === null && exception !== null) {
@@ -182,6 +190,7 @@ export class Commands {
           otherThanSeen(exception.seq, meant) ??
           openedSince(exception.seq, seen, exception.wait.reason);
         if (since !== null) throw cameSince(since, live.id);
+        refuseLifting(live, exception.pausedBy, { by, insteadOf });
         if (live.isUnderWay) throw underWay(live);
         live.ending.resume({ by, reason, command });
         await this.#engine.committer.durable();
@@ -202,6 +211,22 @@ export class Commands {
     await this.#engine.committer.durable();
     const [stored] = await this.#engine.store.load([run]);
     return stored?.records ?? [];
+  }
+
+  /** Stops a run until the same person lets it go on, see `pauseRun`. */
+  async pause(run: number, by: string, reason: string, command: string | null = null) {
+    requireName(by, "pauses a run");
+    requireReason(reason, "pauses a run");
+    if (command !== null && wasApplied(await this.#recordsOf(run), command)) return;
+    const id = command === null ? {} : { id: `${command}~` };
+    const data = { run: formatRunId(run), reason };
+    await this.#at(run, { topic: "pause", data, by, ...id }, () =>
+      this.withRun(run, async (live) => {
+        refusePause(live);
+        live.ending.pause({ by, reason, command });
+        await this.#engine.committer.durable();
+      }),
+    );
   }
 
   /** @param how - `child`: with its parent. Without its code it is not taken back then: it waits for it. */

@@ -55,6 +55,8 @@ export interface InboxCommands {
     readonly exception?: number;
     /** Only if code of this version goes on with it. */
     readonly to?: string;
+    /** Whose pause it lifts, where that is somebody else. */
+    readonly insteadOf?: string;
   };
   /** Who is asked what happened cannot tell. */
   readonly handUp: {
@@ -68,6 +70,7 @@ export interface InboxCommands {
     /** With its parent, from the worker that has it. */
     readonly child?: true;
   };
+  readonly pause: { readonly run: string; readonly reason: string };
   readonly close: { readonly run: string; readonly seq: number; readonly reason: string };
   /** The run that is first in its lane, and that the others wait for. */
   readonly skipHead: { readonly run: string; readonly reason: string };

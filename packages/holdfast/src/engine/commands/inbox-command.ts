@@ -65,9 +65,11 @@ const SHAPES: { readonly [T in Topic]: Readonly<Record<keyof InboxCommands[T], K
     reason: "text",
     exception: "whole number or nothing",
     to: "text or nothing",
+    insteadOf: "text or nothing",
   },
   handUp: { run: "text", exception: "whole number", reason: "text" },
   cancel: { run: "text", reason: "text", child: "true or nothing" },
+  pause: { run: "text", reason: "text" },
   close: { run: "text", seq: "whole number", reason: "text" },
   skipHead: { run: "text", reason: "text" },
   repair: {

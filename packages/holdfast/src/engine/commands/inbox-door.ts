@@ -14,7 +14,7 @@ import type { Engine } from "../engine.ts";
 import { removeWhereTheyAre } from "../workers/shared-removals.ts";
 import { CommandForgetting } from "./forgetting.ts";
 import { commandOf, requireTopic, runOf } from "./inbox-command.ts";
-import { recordKeptCancel } from "./kept-cancels.ts";
+import { recordKeptStop } from "./kept-stops.ts";
 import { parkOrUnpark } from "./parking.ts";
 import { noteRefusal } from "./kept-refusals.ts";
 import { leaveLane } from "../starts/leaving-lanes.ts";
@@ -72,27 +72,28 @@ export class InboxDoor {
   }
 
   /**
-   * Before runs that have come are brought back: those of them that were cancelled meanwhile.
+   * Before runs that have come are brought back: those of them that were cancelled or paused meanwhile.
    *
    * @param came - the shards that have come; not given where the store is whole.
    */
-  async takeCancels(came?: readonly number[]): Promise<void> {
+  async takeStops(came?: readonly number[]): Promise<void> {
     const { store, limits, places, reads } = this.#engine;
     for (let limit = limits.inboxBatchMax; ; limit *= 2) {
       const rows = await reads.patiently("commands", () => store.inbox(limit, places.list));
       if (rows === null) return;
-      for (const row of rows) if (this.#isFresh(row)) await this.#takeCancel(row, came);
+      for (const row of rows) if (this.#isFresh(row)) await this.#takeStop(row, came);
       // What is beyond that is taken when there is room for it, like all other commands.
       if (rows.length < limit || limit >= limits.inboxUnderWayMax) return;
     }
   }
 
-  async #takeCancel(row: WaitingCommand, came?: readonly number[]): Promise<void> {
-    if (row.topic !== "cancel") return;
+  async #takeStop(row: WaitingCommand, came?: readonly number[]): Promise<void> {
+    const { topic } = row;
+    if (topic !== "cancel" && topic !== "pause") return;
     const { reads, committer } = this.#engine;
     this.#underWay.add(row.id);
-    const isRecorded = await reads.patiently("a run that is cancelled", () =>
-      recordKeptCancel(this.#engine, row, came).catch(leftToOthers),
+    const isRecorded = await reads.patiently("a run that is stopped", () =>
+      recordKeptStop(this.#engine, { ...row, topic }, came).catch(leftToOthers),
     );
     if (isRecorded === true) {
       const answer: InboxAnswer = { ok: true };
@@ -269,6 +270,11 @@ export class InboxDoor {
         await commands.cancel(parseRunId(run), by, reason, child === true ? { child } : {});
         return { ok: true };
       }
+      case "pause": {
+        const { run, reason } = commandOf<"pause">({ ...row, topic: "pause" });
+        await commands.pause(parseRunId(run), by, reason, row.id);
+        return { ok: true };
+      }
       case "close": {
         const { run, seq, reason } = commandOf<"close">({ ...row, topic: "close" });
         await this.#engine.exceptions.beside.close({ run: parseRunId(run), seq }, by, reason);
@@ -333,7 +339,7 @@ export class InboxDoor {
   }
 
   async #resume(row: WaitingCommand): Promise<InboxAnswer> {
-    const { run, step, seen, exception, to, reason } = commandOf<"resume">({
+    const { run, step, seen, exception, to, insteadOf, reason } = commandOf<"resume">({
       ...row,
       topic: "resume",
     });
@@ -341,6 +347,7 @@ export class InboxDoor {
       ...(seen === undefined ? { atMs: row.atMs } : { seen }),
       ...(exception === undefined ? {} : { exception }),
       ...(to === undefined ? {} : { to }),
+      ...(insteadOf === undefined ? {} : { insteadOf }),
       command: row.id,
     };
     await this.#engine.commands.resume(parseRunId(run), step, row.by, reason, decided);

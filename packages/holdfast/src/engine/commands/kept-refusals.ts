@@ -20,6 +20,7 @@ const OF_PEOPLE: ReadonlySet<string> = new Set([
   "settle",
   "resume",
   "cancel",
+  "pause",
   "close",
   "repair",
   "decide",

@@ -373,7 +373,7 @@ export class LiveRun {
     const isByRecord = this.mode === "byRecord";
     this.mode = "live";
     this.ending.recovered();
-    if (this.deadline.isOver) this.ending.late();
+    if (this.deadline.isOver && !this.ending.isPaused) this.ending.late();
     if (this.ending.isFrozen) {
       // Its code has no more say, and no step goes on: a person may resume or cancel it.
       this.mode = "unwinding";
@@ -426,7 +426,7 @@ export class LiveRun {
     // Somebody has something for it; only what is being taken back does not wait for that.
     if (this.#pins > 0 && !this.#isUndoing) return;
     if (this.ending.tryEnd()) return;
-    if (this.deadline.isOver && !this.ending.isTakingBack) {
+    if (this.deadline.isOver && !this.ending.isTakingBack && !this.ending.isPaused) {
       this.ending.late();
       this.recheck();
       return;

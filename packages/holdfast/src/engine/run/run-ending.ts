@@ -3,21 +3,25 @@
  * and undone before it is over. Effects whose end is not known always come first.
  */
 import { parseJson } from "../../core/json-text.ts";
-import type { CancelHead, ClosedHead, JournalRecord, StateHead } from "../../core/journal.ts";
-import { type Compensated, type FinalRunState, type RunState } from "../../core/run-state.ts";
+import type { CancelHead, ClosedHead, JournalRecord, OpenedHead } from "../../core/journal.ts";
+import {
+  needsPerson,
+  type Compensated,
+  type FinalRunState,
+  type RunState,
+} from "../../core/run-state.ts";
 import { formatError, HoldfastError } from "../../core/error.ts";
 import { EffectFailed } from "../../workflow/run.ts";
 import { parse, problemText } from "../../workflow/schema.ts";
-import type { OnFailure } from "../../workflow/workflow.ts";
 import { stepsThatThrew } from "./causes.ts";
 import { Compensation, stepThatBlocksUndoing } from "../effects/compensation.ts";
 import type { LiveRun } from "./live-run.ts";
 import { toJson } from "../journal/payload.ts";
+import { pausedHead, type Pausing } from "./pausing.ts";
 import { openRunException, RunException, type Resumption } from "./run-exception.ts";
-import { headOf } from "./recovery.ts";
 import { leftBehind, openStaying } from "../effects/staying-effects.ts";
 import type { Wait } from "../steps/step-slot.ts";
-import { cancelUnwinding, lateUnwinding, type Unwinding } from "./unwinding.ts";
+import { begunUnwinding, onFailureOf, wasUndoing, type Unwinding } from "./unwinding.ts";
 import { textOf } from "../exceptions/thrown-text.ts";
 
 /** Characters of the reason that code gives for a stop. */
@@ -101,17 +105,22 @@ export class RunEnding {
     return this.#frozen;
   }
 
+  /** A person has stopped it: not even its deadline does anything before they let it go on. */
+  get isPaused(): boolean {
+    return typeof this.#exception?.pausedBy === "string";
+  }
+
   /** The process may have died before it was on record what the run waits for. */
   standStill(): void {
     const run = this.#run;
     const wait = this.#exception?.wait;
-    if (wait === undefined || run.state === "exception" || run.state === "held") return;
+    if (wait === undefined || needsPerson(run.state)) return;
     run.changeState(wait.state, wait.reason);
   }
 
   /** A run being undone stays in that state while it waits, unless a person is needed. */
   suspendedState(wanted: RunState): RunState {
-    if (wanted === "exception" || wanted === "held") return wanted;
+    if (needsPerson(wanted)) return wanted;
     return this.#compensation === null ? "cancelling" : "compensating";
   }
 
@@ -161,21 +170,12 @@ export class RunEnding {
     if (this.#unwinding !== null || mode === "gone" || mode === "byRecord") return;
     if (this.#stop !== null || this.#exception !== null) return;
     if (error instanceof EffectFailed) {
-      const onFailure = this.#onFailure(error);
+      const onFailure = onFailureOf(this.#run, error);
       if (onFailure === "ask") this.#open(error);
       else this.#stop = { reason: error.message, compensate: onFailure === "compensate" };
       return;
     }
     this.#open(error);
-  }
-
-  /** An effect that was given up because of the time is what `onLate` is for. */
-  #onFailure({ failure }: EffectFailed): OnFailure {
-    const { onFailure, onLate } = this.#run.workflow.definition;
-    const hasDeadline = this.#run.row.deadlineAtMs !== null;
-    const late =
-      failure.class === "expired" ? (onLate ?? (hasDeadline ? "ask" : undefined)) : undefined;
-    return late ?? onFailure ?? "ask";
   }
 
   /** How the code has ended so far, where nothing has come of it yet; null if it has not. */
@@ -221,33 +221,42 @@ export class RunEnding {
 
   /** Its code hangs: its owner is asked, and it leaves memory. */
   still(): void {
-    const run = this.#run;
-    this.#exception ??= RunException.open(run, run.stillness.exceptionHead());
-    const { state, reason } = this.#exception.wait;
-    run.changeState(state, reason);
-    this.#frozen = true;
-    run.mode = "unwinding";
-    run.recheck();
+    this.#standStill(this.#run.stillness.exceptionHead());
+    this.#run.recheck();
   }
 
-  /** The run stands still until its owner has decided; one question at a time is enough. */
+  /** A person stops it. */
+  pause(pausing: Pausing): void {
+    this.#standStill(pausedHead(this.#run, pausing));
+    this.#run.recheck();
+  }
+
+  /** The same for a run that is not at work; false if it waits for a person as a whole already. */
+  pauseByRecord(pausing: Pausing): boolean {
+    if (this.#recorded !== null) return false;
+    this.#standStill(pausedHead(this.#run, pausing));
+    return true;
+  }
+
+  /** One question at a time is enough. */
   #askOwner(): void {
+    const { deadline } = this.#run;
+    this.#standStill(deadline.exceptionHead(), deadline.sentence);
+  }
+
+  /** Its code has no more say, and no step goes on, before its owner has decided. */
+  #standStill(head: OpenedHead, because = head.because): void {
     const run = this.#run;
-    this.#exception ??= RunException.open(run, run.deadline.exceptionHead());
-    const { state } = this.#exception.wait;
-    run.changeState(state, run.deadline.sentence);
+    // First: what is written now is no going on.
     this.#frozen = true;
+    this.#exception ??= RunException.open(run, head);
+    run.changeState(this.#exception.wait.state, because);
     run.mode = "unwinding";
   }
 
   /** True if the journal says that the run was being taken back. */
   get #isBeingUndone(): boolean {
-    return this.#ofRun.some(
-      (record) =>
-        record.kind === "cancel" ||
-        lateUnwinding(record) !== null ||
-        (record.kind === "state" && headOf<StateHead>(record).to === "compensating"),
-    );
+    return begunUnwinding(this.#ofRun) !== null || wasUndoing(this.#ofRun);
   }
 
   /** True between two undoings: the run is at work although no step of it is. */
@@ -365,17 +374,10 @@ export class RunEnding {
   /** After recovery: goes on with taking back what was begun. */
   resumeUnwinding(): void {
     if (this.#unwinding !== null) return;
-    for (const record of this.#ofRun) {
-      const begun = cancelUnwinding(record) ?? lateUnwinding(record);
-      if (begun === null) continue;
-      this.#beginUnwinding(begun);
-      return;
-    }
-    const undoing = this.#ofRun.some(
-      (record) => record.kind === "state" && headOf<StateHead>(record).to === "compensating",
-    );
+    const begun = begunUnwinding(this.#ofRun);
+    if (begun !== null) this.#beginUnwinding(begun);
     // A stop that had begun to undo goes on even if the code would decide otherwise now.
-    if (undoing && this.#stop === null)
+    else if (wasUndoing(this.#ofRun) && this.#stop === null)
       this.#stop = { reason: "it was being undone", compensate: true };
   }
 

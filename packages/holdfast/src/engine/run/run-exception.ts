@@ -1,6 +1,8 @@
 /** The exception of a run as a whole: its code has failed, or an effect of it has failed for good. */
 import { HoldfastError, type ErrorCode } from "../../core/error.ts";
 import type { ClosedHead, JournalRecord, OpenedHead } from "../../core/journal.ts";
+import { PAUSED } from "../../core/pause.ts";
+import type { RunState } from "../../core/run-state.ts";
 import { EffectFailed, StepFailed } from "../../workflow/run.ts";
 import { announceOpened } from "../exceptions/announce.ts";
 import { exceptionHead, groupNamesOf } from "../exceptions/exceptions.ts";
@@ -28,8 +30,12 @@ export class RunException {
     this.#run = run;
     this.#seq = seq;
     this.#head = head;
-    const state = head.class === "defect" ? "held" : "exception";
-    this.wait = { state, reason: head.because, wakeAtMs: null };
+    this.wait = { state: standingState(head), reason: head.because, wakeAtMs: null };
+  }
+
+  /** Who has stopped the run by hand; null if that is not why it stands still. */
+  get pausedBy(): string | null {
+    return this.#head.reasonCode === PAUSED ? (this.#head.assignee ?? null) : null;
   }
 
   /** The one that the journal holds open, if there is one: recovery opens no second. */
@@ -97,6 +103,12 @@ export class RunException {
     this.#run.changeState(this.#run.isLent ? "waiting" : "running", reason);
     this.#run.leave({ kind: "reload" });
   }
+}
+
+/** In which state the run stands still. */
+function standingState({ class: failureClass, reasonCode }: OpenedHead): RunState {
+  if (reasonCode === PAUSED) return "paused";
+  return failureClass === "defect" ? "held" : "exception";
 }
 
 /** Opens the exception of a run whose code ended with this error. */

@@ -160,7 +160,7 @@ export class Membership {
     if (isKeeperNow) await this.#patiently(() => this.#becomeKeeper());
     places.came(taken.shards);
     this.#engine.emit({ type: "shards.taken", shards: taken.shards });
-    await inbox.takeCancels(taken.shards);
+    await inbox.takeStops(taken.shards);
     await this.#patiently(() => timers.cameIn(taken.shards));
     this.#engine.exceptions.due.cameIn();
     inbox.lookSoon();

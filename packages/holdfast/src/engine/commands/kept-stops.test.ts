@@ -3,7 +3,7 @@ import { formatRunId } from "../../core/run-number.ts";
 import { openSqliteReader } from "../../store-sqlite/index.ts";
 import type { Counterpart } from "../counterpart.test-support.ts";
 import { testEffect, testWorkflow, type TestEffect } from "../test-effects.test-support.ts";
-import { recordKeptCancel } from "./kept-cancels.ts";
+import { recordKeptStop } from "./kept-stops.ts";
 import { TestWorld, type LifeOptions } from "../test-world.test-support.ts";
 
 const OPEN: LifeOptions = { limits: { inboxIdleMs: 200, inboxBusyMs: 25 } };
@@ -191,8 +191,8 @@ describe("shards that have come to a worker", () => {
     const data = JSON.stringify({ run: formatRunId(run), reason: "customer asked" });
     const command = { id: "c", topic: "cancel", by: "ana", data, answer: null } as const;
     const row = { ...command, atMs: world.clock.nowMs(), isAsPosted: true };
-    expect(await recordKeptCancel(world.engine, row, [3])).toBe(false);
+    expect(await recordKeptStop(world.engine, row, [3])).toBe(false);
     expect((await world.records(run)).some(({ kind }) => kind === "cancel")).toBe(false);
-    expect(await recordKeptCancel(world.engine, row)).toBe(true);
+    expect(await recordKeptStop(world.engine, row)).toBe(true);
   });
 });
