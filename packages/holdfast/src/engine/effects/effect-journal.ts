@@ -56,8 +56,10 @@ export class EffectJournal {
   #judgedSeq = 0;
   /** Where it last surely happened: 0 for never. */
   #provenSeq = 0;
-  /** Attempts that the end of an engine has cut off, since a person has decided about it or its run. */
+  /** Attempts that the end of an engine has cut off, of the code that is deployed now, since a person has decided. */
   #cutOffCount = 0;
+  /** Number of the last attempt's record; 0 for none. */
+  #sentSeq = 0;
 
   constructor(run: LiveRun, path: string, effect: AnyEffect, input: unknown) {
     this.#run = run;
@@ -236,7 +238,8 @@ export class EffectJournal {
       this.#edit = { text: effectRecord.data ?? "null", digest, asked };
       if (head.generation !== undefined) this.#key = null;
     }
-    if (isCutOff(effectRecord) && effectRecord.seq > this.#run.decidedSeq) this.#cutOffCount += 1;
+    if (kind === "intent") this.#sentSeq = effectRecord.seq;
+    if (isCutOff(effectRecord) && this.#countsAgainst(effectRecord)) this.#cutOffCount += 1;
     if (BY_PEOPLE.has(kind)) this.#cutOffCount = 0;
     if (kind === "intent") this.#doneDigest = head.digest;
     if (kind === "settled") {
@@ -250,6 +253,12 @@ export class EffectJournal {
       const leastMs = move?.kind === "park" ? move.leastMs : undefined;
       this.#waitUntil(nextAtMs ?? null, leastMs === undefined ? null : record.atMs + leastMs);
     }
+  }
+
+  /** Code that is not deployed any more says nothing of what is; a person has looked at what came before. */
+  #countsAgainst({ seq }: EffectRecord): boolean {
+    const { decidedSeq, versions } = this.#run;
+    return seq > decidedSeq && this.#sentSeq > versions.changedSeq;
   }
 
   #waitUntil(notBeforeMs: number | null, aloneUntilMs: number | null): void {

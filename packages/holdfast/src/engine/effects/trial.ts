@@ -5,11 +5,16 @@
  */
 import type { EffectStep } from "./effect-step.ts";
 
-/** Null: nothing speaks against the call. Else it may be sent when this has resolved. */
+/**
+ * Null: nothing speaks against the call. Else it may be sent when this has resolved.
+ *
+ * The last two ends are those of a trial: what ended the process while others were tried with it proves
+ * too little, and one end alone may be anybody's.
+ */
 export function trialOf({ run, journal, effect }: EffectStep): Promise<void> | null {
   const { cutOffCount } = journal;
   const { crashesMax } = run.host.limits;
-  if (cutOffCount < crashesMax || effect.plan.contract.kind === "read") return null;
-  // The next end that it causes is the last.
-  return run.host.suspects.tryAlone(run, crashesMax - 1);
+  const begins = Math.max(1, crashesMax - 1);
+  if (cutOffCount < begins || effect.plan.contract.kind === "read") return null;
+  return run.host.suspects.tryAlone(run, Math.min(crashesMax - 1, cutOffCount - begins + 1));
 }

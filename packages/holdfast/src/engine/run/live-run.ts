@@ -98,7 +98,7 @@ export class LiveRun {
     this.restored = restoredIn(this.#recovery.ofRun);
     this.ending = new RunEnding(this, this.#recovery.ofRun);
     this.deadline = new RunDeadline(this, this.#recovery.ofRun);
-    this.versions = new RunVersions(this);
+    this.versions = new RunVersions(this, this.#recovery.ofRun);
     this.#timer = new StepTimer(host.clock);
     this.#seen = new SeenAtWork(host, this.state === "running" && !this.#recovery.isFresh);
     this.#answers = new Answers(this, host.rest, this.#seen);

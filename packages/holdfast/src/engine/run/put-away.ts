@@ -16,7 +16,8 @@ export function putAway(engine: Engine, stored: StoredRun): void {
   if (workflow === null || !isActive(stored.row.state)) return;
   const live = engine.dormant(stored, workflow);
   if (live === null) return;
-  const because = `It crashed the engine ${String(engine.limits.crashesMax)} times while it was the only run at work.`;
+  const ends = String(engine.limits.crashesMax);
+  const because = `Engines have ended at least ${ends} times while it was at work, the last time when it alone was being tried.`;
   const head = exceptionHead(live, {
     class: "poison",
     effect: "maybe",

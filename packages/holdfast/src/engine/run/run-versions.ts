@@ -24,9 +24,17 @@ export class RunVersions {
   /** Answers of a recovery, by path: on record once the history has been found to fit. */
   readonly #unwritten = new Map<string, SinceAnswer>();
 
-  constructor(run: LiveRun) {
+  /** Number of the record by which other code went on with it; 0 if none has. */
+  #changedSeq: number;
+
+  constructor(run: LiveRun, ofRun: readonly JournalRecord[]) {
     this.#run = run;
     this.#version = run.row.codeVersion;
+    this.#changedSeq = ofRun.findLast(({ kind }) => kind === "code")?.seq ?? 0;
+  }
+
+  get changedSeq(): number {
+    return this.#changedSeq;
   }
 
   /** The deployed code goes on with it from here. */
@@ -34,7 +42,7 @@ export class RunVersions {
     const { version } = this.#run.host;
     if (version !== this.#version) {
       const head: CodeHead = { version, from: this.#version };
-      this.#run.append("code", "", head);
+      this.#changedSeq = this.#run.append("code", "", head).seq;
       this.#version = version;
     }
     for (const [path, answer] of this.#unwritten) this.#write(path, answer);
