@@ -42,6 +42,7 @@ export function recordedAttempt(key: string, signal = new AbortController().sign
   const calls: { count: number; phase: (typeof order)[number] } = { count: 0, phase: "none" };
   return {
     key,
+    keyOf: (part) => `${key}/${part}`,
     number: 1,
     signal,
     correlationId: "corpus",

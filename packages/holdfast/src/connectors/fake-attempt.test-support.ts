@@ -6,6 +6,7 @@ export function fakeAttempt(over: Partial<Attempt> = {}): Attempt {
   const calls: CallLog = { count: 0, phase: "none" };
   return {
     key: "hf1_test",
+    keyOf: (part) => `hf1_test/${part}`,
     number: 1,
     signal: new AbortController().signal,
     correlationId: "correlation-1",

@@ -416,3 +416,16 @@ describe("people", () => {
     expect(given.probe({ proof: "never", move: RETRY }).pending().state().next.kind).toBe("ended");
   });
 });
+
+test("an operation that is done in part and open stays open, whatever is sent all the same", () => {
+  const parts = [
+    { name: "a", effect: "surely" },
+    { name: "b", effect: "maybe" },
+  ] as const;
+  const failure: Failure = { ...FAILURE, effect: "partial", parts };
+  const sent = journal("keyed").intent(1).outcome(1, { proof: "partial", failure, move: RETRY });
+  expect(sent.intent(2).state()).toMatchObject({ openMaybe: true, maybeBefore: true });
+  const rest: Failure = { ...NEVER, parts: [{ name: "b", effect: "never" }] };
+  sent.outcome(2, { proof: "partial", failure: rest, move: RETRY });
+  expect(sent.state()).toMatchObject({ openMaybe: true, parts });
+});

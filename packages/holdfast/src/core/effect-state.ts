@@ -185,7 +185,8 @@ function afterIntent(state: EffectState, record: Placed, head: IntentHead): Effe
   // An intent after an intent: whatever became of the first one was never recorded.
   const lost = !isNew && state.next.kind === "inDoubt";
   const proof = lost ? combineProof(from.proof, "maybe") : from.proof;
-  const isOpen = proof === "maybe" || (lost && proof === "partial");
+  // What was sent before and is not known of stays so, whatever this attempt comes to.
+  const isOpen = proof === "maybe" || (proof === "partial" && (lost || from.openMaybe));
   return {
     ...from,
     intent: head,
@@ -229,7 +230,9 @@ function afterOutcome(state: EffectState, record: EffectRecord, head: OutcomeHea
       proof,
       openMaybe: proof === "maybe" || (proof === "partial" && isRestOpen(state.openMaybe, head)),
       partsDone: partsDone(state.partsDone, head.failure?.parts),
-      parts: partsByOutcome(state.parts, head.failure, isOfAttempt),
+      parts: isSettled
+        ? partsKnown(state.parts, state.partsDone)
+        : partsByOutcome(state.parts, head.failure, isOfAttempt),
       // Said before an attempt that may have happened, it says nothing of that.
       neverSaid: isOfAttempt && head.failure?.effect !== "never" ? null : state.neverSaid,
       maybeBefore: !isSettled && (state.maybeBefore || proof !== "never"),

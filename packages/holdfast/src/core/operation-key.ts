@@ -19,19 +19,24 @@ export interface OperationIdentity {
   readonly step: string;
   /** 1, and one more for each deliberate repeat with a new key. */
   readonly generation: number;
+  /** Names of parts that were done already: it asks for the rest, which is another request. */
+  readonly without?: readonly string[];
 }
 
 /**
  * The key under which the other system knows this operation: `hf1_` and 52 characters. The same on
- * every attempt, after every restart, recovery and resume; no attempt, time or index is in it.
+ * every attempt at the same request, after every restart, recovery and resume; no attempt, time or index
+ * is in it.
  */
 export function operationKey(identity: OperationIdentity, hmac: Hmac): string {
+  const { without = [] } = identity;
   const text = canonicalText("operation", [
     identity.namespace,
     identity.workflow,
     String(identity.run),
     identity.step,
     String(identity.generation),
+    ...without.toSorted(),
   ]);
   const hash = hmac(text);
   if (hash === "") throw new RangeError("hmac must give lower-case hex, got nothing");

@@ -53,7 +53,9 @@ export function partsAfter(
   const isSilent = ended === null || (ended.parts === undefined && ended.effect !== "never");
   const known = before.map((part): Part => {
     if (part.effect === "surely") return part;
-    return now.get(part.name) ?? (isSilent ? { name: part.name, effect: "maybe" } : part);
+    const next = now.get(part.name) ?? (isSilent ? { name: part.name, effect: "maybe" } : part);
+    // That this attempt has not done it says nothing of those before.
+    return part.effect === "maybe" && next.effect === "never" ? part : next;
   });
   const names = new Set(before.map(({ name }) => name));
   return [...known, ...[...now.values()].filter(({ name }) => !names.has(name))];

@@ -17,7 +17,10 @@ export interface CallLog {
 }
 
 export interface Attempt {
-  /** The operation key: the same on every attempt of this operation, also after a restart. */
+  /**
+   * The operation key: the same on every attempt of this operation, also after a restart. Where only the
+   * rest of a batch is sent (`byParts`), that is another request with a key of its own.
+   */
   readonly key: string;
   /** 1 for the first attempt. */
   readonly number: number;
@@ -34,6 +37,11 @@ export interface Attempt {
    * `byParts` leaves them out.
    */
   readonly partsDone: readonly string[];
+  /**
+   * The key of one part of a batch, for a system that drops repeats of each by itself: the same on every
+   * attempt, also where `key` is another because the rest alone is sent.
+   */
+  keyOf(part: string): string;
   /** No answer is awaited beyond this, Unix milliseconds. */
   readonly deadlineAtMs: number;
   /** Says how far the call got. Never moves back. */

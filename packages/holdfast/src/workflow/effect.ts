@@ -70,7 +70,8 @@ interface CommonOptions<I extends Schema, O extends Schema> extends Editable {
   readonly classify?: (error: unknown) => Classified | undefined;
   /**
    * True if `run` leaves out the parts that `attempt.partsDone` names: where some parts of a batch were
-   * done and the others surely were not, the others are sent alone. Not given: a person decides.
+   * done and the others surely were not, the others are sent alone, under a key of their own. What `classify`
+   * does not name counts as not done: name every part. Not given: a person decides.
    */
   readonly byParts?: boolean;
   /** True if `run` makes one outside call and marks its phases itself (settled point 15). */

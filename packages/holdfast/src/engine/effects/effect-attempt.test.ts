@@ -6,6 +6,7 @@ import { ManualClock } from "../../testing/bed/manual-clock.ts";
 const attempt = {
   outside: { count: 0 },
   key: "k",
+  wholeKey: () => "k",
   number: 1,
   correlationId: "c",
   firstSentAtMs: null,

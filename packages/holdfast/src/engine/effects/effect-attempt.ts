@@ -20,6 +20,8 @@ export interface CallOptions {
   /** Calls of the step that have left and not come back. */
   readonly outside: { count: number };
   readonly key: string;
+  /** Of the operation, whatever part of it is sent; asked for by few calls. */
+  readonly wholeKey: () => string;
   readonly number: number;
   readonly correlationId: string;
   readonly firstSentAtMs: number | null;
@@ -86,6 +88,7 @@ class CallContext implements Attempt {
   readonly partsDone: readonly string[];
   readonly deadlineAtMs: number;
   readonly calls: CallLog = { count: 0, phase: "none" };
+  readonly #wholeKey: () => string;
   readonly #firstSentAtMs: number | null;
   /** Made when somebody asks for the signal: not every call does, and it is costly to make. */
   #controller: AbortController | null = null;
@@ -94,6 +97,7 @@ class CallContext implements Attempt {
   constructor({
     host: { clock },
     key,
+    wholeKey,
     number,
     correlationId,
     firstSentAtMs,
@@ -101,11 +105,16 @@ class CallContext implements Attempt {
     timeoutMs,
   }: CallOptions) {
     this.key = key;
+    this.#wholeKey = wholeKey;
     this.number = number;
     this.correlationId = correlationId;
     this.partsDone = partsDone;
     this.deadlineAtMs = clock.nowMs() + timeoutMs;
     this.#firstSentAtMs = firstSentAtMs;
+  }
+
+  keyOf(part: string): string {
+    return `${this.#wholeKey()}/${part}`;
   }
 
   get sentAt(): Date | null {

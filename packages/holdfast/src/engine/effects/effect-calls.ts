@@ -222,7 +222,8 @@ export class EffectCalls {
   }
 
   #call(call: OutsideCall): Promise<CallEnd> {
-    const { state, key } = this.#step.journal;
+    const { journal } = this.#step;
+    const { state, key } = journal;
     const { host, row } = this.#step.run;
     host.emit({ type: "attempt.started", ...this.#named, attempt: this.#number });
     return makeCall(
@@ -230,6 +231,7 @@ export class EffectCalls {
         host,
         outside: this.outside,
         key,
+        wholeKey: () => journal.wholeKey,
         number: this.#number,
         correlationId: row.correlationId,
         firstSentAtMs: state.firstSentAtMs,

@@ -249,7 +249,12 @@ function maySendAgainNow({ journal, effect, run }: EffectStep): boolean {
   const { firstSentAtMs, failure } = journal.state;
   if (failure?.reasonCode === PROBE_CONFLICT) return false;
   const { timeoutMs } = effect.plan;
-  const key = { nowMs: run.host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
+  const key = {
+    nowMs: run.host.clock.nowMs(),
+    firstSentAtMs,
+    samePayload: journal.sendsTheSame,
+    timeoutMs,
+  };
   return isHarmless(journal.contract, key);
 }
 

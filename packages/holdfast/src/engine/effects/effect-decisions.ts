@@ -189,7 +189,8 @@ export function isStillWanted(step: {
   if (host.drains(step.run.shard) || ending.isFrozen) return false;
   const { firstSentAtMs, openMaybe } = step.journal.state;
   const { timeoutMs } = step.effect.plan;
-  const key = { nowMs: host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
+  const samePayload = step.journal.sendsTheSame;
+  const key = { nowMs: host.clock.nowMs(), firstSentAtMs, samePayload, timeoutMs };
   return !step.cancelRequested || (openMaybe && isToldByRepeat(step.journal.contract, key));
 }
 

@@ -45,7 +45,8 @@ export class EffectJournal {
   /** How the operation was declared last, also before its run was done again. */
   #doneDigest: string | null = null;
   #state: EffectState = FRESH_EFFECT;
-  #key: string | null = null;
+  /** What was known to be done when it was sent last: what is sent next may leave out more. */
+  #doneAtSending: readonly string[] = [];
   #notBeforeMs: number | null = null;
   #aloneUntilMs: number | null = null;
   #stack: string | null = null;
@@ -115,20 +116,43 @@ export class EffectJournal {
     return this.#stack;
   }
 
-  /** The key under which the other system knows this operation. */
+  /** The key under which the other system knows what was sent last, or what is sent first. */
   get key(): string {
-    this.#key ??= this.#state.intent?.key ?? this.#newKey();
-    return this.#key;
+    return this.#state.intent?.key ?? this.#newKey();
+  }
+
+  /** False if it is sent without parts that were not known to be done when it was sent last. */
+  get sendsTheSame(): boolean {
+    return (
+      this.#effect.definition.byParts !== true ||
+      areSame(this.#doneAtSending, this.#state.partsDone)
+    );
+  }
+
+  /** What is left of a batch is another request: under the key of the whole they would answer for that. */
+  get #nextKey(): string {
+    return this.sendsTheSame ? this.key : this.#newKey();
+  }
+
+  /** The key of the operation, whatever part of it is sent: keys of parts are made of it. */
+  get wholeKey(): string {
+    return this.#keyWithout([]);
   }
 
   #newKey(): string {
+    return this.#keyWithout(this.#effect.definition.byParts === true ? this.#state.partsDone : []);
+  }
+
+  #keyWithout(without: readonly string[]): string {
     const { namespace, run } = this.#run.row;
+    const { generation } = this.#state;
     const identity = {
       namespace,
       workflow: this.#run.workflow.name,
       run,
       step: this.#path,
-      generation: this.#state.generation,
+      generation,
+      without,
     };
     return operationKey(identity, (text) => this.#run.host.digests.hex(text));
   }
@@ -177,7 +201,7 @@ export class EffectJournal {
       effect: name,
       integration: definition.on.name,
       contract: plan.contract.kind,
-      key: this.key,
+      key: this.#nextKey,
       generation: this.#state.generation,
       digest: this.#sentDigest,
       ...(this.#corrected === null ? {} : { asked: this.digest }),
@@ -236,9 +260,11 @@ export class EffectJournal {
     if (kind === "edited" && head.original !== true) {
       const { digest, asked } = head;
       this.#edit = { text: effectRecord.data ?? "null", digest, asked };
-      if (head.generation !== undefined) this.#key = null;
     }
-    if (kind === "intent") this.#sentSeq = effectRecord.seq;
+    if (kind === "intent") {
+      this.#sentSeq = effectRecord.seq;
+      this.#doneAtSending = this.#state.partsDone;
+    }
     if (isCutOff(effectRecord) && this.#countsAgainst(effectRecord)) this.#cutOffCount += 1;
     if (BY_PEOPLE.has(kind)) this.#cutOffCount = 0;
     if (kind === "intent") this.#doneDigest = head.digest;
@@ -273,4 +299,10 @@ export class EffectJournal {
       ? next.end
       : headOf<OutcomeHead>(record).end;
   }
+}
+
+function areSame(some: readonly string[], others: readonly string[]): boolean {
+  return (
+    some === others || (some.length === others.length && some.every((one) => others.includes(one)))
+  );
 }

@@ -21,7 +21,12 @@ export function entryOf({ run, effect, journal }: Calling, call: "attempt" | "lo
     return { namespace, rank: "repeat", mayTry: true, retryCost: 0, wasParked };
   const { attempt, failure, firstSentAtMs, isReplayed, isAskedFor } = journal.state;
   const { timeoutMs } = effect.plan;
-  const age = { nowMs: run.host.clock.nowMs(), firstSentAtMs, samePayload: true, timeoutMs };
+  const age = {
+    nowMs: run.host.clock.nowMs(),
+    firstSentAtMs,
+    samePayload: journal.sendsTheSame,
+    timeoutMs,
+  };
   return {
     namespace,
     rank: isReplayed ? "replay" : attempt === 0 ? "first" : "repeat",

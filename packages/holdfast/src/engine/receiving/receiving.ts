@@ -242,16 +242,19 @@ export class Receiving {
       return await this.#receiptOf(known);
     }
     await this.#refuseIfFull();
+    const receipt = await this.#takeAsNew(message);
+    if (!("problem" in message)) await this.#unfits.settle(head.name, receipt);
+    return receipt;
+  }
+
+  async #takeAsNew(message: Message | Unfit): Promise<Receipt> {
     try {
       if ("problem" in message) return await this.#unfits.keep(message);
-      const { order } = head;
-      const receipt =
-        order === null
-          ? await this.#begin(message)
-          : await this.#orders.in(order.name, () => this.#inOrder(message, false));
-      await this.#unfits.settle(head.name, receipt);
-      return receipt;
+      const { order } = message.head;
+      if (order === null) return await this.#begin(message);
+      return await this.#orders.in(order.name, () => this.#inOrder(message, false));
     } catch (error) {
+      // Nothing of it is remembered.
       this.#list.giveBack();
       throw error;
     }

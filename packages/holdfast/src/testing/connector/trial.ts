@@ -34,6 +34,7 @@ export class Trial {
       host: { clock: this.#clock.ofLife(1), confirmed: () => null },
       outside: { count: 0 },
       key: KEY,
+      wholeKey: () => KEY,
       number,
       correlationId: "conformance",
       firstSentAtMs: number === 1 ? null : this.#clock.nowMs(),
