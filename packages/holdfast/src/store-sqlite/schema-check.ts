@@ -1,6 +1,6 @@
 /** Compares the schema that a file says it has with the one that our migrations make. */
 import type { Damage } from "../store/damage.ts";
-import { migrate, schemaVersion } from "./migrations.ts";
+import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
 import { prepareRows, rowsOf } from "./queries.ts";
 
 import { openDatabase } from "./runtime.ts";
@@ -14,8 +14,19 @@ export interface SchemaItem {
   readonly sql: string | null;
 }
 
+/** By version: all migrations run for one, and no two runs of them differ. */
+const expectedSchemas = new Map<number, readonly SchemaItem[]>();
+
 /** What a new store would have; or one of an earlier version, which the next engine brings up to date. */
-export function expectedSchema(version?: number): SchemaItem[] {
+export function expectedSchema(version = SCHEMA_VERSION): readonly SchemaItem[] {
+  const known = expectedSchemas.get(version);
+  if (known !== undefined) return known;
+  const made = makeSchema(version);
+  expectedSchemas.set(version, made);
+  return made;
+}
+
+function makeSchema(version: number): readonly SchemaItem[] {
   const fresh = openDatabase(":memory:");
   try {
     migrate(fresh, 0, version);
