@@ -47,14 +47,12 @@ export function schemaVersion(database: Database, path: string): number {
   return version;
 }
 
-/** Applies what is missing up to version `to`, each migration in a transaction of its own. */
+/** Applies what is missing up to version `to`, all in one transaction: a store is of one version or another. */
 export function migrate(database: Database, from: number, to = SCHEMA_VERSION): void {
-  for (const [index, sql] of MIGRATIONS.slice(0, to).entries()) {
-    if (index < from) continue;
-    database.exec("begin immediate");
-    database.exec(sql);
-    database.exec(`pragma application_id = ${String(APPLICATION_ID)}`);
-    database.exec(`pragma user_version = ${String(index + 1)}`);
-    database.exec("commit");
-  }
+  if (from >= to) return;
+  database.exec("begin immediate");
+  for (const sql of MIGRATIONS.slice(from, to)) database.exec(sql);
+  database.exec(`pragma application_id = ${String(APPLICATION_ID)}`);
+  database.exec(`pragma user_version = ${String(to)}`);
+  database.exec("commit");
 }

@@ -47,11 +47,15 @@ export function openDatabase(
   return new DatabaseSync(path, settings);
 }
 
-/** Asked of a database in memory: a file would have to be locked for its answer. */
+let versionOfNode: string | null = null;
+
+/** Asked of a database in memory, once: a file would have to be locked for its answer. */
 function sqliteVersion(DatabaseSync: typeof import("node:sqlite").DatabaseSync): string {
+  if (versionOfNode !== null) return versionOfNode;
   const database = new DatabaseSync(":memory:");
   try {
-    return String(database.prepare("select sqlite_version() as v").get()?.["v"]);
+    versionOfNode = String(database.prepare("select sqlite_version() as v").get()?.["v"]);
+    return versionOfNode;
   } finally {
     database.close();
   }
