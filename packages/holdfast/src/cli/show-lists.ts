@@ -134,7 +134,7 @@ function partsLines({ parts: known }: ExceptionView): readonly string[] {
   ];
   const again =
     known.sendsAgain === "the rest"
-      ? "if it is sent again, the rest alone is"
+      ? "if it is sent again, the rest alone is: all but what was done, also parts that were never named"
       : "if it is sent again, ALL of it is, also what was done: its code leaves out no parts (byParts)";
   return [`parts  ${kinds.join("; ")}`, again];
 }

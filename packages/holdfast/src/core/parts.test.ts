@@ -29,7 +29,7 @@ describe("the parts of one operation", () => {
   test("are told in words, the first of each kind by name", () => {
     const many = Array.from({ length: 7 }, (_, at) => part(`line ${String(at)}`, "never"));
     expect(partsText([part("a", "surely"), part("b", "never", "closed"), part("c", "maybe")])).toBe(
-      "1 of 3 parts were done; not done: b (closed); nobody knows of: c",
+      "1 of the 3 parts that were named were done; not done: b (closed); nobody knows of: c",
     );
     expect(partsText(many)).toContain("line 4 and 2 more");
   });

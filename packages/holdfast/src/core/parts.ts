@@ -78,11 +78,11 @@ export function partsKnown(before: readonly Part[], done: readonly string[]): re
   return before.map(({ name }) => ({ name, effect: done.includes(name) ? "surely" : "never" }));
 }
 
-/** "3 of 5 parts were done; not done: line 3 (closed account), line 5". */
+/** "3 of the 5 parts that were named were done; not done: line 3 (closed account), line 5". Nobody knows of others. */
 export function partsText(parts: readonly Part[]): string {
   const of = (proof: Part["effect"]) => parts.filter(({ effect }) => effect === proof);
   return [
-    `${String(of("surely").length)} of ${String(parts.length)} parts were done`,
+    `${String(of("surely").length)} of the ${String(parts.length)} parts that were named were done`,
     ...named("not done", of("never")),
     ...named("nobody knows of", of("maybe")),
   ].join("; ");

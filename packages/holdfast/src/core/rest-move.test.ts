@@ -26,7 +26,8 @@ describe("where a part was done", () => {
   test.each(["hold", "repair", "approve"] as const)("who has to %s the rest is told", (kind) => {
     expect(moveOfRest(IN_PART, move(kind))).toEqual({
       kind,
-      because: "The data were refused in attempt 1. 1 of 2 parts were done; not done: line 2.",
+      because:
+        "The data were refused in attempt 1. 1 of the 2 parts that were named were done; not done: line 2.",
     });
   });
 
@@ -41,7 +42,7 @@ describe("where a part was done", () => {
     expect(moveOfRest(IN_PART, move("stop"))).toEqual({
       kind: "split",
       because:
-        "1 of 2 parts were done; not done: line 2 (LEDGER:LINES); a person decides what becomes of the rest. The data were refused in attempt 1.",
+        "1 of the 2 parts that were named were done; not done: line 2 (LEDGER:LINES); a person decides what becomes of the rest. The data were refused in attempt 1.",
     });
     expect(moveOfRest(IN_PART, move("resume"))).toEqual(move("resume"));
   });

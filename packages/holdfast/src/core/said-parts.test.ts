@@ -37,8 +37,12 @@ describe("what is said of parts", () => {
       { name: "b", effect: "maybe" },
     ];
     const problemOf = (said: "happened" | "not") => partsBySaid(open, { a: said, b: said });
-    expect(problemOf("happened")).toMatchObject({ problem: /all of it was done/u });
-    expect(problemOf("not")).toMatchObject({ problem: /nothing of it was done/u });
+    expect(problemOf("happened")).toMatchObject({
+      problem: /each of the \d parts that were named was done: if nothing else/u,
+    });
+    expect(problemOf("not")).toMatchObject({
+      problem: /none of the \d parts that were named was done: if nothing else/u,
+    });
   });
 
   test.each([null, [], {}, { a: true }, { a: "maybe" }, "a"])("is no %j", (given) => {

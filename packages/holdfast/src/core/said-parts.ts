@@ -51,9 +51,12 @@ export function partsBySaid(known: readonly Part[], said: SaidParts): PartsVerdi
   });
   if (done.length === names.length)
     return problem(
-      "then all of it was done: say that it happened, with what it would have answered",
+      `then each of the ${String(names.length)} parts that were named was done: if nothing else was to be done, say that it happened, with what it would have answered`,
     );
-  if (done.length === 0) return problem("then nothing of it was done: say that it did not happen");
+  if (done.length === 0)
+    return problem(
+      `then none of the ${String(names.length)} parts that were named was done: if nothing else of it was either, say that it did not happen`,
+    );
   return { kind: "done", done };
 }
 

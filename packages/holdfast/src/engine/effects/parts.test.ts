@@ -105,7 +105,7 @@ describe("an operation that was done in part", () => {
     const [exception] = await world.exceptions(run);
     expect(exception).toMatchObject({ effect: "partial", class: "ambiguous" });
     expect(exception?.because).toContain(
-      "2 of 3 parts were done; not done: line 2 (closed account)",
+      "2 of the 3 parts that were named were done; not done: line 2 (closed account)",
     );
     expect((await world.effects(run))[0]).toMatchObject({ proof: "partial", ended: false });
   });

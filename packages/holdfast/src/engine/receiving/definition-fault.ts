@@ -12,7 +12,7 @@ import { Elsewhere } from "../workers/places.ts";
 import type { Message } from "./messages.ts";
 
 /** Of what it threw nothing is quoted: it may hold what is sensitive. The cause has it, for the log. */
-export function definitionFault(workflow: string, error: unknown): unknown {
+function definitionFault(workflow: string, error: unknown): unknown {
   if (error instanceof HoldfastError || error instanceof Elsewhere) return error;
   const name = error instanceof Error ? thrownText(error).name : typeof error;
   return new HoldfastError(
@@ -21,6 +21,11 @@ export function definitionFault(workflow: string, error: unknown): unknown {
     "Mend key, describe, lane or deadline of the workflow, or order of the ingress; the sender sends it again.",
     { cause: error },
   );
+}
+
+/** For what its functions throw, and nothing else: a disk that fails is no fault of the workflow. */
+export function blamed({ name }: Pick<AnyWorkflow, "name">): (error: unknown) => unknown {
+  return (error) => definitionFault(name, error);
 }
 
 /**
@@ -80,11 +85,10 @@ export async function requireSound(
 ): Promise<void> {
   const { limits } = engine;
   try {
-    await checkedStart(workflow, input, { by }, limits);
+    await checkedStart(workflow, input, { by, threw: blamed(workflow) }, limits);
   } catch (error) {
-    const fault = definitionFault(workflow.name, error);
-    if (fault instanceof HoldfastError && fault.code === "HF1113")
-      await tellDefinitionFault(engine, workflow, head.ingress, fault, STAYS);
-    throw fault;
+    if (error instanceof HoldfastError && error.code === "HF1113")
+      await tellDefinitionFault(engine, workflow, head.ingress, error, STAYS);
+    throw error;
   }
 }

@@ -11,6 +11,7 @@ import type {
 } from "../../core/received.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
 import type { ReceivedRow } from "../../store/rows.ts";
+import { declaredBy } from "./definition-fault.ts";
 import type { IncomingMessage, Receipt, SaidOrder, UnfitMessage } from "../../workflow/message.ts";
 import { isStorable } from "../journal/checked-values.ts";
 
@@ -56,11 +57,13 @@ export function messageOf(
 ): Message {
   const { workflow, ingress, by, duplicates, holdMs, windowMs, busy } = incoming;
   const unordered = headOf(incoming, namespace, hmac);
-  const said = incoming.order?.(parsed.input) ?? null;
+  const said = declaredBy({ name: workflow.name, isOfMessage: true }, () =>
+    saidBy(incoming.order?.(parsed.input) ?? null),
+  );
   const scope = [namespace, workflow.name, ingress];
   const order = said === null ? null : placeOf(said, scope, hmac);
   const head: MessageHead = { ...unordered, order };
-  const mayLeap = said !== null && "version" in said;
+  const mayLeap = said?.mayLeap ?? false;
   return { head, input: parsed.plain, by, duplicates, mayLeap, holdMs, windowMs, busy };
 }
 
@@ -88,9 +91,21 @@ function headOf(
   };
 }
 
-function placeOf(said: SaidOrder, scope: readonly string[], hmac: Hmac): OrderPlace {
-  const { key } = said;
-  const number = "version" in said ? said.version : said.sequence;
+interface SaidPlace {
+  readonly key: string;
+  readonly number: number;
+  readonly mayLeap: boolean;
+}
+
+/** Reads it once: what it gave is the code's as well. */
+function saidBy(said: SaidOrder | null): SaidPlace | null {
+  if (said === null) return null;
+  return "version" in said
+    ? { key: said.key, number: said.version, mayLeap: true }
+    : { key: said.key, number: said.sequence, mayLeap: false };
+}
+
+function placeOf({ key, number }: SaidPlace, scope: readonly string[], hmac: Hmac): OrderPlace {
   requireName("order key", key);
   if (!Number.isSafeInteger(number) || number < 0) {
     throw new HoldfastError(

@@ -21,7 +21,7 @@ import { parseJson } from "../../core/json-text.ts";
 import type { Engine } from "../engine.ts";
 import { checkedStart } from "../starts/start-input.ts";
 import { Elsewhere } from "../workers/places.ts";
-import { definitionFault, requireSound } from "./definition-fault.ts";
+import { blamed, requireSound } from "./definition-fault.ts";
 import { HeldMessages, type HeldMessage } from "./held-messages.ts";
 import {
   aboutDuplicate,
@@ -163,13 +163,10 @@ export class Receiving {
   async #message(incoming: IncomingMessage): Promise<Message> {
     const { limits, namespace, digests } = this.#engine;
     const { workflow, by } = incoming;
-    try {
-      const checked = await checkedStart(workflow, incoming.input, { by }, limits);
-      const parsed = { plain: parseJson(checked.text), input: checked.input };
-      return messageOf(incoming, parsed, namespace, (text) => digests.hex(text));
-    } catch (error) {
-      throw definitionFault(workflow.name, error);
-    }
+    const starter = { by, threw: blamed(workflow) };
+    const checked = await checkedStart(workflow, incoming.input, starter, limits);
+    const parsed = { plain: parseJson(checked.text), input: checked.input };
+    return messageOf(incoming, parsed, namespace, (text) => digests.hex(text));
   }
 
   /**
@@ -238,12 +235,12 @@ export class Receiving {
     const repeat = repeatOfReceipt(known, head.digest);
     if (repeat === "conflict") throw refusals.otherPayload(head.id);
     if (known !== null) {
-      await this.#unfits.settle(head.name, known);
+      await this.#unfits.settleSurely(head.name, known);
       return await this.#receiptOf(known);
     }
     await this.#refuseIfFull();
     const receipt = await this.#takeAsNew(message);
-    if (!("problem" in message)) await this.#unfits.settle(head.name, receipt);
+    if (!("problem" in message)) await this.#unfits.settleSurely(head.name, receipt);
     return receipt;
   }
 
@@ -345,8 +342,9 @@ export class Receiving {
     if (duplicates === "reject")
       return await this.#write(message, { state: "rejected", run: null, duplicateOf: run });
     await this.#engine.exceptions.beside.open(aboutDuplicate(message, run, workflow));
-    const receipt = await this.#write(message, { state: "review", run: null, duplicateOf: run });
+    // Before the message is on record: what fails after that would make it one that was not taken.
     const open = await openExceptionOf(this.#engine, { ...message.head, duplicateOf: run });
+    const receipt = await this.#write(message, { state: "review", run: null, duplicateOf: run });
     return open === null ? receipt : { ...receipt, exception: formatItemId("exc", open) };
   }
 

@@ -15,6 +15,7 @@ import type { Engine } from "../engine.ts";
 import { STORE } from "../exceptions/write-at.ts";
 import { headOf } from "../run/recovery.ts";
 import { checkedStart } from "../starts/start-input.ts";
+import { Elsewhere } from "../workers/places.ts";
 import {
   aboutUnfit,
   becameText,
@@ -61,12 +62,33 @@ export class UnfitMessages {
   }
 
   /** A message is taken: an exception that a crash has left of it, from when it did not fit, is over. */
-  async settle(name: string, fate: Became): Promise<void> {
+  async #settle(name: string, fate: Became): Promise<void> {
     if (fate.state === "review" || this.#keptCount === this.#noneOpenAt) return;
     const seen = this.#keptCount;
     const { openCount } = await this.#engine.store.besideExceptions(STORE, subjectOfMessage(name));
     if (openCount === 0) this.#noneOpenAt = seen;
     else await closeSuperseded(this.#engine, name, fate);
+  }
+
+  /** The same, and never in vain: the message is on record by now, and its sender has to have its receipt. */
+  async settleSurely(name: string, fate: Became): Promise<void> {
+    try {
+      await this.#settle(name, fate);
+    } catch {
+      // It is read again, and said that it could not be, for as long as it takes.
+      this.#engine.background(
+        this.#engine.reads.patiently(LEFT_OVER, () => this.#settleHere(name, fate)),
+      );
+    }
+  }
+
+  /** Where another worker is the keeper by now, who admits the message is told there that it was taken. */
+  async #settleHere(name: string, fate: Became): Promise<void> {
+    try {
+      await this.#settle(name, fate);
+    } catch (error) {
+      if (!(error instanceof Elsewhere)) throw error;
+    }
   }
 
   /** The exception first: a receipt without it would be a message that nobody looks at. */
@@ -79,9 +101,11 @@ export class UnfitMessages {
     await this.#engine.exceptions.beside.open(aboutUnfit(message, workflow, subject));
     this.#keptCount += 1;
     const fate = { state: "review", run: null, duplicateOf: null } as const;
+    // Read before the message is on record: what fails after that would make it one that was not taken.
+    const exception = await exceptionOfMessage(this.#engine, head.name);
     // Never forgotten by itself: a person may take as long as it takes.
     await this.#taking.append({ ...head, ...fate, held: null, untilMs: null });
-    return receiptOf(fate, false, await exceptionOfMessage(this.#engine, head.name));
+    return receiptOf(fate, false, exception);
   }
 
   /** Of the message that the exception is about. */
@@ -148,14 +172,15 @@ export class UnfitMessages {
     const { limits } = this.#engine;
     const workflow = this.#engine.workflow(known.workflow);
     if (workflow === null) throw unknownWorkflow(known.workflow);
-    const { text } = await checkedStart(workflow, input, { by }, limits).catch((error: unknown) => {
-      throw error instanceof HoldfastError ? error : threwOf(known.workflow, error);
-    });
+    const threw = (error: unknown) =>
+      error instanceof HoldfastError ? error : threwOf(known.workflow, error);
+    const { text } = await checkedStart(workflow, input, { by, threw }, limits);
     const admitted = { exception: formatItemId("exc", exception), reason };
     return await this.#taking.begin(mendedMessage(known, parseJson(text), by, admitted));
   }
 }
 
+const LEFT_OVER = "the exception of a message that fits now";
 const TAKEN_OTHERWISE = "the message was taken with another input";
 /** Who is not on record any more: the one before died with its process. */
 const ANOTHER = "another admission, or as it came again,";

@@ -22,6 +22,8 @@ export interface StartInput {
 interface Starter {
   readonly by?: string;
   readonly correlationId?: string;
+  /** What becomes of an error that a function of the workflow itself throws; not given: the same. */
+  readonly threw?: (error: unknown) => unknown;
 }
 
 /** Characters of a business key. */
@@ -35,7 +37,7 @@ const KEY_CHARS_MAX = 512;
 export async function checkedStart(
   workflow: AnyWorkflow,
   input: unknown,
-  { by, correlationId }: Starter,
+  { by, correlationId, threw }: Starter,
   limits: EngineLimits,
   asItCame: (plain: unknown) => void = () => undefined,
 ): Promise<StartInput> {
@@ -58,7 +60,16 @@ export async function checkedStart(
       "Mend the input and start again.",
     );
   }
-  return { input: parsed.value, text, key: keyOf(workflow, parsed.value) };
+  return { input: parsed.value, text, key: keyBy(workflow, parsed.value, threw) };
+}
+
+function keyBy(workflow: AnyWorkflow, input: unknown, threw: Starter["threw"]): string {
+  if (threw === undefined) return keyOf(workflow, input);
+  try {
+    return keyOf(workflow, input);
+  } catch (error) {
+    throw threw(error);
+  }
 }
 
 /** @throws {HoldfastError} HF4102 if the workflow's key function gives none. */
