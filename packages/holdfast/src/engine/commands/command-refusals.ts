@@ -142,6 +142,16 @@ export function keepsNoMore({ event, key }: AcceptedEvent, keptMax: number): Hol
   );
 }
 
+/** While the run as a whole waits for a person, none of its steps goes on by itself. */
+export function standsStill(run: string, reason: string): HoldfastError {
+  return new HoldfastError(
+    "HF6003",
+    `Run ${run} stands still as a whole: ${reason}`,
+    `Deal with that first: holdfast why ${run}`,
+    { where: run },
+  );
+}
+
 export function waitsForNobody(live: LiveRun): HoldfastError {
   return new HoldfastError(
     "HF6003",

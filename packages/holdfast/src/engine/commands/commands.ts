@@ -18,6 +18,7 @@ import {
   refusePause,
   refusal,
   requireVersion,
+  standsStill,
   underWay,
   unfit,
   waitsForNobody,
@@ -196,6 +197,8 @@ export class Commands {
         await this.#engine.committer.durable();
         return;
       }
+      if (exception !== null && live.ending.isFrozen)
+        throw standsStill(live.id, exception.wait.reason);
       const paths = step === null ? stepsIn(live, ["exception", "held", "parked"]) : [step];
       // A review alone waits: it says itself how it goes on.
       if (paths.length === 0) paths.push(...stepsIn(live, ["review"]));

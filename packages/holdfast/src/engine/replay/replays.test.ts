@@ -133,6 +133,23 @@ describe("what becomes of an item", () => {
     expect((await replay.results(run)).get(0)?.because).toBe("its run is completed already");
   });
 
+  test("one that somebody has paused stays theirs, before the plan was made or since", async () => {
+    await replay.begin();
+    const [first = 0, second = 0, third = 0] = await replay.stand(3);
+    const pause = (run: number) => world.engine.commands.pause(run, "ana", "wait");
+    await pause(first);
+    const plan = await replay.planned();
+    expect(plan.items).toHaveLength(4);
+    const run = await replay.laid(plan);
+    await pause(second);
+    replay.refuses = () => null;
+    await replay.say(plan, "start");
+    expect((await replay.outcome(run)).tally).toMatchObject({ succeeded: 1 });
+    expect(await world.stateOf(first)).toBe("paused");
+    expect(await world.stateOf(second)).toBe("paused");
+    expect(await world.stateOf(third)).toBe("completed");
+  });
+
   test("a defect is not done again by the version that has it, unless that is asked for", async () => {
     let isBroken = true;
     const flow = testWorkflow("broken", async (input, run) => {

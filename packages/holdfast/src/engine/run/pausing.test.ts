@@ -125,6 +125,8 @@ describe("a run that is paused", () => {
       remedy: expect.stringContaining('--instead-of "ana"') as unknown,
     });
     await expect(resume(run, "bo", "cy")).rejects.toMatchObject({ code: "HF6002" });
+    const byStep = world.engine.commands.resume(run, "sleep", "bo", "go on");
+    await expect(byStep).rejects.toMatchObject({ code: "HF6003" });
     expect(await world.stateOf(run)).toBe("paused");
     await resume(run, "bo", "Ana");
     await world.advance(HOUR_MS);
