@@ -8,6 +8,7 @@ import type { ClosedHead, JournalRecord, OpenedHead } from "../../core/journal.t
 import { groupNamesOf } from "../exceptions/exceptions.ts";
 import { nextOwner } from "../../core/hand-up.ts";
 import { formatItemId, formatRunId } from "../../core/run-number.ts";
+import type { StoredRun } from "../../store/rows.ts";
 import type { Engine } from "../engine.ts";
 import { EffectStep } from "../effects/effect-step.ts";
 import type { LiveRun } from "../run/live-run.ts";
@@ -23,6 +24,9 @@ export interface CannotTell {
   /** Id of the command in the inbox. */
   readonly command?: string;
 }
+
+/** A run that is written to more often than this while it is being read is given up. */
+const READS_MAX = 100;
 
 /** As `withStored` hands it out, or the run in memory. */
 type Write = (kind: "closed" | "opened", name: string, head: object) => void;
@@ -52,23 +56,40 @@ async function handUpLive(engine: Engine, live: LiveRun, said: CannotTell): Prom
   const unpin = live.pin();
   try {
     await live.settledDown;
-    await engine.committer.durable();
-    const [stored] = await engine.store.load([said.run]);
-    if (live.isGone || stored === undefined) return await handUp(engine, said);
-    const { owner } = stored.row;
-    return writeHandUp(engine, said, { owner, records: stored.records }, (kind, name, head) => {
-      const step = live.slots.get(name)?.verb;
-      if (!(step instanceof EffectStep)) {
-        live.append(kind, name, head);
-        return;
-      }
-      step.journal.write(kind, 0, head);
-      // Written by the same type just now.
-      if (kind === "opened") step.openedHead = head as OpenedHead;
-    });
+    for (let reads = 0; reads < READS_MAX; reads += 1) {
+      await engine.committer.durable();
+      const [stored] = await engine.store.load([said.run]);
+      if (live.isGone || stored === undefined) return await handUp(engine, said);
+      // Another may have decided the same since: what is written now has to follow from what is there.
+      if ((stored.records.at(-1)?.seq ?? 0) + 1 === live.nextSeq)
+        return writeLive(engine, live, said, stored);
+    }
+    throw new HoldfastError(
+      "HF6003",
+      `Run ${live.id} was written to ${String(READS_MAX)} times while it was being read. Nobody was asked anew.`,
+      "Try again in a moment.",
+    );
   } finally {
     unpin();
   }
+}
+
+function writeLive(
+  engine: Engine,
+  live: LiveRun,
+  said: CannotTell,
+  { row: { owner }, records }: StoredRun,
+): string {
+  return writeHandUp(engine, said, { owner, records }, (kind, name, head) => {
+    const step = live.slots.get(name)?.verb;
+    if (!(step instanceof EffectStep)) {
+      live.append(kind, name, head);
+      return;
+    }
+    step.journal.write(kind, 0, head);
+    // Written by the same type just now.
+    if (kind === "opened") step.openedHead = head as OpenedHead;
+  });
 }
 
 function writeHandUp(

@@ -5,7 +5,7 @@
  * by its recovery group: a run that is cancelled comes back with all others, being taken back.
  */
 import { parseRunId } from "../../core/run-number.ts";
-import { isFinal } from "../../core/run-state.ts";
+import { isFinal, type RunState } from "../../core/run-state.ts";
 import type { StoredRun, WaitingCommand } from "../../store/rows.ts";
 import { requireName } from "../journal/checked-values.ts";
 import type { Engine } from "../engine.ts";
@@ -43,6 +43,8 @@ export async function recordKeptStop(
     if (isFinal(state) || workflow === null) return false;
     if (came !== undefined && !came.includes(stored.shard ?? NO_SHARD)) return false;
     requireReadable(stored);
+    // What a run has begun to undo of itself is not stopped in the middle.
+    if (row.topic === "pause" && isTakenBack(state)) return false;
     const is = isStopped(stored, row.topic);
     if (is !== null) return is;
     const live = engine.dormant(stored, workflow);
@@ -59,6 +61,10 @@ function isStopped({ records }: StoredRun, topic: Stop["topic"]): boolean | null
   if (records.some(({ kind }) => kind === "cancel")) return topic === "cancel";
   // It is being taken back as it is.
   return records.some((record) => lateUnwinding(record) !== null) ? false : null;
+}
+
+function isTakenBack(state: RunState): boolean {
+  return state === "cancelling" || state === "compensating";
 }
 
 function stop(live: LiveRun, { topic, by, id }: Stop, reason: string): boolean {

@@ -66,20 +66,22 @@ export class AcceptedEvents {
     });
   }
 
-  /** @throws {HoldfastError} HF4202 if no more ids can be remembered: nothing may be accepted. */
-  async refuseIfFull(): Promise<void> {
+  /**
+   * Takes one more with `act`, which must be durable when it resolves.
+   *
+   * @throws {HoldfastError} HF4202 if no more ids can be remembered: nothing may be accepted.
+   */
+  async within<T>(act: () => Promise<T>): Promise<T> {
     const { eventIdsMax } = this.#limits;
-    if (await this.#list.takesOne()) return;
-    throw new HoldfastError(
-      "HF4202",
-      `The ids of ${String(eventIdsMax)} events are remembered, the limit eventIdsMax: another could not be told from its repeats. Nothing was delivered.`,
-      "Raise eventIdsMax, or shorten eventIdsMs if your senders give up sooner; then send it again.",
+    return await this.#list.within(
+      act,
+      () =>
+        new HoldfastError(
+          "HF4202",
+          `The ids of ${String(eventIdsMax)} events are remembered, the limit eventIdsMax: another could not be told from its repeats. Nothing was delivered.`,
+          "Raise eventIdsMax, or shorten eventIdsMs if your senders give up sooner; then send it again.",
+        ),
     );
-  }
-
-  /** One that was let in has been refused after all. */
-  giveBack(): void {
-    this.#list.giveBack();
   }
 
   #find(id: EventId): Promise<AcceptedEventRow | null> {

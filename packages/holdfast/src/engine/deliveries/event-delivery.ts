@@ -110,24 +110,26 @@ export class EventDelivery {
         case "new":
           if (!committer.backlog.takesIntake || committer.strain.text !== "")
             throw intakeIsFull(committer.backlog, committer.strain.text, "the event was not taken");
-          await this.#accepted.refuseIfFull();
-          await this.#take(sent, data);
+          if (await this.#accepted.within(() => this.#take(sent, data))) await this.forward(sent);
       }
     });
   }
 
-  async #take(sent: AcceptedEvent, data: string): Promise<void> {
+  /** True if it is kept, because nobody here waits for it. */
+  async #take(sent: AcceptedEvent, data: string): Promise<boolean> {
     const { committer, journal } = this.#engine;
-    if (await this.#deliver(sent, data, null)) return;
-    if (!(await this.#early.takesOne())) {
-      this.#accepted.giveBack();
-      throw keepsNoMore(sent, this.#engine.limits.keptEventsMax);
-    }
-    const kept = journal.append("kept", sent, data);
-    // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
-    const isTaken = await this.#deliver(sent, data, kept);
-    await committer.durable();
-    if (!isTaken) await this.forward(sent);
+    if (await this.#deliver(sent, data, null)) return false;
+    const isTaken = await this.#early.within(
+      async () => {
+        const kept = journal.append("kept", sent, data);
+        // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
+        const isDelivered = await this.#deliver(sent, data, kept);
+        await committer.durable();
+        return isDelivered;
+      },
+      () => keepsNoMore(sent, this.#engine.limits.keptEventsMax),
+    );
+    return !isTaken;
   }
 
   /** Gives what is kept for this address to a run of another cell that waits for it, if one does. */

@@ -15,6 +15,8 @@ export class CountedList {
   #count: Promise<number> | null = null;
   #countedAtMs = 0;
   #since = 0;
+  /** Of those: what is not known to be on disk. */
+  #onTheirWay = 0;
 
   constructor(clock: Clock, max: number, read: (nowMs: number) => Promise<number>) {
     this.#clock = clock;
@@ -22,8 +24,25 @@ export class CountedList {
     this.#read = read;
   }
 
-  /** True if there is room for one more, which is taken then. */
-  async takesOne(): Promise<boolean> {
+  /**
+   * Does what puts one more on the list, if there is room; it must be durable when `act` resolves. Where
+   * `act` throws, nothing was put there.
+   *
+   * @param full - what is thrown where there is no room.
+   */
+  async within<T>(act: () => Promise<T>, full: () => Error): Promise<T> {
+    if (!(await this.#takesOne())) throw full();
+    try {
+      return await act();
+    } catch (error) {
+      this.#since -= 1;
+      throw error;
+    } finally {
+      this.#onTheirWay -= 1;
+    }
+  }
+
+  async #takesOne(): Promise<boolean> {
     const nowMs = this.#clock.nowMs();
     const wasFull = this.#count !== null && (await this.#count) + this.#since >= this.#max;
     if (this.#count === null || (wasFull && nowMs - this.#countedAtMs >= COUNT_AGAIN_MS)) {
@@ -33,15 +52,12 @@ export class CountedList {
         this.#count = null;
       });
       this.#countedAtMs = nowMs;
-      this.#since = 0;
+      // Some of these are counted twice then, and none is forgotten.
+      this.#since = this.#onTheirWay;
     }
     if ((await this.#count) + this.#since >= this.#max) return false;
     this.#since += 1;
+    this.#onTheirWay += 1;
     return true;
-  }
-
-  /** The room that was taken last is not needed after all. */
-  giveBack(): void {
-    this.#since -= 1;
   }
 }

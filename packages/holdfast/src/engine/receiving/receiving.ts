@@ -238,31 +238,27 @@ export class Receiving {
       await this.#unfits.settleSurely(head.name, known);
       return await this.#receiptOf(known);
     }
-    await this.#refuseIfFull();
-    const receipt = await this.#takeAsNew(message);
+    this.#refuseIntake();
+    const { receivedMax } = this.#engine.limits;
+    const receipt = await this.#list.within(
+      () => this.#takeAsNew(message),
+      () => refusals.remembersNoMore(receivedMax),
+    );
     if (!("problem" in message)) await this.#unfits.settleSurely(head.name, receipt);
     return receipt;
   }
 
   async #takeAsNew(message: Message | Unfit): Promise<Receipt> {
-    try {
-      if ("problem" in message) return await this.#unfits.keep(message);
-      const { order } = message.head;
-      if (order === null) return await this.#begin(message);
-      return await this.#orders.in(order.name, () => this.#inOrder(message, false));
-    } catch (error) {
-      // Nothing of it is remembered.
-      this.#list.giveBack();
-      throw error;
-    }
+    if ("problem" in message) return await this.#unfits.keep(message);
+    const { order } = message.head;
+    if (order === null) return await this.#begin(message);
+    return await this.#orders.in(order.name, () => this.#inOrder(message, false));
   }
 
-  async #refuseIfFull(): Promise<void> {
-    const { committer, limits } = this.#engine;
+  #refuseIntake(): void {
+    const { committer } = this.#engine;
     if (!committer.backlog.takesIntake || committer.strain.text !== "")
       throw intakeIsFull(committer.backlog, committer.strain.text, "the message was not taken");
-    if (await this.#list.takesOne()) return;
-    throw refusals.remembersNoMore(limits.receivedMax);
   }
 
   async #inOrder(message: Message, isHeld: boolean): Promise<Receipt> {

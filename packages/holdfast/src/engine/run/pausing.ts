@@ -1,10 +1,10 @@
 /**
  * A person stops a run: nothing of it begins any more until they let it go on. What has left already is
  * waited for, and its end is written down. It is an exception of the run, so that it has an owner and a
- * time: a pause that is forgotten is seen. Source: settled points, "Run states"; decision 0051.
+ * time: a pause that is forgotten is seen. Source: settled points, "Run states"; decision 0048.
  */
 import type { OpenedHead } from "../../core/journal.ts";
-import { PAUSED } from "../../core/pause.ts";
+import { PAUSED, PAUSED_BY_HAND } from "../../core/pause.ts";
 import { exceptionHead } from "../exceptions/exceptions.ts";
 import type { LiveRun } from "./live-run.ts";
 
@@ -24,7 +24,7 @@ export function pausedHead(run: LiveRun, { by, reason, command }: Pausing): Open
       scope: "item",
       origin: "human",
       reasonCode: PAUSED,
-      rule: "run/PAUSED@1",
+      rule: PAUSED_BY_HAND,
       message,
       because: message,
       owner: run.row.owner,

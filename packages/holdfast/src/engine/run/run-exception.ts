@@ -1,7 +1,7 @@
 /** The exception of a run as a whole: its code has failed, or an effect of it has failed for good. */
 import { HoldfastError, type ErrorCode } from "../../core/error.ts";
 import type { ClosedHead, JournalRecord, OpenedHead } from "../../core/journal.ts";
-import { PAUSED } from "../../core/pause.ts";
+import { PAUSED_BY_HAND } from "../../core/pause.ts";
 import type { RunState } from "../../core/run-state.ts";
 import { EffectFailed, StepFailed } from "../../workflow/run.ts";
 import { announceOpened } from "../exceptions/announce.ts";
@@ -35,7 +35,7 @@ export class RunException {
 
   /** Who has stopped the run by hand; null if that is not why it stands still. */
   get pausedBy(): string | null {
-    return this.#head.reasonCode === PAUSED ? (this.#head.assignee ?? null) : null;
+    return this.#head.rule === PAUSED_BY_HAND ? (this.#head.assignee ?? null) : null;
   }
 
   /** The one that the journal holds open, if there is one: recovery opens no second. */
@@ -106,8 +106,8 @@ export class RunException {
 }
 
 /** In which state the run stands still. */
-function standingState({ class: failureClass, reasonCode }: OpenedHead): RunState {
-  if (reasonCode === PAUSED) return "paused";
+function standingState({ class: failureClass, rule }: OpenedHead): RunState {
+  if (rule === PAUSED_BY_HAND) return "paused";
   return failureClass === "defect" ? "held" : "exception";
 }
 

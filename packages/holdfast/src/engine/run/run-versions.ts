@@ -24,17 +24,24 @@ export class RunVersions {
   /** Answers of a recovery, by path: on record once the history has been found to fit. */
   readonly #unwritten = new Map<string, SinceAnswer>();
 
-  /** Number of the record by which other code went on with it; 0 if none has. */
-  #changedSeq: number;
+  /** By each version that has gone on with it: number of the record by which it did so first. */
+  readonly #firstSeqs = new Map<string, number>();
 
   constructor(run: LiveRun, ofRun: readonly JournalRecord[]) {
     this.#run = run;
     this.#version = run.row.codeVersion;
-    this.#changedSeq = ofRun.findLast(({ kind }) => kind === "code")?.seq ?? 0;
+    this.#firstSeqs.set(run.row.version, 0);
+    for (const record of ofRun)
+      if (record.kind === "code") this.#wentOn(headOf<CodeHead>(record).version, record.seq);
   }
 
+  /** Number of the record by which the deployed code first went on with it; 0: it has begun with that. */
   get changedSeq(): number {
-    return this.#changedSeq;
+    return this.#firstSeqs.get(this.#version) ?? 0;
+  }
+
+  #wentOn(version: string, seq: number): void {
+    if (!this.#firstSeqs.has(version)) this.#firstSeqs.set(version, seq);
   }
 
   /** The deployed code goes on with it from here. */
@@ -42,7 +49,7 @@ export class RunVersions {
     const { version } = this.#run.host;
     if (version !== this.#version) {
       const head: CodeHead = { version, from: this.#version };
-      this.#changedSeq = this.#run.append("code", "", head).seq;
+      this.#wentOn(version, this.#run.append("code", "", head).seq);
       this.#version = version;
     }
     for (const [path, answer] of this.#unwritten) this.#write(path, answer);
