@@ -98,7 +98,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${SRC}/engine/commands/inbox-door.ts`,
     find: "if (isOfWorker(row.topic)) {",
     replace: "if (isOfWorker(row.id)) {",
-    seed: 252,
+    seed: 36,
   },
   {
     name: "history with another input taken for its own",
