@@ -110,26 +110,36 @@ export class EventDelivery {
         case "new":
           if (!committer.backlog.takesIntake || committer.strain.text !== "")
             throw intakeIsFull(committer.backlog, committer.strain.text, "the event was not taken");
-          if (await this.#accepted.within(() => this.#take(sent, data))) await this.forward(sent);
+          // It has its place from here on, whatever becomes of offering it.
+          await this.#offerIfKept(
+            sent,
+            data,
+            await this.#accepted.within(() => this.#take(sent, data)),
+          );
       }
     });
   }
 
-  /** True if it is kept, because nobody here waits for it. */
-  async #take(sent: AcceptedEvent, data: string): Promise<boolean> {
-    const { committer, journal } = this.#engine;
-    if (await this.#deliver(sent, data, null)) return false;
-    const isTaken = await this.#early.within(
+  /** Number under which it is kept; null if somebody here has taken it. Durable when it resolves. */
+  async #take(sent: AcceptedEvent, data: string): Promise<number | null> {
+    const { committer, journal, limits } = this.#engine;
+    if (await this.#deliver(sent, data, null)) return null;
+    return await this.#early.within(
       async () => {
         const kept = journal.append("kept", sent, data);
-        // Who began to wait meanwhile has looked before it was kept, and would never hear of it.
-        const isDelivered = await this.#deliver(sent, data, kept);
         await committer.durable();
-        return isDelivered;
+        return kept;
       },
-      () => keepsNoMore(sent, this.#engine.limits.keptEventsMax),
+      () => keepsNoMore(sent, limits.keptEventsMax),
     );
-    return !isTaken;
+  }
+
+  /** Who began to wait meanwhile has looked before it was kept, and would never hear of it. */
+  async #offerIfKept(sent: AcceptedEvent, data: string, kept: number | null): Promise<void> {
+    if (kept === null) return;
+    const isTaken = await this.#deliver(sent, data, kept);
+    await this.#engine.committer.durable();
+    if (!isTaken) await this.forward(sent);
   }
 
   /** Gives what is kept for this address to a run of another cell that waits for it, if one does. */
