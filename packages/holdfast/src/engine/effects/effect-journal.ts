@@ -264,10 +264,10 @@ export class EffectJournal {
     if (kind === "intent") {
       this.#sentSeq = effectRecord.seq;
       this.#doneAtSending = this.#state.partsDone;
+      this.#doneDigest = head.digest;
     }
     if (isCutOff(effectRecord) && this.#countsAgainst(effectRecord)) this.#cutOffCount += 1;
     if (BY_PEOPLE.has(kind)) this.#cutOffCount = 0;
-    if (kind === "intent") this.#doneDigest = head.digest;
     if (kind === "settled") {
       this.#isOfRestore = false;
       this.#differs = false;

@@ -224,4 +224,69 @@ describe("a run that is paused", () => {
     await world.untilState(run, "completed");
     expect(actions()).toEqual(["reserve", "charge"]);
   });
+
+  test("keeps the answer of a review that comes meanwhile, and begins nothing because of it", async () => {
+    const child = testWorkflow("child", (input, r) => r.do(reserve, input));
+    const flow = testWorkflow("flow", async (input, r) => {
+      await Promise.all([r.ask(boss, {}), r.sleep("1h").then(() => r.call(child, input))]);
+      return await r.do(charge, input);
+    });
+    await world.begin([flow, child]);
+    const run = await world.start(flow, { id: "1" });
+    await world.advance(HOUR_MS - 1_000);
+    const [asked] = await world.reviews(run);
+    await pause(run);
+    await world.engine.commands.answer(run, asked?.seq ?? 0, {}, "boss");
+    await world.advance(HOUR_MS);
+    expect(actions()).toEqual([]);
+    expect(await world.stateOf(run)).toBe("paused");
+    await resume(run);
+    await world.untilState(run, "completed");
+    expect(actions()).toEqual(["reserve", "charge"]);
+  });
+
+  test("is not paused by what was left for it where it undoes what it has done", async () => {
+    const flow = testWorkflow("flow", async (input, r) => {
+      await r.do(reserve, input);
+      return r.stop("not needed", { compensate: true });
+    });
+    await world.begin([flow], {
+      fateOf: ({ records }) =>
+        records.some((record) => record.startsWith("outcome") && record.includes("undo"))
+          ? "diesBefore"
+          : "applied",
+    });
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    await world.crash();
+    expect(await world.stateOf(run)).toBe("compensating");
+    const reader = await openSqliteReader({ path: world.path });
+    const data = JSON.stringify({ run: formatRunId(run), reason: "look first" });
+    await reader.post({ id: "p-1", topic: "pause", atMs: world.clock.nowMs(), by: "ana", data });
+    await reader.close();
+    await world.begin([flow]);
+    await world.untilState(run, "stopped");
+    expect(await world.exceptions(run)).toEqual([]);
+  });
+
+  test("has children that go on, and hears of them once it goes on itself", async () => {
+    const child = testWorkflow("child", async (input, r) => {
+      await r.sleep("1h");
+      return await r.do(reserve, input);
+    });
+    const flow = testWorkflow("flow", async (input, r) => {
+      await r.call(child, input);
+      return await r.do(charge, input);
+    });
+    await world.begin([flow, child]);
+    const run = await world.start(flow, { id: "1" });
+    await world.settle();
+    await pause(run);
+    await world.advance(2 * HOUR_MS);
+    expect(actions()).toEqual(["reserve"]);
+    expect(await world.stateOf(run)).toBe("paused");
+    await resume(run);
+    await world.untilState(run, "completed");
+    expect(actions()).toEqual(["reserve", "charge"]);
+  });
 });
